@@ -1,0 +1,211 @@
+//! The vocabulary every vendor answers in: who has which role on what, and how a change ended.
+
+use serde::{Deserialize, Serialize};
+
+/// Who gets access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Principal {
+    pub kind: PrincipalKind,
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the vendor lets the principal sign in; `None` where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+}
+
+/// The kinds of principal that vendors know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalKind {
+    User,
+    Group,
+    ServiceAccount,
+    Token,
+}
+
+/// What a principal gets: an organization role, a permission, a permission list, a level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Role {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Computed from what the role contains, never from its name alone.
+    pub privileged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+}
+
+/// What access is to: an asset, an organization, an environment, a project space.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resource {
+    pub kind: &'static str,
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// One row: a principal holds a role on a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Access {
+    pub principal: Named,
+    pub role: Named,
+    pub resource: Named,
+    /// How far the row reaches in the vendor's own terms, for example `asset` or `organization`.
+    pub scope: &'static str,
+    /// When the vendor ends it by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// The vendor holds it for its approvers: not access yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
+}
+
+/// An id with the name a person knows it by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Named {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+impl Named {
+    pub fn new(id: impl Into<String>, name: Option<String>, kind: &str) -> Self {
+        Self { id: id.into(), name, kind: Some(kind.to_owned()) }
+    }
+
+    /// The name where there is one, else the id.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+}
+
+impl Principal {
+    /// A user as most vendors describe one.
+    pub fn user(id: impl Into<String>, name: Option<String>, email: Option<String>) -> Self {
+        Self { kind: PrincipalKind::User, id: id.into(), name, email, active: None }
+    }
+
+    pub fn named(&self) -> Named {
+        let name = self.name.clone().or_else(|| self.email.clone());
+        Named::new(&self.id, name, self.kind.as_str())
+    }
+}
+
+impl PrincipalKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::ServiceAccount => "service_account",
+            Self::Token => "token",
+        }
+    }
+}
+
+impl Role {
+    pub fn named(&self) -> Named {
+        Named { id: self.id.clone(), name: self.name.clone(), kind: None }
+    }
+}
+
+impl Resource {
+    pub fn named(&self) -> Named {
+        Named::new(&self.id, self.name.clone(), self.kind)
+    }
+}
+
+/// The closed word for how a change ended.
+///
+/// The order is the order of severity: the word for several items is the greatest of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Dry run: exactly what would be sent.
+    Preview,
+    /// It was so before; nothing changed.
+    AlreadyPresent,
+    /// It was so before; nothing changed.
+    AlreadyAbsent,
+    /// Sent, and read back.
+    Confirmed,
+    /// The vendor said yes, and offers no way to read it back.
+    Unconfirmed,
+    /// The vendor holds it for its own approvers.
+    PendingVendorApproval,
+    /// Not done, can be tried again.
+    Unavailable,
+    /// Policy or a person said no; nothing was sent.
+    Refused,
+    /// Arguments or names do not resolve; nothing was sent.
+    Invalid,
+    /// The vendor said no.
+    Rejected,
+    /// The vendor said yes, and reading back shows otherwise.
+    Mismatch,
+    /// It may have happened; it is not sent again.
+    Unknown,
+}
+
+impl Outcome {
+    /// Whether a client should treat the answer as an error.
+    pub fn is_error(self) -> bool {
+        self >= Self::Unavailable
+    }
+
+    /// The exit status of a command that ended so: 0 done, 3 not finished, 1 failed.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Unconfirmed | Self::PendingVendorApproval => 3,
+            other => u8::from(other.is_error()),
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::AlreadyPresent => "already_present",
+            Self::AlreadyAbsent => "already_absent",
+            Self::Confirmed => "confirmed",
+            Self::Unconfirmed => "unconfirmed",
+            Self::PendingVendorApproval => "pending_vendor_approval",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+            Self::Rejected => "rejected",
+            Self::Mismatch => "mismatch",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_for_several_is_the_worst() {
+        use Outcome::*;
+        // Worst first, as users are promised; preview and already_* never outrank a change that was made.
+        let worst_first =
+            [Unknown, Mismatch, Rejected, Unavailable, PendingVendorApproval, Unconfirmed, Confirmed];
+        for pair in worst_first.windows(2) {
+            assert!(pair[0] > pair[1], "{pair:?}");
+        }
+        assert!([AlreadyPresent, AlreadyAbsent].into_iter().all(|already| already < Confirmed));
+    }
+
+    #[test]
+    fn the_wire_word_is_the_serde_word() {
+        use Outcome::*;
+        for outcome in [Preview, AlreadyPresent, PendingVendorApproval, Unknown] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Argument types: what a model sends, checked as it is read.
+//!
+//! Each type carries its constraint into the JSON Schema and enforces it, so that the schema and
+//! the check cannot drift apart.
+
+use std::borrow::Cow;
+
+use jiff::{Span, Timestamp, tz::TimeZone};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// A name, id, key or address: 1 to 256 characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+/// A UUID in its usual form, as lower- or upper-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uuid(String);
+
+/// How long a grant lasts, as an ISO 8601 duration.
+#[derive(Clone, Copy, Debug)]
+pub struct Duration(Span);
+
+/// An absolute time, RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(Timestamp);
+
+const LONGEST: usize = 256;
+
+impl Name {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Uuid {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Duration {
+    /// The time this long after `now`, months and days counted in UTC.
+    pub fn after(self, now: Timestamp) -> Option<Timestamp> {
+        now.to_zoned(TimeZone::UTC).checked_add(self.0).ok().map(|end| end.timestamp())
+    }
+}
+
+impl Time {
+    pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+}
+
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let length = text.chars().count();
+        if length == 0 || text.trim().is_empty() {
+            return Err(D::Error::custom("must not be empty"));
+        }
+        if length > LONGEST {
+            return Err(D::Error::custom(format!("must have at most {LONGEST} characters")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(D::Error::custom("must not hold control characters"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Uuid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if is_uuid(&text) { Ok(Self(text)) } else { Err(D::Error::custom("must be a UUID")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let span: Option<Span> = text.strip_prefix('P').and_then(|_| text.parse().ok());
+        match span {
+            Some(span) if span.is_positive() => Ok(Self(span)),
+            _ => Err(D::Error::custom("must be a positive ISO 8601 duration such as P7D or PT8H")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let trouble = "must be an RFC 3339 time such as 2027-01-31T18:00:00Z";
+        text.parse().map(Self).map_err(|_| D::Error::custom(trouble))
+    }
+}
+
+/// Schemas are always inlined, so the name is never seen.
+macro_rules! schema {
+    ($type:ty, $schema:expr) => {
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+schema!(Name, json_schema!({ "type": "string", "minLength": 1, "maxLength": LONGEST }));
+schema!(Uuid, json_schema!({ "type": "string", "format": "uuid" }));
+schema!(Duration, json_schema!({ "type": "string", "format": "duration" }));
+schema!(Time, json_schema!({ "type": "string", "format": "date-time" }));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misfits_are_refused_as_they_are_read() {
+        for bad in ["", " ", "a\nb", &"x".repeat(257)] {
+            assert!(serde_json::from_value::<Name>(bad.into()).is_err(), "{bad:?}");
+        }
+        for bad in ["", "a111a111-1aa1-1aa1-111a-a1111a1a1a1", "g111a111-1aa1-1aa1-111a-a1111a1a1a11"] {
+            assert!(serde_json::from_value::<Uuid>(bad.into()).is_err(), "{bad:?}");
+        }
+        for bad in ["", "7 days", "-P1D", "P", "PT0S", "1h"] {
+            assert!(serde_json::from_value::<Duration>(bad.into()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_month_is_a_calendar_month() {
+        let now: Timestamp = "2027-01-31T12:00:00Z".parse().unwrap();
+        let month: Duration = serde_json::from_value("P1M".into()).unwrap();
+        assert_eq!(month.after(now).unwrap().to_string(), "2027-02-28T12:00:00Z");
+        let long: Duration = serde_json::from_value("P9999Y".into()).unwrap();
+        assert_eq!(long.after(now), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! Proof to a vendor of who is asking, made afresh for each attempt.
+//!
+//! [`Signed`] is made here and nowhere else, and it is all the wire takes: a request that nobody
+//! signed does not compile. Credentials live in [`crate::secret`] types and never print.
+
+mod basic;
+mod bearer;
+mod client_credentials;
+mod jwt_assertion;
+mod key;
+mod token;
+mod user_action;
+
+use std::pin::Pin;
+
+use secrecy::SecretString;
+
+pub use basic::Basic;
+pub use bearer::Bearer;
+pub use client_credentials::{ClientCredentials, TokenEndpoint};
+pub use jwt_assertion::JwtAssertion;
+pub use user_action::{Steps, UserAction};
+
+use crate::draft::Frozen;
+use crate::failure::{Failure, Kind};
+use crate::secret::SecretError;
+use crate::transport::{Attempt, Reply, Wire};
+
+/// A boxed future, for the traits whose implementations are chosen at run time.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Proves to a vendor who is asking. Once for each attempt, because a proof may be spent by use.
+pub trait Authorize: Send + Sync {
+    fn sign<'a>(&'a self, request: &'a Frozen, wire: &'a Wire)
+    -> Boxed<'a, Result<Signed, AuthError>>;
+
+    /// Forgets the credential of `generation` after the vendor has refused it, so that the next
+    /// signature is made with a fresh one. An older generation is none of our business: somebody
+    /// else has renewed it since.
+    fn forget(&self, generation: u64) -> Boxed<'_, ()>;
+}
+
+/// A request that proves who is asking, good for one attempt.
+pub struct Signed {
+    frozen: Frozen,
+    headers: Vec<(&'static str, SecretString)>,
+    /// What must not come back in a message: the proofs themselves.
+    secrets: Vec<SecretString>,
+    generation: u64,
+}
+
+/// Why a request could not be signed; the request itself did not leave.
+#[derive(Clone, Debug)]
+pub enum AuthError {
+    /// The token or signing service cannot be reached or has failed.
+    Unreachable(String),
+    /// It answered no.
+    Refused { status: u16, message: String },
+    /// The credential cannot be read or used here.
+    Unusable(String),
+}
+
+impl Signed {
+    /// A request without proof: for the token and discovery endpoints, which need none.
+    fn bare(frozen: Frozen) -> Self {
+        Self { frozen, headers: Vec::new(), secrets: Vec::new(), generation: 0 }
+    }
+
+    fn header(mut self, name: &'static str, prefix: &str, proof: &SecretString) -> Self {
+        let value = format!("{prefix}{}", crate::secret::expose(proof));
+        self.headers.push((name, SecretString::from(value)));
+        self.hiding(proof)
+    }
+
+    fn hiding(mut self, secret: &SecretString) -> Self {
+        self.secrets.push(secret.clone());
+        self
+    }
+
+    fn of(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(crate) fn frozen(&self) -> &Frozen {
+        &self.frozen
+    }
+
+    pub(crate) fn headers(&self) -> &[(&'static str, SecretString)] {
+        &self.headers
+    }
+
+    pub(crate) fn secrets(&self) -> &[SecretString] {
+        &self.secrets
+    }
+
+    pub(crate) fn into_body(self) -> Option<Vec<u8>> {
+        self.frozen.body
+    }
+}
+
+impl AuthError {
+    /// The same trouble as a failure of the call that needed the signature.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Unreachable(message) => Failure::new(Kind::Unavailable, message)
+                .hint("nothing was sent; try again, and run `grantor doctor` if it stays so"),
+            Self::Unusable(message) => Failure::new(Kind::Unavailable, message)
+                .hint("nothing was sent; mend the credential, then run `grantor doctor`"),
+            Self::Refused { status, message } => {
+                let mut failure = Failure::new(Kind::NotPermitted, message).hint(
+                    "the credential was refused: check that it is current and belongs to this \
+                     vendor and region, then run `grantor doctor`",
+                );
+                failure.status = Some(*status);
+                failure
+            }
+        }
+    }
+}
+
+impl From<SecretError> for AuthError {
+    fn from(error: SecretError) -> Self {
+        Self::Unusable(error.to_string())
+    }
+}
+
+/// Sends a request of `auth`'s own and sorts what comes back; `what` names the step for messages.
+async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, AuthError> {
+    match wire.send(request, crate::transport::ATTEMPT).await {
+        Attempt::Reply(reply) if reply.is_success() => Ok(reply),
+        Attempt::Reply(reply) if reply.status == 429 || reply.status >= 500 => {
+            Err(AuthError::Unreachable(format!("{what} answered {}", reply.status)))
+        }
+        Attempt::Reply(reply) => Err(AuthError::Refused {
+            status: reply.status,
+            message: format!("{what} answered {}{}", reply.status, reply.said()),
+        }),
+        Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
+            Err(AuthError::Unreachable(format!("{what}: {trouble}")))
+        }
+    }
+}
+
+/// Decodes the reply of a request of `auth`'s own.
+fn decode<T: serde::de::DeserializeOwned>(what: &str, reply: &Reply) -> Result<T, AuthError> {
+    // The error of serde may quote the document, and the document may hold a token.
+    serde_json::from_slice(&reply.body)
+        .map_err(|_| AuthError::Unreachable(format!("{what} sent an answer that cannot be read")))
+}

@@ -1,0 +1,34 @@
+//! RFC 7617: user name and password in every request.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use secrecy::SecretString;
+
+use super::{AuthError, Authorize, Boxed, Signed};
+use crate::draft::Frozen;
+use crate::secret::{Secret, expose};
+use crate::transport::Wire;
+
+pub struct Basic {
+    pub username: String,
+    pub password: Secret,
+}
+
+impl Authorize for Basic {
+    fn sign<'a>(
+        &'a self,
+        request: &'a Frozen,
+        _: &'a Wire,
+    ) -> Boxed<'a, Result<Signed, AuthError>> {
+        Box::pin(async move {
+            let password = self.password.read().await?;
+            let pair = format!("{}:{}", self.username, expose(&password));
+            let proof = SecretString::from(BASE64_STANDARD.encode(pair));
+            let signed = Signed::bare(request.clone()).header("authorization", "Basic ", &proof);
+            Ok(signed.hiding(&password))
+        })
+    }
+
+    fn forget(&self, _: u64) -> Boxed<'_, ()> {
+        Box::pin(self.password.forget())
+    }
+}

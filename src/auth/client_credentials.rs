@@ -1,0 +1,113 @@
+//! OAuth 2.0 client credentials (RFC 6749, 4.4), with the token endpoint given or discovered
+//! (OpenID Connect Discovery 1.0).
+
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use super::token::{Issued, Tokens};
+use super::{AuthError, Authorize, Boxed, Signed, decode, exchange};
+use crate::draft::{Base, Frozen, Source};
+use crate::secret::{Secret, expose};
+use crate::transport::Wire;
+
+pub struct ClientCredentials {
+    endpoint: TokenEndpoint,
+    client_id: String,
+    client_secret: Secret,
+    scope: Option<String>,
+    discovered: OnceCell<Base>,
+    tokens: Tokens,
+}
+
+/// Where tokens come from.
+pub enum TokenEndpoint {
+    Given(Base),
+    /// Named by the discovery document at `source` below `base`, on the same authority.
+    Discovered { base: Base, source: &'static Source, variable: &'static str },
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    token_endpoint: String,
+}
+
+impl ClientCredentials {
+    pub fn new(
+        endpoint: TokenEndpoint,
+        client_id: String,
+        client_secret: Secret,
+        scope: Option<String>,
+    ) -> Self {
+        let (discovered, tokens) = Default::default();
+        Self { endpoint, client_id, client_secret, scope, discovered, tokens }
+    }
+
+    async fn fetch(&self, wire: &Wire) -> Result<Issued, AuthError> {
+        let endpoint = self.endpoint(wire).await?;
+        let secret = self.client_secret.read().await?;
+        let mut form = vec![
+            ("grant_type", "client_credentials"),
+            ("client_id", &self.client_id),
+            ("client_secret", expose(&secret)),
+        ];
+        form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
+        let request = Signed::bare(endpoint.form(&form)).hiding(&secret);
+        let what = "the token endpoint";
+        decode(what, &exchange(what, request, wire).await?)
+    }
+
+    async fn endpoint(&self, wire: &Wire) -> Result<&Base, AuthError> {
+        match &self.endpoint {
+            TokenEndpoint::Given(endpoint) => Ok(endpoint),
+            TokenEndpoint::Discovered { base, source, variable } => {
+                let discover = || discover(base, source, variable, wire);
+                self.discovered.get_or_try_init(discover).await
+            }
+        }
+    }
+}
+
+async fn discover(
+    base: &Base,
+    source: &Source,
+    variable: &str,
+    wire: &Wire,
+) -> Result<Base, AuthError> {
+    let what = "the OpenID discovery document";
+    let unusable = |trouble: String| AuthError::Unusable(format!("{what} {trouble}"));
+    let question = source.ask(&[]).and_then(|question| base.freeze_question(&question));
+    let question = question.map_err(|failure| unusable(failure.message))?;
+    let reply = exchange(what, Signed::bare(question), wire).await?;
+    let found: Discovery = decode(what, &reply)?;
+    let endpoint = Base::parse(&found.token_endpoint)
+        .map_err(|trouble| unusable(format!("names a token endpoint that {trouble}")))?;
+    if endpoint.authority() != base.authority() {
+        return Err(unusable(format!(
+            "names a token endpoint on another authority, {}; set {variable} if that is right",
+            endpoint.authority(),
+        )));
+    }
+    Ok(endpoint)
+}
+
+impl Authorize for ClientCredentials {
+    fn sign<'a>(
+        &'a self,
+        request: &'a Frozen,
+        wire: &'a Wire,
+    ) -> Boxed<'a, Result<Signed, AuthError>> {
+        Box::pin(async move {
+            let (token, generation) = self.tokens.get(self.fetch(wire)).await?;
+            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
+            Ok(signed.of(generation))
+        })
+    }
+
+    fn forget(&self, generation: u64) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            if self.tokens.forget(generation).await {
+                self.client_secret.forget().await;
+            }
+        })
+    }
+}

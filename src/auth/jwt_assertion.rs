@@ -1,0 +1,95 @@
+//! A token for a signed JWT: OAuth 2.0 client credentials with `private_key_jwt` (RFC 7523),
+//! RS384, as SMART backend services profile it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::key::PrivateKey;
+use super::token::{Issued, Tokens};
+use super::{AuthError, Authorize, Boxed, Signed, decode, exchange};
+use crate::draft::{Base, Frozen};
+use crate::secret::{Secret, expose};
+use crate::transport::Wire;
+
+pub struct JwtAssertion {
+    token_url: Base,
+    audience: String,
+    client_id: String,
+    key_id: String,
+    private_key: Secret,
+    tokens: Tokens,
+}
+
+/// How long an assertion is good for, in seconds.
+const LIFE: u64 = 300;
+
+impl JwtAssertion {
+    pub fn new(
+        token_url: Base,
+        audience: String,
+        client_id: String,
+        key_id: String,
+        private_key: Secret,
+    ) -> Self {
+        let tokens = Tokens::default();
+        Self { token_url, audience, client_id, key_id, private_key, tokens }
+    }
+
+    async fn fetch(&self, wire: &Wire) -> Result<Issued, AuthError> {
+        let assertion = self.assertion().await?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", expose(&assertion)),
+        ];
+        let request = Signed::bare(self.token_url.form(&form)).hiding(&assertion);
+        let what = "the token endpoint";
+        decode(what, &exchange(what, request, wire).await?)
+    }
+
+    async fn assertion(&self) -> Result<SecretString, AuthError> {
+        let pem = self.private_key.read().await?;
+        let key = PrivateKey::from_pem(self.private_key.name(), &pem)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let header = json!({ "alg": "RS384", "kid": self.key_id, "typ": "JWT" });
+        let claims = json!({
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.audience,
+            "iat": now,
+            "exp": now + LIFE,
+            "jti": crate::random::id(),
+        });
+        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let [header, claims] = [header, claims].map(|part| encode(part.to_string().as_bytes()));
+        let signature = key.sign_rs384(format!("{header}.{claims}").as_bytes()).ok_or_else(|| {
+            AuthError::Unusable(format!("{} is not an RSA key", self.private_key.name()))
+        })?;
+        Ok(format!("{header}.{claims}.{}", encode(&signature)).into())
+    }
+}
+
+impl Authorize for JwtAssertion {
+    fn sign<'a>(
+        &'a self,
+        request: &'a Frozen,
+        wire: &'a Wire,
+    ) -> Boxed<'a, Result<Signed, AuthError>> {
+        Box::pin(async move {
+            let (token, generation) = self.tokens.get(self.fetch(wire)).await?;
+            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
+            Ok(signed.of(generation))
+        })
+    }
+
+    fn forget(&self, generation: u64) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            if self.tokens.forget(generation).await {
+                self.private_key.forget().await;
+            }
+        })
+    }
+}

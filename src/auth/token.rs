@@ -1,0 +1,140 @@
+//! Tokens that are fetched: kept until they expire, fetched by one caller at a time.
+
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::AuthError;
+
+/// A token endpoint's answer, as OAuth 2.0 words it. `expires_in` is in seconds.
+#[derive(Deserialize)]
+pub(super) struct Issued {
+    pub access_token: SecretString,
+    expires_in: Option<f64>,
+}
+
+/// The token in use, if any, and how many there have been.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    generation: u64,
+    token: Option<Kept>,
+    failed: Option<(Instant, AuthError)>,
+}
+
+struct Kept {
+    token: SecretString,
+    /// `None` where the endpoint did not say: good for one use.
+    until: Option<Instant>,
+}
+
+/// Renewed this long before its end, or a tenth of its life where that is less.
+const EARLY: Duration = Duration::from_secs(10);
+
+impl Tokens {
+    /// The token in use, or a fresh one from `fetch`. Callers that wait while another fetches
+    /// share its result, also when it fails.
+    pub(super) async fn get(
+        &self,
+        fetch: impl Future<Output = Result<Issued, AuthError>>,
+    ) -> Result<(SecretString, u64), AuthError> {
+        let asked = Instant::now();
+        let mut slot = self.0.lock().await;
+        if let Some(kept) = &slot.token
+            && kept.until.is_some_and(|until| Instant::now() < until)
+        {
+            return Ok((kept.token.clone(), slot.generation));
+        }
+        if let Some((at, error)) = &slot.failed
+            && *at >= asked
+        {
+            return Err(error.clone());
+        }
+        match fetch.await {
+            Ok(issued) => {
+                slot.generation += 1;
+                let until = issued.expires_in.map(|seconds| Instant::now() + usable(seconds));
+                slot.token = Some(Kept { token: issued.access_token.clone(), until });
+                Ok((issued.access_token, slot.generation))
+            }
+            Err(error) => {
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Drops the token of this generation; whether it was still the one in use.
+    pub(super) async fn forget(&self, generation: u64) -> bool {
+        let mut slot = self.0.lock().await;
+        let current = slot.generation == generation;
+        if current {
+            slot.token = None;
+        }
+        current
+    }
+}
+
+fn usable(seconds: f64) -> Duration {
+    let whole = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX / 4);
+    // A life that overflows the clock is as good as none stated beyond a day.
+    let whole = whole.min(Duration::from_hours(24 * 30));
+    whole - EARLY.min(whole / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    fn issued(seconds: f64) -> Result<Issued, AuthError> {
+        Ok(Issued { access_token: "t".into(), expires_in: Some(seconds) })
+    }
+
+    #[tokio::test]
+    async fn a_token_is_reused_until_it_expires_or_is_forgotten() {
+        let (tokens, fetched) = (Tokens::default(), AtomicUsize::new(0));
+        let get = |seconds| tokens.get({
+            let fetched = &fetched;
+            async move {
+                fetched.fetch_add(1, SeqCst);
+                issued(seconds)
+            }
+        });
+        let (_, first) = get(3600.0).await.unwrap();
+        get(3600.0).await.unwrap();
+        assert_eq!(fetched.load(SeqCst), 1);
+        assert!(tokens.forget(first).await);
+        get(0.0).await.unwrap();
+        assert!(!tokens.forget(first).await, "somebody renewed it since");
+        get(3600.0).await.unwrap();
+        assert_eq!(fetched.load(SeqCst), 3, "a token with no life left is not used again");
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_share_one_fetch_and_one_failure() {
+        let (tokens, fetched) = (Tokens::default(), AtomicUsize::new(0));
+        let slow = || async {
+            fetched.fetch_add(1, SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Err::<Issued, _>(AuthError::Unreachable("down".to_owned()))
+        };
+        let all = tokio::join!(tokens.get(slow()), tokens.get(slow()), tokens.get(slow()));
+        assert!(all.0.is_err() && all.1.is_err() && all.2.is_err());
+        assert_eq!(fetched.load(SeqCst), 1);
+        let _ = tokens.get(slow()).await;
+        assert_eq!(fetched.load(SeqCst), 2, "a later caller tries again");
+    }
+
+    #[test]
+    fn a_token_is_renewed_a_little_early() {
+        assert_eq!(usable(300.0), Duration::from_secs(290));
+        assert_eq!(usable(10.0), Duration::from_secs(9));
+        assert_eq!(usable(-5.0), Duration::ZERO);
+        assert_eq!(usable(f64::MAX), Duration::from_hours(24 * 30) - EARLY);
+    }
+}

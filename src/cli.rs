@@ -1,0 +1,119 @@
+//! The command line: one file a subcommand.
+
+mod call;
+mod completions;
+mod demo;
+mod doctor;
+mod paint;
+mod sandbox;
+mod serve;
+mod setup;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+
+/// Grants access on request, and keeps the people who own that access in control.
+///
+/// Without a command it serves the Model Context Protocol over stdin and stdout, for an AI
+/// assistant to call. Try it without an account: `grantor demo`, then `grantor --sandbox doctor`.
+#[derive(Parser)]
+#[command(name = "grantor", version, max_term_width = 100, after_help = AFTER)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER: &str = "\
+Exit status: 0 done, already so, or previewed; 3 not finished (a vendor's approvers, or nothing to \
+read back); 1 failed; 2 wrong usage.
+
+Every variable can also be set in the configuration file, and every secret X as X_FILE: see the \
+README.";
+
+#[derive(Args, Clone)]
+struct Global {
+    /// Use the five embedded fake vendors instead of real ones
+    #[arg(long, global = true)]
+    sandbox: bool,
+    /// Configuration file [default: $XDG_CONFIG_HOME/grantor/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the ledger is kept [default: $XDG_STATE_HOME/grantor]
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Change nothing: changing tools are not listed and are refused
+    #[arg(long, global = true)]
+    read_only: bool,
+    /// Only these vendors
+    #[arg(long = "vendor", global = true, value_name = "NAME,…", value_delimiter = ',')]
+    vendors: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve MCP over stdin and stdout (the default)
+    Serve,
+    /// Watch an assistant's calls grant access at five fake vendors
+    Demo,
+    /// Call one tool, as an assistant would
+    Call(call::Arguments),
+    /// List the tools that this configuration serves
+    Tools(tools::Arguments),
+    /// Check each vendor's configuration, credential and reachability; reads only
+    Doctor,
+    /// Run the five fake vendors alone and print the environment that points at them
+    Sandbox(sandbox::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+impl Global {
+    fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            state_dir: self.state_dir.clone(),
+            read_only: self.read_only,
+            vendors: self.vendors.clone(),
+        }
+    }
+}
+
+/// Parses the command line, runs it, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let run = match runtime {
+        Ok(runtime) => {
+            let status = runtime.block_on(run(cli));
+            // A read of stdin that blocks must not keep the process alive.
+            runtime.shutdown_background();
+            status
+        }
+        Err(error) => Err(error.into()),
+    };
+    run.unwrap_or_else(|error| {
+        paint::complain(&error.to_string());
+        ExitCode::FAILURE
+    })
+}
+
+type Ran = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
+
+async fn run(cli: Cli) -> Ran {
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(&cli.global).await,
+        Command::Demo => demo::run().await,
+        Command::Call(arguments) => call::run(&cli.global, arguments).await,
+        Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,
+        Command::Doctor => doctor::run(&cli.global).await,
+        Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}

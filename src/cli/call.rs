@@ -1,0 +1,75 @@
+use std::io::{IsTerminal as _, Read as _};
+use std::process::ExitCode;
+
+use serde_json::{Map, Value};
+
+use super::{Global, Ran, paint, setup::Setup};
+use crate::desk::{Call, Desk};
+
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  grantor --sandbox call grant_asset_role '{\"userKey\": \
+    \"user@example.com\", \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}' --dry-run")]
+pub(super) struct Arguments {
+    /// The tool's name; `grantor tools` lists them
+    tool: String,
+    /// Its arguments as a JSON object, or - to read them from stdin [default: {}]
+    json: Option<String>,
+    /// Show exactly what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Why the access is needed; kept in the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Print JSON on a terminal too
+    #[arg(long = "json")]
+    as_json: bool,
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
+    let fields = match read(&arguments) {
+        Ok(fields) => fields,
+        Err(trouble) => {
+            paint::complain(&trouble);
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let setup = Setup::load(global).await?;
+    setup.warn();
+    let Setup { config, sandbox: _sandbox } = setup;
+    let desk = Desk::new(config);
+    let tool = arguments.tool.clone();
+    let progress: Box<dyn Fn(String) + Send + Sync> = if std::io::stderr().is_terminal() {
+        Box::new(|what| paint::note(&what))
+    } else {
+        Box::new(|_| ())
+    };
+    let call = Call { tool: arguments.tool, arguments: fields, client: None, progress };
+    let Ok(answer) = desk.call(call).await else {
+        paint::complain(&format!("there is no tool {tool:?}; `grantor tools` lists them"));
+        return Ok(ExitCode::from(2));
+    };
+    if arguments.as_json || !std::io::stdout().is_terminal() {
+        paint::raw(format!("{:#}\n", answer.body).as_bytes())?;
+    } else {
+        paint::lines(&paint::answer(&answer.body, answer.is_error))?;
+    }
+    let status = answer.outcome.map(crate::access::Outcome::exit_status);
+    Ok(ExitCode::from(status.unwrap_or(u8::from(answer.is_error))))
+}
+
+fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
+    let mut text = arguments.json.clone().unwrap_or_else(|| "{}".to_owned());
+    if text == "-" {
+        text.clear();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(&text)
+        .map_err(|error| format!("the arguments are not a JSON object: {error}"))?;
+    if arguments.dry_run {
+        fields.insert("dry_run".to_owned(), Value::Bool(true));
+    }
+    if let Some(reason) = &arguments.reason {
+        fields.insert("reason".to_owned(), Value::String(reason.clone()));
+    }
+    Ok(fields)
+}

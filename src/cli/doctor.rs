@@ -1,0 +1,97 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
+use super::{Global, Ran, paint, setup::Setup};
+use crate::config::Unready;
+use crate::failure::Kind;
+use crate::text;
+use crate::transport::{Deadline, Wire};
+use crate::vendors::{Asker, Check, Need, Tenant};
+
+/// The longest one vendor's checks may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(super) async fn run(global: &Global) -> Ran {
+    let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
+    let wire = Wire::default();
+    let checks = config.tenants.iter().map(|tenant| examine(tenant, &wire));
+    let examined = futures_util::future::join_all(checks).await;
+    let mut shown = String::new();
+    let mut healthy = true;
+    for (report, sound) in &examined {
+        shown.push_str(report);
+        healthy &= sound;
+    }
+    for unready in &config.unready {
+        healthy &= unready.absent;
+        shown.push_str(&unready_report(unready));
+    }
+    for warning in &config.warnings {
+        shown.push_str(&format!("{}  {warning}\n", with(WAITS, "mend")));
+    }
+    let read_only = if config.read_only { " (read-only)" } else { "" };
+    shown.push_str(&format!("{}  {}{read_only}\n", with(DIM, "ledger"), config.state_dir.display()));
+    paint::lines(&shown)?;
+    if examined.is_empty() {
+        paint::complain("no vendor is configured; `grantor demo` shows what it would be like");
+        healthy = false;
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One vendor: where it is, which credential is used, and what that credential may see.
+async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
+    let vendor = tenant.vendor;
+    let base = tenant.account.base.as_str();
+    let mut report = format!("{} {}\n", with(BOLD, vendor.title), with(DIM, base));
+    for variable in vendor.variables {
+        if let Some(value) = tenant.settings.get(variable.name).filter(|_| !variable.secret) {
+            report.push_str(&format!("  {}  {}\n", with(DIM, variable.name), text::clean(value)));
+        }
+    }
+    let deadline = Deadline::after(PATIENCE);
+    let ask = Asker { tenant, wire, deadline, memo: None };
+    let mut sound = true;
+    for check in vendor.checks {
+        let (line, ok) = examine_one(&ask, check).await;
+        report.push_str(&line);
+        sound &= ok;
+    }
+    report.push_str(&format!("  {}  to change access it needs {}; only a change can show that\n",
+        with(DIM, "unseen"), vendor.permission));
+    (report, sound)
+}
+
+async fn examine_one(ask: &Asker<'_>, check: &Check) -> (String, bool) {
+    let asked = match (check.question)(ask.tenant) {
+        Ok(question) => ask.reply(&question).await.map(|_| ()),
+        Err(failure) => Err(failure),
+    };
+    let what = check.permission;
+    match asked {
+        Ok(()) => (format!("  {}      {what}\n", with(GOOD, "ok")), true),
+        Err(failure) if failure.kind == Kind::NotListable => {
+            (format!("  {}  {what}: {}\n", with(WAITS, "unasked"), failure.message), true)
+        }
+        Err(failure) => {
+            let absent = failure.kind == Kind::NotPermitted && failure.status == Some(403);
+            let word = if absent { "absent" } else { "failed" };
+            (format!("  {}  {what}: {failure}\n", with(BAD, word)), false)
+        }
+    }
+}
+
+fn unready_report(unready: &Unready) -> String {
+    let title = with(BOLD, unready.vendor.title);
+    if unready.absent {
+        let needs = unready.vendor.variables.iter().filter(|variable| variable.need == Need::Required);
+        let needs: Vec<_> = needs.map(|variable| variable.name).collect();
+        return format!("{title} {}\n", with(DIM, &format!("not configured; needs {}", needs.join(", "))));
+    }
+    let mut report = format!("{title} {}\n", with(BAD, "half configured"));
+    for trouble in &unready.troubles {
+        report.push_str(&format!("  {}  {trouble}\n", with(BAD, "missing")));
+    }
+    report
+}

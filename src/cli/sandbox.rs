@@ -1,0 +1,31 @@
+use std::process::ExitCode;
+
+use super::{Global, Ran, paint};
+use crate::config;
+use crate::sandbox::{Options, Sandbox};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// First of five consecutive ports [default: any free ones]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Put the fake vendors back to how they began
+    #[arg(long)]
+    reset: bool,
+}
+
+pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
+    let state = Some(config::state_dir(&global.flags())?.join("sandbox"));
+    let sandbox =
+        Sandbox::start(Options { state, port: arguments.port, ..Options::default() }).await?;
+    if arguments.reset {
+        sandbox.reset()?;
+    }
+    let mut lines = String::from("# The five fake vendors are running. Ctrl-C stops them.\n");
+    for (name, value) in sandbox.environment() {
+        lines.push_str(&format!("export {name}='{}'\n", value.replace('\'', r"'\''")));
+    }
+    paint::raw(lines.as_bytes())?;
+    tokio::signal::ctrl_c().await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,62 @@
+//! From flags to a configuration, with the sandbox started where it is asked for.
+
+use std::path::Path;
+
+use super::{Global, paint};
+use crate::config::{self, Config, Sources};
+use crate::sandbox::{Options, Sandbox};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A configuration, and the sandbox that lives as long as it does.
+pub(super) struct Setup {
+    pub config: Config,
+    pub sandbox: Option<Sandbox>,
+}
+
+impl Setup {
+    pub(super) async fn load(global: &Global) -> Result<Self, Error> {
+        let flags = global.flags();
+        let sandbox = if global.sandbox {
+            let state = Some(config::state_dir(&flags)?.join("sandbox"));
+            Some(Sandbox::start(Options { state, ..Options::default() }).await?)
+        } else {
+            None
+        };
+        let environment = sandbox.as_ref().map(Sandbox::environment);
+        let config = Config::load(&Sources {
+            flags: &flags,
+            environment: &config::environment,
+            floor: Some(Path::new(config::FLOOR)),
+            sandbox: environment.as_deref(),
+        })?;
+        log(&config)?;
+        Ok(Self { config, sandbox })
+    }
+
+    /// Says on stderr what is left out and what should be mended.
+    pub(super) fn warn(&self) {
+        for unready in self.config.unready.iter().filter(|unready| !unready.absent) {
+            let troubles = unready.troubles.join("; ");
+            paint::complain(&format!("{} is left out: {troubles}", unready.vendor.name));
+        }
+        for warning in &self.config.warnings {
+            paint::complain(warning);
+        }
+    }
+}
+
+/// Logs go to stderr: stdout is the protocol.
+fn log(config: &Config) -> Result<(), Error> {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::prelude::*;
+    let text = config.log.as_deref().unwrap_or("warn");
+    let filter: Targets =
+        text.parse().map_err(|_| format!("GRANTOR_LOG: {text:?} is not a filter such as info"))?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    // A second set-up in one process keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+    Ok(())
+}

@@ -1,0 +1,40 @@
+use std::process::ExitCode;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::Value;
+
+use super::{Global, Ran, paint, setup::Setup};
+use crate::catalogue;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Print the definitions exactly as `tools/list` serves them
+    #[arg(long)]
+    json: bool,
+    /// Print a SHA-256 over the definitions, to notice when they change
+    #[arg(long, conflicts_with = "json")]
+    hash: bool,
+}
+
+pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
+    let setup = Setup::load(global).await?;
+    setup.warn();
+    let tools: Vec<_> = catalogue::listed(&setup.config).collect();
+    let definitions = Value::Array(tools.iter().map(|tool| catalogue::definition(tool)).collect());
+    let text = if arguments.json {
+        format!("{definitions:#}\n")
+    } else if arguments.hash {
+        let hash = digest(&SHA256, definitions.to_string().as_bytes());
+        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{hex}\n")
+    } else {
+        let width = tools.iter().map(|tool| tool.spec.name.len()).max().unwrap_or_default();
+        let line = |tool: &&catalogue::Tool| format!("{:width$}  {}\n", tool.spec.name, tool.spec.title);
+        tools.iter().map(line).collect()
+    };
+    if tools.is_empty() {
+        paint::complain("no vendor is configured; `grantor doctor` says what each needs");
+    }
+    paint::raw(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,275 @@
+//! Flags, environment and one TOML file → vendors and limits; every mistake is named.
+//!
+//! Flags win over the environment, which wins over the file. A setting `VENDOR_SOME_NAME` is
+//! `some_name` under `[vendor]` in the file. The only place, beside [`crate::secret`], that reads
+//! the environment.
+
+mod file;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+pub use settings::{Settings, all};
+
+use crate::vendors::{Tenant, VENDORS, Vendor};
+use file::File;
+
+/// What a process is set up to do.
+pub struct Config {
+    /// The vendors that have all they need, in the order of [`VENDORS`].
+    pub tenants: Vec<Tenant>,
+    /// The vendors that lack something.
+    pub unready: Vec<Unready>,
+    pub read_only: bool,
+    /// Where the ledger is.
+    pub state_dir: PathBuf,
+    pub log: Option<String>,
+    /// Every answer says so.
+    pub sandbox: bool,
+    /// What an administrator should mend although it works.
+    pub warnings: Vec<String>,
+}
+
+/// A vendor that is not ready, and why.
+pub struct Unready {
+    pub vendor: &'static Vendor,
+    /// Nothing at all is set for it: not a mistake.
+    pub absent: bool,
+    pub troubles: Vec<String>,
+}
+
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub state_dir: Option<PathBuf>,
+    pub read_only: bool,
+    /// Names of vendors; empty is all.
+    pub vendors: Vec<String>,
+}
+
+/// Where settings come from.
+pub struct Sources<'a> {
+    pub flags: &'a Flags,
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// An administrator's file that bounds all others, where there is one.
+    pub floor: Option<&'a Path>,
+    /// Settings of a sandbox, which replace those of the vendors.
+    pub sandbox: Option<&'a [(&'static str, String)]>,
+}
+
+/// A mistake in the configuration that nothing can start with.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// Named by the documentation of later versions; ignoring them would pretend a protection.
+const NOT_YET: [&str; 4] =
+    ["GRANTOR_POLICY", "GRANTOR_APPROVERS", "GRANTOR_LEDGER_KEY", "GRANTOR_CONSENT_WAIT"];
+
+/// The file of a machine's administrator, a bound that flags and environment cannot loosen.
+pub const FLOOR: &str = "/etc/grantor/config.toml";
+
+/// The process environment.
+#[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the state of Grantor lives, before `sandbox` is appended.
+///
+/// # Errors
+/// No flag or variable says so, and there is no home directory.
+pub fn state_dir(flags: &Flags) -> Result<PathBuf, ConfigError> {
+    if let Some(dir) = &flags.state_dir {
+        return Ok(dir.clone());
+    }
+    if let Some(dir) = environment("GRANTOR_STATE_DIR") {
+        return Ok(dir.into());
+    }
+    let project = directories::ProjectDirs::from("", "", "grantor");
+    let dirs = project.as_ref();
+    dirs.and_then(|dirs| dirs.state_dir())
+        .or(dirs.map(directories::ProjectDirs::data_local_dir))
+        .map(Path::to_owned)
+        .ok_or_else(|| ConfigError("there is no home directory: set GRANTOR_STATE_DIR".to_owned()))
+}
+
+impl Config {
+    /// # Errors
+    /// A file that cannot be read or does not parse, an unknown key, section or vendor, or a
+    /// protection that this version cannot give; never a vendor that lacks something.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigError> {
+        let env = sources.environment;
+        let file = File::find(sources)?;
+        let floor = File::floor(sources.floor)?;
+        refuse_unsupported(env, [&file, &floor])?;
+        let read_only = sources.flags.read_only
+            || truth(env("GRANTOR_READ_ONLY"), "GRANTOR_READ_ONLY")?
+            || file.flag("read_only")?
+            || floor.flag("read_only")?;
+        let dir = match (floor.text("state_dir"), file.text("state_dir")) {
+            (Some(dir), _) => dir.into(),
+            (None, Some(dir)) if sources.flags.state_dir.is_none()
+                && env("GRANTOR_STATE_DIR").is_none() => dir.into(),
+            _ => state_dir(sources.flags)?,
+        };
+        let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
+        let mut config = Self {
+            tenants: Vec::new(),
+            unready: Vec::new(),
+            read_only,
+            state_dir,
+            log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
+            sandbox: sources.sandbox.is_some(),
+            warnings: file.warnings(),
+        };
+        for vendor in wanted(sources, &file)? {
+            config.add(vendor, Settings::gather(vendor, sources, &file));
+        }
+        Ok(config)
+    }
+
+    /// The tenant of this vendor, where it is ready.
+    pub fn tenant(&self, vendor: &str) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.vendor.name == vendor)
+    }
+
+    /// What is missing or wrong for a vendor that is not ready.
+    pub fn troubles(&self, vendor: &str) -> Vec<String> {
+        match self.unready.iter().find(|unready| unready.vendor.name == vendor) {
+            Some(unready) => unready.troubles.clone(),
+            None => vec!["it is left out by --vendor or GRANTOR_VENDORS".to_owned()],
+        }
+    }
+
+    fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
+        match (vendor.connect)(&settings) {
+            Ok(account) => {
+                self.warnings.extend(settings.warnings());
+                self.tenants.push(Tenant { vendor, account, settings });
+            }
+            Err(troubles) => {
+                let absent = settings.is_empty();
+                self.unready.push(Unready { vendor, absent, troubles });
+            }
+        }
+    }
+}
+
+/// The vendors that flags, environment and file leave in.
+fn wanted(sources: &Sources<'_>, file: &File) -> Result<Vec<&'static Vendor>, ConfigError> {
+    let mut names = sources.flags.vendors.clone();
+    if names.is_empty() {
+        let text = (sources.environment)("GRANTOR_VENDORS");
+        names = text.map_or_else(|| file.list("vendors"), |text| Ok(split(&text)))?;
+    }
+    for name in &names {
+        if crate::vendors::named(name).is_none() {
+            let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+            let known = known.join(", ");
+            return Err(ConfigError(format!("there is no vendor {name:?}; there are {known}")));
+        }
+    }
+    let chosen = |vendor: &&&Vendor| names.is_empty() || names.iter().any(|n| n == vendor.name);
+    Ok(VENDORS.iter().filter(chosen).copied().collect())
+}
+
+fn refuse_unsupported(
+    env: &dyn Fn(&str) -> Option<String>,
+    files: [&File; 2],
+) -> Result<(), ConfigError> {
+    for name in NOT_YET {
+        let key = name.trim_start_matches("GRANTOR_").to_lowercase();
+        if env(name).is_some() || files.iter().any(|file| file.has(&key)) {
+            return Err(ConfigError(format!(
+                "{name} is set, and this version has no such protection yet; it does not start \
+                 rather than pretend: unset it, or use --read-only"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn split(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+fn truth(value: Option<String>, name: &str) -> Result<bool, ConfigError> {
+    match value.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("0" | "false" | "no" | "off") => Ok(false),
+        Some("1" | "true" | "yes" | "on") => Ok(true),
+        Some(other) => Err(ConfigError(format!("{name} must be 1 or 0, not {other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn load(environment: &[(&str, &str)], file: Option<&str>, flags: Flags) -> Result<Config, String> {
+        let values: HashMap<_, _> = environment.iter().copied().collect();
+        let lookup = |name: &str| values.get(name).map(|&value| value.to_owned());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let mut flags = Flags { state_dir: Some(dir.path().into()), ..flags };
+        std::fs::write(&path, file.unwrap_or_default()).unwrap();
+        flags.config = Some(path);
+        let sources = Sources { flags: &flags, environment: &lookup, floor: None, sandbox: None };
+        Config::load(&sources).map_err(|error| error.to_string())
+    }
+
+    const BRIDGE: [(&str, &str); 3] = [
+        ("CENTRASITE_BRIDGE_URL", "https://bridge.example.com/cs"),
+        ("CENTRASITE_USERNAME", "svc"),
+        ("CENTRASITE_PASSWORD", "hunter2"),
+    ];
+
+    #[test]
+    fn a_vendor_is_ready_half_configured_or_absent() {
+        let config = load(&BRIDGE, None, Flags::default()).unwrap();
+        let ready: Vec<_> = config.tenants.iter().map(|tenant| tenant.vendor.name).collect();
+        assert_eq!(ready, ["centrasite"]);
+        assert!(config.unready.iter().all(|unready| unready.absent));
+        let config = load(&BRIDGE[..2], None, Flags::default()).unwrap();
+        let half = config.unready.iter().find(|unready| !unready.absent).unwrap();
+        assert_eq!(half.troubles, ["CENTRASITE_PASSWORD is missing (that user's password)"]);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let file = "[centrasite]\nbridge_url = \"https://file.example.com\"\nusername = \"f\"\n\
+                    password = { command = [\"cat\", \"x\"] }\n";
+        let config = load(&BRIDGE[..1], Some(file), Flags::default()).unwrap();
+        assert_eq!(config.tenants[0].account.base.host(), "bridge.example.com");
+        let config = load(&[], Some(file), Flags::default()).unwrap();
+        assert_eq!(config.tenants[0].account.base.host(), "file.example.com");
+    }
+
+    #[test]
+    fn mistakes_name_the_variable_or_the_line() {
+        let check = |environment: &[(&str, &str)], file: &str, part: &str| {
+            let error = load(environment, Some(file), Flags::default()).err().unwrap_or_default();
+            assert!(error.contains(part), "{error:?} does not say {part:?}");
+        };
+        check(&[("GRANTOR_READ_ONLY", "maybe")], "", "GRANTOR_READ_ONLY");
+        check(&[("GRANTOR_POLICY", "x.cedar")], "", "GRANTOR_POLICY");
+        check(&[("GRANTOR_VENDORS", "dfns,acme")], "", "acme");
+        check(&[], "[dfns]\nauth_token = 3\n", "line 2");
+        check(&[], "[dfns]\n\nauth_tokne = \"x\"\n", "line 3");
+        check(&[], "[acme]\n", "line 1");
+        check(&[], "read_only = \n", "line 1");
+        check(&[], "[grantor]\npolicy = \"p.cedar\"\n", "GRANTOR_POLICY");
+    }
+
+    #[test]
+    fn read_only_is_on_wherever_it_is_said() {
+        let on = |environment: &[(&str, &str)], file: Option<&str>, read_only| {
+            load(environment, file, Flags { read_only, ..Flags::default() }).unwrap().read_only
+        };
+        assert!(!on(&[], None, false) && on(&[], None, true));
+        assert!(on(&[("GRANTOR_READ_ONLY", "1")], None, false));
+        assert!(on(&[("GRANTOR_READ_ONLY", "0")], Some("[grantor]\nread_only = true\n"), false));
+    }
+}

@@ -1,0 +1,186 @@
+//! The TOML file: read once, every key checked, every mistake with its line.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::{ConfigError, Sources};
+use crate::vendors::VENDORS;
+
+/// A configuration file, or nothing where there is none.
+#[derive(Default)]
+pub(super) struct File {
+    path: PathBuf,
+    tables: Table,
+}
+
+/// A key that does not belong where it is.
+struct Mistake {
+    section: String,
+    key: Option<String>,
+    text: String,
+}
+
+/// Keys of `[grantor]`.
+const OWN: [&str; 8] = [
+    "read_only", "state_dir", "vendors", "log", "policy", "approvers", "ledger_key", "consent_wait",
+];
+/// Keys of a vendor's section that are tables of their own.
+const TABLES: [&str; 1] = ["roles"];
+const FORMS: &str =
+    "text; a secret may also be { env = \"…\" }, { file = \"…\" } or { command = [\"…\"] }";
+
+impl File {
+    pub(super) fn find(sources: &Sources<'_>) -> Result<Self, ConfigError> {
+        let named = sources.flags.config.clone();
+        if let Some(path) = named.or_else(|| (sources.environment)("GRANTOR_CONFIG").map(Into::into)) {
+            return Self::read(&path);
+        }
+        let project = directories::ProjectDirs::from("", "", "grantor");
+        let usual = project.map(|dirs| dirs.config_dir().join("config.toml"));
+        Self::floor(usual.as_deref())
+    }
+
+    /// The file at `path`, where there is one.
+    pub(super) fn floor(path: Option<&Path>) -> Result<Self, ConfigError> {
+        match path {
+            Some(path) if path.exists() => Self::read(path),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError(format!("{shown}: {error}")))?;
+        let at = |line: usize, text: &str| ConfigError(format!("{shown}, line {line}: {text}"));
+        // Only the message of a syntax error: the line it quotes may hold a secret.
+        let tables: Table = toml::from_str(&text).map_err(|error| {
+            at(error.span().map_or(1, |span| line_at(&text, span.start)), error.message())
+        })?;
+        check(&tables).map_err(|mistake| {
+            at(line_of(&text, &mistake.section, mistake.key.as_deref()), &mistake.text)
+        })?;
+        Ok(Self { path: path.to_owned(), tables })
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.own(key).is_some()
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.own(key)?.as_str()
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Result<bool, ConfigError> {
+        match self.own(key) {
+            None => Ok(false),
+            Some(Value::Boolean(value)) => Ok(*value),
+            Some(_) => Err(self.wrong(key, "true or false")),
+        }
+    }
+
+    pub(super) fn list(&self, key: &str) -> Result<Vec<String>, ConfigError> {
+        let Some(value) = self.own(key) else { return Ok(Vec::new()) };
+        value.clone().try_into().map_err(|_| self.wrong(key, "a list of names"))
+    }
+
+    pub(super) fn vendor(&self, name: &str) -> Option<&Table> {
+        self.tables.get(name)?.as_table()
+    }
+
+    /// A file with a secret written into it should be its owner's alone.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let inline = VENDORS.iter().any(|vendor| {
+            let mut secrets = vendor.variables.iter().filter(|variable| variable.secret);
+            secrets.any(|variable| {
+                let key = key_of(vendor.name, variable.name);
+                self.vendor(vendor.name).and_then(|table| table.get(&key)).is_some_and(Value::is_str)
+            })
+        });
+        if !inline || !crate::secret::readable_by_others(&self.path) {
+            return Vec::new();
+        }
+        let path = self.path.display();
+        vec![format!("{path} holds a secret and can be read by others; run: chmod 600 '{path}'")]
+    }
+
+    fn own(&self, key: &str) -> Option<&Value> {
+        self.tables.get("grantor")?.get(key)
+    }
+
+    fn wrong(&self, key: &str, form: &str) -> ConfigError {
+        ConfigError(format!("{}: {key} in [grantor] must be {form}", self.path.display()))
+    }
+}
+
+/// The key of a vendor's variable in its section: `DFNS_AUTH_TOKEN` is `auth_token`.
+pub(super) fn key_of(vendor: &str, variable: &str) -> String {
+    let variable = variable.to_lowercase();
+    variable.get(vendor.len() + 1..).unwrap_or_default().to_owned()
+}
+
+fn check(tables: &Table) -> Result<(), Mistake> {
+    for (section, content) in tables {
+        let mistake = |key: Option<&String>, text| {
+            Err(Mistake { section: section.clone(), key: key.cloned(), text })
+        };
+        let vendor = crate::vendors::named(section);
+        if vendor.is_none() && section != "grantor" {
+            let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+            let known = known.join(", ");
+            return mistake(None, format!("there is no section {section:?}; there are grantor, {known}"));
+        }
+        let Some(content) = content.as_table() else {
+            return mistake(None, format!("{section} must be a section, [{section}]"));
+        };
+        for (key, value) in content {
+            let variable = vendor.and_then(|vendor| {
+                vendor.variables.iter().find(|known| key_of(vendor.name, known.name) == *key)
+            });
+            match variable {
+                Some(variable) if fits(value, variable.secret) => {}
+                Some(_) => return mistake(Some(key), format!("{key} must be {FORMS}")),
+                None if vendor.is_none() && OWN.contains(&key.as_str()) => {}
+                None if vendor.is_some() && TABLES.contains(&key.as_str()) && value.is_table() => {}
+                None => return mistake(Some(key), format!("there is no setting {key:?} in [{section}]")),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fits(value: &Value, secret: bool) -> bool {
+    match value {
+        Value::String(_) => true,
+        Value::Table(table) if secret && table.len() == 1 => {
+            table.get("env").or_else(|| table.get("file")).is_some_and(Value::is_str)
+                || table.get("command").and_then(Value::as_array).is_some_and(|line| {
+                    !line.is_empty() && line.iter().all(Value::is_str)
+                })
+        }
+        _ => false,
+    }
+}
+
+fn line_at(text: &str, end: usize) -> usize {
+    1 + text.bytes().take(end).filter(|&byte| byte == b'\n').count()
+}
+
+/// The line of a key, for messages: the parsed tables no longer know it.
+fn line_of(text: &str, section: &str, key: Option<&str>) -> usize {
+    let mut inside = false;
+    for (index, line) in text.lines().map(str::trim).enumerate() {
+        if let Some(header) = line.strip_prefix('[') {
+            inside = header.split(']').next().map(str::trim) == Some(section);
+            if inside && key.is_none() {
+                return index + 1;
+            }
+        }
+        let name = line.split('=').next().map(|name| name.trim().trim_matches('"'));
+        if name == Some(key.unwrap_or(section)) && (inside || key.is_none()) {
+            return index + 1;
+        }
+    }
+    1
+}

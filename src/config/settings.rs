@@ -1,0 +1,199 @@
+//! One vendor's settings, from wherever they are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use toml::{Table, Value};
+
+use super::Sources;
+use super::file::{File, key_of};
+use crate::draft::Base;
+use crate::secret::{Origin, Secret, readable_by_others};
+use crate::vendors::{Need, Variable, Vendor};
+
+/// What is set for one vendor. Reading a setting that is missing or wrong gives the sentence that
+/// says so; [`all`] gathers such sentences.
+pub struct Settings {
+    variables: &'static [Variable],
+    found: BTreeMap<&'static str, Found>,
+    table: Option<Table>,
+}
+
+enum Found {
+    Text(String),
+    Inline(SecretString),
+    File(PathBuf),
+    Command(Vec<String>),
+    /// A variable the file names, which is not set.
+    Unset(String),
+    /// Set a second time, by this variable.
+    Twice(String),
+}
+
+impl Settings {
+    pub(super) fn gather(vendor: &Vendor, sources: &Sources<'_>, file: &File) -> Self {
+        let section = file.vendor(vendor.name).filter(|_| sources.sandbox.is_none());
+        let env = |name: &str| match sources.sandbox {
+            Some(values) => {
+                values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+            }
+            None => (sources.environment)(name),
+        };
+        let look = |variable: &'static Variable| {
+            let written = section.and_then(|table| table.get(&key_of(vendor.name, variable.name)));
+            Some((variable.name, look(variable, &env, written)?))
+        };
+        let found = vendor.variables.iter().filter_map(look).collect();
+        Self { variables: vendor.variables, found, table: section.cloned() }
+    }
+
+    /// Whether nothing at all is set.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.found.contains_key(name)
+    }
+
+    /// The text of a setting that is not secret, or its default.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        match (self.found.get(name), self.variable(name)?.need) {
+            (Some(Found::Text(text)), _) => Some(text),
+            (None, Need::Default(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// # Errors
+    /// It is missing.
+    pub fn text(&self, name: &str) -> Result<String, String> {
+        self.get(name).map(str::to_owned).ok_or_else(|| self.missing(name))
+    }
+
+    /// # Errors
+    /// It is missing, or not a URL that credentials may be sent to.
+    pub fn url(&self, name: &str) -> Result<Base, String> {
+        let text = self.text(name)?;
+        Base::parse(&text).map_err(|trouble| format!("{name} {trouble}"))
+    }
+
+    /// # Errors
+    /// It is set, and not a URL that credentials may be sent to.
+    pub fn url_maybe(&self, name: &str) -> Result<Option<Base>, String> {
+        if self.has(name) { self.url(name).map(Some) } else { Ok(None) }
+    }
+
+    /// # Errors
+    /// It is missing, set twice, or refers to a variable that is not set.
+    pub fn secret(&self, name: &str) -> Result<Secret, String> {
+        let origin = match self.found.get(name) {
+            Some(Found::Inline(value)) => Origin::Inline(value.clone()),
+            Some(Found::File(path)) => Origin::File(path.clone()),
+            Some(Found::Command(line)) => Origin::Command(line.clone()),
+            Some(Found::Unset(other)) => {
+                return Err(format!("{name} refers to {other}, which is not set"));
+            }
+            Some(Found::Twice(other)) => {
+                return Err(format!("{name} and {other} are both set: keep one"));
+            }
+            Some(Found::Text(_)) | None => return Err(self.missing(name)),
+        };
+        Ok(Secret::new(name, origin))
+    }
+
+    /// A table of the vendor's section in the file.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.table.as_ref()?.get(name)?.as_table()
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let open = |(name, found): (&&str, &Found)| match found {
+            Found::File(path) if readable_by_others(path) => {
+                let path = path.display();
+                Some(format!("{name}: {path} can be read by others; run: chmod 600 '{path}'"))
+            }
+            _ => None,
+        };
+        self.found.iter().filter_map(open).collect()
+    }
+
+    fn variable(&self, name: &str) -> Option<&'static Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    fn missing(&self, name: &str) -> String {
+        let help = self.variable(name).map_or("", |variable| variable.help);
+        format!("{name} is missing ({help})")
+    }
+}
+
+fn look(
+    variable: &Variable,
+    env: &dyn Fn(&str) -> Option<String>,
+    written: Option<&Value>,
+) -> Option<Found> {
+    let direct = env(variable.name);
+    if !variable.secret {
+        return direct.or_else(|| written?.as_str().map(str::to_owned)).map(Found::Text);
+    }
+    let file_variable = format!("{}_FILE", variable.name);
+    match (direct, env(&file_variable)) {
+        (Some(_), Some(_)) => Some(Found::Twice(file_variable)),
+        (Some(value), None) => Some(Found::Inline(value.into())),
+        (None, Some(path)) => Some(Found::File(path.into())),
+        (None, None) => hidden(written?, env),
+    }
+}
+
+fn hidden(value: &Value, env: &dyn Fn(&str) -> Option<String>) -> Option<Found> {
+    if let Some(text) = value.as_str() {
+        return Some(Found::Inline(text.into()));
+    }
+    if let Some(name) = value.get("env").and_then(Value::as_str) {
+        let unset = || Found::Unset(name.to_owned());
+        return Some(env(name).map_or_else(unset, |value| Found::Inline(value.into())));
+    }
+    if let Some(path) = value.get("file").and_then(Value::as_str) {
+        return Some(Found::File(path.into()));
+    }
+    let line = value.get("command")?.as_array()?;
+    Some(Found::Command(line.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect()))
+}
+
+/// All parts, or every part's trouble.
+///
+/// # Errors
+/// The troubles of the parts.
+pub fn all<P: Parts>(parts: P) -> Result<P::Whole, Vec<String>> {
+    parts.whole()
+}
+
+/// Parts that were read one by one, each of which may be in trouble.
+pub trait Parts {
+    type Whole;
+    /// # Errors
+    /// Every part's trouble.
+    fn whole(self) -> Result<Self::Whole, Vec<String>>;
+}
+
+macro_rules! parts {
+    ($($name:ident),+) => {
+        impl<$($name),+> Parts for ($(Result<$name, String>,)+) {
+            type Whole = ($($name,)+);
+            #[expect(non_snake_case, reason = "one name for a part and its type")]
+            fn whole(self) -> Result<Self::Whole, Vec<String>> {
+                match self {
+                    ($(Ok($name),)+) => Ok(($($name,)+)),
+                    ($($name,)+) => Err([$($name.err()),+].into_iter().flatten().collect()),
+                }
+            }
+        }
+    };
+}
+
+parts!(A, B);
+parts!(A, B, C);
+parts!(A, B, C, D);
+parts!(A, B, C, D, E);

@@ -1,0 +1,232 @@
+//! The one road from a call to an outcome.
+//!
+//! find → arguments → resolve → current → plan → guard → ledger → transport → read back → ledger.
+//! A dry run leaves after the guard. There is no second road: the command line enters here too.
+
+mod answer;
+mod carry;
+
+use serde_json::{Map, Value};
+
+pub use answer::Answer;
+
+use crate::access::Outcome;
+use crate::catalogue::{self, Found};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::guard::{Guard, Verdict};
+use crate::intent::Intent;
+use crate::ledger::Ledger;
+use crate::tools::{Common, Plan, Problem, Room, Rows, Run, Standing, Step, Tool};
+use crate::transport::{CALL, Deadline, Wire};
+use crate::vendors::{Asker, Memo, Tenant};
+use answer::{Changed, Item};
+
+/// Everything a call needs, for the life of the process.
+pub struct Desk {
+    config: Config,
+    guard: Guard,
+    ledger: Ledger,
+    wire: Wire,
+}
+
+/// One call of one tool.
+pub struct Call {
+    pub tool: String,
+    pub arguments: Map<String, Value>,
+    /// The client's own claim of what it is.
+    pub client: Option<String>,
+    /// Told, in a few words, what the call is about to do.
+    pub progress: Box<dyn Fn(String) + Send + Sync>,
+}
+
+/// There is no tool of that name.
+#[derive(Debug)]
+pub struct UnknownTool;
+
+/// What a step would do, judged, with the reading it rests on.
+enum Prepared {
+    Already(Outcome, Standing, Vec<String>),
+    Judged(Box<Verdict>, Standing),
+}
+
+impl Desk {
+    pub fn new(config: Config) -> Self {
+        let guard = Guard::new(config.read_only);
+        let ledger = Ledger::new(&config.state_dir);
+        Self { config, guard, ledger, wire: Wire::default() }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// # Errors
+    /// There is no such tool; everything else is an answer.
+    pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
+        let answer = match catalogue::find(&call.tool, &self.config) {
+            Found::Unknown => return Err(UnknownTool),
+            Found::Off(tool, failure) => off(tool, failure, call.arguments),
+            Found::On(tool) => match (&tool.run, self.tenant(tool)) {
+                (Run::Look(look), _) => self.look(*look, call).await,
+                (Run::Change { .. }, Some(tenant)) => self.change(tool, tenant, call).await,
+                (Run::Change { .. }, None) => {
+                    Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured"))
+                }
+            },
+        };
+        Ok(answer.finish(self.config.sandbox))
+    }
+
+    fn tenant(&self, tool: &Tool) -> Option<&Tenant> {
+        self.config.tenant(tool.spec.vendor?)
+    }
+
+    async fn look(
+        &self,
+        look: for<'a> fn(Value, Room<'a>) -> crate::auth::Boxed<'a, Result<Rows, Failure>>,
+        call: Call,
+    ) -> Answer {
+        let deadline = Deadline::after(CALL);
+        let room = Room { tenants: &self.config.tenants, wire: &self.wire, deadline };
+        match look(Value::Object(call.arguments), room).await {
+            Ok(rows) => Answer::rows(rows),
+            Err(failure) => {
+                let problem = Problem { vendor: "grantor", failure, partial: false };
+                Answer::rows(Rows { problems: vec![problem], asked: 1, ..Rows::default() })
+            }
+        }
+    }
+
+    async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call) -> Answer {
+        let common = match Common::take(&mut call.arguments) {
+            Ok(common) => common,
+            Err(failure) => return Answer::stopped(tool.spec, &failure),
+        };
+        let Run::Change { resolve, .. } = tool.run else {
+            return Answer::stopped(tool.spec, &Failure::invalid("this tool changes nothing"));
+        };
+        let memo = Memo::default();
+        let wire = &self.wire;
+        let ask = Asker { tenant, wire, deadline: Deadline::after(CALL), memo: Some(&memo) };
+        (call.progress)("looking up names".to_owned());
+        let steps = match resolve(Value::Object(std::mem::take(&mut call.arguments)), &ask).await {
+            Ok(steps) => steps,
+            Err(failure) => return Answer::stopped(tool.spec, &failure),
+        };
+        (call.progress)("reading the access there is".to_owned());
+        let mut prepared = Vec::new();
+        for step in &steps {
+            match self.prepare(tool, step.as_ref(), &ask, &common, &call).await {
+                Ok(one) => prepared.push(one),
+                Err(failure) => return Answer::stopped_at(tool.spec, step.as_ref(), &failure),
+            }
+        }
+        let items = if common.dry_run.unwrap_or(false) {
+            steps.iter().zip(prepared).map(|(step, one)| preview(step.as_ref(), one)).collect()
+        } else if let Some(items) = self.refuse(&steps, &prepared).await {
+            items
+        } else {
+            let ask = Asker { memo: None, ..ask };
+            self.carry(tool, &steps, prepared, &ask, &common, &call).await
+        };
+        Answer::changed(tool.spec, items)
+    }
+
+    /// Reads, plans and judges one step; nothing is sent.
+    async fn prepare(
+        &self,
+        tool: &Tool,
+        step: &dyn Step,
+        ask: &Asker<'_>,
+        common: &Common,
+        call: &Call,
+    ) -> Result<Prepared, Failure> {
+        let before = step.current(ask).await?;
+        let (draft, after, warnings) = match step.plan(&before)? {
+            Plan::Already { outcome, warnings } => {
+                return Ok(Prepared::Already(outcome, before, warnings));
+            }
+            Plan::Send { draft, after, warnings } => (draft, after, warnings),
+        };
+        let intent = Intent {
+            vendor: ask.tenant.vendor.name,
+            host: ask.tenant.account.base.host().to_owned(),
+            tool: tool.spec.name,
+            summary: step.summary(),
+            wanted: step.wanted().clone(),
+            draft,
+            before: before.rows.clone(),
+            after,
+            privileged: step.privileged(),
+            warnings,
+            reason: common.reason.clone(),
+            client: call.client.clone(),
+        };
+        Ok(Prepared::Judged(Box::new(self.guard.judge(intent)), before))
+    }
+
+    /// One refusal refuses the whole call, before any of it is sent.
+    async fn refuse(&self, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Option<Vec<Item>> {
+        let denied = |one: &Prepared| matches!(one, Prepared::Judged(verdict, _)
+            if matches!(**verdict, Verdict::Deny(_)));
+        if !prepared.iter().any(denied) {
+            return None;
+        }
+        let mut items = Vec::new();
+        for (step, one) in steps.iter().zip(prepared) {
+            let item = match one {
+                Prepared::Judged(verdict, before) => match &**verdict {
+                    Verdict::Deny(denied) => {
+                        self.ledger.refuse(denied).await;
+                        Item::refused(step.as_ref(), denied)
+                    }
+                    Verdict::Allow(_) => Item::not_started(step.as_ref(), &before.rows),
+                },
+                Prepared::Already(outcome, before, warnings) => {
+                    Item::already(step.as_ref(), *outcome, &before.rows, warnings.clone())
+                }
+            };
+            items.push(item);
+        }
+        Some(items)
+    }
+}
+
+/// A known tool that is switched off; a dry run may still show what to enter by hand.
+fn off(tool: &Tool, failure: Failure, mut arguments: Map<String, Value>) -> Answer {
+    let Run::Change { by_hand, .. } = tool.run else {
+        return Answer::rows_off(&failure);
+    };
+    let dry_run = Common::take(&mut arguments).ok().and_then(|common| common.dry_run);
+    if dry_run == Some(true) {
+        match by_hand(Value::Object(arguments)) {
+            Ok(Some(shown)) => return Answer::by_hand(tool.spec, shown, &failure),
+            Ok(None) => {}
+            Err(misfit) => return Answer::stopped(tool.spec, &misfit),
+        }
+    }
+    Answer::stopped(tool.spec, &failure)
+}
+
+fn preview(step: &dyn Step, prepared: Prepared) -> Item {
+    match prepared {
+        Prepared::Already(outcome, before, warnings) => {
+            Item::already(step, outcome, &before.rows, warnings)
+        }
+        Prepared::Judged(verdict, _) => match *verdict {
+            Verdict::Allow(permitted) => Item::preview(step, permitted.intent(), permitted.policy()),
+            Verdict::Deny(denied) => Item::refused(step, &denied),
+        },
+    }
+}
+
+impl From<Changed> for Answer {
+    fn from(changed: Changed) -> Self {
+        Self::of_change(changed)
+    }
+}

@@ -1,0 +1,336 @@
+//! Answers: closed words and rows, cleaned of whatever vendors may have put into text.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::access::{Access, Named, Outcome};
+use crate::failure::{Candidate, Failure};
+use crate::guard::{Denied, Policy};
+use crate::intent::Intent;
+use crate::text;
+use crate::tools::{Problem, Rows, Spec, Step};
+
+/// What a call answers: structured content, and whether it is an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub body: Value,
+    pub is_error: bool,
+    /// How a change ended; a look has no such word.
+    pub outcome: Option<Outcome>,
+}
+
+/// The answer to a change.
+#[derive(Serialize)]
+pub(super) struct Changed {
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor: Option<&'static str>,
+    summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<Named>,
+    before: Vec<Access>,
+    after: Vec<Access>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    items: Vec<Value>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Policy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Candidate>,
+}
+
+/// How one step of a change ended.
+pub(super) struct Item {
+    pub(super) outcome: Outcome,
+    receipt: Option<String>,
+    summary: String,
+    wanted: Access,
+    before: Vec<Access>,
+    pub(super) after: Vec<Access>,
+    pub(super) warnings: Vec<String>,
+    policy: Option<Policy>,
+    request: Option<Value>,
+    pub(super) status: Option<u16>,
+    /// What a reader should know about the outcome.
+    pub(super) note: Option<String>,
+    hint: Option<String>,
+}
+
+impl Answer {
+    /// A call that ended before there was a step.
+    pub(super) fn stopped(spec: &Spec, failure: &Failure) -> Self {
+        Self::of_change(Changed {
+            vendor: spec.vendor,
+            vendor_status: failure.status,
+            hint: failure.hint.clone(),
+            candidates: failure.candidates.clone(),
+            ..Changed::new(failure.outcome(), failure.message.clone())
+        })
+    }
+
+    /// A call that ended at a step, with nothing sent.
+    pub(super) fn stopped_at(spec: &Spec, step: &dyn Step, failure: &Failure) -> Self {
+        Self::changed(spec, vec![Item::stopped(step, &[], failure)])
+    }
+
+    /// What an administrator enters by hand, because there is no way to send it.
+    pub(super) fn by_hand(spec: &Spec, shown: Value, failure: &Failure) -> Self {
+        Self::of_change(Changed {
+            vendor: spec.vendor,
+            request: Some(shown),
+            warnings: vec![format!("nothing was read or changed: {}", failure.message)],
+            hint: Some("enter these parameters in the vendor's own console".to_owned()),
+            ..Changed::new(Outcome::Preview, "to be entered by hand".to_owned())
+        })
+    }
+
+    pub(super) fn changed(spec: &Spec, mut items: Vec<Item>) -> Self {
+        if items.len() == 1
+            && let Some(only) = items.pop()
+        {
+            return Self::of_change(only.alone(spec));
+        }
+        let outcome = items.iter().map(|item| item.outcome).max().unwrap_or(Outcome::Unavailable);
+        let done = items.iter().filter(|item| !item.outcome.is_error()).count();
+        let worst = items.iter().find(|item| item.outcome == outcome);
+        let mut changed = Changed {
+            vendor: spec.vendor,
+            principal: items.first().map(|item| item.wanted.principal.clone()),
+            role: items.first().map(|item| item.wanted.role.clone()),
+            before: items.first().map(|item| item.before.clone()).unwrap_or_default(),
+            after: items.iter().rev().find(|item| item.status.is_some())
+                .map(|item| item.after.clone()).unwrap_or_default(),
+            expires_at: items.first().and_then(|item| item.wanted.expires_at.clone()),
+            hint: worst.and_then(|item| item.hint.clone()),
+            policy: worst.and_then(|item| item.policy.clone()),
+            ..Changed::new(outcome, format!("{done} of {} without an error", items.len()))
+        };
+        for item in &items {
+            let fresh = item.warnings.iter().filter(|text| !changed.warnings.contains(text));
+            let fresh: Vec<_> = fresh.cloned().collect();
+            changed.warnings.extend(fresh);
+        }
+        changed.items = items.into_iter().map(Item::among).collect();
+        Self::of_change(changed)
+    }
+
+    pub(super) fn of_change(changed: Changed) -> Self {
+        let outcome = changed.outcome;
+        let body = serde_json::to_value(changed).unwrap_or_else(|_| json!({ "outcome": outcome }));
+        Self { body, is_error: outcome.is_error(), outcome: Some(outcome) }
+    }
+
+    /// Rows, and the vendors that had none to give; an error when every vendor asked has failed.
+    pub(super) fn rows(rows: Rows) -> Self {
+        let failed = rows.problems.iter().filter(|problem| !problem.partial).count();
+        let problems: Vec<_> = rows.problems.iter().map(problem).collect();
+        let mut body = json!({ "rows": rows.rows, "problems": problems });
+        if let Some(cursor) = rows.next_cursor {
+            body["next_cursor"] = json!(cursor);
+        }
+        Self { body, is_error: rows.asked > 0 && failed == rows.asked, outcome: None }
+    }
+
+    /// A look that is switched off.
+    pub(super) fn rows_off(failure: &Failure) -> Self {
+        let body = json!({ "rows": [], "problems": [{
+            "vendor": "grantor", "kind": "not_listable",
+            "message": failure.message, "hint": failure.hint,
+        }] });
+        Self { body, is_error: true, outcome: None }
+    }
+
+    /// The last stop of every answer: vendor text is cleaned, and a sandbox says that it is one.
+    pub(super) fn finish(mut self, sandbox: bool) -> Self {
+        text::clean_value(&mut self.body);
+        if sandbox {
+            self.body["sandbox"] = Value::Bool(true);
+        }
+        self
+    }
+}
+
+fn problem(problem: &Problem) -> Value {
+    json!({
+        "vendor": problem.vendor,
+        "kind": problem.failure.problem(),
+        "message": problem.failure.message,
+        "hint": problem.failure.hint,
+    })
+}
+
+impl Changed {
+    fn new(outcome: Outcome, what: String) -> Self {
+        Self {
+            outcome,
+            receipt: None,
+            vendor: None,
+            summary: format!("{}: {what}", phrase(outcome)),
+            principal: None,
+            role: None,
+            resource: None,
+            before: Vec::new(),
+            after: Vec::new(),
+            items: Vec::new(),
+            warnings: Vec::new(),
+            policy: None,
+            request: None,
+            vendor_status: None,
+            expires_at: None,
+            hint: None,
+            candidates: Vec::new(),
+        }
+    }
+}
+
+impl Item {
+    fn new(step: &dyn Step, outcome: Outcome, before: &[Access]) -> Self {
+        Self {
+            outcome,
+            receipt: None,
+            summary: step.summary(),
+            wanted: step.wanted().clone(),
+            before: before.to_vec(),
+            after: before.to_vec(),
+            warnings: Vec::new(),
+            policy: None,
+            request: None,
+            status: None,
+            note: None,
+            hint: None,
+        }
+    }
+
+    pub(super) fn already(
+        step: &dyn Step,
+        outcome: Outcome,
+        before: &[Access],
+        warnings: Vec<String>,
+    ) -> Self {
+        Self { warnings, ..Self::new(step, outcome, before) }
+    }
+
+    pub(super) fn preview(step: &dyn Step, intent: &Intent, policy: Policy) -> Self {
+        Self { after: intent.after.clone(), ..Self::planned(step, Outcome::Preview, intent, policy) }
+    }
+
+    pub(super) fn refused(step: &dyn Step, denied: &Denied) -> Self {
+        Self {
+            note: Some(denied.message.clone()),
+            hint: Some(denied.hint.to_owned()),
+            ..Self::planned(step, Outcome::Refused, &denied.intent, denied.policy.clone())
+        }
+    }
+
+    /// A step on its way; its outcome is still to be found out.
+    pub(super) fn sent(step: &dyn Step, receipt: &str, intent: &Intent, policy: Policy) -> Self {
+        let receipt = Some(receipt.to_owned());
+        Self { receipt, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+    }
+
+    pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {
+        let mut item = Self::new(step, Outcome::Unavailable, before);
+        item.note = Some("not started, because an item of the same call did not succeed".to_owned());
+        item
+    }
+
+    pub(super) fn stopped(step: &dyn Step, before: &[Access], failure: &Failure) -> Self {
+        let mut item = Self::new(step, failure.outcome(), before);
+        item.fail(failure);
+        item
+    }
+
+    /// Ends with a failure before or instead of the vendor's yes.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.outcome = failure.outcome();
+        self.note = Some(failure.message.clone());
+        self.hint.clone_from(&failure.hint);
+        self.status = failure.status.or(self.status);
+    }
+
+    fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: Policy) -> Self {
+        Self {
+            warnings: intent.warnings.clone(),
+            policy: Some(policy),
+            request: Some(intent.draft.shown()),
+            ..Self::new(step, outcome, &intent.before)
+        }
+    }
+
+    fn alone(self, spec: &Spec) -> Changed {
+        let what = match &self.note {
+            Some(note) => format!("{} ({note})", self.summary),
+            None => self.summary.clone(),
+        };
+        Changed {
+            receipt: self.receipt,
+            vendor: spec.vendor,
+            expires_at: self.wanted.expires_at.clone(),
+            principal: Some(self.wanted.principal),
+            role: Some(self.wanted.role),
+            resource: Some(self.wanted.resource),
+            before: self.before,
+            after: self.after,
+            warnings: self.warnings,
+            policy: self.policy,
+            request: self.request,
+            vendor_status: self.status,
+            hint: self.hint,
+            ..Changed::new(self.outcome, what)
+        }
+    }
+
+    fn among(self) -> Value {
+        let mut item = json!({
+            "resource": self.wanted.resource,
+            "outcome": self.outcome,
+            "before": self.before,
+            "after": self.after,
+        });
+        let extras = [
+            ("receipt", self.receipt.map(Value::from)),
+            ("note", self.note.map(Value::from)),
+            ("hint", self.hint.map(Value::from)),
+            ("request", self.request),
+            ("vendor_status", self.status.map(Value::from)),
+        ];
+        for (key, value) in extras {
+            if let Some(value) = value {
+                item[key] = value;
+            }
+        }
+        item
+    }
+}
+
+/// An outcome in a few plain words, for summaries.
+fn phrase(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Preview => "Would be sent",
+        Outcome::AlreadyPresent => "Already so, nothing changed",
+        Outcome::AlreadyAbsent => "Already gone, nothing changed",
+        Outcome::Confirmed => "Done and read back",
+        Outcome::Unconfirmed => "Accepted, cannot be read back",
+        Outcome::PendingVendorApproval => "Waits for the vendor's approvers",
+        Outcome::Unavailable => "Not done, can be tried again",
+        Outcome::Refused => "Refused, nothing was sent",
+        Outcome::Invalid => "Does not resolve, nothing was sent",
+        Outcome::Rejected => "The vendor said no",
+        Outcome::Mismatch => "Sent, and not as asked",
+        Outcome::Unknown => "May have happened, is not sent again",
+    }
+}

@@ -1,0 +1,114 @@
+//! What went wrong, whose problem it is, and what to do next.
+//!
+//! Everything that can stop a call before or beside a write is a [`Failure`]: a kind for the
+//! program, a message for the reader, a hint for the hand. What becomes of a write that has left
+//! is not a failure but an [`Outcome`]; the two meet in [`Failure::outcome`].
+
+use serde::Serialize;
+
+use crate::access::Outcome;
+
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub kind: Kind,
+    pub message: String,
+    pub hint: Option<String>,
+    /// What a name could have meant.
+    pub candidates: Vec<Candidate>,
+    /// The status the vendor answered with, where it answered.
+    pub status: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Arguments or names do not resolve.
+    Invalid,
+    /// Grantor will not do this, whoever asks.
+    Refused,
+    /// The vendor refuses the credential or its permissions.
+    NotPermitted,
+    /// The vendor does not know the thing asked for.
+    NotFound,
+    /// The vendor said no for another reason.
+    Rejected,
+    /// The vendor cannot be reached or has failed.
+    Unavailable,
+    /// The vendor asks to slow down.
+    RateLimited,
+    /// The vendor's answer cannot be read.
+    Garbled,
+    /// A list came without all of its pages.
+    Incomplete,
+    /// The vendor has no way to list this.
+    NotListable,
+}
+
+/// One thing a name could have meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub kind: String,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, candidates: Vec::new(), status: None }
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, message)
+    }
+
+    pub fn garbled(message: impl Into<String>) -> Self {
+        Self::new(Kind::Garbled, message)
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a hint where none has been given closer to the cause.
+    pub fn or_hint(mut self, hint: &str) -> Self {
+        self.hint.get_or_insert_with(|| hint.to_owned());
+        self
+    }
+
+    /// How a change ends that is stopped by this before anything was sent.
+    pub fn outcome(&self) -> Outcome {
+        match self.kind {
+            Kind::Invalid | Kind::NotFound => Outcome::Invalid,
+            Kind::Refused => Outcome::Refused,
+            Kind::NotPermitted | Kind::Rejected => Outcome::Rejected,
+            Kind::Unavailable | Kind::RateLimited | Kind::Garbled | Kind::Incomplete
+            | Kind::NotListable => Outcome::Unavailable,
+        }
+    }
+
+    /// The word a look uses for the same trouble.
+    pub fn problem(&self) -> &'static str {
+        match self.kind {
+            Kind::NotPermitted => "not_permitted",
+            Kind::RateLimited => "rate_limited",
+            Kind::Garbled => "garbled",
+            Kind::Incomplete => "incomplete",
+            Kind::NotListable | Kind::NotFound | Kind::Invalid | Kind::Refused => "not_listable",
+            Kind::Rejected | Kind::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.hint.iter().try_for_each(|hint| write!(f, " ({hint})"))
+    }
+}
+
+impl std::error::Error for Failure {}

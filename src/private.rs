@@ -1,0 +1,37 @@
+//! Files that only their owner may read.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Makes a directory and those above it, 0700 where they are new.
+pub(crate) fn directory(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// For reading and writing, as it is, or empty if there is none.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    options().write(true).read(true).open(path)
+}
+
+/// For adding lines at the end.
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    options().append(true).open(path)
+}
+
+/// Replaces the content.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    options().write(true).truncate(true).open(path)?.write_all(bytes)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,84 @@
+//! How the fakes behave where the vendors' documents leave it open.
+
+use super::keys::KeyKind;
+
+/// The default is the commonest reading of the documents.
+#[derive(Clone, Debug)]
+pub struct Modes {
+    /// A POST of another asset for a user who already holds this role on one.
+    pub second_grant: SecondGrant,
+    /// A POST of a role on an asset where the user already holds another role.
+    pub other_role: OtherRole,
+    /// `expires_in` of an OutSystems token.
+    pub outsystems_token_seconds: u32,
+    /// Requests a minute before OutSystems answers 429, counted for each API domain.
+    pub outsystems_per_minute: Option<u32>,
+    /// `Manage member access` for `User management > Manage member access`.
+    pub outsystems_short_permission_names: bool,
+    /// 240 more roles and 240 more users, three pages each.
+    pub many_roles: bool,
+    /// The kind of key made for Dfns; one already in the state directory stays.
+    pub dfns_key: KeyKind,
+    /// Whether an assignment that still waits for approval is listed.
+    pub dfns_lists_pending: bool,
+    /// Whether a 202 says which approval it waits for.
+    pub dfns_approval_id: bool,
+    /// Whether an approved change fails when it is carried out.
+    pub dfns_approved_fails: bool,
+    /// 204 for a revoked assignment, as older documents have it, instead of 200.
+    pub dfns_revoke_no_content: bool,
+    /// Lifetime of a Redox token.
+    pub redox_token_seconds: u32,
+    /// What a SnapLogic POST does to a subject already on the list.
+    pub snaplogic_post: SnapLogicPost,
+    /// Whose entries a SnapLogic GET shows.
+    pub snaplogic_acl: SnapLogicAcl,
+    /// `"7"` for `7` as the version of a CentraSite asset.
+    pub centrasite_text_versions: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondGrant {
+    Add,
+    Replace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherRole {
+    Replace,
+    Reject,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapLogicPost {
+    Set,
+    Merge,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapLogicAcl {
+    Everyone,
+    CallerOnly,
+}
+
+impl Default for Modes {
+    fn default() -> Modes {
+        Modes {
+            second_grant: SecondGrant::Add,
+            other_role: OtherRole::Replace,
+            outsystems_token_seconds: 43_200,
+            outsystems_per_minute: None,
+            outsystems_short_permission_names: false,
+            many_roles: false,
+            dfns_key: KeyKind::Ed25519,
+            dfns_lists_pending: true,
+            dfns_approval_id: true,
+            dfns_approved_fails: false,
+            dfns_revoke_no_content: false,
+            redox_token_seconds: 300,
+            snaplogic_post: SnapLogicPost::Set,
+            snaplogic_acl: SnapLogicAcl::Everyone,
+            centrasite_text_versions: false,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! JSON Schemas in the house style that every client accepts.
+//!
+//! No `$ref`, `$schema` or root `title`; no `type: [x, "null"]`, no boolean schemas, no Rust
+//! number formats; `additionalProperties: false` on every object of an input.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+/// The input schema of a type, with its doc comment as `description`.
+pub fn input<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    if let Some(root) = schema.as_object_mut() {
+        root.remove("title");
+    }
+    tidy(&mut schema);
+    schema
+}
+
+/// The input schema of a change: its own arguments, then those of every change.
+pub fn change_input<T: JsonSchema, Common: JsonSchema>() -> Value {
+    let (mut schema, common) = (input::<T>(), input::<Common>());
+    let own = schema.get_mut("properties").and_then(Value::as_object_mut);
+    if let (Some(own), Some(Value::Object(shared))) = (own, common.get("properties")) {
+        own.extend(shared.clone());
+    }
+    schema
+}
+
+/// The output schema of a change: loose, since clients raise on a mismatch.
+pub fn change_output() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "outcome": { "type": "string", "description": "How it ended; the server's instructions explain the words" },
+            "receipt": { "type": "string", "description": "The change in the ledger" },
+        },
+        "required": ["outcome"],
+    })
+}
+
+/// The output schema of a look: loose, likewise.
+pub fn look_output() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "rows": { "type": "array", "items": { "type": "object" } },
+            "next_cursor": { "type": "string", "description": "Pass as cursor for more" },
+            "problems": {
+                "type": "array",
+                "items": { "type": "object" },
+                "description": "Vendors that could not answer, and why",
+            },
+        },
+        "required": ["rows", "problems"],
+    })
+}
+
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Object(fields) => {
+            tidy_object(fields);
+            fields.values_mut().for_each(tidy);
+        }
+        _ => {}
+    }
+}
+
+fn tidy_object(fields: &mut Map<String, Value>) {
+    drop_null(fields);
+    if fields.get("default").is_some_and(Value::is_null) {
+        fields.remove("default");
+    }
+    let rust_format = |format: &Value| {
+        format.as_str().is_some_and(|format| format.starts_with("uint") || format.starts_with("int"))
+    };
+    if fields.get("format").is_some_and(rust_format) {
+        fields.remove("format");
+    }
+    if fields.get("type").is_some_and(|kind| kind == "object") {
+        fields.entry("additionalProperties").or_insert(Value::Bool(false));
+    }
+}
+
+/// An optional field is one that is not required, not one that may be null.
+fn drop_null(fields: &mut Map<String, Value>) {
+    if let Some(Value::Array(kinds)) = fields.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [only] = kinds.as_slice() {
+            let only = only.clone();
+            fields.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(values)) = fields.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    let Some(Value::Array(mut choices)) = fields.remove("anyOf") else { return };
+    choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+    match (choices.len(), choices.pop()) {
+        (1, Some(Value::Object(only))) => {
+            for (key, value) in only {
+                fields.entry(key).or_insert(value);
+            }
+        }
+        (_, last) => {
+            choices.extend(last);
+            fields.insert("anyOf".to_owned(), Value::Array(choices));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Where a secret comes from, and why it never prints.
+//!
+//! A [`Secret`] knows its name and its source; the value is read when it is first needed and lives
+//! in a type whose `Debug` says `[REDACTED]`. Files and commands are read again after a 401.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::RwLock;
+
+pub struct Secret {
+    /// The variable that names it, for messages.
+    name: String,
+    origin: Origin,
+    value: RwLock<Option<SecretString>>,
+}
+
+/// Where the value is.
+pub enum Origin {
+    Inline(SecretString),
+    File(PathBuf),
+    Command(Vec<String>),
+}
+
+/// Why a secret could not be read; never with any of its content.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{name}: {trouble}")]
+pub struct SecretError {
+    name: String,
+    trouble: String,
+}
+
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Secret {
+    pub fn new(name: impl Into<String>, origin: Origin) -> Self {
+        Self { name: name.into(), origin, value: RwLock::new(None) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value, read on first use.
+    ///
+    /// # Errors
+    /// The file cannot be read, the command fails, or either is empty.
+    pub async fn read(&self) -> Result<SecretString, SecretError> {
+        if let Some(value) = self.value.read().await.as_ref() {
+            return Ok(value.clone());
+        }
+        let mut slot = self.value.write().await;
+        if let Some(value) = slot.as_ref() {
+            return Ok(value.clone());
+        }
+        let value = self.fetch().await?;
+        Ok(slot.insert(value).clone())
+    }
+
+    /// Forgets the value, so that the next use reads the source again.
+    pub async fn forget(&self) {
+        self.value.write().await.take();
+    }
+
+    async fn fetch(&self) -> Result<SecretString, SecretError> {
+        let text = match &self.origin {
+            Origin::Inline(value) => return Ok(value.clone()),
+            Origin::File(path) => tokio::fs::read_to_string(path)
+                .await
+                .map_err(|error| self.error(format!("{}: {error}", path.display())))?,
+            Origin::Command(line) => self.run(line).await?,
+        };
+        let trimmed = text.trim_end_matches(['\r', '\n']);
+        if trimmed.is_empty() {
+            return Err(self.error("is empty"));
+        }
+        Ok(SecretString::from(trimmed))
+    }
+
+    async fn run(&self, line: &[String]) -> Result<String, SecretError> {
+        let Some((program, arguments)) = line.split_first() else {
+            return Err(self.error("the command is empty"));
+        };
+        let output = tokio::process::Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(COMMAND_TIMEOUT, output)
+            .await
+            .map_err(|_| self.error(format!("{program} took longer than {COMMAND_TIMEOUT:?}")))?
+            .map_err(|error| self.error(format!("{program}: {error}")))?;
+        if !output.status.success() {
+            return Err(self.error(format!("{program} ended with {}", output.status)));
+        }
+        String::from_utf8(output.stdout)
+            .map_err(|_| self.error(format!("{program} printed text that is not UTF-8")))
+    }
+
+    fn error(&self, trouble: impl Into<String>) -> SecretError {
+        SecretError { name: self.name.clone(), trouble: trouble.into() }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret({})", self.name)
+    }
+}
+
+/// The text of a secret, for the one line that puts it on the wire or into a signature.
+pub(crate) fn expose(secret: &SecretString) -> &str {
+    secret.expose_secret()
+}
+
+/// Whether accounts other than the owner's may read the file.
+#[cfg(unix)]
+pub(crate) fn readable_by_others(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn readable_by_others(_: &std::path::Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_read_again_after_it_is_forgotten() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "first\n").unwrap();
+        let secret = Secret::new("X_FILE", Origin::File(file.path().into()));
+        assert_eq!(expose(&secret.read().await.unwrap()), "first");
+        std::fs::write(file.path(), "second").unwrap();
+        assert_eq!(expose(&secret.read().await.unwrap()), "first");
+        secret.forget().await;
+        assert_eq!(expose(&secret.read().await.unwrap()), "second");
+    }
+
+    #[tokio::test]
+    async fn a_failing_command_says_so_without_its_output() {
+        let line = ["sh", "-c", "echo hunter2; exit 3"].map(str::to_owned).to_vec();
+        let error = Secret::new("X", Origin::Command(line)).read().await.unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn debug_prints_the_name_alone() {
+        let secret = Secret::new("DFNS_AUTH_TOKEN", Origin::Inline("hunter2".into()));
+        assert_eq!(format!("{secret:?}"), "Secret(DFNS_AUTH_TOKEN)");
+    }
+}

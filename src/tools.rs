@@ -1,0 +1,307 @@
+//! The tools: one file each, and one line in [`TOOLS`].
+//!
+//! A tool is a typed value: its fields are its JSON Schema, its doc comment is the description a
+//! model reads, one `SPEC` says what it is. A [`Look`] reads and answers rows. A [`Change`]
+//! resolves names to ids and becomes [`Step`]s, each of which the desk takes down the one road.
+
+mod assign_organization_role;
+mod assign_permission;
+mod grant_asset_role;
+mod list_roles;
+mod set_asset_permissions;
+mod set_project_acl;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::access::{Access, Named, Outcome};
+use crate::auth::Boxed;
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::schema;
+use crate::transport::{Deadline, Reply, Wire};
+use crate::vendors::{Asker, Tenant};
+
+/// Every tool, in the order clients see them.
+pub static TOOLS: &[Tool] = &[
+    Tool::look::<list_roles::ListRoles>(),
+    Tool::change::<grant_asset_role::GrantAssetRole>(),
+    Tool::change::<assign_permission::AssignPermission>(),
+    Tool::change::<assign_organization_role::AssignOrganizationRole>(),
+    Tool::change::<set_project_acl::SetProjectAcl>(),
+    Tool::change::<set_asset_permissions::SetAssetPermissions>(),
+];
+
+/// What is true of a tool before anyone calls it.
+#[derive(Debug)]
+pub struct Spec {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub effect: Effect,
+    /// The vendor it changes; a look asks any.
+    pub vendor: Option<&'static str>,
+    /// The vendor page this was written from.
+    pub docs: &'static str,
+    /// Arguments that work against the sandbox, as JSON.
+    pub example: &'static str,
+}
+
+/// What a tool does: hints, retries and policy follow from this word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Look,
+    Grant,
+}
+
+/// A tool that reads.
+pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
+    const SPEC: Spec;
+    fn look(self, room: Room<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
+}
+
+/// A tool that writes to somebody's access.
+pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
+    const SPEC: Spec;
+
+    /// Names to ids, through the vendor's own look-ups: one step for each access it changes.
+    fn resolve(
+        self,
+        ask: &Asker<'_>,
+    ) -> impl Future<Output = Result<Vec<Box<dyn Step>>, Failure>> + Send;
+
+    /// What an administrator can do by hand where the vendor cannot be reached by program.
+    fn by_hand(&self) -> Option<Value> {
+        None
+    }
+}
+
+/// One resolved change of one access.
+pub trait Step: Send + Sync {
+    /// The access that is wanted.
+    fn wanted(&self) -> &Access;
+
+    /// The change in words: "grant Developer on Orders to Ana Ruiz".
+    fn summary(&self) -> String;
+
+    /// Why the role is privileged, where it is.
+    fn privileged(&self) -> Option<String> {
+        None
+    }
+
+    /// The access there is now, as far as it bears on this change.
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>>;
+
+    /// What to send, or why there is nothing to send. Pure.
+    ///
+    /// # Errors
+    /// Grantor refuses this change.
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure>;
+
+    /// What the vendor's answer to the write says. Pure.
+    fn heard(&self, reply: &Reply) -> Heard {
+        Heard::by_status(reply)
+    }
+
+    /// What reading back shows. Pure.
+    fn verify(&self, before: &Standing, now: &Standing) -> Finding;
+}
+
+/// The access there is, and what a write may depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    pub rows: Vec<Access>,
+    /// The rows that are not there are known not to be: absence is evidence.
+    pub conclusive: bool,
+    /// The vendor's version of this state, where it has one.
+    pub version: Option<String>,
+}
+
+/// What a step would do.
+#[derive(Debug)]
+pub enum Plan {
+    /// Nothing is sent: it is so, or it waits already.
+    Already { outcome: Outcome, warnings: Vec<String> },
+    Send { draft: Draft, after: Vec<Access>, warnings: Vec<String> },
+}
+
+/// What a vendor said to a write.
+#[derive(Debug)]
+pub enum Heard {
+    Yes { warnings: Vec<String> },
+    /// The vendor holds it for its own approvers.
+    Held,
+    /// It says this is there already; reading back tells.
+    Exists(Failure),
+    No(Failure),
+    /// A yes that cannot be read: as unclear as no answer.
+    Garbled(String),
+}
+
+/// What reading back shows.
+#[derive(Debug, PartialEq)]
+pub enum Finding {
+    There,
+    /// It waits for the vendor's approvers.
+    Held,
+    /// Something else is there: what, in words.
+    Elsewise(String),
+    /// It is there, and these rows are gone.
+    Lost(Vec<Access>),
+    /// The vendor shows too little to tell.
+    CannotTell,
+}
+
+/// Whom a look may ask.
+pub struct Room<'a> {
+    pub tenants: &'a [Tenant],
+    pub wire: &'a Wire,
+    pub deadline: Deadline,
+}
+
+/// What a look answers.
+#[derive(Debug, Default)]
+pub struct Rows {
+    pub rows: Vec<Value>,
+    pub next_cursor: Option<String>,
+    pub problems: Vec<Problem>,
+    /// How many vendors were asked: an error is when all of them failed.
+    pub asked: usize,
+}
+
+/// One vendor's trouble, beside the others' rows.
+#[derive(Debug)]
+pub struct Problem {
+    pub vendor: &'static str,
+    pub failure: Failure,
+    /// Rows came all the same.
+    pub partial: bool,
+}
+
+/// A tool with its type erased.
+pub struct Tool {
+    pub spec: &'static Spec,
+    pub schema: fn() -> Value,
+    pub run: Run,
+}
+
+type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>>;
+type ResolveFn = for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
+
+pub enum Run {
+    Look(LookFn),
+    Change { resolve: ResolveFn, by_hand: fn(Value) -> Result<Option<Value>, Failure> },
+}
+
+/// Arguments that every change takes beside its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Common {
+    /// Why it is needed, in the requester's words. Kept in the ledger.
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    pub reason: Option<String>,
+    /// Show exactly what would be sent, and send nothing.
+    #[serde(default)]
+    pub dry_run: Option<bool>,
+}
+
+/// The names of [`Common`]'s fields.
+const COMMON: [&str; 2] = ["reason", "dry_run"];
+const LONGEST_REASON: usize = 1000;
+
+impl Effect {
+    pub fn writes(self) -> bool {
+        self != Self::Look
+    }
+}
+
+impl Tool {
+    const fn look<L: Look>() -> Self {
+        Self { spec: &L::SPEC, schema: schema::input::<L>, run: Run::Look(look::<L>) }
+    }
+
+    const fn change<C: Change>() -> Self {
+        let run = Run::Change { resolve: resolve::<C>, by_hand: by_hand::<C> };
+        Self { spec: &C::SPEC, schema: schema::change_input::<C, Common>, run }
+    }
+}
+
+impl Common {
+    /// Takes the common arguments out of a change's arguments.
+    ///
+    /// # Errors
+    /// One of them has the wrong type.
+    pub fn take(arguments: &mut Map<String, Value>) -> Result<Self, Failure> {
+        let own = COMMON.iter().filter_map(|name| arguments.shift_remove_entry(*name));
+        let common: Self = parse(Value::Object(own.collect()))?;
+        if common.reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON) {
+            let trouble = format!("reason: must have at most {LONGEST_REASON} characters");
+            return Err(Failure::invalid(trouble));
+        }
+        Ok(common)
+    }
+}
+
+impl Heard {
+    /// What a status alone says: 2xx is a yes, anything else a no.
+    pub fn by_status(reply: &Reply) -> Self {
+        if reply.is_success() {
+            Self::Yes { warnings: Vec::new() }
+        } else {
+            Self::No(crate::transport::refusal(reply, "the vendor"))
+        }
+    }
+}
+
+impl Standing {
+    /// The rows of `self` that `now` no longer has.
+    pub fn lost(&self, now: &Self) -> Vec<Access> {
+        let same = |one: &Access, other: &Access| {
+            one.principal.id == other.principal.id
+                && one.role.id == other.role.id
+                && one.resource.id == other.resource.id
+        };
+        let gone = |row: &&Access| !now.rows.iter().any(|other| same(row, other));
+        self.rows.iter().filter(gone).cloned().collect()
+    }
+}
+
+/// "Orders (a111…)", or the id alone.
+pub fn label(named: &Named) -> String {
+    match &named.name {
+        Some(name) if *name != named.id => format!("{name} ({})", named.id),
+        _ => named.id.clone(),
+    }
+}
+
+/// Arguments to their type.
+///
+/// # Errors
+/// `Invalid`, naming the field that does not fit.
+pub fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
+    serde_path_to_error::deserialize(arguments).map_err(|error| {
+        let place = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path => format!("{path}: "),
+        };
+        Failure::invalid(format!("{place}{}", error.inner()))
+            .hint("the tool's inputSchema lists its arguments; send no others")
+    })
+}
+
+fn look<L: Look>(arguments: Value, room: Room<'_>) -> Boxed<'_, Result<Rows, Failure>> {
+    Box::pin(async move { parse::<L>(arguments)?.look(room).await })
+}
+
+fn resolve<'a, C: Change>(
+    arguments: Value,
+    ask: &'a Asker<'a>,
+) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>> {
+    Box::pin(async move { parse::<C>(arguments)?.resolve(ask).await })
+}
+
+fn by_hand<C: Change>(arguments: Value) -> Result<Option<Value>, Failure> {
+    Ok(parse::<C>(arguments)?.by_hand())
+}

@@ -1,0 +1,130 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Change, Effect, Finding, Heard, Plan, Spec, Standing, Step, label};
+use crate::access::{Access, Named, Outcome, Role};
+use crate::argument::Name;
+use crate::auth::Boxed;
+use crate::failure::Failure;
+use crate::transport::{Reply, refusal};
+use crate::vendors::Asker;
+use crate::vendors::dfns::{self, Assignment, ChangeRequest};
+
+/// Assign a Dfns permission (a role in the Dfns dashboard) to a user, service account or token,
+/// for the whole organization. A policy of the tenant may hold it for an approver.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AssignPermission {
+    /// The permission: id (pm-…) or exact name.
+    #[schemars(length(min = 1, max = 64))]
+    permission_id: Name,
+    /// Who gets it: id (us-… or to-…), e-mail address or exact name.
+    identity_id: Name,
+}
+
+struct PermissionAssignment {
+    wanted: Access,
+    role: Role,
+}
+
+const LONGEST_ID: usize = 64;
+
+impl Change for AssignPermission {
+    const SPEC: Spec = Spec {
+        name: "assign_permission",
+        title: "Assign a Dfns permission",
+        effect: Effect::Grant,
+        vendor: Some(dfns::NAME),
+        docs: "https://docs.dfns.co/api-reference/permissions/assign-permission",
+        example: r#"{"permissionId": "Treasury Viewer", "identityId": "user@example.com"}"#,
+    };
+
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        if self.permission_id.as_str().chars().count() > LONGEST_ID {
+            let trouble = format!("permissionId: must have at most {LONGEST_ID} characters");
+            return Err(Failure::invalid(trouble));
+        }
+        let (role, identity) = tokio::try_join!(
+            dfns::permission(ask, self.permission_id.as_str()),
+            dfns::identity(ask, self.identity_id.as_str()),
+        )?;
+        let wanted = Access {
+            principal: identity.named(),
+            role: role.named(),
+            resource: Named::new("organization", None, "organization"),
+            scope: "organization",
+            expires_at: None,
+            pending: false,
+        };
+        Ok(vec![Box::new(PermissionAssignment { wanted, role })])
+    }
+}
+
+impl PermissionAssignment {
+    fn row(&self, assignment: &Assignment) -> Access {
+        let request = assignment.pending_change_request.as_ref();
+        let pending = request.is_some_and(|request| request.waits_to("Create"));
+        Access { pending, ..self.wanted.clone() }
+    }
+}
+
+impl Step for PermissionAssignment {
+    fn wanted(&self) -> &Access {
+        &self.wanted
+    }
+
+    fn summary(&self) -> String {
+        format!("assign {} to {}", label(&self.wanted.role), label(&self.wanted.principal))
+    }
+
+    fn privileged(&self) -> Option<String> {
+        let role = label(&self.wanted.role);
+        self.role.privileged.then(|| format!("{role} lets its holder change who may do what"))
+    }
+
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(async move {
+            let all = dfns::assignments(ask, &self.wanted.role.id).await?;
+            let own = all.iter().filter(|one| one.identity_id == self.wanted.principal.id);
+            let rows = own.map(|assignment| self.row(assignment)).collect();
+            Ok(Standing { rows, conclusive: true, version: None })
+        })
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        if now.rows.iter().any(|row| !row.pending) {
+            let outcome = Outcome::AlreadyPresent;
+            return Ok(Plan::Already { outcome, warnings: Vec::new() });
+        }
+        if !now.rows.is_empty() {
+            let outcome = Outcome::PendingVendorApproval;
+            let waiting = "the same assignment already waits for approval; it was not asked again";
+            return Ok(Plan::Already { outcome, warnings: vec![waiting.to_owned()] });
+        }
+        let draft = dfns::ASSIGN.draft(&[("permissionId", &self.wanted.role.id)])?;
+        let draft = draft.body(json!({ "identityId": self.wanted.principal.id }));
+        Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings: Vec::new() })
+    }
+
+    fn heard(&self, reply: &Reply) -> Heard {
+        let readable = match reply.status {
+            202 => reply.json::<ChangeRequest>().map(|_| Heard::Held),
+            200..300 => reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() }),
+            409 => Ok(Heard::Exists(refusal(reply, "Dfns"))),
+            403 => Ok(Heard::No(refusal(reply, "Dfns").hint(
+                "it needs Permissions:Assign; a policy of the tenant may also block the assignment",
+            ))),
+            _ => Ok(Heard::by_status(reply)),
+        };
+        readable.unwrap_or_else(|failure| Heard::Garbled(failure.message))
+    }
+
+    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+        match (now.rows.iter().any(|row| !row.pending), now.rows.is_empty()) {
+            (true, _) => Finding::There,
+            (false, false) => Finding::Held,
+            (false, true) => Finding::Elsewise("the assignment is not listed".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,446 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Change, Effect, Finding, Heard, Plan, Spec, Standing, Step, label};
+use crate::access::{Access, Named, Outcome, Principal, PrincipalKind, Resource};
+use crate::argument::Name;
+use crate::auth::Boxed;
+use crate::failure::Failure;
+use crate::transport::{Reply, refusal};
+use crate::vendors::Asker;
+use crate::vendors::centrasite::{self, Held, Holder, Level, Permissions, Profile};
+
+/// Set permissions of users and groups on a CentraSite asset, as its policy action "Set Instance
+/// and Profile Permissions" does. Combining never lowers a permission; lowering one needs
+/// removeExistingPermission with the whole list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SetAssetPermissions {
+    /// The asset: id or exact name.
+    asset: Name,
+    /// What each user or group is to hold.
+    #[schemars(length(min = 1, max = 100))]
+    user_group_asset_permission: Vec<Entry>,
+    /// Clear all present settings first; false if left out: combine with them.
+    remove_existing_permission: Option<bool>,
+    /// Pass the permissions on to dependent objects; false if left out.
+    propagate_permissions_to_dependent_objects: Option<bool>,
+    /// Pass profile permissions on to dependents of the same type; false if left out.
+    propagate_profile_permissions: Option<bool>,
+}
+
+/// One user or one group, and what it is to hold.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(inline)]
+struct Entry {
+    /// A user: id or exact name. Either user or group, not both.
+    user: Option<Name>,
+    /// A group: id or exact name.
+    group: Option<Name>,
+    /// Each level includes those before it.
+    permission: AssetLevel,
+    /// Permissions on single profiles of the asset.
+    profile_permissions: Option<Vec<ProfileEntry>>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+struct ProfileEntry {
+    /// The profile's name.
+    name: Name,
+    /// View or Modify; a profile knows no Full.
+    permission: ProfileLevel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+enum AssetLevel {
+    View,
+    Modify,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+enum ProfileLevel {
+    View,
+    Modify,
+}
+
+/// All entries of one call: CentraSite sets them together.
+struct AssetPermissions {
+    wanted: Access,
+    asset: Resource,
+    entries: Vec<Resolved>,
+    replace: bool,
+    propagate: bool,
+    propagate_profiles: bool,
+}
+
+struct Resolved {
+    principal: Principal,
+    level: Level,
+    profiles: Vec<Profile>,
+}
+
+/// What somebody holds, in comparable form.
+type Holding = (Level, BTreeMap<String, Level>);
+
+impl Change for SetAssetPermissions {
+    const SPEC: Spec = Spec {
+        name: "set_asset_permissions",
+        title: "Set CentraSite asset permissions",
+        effect: Effect::Grant,
+        vendor: Some(centrasite::NAME),
+        docs: "policy action Set Instance and Profile Permissions; the bridge contract",
+        example: r#"{"asset": "OrderService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}"#,
+    };
+
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        self.check()?;
+        let asset = centrasite::asset(ask, self.asset.as_str()).await?;
+        let mut entries: Vec<Resolved> = Vec::new();
+        for entry in self.user_group_asset_permission {
+            let resolved = entry.resolve(ask).await?;
+            if entries.iter().any(|other| other.principal.id == resolved.principal.id) {
+                return Err(Failure::invalid(format!("userGroupAssetPermission: names {} twice",
+                    label(&resolved.principal.named()))));
+            }
+            entries.push(resolved);
+        }
+        Ok(vec![Box::new(AssetPermissions {
+            wanted: wanted(&asset, &entries),
+            asset,
+            entries,
+            replace: self.remove_existing_permission.unwrap_or(false),
+            propagate: self.propagate_permissions_to_dependent_objects.unwrap_or(false),
+            propagate_profiles: self.propagate_profile_permissions.unwrap_or(false),
+        })])
+    }
+
+    /// The policy action's four parameters, as its dialog names them.
+    fn by_hand(&self) -> Option<Value> {
+        let entry = |entry: &Entry| {
+            let [user, group] = [&entry.user, &entry.group].map(|name| name.as_ref().map(Name::as_str));
+            let profiles = entry.profile_permissions.iter().flatten();
+            let profiles = profiles.map(|p| json!({ "name": p.name.as_str(), "permission": p.permission }));
+            let mut shown = json!({ "permission": entry.permission });
+            let kind = if user.is_some() { "user" } else { "group" };
+            shown[kind] = json!(user.or(group));
+            let profiles: Vec<_> = profiles.collect();
+            if !profiles.is_empty() {
+                shown["profile permissions"] = Value::Array(profiles);
+            }
+            shown
+        };
+        let entries: Vec<_> = self.user_group_asset_permission.iter().map(entry).collect();
+        let flag = |flag: Option<bool>| flag.unwrap_or(false);
+        Some(json!({
+            "policy_action": "Set Instance and Profile Permissions",
+            "asset": self.asset.as_str(),
+            "parameters": {
+                "User/Group Asset Permission": entries,
+                "Remove existing permission": flag(self.remove_existing_permission),
+                "Propagate permissions to dependent objects":
+                    flag(self.propagate_permissions_to_dependent_objects),
+                "Propagate profile permissions": flag(self.propagate_profile_permissions),
+            },
+        }))
+    }
+}
+
+impl SetAssetPermissions {
+    fn check(&self) -> Result<(), Failure> {
+        if self.user_group_asset_permission.is_empty() {
+            return Err(Failure::invalid("userGroupAssetPermission: needs at least one entry"));
+        }
+        for (index, entry) in self.user_group_asset_permission.iter().enumerate() {
+            if entry.user.is_some() == entry.group.is_some() {
+                return Err(Failure::invalid(format!(
+                    "userGroupAssetPermission[{index}]: needs either user or group"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Resolved, Failure> {
+        let (kind, name) = match (self.user, self.group) {
+            (Some(name), _) => (PrincipalKind::User, name),
+            (None, Some(name)) => (PrincipalKind::Group, name),
+            (None, None) => return Err(Failure::invalid("needs either user or group")),
+        };
+        let principal = centrasite::principal(ask, kind, name.as_str()).await?;
+        let profile = |entry: ProfileEntry| Profile {
+            name: entry.name.as_str().to_owned(),
+            permission: entry.permission.level(),
+        };
+        let profiles = self.profile_permissions.into_iter().flatten().map(profile).collect();
+        Ok(Resolved { principal, level: self.permission.level(), profiles })
+    }
+}
+
+/// The row all entries together stand for.
+fn wanted(asset: &Resource, entries: &[Resolved]) -> Access {
+    let join = |part: &dyn Fn(&Resolved) -> String| {
+        entries.iter().map(part).collect::<Vec<_>>().join(", ")
+    };
+    let ids = join(&|entry| entry.principal.id.clone());
+    let names = join(&|entry| entry.principal.named().label().to_owned());
+    let levels = join(&|entry| entry.level.as_str().to_owned());
+    let kind = match entries {
+        [only] => Some(only.principal.kind.as_str().to_owned()),
+        _ => None,
+    };
+    Access {
+        principal: Named { id: ids, name: Some(names), kind },
+        role: Named { id: levels.clone(), name: Some(levels), kind: None },
+        resource: asset.named(),
+        scope: "asset",
+        expires_at: None,
+        pending: false,
+    }
+}
+
+impl AssetPermissions {
+    fn row(&self, held: &Held) -> Access {
+        let own = self.entries.iter().find(|entry| entry.principal.id == held.principal.id);
+        let name = own.and_then(|entry| entry.principal.name.clone());
+        Access {
+            principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
+            role: role(held),
+            ..self.wanted.clone()
+        }
+    }
+
+    fn standing(&self, permissions: &Permissions) -> Standing {
+        let rows = permissions.permissions.iter().map(|held| self.row(held)).collect();
+        Standing { rows, conclusive: true, version: permissions.version() }
+    }
+
+    /// The list as the documented rule makes it: replaced, or combined so that the higher wins.
+    fn expected(&self, now: &Standing) -> Vec<Access> {
+        let mut rows = if self.replace { Vec::new() } else { now.rows.clone() };
+        for entry in &self.entries {
+            let held = rows.iter_mut().find(|row| entry.is(row));
+            let Some(row) = held else {
+                rows.push(self.row(&entry.held()));
+                continue;
+            };
+            let (mut level, mut profiles) = holding(&row.role.id);
+            level = level.max(entry.level);
+            for profile in &entry.profiles {
+                let kept = profiles.entry(profile.name.clone()).or_insert(profile.permission);
+                *kept = (*kept).max(profile.permission);
+            }
+            row.role = named(level, &profiles);
+        }
+        rows
+    }
+
+    fn warnings(&self, now: &Standing, after: &[Access]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for entry in &self.entries {
+            let there = now.rows.iter().find(|row| entry.is(row)).map(|row| holding(&row.role.id).0);
+            if let Some(level) = there.filter(|level| !self.replace && *level > entry.level) {
+                warnings.push(format!("{} keeps {}: combining never lowers a permission; use \
+                     removeExistingPermission with the whole list",
+                    label(&entry.principal.named()), level.as_str()));
+            }
+        }
+        let gone = |row: &&Access| !after.iter().any(|kept| kept.principal.id == row.principal.id);
+        for row in now.rows.iter().filter(gone) {
+            warnings.push(format!("{} loses {}: the whole list is replaced (an owner keeps Full)",
+                label(&row.principal), row.role.label()));
+        }
+        if self.propagate || self.propagate_profiles {
+            warnings.push("dependent objects change too; which ones, only CentraSite knows".to_owned());
+        }
+        warnings
+    }
+
+    fn body(&self) -> Value {
+        let entry = |entry: &Resolved| {
+            let mut body = json!({});
+            body[entry.principal.kind.as_str()] = json!(entry.principal.id);
+            body["permission"] = json!(entry.level);
+            if !entry.profiles.is_empty() {
+                body["profilePermissions"] = json!(entry.profiles);
+            }
+            body
+        };
+        json!({
+            "userGroupAssetPermission": self.entries.iter().map(entry).collect::<Vec<_>>(),
+            "removeExistingPermission": self.replace,
+            "propagatePermissionsToDependentObjects": self.propagate,
+            "propagateProfilePermissions": self.propagate_profiles,
+        })
+    }
+}
+
+impl Step for AssetPermissions {
+    fn wanted(&self) -> &Access {
+        &self.wanted
+    }
+
+    fn summary(&self) -> String {
+        let Access { principal, role, resource, .. } = &self.wanted;
+        format!("set {} on {} for {}", role.label(), label(resource), label(principal))
+    }
+
+    fn privileged(&self) -> Option<String> {
+        let everybody = |entry: &&Resolved| {
+            let named = [Some(entry.principal.id.as_str()), entry.principal.name.as_deref()];
+            let system = |name: &str| centrasite::SYSTEM_GROUPS.contains(&name);
+            entry.level == Level::Full && named.into_iter().flatten().any(system)
+        };
+        let entry = self.entries.iter().find(everybody)?;
+        Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
+    }
+
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(async move {
+            let permissions = centrasite::permissions(ask, &self.asset.id).await?;
+            if permissions.version().is_none() {
+                return Err(Failure::garbled("the bridge's answer has no version")
+                    .hint("the bridge must give a version, so that no update is lost"));
+            }
+            Ok(self.standing(&permissions))
+        })
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        let after = self.expected(now);
+        let warnings = self.warnings(now, &after);
+        if same(&after, &now.rows) && !self.propagate && !self.propagate_profiles {
+            return Ok(Plan::Already { outcome: Outcome::AlreadyPresent, warnings });
+        }
+        let version = now.version.as_deref().unwrap_or_default();
+        let draft = centrasite::SET.draft(&[("id", &self.asset.id)])?;
+        Ok(Plan::Send { draft: draft.if_match(version).body(self.body()), after, warnings })
+    }
+
+    fn heard(&self, reply: &Reply) -> Heard {
+        #[derive(Deserialize)]
+        struct Set {
+            #[serde(default)]
+            warnings: Vec<String>,
+        }
+        match reply.status {
+            412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
+            200..300 => match (reply.json::<Permissions>(), reply.json::<Set>()) {
+                (Ok(_), Ok(Set { warnings })) => Heard::Yes { warnings },
+                (Err(failure), _) | (_, Err(failure)) => Heard::Garbled(failure.message),
+            },
+            _ => Heard::by_status(reply),
+        }
+    }
+
+    /// Everything that was wanted is there, and nothing that should have stayed is gone. More than
+    /// wanted is there where an owner keeps Full.
+    fn verify(&self, before: &Standing, now: &Standing) -> Finding {
+        let expected = self.expected(before);
+        let missing = expected.iter().find(|row| {
+            !now.rows.iter().any(|found| found.principal == row.principal && covers(found, row))
+        });
+        let entry = missing.map(|row| (row, self.entries.iter().any(|entry| entry.is(row))));
+        match entry {
+            None if self.replace => self.verify_replaced(&expected, before, now),
+            None => Finding::There,
+            Some((row, true)) => Finding::Elsewise(format!("{} does not hold {}",
+                label(&row.principal), row.role.label())),
+            Some((row, false)) => Finding::Lost(vec![row.clone()]),
+        }
+    }
+}
+
+impl AssetPermissions {
+    /// After a replacement, whoever was to go and still holds what they held, unless it is the
+    /// irrevocable Full of an owner, shows that it was not one.
+    fn verify_replaced(&self, expected: &[Access], before: &Standing, now: &Standing) -> Finding {
+        let left = now.rows.iter().find(|row| {
+            let stays = expected.iter().any(|kept| kept.principal == row.principal && covers(kept, row));
+            let was = before.rows.iter().any(|old| old.principal == row.principal);
+            was && !stays && holding(&row.role.id).0 != Level::Full
+        });
+        match left {
+            Some(row) => Finding::Elsewise(format!("{} still holds {}", label(&row.principal), row.role.label())),
+            None => Finding::There,
+        }
+    }
+}
+
+impl Resolved {
+    fn is(&self, row: &Access) -> bool {
+        row.principal.id == self.principal.id
+            && row.principal.kind.as_deref() == Some(self.principal.kind.as_str())
+    }
+
+    fn held(&self) -> Held {
+        let principal = Holder { kind: self.principal.kind, id: self.principal.id.clone() };
+        Held { principal, permission: self.level, profiles: self.profiles.clone() }
+    }
+}
+
+impl AssetLevel {
+    fn level(self) -> Level {
+        match self {
+            Self::View => Level::View,
+            Self::Modify => Level::Modify,
+            Self::Full => Level::Full,
+        }
+    }
+}
+
+impl ProfileLevel {
+    fn level(self) -> Level {
+        match self {
+            Self::View => Level::View,
+            Self::Modify => Level::Modify,
+        }
+    }
+}
+
+fn role(held: &Held) -> Named {
+    let profiles = held.profiles.iter().map(|p| (p.name.clone(), p.permission)).collect();
+    named(held.permission, &profiles)
+}
+
+/// A level with its profiles as one role id, "Modify" or "Modify {"Technical":"View"}".
+fn named(level: Level, profiles: &BTreeMap<String, Level>) -> Named {
+    let mut id = level.as_str().to_owned();
+    if !profiles.is_empty() {
+        id.push_str(&format!(" {}", json!(profiles)));
+    }
+    Named { name: Some(id.clone()), id, kind: None }
+}
+
+/// The inverse of [`named`].
+fn holding(id: &str) -> Holding {
+    let (level, profiles) = id.split_once(' ').unwrap_or((id, "{}"));
+    let level = match level {
+        "Full" => Level::Full,
+        "Modify" => Level::Modify,
+        _ => Level::View,
+    };
+    (level, serde_json::from_str(profiles).unwrap_or_default())
+}
+
+/// Whether `found` holds at least what `row` holds.
+fn covers(found: &Access, row: &Access) -> bool {
+    let ((level, profiles), (wanted, wanted_profiles)) = (holding(&found.role.id), holding(&row.role.id));
+    level >= wanted && wanted_profiles.iter().all(|(name, wanted)| profiles.get(name) >= Some(wanted))
+}
+
+fn same(one: &[Access], other: &[Access]) -> bool {
+    one.len() == other.len() && one.iter().all(|row| {
+        other.iter().any(|kept| kept.principal == row.principal && kept.role.id == row.role.id)
+    })
+}

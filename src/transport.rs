@@ -1,0 +1,342 @@
+//! Attempts: sign, send, decide.
+//!
+//! The retry rule is one pure function, [`next`]; the loops obey it. A read may be asked again. A
+//! write is sent again only after an answer that says it was not done: 401 and 429. A write whose
+//! fate is unclear is never sent again; the desk reads it back.
+
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use wire::Wire;
+
+use crate::auth::{AuthError, Authorize};
+use crate::draft::{Base, Frozen, Question};
+use crate::failure::{Failure, Kind};
+use crate::ledger::Opened;
+use crate::text;
+
+/// The longest one attempt may take, signing and reading the answer included.
+pub const ATTEMPT: Duration = Duration::from_secs(20);
+/// The longest a whole call may take; clients give up at 60 seconds.
+pub const CALL: Duration = Duration::from_secs(55);
+/// Kept back from a write for reading it back.
+const READ_BACK: Duration = Duration::from_secs(10);
+
+/// Where a vendor lives and how to prove to it who is asking.
+pub struct Account {
+    pub base: Base,
+    pub authorize: Box<dyn Authorize>,
+}
+
+/// When a call must be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+/// What came back for one attempt.
+#[derive(Clone, Debug)]
+pub enum Attempt {
+    Reply(Reply),
+    /// The request did not leave: no connection, no name, no TLS.
+    NotSent(String),
+    /// It left, and no whole answer came back.
+    Broken(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// How long the vendor asks to wait, in `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// The vendor's own name for this exchange, for its support.
+    pub request_id: Option<String>,
+}
+
+/// What became of a write that was permitted and recorded.
+#[derive(Debug)]
+pub enum Fate {
+    /// The vendor answered something other than a failure of its own.
+    Answered(Reply),
+    /// The vendor never got it, or said it did nothing with it.
+    NotDone(Failure),
+    /// It may have happened.
+    Unclear { trouble: String, status: Option<u16> },
+}
+
+/// What the retry rule decides.
+#[derive(Debug, PartialEq)]
+enum Next {
+    Done,
+    Again { after: Duration, fresh: bool },
+}
+
+/// What the retry rule knows: nothing else may matter.
+#[derive(Clone, Copy, Debug)]
+struct Tries {
+    write: bool,
+    made: u32,
+    refused_before: bool,
+    left: Duration,
+    /// Uniform in `0.0..1.0`.
+    jitter: f64,
+}
+
+/// How one signed attempt ended.
+#[derive(Debug)]
+enum Tried {
+    Unsigned(AuthError),
+    Sent(Attempt),
+}
+
+const MOST_TRIES: u32 = 4;
+
+impl Deadline {
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Reply {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON of the expected shape.
+    ///
+    /// # Errors
+    /// `Garbled`, naming the field that does not fit and nothing of its content.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let mut document = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut document).map_err(|error| {
+            let place = error.path().to_string();
+            let place = if place == "." { String::new() } else { format!(" at {place}") };
+            Failure::garbled(format!("the vendor's answer is not what it documents{place}"))
+                .hint("the vendor may have changed its API, or a proxy answered in its place")
+        })
+    }
+
+    /// The vendor's own message, with a leading separator, or nothing.
+    pub fn said(&self) -> String {
+        self.message().map(|message| format!(": {message}")).unwrap_or_default()
+    }
+
+    /// The vendor's own message, wherever the common error shapes keep it.
+    pub fn message(&self) -> Option<String> {
+        const PLACES: [&str; 9] = [
+            "/error/message", "/error_description", "/detail", "/message", "/title",
+            "/response_map/error_list/0/message", "/error_list/0/message", "/payload/message", "/error",
+        ];
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        let found = PLACES.iter().find_map(|place| body.pointer(place)?.as_str());
+        found.map(|message| text::clean(message).chars().take(500).collect())
+    }
+}
+
+/// Asks a vendor a question, again where that can help, until `deadline`.
+///
+/// # Errors
+/// Every way a read can fail, sorted by whose problem it is.
+pub async fn read(
+    account: &Account,
+    wire: &Wire,
+    question: &Question,
+    deadline: Deadline,
+) -> Result<Reply, Failure> {
+    let frozen = account.base.freeze_question(question)?;
+    match persist(account, wire, &frozen, deadline, false).await {
+        Tried::Unsigned(error) => Err(error.failure()),
+        Tried::Sent(Attempt::Reply(reply)) if reply.is_success() => Ok(reply),
+        Tried::Sent(Attempt::Reply(reply)) => Err(refusal(&reply, account.base.host())),
+        Tried::Sent(Attempt::NotSent(trouble) | Attempt::Broken(trouble)) => {
+            Err(unreachable(account.base.host(), &trouble))
+        }
+    }
+}
+
+/// Sends a write that the guard permitted and the ledger opened: the only way one leaves.
+pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: Deadline) -> Fate {
+    let frozen = match account.base.freeze(opened.draft()) {
+        Ok(frozen) => frozen,
+        Err(failure) => return Fate::NotDone(failure),
+    };
+    let deadline = Deadline::after(deadline.left().saturating_sub(READ_BACK));
+    if deadline.left().is_zero() {
+        let failure = Failure::new(Kind::Unavailable, "no time was left to send this safely");
+        return Fate::NotDone(failure.hint("nothing was sent; ask again, for fewer items at once"));
+    }
+    let host = account.base.host();
+    match persist(account, wire, &frozen, deadline, true).await {
+        Tried::Unsigned(error) => Fate::NotDone(error.failure()),
+        Tried::Sent(Attempt::NotSent(trouble)) => Fate::NotDone(unreachable(host, &trouble)),
+        Tried::Sent(Attempt::Broken(trouble)) => Fate::Unclear { trouble, status: None },
+        Tried::Sent(Attempt::Reply(reply)) if reply.status >= 500 || reply.status < 200 => {
+            let trouble = format!("{host} answered {}{}", reply.status, reply.said());
+            Fate::Unclear { trouble, status: Some(reply.status) }
+        }
+        Tried::Sent(Attempt::Reply(reply)) if reply.status == 429 => {
+            Fate::NotDone(refusal(&reply, host))
+        }
+        Tried::Sent(Attempt::Reply(reply)) => Fate::Answered(reply),
+    }
+}
+
+/// What a vendor's refusal means for the one who asked.
+pub fn refusal(reply: &Reply, host: &str) -> Failure {
+    let (kind, hint) = match reply.status {
+        401 => (Kind::NotPermitted, "the credential is not accepted: it may have expired, been \
+                 revoked, or belong to another region; run `grantor doctor`"),
+        403 => (Kind::NotPermitted, "the credential lacks a permission for this"),
+        404 => (Kind::NotFound, "check the id: the vendor does not know it, or does not show it \
+                 to this credential"),
+        429 => (Kind::RateLimited, "the vendor asks to slow down; try again in a minute"),
+        500.. => (Kind::Unavailable, "the vendor has trouble of its own; try again later"),
+        300..=399 => (Kind::Rejected, "redirects are not followed: check the configured URL"),
+        _ => (Kind::Rejected, "the vendor did not accept the request as it stands"),
+    };
+    let mut failure =
+        Failure::new(kind, format!("{host} answered {}{}", reply.status, reply.said())).hint(hint);
+    failure.status = Some(reply.status);
+    failure
+}
+
+fn unreachable(host: &str, trouble: &str) -> Failure {
+    Failure::new(Kind::Unavailable, format!("{host} could not be reached: {trouble}"))
+        .hint("check the address, the proxy settings and the network, then try again")
+}
+
+async fn persist(
+    account: &Account,
+    wire: &Wire,
+    frozen: &Frozen,
+    deadline: Deadline,
+    write: bool,
+) -> Tried {
+    let (mut made, mut refused_before) = (0, false);
+    loop {
+        let (tried, generation) = attempt(account, wire, frozen, deadline).await;
+        made += 1;
+        let jitter = crate::random::unit();
+        let tries = Tries { write, made, refused_before, left: deadline.left(), jitter };
+        let Next::Again { after, fresh } = next(&tried, tries) else { return tried };
+        tracing::debug!(made, ?after, fresh, "trying again");
+        if fresh {
+            refused_before = true;
+            account.authorize.forget(generation).await;
+        }
+        tokio::time::sleep(after).await;
+    }
+}
+
+async fn attempt(
+    account: &Account,
+    wire: &Wire,
+    frozen: &Frozen,
+    deadline: Deadline,
+) -> (Tried, u64) {
+    let limit = Deadline::after(deadline.left().min(ATTEMPT));
+    let signing = tokio::time::timeout(limit.left(), account.authorize.sign(frozen, wire));
+    match signing.await {
+        Err(_) => {
+            let trouble = "the credential could not be made in time".to_owned();
+            (Tried::Unsigned(AuthError::Unreachable(trouble)), 0)
+        }
+        Ok(Err(error)) => (Tried::Unsigned(error), 0),
+        Ok(Ok(signed)) => {
+            let generation = signed.generation();
+            (Tried::Sent(wire.send(signed, limit.left()).await), generation)
+        }
+    }
+}
+
+/// The retry rule.
+fn next(tried: &Tried, tries: Tries) -> Next {
+    if tries.made >= MOST_TRIES {
+        return Next::Done;
+    }
+    let backoff = Duration::from_millis(200 * 4_u64.pow(tries.made - 1)).mul_f64(0.5 + tries.jitter);
+    let wait = |after: Duration| {
+        if after < tries.left { Next::Again { after, fresh: false } } else { Next::Done }
+    };
+    match tried {
+        Tried::Unsigned(AuthError::Refused { status: 401, .. }) => once_more(tries),
+        Tried::Sent(Attempt::Reply(reply)) if reply.status == 401 => once_more(tries),
+        Tried::Sent(Attempt::Reply(reply)) if reply.status == 429 => {
+            wait(reply.retry_after.unwrap_or(backoff * 2))
+        }
+        _ if tries.write => Next::Done,
+        Tried::Unsigned(AuthError::Unreachable(_)) => wait(backoff),
+        Tried::Sent(Attempt::NotSent(_) | Attempt::Broken(_)) => wait(backoff),
+        Tried::Sent(Attempt::Reply(reply)) if matches!(reply.status, 500 | 502 | 503 | 504) => {
+            wait(reply.retry_after.unwrap_or(backoff))
+        }
+        _ => Next::Done,
+    }
+}
+
+fn once_more(tries: Tries) -> Next {
+    if tries.refused_before { Next::Done } else { Next::Again { after: Duration::ZERO, fresh: true } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, retry_after: Option<u64>) -> Tried {
+        let retry_after = retry_after.map(Duration::from_secs);
+        Tried::Sent(Attempt::Reply(Reply { status, body: vec![], retry_after, request_id: None }))
+    }
+
+    fn rule(tried: &Tried, write: bool, made: u32, refused_before: bool) -> Next {
+        let left = Duration::from_secs(40);
+        next(tried, Tries { write, made, refused_before, left, jitter: 0.5 })
+    }
+
+    #[test]
+    fn a_write_is_sent_again_only_when_the_vendor_did_nothing() {
+        let broken = || Tried::Sent(Attempt::Broken("reset".to_owned()));
+        let not_sent = || Tried::Sent(Attempt::NotSent("refused".to_owned()));
+        for tried in [reply(500, None), reply(503, Some(1)), reply(200, None), reply(403, None),
+            reply(302, None), broken(), not_sent()] {
+            assert_eq!(rule(&tried, true, 1, false), Next::Done, "{tried:?}");
+        }
+        let again = Next::Again { after: Duration::ZERO, fresh: true };
+        assert_eq!(rule(&reply(401, None), true, 1, false), again);
+        assert_eq!(rule(&reply(401, None), true, 2, true), Next::Done);
+        let later = Next::Again { after: Duration::from_secs(7), fresh: false };
+        assert_eq!(rule(&reply(429, Some(7)), true, 1, false), later);
+    }
+
+    #[test]
+    fn a_read_is_asked_again_a_few_times_and_never_past_the_deadline() {
+        for tried in [reply(502, None), Tried::Sent(Attempt::Broken("reset".to_owned())),
+            Tried::Unsigned(AuthError::Unreachable("down".to_owned()))] {
+            assert!(matches!(rule(&tried, false, 1, false), Next::Again { .. }), "{tried:?}");
+            assert_eq!(rule(&tried, false, MOST_TRIES, false), Next::Done);
+        }
+        assert_eq!(rule(&reply(429, Some(41)), false, 1, false), Next::Done);
+        assert_eq!(rule(&reply(404, None), false, 1, false), Next::Done);
+    }
+
+    #[test]
+    fn the_vendors_message_is_found_in_every_documented_shape() {
+        for (body, message) in [
+            (r#"{"error":{"message":"no such role"}}"#, Some("no such role")),
+            (r#"{"error":"invalid_client","error_description":"bad secret"}"#, Some("bad secret")),
+            (r#"{"title":"Forbidden","detail":"lacks it"}"#, Some("lacks it")),
+            (r#"{"response_map":{"error_list":[{"message":"gone"}]},"http_status_code":404}"#, Some("gone")),
+            (r#"{"message":"bridge"}"#, Some("bridge")),
+            ("<html>", None),
+        ] {
+            let reply = Reply { status: 400, body: body.into(), retry_after: None, request_id: None };
+            assert_eq!(reply.message().as_deref(), message, "{body}");
+        }
+    }
+}

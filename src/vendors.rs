@@ -1,0 +1,185 @@
+//! The vendors: one folder entry each, told apart only by the data they register here.
+//!
+//! A [`Vendor`] says how it is configured, how to look things up and what its permissions are
+//! called; it knows nothing of MCP and nothing of the road a change takes. Adding one is one file
+//! and one line in [`VENDORS`].
+
+pub mod centrasite;
+pub mod dfns;
+mod listing;
+pub mod outsystems;
+mod pick;
+pub mod redox;
+pub mod snaplogic;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use serde::de::DeserializeOwned;
+
+pub use listing::{Listing, Page, Place, follow};
+pub use pick::{Known, pick};
+
+use crate::access::Role;
+use crate::auth::Boxed;
+use crate::config::Settings;
+use crate::draft::Question;
+use crate::failure::{Failure, Kind};
+use crate::transport::{Account, Deadline, Reply, Wire};
+
+/// Every vendor, in the order users see them.
+pub const VENDORS: &[&Vendor] =
+    &[&outsystems::VENDOR, &dfns::VENDOR, &redox::VENDOR, &snaplogic::VENDOR, &centrasite::VENDOR];
+
+/// What is true of a vendor before anyone configures it.
+pub struct Vendor {
+    /// The word for it in arguments, configuration and answers.
+    pub name: &'static str,
+    pub title: &'static str,
+    pub variables: &'static [Variable],
+    /// Base URL and credential from the settings, or what is wrong with them.
+    pub connect: fn(&Settings) -> Result<Account, Vec<String>>,
+    /// The roles that contain `query`, from `place` on.
+    pub roles: for<'a> fn(&'a Asker<'a>, Find<'a>) -> Boxed<'a, Result<Listing<Role>, Failure>>,
+    /// Questions that `grantor doctor` asks, each with the permission it needs.
+    pub checks: &'static [Check],
+    /// The permission a credential needs to change access here, as the vendor calls it.
+    pub permission: &'static str,
+}
+
+/// One setting of a vendor.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    pub secret: bool,
+    pub need: Need,
+    pub help: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Required,
+    Default(&'static str),
+    Optional,
+}
+
+/// A read that shows whether the credential may do something.
+pub struct Check {
+    /// What is looked at, and the permission it takes in the vendor's words.
+    pub permission: &'static str,
+    pub question: fn(&Tenant) -> Result<Question, Failure>,
+}
+
+/// A vendor as configured: whose tenant, through which account.
+pub struct Tenant {
+    pub vendor: &'static Vendor,
+    pub account: Account,
+    pub settings: Settings,
+}
+
+/// Asks one tenant questions on behalf of one call.
+pub struct Asker<'a> {
+    pub tenant: &'a Tenant,
+    pub wire: &'a Wire,
+    pub deadline: Deadline,
+    /// Answers of this call, while nothing has been sent that could change them.
+    pub memo: Option<&'a Memo>,
+}
+
+/// Answers that were read once in a call and need not be read again.
+#[derive(Default)]
+pub struct Memo(Mutex<HashMap<String, Reply>>);
+
+/// What to look for in a list.
+#[derive(Clone, Debug)]
+pub struct Find<'a> {
+    pub query: Option<&'a str>,
+    pub from: Place,
+    pub limit: usize,
+}
+
+impl Variable {
+    pub const fn required(name: &'static str, help: &'static str) -> Self {
+        Self { name, secret: false, need: Need::Required, help }
+    }
+
+    pub const fn optional(name: &'static str, help: &'static str) -> Self {
+        Self { name, secret: false, need: Need::Optional, help }
+    }
+
+    pub const fn or(name: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { name, secret: false, need: Need::Default(default), help }
+    }
+
+    pub const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+}
+
+impl Asker<'_> {
+    /// # Errors
+    /// Every way a read can fail, with the vendor's permission named where that is the trouble.
+    pub async fn reply(&self, question: &Question) -> Result<Reply, Failure> {
+        let key = question.shown();
+        if let Some(known) = self.memo.and_then(|memo| memo.get(&key)) {
+            return Ok(known);
+        }
+        let (account, wire) = (&self.tenant.account, self.wire);
+        let reply = crate::transport::read(account, wire, question, self.deadline).await?;
+        if let Some(memo) = self.memo {
+            memo.keep(key, &reply);
+        }
+        Ok(reply)
+    }
+
+    /// # Errors
+    /// As [`Self::reply`], and an answer of another shape than documented.
+    pub async fn read<T: DeserializeOwned>(&self, question: &Question) -> Result<T, Failure> {
+        self.reply(question).await?.json()
+    }
+
+    /// The answer, or `None` where the vendor says it knows no such thing.
+    ///
+    /// # Errors
+    /// As [`Self::read`], `NotFound` excepted.
+    pub async fn read_maybe<T: DeserializeOwned>(
+        &self,
+        question: &Question,
+    ) -> Result<Option<T>, Failure> {
+        match self.read(question).await {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+impl Memo {
+    fn get(&self, key: &str) -> Option<Reply> {
+        self.0.lock().ok()?.get(key).cloned()
+    }
+
+    fn keep(&self, key: String, reply: &Reply) {
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(key, reply.clone());
+        }
+    }
+}
+
+impl Find<'_> {
+    /// Everything there is.
+    pub fn all() -> Self {
+        Self { query: None, from: Place::default(), limit: usize::MAX }
+    }
+
+    /// Whether a name contains the query, letter case aside.
+    pub fn fits(&self, names: &[&str]) -> bool {
+        let Some(query) = self.query else { return true };
+        let query = query.to_lowercase();
+        names.iter().any(|name| name.to_lowercase().contains(&query))
+    }
+}
+
+pub fn named(name: &str) -> Option<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == name).copied()
+}

@@ -1,0 +1,262 @@
+//! webMethods CentraSite, through the operator's bridge.
+//!
+//! No CentraSite HTTP endpoint that sets asset permissions is documented, so the bridge's contract
+//! is Grantor's own (see the README). What the permissions mean is the vendor's: the policy action
+//! "Set Instance and Profile Permissions".
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, follow, pick};
+use crate::access::{Principal, PrincipalKind, Resource, Role};
+use crate::auth::{Basic, Boxed};
+use crate::config::{Settings, all};
+use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::failure::Failure;
+use crate::transport::Account;
+
+pub const NAME: &str = "centrasite";
+
+pub static VENDOR: Vendor = Vendor {
+    name: NAME,
+    title: "webMethods CentraSite",
+    variables: &[
+        Variable::required("CENTRASITE_BRIDGE_URL", "the bridge you run beside CentraSite"),
+        Variable::required("CENTRASITE_USERNAME", "a user of the bridge"),
+        Variable::required("CENTRASITE_PASSWORD", "that user's password").secret(),
+    ],
+    connect,
+    roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
+    checks: &[
+        Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
+        Check { permission: "principals", question: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)) },
+    ],
+    permission: "Full on the asset, or a role with Manage Assets",
+};
+
+const BRIDGE: &str = "CentraSite bridge contract";
+const ASSETS: Source = Source { path: "/assets", docs: BRIDGE };
+const PRINCIPALS: Source = Source { path: "/principals", docs: BRIDGE };
+const PERMISSIONS: Source = Source { path: "/assets/{id}/permissions", docs: BRIDGE };
+
+/// Sets or combines an asset's permissions.
+pub const SET: Endpoint =
+    Endpoint { verb: Verb::Post, path: "/assets/{id}/permissions", docs: BRIDGE };
+
+/// Groups that hold everybody of an organization, of it and its children, and everybody at all.
+pub const SYSTEM_GROUPS: [&str; 3] = ["Users", "Members", "Everyone"];
+const PAGE: usize = 100;
+
+/// A permission on an asset; each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Level {
+    View,
+    Modify,
+    Full,
+}
+
+/// What is set on one asset, at one version.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Permissions {
+    version: Value,
+    pub permissions: Vec<Held>,
+}
+
+/// What one user or group holds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Held {
+    pub principal: Holder,
+    pub permission: Level,
+    #[serde(default)]
+    pub profiles: Vec<Profile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Holder {
+    pub kind: PrincipalKind,
+    pub id: String,
+}
+
+/// A permission on one profile of an asset: View or Modify.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    pub name: String,
+    pub permission: Level,
+}
+
+#[derive(Deserialize)]
+struct Assets {
+    assets: Vec<Asset>,
+    total: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Asset {
+    id: String,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Principals {
+    principals: Vec<Listed>,
+    total: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    kind: PrincipalKind,
+    id: String,
+    name: Option<String>,
+}
+
+/// A list as the bridge answers it: its rows, and how many there are in all.
+trait Answer: DeserializeOwned {
+    type Row: Known;
+    fn rows(self) -> (Vec<Self::Row>, Option<usize>);
+}
+
+impl Answer for Assets {
+    type Row = Resource;
+    fn rows(self) -> (Vec<Resource>, Option<usize>) {
+        (self.assets.into_iter().map(Asset::into_resource).collect(), self.total)
+    }
+}
+
+impl Answer for Principals {
+    type Row = Principal;
+    fn rows(self) -> (Vec<Principal>, Option<usize>) {
+        (self.principals.into_iter().map(Listed::into_principal).collect(), self.total)
+    }
+}
+
+fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
+    let base = settings.url("CENTRASITE_BRIDGE_URL");
+    let username = settings.text("CENTRASITE_USERNAME");
+    let password = settings.secret("CENTRASITE_PASSWORD");
+    all((base, username, password)).map(|(base, username, password)| Account {
+        base,
+        authorize: Box::new(Basic { username, password }),
+    })
+}
+
+fn roles(find: &Find<'_>) -> Listing<Role> {
+    let levels = [
+        (Level::View, "see the asset"),
+        (Level::Modify, "see and change the asset"),
+        (Level::Full, "see, change and delete the asset, and grant access to it"),
+    ];
+    let role = |(level, meaning): (Level, &str)| Role {
+        description: Some(meaning.to_owned()),
+        ..level.role()
+    };
+    let fitting = levels.into_iter().filter(|(level, _)| find.fits(&[level.as_str()]));
+    Listing::whole(fitting.map(role).take(find.limit).collect())
+}
+
+/// The asset with this id or exact name.
+///
+/// # Errors
+/// None or several match, or the list cannot be read whole.
+pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
+    find::<Assets>(ask, "asset", wanted, &ASSETS.ask(&[])?, |_| true).await
+}
+
+/// The user or group with this id or exact name.
+///
+/// # Errors
+/// None or several match, or the list cannot be read whole.
+pub async fn principal(
+    ask: &Asker<'_>,
+    kind: PrincipalKind,
+    wanted: &str,
+) -> Result<Principal, Failure> {
+    let question = PRINCIPALS.ask(&[])?.with("kind", kind.as_str());
+    find::<Principals>(ask, kind.as_str(), wanted, &question, |found| found.kind == kind).await
+}
+
+/// Narrowed by the bridge first; whether its `query` looks at ids is the operator's affair, so a
+/// miss is looked up in the whole list.
+async fn find<A: Answer>(
+    ask: &Asker<'_>,
+    what: &str,
+    wanted: &str,
+    question: &Question,
+    keep: impl Fn(&A::Row) -> bool,
+) -> Result<A::Row, Failure> {
+    let narrowed = list::<A>(ask, &question.clone().with("query", wanted), &keep).await?;
+    match pick(what, wanted, narrowed) {
+        Err(failure) if failure.candidates.is_empty() => {
+            pick(what, wanted, list::<A>(ask, question, &keep).await?)
+        }
+        picked => picked,
+    }
+}
+
+async fn list<A: Answer>(
+    ask: &Asker<'_>,
+    question: &Question,
+    keep: &impl Fn(&A::Row) -> bool,
+) -> Result<Vec<A::Row>, Failure> {
+    let all = follow(Place::default(), usize::MAX, keep, |page: Option<String>| async move {
+        let offset = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let question = question.clone().with("limit", PAGE).with("offset", offset);
+        let (rows, total) = ask.read::<A>(&question).await?.rows();
+        let next = next(offset, rows.len(), total);
+        Ok(Page { rows, next })
+    });
+    all.await?.complete()
+}
+
+/// What is set on an asset now.
+///
+/// # Errors
+/// As any read.
+pub async fn permissions(ask: &Asker<'_>, asset: &str) -> Result<Permissions, Failure> {
+    ask.read(&PERMISSIONS.ask(&[("id", asset)])?).await
+}
+
+fn next(offset: usize, count: usize, total: Option<usize>) -> Option<String> {
+    let after = offset + count;
+    let more = count > 0 && total.map_or(count >= PAGE, |total| after < total);
+    more.then(|| after.to_string())
+}
+
+impl Asset {
+    fn into_resource(self) -> Resource {
+        Resource { kind: "asset", id: self.id, name: self.name }
+    }
+}
+
+impl Listed {
+    fn into_principal(self) -> Principal {
+        Principal { kind: self.kind, ..Principal::user(self.id, self.name, None) }
+    }
+}
+
+impl Level {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "View",
+            Self::Modify => "Modify",
+            Self::Full => "Full",
+        }
+    }
+
+    pub fn role(self) -> Role {
+        let name = Some(self.as_str().to_owned());
+        let id = self.as_str().to_owned();
+        Role { id, name, privileged: false, description: None, permissions: Vec::new() }
+    }
+}
+
+impl Permissions {
+    /// The version as text: the bridge may give a string or an integer.
+    pub fn version(&self) -> Option<String> {
+        match &self.version {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+}

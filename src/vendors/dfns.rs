@@ -1,0 +1,336 @@
+//! Dfns: permissions (the dashboard's *roles*) and their assignments to identities.
+//!
+//! <https://docs.dfns.co/api-reference>
+
+use serde::Deserialize;
+
+use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
+use crate::access::{Principal, PrincipalKind, Role};
+use crate::auth::{Boxed, UserAction};
+use crate::config::{Settings, all};
+use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::failure::{Failure, Kind};
+use crate::transport::Account;
+
+pub const NAME: &str = "dfns";
+
+pub static VENDOR: Vendor = Vendor {
+    name: NAME,
+    title: "Dfns",
+    variables: &[
+        Variable::or("DFNS_API_URL", "https://api.dfns.io", "the region's API"),
+        Variable::required("DFNS_AUTH_TOKEN", "a service account's token").secret(),
+        Variable::required("DFNS_CREDENTIAL_ID", "the id of the signing credential"),
+        Variable::required("DFNS_PRIVATE_KEY", "its private key, PKCS#8 PEM").secret(),
+    ],
+    connect,
+    roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    checks: &[
+        Check {
+            permission: "permissions (Permissions:Read)",
+            question: |_| Ok(PERMISSIONS.ask(&[])?.with("limit", 1)),
+        },
+        Check {
+            permission: "users (Auth:Users:Read)",
+            question: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
+        },
+        Check {
+            permission: "service accounts (Auth:ServiceAccounts:Read)",
+            question: |_| SERVICE_ACCOUNTS.ask(&[]),
+        },
+        Check {
+            permission: "approvals (Policies:Evaluations:Read)",
+            question: |_| Ok(APPROVALS.ask(&[])?.with("limit", 1)),
+        },
+    ],
+    permission: "Permissions:Assign and Permissions:Revoke",
+};
+
+/// User action signing: <https://docs.dfns.co/api-reference/auth/signing-flows>
+static SIGNING: crate::auth::Steps = crate::auth::Steps {
+    init: Endpoint { verb: Verb::Post, path: "/auth/action/init", docs: "User Action Signing" },
+    complete: Endpoint { verb: Verb::Post, path: "/auth/action", docs: "User Action Signing" },
+    header: "x-dfns-useraction",
+};
+
+const PERMISSIONS: Source = Source { path: "/permissions", docs: "List Permissions" };
+const PERMISSION: Source = Source { path: "/permissions/{permissionId}", docs: "Get Permission" };
+const ASSIGNMENTS: Source =
+    Source { path: "/permissions/{permissionId}/assignments", docs: "List Permission Assignments" };
+const USERS: Source = Source { path: "/auth/users", docs: "List Users" };
+const USER: Source = Source { path: "/auth/users/{userId}", docs: "Get User" };
+const SERVICE_ACCOUNTS: Source =
+    Source { path: "/auth/service-accounts", docs: "List Service Accounts" };
+const TOKENS: Source = Source { path: "/auth/pats", docs: "List Personal Access Tokens" };
+const APPROVALS: Source = Source { path: "/v2/policy-approvals", docs: "List Approvals" };
+
+/// Assigns a permission to an identity.
+pub const ASSIGN: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/permissions/{permissionId}/assignments",
+    docs: "Assign Permission",
+};
+
+/// A permission as assigned to an identity, or about to be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assignment {
+    pub id: String,
+    pub permission_id: String,
+    pub identity_id: String,
+    #[serde(default)]
+    pub pending_change_request: Option<ChangeRequest>,
+}
+
+/// A change that the vendor holds for its approvers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRequest {
+    pub id: String,
+    pub operation_kind: Option<String>,
+    pub status: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Items<T> {
+    items: Vec<T>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Permission {
+    id: String,
+    name: Option<String>,
+    #[serde(default)]
+    operations: Vec<String>,
+    #[serde(default)]
+    is_archived: bool,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    user_id: String,
+    username: Option<String>,
+    name: Option<String>,
+    is_active: Option<bool>,
+    #[serde(default)]
+    is_service_account: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceAccount {
+    user_info: User,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessToken {
+    token_id: String,
+    name: Option<String>,
+    is_active: Option<bool>,
+}
+
+fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
+    let base = settings.url("DFNS_API_URL");
+    let token = settings.secret("DFNS_AUTH_TOKEN");
+    let credential_id = settings.text("DFNS_CREDENTIAL_ID");
+    let private_key = settings.secret("DFNS_PRIVATE_KEY");
+    let parts = (base, token, credential_id, private_key);
+    all(parts).map(|(base, token, credential_id, private_key)| {
+        let steps = &SIGNING;
+        let authorize = UserAction { base: base.clone(), token, credential_id, private_key, steps };
+        Account { base, authorize: Box::new(authorize) }
+    })
+}
+
+/// Permissions in force whose name contains the query.
+async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure> {
+    let keep = |permission: &Permission| {
+        !permission.is_archived && find.fits(&[permission.name.as_deref().unwrap_or_default()])
+    };
+    let question = PERMISSIONS.ask(&[])?;
+    let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
+    Ok(listing.map(Permission::into_role))
+}
+
+/// The permission with this id or exact name.
+///
+/// # Errors
+/// None or several match, it is archived, or the list cannot be read whole.
+pub async fn permission(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
+    let what = "permissionId";
+    if !is_id(wanted, "pm") {
+        return pick(what, wanted, roles(ask, Find::all()).await?.complete()?);
+    }
+    let found: Option<Permission> =
+        ask.read_maybe(&PERMISSION.ask(&[("permissionId", wanted)])?).await?;
+    if found.as_ref().is_some_and(|permission| permission.is_archived) {
+        return Err(Failure::invalid(format!("{what}: {wanted} is archived and cannot be assigned"))
+            .hint("list_roles shows the permissions in force"));
+    }
+    pick(what, wanted, found.map(Permission::into_role).into_iter().collect())
+}
+
+/// The user, service account or token with this id, user name or exact name.
+///
+/// # Errors
+/// None or several match, or a list cannot be read whole.
+pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
+    if is_id(wanted, "us") {
+        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", wanted)])?).await?;
+        if let Some(user) = user {
+            return Ok(user.into_principal());
+        }
+    }
+    let everyone = list(ask, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
+    let (users, accounts, tokens) = tokio::join!(everyone, service_accounts(ask), own_tokens(ask));
+    let mut among: Vec<Principal> =
+        users?.complete()?.into_iter().map(User::into_principal).collect();
+    for found in accounts?.into_iter().chain(tokens?) {
+        // Whether the list of users holds service accounts too is not documented.
+        if !among.iter().any(|known| known.id == found.id) {
+            among.push(found);
+        }
+    }
+    pick("identityId", wanted, among).map_err(|failure| {
+        if is_id(wanted, "to") {
+            failure.hint("only this credential's own tokens can be listed: another person's token \
+                          cannot be checked, so it is not granted anything")
+        } else {
+            failure
+        }
+    })
+}
+
+/// Every assignment of the permission, also those that wait for approval.
+///
+/// # Errors
+/// The list cannot be read whole.
+pub async fn assignments(ask: &Asker<'_>, permission: &str) -> Result<Vec<Assignment>, Failure> {
+    let question = ASSIGNMENTS.ask(&[("permissionId", permission)])?.with("limit", 500);
+    list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
+}
+
+async fn service_accounts(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
+    let accounts: Items<ServiceAccount> = ask.read(&SERVICE_ACCOUNTS.ask(&[])?).await?;
+    let principal = |account: ServiceAccount| Principal {
+        kind: PrincipalKind::ServiceAccount,
+        ..account.user_info.into_principal()
+    };
+    Ok(accounts.items.into_iter().map(principal).collect())
+}
+
+/// The caller's own tokens; a credential that may not see them has none to show.
+async fn own_tokens(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
+    let tokens: Items<AccessToken> = match ask.read(&TOKENS.ask(&[])?).await {
+        Err(failure) if matches!(failure.kind, Kind::NotPermitted | Kind::NotFound) => {
+            return Ok(Vec::new());
+        }
+        answered => answered?,
+    };
+    let principal = |token: AccessToken| Principal {
+        kind: PrincipalKind::Token,
+        id: token.token_id,
+        name: token.name,
+        email: None,
+        active: token.is_active,
+    };
+    Ok(tokens.items.into_iter().map(principal).collect())
+}
+
+async fn list<T: serde::de::DeserializeOwned>(
+    ask: &Asker<'_>,
+    question: Question,
+    from: Place,
+    limit: usize,
+    keep: impl Fn(&T) -> bool,
+) -> Result<Listing<T>, Failure> {
+    follow(from, limit, keep, |page: Option<String>| {
+        let question = question.clone().maybe("paginationToken", page);
+        async move {
+            let Items { items, next_page_token } = ask.read::<Items<T>>(&question).await?;
+            Ok(Page { rows: items, next: next_page_token.filter(|token| !token.is_empty()) })
+        }
+    })
+    .await
+}
+
+/// Ids look like `us-6b58p-r53sr-rlrd3l5cj3uc4ome`; older ones differ, so only the start counts.
+fn is_id(text: &str, prefix: &str) -> bool {
+    let rest = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| {
+        rest.len() >= 5
+            && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    })
+}
+
+impl Permission {
+    fn into_role(self) -> Role {
+        let privileged = self.name.as_deref() == Some("ManagedFullAdminAccess")
+            || self.operations.iter().any(|operation| changes_access(operation));
+        Role {
+            id: self.id,
+            name: self.name,
+            privileged,
+            description: None,
+            permissions: self.operations,
+        }
+    }
+}
+
+/// An operation other than reading on permissions, policies, users or service accounts.
+fn changes_access(operation: &str) -> bool {
+    const AREAS: [&str; 4] = ["Permissions:", "Policies:", "Auth:Users:", "Auth:ServiceAccounts:"];
+    AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":Read")
+}
+
+impl User {
+    fn into_principal(self) -> Principal {
+        let kind = if self.is_service_account {
+            PrincipalKind::ServiceAccount
+        } else {
+            PrincipalKind::User
+        };
+        let name = self.name.or_else(|| self.username.clone());
+        let email = self.username.filter(|username| username.contains('@'));
+        Principal { kind, id: self.user_id, name, email, active: self.is_active }
+    }
+}
+
+impl ChangeRequest {
+    /// Waits for approval, to create (`"Create"`) or to delete (`"Delete"`).
+    pub fn waits_to(&self, operation: &str) -> bool {
+        self.status.as_deref() == Some("Pending")
+            && self.operation_kind.as_deref().is_none_or(|kind| kind == operation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn privilege_is_what_a_permission_contains() {
+        for (operation, privileged) in [
+            ("Permissions:Assign", true),
+            ("Policies:Update", true),
+            ("Auth:Users:Create", true),
+            ("Auth:ServiceAccounts:Read", false),
+            ("Permissions:Assignments:Read", false),
+            ("Wallets:Create", false),
+            ("Auth:Logs:Read", false),
+        ] {
+            assert_eq!(changes_access(operation), privileged, "{operation}");
+        }
+    }
+
+    #[test]
+    fn ids_are_told_from_names() {
+        assert!(is_id("us-6b58p-r53sr-rlrd3l5cj3uc4ome", "us"));
+        assert!(!is_id("us-Team", "us") && !is_id("user@example.com", "us") && !is_id("us-", "us"));
+    }
+}

@@ -1,0 +1,135 @@
+//! Lists that come in pages: all of them are followed, and a page that is missing is said.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Kind};
+
+/// Rows found, and where to go on.
+#[derive(Debug)]
+pub struct Listing<T> {
+    pub rows: Vec<T>,
+    pub next: Option<Place>,
+    /// Why rows are missing although there is nowhere to go on.
+    pub problem: Option<Failure>,
+}
+
+/// A place in a vendor's list: the page, in the vendor's own terms, and the rows to skip on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    #[serde(default)]
+    pub skip: usize,
+}
+
+/// One page as a vendor sends it.
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// More pages than any tenant has: a vendor that keeps naming a next page is not followed for ever.
+const MOST_PAGES: usize = 500;
+
+/// Follows pages from `from` until `limit` rows that `keep` accepts are found.
+///
+/// # Errors
+/// The first page fails. A later page that fails is a `problem` beside the rows found so far.
+pub async fn follow<T, Fetch, Fetched>(
+    from: Place,
+    limit: usize,
+    keep: impl Fn(&T) -> bool,
+    mut fetch: Fetch,
+) -> Result<Listing<T>, Failure>
+where
+    Fetch: FnMut(Option<String>) -> Fetched,
+    Fetched: Future<Output = Result<Page<T>, Failure>>,
+{
+    let (mut rows, mut place) = (Vec::new(), from);
+    for fetched in 0..MOST_PAGES {
+        let page = match fetch(place.page.clone()).await {
+            Ok(page) => page,
+            Err(failure) if fetched == 0 => return Err(failure),
+            Err(failure) => return Ok(cut(rows, &failure.message)),
+        };
+        for (index, row) in page.rows.into_iter().enumerate().skip(place.skip) {
+            if rows.len() == limit {
+                let next = Some(Place { page: place.page, skip: index });
+                return Ok(Listing { rows, next, problem: None });
+            }
+            if keep(&row) {
+                rows.push(row);
+            }
+        }
+        match page.next {
+            None => return Ok(Listing { rows, next: None, problem: None }),
+            Some(next) if place.page.as_ref() == Some(&next) => {
+                return Ok(cut(rows, "the vendor names the same page as the next one"));
+            }
+            Some(next) => place = Place { page: Some(next), skip: 0 },
+        }
+    }
+    Ok(cut(rows, "the list has no end"))
+}
+
+fn cut<T>(rows: Vec<T>, trouble: &str) -> Listing<T> {
+    let problem = Failure::new(Kind::Incomplete, format!("a page of the list is missing: {trouble}"))
+        .hint("what is listed is right, and there may be more; try again");
+    Listing { rows, next: None, problem: Some(problem) }
+}
+
+impl<T> Listing<T> {
+    pub fn whole(rows: Vec<T>) -> Self {
+        Self { rows, next: None, problem: None }
+    }
+
+    /// All rows, for resolving a name: a list with a missing page cannot say "no match".
+    ///
+    /// # Errors
+    /// The list is incomplete.
+    pub fn complete(self) -> Result<Vec<T>, Failure> {
+        match self.problem {
+            Some(problem) => Err(problem),
+            None => Ok(self.rows),
+        }
+    }
+
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Listing<U> {
+        let rows = self.rows.into_iter().map(change).collect();
+        Listing { rows, next: self.next, problem: self.problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seven rows in pages of three; page 2 can be made to fail.
+    async fn fetch(page: Option<String>, broken: bool) -> Result<Page<u32>, Failure> {
+        let start: u32 = page.map_or(0, |page| page.parse().unwrap());
+        if broken && start == 3 {
+            return Err(Failure::new(Kind::Unavailable, "down"));
+        }
+        let end = (start + 3).min(7);
+        Ok(Page { rows: (start..end).collect(), next: (end < 7).then(|| end.to_string()) })
+    }
+
+    #[tokio::test]
+    async fn all_pages_are_followed_and_a_place_goes_on_where_it_stopped() {
+        let (mut seen, mut from) = (Vec::new(), Place::default());
+        loop {
+            let listing = follow(from, 2, |row| row % 2 == 0, |page| fetch(page, false)).await.unwrap();
+            seen.extend(listing.rows);
+            let Some(next) = listing.next else { break };
+            from = next;
+        }
+        assert_eq!(seen, [0, 2, 4, 6]);
+    }
+
+    #[tokio::test]
+    async fn a_missing_page_is_said() {
+        let listing = follow(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
+        assert_eq!(listing.rows, [0, 1, 2]);
+        assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
+    }
+}

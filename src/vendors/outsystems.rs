@@ -1,0 +1,311 @@
+//! OutSystems Developer Cloud: user and access management API v1.
+//!
+//! <https://success.outsystems.com/documentation/outsystems_developer_cloud/odc_rest_apis/>
+
+use serde::Deserialize;
+
+use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
+use crate::access::{Principal, Resource, Role};
+use crate::auth::{Boxed, ClientCredentials, TokenEndpoint};
+use crate::config::{Settings, all};
+use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::failure::Failure;
+use crate::transport::Account;
+
+pub const NAME: &str = "outsystems";
+
+pub static VENDOR: Vendor = Vendor {
+    name: NAME,
+    title: "OutSystems ODC",
+    variables: &[
+        Variable::required("OUTSYSTEMS_PORTAL_URL", "the ODC portal, https://….outsystems.dev"),
+        Variable::required("OUTSYSTEMS_CLIENT_ID", "the API client's id"),
+        Variable::required("OUTSYSTEMS_CLIENT_SECRET", "the API client's secret").secret(),
+        Variable::optional("OUTSYSTEMS_TOKEN_URL", "the token endpoint, instead of discovery"),
+    ],
+    connect,
+    roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    checks: &[
+        Check {
+            permission: "organization roles (any permission)",
+            question: |_| Ok(ROLES.ask(&[])?.with("limit", 1)),
+        },
+        Check {
+            permission: "users (User management > View members or Manage users)",
+            question: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
+        },
+        Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
+    ],
+    permission: "User management > Manage organization access (named Manage member access in \
+                 newer portals)",
+};
+
+const DISCOVERY: Source = Source {
+    path: "/identity/.well-known/openid-configuration",
+    docs: "reference/apis/public-rest-apis/authentication/about-oidc-discovery-document",
+};
+const USERS: Source = Source { path: "/api/identity/v1/users", docs: IDENTITY };
+const USER: Source = Source { path: "/api/identity/v1/users/{key}", docs: IDENTITY };
+const ROLES: Source = Source { path: "/api/identity/v1/organization-roles", docs: IDENTITY };
+const ROLE: Source = Source { path: "/api/identity/v1/organization-roles/{key}", docs: IDENTITY };
+const ASSETS: Source = Source { path: "/api/asset-repository/v1/assets", docs: REPOSITORY };
+const ASSET: Source = Source { path: "/api/asset-repository/v1/assets/{assetKey}", docs: REPOSITORY };
+const HELD: Source =
+    Source { path: "/api/identity/v1/users/{key}/organization-roles", docs: IDENTITY };
+
+/// Grants an organization role, for the assets in `assetKeys` or else for the organization.
+pub const GRANT: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/api/identity/v1/users/{key}/organization-roles/{roleKey}",
+    docs: "Manage asset permissions",
+};
+
+const IDENTITY: &str = "User and Access Management API v1";
+const REPOSITORY: &str = "Asset repository API v1";
+/// The page size every list of both APIs allows.
+const PAGE: usize = 100;
+
+/// One organization role that a user holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldRole {
+    pub key: String,
+    pub name: Option<String>,
+    pub grant_period: Option<GrantPeriod>,
+    /// `None` is organization scope.
+    pub asset_key: Option<String>,
+    pub portfolio_key: Option<String>,
+}
+
+/// When a role starts and ends by itself, in UTC.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantPeriod {
+    pub end_time: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    results: Vec<T>,
+    page: Option<PageInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    next_page_offset: Option<u64>,
+    total_results: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    key: String,
+    name: Option<String>,
+    email: Option<String>,
+    is_active: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct OrganizationRole {
+    key: String,
+    name: Option<String>,
+    #[serde(default)]
+    permissions: Option<Vec<Permission>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Permission {
+    name: Option<String>,
+    claim_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asset {
+    asset_key: String,
+    name: Option<String>,
+}
+
+fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
+    let base = settings.url("OUTSYSTEMS_PORTAL_URL");
+    let token = settings.url_maybe("OUTSYSTEMS_TOKEN_URL");
+    let secret = settings.secret("OUTSYSTEMS_CLIENT_SECRET");
+    let client_id = settings.text("OUTSYSTEMS_CLIENT_ID");
+    all((base, token, secret, client_id)).map(|(base, token, secret, client_id)| {
+        let variable = "OUTSYSTEMS_TOKEN_URL";
+        let endpoint = match token {
+            Some(given) => TokenEndpoint::Given(given),
+            None => {
+                TokenEndpoint::Discovered { base: base.clone(), source: &DISCOVERY, variable }
+            }
+        };
+        let authorize = ClientCredentials::new(endpoint, client_id, secret, None);
+        Account { base, authorize: Box::new(authorize) }
+    })
+}
+
+/// Organization roles whose name contains the query.
+async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure> {
+    let question = ROLES.ask(&[])?.maybe("nameContains", find.query);
+    let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
+    let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
+    Ok(listing.map(OrganizationRole::into_role))
+}
+
+/// The organization role with this key or exact name.
+///
+/// # Errors
+/// None or several match, or the list cannot be read whole.
+pub async fn role(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
+    if is_key(wanted) {
+        let found: Option<OrganizationRole> =
+            ask.read_maybe(&ROLE.ask(&[("key", wanted)])?).await?;
+        return pick("roleKey", wanted, found.map(OrganizationRole::into_role).into_iter().collect());
+    }
+    pick("roleKey", wanted, roles(ask, Find { query: Some(wanted), ..Find::all() }).await?.complete()?)
+}
+
+/// The user with this key, e-mail address or exact name.
+///
+/// # Errors
+/// None or several match, or the list cannot be read whole.
+pub async fn user(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
+    let among = if is_key(wanted) {
+        let found: Option<User> = ask.read_maybe(&USER.ask(&[("key", wanted)])?).await?;
+        found.into_iter().collect()
+    } else {
+        // There is no exact filter: the vendor narrows, `pick` decides.
+        let question = USERS.ask(&[])?.with("nameOrEmailContains", wanted);
+        list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
+    };
+    pick("userKey", wanted, among.into_iter().map(User::into_principal).collect())
+}
+
+/// The asset with this key or exact name.
+///
+/// # Errors
+/// None or several match, or the list cannot be read whole.
+pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
+    let among: Vec<Asset> = if is_key(wanted) {
+        let found = ask.read_maybe(&ASSET.ask(&[("assetKey", wanted)])?).await?;
+        found.into_iter().collect()
+    } else {
+        let question = ASSETS.ask(&[])?.with("nameContains", wanted);
+        list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
+    };
+    pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect())
+}
+
+/// Every organization role the user holds, of either scope.
+///
+/// # Errors
+/// The list cannot be read whole.
+pub async fn held(ask: &Asker<'_>, user_key: &str) -> Result<Vec<HeldRole>, Failure> {
+    let question = HELD.ask(&[("key", user_key)])?;
+    list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
+}
+
+async fn list<T: serde::de::DeserializeOwned>(
+    ask: &Asker<'_>,
+    question: Question,
+    from: Place,
+    limit: usize,
+    keep: impl Fn(&T) -> bool,
+) -> Result<Listing<T>, Failure> {
+    follow(from, limit, keep, async |page: Option<String>| {
+        let offset: u64 = page.as_deref().unwrap_or("0").parse().map_err(|_| {
+            Failure::invalid("cursor: this is not a cursor of an earlier answer")
+        })?;
+        let question = question.clone().with("limit", PAGE).with("offset", offset);
+        let Envelope { results, page } = ask.read::<Envelope<T>>(&question).await?;
+        let next = next_offset(offset, results.len() as u64, page.as_ref());
+        Ok(Page { rows: results, next: next.map(|next| next.to_string()) })
+    })
+    .await
+}
+
+/// `nextPageOffset` is optional, so its absence does not prove the end: an empty page does, and so
+/// does the total, where that is told.
+fn next_offset(offset: u64, count: u64, page: Option<&PageInfo>) -> Option<u64> {
+    let page = page?;
+    let after = offset + count;
+    match (page.next_page_offset, page.total_results) {
+        _ if count == 0 => None,
+        (_, Some(total)) if after >= total => None,
+        (Some(next), _) => Some(next),
+        (None, Some(_)) => Some(after),
+        (None, None) => (count as usize >= PAGE).then_some(after),
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    crate::argument::is_uuid(text)
+}
+
+impl OrganizationRole {
+    fn into_role(self) -> Role {
+        let permissions: Vec<String> = self
+            .permissions
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|permission| permission.name.or(permission.claim_name))
+            .collect();
+        let privileged = self.name.as_deref() == Some("Administrator")
+            || permissions.iter().any(|permission| manages_users(permission));
+        Role { id: self.key, name: self.name, privileged, description: None, permissions }
+    }
+}
+
+/// A permission to manage who may do what: "User management > Manage …".
+fn manages_users(permission: &str) -> bool {
+    let mut parts = permission.split('>').map(str::trim);
+    parts.next().is_some_and(|area| area.eq_ignore_ascii_case("user management"))
+        && parts.any(|right| right.to_ascii_lowercase().starts_with("manage"))
+}
+
+impl User {
+    fn into_principal(self) -> Principal {
+        Principal { active: self.is_active, ..Principal::user(self.key, self.name, self.email) }
+    }
+}
+
+impl Asset {
+    fn into_resource(self) -> Resource {
+        Resource { kind: "asset", id: self.asset_key, name: self.name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_list_is_found_with_and_without_the_optional_fields() {
+        let page = |next_page_offset, total_results| PageInfo { next_page_offset, total_results };
+        for (offset, count, page, next) in [
+            (0, 100, page(Some(100), Some(240)), Some(100)),
+            (200, 40, page(None, Some(240)), None),
+            (0, 100, page(None, Some(240)), Some(100)),
+            (0, 100, page(Some(100), Some(100)), None),
+            (0, 0, page(Some(100), None), None),
+            (0, 100, page(None, None), Some(100)),
+            (0, 99, page(None, None), None),
+        ] {
+            assert_eq!(next_offset(offset, count, Some(&page)), next, "{offset} {count}");
+        }
+    }
+
+    #[test]
+    fn privilege_is_what_a_role_contains() {
+        for (permission, privileged) in [
+            ("User management > Manage member access", true),
+            ("User management > Manage organization roles", true),
+            ("User management > View members", false),
+            ("Asset management > Manage assets", false),
+        ] {
+            assert_eq!(manages_users(permission), privileged, "{permission}");
+        }
+    }
+}

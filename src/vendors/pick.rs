@@ -1,0 +1,142 @@
+//! Names to ids: exactly one match, or the candidates.
+
+use crate::access::{Principal, Resource, Role};
+use crate::failure::{Candidate, Failure};
+
+/// Something a vendor knows by id and people know by name.
+pub trait Known {
+    fn id(&self) -> &str;
+    fn name(&self) -> Option<&str>;
+    fn email(&self) -> Option<&str> {
+        None
+    }
+    fn kind(&self) -> &str;
+}
+
+const MOST_CANDIDATES: usize = 10;
+
+/// The one thing `wanted` means: its id, else its exact name or its e-mail address (letter case
+/// aside). `what` is the argument, for the message.
+///
+/// # Errors
+/// `Invalid` with the candidates, where nothing or several things match.
+pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Failure> {
+    let is_id = |known: &T| known.id() == wanted;
+    let is_named = |known: &T| {
+        known.name() == Some(wanted)
+            || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
+    };
+    let exact = match among.iter().filter(|known| is_id(known)).count() {
+        0 => among.iter().filter(|known| is_named(known)).count(),
+        _ => 1,
+    };
+    if exact == 1 {
+        let place = among.iter().position(is_id).or_else(|| among.iter().position(is_named));
+        return place.and_then(|place| among.into_iter().nth(place)).ok_or_else(|| none(what, wanted));
+    }
+    let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
+    let lower = wanted.to_lowercase();
+    let near = |known: &&T| {
+        let names = [known.name(), known.email()];
+        let alike = |name: &str| {
+            let name = name.to_lowercase();
+            name.contains(&lower) || lower.contains(&name)
+        };
+        if exact > 1 { is_named(known) } else { names.into_iter().flatten().any(alike) }
+    };
+    failure.candidates = among.iter().filter(near).take(MOST_CANDIDATES).map(candidate).collect();
+    if exact == 0 && failure.candidates.is_empty() {
+        failure.candidates = among.iter().take(MOST_CANDIDATES).map(candidate).collect();
+    }
+    Err(failure)
+}
+
+fn none(what: &str, wanted: &str) -> Failure {
+    Failure::invalid(format!("{what}: nothing here has the id, exact name or e-mail {wanted:?}"))
+        .hint("names are matched exactly; use one of the candidates, or the vendor's id")
+}
+
+fn several(what: &str, wanted: &str, count: usize) -> Failure {
+    Failure::invalid(format!("{what}: {count} have the name {wanted:?}"))
+        .hint("ask which of the candidates is meant, and give its id")
+}
+
+fn candidate<T: Known>(known: &T) -> Candidate {
+    let name = match (known.name(), known.email()) {
+        (Some(name), Some(email)) if name != email => Some(format!("{name} <{email}>")),
+        (name, email) => name.or(email).map(str::to_owned),
+    };
+    Candidate { id: known.id().to_owned(), name, kind: known.kind().to_owned() }
+}
+
+impl Known for Principal {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+    fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+    fn kind(&self) -> &str {
+        self.kind.as_str()
+    }
+}
+
+impl Known for Role {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+    fn kind(&self) -> &str {
+        "role"
+    }
+}
+
+impl Known for Resource {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+    fn kind(&self) -> &str {
+        self.kind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people() -> Vec<Principal> {
+        [("1", "Alex Kim", "alex@example.com"), ("2", "Alex Kim", "akim@example.com"),
+            ("3", "Dana", "dana@example.com"), ("4", "3", "three@example.com")]
+            .map(|(id, name, email)| Principal::user(id, Some(name.into()), Some(email.into())))
+            .into()
+    }
+
+    fn check(wanted: &str, found: Result<&str, &[&str]>) {
+        match (pick("user", wanted, people()), found) {
+            (Ok(person), Ok(id)) => assert_eq!(person.id, id, "{wanted}"),
+            (Err(failure), Err(ids)) => {
+                let found: Vec<_> = failure.candidates.iter().map(|c| c.id.as_str()).collect();
+                assert_eq!(found, ids, "{wanted}");
+            }
+            (got, _) => panic!("{wanted}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn exactly_one_match_or_the_candidates() {
+        check("Dana", Ok("3"));
+        check("AKIM@example.com", Ok("2"));
+        check("3", Ok("3")); // An id wins over a name that looks like one.
+        check("Alex Kim", Err(&["1", "2"]));
+        check("dana", Err(&["3"])); // Near is not a match: it is offered, not taken.
+        check("nobody", Err(&["1", "2", "3", "4"]));
+    }
+}

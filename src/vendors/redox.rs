@@ -1,0 +1,239 @@
+//! Redox Platform API: organization and environment role assignments.
+//!
+//! <https://docs.redoxengine.com/api-reference/platform-api-reference/>
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{Asker, Check, Find, Listing, Variable, Vendor, pick};
+use crate::access::{Principal, Role};
+use crate::auth::{Boxed, JwtAssertion};
+use crate::config::{Settings, all};
+use crate::draft::{Base, Endpoint, Source, Verb};
+use crate::failure::{Failure, Kind};
+use crate::transport::{Account, Reply};
+
+pub const NAME: &str = "redox";
+
+pub static VENDOR: Vendor = Vendor {
+    name: NAME,
+    title: "Redox",
+    variables: &[
+        Variable::or("REDOX_API_URL", "https://api.redoxengine.com", "the API host"),
+        Variable::optional("REDOX_TOKEN_URL", "default {REDOX_API_URL}/v2/auth/token"),
+        Variable::optional("REDOX_TOKEN_AUDIENCE", "default the token URL"),
+        Variable::required("REDOX_CLIENT_ID", "the user-level API key's client id"),
+        Variable::required("REDOX_KEY_ID", "the `kid` of its registered public key"),
+        Variable::required("REDOX_PRIVATE_KEY", "its RSA private key, PEM").secret(),
+        Variable::optional(ORGANIZATION, "the organization where a call names none"),
+    ],
+    connect,
+    roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    checks: &[Check {
+        permission: "organization members (organization owner or admin)",
+        question: |tenant| {
+            let organization = tenant.settings.get(ORGANIZATION).ok_or_else(|| {
+                Failure::new(Kind::NotListable, format!("{ORGANIZATION} is not set"))
+            })?;
+            MEMBERS.ask(&[("organizationId", organization)])
+        },
+    }],
+    permission: "organization owner",
+};
+
+pub const ORGANIZATION: &str = "REDOX_ORGANIZATION_ID";
+/// The organization role that may change the others.
+pub const OWNER: &str = "owner";
+
+const MEMBERS: Source = Source {
+    path: "/platform/v1/organizations/{organizationId}/role-assignment",
+    docs: "Get organization role assignments",
+};
+
+/// Replaces a member's organization role.
+pub const ASSIGN: Endpoint = Endpoint {
+    verb: Verb::Put,
+    path: "/platform/v1/organizations/{organizationId}/role-assignment",
+    docs: "Assign organization role",
+};
+
+/// One member and the one role they hold.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Membership {
+    pub role: Listed,
+    pub user: Member,
+}
+
+/// A role as Redox lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Listed {
+    #[serde(deserialize_with = "string_or_number")]
+    pub id: String,
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Member {
+    #[serde(deserialize_with = "string_or_number")]
+    pub id: String,
+    pub fullname: Option<String>,
+    #[serde(rename = "lowercaseEmail")]
+    pub email: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    payload: T,
+}
+
+#[derive(Deserialize)]
+struct Memberships {
+    memberships: Vec<Membership>,
+}
+
+#[derive(Deserialize)]
+struct Success {
+    success: bool,
+}
+
+fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
+    let base = settings.url("REDOX_API_URL");
+    let token_url = settings.url_maybe("REDOX_TOKEN_URL");
+    let client_id = settings.text("REDOX_CLIENT_ID");
+    let key_id = settings.text("REDOX_KEY_ID");
+    let private_key = settings.secret("REDOX_PRIVATE_KEY");
+    let audience = settings.get("REDOX_TOKEN_AUDIENCE").map(str::to_owned);
+    let parts = (base, token_url, client_id, key_id, private_key);
+    all(parts).map(|(base, token_url, client_id, key_id, private_key)| {
+        let token_url = token_url.unwrap_or_else(|| base.below("/v2/auth/token"));
+        let audience = audience.unwrap_or_else(|| Base::as_str(&token_url).to_owned());
+        let authorize = JwtAssertion::new(token_url, audience, client_id, key_id, private_key);
+        Account { base, authorize: Box::new(authorize) }
+    })
+}
+
+/// Redox lists no roles: what there is are those somebody holds and those of `[redox.roles]`.
+async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure> {
+    let mut known = configured_roles(ask);
+    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
+        known.extend(held_roles(&members(ask, organization).await?));
+    }
+    let mut rows: Vec<Role> = Vec::new();
+    for role in known {
+        let name = role.name.clone().unwrap_or_default();
+        if find.fits(&[&name]) && !rows.iter().any(|row| row.id == role.id) {
+            rows.push(as_role(role));
+        }
+    }
+    rows.truncate(find.limit);
+    let problem = Failure::new(Kind::NotListable, "Redox lists no roles: shown are those that \
+                               members of the organization hold and those in [redox.roles]")
+        .hint(format!("set {ORGANIZATION}, and name other roles in the configuration"));
+    Ok(Listing { rows, next: None, problem: Some(problem) })
+}
+
+/// Everybody in the organization, with the role they hold.
+///
+/// # Errors
+/// As any read.
+pub async fn members(ask: &Asker<'_>, organization: &str) -> Result<Vec<Membership>, Failure> {
+    let question = MEMBERS.ask(&[("organizationId", organization)])?;
+    let answer: Envelope<Memberships> = ask.read(&question).await?;
+    Ok(answer.payload.memberships)
+}
+
+/// The organization role with this id or exact name, among those held and configured.
+///
+/// # Errors
+/// None or several match.
+pub fn organization_role(
+    ask: &Asker<'_>,
+    wanted: &str,
+    members: &[Membership],
+) -> Result<Listed, Failure> {
+    let mut known: Vec<Listed> = held_roles(members).collect();
+    for role in configured_roles(ask) {
+        if !known.iter().any(|held| held.id == role.id) {
+            known.push(role);
+        }
+    }
+    let picked = pick("role", wanted, known.into_iter().map(as_role).collect());
+    let picked = picked.map_err(|failure| {
+        failure.hint("Redox lists only roles that somebody holds; name others in [redox.roles]")
+    })?;
+    Ok(Listed { id: picked.id, name: picked.name })
+}
+
+/// The member with this id, e-mail address or exact name.
+///
+/// # Errors
+/// None or several match.
+pub fn member(wanted: &str, members: &[Membership]) -> Result<Member, Failure> {
+    let people = members.iter().map(|membership| membership.user.principal()).collect();
+    let picked = pick("user", wanted, people)
+        .map_err(|failure| failure.or_hint("people are invited in the Redox dashboard first"))?;
+    Ok(Member { id: picked.id, fullname: picked.name, email: picked.email })
+}
+
+/// What a write's answer says: 200 with `success: false` is a no.
+///
+/// # Errors
+/// The answer has another shape than documented.
+pub fn succeeded(reply: &Reply) -> Result<bool, Failure> {
+    reply.json::<Envelope<Success>>().map(|answer| answer.payload.success)
+}
+
+fn held_roles(members: &[Membership]) -> impl Iterator<Item = Listed> {
+    members.iter().map(|membership| membership.role.clone())
+}
+
+fn configured_roles(ask: &Asker<'_>) -> Vec<Listed> {
+    let Some(roles) = ask.tenant.settings.table("roles") else { return Vec::new() };
+    roles
+        .iter()
+        .filter(|(_, role)| role.get("scope").and_then(|s| s.as_str()) != Some("environment"))
+        .filter_map(|(name, role)| {
+            let id = role.get("id")?.as_str()?.to_owned();
+            Some(Listed { id, name: Some(name.clone()) })
+        })
+        .collect()
+}
+
+pub fn as_role(role: Listed) -> Role {
+    let privileged = role.is_owner();
+    Role { id: role.id, name: role.name, privileged, description: None, permissions: vec![] }
+}
+
+impl Listed {
+    pub fn is_owner(&self) -> bool {
+        self.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(OWNER))
+    }
+}
+
+impl Member {
+    pub fn principal(&self) -> Principal {
+        Principal::user(&self.id, self.fullname.clone(), self.email.clone())
+    }
+}
+
+/// The examples show ids as strings in some places and as numbers in others.
+fn string_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(serde::de::Error::custom("an id that is neither text nor a number")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_as_text_or_as_numbers() {
+        for (json, id) in [(r#"{"id":"7","name":"x"}"#, "7"), (r#"{"id":7,"name":null}"#, "7")] {
+            assert_eq!(serde_json::from_str::<Listed>(json).unwrap().id, id);
+        }
+        assert!(serde_json::from_str::<Listed>(r#"{"id":null,"name":"x"}"#).is_err());
+    }
+}

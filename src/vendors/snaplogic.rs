@@ -1,0 +1,263 @@
+//! SnapLogic public APIs: access to project spaces.
+//!
+//! <https://docs.snaplogic.com/public-apis/apis-asset.html>
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
+use crate::access::{Principal, PrincipalKind, Role};
+use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, TokenEndpoint};
+use crate::config::{Settings, all};
+use crate::draft::{Endpoint, Source, Verb};
+use crate::failure::{Failure, Kind};
+use crate::transport::{Account, Reply};
+
+pub const NAME: &str = "snaplogic";
+
+pub static VENDOR: Vendor = Vendor {
+    name: NAME,
+    title: "SnapLogic",
+    variables: &[
+        Variable::required("SNAPLOGIC_URL", "the control plane, https://elastic.snaplogic.com"),
+        Variable::optional(USERNAME, "a service account, for basic authentication"),
+        Variable::optional("SNAPLOGIC_PASSWORD", "its password").secret(),
+        Variable::optional("SNAPLOGIC_TOKEN", "a JWT, instead of a password").secret(),
+        Variable::optional("SNAPLOGIC_TOKEN_URL", "the identity provider's token endpoint"),
+        Variable::optional("SNAPLOGIC_CLIENT_ID", "the client id there"),
+        Variable::optional("SNAPLOGIC_CLIENT_SECRET", "the client secret there").secret(),
+        Variable::optional("SNAPLOGIC_SCOPE", "the scope to ask for there"),
+        Variable::optional("SNAPLOGIC_ORG", "the environment (org) for look-ups"),
+    ],
+    connect,
+    roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
+    checks: &[Check {
+        permission: "users of the environment (environment admin)",
+        question: |tenant| {
+            let org = tenant.settings.get("SNAPLOGIC_ORG").ok_or_else(|| {
+                Failure::new(Kind::NotListable, "SNAPLOGIC_ORG is not set")
+            })?;
+            Ok(SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("limit", 1))
+        },
+    }],
+    permission: "Environment (Org) admin",
+};
+
+pub const USERNAME: &str = "SNAPLOGIC_USERNAME";
+
+const SETTINGS: Source = Source {
+    path: "/api/1/rest/public/assetapi/user/settings",
+    docs: "get-assetapi-user-settings",
+};
+const USER: Source = Source { path: "/api/1/rest/public/users/{email}", docs: "get-users-email" };
+const GROUPS: Source = Source { path: "/api/1/rest/public/groups/{org}", docs: "get-groups-org" };
+const ACL: Source = Source {
+    path: "/api/1/rest/public/assetapi/acl/{+project_path}",
+    docs: "get-assetapi-acl-path",
+};
+
+/// Grants a user or group access to a project space and its shared folder.
+pub const GRANT: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/api/1/rest/public/assetapi/acl/{+project_or_space_path}",
+    docs: "Grant a user or group access to a project or project space",
+};
+
+/// The combinations that the vendor's Manager names.
+const LEVELS: [(&str, &[&str]); 4] = [
+    ("Full Access", &["R", "W", "X"]),
+    ("Read & Write", &["R", "W"]),
+    ("Read & Execute", &["R", "X"]),
+    ("Read Only", &["R"]),
+];
+/// Groups whose members administer, or are, the whole environment.
+pub const SYSTEM_GROUPS: [&str; 2] = ["admins", "members"];
+const PAGE: usize = 100;
+
+/// One entry of a space's access control list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Entry {
+    pub subject_type: String,
+    pub subject: String,
+    #[serde(default)]
+    pub perms: BTreeSet<String>,
+    #[serde(default)]
+    pub inherit: bool,
+}
+
+#[derive(Deserialize)]
+struct Acl {
+    acl: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Users {
+    users: Vec<User>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(alias = "email")]
+    username: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Groups {
+    groups: Vec<String>,
+}
+
+fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
+    let base = settings.url("SNAPLOGIC_URL");
+    let authorize = authorize(settings);
+    all((base, authorize)).map(|(base, authorize)| Account { base, authorize })
+}
+
+/// Whichever credential is there; a complete one of any kind will do.
+fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
+    if settings.has("SNAPLOGIC_TOKEN") {
+        return Ok(Box::new(Bearer { token: settings.secret("SNAPLOGIC_TOKEN")? }));
+    }
+    if settings.has("SNAPLOGIC_TOKEN_URL") {
+        let endpoint = TokenEndpoint::Given(settings.url("SNAPLOGIC_TOKEN_URL")?);
+        let client_id = settings.text("SNAPLOGIC_CLIENT_ID")?;
+        let secret = settings.secret("SNAPLOGIC_CLIENT_SECRET")?;
+        let scope = settings.get("SNAPLOGIC_SCOPE").map(str::to_owned);
+        return Ok(Box::new(ClientCredentials::new(endpoint, client_id, secret, scope)));
+    }
+    let username = settings.text(USERNAME).map_err(|_| {
+        format!("{USERNAME} and SNAPLOGIC_PASSWORD, or SNAPLOGIC_TOKEN, or SNAPLOGIC_TOKEN_URL \
+                 with SNAPLOGIC_CLIENT_ID and SNAPLOGIC_CLIENT_SECRET")
+    })?;
+    Ok(Box::new(Basic { username, password: settings.secret("SNAPLOGIC_PASSWORD")? }))
+}
+
+fn roles(find: &Find<'_>) -> Listing<Role> {
+    let role = |(name, letters): &(&str, &[&str])| Role {
+        id: letters.join(","),
+        name: Some((*name).to_owned()),
+        privileged: false,
+        description: Some("a permission_list on a project space".to_owned()),
+        permissions: letters.iter().map(|&letter| letter.to_owned()).collect(),
+    };
+    let fitting = LEVELS.iter().filter(|(name, _)| find.fits(&[name]));
+    Listing::whole(fitting.map(role).take(find.limit).collect())
+}
+
+/// The Manager's name for a set of permissions, where it has one.
+pub fn level(letters: &BTreeSet<String>) -> Option<String> {
+    let same = |wanted: &[&str]| wanted.iter().copied().eq(letters.iter().map(String::as_str));
+    LEVELS.iter().find(|(_, wanted)| same(wanted)).map(|(name, _)| (*name).to_owned())
+}
+
+/// The user with this e-mail address (their user name) or exact full name.
+///
+/// # Errors
+/// None or several match, or the list cannot be read whole.
+pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
+    if wanted.contains('@') {
+        let found: Option<Value> = ask.read_maybe(&USER.ask(&[("email", wanted)])?).await?;
+        let found = found.map(|body| unwrapped(body).and_then(parse::<User>)).transpose()?;
+        return pick("grantee", wanted, found.map(User::into_principal).into_iter().collect());
+    }
+    let everyone = follow(Place::default(), usize::MAX, |_| true, |page: Option<String>| async move {
+        let offset: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let question = SETTINGS.ask(&[])?.with("path", format!("/{org}"))
+            .with("order_by", "+username").with("offset", offset).with("limit", PAGE);
+        let Users { users } = parse(unwrapped(ask.read(&question).await?)?)?;
+        let next = (users.len() >= PAGE).then(|| (offset + users.len()).to_string());
+        Ok(Page { rows: users, next })
+    });
+    let people = everyone.await?.complete()?.into_iter().map(User::into_principal).collect();
+    pick("grantee", wanted, people)
+}
+
+/// The group with exactly this name.
+///
+/// # Errors
+/// None matches, or the list cannot be read.
+pub async fn group(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
+    let body = ask.read(&GROUPS.ask(&[("org", org)])?).await?;
+    let Groups { groups } = parse(unwrapped(body)?)?;
+    let principal = |name: String| Principal {
+        kind: PrincipalKind::Group,
+        name: Some(name.clone()),
+        ..Principal::user(name, None, None)
+    };
+    pick("grantee", wanted, groups.into_iter().map(principal).collect())
+}
+
+/// The access control list of a project space, as far as the vendor shows it.
+///
+/// # Errors
+/// As any read; a space that does not exist is `NotFound`.
+pub async fn acl(ask: &Asker<'_>, space: &str) -> Result<Vec<Entry>, Failure> {
+    let body = ask.read(&ACL.ask(&[("project_path", space)])?).await?;
+    Ok(parse::<Acl>(unwrapped(body)?)?.acl)
+}
+
+/// What a reply says in its body beside its status: `http_status_code` may contradict it.
+pub fn inner_status(reply: &Reply) -> Option<u16> {
+    let body: Value = serde_json::from_slice(&reply.body).ok()?;
+    body.get("http_status_code")?.as_u64()?.try_into().ok()
+}
+
+/// Bodies come bare, under `response_map` or under `success`.
+fn unwrapped(body: Value) -> Result<Value, Failure> {
+    let Value::Object(mut fields) = body else { return Ok(body) };
+    if let Some(status) = fields.get("http_status_code").and_then(Value::as_u64)
+        && status >= 400
+    {
+        let message = format!("the vendor's answer carries the status {status}");
+        let kind = if status == 404 { Kind::NotFound } else { Kind::Rejected };
+        return Err(Failure::new(kind, message));
+    }
+    for wrapper in ["response_map", "success"] {
+        if let Some(inner @ Value::Object(_)) = fields.get_mut(wrapper) {
+            return Ok(inner.take());
+        }
+    }
+    Ok(Value::Object(fields))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Failure> {
+    serde_json::from_value(body).map_err(|_| {
+        Failure::garbled("the vendor's answer is not what it documents")
+            .hint("the vendor may have changed its API, or a proxy answered in its place")
+    })
+}
+
+impl User {
+    fn into_principal(self) -> Principal {
+        let parts = [self.first_name, self.last_name].into_iter().flatten();
+        let name = parts.collect::<Vec<_>>().join(" ");
+        let name = Some(name).filter(|name| !name.trim().is_empty());
+        Principal::user(&self.username, name, Some(self.username.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_body_is_unwrapped_from_each_documented_shape() {
+        for body in [json!({"groups": ["a"]}), json!({"success": {"groups": ["a"]}}),
+            json!({"response_map": {"groups": ["a"]}, "http_status_code": 200})] {
+            assert_eq!(parse::<Groups>(unwrapped(body).unwrap()).unwrap().groups, ["a"]);
+        }
+        let hidden = json!({"response_map": {"error_list": [{"message": "no"}]}, "http_status_code": 404});
+        assert_eq!(unwrapped(hidden).unwrap_err().kind, Kind::NotFound);
+    }
+
+    #[test]
+    fn a_level_is_named_as_in_the_manager() {
+        let level = |letters: &[&str]| level(&letters.iter().map(|&l| l.to_owned()).collect());
+        assert_eq!(level(&["X", "R"]).as_deref(), Some("Read & Execute"));
+        assert_eq!(level(&["W"]), None);
+    }
+}
