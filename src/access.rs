@@ -193,8 +193,15 @@ mod tests {
     fn the_word_for_several_is_the_worst() {
         use Outcome::*;
         // Worst first, as users are promised; preview and already_* never outrank a change that was made.
-        let worst_first =
-            [Unknown, Mismatch, Rejected, Unavailable, PendingVendorApproval, Unconfirmed, Confirmed];
+        let worst_first = [
+            Unknown,
+            Mismatch,
+            Rejected,
+            Unavailable,
+            PendingVendorApproval,
+            Unconfirmed,
+            Confirmed,
+        ];
         for pair in worst_first.windows(2) {
             assert!(pair[0] > pair[1], "{pair:?}");
         }

@@ -134,7 +134,9 @@ mod tests {
         for bad in ["", " ", "a\nb", &"x".repeat(257)] {
             assert!(serde_json::from_value::<Name>(bad.into()).is_err(), "{bad:?}");
         }
-        for bad in ["", "a111a111-1aa1-1aa1-111a-a1111a1a1a1", "g111a111-1aa1-1aa1-111a-a1111a1a1a11"] {
+        for bad in
+            ["", "a111a111-1aa1-1aa1-111a-a1111a1a1a1", "g111a111-1aa1-1aa1-111a-a1111a1a1a11"]
+        {
             assert!(serde_json::from_value::<Uuid>(bad.into()).is_err(), "{bad:?}");
         }
         for bad in ["", "7 days", "-P1D", "P", "PT0S", "1h"] {

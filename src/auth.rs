@@ -31,8 +31,11 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Proves to a vendor who is asking. Once for each attempt, because a proof may be spent by use.
 pub trait Authorize: Send + Sync {
-    fn sign<'a>(&'a self, request: &'a Frozen, wire: &'a Wire)
-    -> Boxed<'a, Result<Signed, AuthError>>;
+    fn sign<'a>(
+        &'a self,
+        request: &'a Frozen,
+        wire: &'a Wire,
+    ) -> Boxed<'a, Result<Signed, AuthError>>;
 
     /// Forgets the credential of `generation` after the vendor has refused it, so that the next
     /// signature is made with a fresh one. An older generation is none of our business: somebody

@@ -18,7 +18,9 @@ pub enum Found {
 
 /// The tool of this name.
 pub fn find(name: &str, config: &Config) -> Found {
-    let Some(tool) = TOOLS.iter().find(|tool| tool.spec.name == name) else { return Found::Unknown };
+    let Some(tool) = TOOLS.iter().find(|tool| tool.spec.name == name) else {
+        return Found::Unknown;
+    };
     match off(tool, config) {
         Some(failure) => Found::Off(tool, failure),
         None => Found::On(tool),
@@ -34,20 +36,26 @@ pub fn listed(config: &Config) -> impl Iterator<Item = &'static Tool> {
 fn off(tool: &Tool, config: &Config) -> Option<Failure> {
     let name = tool.spec.name;
     if tool.spec.effect.writes() && config.read_only {
-        return Some(Failure::refused(format!("{name} changes access, and this server is read-only"))
-            .hint("an administrator starts it without --read-only and GRANTOR_READ_ONLY"));
+        return Some(
+            Failure::refused(format!("{name} changes access, and this server is read-only"))
+                .hint("an administrator starts it without --read-only and GRANTOR_READ_ONLY"),
+        );
     }
     let Some(vendor) = tool.spec.vendor else {
         let none = config.tenants.is_empty();
         let trouble = format!("{name} has no vendor to ask: none is configured");
-        return none.then(|| Failure::invalid(trouble).hint("`grantor doctor` says what each vendor needs"));
+        return none.then(|| {
+            Failure::invalid(trouble).hint("`grantor doctor` says what each vendor needs")
+        });
     };
     if config.tenant(vendor).is_some() {
         return None;
     }
     let missing = config.troubles(vendor).join("; ");
-    Some(Failure::invalid(format!("{name} needs {vendor}, which is not configured: {missing}"))
-        .hint("set what is missing and restart; `grantor doctor` checks it"))
+    Some(
+        Failure::invalid(format!("{name} needs {vendor}, which is not configured: {missing}"))
+            .hint("set what is missing and restart; `grantor doctor` checks it"),
+    )
 }
 
 /// A tool exactly as `tools/list` serves it.

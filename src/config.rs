@@ -110,8 +110,11 @@ impl Config {
             || floor.flag("read_only")?;
         let dir = match (floor.text("state_dir"), file.text("state_dir")) {
             (Some(dir), _) => dir.into(),
-            (None, Some(dir)) if sources.flags.state_dir.is_none()
-                && env("GRANTOR_STATE_DIR").is_none() => dir.into(),
+            (None, Some(dir))
+                if sources.flags.state_dir.is_none() && env("GRANTOR_STATE_DIR").is_none() =>
+            {
+                dir.into()
+            }
             _ => state_dir(sources.flags)?,
         };
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
@@ -208,7 +211,11 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    fn load(environment: &[(&str, &str)], file: Option<&str>, flags: Flags) -> Result<Config, String> {
+    fn load(
+        environment: &[(&str, &str)],
+        file: Option<&str>,
+        flags: Flags,
+    ) -> Result<Config, String> {
         let values: HashMap<_, _> = environment.iter().copied().collect();
         let lookup = |name: &str| values.get(name).map(|&value| value.to_owned());
         let dir = tempfile::tempdir().unwrap();

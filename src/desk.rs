@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::guard::{Guard, Verdict};
 use crate::intent::Intent;
 use crate::ledger::Ledger;
-use crate::tools::{Common, Plan, Problem, Room, Rows, Run, Standing, Step, Tool};
+use crate::tools::{Common, LookFn, Plan, Problem, Room, Rows, Run, Standing, Step, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
 use answer::{Changed, Item};
@@ -47,7 +47,7 @@ pub struct UnknownTool;
 /// What a step would do, judged, with the reading it rests on.
 enum Prepared {
     Already(Outcome, Standing, Vec<String>),
-    Judged(Box<Verdict>, Standing),
+    Judged(Verdict, Standing),
 }
 
 impl Desk {
@@ -86,11 +86,7 @@ impl Desk {
         self.config.tenant(tool.spec.vendor?)
     }
 
-    async fn look(
-        &self,
-        look: for<'a> fn(Value, Room<'a>) -> crate::auth::Boxed<'a, Result<Rows, Failure>>,
-        call: Call,
-    ) -> Answer {
+    async fn look(&self, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
         let room = Room { tenants: &self.config.tenants, wire: &self.wire, deadline };
         match look(Value::Object(call.arguments), room).await {
@@ -126,7 +122,7 @@ impl Desk {
                 Err(failure) => return Answer::stopped_at(tool.spec, step.as_ref(), &failure),
             }
         }
-        let items = if common.dry_run.unwrap_or(false) {
+        let mut items = if common.dry_run.unwrap_or(false) {
             steps.iter().zip(prepared).map(|(step, one)| preview(step.as_ref(), one)).collect()
         } else if let Some(items) = self.refuse(&steps, &prepared).await {
             items
@@ -134,6 +130,9 @@ impl Desk {
             let ask = Asker { memo: None, ..ask };
             self.carry(tool, &steps, prepared, &ask, &common, &call).await
         };
+        for (item, step) in items.iter_mut().zip(&steps) {
+            item.show(step.as_ref());
+        }
         Answer::changed(tool.spec, items)
     }
 
@@ -167,20 +166,22 @@ impl Desk {
             reason: common.reason.clone(),
             client: call.client.clone(),
         };
-        Ok(Prepared::Judged(Box::new(self.guard.judge(intent)), before))
+        Ok(Prepared::Judged(self.guard.judge(intent), before))
     }
 
     /// One refusal refuses the whole call, before any of it is sent.
     async fn refuse(&self, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Option<Vec<Item>> {
-        let denied = |one: &Prepared| matches!(one, Prepared::Judged(verdict, _)
-            if matches!(**verdict, Verdict::Deny(_)));
+        let denied = |one: &Prepared| {
+            matches!(one, Prepared::Judged(verdict, _)
+            if matches!(verdict, Verdict::Deny(_)))
+        };
         if !prepared.iter().any(denied) {
             return None;
         }
         let mut items = Vec::new();
         for (step, one) in steps.iter().zip(prepared) {
             let item = match one {
-                Prepared::Judged(verdict, before) => match &**verdict {
+                Prepared::Judged(verdict, before) => match verdict {
                     Verdict::Deny(denied) => {
                         self.ledger.refuse(denied).await;
                         Item::refused(step.as_ref(), denied)
@@ -218,8 +219,10 @@ fn preview(step: &dyn Step, prepared: Prepared) -> Item {
         Prepared::Already(outcome, before, warnings) => {
             Item::already(step, outcome, &before.rows, warnings)
         }
-        Prepared::Judged(verdict, _) => match *verdict {
-            Verdict::Allow(permitted) => Item::preview(step, permitted.intent(), permitted.policy()),
+        Prepared::Judged(verdict, _) => match verdict {
+            Verdict::Allow(permitted) => {
+                Item::preview(step, permitted.intent(), permitted.policy())
+            }
             Verdict::Deny(denied) => Item::refused(step, &denied),
         },
     }

@@ -298,7 +298,7 @@ fn push_segment(path: &mut String, name: &str, segment: &str) -> Result<(), Fail
         "holds a control character"
     } else {
         path.push('/');
-        path.push_str(&text::encode(segment));
+        path.push_str(&text::encode_segment(segment));
         return Ok(());
     };
     let shown = text::clean(segment);
@@ -347,12 +347,25 @@ mod tests {
 
     #[test]
     fn a_base_url_is_https_or_loopback_and_bare() {
-        for good in ["https://api.example.com", "https://gw.example.com/dfns/", "http://127.0.0.1:8080",
-            "http://localhost:1", "http://[::1]:2/x"] {
+        for good in [
+            "https://api.example.com",
+            "https://gw.example.com/dfns/",
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:2/x",
+        ] {
             assert!(Base::parse(good).is_ok(), "{good}");
         }
-        for bad in ["http://api.example.com", "ftp://x", "api.example.com", "https://u:p@h", "https://h/?q",
-            "https://h/#f", "http://127.0.0.1.example.com", ""] {
+        for bad in [
+            "http://api.example.com",
+            "ftp://x",
+            "api.example.com",
+            "https://u:p@h",
+            "https://h/?q",
+            "https://h/#f",
+            "http://127.0.0.1.example.com",
+            "",
+        ] {
             assert!(Base::parse(bad).is_err(), "{bad}");
         }
     }

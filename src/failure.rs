@@ -86,7 +86,10 @@ impl Failure {
             Kind::Invalid | Kind::NotFound => Outcome::Invalid,
             Kind::Refused => Outcome::Refused,
             Kind::NotPermitted | Kind::Rejected => Outcome::Rejected,
-            Kind::Unavailable | Kind::RateLimited | Kind::Garbled | Kind::Incomplete
+            Kind::Unavailable
+            | Kind::RateLimited
+            | Kind::Garbled
+            | Kind::Incomplete
             | Kind::NotListable => Outcome::Unavailable,
         }
     }

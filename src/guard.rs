@@ -18,7 +18,7 @@ pub struct Permitted(Intent);
 
 /// What the guard says of one intent.
 pub enum Verdict {
-    Allow(Permitted),
+    Allow(Box<Permitted>),
     Deny(Box<Denied>),
 }
 
@@ -56,7 +56,7 @@ impl Guard {
             let hint = "an administrator grants it in the vendor's own console";
             return deny(intent, "privileged-role", message, hint);
         }
-        Verdict::Allow(Permitted(intent))
+        Verdict::Allow(Box::new(Permitted(intent)))
     }
 }
 

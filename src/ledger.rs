@@ -26,7 +26,7 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct Opened {
     receipt: String,
-    permitted: Permitted,
+    permitted: Box<Permitted>,
 }
 
 /// How a change ended, for its closing line.
@@ -50,13 +50,15 @@ impl Ledger {
     ///
     /// # Errors
     /// The line cannot be written and flushed: then nothing may be sent.
-    pub async fn open(&self, permitted: Permitted) -> Result<Opened, Failure> {
+    pub async fn open(&self, permitted: Box<Permitted>) -> Result<Opened, Failure> {
         let receipt = receipt();
         let line = self.line("open", &receipt, permitted.intent().recorded());
         self.append(line, true).await.map_err(|error| {
             let path = self.path.display();
             Failure::new(Kind::Unavailable, format!("the ledger {path} cannot be written: {error}"))
-                .hint("nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR")
+                .hint(
+                    "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR",
+                )
         })?;
         Ok(Opened { receipt, permitted })
     }
@@ -80,9 +82,14 @@ impl Ledger {
     /// Records a refusal.
     pub async fn refuse(&self, denied: &Denied) {
         let mut content = denied.intent.recorded();
-        content["outcome"] = json!(Outcome::Refused);
-        content["policy"] = json!(denied.policy);
-        content["note"] = json!(denied.message);
+        crate::json::extend(
+            &mut content,
+            json!({
+                "outcome": Outcome::Refused,
+                "policy": denied.policy,
+                "note": denied.message,
+            }),
+        );
         let line = self.line("refused", &receipt(), content);
         if let Err(error) = self.append(line, false).await {
             tracing::error!(%error, "a refusal could not be recorded");
@@ -97,9 +104,7 @@ impl Ledger {
             "requester": self.requester,
             "process": std::process::id(),
         });
-        if let (Some(line), Value::Object(content)) = (line.as_object_mut(), content) {
-            line.extend(content);
-        }
+        crate::json::extend(&mut line, content);
         format!("{line}\n")
     }
 

@@ -17,8 +17,9 @@ pub mod ledger;
 
 pub mod auth;
 pub mod config;
-pub mod private;
-pub mod random;
+mod json;
+mod private;
+mod random;
 pub mod secret;
 pub mod transport;
 pub mod vendors;

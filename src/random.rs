@@ -33,7 +33,9 @@ mod tests {
     fn ids_differ_and_are_easy_to_type() {
         let (one, two) = (super::id(), super::id());
         assert_ne!(one, two);
-        assert!(one.len() == 26 && one.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+        assert!(
+            one.len() == 26 && one.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        );
         assert!((0.0..1.0).contains(&super::unit()));
     }
 }

@@ -18,6 +18,7 @@ mod redox;
 mod serve;
 mod snaplogic;
 mod state;
+pub mod story;
 
 #[cfg(test)]
 mod client;
@@ -104,19 +105,11 @@ impl Sandbox {
             ("DFNS_API_URL", self.url("dfns")),
             ("DFNS_AUTH_TOKEN", dfns::auth_token(secrets)),
             ("DFNS_CREDENTIAL_ID", dfns::CREDENTIAL_ID.into()),
-            key_variable(
-                &self.keys.dfns.pem,
-                "DFNS_PRIVATE_KEY",
-                "DFNS_PRIVATE_KEY_FILE",
-            ),
+            key_variable(&self.keys.dfns.pem, "DFNS_PRIVATE_KEY", "DFNS_PRIVATE_KEY_FILE"),
             ("REDOX_API_URL", self.url("redox")),
             ("REDOX_CLIENT_ID", redox::CLIENT_ID.into()),
             ("REDOX_KEY_ID", redox::KEY_ID.into()),
-            key_variable(
-                &self.keys.redox.pem,
-                "REDOX_PRIVATE_KEY",
-                "REDOX_PRIVATE_KEY_FILE",
-            ),
+            key_variable(&self.keys.redox.pem, "REDOX_PRIVATE_KEY", "REDOX_PRIVATE_KEY_FILE"),
             ("REDOX_ORGANIZATION_ID", redox::ORGANIZATION_ID.into()),
             ("SNAPLOGIC_URL", self.url("snaplogic")),
             ("SNAPLOGIC_USERNAME", people::GRANTOR.email.into()),
@@ -176,11 +169,7 @@ impl Sandbox {
             "snaplogic" => Arc::new(SnapLogic::new(keys, modes)),
             _ => Arc::new(CentraSite::new(keys, modes)),
         };
-        let site = Site {
-            vendor,
-            fake,
-            office: self.office.clone(),
-        };
+        let site = Site { vendor, fake, office: self.office.clone() };
         let task = tokio::spawn(serve::serve(listener, site));
         self.listening.push(task.abort_handle());
         self.vendors.push((vendor, url));
@@ -253,19 +242,11 @@ mod tests {
     }
 
     fn fault(kind: FaultKind) -> Fault {
-        Fault {
-            vendor: "snaplogic",
-            method: "POST",
-            path_contains: "/assetapi/acl/".into(),
-            kind,
-        }
+        Fault { vendor: "snaplogic", method: "POST", path_contains: "/assetapi/acl/".into(), kind }
     }
 
     async fn shared(directory: &std::path::Path) -> (Sandbox, Client) {
-        let options = Options {
-            state: Some(directory.to_owned()),
-            ..Options::default()
-        };
+        let options = Options { state: Some(directory.to_owned()), ..Options::default() };
         let sandbox = Sandbox::start(options).await.unwrap();
         let client = Client::new(&sandbox);
         (sandbox, client)
@@ -295,11 +276,7 @@ mod tests {
             let answer = grant(&client).attempt().await;
             let silent = matches!(kind, FaultKind::Stall(_) | FaultKind::StallAfter(_));
             assert!(!silent || before.elapsed() >= brief);
-            assert_eq!(
-                answer.as_ref().ok().map(|answer| answer.status),
-                replied,
-                "{kind:?}"
-            );
+            assert_eq!(answer.as_ref().ok().map(|answer| answer.status), replied, "{kind:?}");
             if let (FaultKind::Garble, Ok(answer)) = (&kind, &answer) {
                 assert_eq!(answer.body, "<html>");
             }
@@ -314,10 +291,7 @@ mod tests {
     #[tokio::test]
     async fn a_cut_reply_starts_before_it_ends() {
         let (sandbox, client) = start(Modes::default()).await;
-        sandbox.inject(Fault {
-            method: "GET",
-            ..fault(FaultKind::Truncate)
-        });
+        sandbox.inject(Fault { method: "GET", ..fault(FaultKind::Truncate) });
         let error = own(&client, "GET").attempt().await.unwrap_err();
         assert!(error.is_body() || error.is_decode(), "{error:?}");
     }
@@ -329,9 +303,7 @@ mod tests {
         client.request("centrasite", "GET", path).send().await;
         grant(&client).send().await;
         let journal = sandbox.journal();
-        let [first, second] = journal.as_slice() else {
-            panic!("{journal:?}")
-        };
+        let [first, second] = journal.as_slice() else { panic!("{journal:?}") };
         assert_eq!((first.vendor, first.status), ("centrasite", 401));
         assert_eq!(first.path, "/assets/uddi%3Aa%2Fb/permissions");
         assert_eq!(first.query, "x=1%202");
@@ -351,11 +323,7 @@ mod tests {
         drop((first, client));
         let (second, client) = shared(&directory).await;
         assert!(has_access(&client).await);
-        for name in [
-            "DFNS_AUTH_TOKEN",
-            "DFNS_PRIVATE_KEY_FILE",
-            "SNAPLOGIC_PASSWORD",
-        ] {
+        for name in ["DFNS_AUTH_TOKEN", "DFNS_PRIVATE_KEY_FILE", "SNAPLOGIC_PASSWORD"] {
             let before = environment.iter().find(|(key, _)| *key == name).unwrap();
             assert_eq!(before.1, client.variable(name), "{name}");
         }
@@ -408,10 +376,7 @@ mod tests {
         // Below the ports that systems hand out, and not those of a test run at the same time.
         let offset = u16::try_from(std::process::id() % 2000).unwrap() * 5;
         let first = 20_000 + offset;
-        let options = Options {
-            port: Some(first),
-            ..Options::default()
-        };
+        let options = Options { port: Some(first), ..Options::default() };
         let sandbox = Sandbox::start(options.clone()).await.unwrap();
         for ((_, url), port) in sandbox.vendors().into_iter().zip(first..) {
             assert_eq!(url, format!("http://127.0.0.1:{port}"));

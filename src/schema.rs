@@ -76,7 +76,9 @@ fn tidy_object(fields: &mut Map<String, Value>) {
         fields.remove("default");
     }
     let rust_format = |format: &Value| {
-        format.as_str().is_some_and(|format| format.starts_with("uint") || format.starts_with("int"))
+        format
+            .as_str()
+            .is_some_and(|format| format.starts_with("uint") || format.starts_with("int"))
     };
     if fields.get("format").is_some_and(rust_format) {
         fields.remove("format");

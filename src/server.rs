@@ -67,7 +67,8 @@ impl Face {
         let tools = catalogue::listed(config)
             .filter_map(|tool| serde_json::from_value(catalogue::definition(tool)).ok())
             .collect();
-        let server = Implementation::new("grantor", env!("CARGO_PKG_VERSION")).with_title("Grantor");
+        let server =
+            Implementation::new("grantor", env!("CARGO_PKG_VERSION")).with_title("Grantor");
         let info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(server)
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
@@ -81,7 +82,10 @@ impl Face {
         let modern = context.protocol_version()? >= ProtocolVersion::V_2026_07_28;
         modern.then(|| {
             let mut meta = MetaObject::new();
-            meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(self.info.server_info));
+            meta.insert(
+                "io.modelcontextprotocol/serverInfo".to_owned(),
+                json!(self.info.server_info),
+            );
             meta
         })
     }
@@ -116,7 +120,10 @@ impl ServerHandler for Face {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params("the list has one page, so no cursor is valid", None));
+            return Err(ErrorData::invalid_params(
+                "the list has one page, so no cursor is valid",
+                None,
+            ));
         }
         let mut result = ListToolsResult::with_all_items(self.tools.to_vec());
         result.meta = self.meta(&context);
@@ -135,7 +142,9 @@ impl ServerHandler for Face {
         let call = Call {
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
-            client: context.client_info().map(|client| format!("{} {}", client.name, client.version)),
+            client: context
+                .client_info()
+                .map(|client| format!("{} {}", client.name, client.version)),
             progress: progress(&context),
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.

@@ -3,6 +3,7 @@
 //! A name or a message that comes from a vendor may carry terminal escapes, direction overrides
 //! or characters nobody can see. [`clean`] takes them out before a model or a terminal sees them.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -33,13 +34,18 @@ pub fn clean_value(value: &mut Value) {
     }
 }
 
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
+/// Percent-encodes for a query: everything but the unreserved characters of RFC 3986.
 pub fn encode(text: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const RESERVED: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, RESERVED).to_string()
 }
+
+/// Percent-encodes for one path segment, where `:` and `@` may stand as they are.
+pub fn encode_segment(text: &str) -> String {
+    const SEGMENT: &AsciiSet = &RESERVED.remove(b':').remove(b'@');
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn visible(c: char) -> Option<char> {
     match c.general_category() {

@@ -90,6 +90,11 @@ pub trait Step: Send + Sync {
         None
     }
 
+    /// Whether a reader of the answer needs this row: the ledger keeps all of them.
+    fn bears(&self, _: &Access) -> bool {
+        true
+    }
+
     /// The access there is now, as far as it bears on this change.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>>;
 
@@ -122,14 +127,23 @@ pub struct Standing {
 #[derive(Debug)]
 pub enum Plan {
     /// Nothing is sent: it is so, or it waits already.
-    Already { outcome: Outcome, warnings: Vec<String> },
-    Send { draft: Draft, after: Vec<Access>, warnings: Vec<String> },
+    Already {
+        outcome: Outcome,
+        warnings: Vec<String>,
+    },
+    Send {
+        draft: Draft,
+        after: Vec<Access>,
+        warnings: Vec<String>,
+    },
 }
 
 /// What a vendor said to a write.
 #[derive(Debug)]
 pub enum Heard {
-    Yes { warnings: Vec<String> },
+    Yes {
+        warnings: Vec<String>,
+    },
     /// The vendor holds it for its own approvers.
     Held,
     /// It says this is there already; reading back tells.
@@ -186,7 +200,8 @@ pub struct Tool {
     pub run: Run,
 }
 
-type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>>;
+/// A look with its type erased.
+pub type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>>;
 type ResolveFn = for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
 
 pub enum Run {

@@ -131,8 +131,15 @@ impl Reply {
     /// The vendor's own message, wherever the common error shapes keep it.
     pub fn message(&self) -> Option<String> {
         const PLACES: [&str; 9] = [
-            "/error/message", "/error_description", "/detail", "/message", "/title",
-            "/response_map/error_list/0/message", "/error_list/0/message", "/payload/message", "/error",
+            "/error/message",
+            "/error_description",
+            "/detail",
+            "/message",
+            "/title",
+            "/response_map/error_list/0/message",
+            "/error_list/0/message",
+            "/payload/message",
+            "/error",
         ];
         let body: Value = serde_json::from_slice(&self.body).ok()?;
         let found = PLACES.iter().find_map(|place| body.pointer(place)?.as_str());
@@ -191,11 +198,17 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
 /// What a vendor's refusal means for the one who asked.
 pub fn refusal(reply: &Reply, host: &str) -> Failure {
     let (kind, hint) = match reply.status {
-        401 => (Kind::NotPermitted, "the credential is not accepted: it may have expired, been \
-                 revoked, or belong to another region; run `grantor doctor`"),
+        401 => (
+            Kind::NotPermitted,
+            "the credential is not accepted: it may have expired, been \
+                 revoked, or belong to another region; run `grantor doctor`",
+        ),
         403 => (Kind::NotPermitted, "the credential lacks a permission for this"),
-        404 => (Kind::NotFound, "check the id: the vendor does not know it, or does not show it \
-                 to this credential"),
+        404 => (
+            Kind::NotFound,
+            "check the id: the vendor does not know it, or does not show it \
+                 to this credential",
+        ),
         429 => (Kind::RateLimited, "the vendor asks to slow down; try again in a minute"),
         500.. => (Kind::Unavailable, "the vendor has trouble of its own; try again later"),
         300..=399 => (Kind::Rejected, "redirects are not followed: check the configured URL"),
@@ -261,7 +274,8 @@ fn next(tried: &Tried, tries: Tries) -> Next {
     if tries.made >= MOST_TRIES {
         return Next::Done;
     }
-    let backoff = Duration::from_millis(200 * 4_u64.pow(tries.made - 1)).mul_f64(0.5 + tries.jitter);
+    let backoff =
+        Duration::from_millis(200 * 4_u64.pow(tries.made - 1)).mul_f64(0.5 + tries.jitter);
     let wait = |after: Duration| {
         if after < tries.left { Next::Again { after, fresh: false } } else { Next::Done }
     };
@@ -282,7 +296,11 @@ fn next(tried: &Tried, tries: Tries) -> Next {
 }
 
 fn once_more(tries: Tries) -> Next {
-    if tries.refused_before { Next::Done } else { Next::Again { after: Duration::ZERO, fresh: true } }
+    if tries.refused_before {
+        Next::Done
+    } else {
+        Next::Again { after: Duration::ZERO, fresh: true }
+    }
 }
 
 #[cfg(test)]
@@ -303,8 +321,15 @@ mod tests {
     fn a_write_is_sent_again_only_when_the_vendor_did_nothing() {
         let broken = || Tried::Sent(Attempt::Broken("reset".to_owned()));
         let not_sent = || Tried::Sent(Attempt::NotSent("refused".to_owned()));
-        for tried in [reply(500, None), reply(503, Some(1)), reply(200, None), reply(403, None),
-            reply(302, None), broken(), not_sent()] {
+        for tried in [
+            reply(500, None),
+            reply(503, Some(1)),
+            reply(200, None),
+            reply(403, None),
+            reply(302, None),
+            broken(),
+            not_sent(),
+        ] {
             assert_eq!(rule(&tried, true, 1, false), Next::Done, "{tried:?}");
         }
         let again = Next::Again { after: Duration::ZERO, fresh: true };
@@ -316,8 +341,11 @@ mod tests {
 
     #[test]
     fn a_read_is_asked_again_a_few_times_and_never_past_the_deadline() {
-        for tried in [reply(502, None), Tried::Sent(Attempt::Broken("reset".to_owned())),
-            Tried::Unsigned(AuthError::Unreachable("down".to_owned()))] {
+        for tried in [
+            reply(502, None),
+            Tried::Sent(Attempt::Broken("reset".to_owned())),
+            Tried::Unsigned(AuthError::Unreachable("down".to_owned())),
+        ] {
             assert!(matches!(rule(&tried, false, 1, false), Next::Again { .. }), "{tried:?}");
             assert_eq!(rule(&tried, false, MOST_TRIES, false), Next::Done);
         }
@@ -331,11 +359,15 @@ mod tests {
             (r#"{"error":{"message":"no such role"}}"#, Some("no such role")),
             (r#"{"error":"invalid_client","error_description":"bad secret"}"#, Some("bad secret")),
             (r#"{"title":"Forbidden","detail":"lacks it"}"#, Some("lacks it")),
-            (r#"{"response_map":{"error_list":[{"message":"gone"}]},"http_status_code":404}"#, Some("gone")),
+            (
+                r#"{"response_map":{"error_list":[{"message":"gone"}]},"http_status_code":404}"#,
+                Some("gone"),
+            ),
             (r#"{"message":"bridge"}"#, Some("bridge")),
             ("<html>", None),
         ] {
-            let reply = Reply { status: 400, body: body.into(), retry_after: None, request_id: None };
+            let reply =
+                Reply { status: 400, body: body.into(), retry_after: None, request_id: None };
             assert_eq!(reply.message().as_deref(), message, "{body}");
         }
     }

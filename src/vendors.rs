@@ -40,12 +40,14 @@ pub struct Vendor {
     /// Base URL and credential from the settings, or what is wrong with them.
     pub connect: fn(&Settings) -> Result<Account, Vec<String>>,
     /// The roles that contain `query`, from `place` on.
-    pub roles: for<'a> fn(&'a Asker<'a>, Find<'a>) -> Boxed<'a, Result<Listing<Role>, Failure>>,
+    pub roles: RolesFn,
     /// Questions that `grantor doctor` asks, each with the permission it needs.
     pub checks: &'static [Check],
     /// The permission a credential needs to change access here, as the vendor calls it.
     pub permission: &'static str,
 }
+
+type RolesFn = for<'a> fn(&'a Asker<'a>, Find<'a>) -> Boxed<'a, Result<Listing<Role>, Failure>>;
 
 /// One setting of a vendor.
 #[derive(Debug)]

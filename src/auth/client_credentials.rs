@@ -23,7 +23,11 @@ pub struct ClientCredentials {
 pub enum TokenEndpoint {
     Given(Base),
     /// Named by the discovery document at `source` below `base`, on the same authority.
-    Discovered { base: Base, source: &'static Source, variable: &'static str },
+    Discovered {
+        base: Base,
+        source: &'static Source,
+        variable: &'static str,
+    },
 }
 
 #[derive(Deserialize)]

@@ -65,9 +65,10 @@ impl JwtAssertion {
         });
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let [header, claims] = [header, claims].map(|part| encode(part.to_string().as_bytes()));
-        let signature = key.sign_rs384(format!("{header}.{claims}").as_bytes()).ok_or_else(|| {
-            AuthError::Unusable(format!("{} is not an RSA key", self.private_key.name()))
-        })?;
+        let signature =
+            key.sign_rs384(format!("{header}.{claims}").as_bytes()).ok_or_else(|| {
+                AuthError::Unusable(format!("{} is not an RSA key", self.private_key.name()))
+            })?;
         Ok(format!("{header}.{claims}.{}", encode(&signature)).into())
     }
 }

@@ -98,13 +98,15 @@ mod tests {
     #[tokio::test]
     async fn a_token_is_reused_until_it_expires_or_is_forgotten() {
         let (tokens, fetched) = (Tokens::default(), AtomicUsize::new(0));
-        let get = |seconds| tokens.get({
-            let fetched = &fetched;
-            async move {
-                fetched.fetch_add(1, SeqCst);
-                issued(seconds)
-            }
-        });
+        let get = |seconds| {
+            tokens.get({
+                let fetched = &fetched;
+                async move {
+                    fetched.fetch_add(1, SeqCst);
+                    issued(seconds)
+                }
+            })
+        };
         let (_, first) = get(3600.0).await.unwrap();
         get(3600.0).await.unwrap();
         assert_eq!(fetched.load(SeqCst), 1);

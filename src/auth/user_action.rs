@@ -98,7 +98,8 @@ impl UserAction {
         let pem = self.private_key.read().await?;
         let key = PrivateKey::from_pem(self.private_key.name(), &pem)?;
         // Compact, in this order, the challenge as it came: these bytes are what is signed.
-        let client_data = json!({ "type": "key.get", "challenge": challenge.challenge }).to_string();
+        let client_data =
+            json!({ "type": "key.get", "challenge": challenge.challenge }).to_string();
         let signature = key.sign(client_data.as_bytes()).ok_or_else(|| {
             AuthError::Unusable(format!("{} could not sign", self.private_key.name()))
         })?;

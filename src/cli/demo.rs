@@ -1,2 +1,173 @@
+//! The main job, watched: the real server as a child, an MCP client here, a transcript between.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
 use super::Ran;
-pub(super) async fn run() -> Ran { Ok(std::process::ExitCode::SUCCESS) }
+use super::paint::{self, BOLD, DIM, GOOD, with};
+use crate::sandbox::story::{SCENES, Scene};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A client that speaks just enough MCP to call tools.
+struct Client {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+    last: u64,
+}
+
+/// A state directory that goes when the demo ends.
+struct Scratch(PathBuf);
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn run() -> Ran {
+    let scratch = Scratch::new()?;
+    let mut client = Client::start(&scratch.0).await?;
+    paint::lines(&opening(&client.hello().await?))?;
+    let mut surprises = 0;
+    for scene in &SCENES {
+        paint::lines(&request(scene))?;
+        let answer = client.call(scene.tool, scene.arguments).await?;
+        let is_error = answer.get("isError").and_then(Value::as_bool).unwrap_or(false);
+        let body = answer.get("structuredContent").cloned().unwrap_or_default();
+        paint::lines(&paint::answer(&body, is_error))?;
+        if body.get("outcome").and_then(Value::as_str) != Some(scene.outcome) {
+            surprises += 1;
+            paint::complain(&format!("expected {}", scene.outcome));
+        }
+    }
+    client.stop().await?;
+    paint::lines(&closing()?)?;
+    Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn opening(server: &Value) -> String {
+    let name = |key| server.pointer(key).and_then(Value::as_str).unwrap_or("?");
+    format!(
+        "{}\n{}\n",
+        with(BOLD, "Grantor: an assistant asks, access is granted, and you see what happened."),
+        with(
+            DIM,
+            &format!(
+                "A real server ({} {}, MCP {}) runs as a child of this process. Its five vendors are \
+             fakes on this machine; nothing leaves it.",
+                name("/serverInfo/name"),
+                name("/serverInfo/version"),
+                name("/protocolVersion"),
+            )
+        ),
+    )
+}
+
+fn request(scene: &Scene) -> String {
+    let person = with(BOLD, &format!("“{}”", scene.asks));
+    format!("\n{person}\n  {}  {} {}\n", with(DIM, "calls"), scene.tool, scene.arguments)
+}
+
+fn closing() -> Result<String, Error> {
+    let command = std::env::current_exe()?;
+    let config = json!({
+        "mcpServers": { "grantor": { "command": command, "args": ["--sandbox"] } }
+    });
+    Ok(format!(
+        "\n{} {}\n{}\n{config:#}\n",
+        with(GOOD, "That was the demo."),
+        "Put this into your client's MCP configuration to try it from there; without --sandbox it \
+         uses the vendors whose credentials are in its environment (see the README).",
+        with(DIM, "Claude Code: claude mcp add grantor -- grantor --sandbox"),
+    ))
+}
+
+impl Client {
+    async fn start(state: &Path) -> Result<Self, Error> {
+        let config = state.join("config.toml");
+        tokio::fs::write(&config, "").await?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["serve", "--sandbox", "--state-dir"]).arg(state).arg("--config").arg(config);
+        // What a person has set for their own tenants must not change what the demo shows.
+        for name in ["GRANTOR_READ_ONLY", "GRANTOR_VENDORS", "GRANTOR_CONFIG", "GRANTOR_STATE_DIR"]
+        {
+            command.env_remove(name);
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let stdin = child.stdin.take().ok_or("the server has no stdin")?;
+        let stdout = child.stdout.take().ok_or("the server has no stdout")?;
+        Ok(Self { child, stdin, lines: BufReader::new(stdout).lines(), last: 0 })
+    }
+
+    async fn hello(&mut self) -> Result<Value, Error> {
+        let params = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": { "name": "grantor-demo", "version": env!("CARGO_PKG_VERSION") },
+        });
+        let hello = self.ask("initialize", params).await?;
+        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        self.send(&ready).await?;
+        Ok(hello)
+    }
+
+    async fn call(&mut self, tool: &str, arguments: &str) -> Result<Value, Error> {
+        let arguments: Value = serde_json::from_str(arguments)?;
+        self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await
+    }
+
+    /// Sends a request and waits for its result, past whatever else the server has to say.
+    async fn ask(&mut self, method: &str, params: Value) -> Result<Value, Error> {
+        self.last += 1;
+        let id = self.last;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
+            .await?;
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await??;
+            let line = line.ok_or("the server ended")?;
+            let mut message: Value = serde_json::from_str(&line)?;
+            if message.get("id") != Some(&json!(id)) {
+                continue;
+            }
+            return match message.get_mut("result") {
+                Some(result) => Ok(result.take()),
+                None => Err(format!("{method}: {message}").into()),
+            };
+        }
+    }
+
+    async fn send(&mut self, message: &Value) -> Result<(), Error> {
+        self.stdin.write_all(format!("{message}\n").as_bytes()).await?;
+        Ok(self.stdin.flush().await?)
+    }
+
+    async fn stop(mut self) -> Result<(), Error> {
+        drop(self.stdin);
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await??;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the server ended with {status}").into())
+        }
+    }
+}
+
+impl Scratch {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("grantor-demo-{}", crate::random::id()));
+        crate::private::directory(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            paint::complain(&format!("{} is left behind: {error}", self.0.display()));
+        }
+    }
+}

@@ -31,7 +31,11 @@ pub(super) async fn run(global: &Global) -> Ran {
         shown.push_str(&format!("{}  {warning}\n", with(WAITS, "mend")));
     }
     let read_only = if config.read_only { " (read-only)" } else { "" };
-    shown.push_str(&format!("{}  {}{read_only}\n", with(DIM, "ledger"), config.state_dir.display()));
+    shown.push_str(&format!(
+        "{}  {}{read_only}\n",
+        with(DIM, "ledger"),
+        config.state_dir.display()
+    ));
     paint::lines(&shown)?;
     if examined.is_empty() {
         paint::complain("no vendor is configured; `grantor demo` shows what it would be like");
@@ -58,8 +62,11 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
         report.push_str(&line);
         sound &= ok;
     }
-    report.push_str(&format!("  {}  to change access it needs {}; only a change can show that\n",
-        with(DIM, "unseen"), vendor.permission));
+    report.push_str(&format!(
+        "  {}  to change access it needs {}; only a change can show that\n",
+        with(DIM, "unseen"),
+        vendor.permission
+    ));
     (report, sound)
 }
 
@@ -85,9 +92,13 @@ async fn examine_one(ask: &Asker<'_>, check: &Check) -> (String, bool) {
 fn unready_report(unready: &Unready) -> String {
     let title = with(BOLD, unready.vendor.title);
     if unready.absent {
-        let needs = unready.vendor.variables.iter().filter(|variable| variable.need == Need::Required);
+        let needs =
+            unready.vendor.variables.iter().filter(|variable| variable.need == Need::Required);
         let needs: Vec<_> = needs.map(|variable| variable.name).collect();
-        return format!("{title} {}\n", with(DIM, &format!("not configured; needs {}", needs.join(", "))));
+        return format!(
+            "{title} {}\n",
+            with(DIM, &format!("not configured; needs {}", needs.join(", ")))
+        );
     }
     let mut report = format!("{title} {}\n", with(BAD, "half configured"));
     for trouble in &unready.troubles {

@@ -65,7 +65,8 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
     let summary = string(body, "summary").unwrap_or_default();
     shown.push_str(&format!("  {}  {summary}\n", with(style, word)));
     if let Some(request) = body.get("request") {
-        shown.push_str(&request_line(request));
+        let left = body.get("receipt").is_some();
+        shown.push_str(&request_line(request, if left { "request" } else { "not sent" }));
     }
     for (key, title) in [("before", "before"), ("after", "now")] {
         shown.push_str(&access_lines(body, key, title));
@@ -74,7 +75,8 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
         shown.push_str(&format!("  {}  {warning}\n", with(WAITS, "note")));
     }
     for candidate in array(body, "candidates") {
-        let [id, name, kind] = ["id", "name", "kind"].map(|key| string(candidate, key).unwrap_or_default());
+        let [id, name, kind] =
+            ["id", "name", "kind"].map(|key| string(candidate, key).unwrap_or_default());
         shown.push_str(&format!("  {}  {name} ({kind}, {id})\n", with(DIM, "candidate")));
     }
     for (key, title) in [("hint", "hint"), ("receipt", "receipt")] {
@@ -86,27 +88,31 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
 }
 
 /// The vendor request, on one line.
-pub(super) fn request_line(request: &Value) -> String {
+fn request_line(request: &Value, title: &str) -> String {
     let Some(method) = string(request, "method") else {
         return format!("  {}  {request}\n", with(DIM, "by hand"));
     };
     let path = string(request, "path").unwrap_or_default();
     let body = request.get("body").map(Value::to_string).unwrap_or_default();
-    format!("  {}  {} {path} {body}\n", with(DIM, "request"), with(BOLD, method))
+    format!("  {}  {} {path} {body}\n", with(DIM, title), with(BOLD, method))
 }
 
 fn access_lines(body: &Value, key: &str, title: &str) -> String {
     let rows = array(body, key);
     let mut shown = String::new();
     for row in rows {
-        let [principal, role, resource] = ["principal", "role", "resource"].map(|key| name(row, key));
+        let [principal, role, resource] =
+            ["principal", "role", "resource"].map(|key| name(row, key));
         let waits = if row.get("pending").is_some() { " (waits for approval)" } else { "" };
-        let until = string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
-        shown.push_str(&format!("  {}  {principal}: {role} on {resource}{until}{waits}\n",
-            with(DIM, &format!("{title:>7}"))));
+        let until =
+            string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
+        shown.push_str(&format!(
+            "  {}  {principal}: {role} on {resource}{until}{waits}\n",
+            with(DIM, &format!("{title:>7}"))
+        ));
     }
     if rows.is_empty() && body.get("resource").is_some() {
-        shown.push_str(&format!("  {}  nobody\n", with(DIM, &format!("{title:>7}"))));
+        shown.push_str(&format!("  {}  no access\n", with(DIM, &format!("{title:>7}"))));
     }
     shown
 }
@@ -114,7 +120,8 @@ fn access_lines(body: &Value, key: &str, title: &str) -> String {
 fn rows(body: &Value) -> String {
     let mut shown = String::new();
     for row in array(body, "rows") {
-        let [vendor, name, id] = ["vendor", "name", "id"].map(|key| string(row, key).unwrap_or_default());
+        let [vendor, name, id] =
+            ["vendor", "name", "id"].map(|key| string(row, key).unwrap_or_default());
         let privileged = row.get("privileged").and_then(Value::as_bool).unwrap_or(false);
         let mark = if privileged { with(WAITS, " privileged") } else { String::new() };
         shown.push_str(&format!("  {vendor:<11} {} {}{mark}\n", with(BOLD, name), with(DIM, id)));

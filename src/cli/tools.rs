@@ -29,7 +29,8 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
         format!("{hex}\n")
     } else {
         let width = tools.iter().map(|tool| tool.spec.name.len()).max().unwrap_or_default();
-        let line = |tool: &&catalogue::Tool| format!("{:width$}  {}\n", tool.spec.name, tool.spec.title);
+        let line =
+            |tool: &&catalogue::Tool| format!("{:width$}  {}\n", tool.spec.name, tool.spec.title);
         tools.iter().map(line).collect()
     };
     if tools.is_empty() {

@@ -23,7 +23,14 @@ struct Mistake {
 
 /// Keys of `[grantor]`.
 const OWN: [&str; 8] = [
-    "read_only", "state_dir", "vendors", "log", "policy", "approvers", "ledger_key", "consent_wait",
+    "read_only",
+    "state_dir",
+    "vendors",
+    "log",
+    "policy",
+    "approvers",
+    "ledger_key",
+    "consent_wait",
 ];
 /// Keys of a vendor's section that are tables of their own.
 const TABLES: [&str; 1] = ["roles"];
@@ -33,7 +40,9 @@ const FORMS: &str =
 impl File {
     pub(super) fn find(sources: &Sources<'_>) -> Result<Self, ConfigError> {
         let named = sources.flags.config.clone();
-        if let Some(path) = named.or_else(|| (sources.environment)("GRANTOR_CONFIG").map(Into::into)) {
+        if let Some(path) =
+            named.or_else(|| (sources.environment)("GRANTOR_CONFIG").map(Into::into))
+        {
             return Self::read(&path);
         }
         let project = directories::ProjectDirs::from("", "", "grantor");
@@ -95,7 +104,9 @@ impl File {
             let mut secrets = vendor.variables.iter().filter(|variable| variable.secret);
             secrets.any(|variable| {
                 let key = key_of(vendor.name, variable.name);
-                self.vendor(vendor.name).and_then(|table| table.get(&key)).is_some_and(Value::is_str)
+                self.vendor(vendor.name)
+                    .and_then(|table| table.get(&key))
+                    .is_some_and(Value::is_str)
             })
         });
         if !inline || !crate::secret::readable_by_others(&self.path) {
@@ -129,7 +140,10 @@ fn check(tables: &Table) -> Result<(), Mistake> {
         if vendor.is_none() && section != "grantor" {
             let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
             let known = known.join(", ");
-            return mistake(None, format!("there is no section {section:?}; there are grantor, {known}"));
+            return mistake(
+                None,
+                format!("there is no section {section:?}; there are grantor, {known}"),
+            );
         }
         let Some(content) = content.as_table() else {
             return mistake(None, format!("{section} must be a section, [{section}]"));
@@ -143,7 +157,12 @@ fn check(tables: &Table) -> Result<(), Mistake> {
                 Some(_) => return mistake(Some(key), format!("{key} must be {FORMS}")),
                 None if vendor.is_none() && OWN.contains(&key.as_str()) => {}
                 None if vendor.is_some() && TABLES.contains(&key.as_str()) && value.is_table() => {}
-                None => return mistake(Some(key), format!("there is no setting {key:?} in [{section}]")),
+                None => {
+                    return mistake(
+                        Some(key),
+                        format!("there is no setting {key:?} in [{section}]"),
+                    );
+                }
             }
         }
     }
@@ -155,9 +174,10 @@ fn fits(value: &Value, secret: bool) -> bool {
         Value::String(_) => true,
         Value::Table(table) if secret && table.len() == 1 => {
             table.get("env").or_else(|| table.get("file")).is_some_and(Value::is_str)
-                || table.get("command").and_then(Value::as_array).is_some_and(|line| {
-                    !line.is_empty() && line.iter().all(Value::is_str)
-                })
+                || table
+                    .get("command")
+                    .and_then(Value::as_array)
+                    .is_some_and(|line| !line.is_empty() && line.iter().all(Value::is_str))
         }
         _ => false,
     }

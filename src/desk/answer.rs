@@ -7,6 +7,7 @@ use crate::access::{Access, Named, Outcome};
 use crate::failure::{Candidate, Failure};
 use crate::guard::{Denied, Policy};
 use crate::intent::Intent;
+use crate::json;
 use crate::text;
 use crate::tools::{Problem, Rows, Spec, Step};
 
@@ -112,8 +113,12 @@ impl Answer {
             principal: items.first().map(|item| item.wanted.principal.clone()),
             role: items.first().map(|item| item.wanted.role.clone()),
             before: items.first().map(|item| item.before.clone()).unwrap_or_default(),
-            after: items.iter().rev().find(|item| item.status.is_some())
-                .map(|item| item.after.clone()).unwrap_or_default(),
+            after: items
+                .iter()
+                .rev()
+                .find(|item| item.status.is_some())
+                .map(|item| item.after.clone())
+                .unwrap_or_default(),
             expires_at: items.first().and_then(|item| item.wanted.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
             policy: worst.and_then(|item| item.policy.clone()),
@@ -140,7 +145,7 @@ impl Answer {
         let problems: Vec<_> = rows.problems.iter().map(problem).collect();
         let mut body = json!({ "rows": rows.rows, "problems": problems });
         if let Some(cursor) = rows.next_cursor {
-            body["next_cursor"] = json!(cursor);
+            json::put(&mut body, "next_cursor", cursor);
         }
         Self { body, is_error: rows.asked > 0 && failed == rows.asked, outcome: None }
     }
@@ -158,7 +163,7 @@ impl Answer {
     pub(super) fn finish(mut self, sandbox: bool) -> Self {
         text::clean_value(&mut self.body);
         if sandbox {
-            self.body["sandbox"] = Value::Bool(true);
+            json::put(&mut self.body, "sandbox", true);
         }
         self
     }
@@ -225,7 +230,10 @@ impl Item {
     }
 
     pub(super) fn preview(step: &dyn Step, intent: &Intent, policy: Policy) -> Self {
-        Self { after: intent.after.clone(), ..Self::planned(step, Outcome::Preview, intent, policy) }
+        Self {
+            after: intent.after.clone(),
+            ..Self::planned(step, Outcome::Preview, intent, policy)
+        }
     }
 
     pub(super) fn refused(step: &dyn Step, denied: &Denied) -> Self {
@@ -244,7 +252,8 @@ impl Item {
 
     pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {
         let mut item = Self::new(step, Outcome::Unavailable, before);
-        item.note = Some("not started, because an item of the same call did not succeed".to_owned());
+        item.note =
+            Some("not started, because an item of the same call did not succeed".to_owned());
         item
     }
 
@@ -252,6 +261,12 @@ impl Item {
         let mut item = Self::new(step, failure.outcome(), before);
         item.fail(failure);
         item
+    }
+
+    /// Leaves out the rows that a reader does not need.
+    pub(super) fn show(&mut self, step: &dyn Step) {
+        self.before.retain(|row| step.bears(row));
+        self.after.retain(|row| step.bears(row));
     }
 
     /// Ends with a failure before or instead of the vendor's yes.
@@ -310,7 +325,7 @@ impl Item {
         ];
         for (key, value) in extras {
             if let Some(value) = value {
-                item[key] = value;
+                json::put(&mut item, key, value);
             }
         }
         item

@@ -59,12 +59,18 @@ impl Desk {
         items
     }
 
-    async fn finish(&self, step: &dyn Step, one: Prepared, ask: &Asker<'_>, sent: &mut bool) -> Item {
+    async fn finish(
+        &self,
+        step: &dyn Step,
+        one: Prepared,
+        ask: &Asker<'_>,
+        sent: &mut bool,
+    ) -> Item {
         match one {
             Prepared::Already(outcome, before, warnings) => {
                 Item::already(step, outcome, &before.rows, warnings)
             }
-            Prepared::Judged(verdict, before) => match *verdict {
+            Prepared::Judged(verdict, before) => match verdict {
                 Verdict::Deny(denied) => {
                     self.ledger.refuse(&denied).await;
                     Item::refused(step, &denied)
@@ -80,7 +86,7 @@ impl Desk {
     async fn send(
         &self,
         step: &dyn Step,
-        permitted: Permitted,
+        permitted: Box<Permitted>,
         before: &Standing,
         ask: &Asker<'_>,
     ) -> Item {
@@ -201,7 +207,8 @@ fn conclude(said: &Said, found: Result<Finding, Failure>) -> (Outcome, Option<St
         ),
         (Finding::Elsewise(_) | Finding::CannotTell, Said::Unclear(_)) => {
             let trouble = unclear.map_or("", String::as_str);
-            let note = format!("it may have happened and does not show: {trouble}; it is not sent again");
+            let note =
+                format!("it may have happened and does not show: {trouble}; it is not sent again");
             (Outcome::Unknown, Some(note))
         }
     }
@@ -226,7 +233,9 @@ fn unread(said: &Said, failure: &Failure) -> (Outcome, Option<String>) {
 fn lost(rows: &[crate::access::Access]) -> String {
     let rows = rows.iter().map(|row| format!("{} on {}", label(&row.role), label(&row.resource)));
     let rows = rows.collect::<Vec<_>>().join(", ");
-    format!("the vendor took away access that was there before: {rows}; grant it again to restore it")
+    format!(
+        "the vendor took away access that was there before: {rows}; grant it again to restore it"
+    )
 }
 
 impl Prepared {

@@ -99,18 +99,10 @@ const REPORTS: &str = "uddi:895434b4-355d-4c65-84b0-15537408a2b5";
 const REPORTS_TOO: &str = "uddi:d3dcf978-3c92-4d18-aac8-578d8ba84bc0";
 
 const ASSETS: [Asset; 8] = [
-    asset(
-        ORDERS,
-        "OrderService",
-        "Service",
-        &[ORDERS_SCHEMA, PRICES, ARCHIVE],
-    ),
+    asset(ORDERS, "OrderService", "Service", &[ORDERS_SCHEMA, PRICES, ARCHIVE]),
     asset(ORDERS_SCHEMA, "OrderSchema", "XML Schema", &[]),
     asset(PRICES, "PriceService", "Service", &[]),
-    Asset {
-        changeable: false,
-        ..asset(ARCHIVE, "OrderArchive", "Service", &[])
-    },
+    Asset { changeable: false, ..asset(ARCHIVE, "OrderArchive", "Service", &[]) },
     asset(BILLING, "BillingService", "Service", &[]),
     asset(PORTAL, "CustomerPortalApi", "REST Service", &[]),
     asset(REPORTS, "Reports", "Service", &[]),
@@ -131,29 +123,16 @@ const fn asset(
     kind: &'static str,
     dependents: &'static [&'static str],
 ) -> Asset {
-    Asset {
-        id,
-        name,
-        kind,
-        owner: people::PRIYA.centrasite,
-        dependents,
-        changeable: true,
-    }
+    Asset { id, name, kind, owner: people::PRIYA.centrasite, dependents, changeable: true }
 }
 
 pub(super) fn seed() -> Books {
     let entry = |kind, id: &str, permission, profiles: &[(&str, Level)]| Entry {
-        principal: Principal {
-            kind,
-            id: id.into(),
-        },
+        principal: Principal { kind, id: id.into() },
         permission,
         profiles: profiles
             .iter()
-            .map(|(name, permission)| Profile {
-                name: (*name).into(),
-                permission: *permission,
-            })
+            .map(|(name, permission)| Profile { name: (*name).into(), permission: *permission })
             .collect(),
     };
     let sheets = ASSETS.iter().map(|asset| {
@@ -164,31 +143,15 @@ pub(super) fn seed() -> Books {
         match asset.id {
             ORDERS => {
                 let profiles = [("Technical Details", Level::Modify)];
-                entries.push(entry(
-                    Kind::Group,
-                    "group:api-team",
-                    Level::Modify,
-                    &profiles,
-                ));
+                entries.push(entry(Kind::Group, "group:api-team", Level::Modify, &profiles));
                 entries.push(entry(Kind::User, people::ALEX.centrasite, Level::Full, &[]));
             }
             BILLING => {
-                entries.push(entry(
-                    Kind::User,
-                    people::MARTA.centrasite,
-                    Level::Modify,
-                    &[],
-                ));
+                entries.push(entry(Kind::User, people::MARTA.centrasite, Level::Modify, &[]));
             }
             _ => {}
         }
-        (
-            asset.id.to_owned(),
-            Sheet {
-                version: 1,
-                entries,
-            },
-        )
+        (asset.id.to_owned(), Sheet { version: 1, entries })
     });
     sheets.collect()
 }
@@ -261,15 +224,13 @@ impl Fake for CentraSite {
         let asset = find(id)?;
         let books = &mut world.centrasite;
         let sheet = books.get(asset.id).ok_or_else(|| unknown(id))?;
-        let expected = ask
-            .header("if-match")
-            .ok_or_else(|| refusal(428, "If-Match is required"))?;
+        let expected =
+            ask.header("if-match").ok_or_else(|| refusal(428, "If-Match is required"))?;
         if expected != format!("\"{}\"", sheet.version) {
             return Err(refusal(412, "The permissions were changed since"));
         }
-        let setting: Setting = ask
-            .json()
-            .map_err(|misread| refusal(misread.status, &misread.message))?;
+        let setting: Setting =
+            ask.json().map_err(|misread| refusal(misread.status, &misread.message))?;
         let wanted = setting.entries()?;
         if let Some(sheet) = books.get_mut(asset.id) {
             sheet.set(asset, &wanted, setting.remove_existing_permission);
@@ -308,11 +269,7 @@ impl Line {
             _ => return Err(refusal(400, "exactly one of user and group")),
         };
         let known = principals().any(|(other, known, _)| other == kind && known == id);
-        if known {
-            Ok(Principal { kind, id })
-        } else {
-            Err(unknown(&id))
-        }
+        if known { Ok(Principal { kind, id }) } else { Err(unknown(&id)) }
     }
 }
 
@@ -331,10 +288,7 @@ impl Sheet {
     /// The owner's Full cannot be taken away.
     fn keep_owner(&mut self, asset: &Asset) {
         let owner = Entry {
-            principal: Principal {
-                kind: Kind::User,
-                id: asset.owner.into(),
-            },
+            principal: Principal { kind: Kind::User, id: asset.owner.into() },
             permission: Level::Full,
             profiles: Vec::new(),
         };
@@ -346,10 +300,7 @@ impl Sheet {
 fn combine(entries: &mut Vec<Entry>, wanted: &Entry) {
     let mut existing = entries.iter_mut();
     let Some(entry) = existing.find(|entry| entry.principal == wanted.principal) else {
-        let mut fresh = Entry {
-            profiles: Vec::new(),
-            ..wanted.clone()
-        };
+        let mut fresh = Entry { profiles: Vec::new(), ..wanted.clone() };
         combine_profiles(&mut fresh, wanted);
         entries.push(fresh);
         return;
@@ -374,26 +325,17 @@ fn propagate(books: &mut Books, from: &Asset, wanted: &[Entry], setting: &Settin
     if !setting.propagate_permissions_to_dependent_objects {
         return warnings;
     }
-    let dependents = ASSETS
-        .iter()
-        .filter(|asset| from.dependents.contains(&asset.id));
+    let dependents = ASSETS.iter().filter(|asset| from.dependents.contains(&asset.id));
     for dependent in dependents {
         if !dependent.changeable {
-            warnings.push(format!(
-                "{} was skipped: it may not be changed",
-                dependent.name
-            ));
+            warnings.push(format!("{} was skipped: it may not be changed", dependent.name));
             continue;
         }
         let profiles = setting.propagate_profile_permissions && dependent.kind == from.kind;
         let wanted: Vec<Entry> = wanted
             .iter()
             .map(|entry| Entry {
-                profiles: if profiles {
-                    entry.profiles.clone()
-                } else {
-                    Vec::new()
-                },
+                profiles: if profiles { entry.profiles.clone() } else { Vec::new() },
                 ..entry.clone()
             })
             .collect();
@@ -447,9 +389,7 @@ fn principals() -> impl Iterator<Item = (Kind, &'static str, &'static str)> {
 fn find(id: &str) -> Result<&'static Asset, Reply> {
     static ALL: [Asset; 8] = ASSETS;
     let mut assets = ALL.iter();
-    assets
-        .find(|asset| asset.id == id)
-        .ok_or_else(|| unknown(id))
+    assets.find(|asset| asset.id == id).ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: &str) -> Reply {
@@ -466,9 +406,7 @@ mod tests {
     use super::*;
 
     fn own<'a>(client: &'a Client, method: &str, path: &str) -> Request<'a> {
-        client
-            .request("centrasite", method, path)
-            .own_basic("CENTRASITE")
+        client.request("centrasite", method, path).own_basic("CENTRASITE")
     }
 
     fn path(asset: &str) -> String {
@@ -572,16 +510,10 @@ mod tests {
         let sam = people::SAM.centrasite;
         let profiles = json!([{ "name": "Specification", "permission": "View" }]);
         let line = json!([{ "user": sam, "permission": "View", "profilePermissions": profiles }]);
-        let both = [
-            "propagatePermissionsToDependentObjects",
-            "propagateProfilePermissions",
-        ];
+        let both = ["propagatePermissionsToDependentObjects", "propagateProfilePermissions"];
         let answer = post(&client, ORDERS, &but(setting(line), &both)).await;
         let warnings = answer.at("/warnings");
-        assert_eq!(
-            warnings,
-            json!(["OrderArchive was skipped: it may not be changed"])
-        );
+        assert_eq!(warnings, json!(["OrderArchive was skipped: it may not be changed"]));
         for (asset, expected, profiles) in [
             (ORDERS_SCHEMA, json!("View"), json!([])),
             (PRICES, json!("View"), profiles),
@@ -599,32 +531,17 @@ mod tests {
         let sam = people::SAM.centrasite;
         let full = json!([{ "name": "Specification", "permission": "Full" }]);
         let mut missing = setting(json!([]));
-        missing
-            .as_object_mut()
-            .unwrap()
-            .remove("removeExistingPermission");
+        missing.as_object_mut().unwrap().remove("removeExistingPermission");
         for (body, status) in [
             (setting(json!([{ "permission": "View" }])), 400),
-            (
-                setting(json!([{ "user": sam, "group": "group:users", "permission": "View" }])),
-                400,
-            ),
-            (
-                setting(json!([{ "user": sam, "permission": "Owner" }])),
-                400,
-            ),
+            (setting(json!([{ "user": sam, "group": "group:users", "permission": "View" }])), 400),
+            (setting(json!([{ "user": sam, "permission": "Owner" }])), 400),
             (
                 setting(json!([{ "user": sam, "permission": "View", "profilePermissions": full }])),
                 400,
             ),
-            (
-                setting(json!([{ "user": "Sam Rivera", "permission": "View" }])),
-                404,
-            ),
-            (
-                setting(json!([{ "user": "group:users", "permission": "View" }])),
-                404,
-            ),
+            (setting(json!([{ "user": "Sam Rivera", "permission": "View" }])), 404),
+            (setting(json!([{ "user": "group:users", "permission": "View" }])), 404),
             (missing, 400),
             (but(setting(json!([])), &["force"]), 400),
         ] {
@@ -641,10 +558,7 @@ mod tests {
     #[tokio::test]
     async fn the_version_must_be_the_one_there_is() {
         for text in [false, true] {
-            let modes = Modes {
-                centrasite_text_versions: text,
-                ..Modes::default()
-            };
+            let modes = Modes { centrasite_text_versions: text, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let version = get(&client, ORDERS).await.at("/version");
             assert_eq!(version.is_string(), text);
@@ -673,12 +587,7 @@ mod tests {
             ("/assets?limit=3&offset=6", "/assets", 2, 8),
             ("/principals?query=alex", "/principals", 2, 2),
             ("/principals?kind=group", "/principals", 4, 4),
-            (
-                "/principals?query=harbor%5Ca&kind=user",
-                "/principals",
-                2,
-                2,
-            ),
+            ("/principals?query=harbor%5Ca&kind=user", "/principals", 2, 2),
         ] {
             let answer = own(&client, "GET", path).send().await;
             assert_eq!(answer.each(rows, "").len(), expected, "{path}");

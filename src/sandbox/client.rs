@@ -26,10 +26,7 @@ pub(super) struct Answer {
 }
 
 pub(super) async fn start(modes: Modes) -> (Sandbox, Client) {
-    let options = Options {
-        modes,
-        ..Options::default()
-    };
+    let options = Options { modes, ..Options::default() };
     let sandbox = Sandbox::start(options).await.unwrap();
     let client = Client::new(&sandbox);
     (sandbox, client)
@@ -38,6 +35,10 @@ pub(super) async fn start(modes: Modes) -> (Sandbox, Client) {
 impl Client {
     pub fn new(sandbox: &Sandbox) -> Client {
         Client {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a client of the tests' own, not of the product"
+            )]
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             environment: sandbox.environment().into_iter().collect(),
             urls: sandbox.vendors().into_iter().collect(),
@@ -59,10 +60,7 @@ impl Client {
 
     pub fn at(&self, method: &str, url: &str) -> Request<'_> {
         let request = self.http.request(method.parse().unwrap(), url);
-        Request {
-            client: self,
-            request,
-        }
+        Request { client: self, request }
     }
 }
 

@@ -71,24 +71,14 @@ pub(super) fn seed() -> Books {
                 people::GRANTOR.dfns,
                 false,
             ),
-            assignment(
-                "as-r64ln-mjb6e-o946yy8co7dkffof",
-                TREASURY_VIEWER,
-                marta,
-                false,
-            ),
+            assignment("as-r64ln-mjb6e-o946yy8co7dkffof", TREASURY_VIEWER, marta, false),
             assignment(
                 "as-3ysfi-glquf-4dk86yozrg9bvpwk",
                 TREASURY_VIEWER,
                 catalogue::PRIYAS_TOKEN,
                 false,
             ),
-            assignment(
-                "as-ccc7l-sukyg-suu5rfuwvqxiwrv2",
-                WALLET_OPERATOR,
-                hiro,
-                false,
-            ),
+            assignment("as-ccc7l-sukyg-suu5rfuwvqxiwrv2", WALLET_OPERATOR, hiro, false),
             assignment(
                 "as-y8z4p-ur27h-qc58xm16qf8y1bo7",
                 catalogue::PAYMENTS_APPROVER,
@@ -130,9 +120,7 @@ impl Dfns {
     }
 
     fn admit(&self, ask: &Ask) -> Result<(), Reply> {
-        ensure(ask.bearer() == Some(&self.token), || {
-            refusal(401, "Unauthorized")
-        })
+        ensure(ask.bearer() == Some(&self.token), || refusal(401, "Unauthorized"))
     }
 }
 
@@ -151,10 +139,9 @@ impl Fake for Dfns {
             ["permissions", id, "assignments"] => self.list_assignments(books, id, ask),
             ["auth", "users"] => list_users(books, ask),
             ["auth", "users", id] => user(books, id),
-            ["auth", "service-accounts"] => Ok(Reply::json(
-                200,
-                &json!({ "items": self.service_accounts(books) }),
-            )),
+            ["auth", "service-accounts"] => {
+                Ok(Reply::json(200, &json!({ "items": self.service_accounts(books) })))
+            }
             ["auth", "service-accounts", id] => self.service_account(books, id),
             // Only the caller's own, and a service account has none.
             ["auth", "pats"] => Ok(Reply::json(200, &json!({ "items": [] }))),
@@ -202,11 +189,7 @@ impl Dfns {
             let pending = row.pending.as_ref();
             let pending = pending.and_then(|(change, _)| books.approval_of(change));
             if let Some(approval) = pending {
-                set(
-                    &mut shown,
-                    "pendingChangeRequest",
-                    approval.change_request(&self.modes),
-                );
+                set(&mut shown, "pendingChangeRequest", approval.change_request(&self.modes));
             }
             shown
         });
@@ -261,10 +244,7 @@ impl Dfns {
         permission(permission_id)?;
         let force = ask.param("force").unwrap_or_else(|| "false".into());
         if !["true", "false"].contains(&force.as_str()) || ask.unknown_param(&["force"]).is_some() {
-            return Err(refusal(
-                400,
-                "force must be true or false, and nothing else is known",
-            ));
+            return Err(refusal(400, "force must be true or false, and nothing else is known"));
         }
         let mut rows = books.assignments.iter();
         let row = rows
@@ -279,32 +259,19 @@ impl Dfns {
         }
         if force == "false" && catalogue::GATED == permission_id {
             if row.pending.is_some() {
-                return Err(conflict(
-                    "A change of this assignment is already pending",
-                    id,
-                ));
+                return Err(conflict("A change of this assignment is already pending", id));
             }
             return books.ask_approval(row, Operation::Delete, &self.modes);
         }
         books.assignments.retain(|row| row.id != id);
-        Ok(Reply::empty(if self.modes.dfns_revoke_no_content {
-            204
-        } else {
-            200
-        }))
+        Ok(Reply::empty(if self.modes.dfns_revoke_no_content { 204 } else { 200 }))
     }
 
     /// "List Service Accounts": unpaged.
     fn service_accounts(&self, books: &Books) -> Vec<Value> {
         let accounts = catalogue::SERVICE_ACCOUNTS.into_iter();
         let shown = accounts.map(|(id, name, token, credential)| {
-            let user = User {
-                id,
-                name,
-                username: name,
-                active: true,
-                service_account: true,
-            };
+            let user = User { id, name, username: name, active: true, service_account: true };
             let public = (token == GRANTOR_TOKEN).then_some(&self.public_pem);
             json!({
                 "userInfo": user.shown(books),
@@ -376,9 +343,7 @@ fn permission(id: &str) -> Result<&'static Permission, Reply> {
 
 /// "List Users"
 fn list_users(books: &Books, ask: &Ask) -> Result<Reply, Reply> {
-    let kind = ask
-        .param("kind")
-        .unwrap_or_else(|| "CustomerEmployee".into());
+    let kind = ask.param("kind").unwrap_or_else(|| "CustomerEmployee".into());
     let users = catalogue::users().map(|user| user.shown(books));
     match kind.as_str() {
         "CustomerEmployee" => page(users.collect(), ask, 200, 50),
@@ -406,11 +371,7 @@ fn page(rows: Vec<Value>, ask: &Ask, most: usize, default: usize) -> Result<Repl
     let items: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
     let mut body = json!({ "items": items });
     if more {
-        set(
-            &mut body,
-            "nextPageToken",
-            BASE64_URL_SAFE_NO_PAD.encode(next.to_string()),
-        );
+        set(&mut body, "nextPageToken", BASE64_URL_SAFE_NO_PAD.encode(next.to_string()));
     }
     Ok(Reply::json(200, &body))
 }
@@ -426,12 +387,7 @@ fn new_id(kind: &str) -> Result<String, Reply> {
     let letters: String = random.chars().filter(char::is_ascii_alphanumeric).collect();
     let letters = letters.to_lowercase();
     let part = |range| letters.get(range).unwrap_or_default();
-    Ok(format!(
-        "{kind}-{}-{}-{}",
-        part(0..5),
-        part(5..10),
-        part(10..26)
-    ))
+    Ok(format!("{kind}-{}-{}-{}", part(0..5), part(5..10), part(10..26)))
 }
 
 fn now() -> String {
@@ -493,10 +449,7 @@ mod tests {
     #[tokio::test]
     async fn an_assignment_comes_and_goes() {
         for (revoke_no_content, status) in [(false, 200), (true, 204)] {
-            let modes = Modes {
-                dfns_revoke_no_content: revoke_no_content,
-                ..Modes::default()
-            };
+            let modes = Modes { dfns_revoke_no_content: revoke_no_content, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let made = assign(&client, TREASURY_VIEWER, people::SAM.dfns).await;
             assert_eq!(made.status, 200);
@@ -504,18 +457,12 @@ mod tests {
             let parts: Vec<usize> = id.split('-').map(str::len).collect();
             assert_eq!(parts, [2, 5, 5, 16]);
             let created = made.at("/dateCreated");
-            assert_eq!(
-                created.as_str().unwrap().len(),
-                "2023-04-14T20:41:28.715Z".len()
-            );
+            assert_eq!(created.as_str().unwrap().len(), "2023-04-14T20:41:28.715Z".len());
             let user = format!("/auth/users/{}", people::SAM.dfns);
             let user = own(&client, "GET", &user).send().await;
             assert_eq!(user.at("/permissionAssignments/0/assignmentId"), id);
             let again = assign(&client, TREASURY_VIEWER, people::SAM.dfns).await;
-            assert_eq!(
-                (again.status, again.at("/error/details/id")),
-                (409, json!(id))
-            );
+            assert_eq!((again.status, again.at("/error/details/id")), (409, json!(id)));
             let gone = revoke(&client, TREASURY_VIEWER, &id).await;
             assert_eq!((gone.status, gone.body.as_str()), (status, ""));
             assert_eq!(revoke(&client, TREASURY_VIEWER, &id).await.status, 404);
@@ -552,10 +499,7 @@ mod tests {
         let (_sandbox, client) = start(Modes::default()).await;
         let request = client.request("dfns", "GET", "/permissions").bearer("x");
         let answer = request.send().await;
-        assert_eq!(
-            (answer.status, answer.at("/error/status")),
-            (401, json!(401))
-        );
+        assert_eq!((answer.status, answer.at("/error/status")), (401, json!(401)));
         let accounts = own(&client, "GET", "/auth/service-accounts").send().await;
         let own_credential = accounts.at("/items/0/accessTokens/0/credId");
         assert_eq!(own_credential, client.variable("DFNS_CREDENTIAL_ID"));
@@ -568,11 +512,7 @@ mod tests {
     #[tokio::test]
     async fn lists_come_in_pages() {
         let (_sandbox, client) = start(Modes::default()).await;
-        for (path, total) in [
-            ("/permissions", 8),
-            ("/auth/users", 10),
-            ("/v2/policies", 2),
-        ] {
+        for (path, total) in [("/permissions", 8), ("/auth/users", 10), ("/v2/policies", 2)] {
             let (mut seen, mut token) = (Vec::new(), String::new());
             loop {
                 let page = format!("{path}?limit=3{token}");
@@ -611,10 +551,7 @@ mod tests {
             (true, true, false, "Failed"),
             (false, false, false, "Rejected"),
         ] {
-            let modes = Modes {
-                dfns_approved_fails: fails,
-                ..Modes::default()
-            };
+            let modes = Modes { dfns_approved_fails: fails, ..Modes::default() };
             let (sandbox, client, answer) = pending(modes).await;
             assert_eq!(assign(&client, GATED, people::SAM.dfns).await.status, 409);
             let user = format!("/auth/users/{}", people::SAM.dfns);
@@ -645,10 +582,7 @@ mod tests {
             assert_eq!(revoke(&client, GATED, &id).await.status, 409);
             let path = format!("/permissions/{GATED}/assignments");
             let listed = own(&client, "GET", &path).send().await;
-            assert_eq!(
-                listed.at("/items/0/pendingChangeRequest/id"),
-                answer.at("/id")
-            );
+            assert_eq!(listed.at("/items/0/pendingChangeRequest/id"), answer.at("/id"));
             let approval = answer.at("/approvalId").as_str().unwrap().to_owned();
             sandbox.decide_approval(&approval, approve).unwrap();
             assert_eq!(!holders(&client, GATED).await.is_empty(), held);
@@ -683,16 +617,9 @@ mod tests {
     async fn the_initiator_may_deny_but_not_approve() {
         let (_sandbox, client, answer) = pending(Modes::default()).await;
         let approval = answer.at("/approvalId");
-        let path = format!(
-            "/v2/policy-approvals/{}/decisions",
-            approval.as_str().unwrap()
-        );
-        for (value, status) in [
-            ("Approved", 403),
-            ("Maybe", 400),
-            ("Denied", 200),
-            ("Denied", 400),
-        ] {
+        let path = format!("/v2/policy-approvals/{}/decisions", approval.as_str().unwrap());
+        for (value, status) in [("Approved", 403), ("Maybe", 400), ("Denied", 200), ("Denied", 400)]
+        {
             let body = json!({ "value": value }).to_string();
             let answer = signed(&client, "POST", &path, &body).await;
             assert_eq!(answer.status, status, "{value}");

@@ -18,11 +18,7 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub enum FaultKind {
     /// This reply instead of the vendor's; nothing is applied.
-    Status {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: String,
-    },
+    Status { status: u16, headers: Vec<(&'static str, String)>, body: String },
     /// The connection closes; nothing is applied.
     DropBefore,
     /// The request is applied, and the connection closes without a reply.

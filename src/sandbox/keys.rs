@@ -96,14 +96,8 @@ impl Keys {
         };
         Ok(Keys {
             secrets: Secrets::new()?,
-            dfns: SigningKey {
-                public: public_key(&dfns)?,
-                pem: Pem::Inline(dfns),
-            },
-            redox: SigningKey {
-                public: rs384(rsa)?,
-                pem: Pem::Inline(rsa.clone()),
-            },
+            dfns: SigningKey { public: public_key(&dfns)?, pem: Pem::Inline(dfns) },
+            redox: SigningKey { public: rs384(rsa)?, pem: Pem::Inline(rsa.clone()) },
         })
     }
 }
@@ -147,8 +141,7 @@ impl SigningKey {
     pub fn public_pem(&self) -> String {
         let parsed = self.public.parse().ok();
         let der = parsed.and_then(|key| AsDer::<PublicKeyX509Der<'_>>::as_der(&key).ok());
-        der.map(|der| pem("PUBLIC KEY", der.as_ref()))
-            .unwrap_or_default()
+        der.map(|der| pem("PUBLIC KEY", der.as_ref())).unwrap_or_default()
     }
 }
 

@@ -26,10 +26,7 @@ pub(super) struct Misread {
 
 impl Ask {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut named = self
-            .headers
-            .iter()
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let mut named = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         named.next().map(|(_, value)| value.as_str())
     }
 
@@ -38,9 +35,7 @@ impl Ask {
     pub fn segments(&self) -> Vec<String> {
         let path = self.path.strip_prefix('/').unwrap_or(&self.path);
         let decoded = path.split('/').map(|segment| {
-            percent_encoding::percent_decode_str(segment)
-                .decode_utf8_lossy()
-                .into_owned()
+            percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
         });
         decoded.collect()
     }
@@ -72,11 +67,7 @@ impl Ask {
         };
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {
-            format!(
-                "{name} must be a whole number from {} to {}",
-                range.start(),
-                range.end()
-            )
+            format!("{name} must be a whole number from {} to {}", range.start(), range.end())
         })
     }
 
@@ -99,8 +90,7 @@ impl Ask {
 
     /// The fields of a form body, or `None` when it is not declared to be one.
     pub fn form(&self) -> Option<Vec<(String, String)>> {
-        self.has_type("application/x-www-form-urlencoded")
-            .then(|| pairs(&self.body))
+        self.has_type("application/x-www-form-urlencoded").then(|| pairs(&self.body))
     }
 
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Misread> {
@@ -110,10 +100,8 @@ impl Ask {
                 message: "Content-Type must be application/json".into(),
             });
         }
-        serde_json::from_slice(&self.body).map_err(|error| Misread {
-            status: 400,
-            message: error.to_string(),
-        })
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Misread { status: 400, message: error.to_string() })
     }
 }
 
@@ -135,11 +123,7 @@ impl Reply {
     }
 
     pub fn empty(status: u16) -> Reply {
-        Reply {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Reply { status, headers: Vec::new(), body: Vec::new() }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {

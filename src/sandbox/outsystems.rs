@@ -141,15 +141,7 @@ impl Fake for OutSystems {
         self.admit(ask)?;
         let segments = ask.segments();
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let [
-            "api",
-            "identity",
-            "v1",
-            "users",
-            user,
-            "organization-roles",
-            role,
-        ] = path.as_slice()
+        let ["api", "identity", "v1", "users", user, "organization-roles", role] = path.as_slice()
         else {
             return Err(problem(404, "There is no such operation."));
         };
@@ -206,10 +198,7 @@ impl OutSystems {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let until = ask.bearer().and_then(|token| tokens.get(token));
         if until.is_none_or(|until| *until <= Instant::now()) {
-            return Err(problem(
-                401,
-                "The access token is missing, unknown or expired.",
-            ));
+            return Err(problem(401, "The access token is missing, unknown or expired."));
         }
         self.pace(ask)
     }
@@ -266,9 +255,7 @@ impl OutSystems {
                 && (keys.is_empty() || keys.iter().any(|wanted| wanted == key))
                 && asset.iter().all(|asset| on_asset(key, asset))
                 && status.iter().all(|wanted| wanted == text(user, "status"))
-                && holding
-                    .iter()
-                    .all(|wanted| *wanted == holds_any(key, grants).to_string())
+                && holding.iter().all(|wanted| *wanted == holds_any(key, grants).to_string())
         });
         let rows = rows.map(|user| shown(user, grants));
         page(rows.collect(), ask, 100)
@@ -288,23 +275,15 @@ impl OutSystems {
     fn list_permissions(&self, ask: &Ask) -> Result<Reply, Reply> {
         known(ask, &["nameContains"])?;
         let part = ask.param("nameContains");
-        let rows = self.permissions.iter().filter(|permission| {
-            part.iter()
-                .all(|part| contains(text(permission, "name"), part))
-        });
+        let rows = self
+            .permissions
+            .iter()
+            .filter(|permission| part.iter().all(|part| contains(text(permission, "name"), part)));
         page(rows.cloned().collect(), ask, 100)
     }
 
     fn list_assets(&self, ask: &Ask) -> Result<Reply, Reply> {
-        known(
-            ask,
-            &[
-                "nameContains",
-                "nameOrDescriptionContains",
-                "assetKeys",
-                "sort",
-            ],
-        )?;
+        known(ask, &["nameContains", "nameOrDescriptionContains", "assetKeys", "sort"])?;
         let part = ask.param("nameContains");
         let wide = ask.param("nameOrDescriptionContains");
         let keys = keys_param(ask, "assetKeys")?;
@@ -324,10 +303,7 @@ impl OutSystems {
         known(ask, &["scopes", "assetKeys"])?;
         find(&self.users, "key", user)?;
         let scopes = list_param(ask, "scopes");
-        if scopes
-            .iter()
-            .any(|scope| !["Organization", "Asset"].contains(&scope.as_str()))
-        {
+        if scopes.iter().any(|scope| !["Organization", "Asset"].contains(&scope.as_str())) {
             return Err(problem(400, "scopes must be Organization or Asset."));
         }
         let assets = keys_param(ask, "assetKeys")?;
@@ -382,11 +358,8 @@ impl OutSystems {
         }
         check_period(body.grant_period.as_ref())?;
         // No asset means the whole organization.
-        let targets: Vec<Option<String>> = if assets.is_empty() {
-            vec![None]
-        } else {
-            assets.into_iter().map(Some).collect()
-        };
+        let targets: Vec<Option<String>> =
+            if assets.is_empty() { vec![None] } else { assets.into_iter().map(Some).collect() };
         self.make_room(grants, user, role, &targets)?;
         for asset in targets {
             let there =
@@ -454,10 +427,7 @@ impl OutSystems {
         keys.sort();
         keys.dedup();
         for key in &keys {
-            let known = self
-                .assets
-                .iter()
-                .any(|asset| text(asset, "assetKey") == key);
+            let known = self.assets.iter().any(|asset| text(asset, "assetKey") == key);
             if !known {
                 return Err(problem(400, &format!("assetKeys: {key} is no asset.")));
             }
@@ -477,18 +447,11 @@ fn current(grants: &[Grant]) -> Vec<Grant> {
 }
 
 fn check_period(period: Option<&Period>) -> Result<(), Reply> {
-    let Some(Period {
-        start_time,
-        end_time: Some(end),
-    }) = period
-    else {
+    let Some(Period { start_time, end_time: Some(end) }) = period else {
         return Ok(());
     };
     if *end <= Timestamp::now() || start_time.is_some_and(|start| start >= *end) {
-        return Err(problem(
-            400,
-            "grantPeriod.endTime must be in the future and after startTime.",
-        ));
+        return Err(problem(400, "grantPeriod.endTime must be in the future and after startTime."));
     }
     Ok(())
 }
@@ -499,8 +462,7 @@ fn optional_body<T: Default + serde::de::DeserializeOwned>(ask: &Ask) -> Result<
     if ask.body.is_empty() {
         return Ok(T::default());
     }
-    ask.json()
-        .map_err(|misread| problem(misread.status, &misread.message))
+    ask.json().map_err(|misread| problem(misread.status, &misread.message))
 }
 
 fn holds_any(user: &str, grants: &[Grant]) -> bool {
@@ -622,10 +584,7 @@ fn problem(status: u16, detail: &str) -> Reply {
 }
 
 fn oauth(status: u16, error: &str, description: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({ "error": error, "error_description": description }),
-    )
+    Reply::json(status, &json!({ "error": error, "error_description": description }))
 }
 
 #[cfg(test)]
@@ -661,20 +620,15 @@ mod tests {
     }
 
     fn role_path(person: &people::Person, role: &str) -> String {
-        format!(
-            "{IDENTITY}/users/{}/organization-roles/{role}",
-            person.outsystems
-        )
+        format!("{IDENTITY}/users/{}/organization-roles/{role}", person.outsystems)
     }
 
     /// The user's rows, as role and asset.
     async fn rows(client: &Client, token: &str, person: &people::Person) -> Vec<(Value, Value)> {
         let path = format!("{IDENTITY}/users/{}/organization-roles", person.outsystems);
         let answer = get(client, token, &path).await;
-        let (roles, assets) = (
-            answer.each("/results", "/name"),
-            answer.each("/results", "/assetKey"),
-        );
+        let (roles, assets) =
+            (answer.each("/results", "/name"), answer.each("/results", "/assetKey"));
         roles.into_iter().zip(assets).collect()
     }
 
@@ -685,11 +639,7 @@ mod tests {
             ("client_credentials", "wrong", 401, "invalid_client"),
             ("password", "wrong", 400, "unsupported_grant_type"),
         ] {
-            let form = [
-                ("grant_type", grant),
-                ("client_id", CLIENT_ID),
-                ("client_secret", secret),
-            ];
+            let form = [("grant_type", grant), ("client_id", CLIENT_ID), ("client_secret", secret)];
             let request = client.request("outsystems", "POST", TOKEN_PATH).form(&form);
             let answer = request.send().await;
             assert_eq!(answer.status, status);
@@ -704,10 +654,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_ends() {
-        let modes = Modes {
-            outsystems_token_seconds: 0,
-            ..Modes::default()
-        };
+        let modes = Modes { outsystems_token_seconds: 0, ..Modes::default() };
         let (_sandbox, client) = start(modes).await;
         let token = token(&client).await;
         let answer = get(&client, &token, &format!("{IDENTITY}/permissions")).await;
@@ -727,10 +674,7 @@ mod tests {
             ("users?userKeys=1", 400),
             ("organization-roles?sort=-name", 200),
             ("organization-roles/not-a-uuid", 400),
-            (
-                "organization-roles/00000000-0000-4000-8000-000000000000",
-                404,
-            ),
+            ("organization-roles/00000000-0000-4000-8000-000000000000", 404),
             ("nothing", 404),
         ] {
             let answer = get(&client, &token, &format!("{IDENTITY}/{query}")).await;
@@ -760,10 +704,7 @@ mod tests {
 
     #[tokio::test]
     async fn long_lists_come_in_pages() {
-        let modes = Modes {
-            many_roles: true,
-            ..Modes::default()
-        };
+        let modes = Modes { many_roles: true, ..Modes::default() };
         let (_sandbox, client) = start(modes).await;
         let token = token(&client).await;
         for (list, total) in [("organization-roles", 246), ("users", 250)] {
@@ -785,11 +726,7 @@ mod tests {
         let (_sandbox, client) = start(Modes::default()).await;
         let token = token(&client).await;
         let path = role_path(&people::SAM, TESTER);
-        for body in [
-            json!({}),
-            json!({ "assetKeys": [] }),
-            json!({ "assetKeys": null }),
-        ] {
+        for body in [json!({}), json!({ "assetKeys": [] }), json!({ "assetKeys": null })] {
             assert_eq!(write(&client, &token, "POST", &path, &body).await, 201);
             let held = rows(&client, &token, &people::SAM).await;
             assert_eq!(held, [(json!("Tester"), Value::Null)]);
@@ -802,14 +739,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_asset_adds_or_replaces() {
-        for (second_grant, expected) in [
-            (SecondGrant::Add, vec![ORDERS, BILLING]),
-            (SecondGrant::Replace, vec![BILLING]),
-        ] {
-            let modes = Modes {
-                second_grant,
-                ..Modes::default()
-            };
+        for (second_grant, expected) in
+            [(SecondGrant::Add, vec![ORDERS, BILLING]), (SecondGrant::Replace, vec![BILLING])]
+        {
+            let modes = Modes { second_grant, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let token = token(&client).await;
             let path = role_path(&people::ALEX, DEVELOPER);
@@ -823,14 +756,10 @@ mod tests {
 
     #[tokio::test]
     async fn another_role_on_an_asset_is_replaced_or_rejected() {
-        for (other_role, status, expected) in [
-            (OtherRole::Replace, 201, "Tester"),
-            (OtherRole::Reject, 400, "Developer"),
-        ] {
-            let modes = Modes {
-                other_role,
-                ..Modes::default()
-            };
+        for (other_role, status, expected) in
+            [(OtherRole::Replace, 201, "Tester"), (OtherRole::Reject, 400, "Developer")]
+        {
+            let modes = Modes { other_role, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let token = token(&client).await;
             let path = role_path(&people::ALEX, TESTER);
@@ -852,31 +781,11 @@ mod tests {
         for (method, path, body, status) in [
             ("POST", &there, json!({ "assetKeys": [TESTER] }), 400),
             ("POST", &there, json!({ "assetKeys": ["Orders"] }), 400),
-            (
-                "POST",
-                &there,
-                json!({ "assetKeys": [ORDERS], "reason": "x" }),
-                400,
-            ),
-            (
-                "POST",
-                &there,
-                json!({ "assetKeys": [ORDERS], "portfolioKey": ORDERS }),
-                400,
-            ),
-            (
-                "POST",
-                &there,
-                json!({ "assetKeys": [ORDERS], "grantPeriod": past }),
-                400,
-            ),
+            ("POST", &there, json!({ "assetKeys": [ORDERS], "reason": "x" }), 400),
+            ("POST", &there, json!({ "assetKeys": [ORDERS], "portfolioKey": ORDERS }), 400),
+            ("POST", &there, json!({ "assetKeys": [ORDERS], "grantPeriod": past }), 400),
             ("POST", &nobody, json!({ "assetKeys": [ORDERS] }), 404),
-            (
-                "POST",
-                &role_path(&people::SAM, ORDERS),
-                json!({ "assetKeys": [ORDERS] }),
-                404,
-            ),
+            ("POST", &role_path(&people::SAM, ORDERS), json!({ "assetKeys": [ORDERS] }), 404),
             ("DELETE", &there, json!({ "assetKeys": [ORDERS] }), 404),
             ("PUT", &there, json!({}), 405),
         ] {
@@ -900,16 +809,9 @@ mod tests {
         });
         let path = role_path(&people::SAM, TESTER);
         assert_eq!(write(&client, &token, "POST", &path, &body).await, 201);
-        let list = format!(
-            "{IDENTITY}/users/{}/organization-roles",
-            people::SAM.outsystems
-        );
-        let listed = get(
-            &client,
-            &token,
-            &format!("{list}?scopes=Asset&assetKeys={REPORTS}"),
-        )
-        .await;
+        let list = format!("{IDENTITY}/users/{}/organization-roles", people::SAM.outsystems);
+        let listed =
+            get(&client, &token, &format!("{list}?scopes=Asset&assetKeys={REPORTS}")).await;
         assert_eq!(listed.at("/results/0/grantPeriod/endTime"), json!(end));
         let holders = format!("{IDENTITY}/organization-roles/{TESTER}/users");
         assert_eq!(get(&client, &token, &holders).await.at("/page/count"), 3);
@@ -920,10 +822,7 @@ mod tests {
 
     #[tokio::test]
     async fn too_many_requests_in_one_domain() {
-        let modes = Modes {
-            outsystems_per_minute: Some(2),
-            ..Modes::default()
-        };
+        let modes = Modes { outsystems_per_minute: Some(2), ..Modes::default() };
         let (_sandbox, client) = start(modes).await;
         let token = token(&client).await;
         let roles = format!("{IDENTITY}/organization-roles");
@@ -938,14 +837,10 @@ mod tests {
 
     #[tokio::test]
     async fn permission_names_may_be_short() {
-        for (short, expected) in [
-            (false, "User management > Manage member access"),
-            (true, "Manage member access"),
-        ] {
-            let modes = Modes {
-                outsystems_short_permission_names: short,
-                ..Modes::default()
-            };
+        for (short, expected) in
+            [(false, "User management > Manage member access"), (true, "Manage member access")]
+        {
+            let modes = Modes { outsystems_short_permission_names: short, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let token = token(&client).await;
             let path = format!("{IDENTITY}/organization-roles?nameContains=release");

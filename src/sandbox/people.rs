@@ -19,15 +19,7 @@ const fn person(
     active: bool,
 ) -> Person {
     let [outsystems, dfns, redox, centrasite] = ids;
-    Person {
-        name,
-        email,
-        active,
-        outsystems,
-        dfns,
-        redox,
-        centrasite,
-    }
+    Person { name, email, active, outsystems, dfns, redox, centrasite }
 }
 
 /// The newcomer: holds little anywhere, so is easy to grant to.
@@ -159,9 +151,8 @@ pub(super) const GRANTOR: Person = person(
 );
 
 /// Everybody but the integration.
-pub(super) const PEOPLE: [Person; 10] = [
-    SAM, ALEX, ALEX_TOO, PRIYA, MARTA, TOMAS, JONAS, GRACE, HIRO, LENA,
-];
+pub(super) const PEOPLE: [Person; 10] =
+    [SAM, ALEX, ALEX_TOO, PRIYA, MARTA, TOMAS, JONAS, GRACE, HIRO, LENA];
 
 #[cfg(test)]
 mod tests {

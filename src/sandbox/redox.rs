@@ -37,16 +37,10 @@ const ANALYST: &str = "90237de7-232a-49de-bed4-32292ed99a49";
 
 const ORGANIZATION_ROLES: [(&str, &str); 3] =
     [(OWNER, "owner"), (ADMIN, "admin"), (MEMBER, "member")];
-const ENVIRONMENT_ROLES: [(&str, &str); 3] = [
-    (ENGINEER, "engineer"),
-    (SUPPORT, "support"),
-    (ANALYST, "analyst"),
-];
-const ENVIRONMENTS: [(&str, &str); 3] = [
-    (DEVELOPMENT, "Development"),
-    (STAGING, "Staging"),
-    (PRODUCTION, "Production"),
-];
+const ENVIRONMENT_ROLES: [(&str, &str); 3] =
+    [(ENGINEER, "engineer"), (SUPPORT, "support"), (ANALYST, "analyst")];
+const ENVIRONMENTS: [(&str, &str); 3] =
+    [(DEVELOPMENT, "Development"), (STAGING, "Staging"), (PRODUCTION, "Production")];
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Books {
@@ -132,9 +126,7 @@ impl Fake for Redox {
         match path.as_slice() {
             ["platform", "v1", "organizations", id, "environments"] => {
                 organization(id)?;
-                Ok(payload(
-                    &json!({ "environments": books.environments_of_caller() }),
-                ))
+                Ok(payload(&json!({ "environments": books.environments_of_caller() })))
             }
             ["platform", "v1", "organizations", id, "role-assignment"] => {
                 organization(id)?;
@@ -233,8 +225,7 @@ impl Books {
         if !is_person(&wanted.user) || self.in_environment(environment, &wanted.user).is_none() {
             return false;
         }
-        self.environments
-            .retain(|row| row.place != environment || row.user != wanted.user.id);
+        self.environments.retain(|row| row.place != environment || row.user != wanted.user.id);
         true
     }
 
@@ -247,10 +238,9 @@ impl Books {
     fn caller_is(&self, roles: &[&str]) -> Result<(), Reply> {
         let mut rows = self.organization.iter();
         let own = rows.find(|row| row.user == people::GRANTOR.redox);
-        ensure(
-            own.is_some_and(|row| roles.contains(&row.role.as_str())),
-            || refusal(403, "Your organization role does not permit this"),
-        )
+        ensure(own.is_some_and(|row| roles.contains(&row.role.as_str())), || {
+            refusal(403, "Your organization role does not permit this")
+        })
     }
 
     /// "Get environments" lists only those the caller is a member of.
@@ -321,9 +311,7 @@ fn everybody() -> impl Iterator<Item = Person> {
 }
 
 fn organization(id: &str) -> Result<(), Reply> {
-    ensure(id == ORGANIZATION_ID, || {
-        refusal(404, "The organization was not found")
-    })
+    ensure(id == ORGANIZATION_ID, || refusal(404, "The organization was not found"))
 }
 
 fn environment(id: &str) -> Result<(), Reply> {
@@ -333,15 +321,11 @@ fn environment(id: &str) -> Result<(), Reply> {
 }
 
 fn body<T: serde::de::DeserializeOwned>(ask: &Ask) -> Result<T, Reply> {
-    ask.json()
-        .map_err(|misread| refusal(misread.status, &misread.message))
+    ask.json().map_err(|misread| refusal(misread.status, &misread.message))
 }
 
 fn payload(payload: &Value) -> Reply {
-    Reply::json(
-        200,
-        &json!({ "meta": { "version": "1.0.0" }, "payload": payload }),
-    )
+    Reply::json(200, &json!({ "meta": { "version": "1.0.0" }, "payload": payload }))
 }
 
 fn success(success: bool) -> Reply {
@@ -377,11 +361,7 @@ mod tests {
     }
 
     async fn get(client: &Client, token: &str, path: &str) -> Answer {
-        client
-            .request("redox", "GET", path)
-            .bearer(token)
-            .send()
-            .await
+        client.request("redox", "GET", path).bearer(token).send().await
     }
 
     async fn write(client: &Client, token: &str, method: &str, path: &str, body: &Value) -> Answer {
@@ -404,17 +384,11 @@ mod tests {
         let (_sandbox, client) = start(Modes::default()).await;
         let token = token(&client).await;
         let path = in_organization();
-        assert_eq!(
-            held(&client, &token, &path, &people::ALEX).await,
-            Some(json!("member"))
-        );
+        assert_eq!(held(&client, &token, &path, &people::ALEX).await, Some(json!("member")));
         let body = json!({ "role": role(ADMIN, "admin"), "user": named(&people::ALEX) });
         let answer = write(&client, &token, "PUT", &path, &body).await;
         assert_eq!(answer.at("/payload/success"), true);
-        assert_eq!(
-            held(&client, &token, &path, &people::ALEX).await,
-            Some(json!("admin"))
-        );
+        assert_eq!(held(&client, &token, &path, &people::ALEX).await, Some(json!("admin")));
     }
 
     #[tokio::test]
@@ -424,62 +398,14 @@ mod tests {
         let (org, dev) = (in_organization(), in_environment(DEVELOPMENT));
         let engineer = role(ENGINEER, "engineer");
         let cases = [
-            (
-                "a non-member",
-                "PUT",
-                &org,
-                role(ADMIN, "admin"),
-                &people::LENA,
-            ),
-            (
-                "an unknown role",
-                "PUT",
-                &org,
-                engineer.clone(),
-                &people::ALEX,
-            ),
-            (
-                "another name",
-                "PUT",
-                &org,
-                role(ADMIN, "Admin"),
-                &people::ALEX,
-            ),
-            (
-                "a second role",
-                "POST",
-                &dev,
-                role(SUPPORT, "support"),
-                &people::ALEX,
-            ),
-            (
-                "no role to update",
-                "PUT",
-                &dev,
-                engineer.clone(),
-                &people::SAM,
-            ),
-            (
-                "no role to remove",
-                "DELETE",
-                &dev,
-                engineer.clone(),
-                &people::SAM,
-            ),
-            (
-                "an organization's role",
-                "POST",
-                &dev,
-                role(ADMIN, "admin"),
-                &people::SAM,
-            ),
-            (
-                "not in the organization",
-                "POST",
-                &dev,
-                engineer.clone(),
-                &people::LENA,
-            ),
+            ("a non-member", "PUT", &org, role(ADMIN, "admin"), &people::LENA),
+            ("an unknown role", "PUT", &org, engineer.clone(), &people::ALEX),
+            ("another name", "PUT", &org, role(ADMIN, "Admin"), &people::ALEX),
+            ("a second role", "POST", &dev, role(SUPPORT, "support"), &people::ALEX),
+            ("no role to update", "PUT", &dev, engineer.clone(), &people::SAM),
+            ("no role to remove", "DELETE", &dev, engineer.clone(), &people::SAM),
+            ("an organization's role", "POST", &dev, role(ADMIN, "admin"), &people::SAM),
+            ("not in the organization", "POST", &dev, engineer.clone(), &people::LENA),
         ];
         for (case, method, path, role, person) in cases {
             let body = json!({ "role": role, "user": named(person) });
@@ -512,10 +438,7 @@ mod tests {
         let path = in_environment(DEVELOPMENT);
         let bare = client.request("redox", "DELETE", &path).bearer(&token);
         assert_eq!(bare.send().await.status, 415);
-        for path in [
-            "/platform/v1/organizations/1/role-assignment",
-            "/platform/v1/x",
-        ] {
+        for path in ["/platform/v1/organizations/1/role-assignment", "/platform/v1/x"] {
             assert_eq!(get(&client, &token, path).await.status, 404);
         }
     }
@@ -546,12 +469,7 @@ mod tests {
             let body = json!({ "role": role(id, name), "user": named(person) });
             write(&client, &token, "PUT", &org, &body).await
         };
-        assert_eq!(
-            put("admin", ADMIN, &people::PRIYA)
-                .await
-                .at("/payload/success"),
-            true
-        );
+        assert_eq!(put("admin", ADMIN, &people::PRIYA).await.at("/payload/success"), true);
         let last = put("admin", ADMIN, &people::GRANTOR).await;
         assert_eq!(last.at("/payload/success"), false, "the last owner stays");
         put("owner", OWNER, &people::PRIYA).await;
@@ -568,11 +486,7 @@ mod tests {
         let answer = get(&client, &token, &list).await;
         let names = answer.each("/payload/environments", "/name");
         assert_eq!(names, ["Development", "Staging", "Production"]);
-        assert!(
-            answer
-                .at("/payload/environments/0/organization/id")
-                .is_number()
-        );
+        assert!(answer.at("/payload/environments/0/organization/id").is_number());
         let body = json!({ "user": named(&people::GRANTOR) });
         write(&client, &token, "DELETE", &in_environment(STAGING), &body).await;
         let answer = get(&client, &token, &list).await;

@@ -72,9 +72,7 @@ async fn connection(stream: TcpStream, site: Arc<Site>) {
         let site = site.clone();
         async move { site.answer(request).await }
     });
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Site {
@@ -91,17 +89,9 @@ impl Site {
     async fn suffer(&self, fault: Option<FaultKind>, ask: Ask) -> Result<(Reply, Extent), Gone> {
         match fault {
             None => Ok((self.apply(ask).await, Extent::Whole)),
-            Some(FaultKind::Status {
-                status,
-                headers,
-                body,
-            }) => {
+            Some(FaultKind::Status { status, headers, body }) => {
                 let body = body.into_bytes();
-                let reply = Reply {
-                    status,
-                    headers,
-                    body,
-                };
+                let reply = Reply { status, headers, body };
                 Ok((reply, Extent::Whole))
             }
             Some(FaultKind::DropBefore) => Err(Gone),
@@ -176,11 +166,7 @@ fn respond(reply: &Reply, extent: Extent) -> Result<Response<Wire>, Gone> {
     if extent == Extent::Cut {
         response = response.header("content-length", reply.body.len() + 64);
     }
-    let body = Wire {
-        bytes: Some(Bytes::copy_from_slice(&reply.body)),
-        extent,
-        flushed: false,
-    };
+    let body = Wire { bytes: Some(Bytes::copy_from_slice(&reply.body)), extent, flushed: false };
     response.body(body).map_err(|_| Gone)
 }
 

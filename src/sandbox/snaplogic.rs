@@ -136,10 +136,9 @@ impl SnapLogic {
         }
         let admins = books.groups.get("admins");
         let own = people::GRANTOR.email;
-        ensure(
-            admins.is_some_and(|members| members.iter().any(|member| member == own)),
-            || refusal(403, "Environment admin permission is required"),
-        )
+        ensure(admins.is_some_and(|members| members.iter().any(|member| member == own)), || {
+            refusal(403, "Environment admin permission is required")
+        })
     }
 }
 
@@ -161,10 +160,7 @@ impl Fake for SnapLogic {
                 ["groups", org, name] => {
                     in_org(org)?;
                     let members = books.groups.get(*name).ok_or_else(|| no_group(name))?;
-                    Ok(Reply::json(
-                        200,
-                        &json!({ "name": name, "members": members }),
-                    ))
+                    Ok(Reply::json(200, &json!({ "name": name, "members": members })))
                 }
                 ["users", email] => one_user(books, email),
                 _ => Err(refusal(404, "Not found")),
@@ -210,9 +206,8 @@ impl SnapLogic {
     }
 
     fn grant(&self, books: &mut Books, space: &str, ask: &Ask) -> Result<Reply, Reply> {
-        let mut wanted: Grant = ask
-            .json()
-            .map_err(|misread| refusal(misread.status, &misread.message))?;
+        let mut wanted: Grant =
+            ask.json().map_err(|misread| refusal(misread.status, &misread.message))?;
         if wanted.permission_list.is_empty() {
             return Err(refusal(400, "permission_list must not be empty"));
         }
@@ -287,15 +282,9 @@ impl Books {
 /// never reach further, and do not look whether the project exists.
 fn space(node: &[&str]) -> Result<String, Reply> {
     match node {
-        [_, "apim", ..] => Err(refusal(
-            403,
-            "The apim space cannot be altered by public APIs",
-        )),
+        [_, "apim", ..] => Err(refusal(403, "The apim space cannot be altered by public APIs")),
         [org, space] | [org, space, _] => Ok(format!("/{org}/{space}")),
-        _ => Err(refusal(
-            400,
-            "The path must be /org/space or /org/space/project",
-        )),
+        _ => Err(refusal(400, "The path must be /org/space or /org/space/project")),
     }
 }
 
@@ -333,10 +322,7 @@ fn list_users(ask: &Ask) -> Result<Reply, Reply> {
             "utility": false,
         })
     });
-    Ok(Reply::json(
-        200,
-        &json!({ "users": users.collect::<Vec<_>>() }),
-    ))
+    Ok(Reply::json(200, &json!({ "users": users.collect::<Vec<_>>() })))
 }
 
 /// "Get user"
@@ -369,9 +355,7 @@ fn one_user(books: &Books, email: &str) -> Result<Reply, Reply> {
 
 /// "Update group": exactly one member, added or removed.
 fn patch_group(books: &mut Books, name: &str, ask: &Ask) -> Result<Reply, Reply> {
-    let patch: Patch = ask
-        .json()
-        .map_err(|misread| refusal(misread.status, &misread.message))?;
+    let patch: Patch = ask.json().map_err(|misread| refusal(misread.status, &misread.message))?;
     let members = books.groups.get_mut(name).ok_or_else(|| no_group(name))?;
     match (patch.add_user, patch.remove_user) {
         (Some(user), None) if everybody().any(|person| person.email == user) => {
@@ -381,10 +365,7 @@ fn patch_group(books: &mut Books, name: &str, ask: &Ask) -> Result<Reply, Reply>
         }
         (None, Some(user)) => members.retain(|member| *member != user),
         _ => {
-            return Err(refusal(
-                400,
-                "exactly one of add_user and remove_user, a known user",
-            ));
+            return Err(refusal(400, "exactly one of add_user and remove_user, a known user"));
         }
     }
     Ok(Reply::empty(200))
@@ -437,9 +418,7 @@ fn everybody() -> impl Iterator<Item = Person> {
 }
 
 fn in_org(org: &str) -> Result<(), Reply> {
-    ensure(org == ORG, || {
-        refusal(404, &format!("/{org} does not exist"))
-    })
+    ensure(org == ORG, || refusal(404, &format!("/{org} does not exist")))
 }
 
 fn no_group(name: &str) -> Reply {
@@ -462,9 +441,7 @@ mod tests {
     const PUBLIC: &str = "/api/1/rest/public";
 
     fn own<'a>(client: &'a Client, method: &str, path: &str) -> Request<'a> {
-        client
-            .request("snaplogic", method, path)
-            .own_basic("SNAPLOGIC")
+        client.request("snaplogic", method, path).own_basic("SNAPLOGIC")
     }
 
     fn acl(node: &str) -> String {
@@ -498,11 +475,7 @@ mod tests {
     async fn a_project_widens_to_its_space_and_shared() {
         let (_sandbox, client) = start(Modes::default()).await;
         let sam = people::SAM.email;
-        for given in [
-            "/Harbor/Finance/Billing",
-            "/Harbor/Finance/shared",
-            "/Harbor/Finance",
-        ] {
+        for given in ["/Harbor/Finance/Billing", "/Harbor/Finance/shared", "/Harbor/Finance"] {
             let answer = post(&client, given, &grant(sam, &["W", "R"])).await;
             assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{given}");
             for (node, expected) in [
@@ -523,14 +496,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_post_sets_or_merges() {
-        for (snaplogic_post, expected) in [
-            (SnapLogicPost::Set, json!(["R"])),
-            (SnapLogicPost::Merge, json!(["R", "W", "X"])),
-        ] {
-            let modes = Modes {
-                snaplogic_post,
-                ..Modes::default()
-            };
+        for (snaplogic_post, expected) in
+            [(SnapLogicPost::Set, json!(["R"])), (SnapLogicPost::Merge, json!(["R", "W", "X"]))]
+        {
+            let modes = Modes { snaplogic_post, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let alex = people::ALEX.email;
             post(&client, "/Harbor/Integrations", &grant(alex, &["R"])).await;
@@ -541,10 +510,7 @@ mod tests {
     #[tokio::test]
     async fn an_acl_may_show_the_caller_alone() {
         for (snaplogic_acl, rows) in [(SnapLogicAcl::Everyone, 4), (SnapLogicAcl::CallerOnly, 1)] {
-            let modes = Modes {
-                snaplogic_acl,
-                ..Modes::default()
-            };
+            let modes = Modes { snaplogic_acl, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let path = acl("/Harbor/Integrations");
             let answer = own(&client, "GET", &path).send().await;
@@ -568,11 +534,7 @@ mod tests {
             (space, grant("admins", &["R"]), 400),
             (space, grant(sam, &[]), 400),
             (space, grant(sam, &["r"]), 400),
-            (
-                space,
-                json!({ "grantee": sam, "permission_list": ["R"] }),
-                400,
-            ),
+            (space, json!({ "grantee": sam, "permission_list": ["R"] }), 400),
         ] {
             let answer = post(&client, node, &body).await;
             assert_eq!(answer.status, status, "{node} {body}");
@@ -623,9 +585,7 @@ mod tests {
             ("?path=/harbor", 404, 0),
             ("", 400, 0),
         ] {
-            let answer = own(&client, "GET", &format!("{settings}{query}"))
-                .send()
-                .await;
+            let answer = own(&client, "GET", &format!("{settings}{query}")).send().await;
             assert_eq!(answer.status, status, "{query}");
             assert_eq!(answer.each("/users", "/username").len(), users, "{query}");
         }
@@ -635,9 +595,7 @@ mod tests {
         assert_eq!(user.at("/service_account"), true);
         let unknown = format!("{PUBLIC}/users/nobody@example.com");
         assert_eq!(own(&client, "GET", &unknown).send().await.status, 404);
-        let spaces = own(&client, "GET", "/api/1/rest/asset/list/Harbor")
-            .send()
-            .await;
+        let spaces = own(&client, "GET", "/api/1/rest/asset/list/Harbor").send().await;
         let names = spaces.each("/response_map/entries", "/name");
         assert_eq!(names, ["Finance", "Integrations", "apim"]);
     }
@@ -667,14 +625,7 @@ mod tests {
         let (_sandbox, client) = start(Modes::default()).await;
         let admins = format!("{PUBLIC}/groups/Harbor/admins");
         let body = json!({ "remove_user": people::GRANTOR.email });
-        assert_eq!(
-            own(&client, "PATCH", &admins)
-                .json(&body)
-                .send()
-                .await
-                .status,
-            200
-        );
+        assert_eq!(own(&client, "PATCH", &admins).json(&body).send().await.status, 200);
         assert_eq!(own(&client, "GET", &admins).send().await.status, 403);
     }
 }

@@ -64,10 +64,7 @@ impl Drop for Locked<'_> {
 impl Store {
     pub fn open(directory: Option<&Path>) -> io::Result<Store> {
         let disk = directory.map(Disk::open).transpose()?;
-        let held = Mutex::new(Held {
-            world: World::seed(),
-            revision: None,
-        });
+        let held = Mutex::new(Held { world: World::seed(), revision: None });
         Ok(Store { held, disk })
     }
 

@@ -55,7 +55,8 @@ impl Change for AssignOrganizationRole {
         let configured = ask.tenant.settings.get(redox::ORGANIZATION);
         let given = self.organization_id.as_ref().map(Name::as_str);
         let organization = given.or(configured).ok_or_else(|| {
-            let trouble = format!("organizationId: is missing, and {} is not set", redox::ORGANIZATION);
+            let trouble =
+                format!("organizationId: is missing, and {} is not set", redox::ORGANIZATION);
             Failure::invalid(trouble).hint("give the organization's id")
         })?;
         let members = redox::members(ask, organization).await?;
@@ -128,6 +129,11 @@ impl Step for OrganizationRole {
         self.role.is_owner().then(|| "an owner may change everybody's role".to_owned())
     }
 
+    /// The other rows only tell who may be demoted.
+    fn bears(&self, row: &Access) -> bool {
+        row.principal.id == self.wanted.principal.id
+    }
+
     /// The member's row, and the owners' rows: who may be demoted depends on them.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(async move {
@@ -153,8 +159,10 @@ impl Step for OrganizationRole {
         };
         let owners = now.rows.iter().filter(|row| is_owner(row)).count();
         if is_owner(own) && owners == 1 && !self.role.is_owner() {
-            return Err(Failure::refused(format!("{} is the last owner of the organization",
-                label(&self.wanted.principal)))
+            return Err(Failure::refused(format!(
+                "{} is the last owner of the organization",
+                label(&self.wanted.principal)
+            ))
             .hint("make somebody else owner first"));
         }
         let draft = redox::ASSIGN.draft(&[("organizationId", &self.organization)])?.body(json!({
@@ -175,8 +183,10 @@ impl Step for OrganizationRole {
                 let mut failure = refusal(reply, "Redox");
                 failure.kind = Kind::Rejected;
                 failure.message = format!("Redox answered success: false{}", reply.said());
-                Heard::No(failure.hint("the credential's user must be an organization owner, and the \
-                                        role and user as the organization lists them"))
+                Heard::No(failure.hint(
+                    "the credential's user must be an organization owner, and the \
+                                        role and user as the organization lists them",
+                ))
             }
             Err(failure) => Heard::Garbled(failure.message),
         }

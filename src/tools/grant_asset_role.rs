@@ -8,6 +8,7 @@ use crate::access::{Access, Named, Outcome, Principal, Resource, Role};
 use crate::argument::{Duration, Name, Time, Uuid};
 use crate::auth::Boxed;
 use crate::failure::Failure;
+use crate::json::put;
 use crate::vendors::Asker;
 use crate::vendors::outsystems::{self, HeldRole};
 
@@ -105,9 +106,7 @@ impl GrantAssetRole {
         // OutSystems shows whole seconds; a fraction would not survive the way there and back.
         let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
         match end {
-            Some(end) if end > now => {
-                Ok(Some(Period { start: whole(now), end: whole(end) }))
-            }
+            Some(end) if end > now => Ok(Some(Period { start: whole(now), end: whole(end) })),
             _ => Err(Failure::invalid("the end of the grant must be a time to come")),
         }
     }
@@ -139,7 +138,8 @@ impl AssetRole {
             Some(key) if key == self.wanted.resource.id => self.wanted.resource.clone(),
             Some(key) => Named::new(key, None, "asset"),
         };
-        let scope = if resource.kind.as_deref() == Some("asset") { "asset" } else { "organization" };
+        let scope =
+            if resource.kind.as_deref() == Some("asset") { "asset" } else { "organization" };
         Access {
             principal: self.wanted.principal.clone(),
             role: Named { id: held.key, name: held.name, kind: None },
@@ -160,11 +160,14 @@ impl AssetRole {
         let mut warnings = Vec::new();
         match (there, self.period.map(|period| period.end)) {
             (None, Some(_)) => warnings.push(
-                "the access is there without an end, and is not shortened by this request".to_owned(),
+                "the access is there without an end, and is not shortened by this request"
+                    .to_owned(),
             ),
             (Some(end), wanted) if wanted.is_none_or(|wanted| wanted > end) => {
-                return Err(Failure::refused(format!("the access is there and ends at {end}; \
-                     OutSystems cannot change the end of a grant"))
+                return Err(Failure::refused(format!(
+                    "the access is there and ends at {end}; \
+                     OutSystems cannot change the end of a grant"
+                ))
                 .hint("revoke it and grant it again"));
             }
             (Some(end), Some(wanted)) if wanted < end => {
@@ -178,11 +181,16 @@ impl AssetRole {
     fn warnings(&self, now: &Standing) -> Vec<String> {
         let mut warnings = Vec::new();
         for row in now.rows.iter().filter(|row| row.scope == "organization") {
-            warnings.push(format!("{} already reaches every asset as {} through the organization",
-                self.wanted.principal.label(), row.role.label()));
+            warnings.push(format!(
+                "{} already reaches every asset as {} through the organization",
+                self.wanted.principal.label(),
+                row.role.label()
+            ));
         }
         if self.period.is_some() {
-            warnings.push("OutSystems is told when the grant ends; nothing else takes it back".to_owned());
+            warnings.push(
+                "OutSystems is told when the grant ends; nothing else takes it back".to_owned(),
+            );
         }
         warnings
     }
@@ -220,16 +228,19 @@ impl Step for AssetRole {
             return Err(Failure::refused(format!(
                 "{} already holds {} on {}, and OutSystems keeps one role an app: a second grant \
                  may replace it",
-                label(&self.wanted.principal), label(&other.role), label(&other.resource),
+                label(&self.wanted.principal),
+                label(&other.role),
+                label(&other.resource),
             ))
             .hint("revoke that role first if the new one should take its place"));
         }
         let mut body = json!({ "assetKeys": [self.wanted.resource.id] });
         if let Some(Period { start, end }) = self.period {
-            body["grantPeriod"] = json!({ "startTime": start.to_string(), "endTime": end.to_string() });
+            let period = json!({ "startTime": start.to_string(), "endTime": end.to_string() });
+            put(&mut body, "grantPeriod", period);
         }
         if let Some(portfolio) = &self.portfolio {
-            body["portfolioKey"] = json!(portfolio);
+            put(&mut body, "portfolioKey", portfolio.as_str());
         }
         let path = [("key", &*self.wanted.principal.id), ("roleKey", &*self.wanted.role.id)];
         let draft = outsystems::GRANT.draft(&path)?.body(body);

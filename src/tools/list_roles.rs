@@ -9,6 +9,7 @@ use super::{Effect, Look, Problem, Room, Rows, Spec};
 use crate::access::Role;
 use crate::argument::Name;
 use crate::failure::{Failure, Kind};
+use crate::json::extend;
 use crate::vendors::{Asker, Find, Listing, Place, Tenant};
 
 /// List the roles that can be granted. Asks every configured vendor at once, or one; what a vendor
@@ -92,8 +93,10 @@ impl ListRoles {
         }
         let ready: Vec<_> = room.tenants.iter().map(|tenant| tenant.vendor.name).collect();
         let wanted = wanted.unwrap_or("any vendor");
-        Err(Failure::invalid(format!("vendor: {wanted} is not configured here"))
-            .hint(format!("configured are: {}; `grantor doctor` says what is missing", ready.join(", "))))
+        Err(Failure::invalid(format!("vendor: {wanted} is not configured here")).hint(format!(
+            "configured are: {}; `grantor doctor` says what is missing",
+            ready.join(", ")
+        )))
     }
 }
 
@@ -123,9 +126,7 @@ fn gather(answers: Vec<(&'static str, Place, Answer)>, limit: usize) -> Rows {
 
 fn row(vendor: &str, role: &Role) -> Value {
     let mut row = json!({ "vendor": vendor });
-    if let (Some(row), Ok(Value::Object(role))) = (row.as_object_mut(), serde_json::to_value(role)) {
-        row.extend(role);
-    }
+    extend(&mut row, json!(role));
     row
 }
 

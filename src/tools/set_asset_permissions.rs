@@ -9,6 +9,7 @@ use crate::access::{Access, Named, Outcome, Principal, PrincipalKind, Resource};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
+use crate::json::put;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holder, Level, Permissions, Profile};
@@ -108,8 +109,10 @@ impl Change for SetAssetPermissions {
         for entry in self.user_group_asset_permission {
             let resolved = entry.resolve(ask).await?;
             if entries.iter().any(|other| other.principal.id == resolved.principal.id) {
-                return Err(Failure::invalid(format!("userGroupAssetPermission: names {} twice",
-                    label(&resolved.principal.named()))));
+                return Err(Failure::invalid(format!(
+                    "userGroupAssetPermission: names {} twice",
+                    label(&resolved.principal.named())
+                )));
             }
             entries.push(resolved);
         }
@@ -126,15 +129,17 @@ impl Change for SetAssetPermissions {
     /// The policy action's four parameters, as its dialog names them.
     fn by_hand(&self) -> Option<Value> {
         let entry = |entry: &Entry| {
-            let [user, group] = [&entry.user, &entry.group].map(|name| name.as_ref().map(Name::as_str));
+            let [user, group] =
+                [&entry.user, &entry.group].map(|name| name.as_ref().map(Name::as_str));
             let profiles = entry.profile_permissions.iter().flatten();
-            let profiles = profiles.map(|p| json!({ "name": p.name.as_str(), "permission": p.permission }));
+            let profiles =
+                profiles.map(|p| json!({ "name": p.name.as_str(), "permission": p.permission }));
             let mut shown = json!({ "permission": entry.permission });
             let kind = if user.is_some() { "user" } else { "group" };
-            shown[kind] = json!(user.or(group));
+            put(&mut shown, kind, user.or(group));
             let profiles: Vec<_> = profiles.collect();
             if !profiles.is_empty() {
-                shown["profile permissions"] = Value::Array(profiles);
+                put(&mut shown, "profile permissions", profiles);
             }
             shown
         };
@@ -248,20 +253,28 @@ impl AssetPermissions {
     fn warnings(&self, now: &Standing, after: &[Access]) -> Vec<String> {
         let mut warnings = Vec::new();
         for entry in &self.entries {
-            let there = now.rows.iter().find(|row| entry.is(row)).map(|row| holding(&row.role.id).0);
+            let there =
+                now.rows.iter().find(|row| entry.is(row)).map(|row| holding(&row.role.id).0);
             if let Some(level) = there.filter(|level| !self.replace && *level > entry.level) {
-                warnings.push(format!("{} keeps {}: combining never lowers a permission; use \
+                warnings.push(format!(
+                    "{} keeps {}: combining never lowers a permission; use \
                      removeExistingPermission with the whole list",
-                    label(&entry.principal.named()), level.as_str()));
+                    label(&entry.principal.named()),
+                    level.as_str()
+                ));
             }
         }
         let gone = |row: &&Access| !after.iter().any(|kept| kept.principal.id == row.principal.id);
         for row in now.rows.iter().filter(gone) {
-            warnings.push(format!("{} loses {}: the whole list is replaced (an owner keeps Full)",
-                label(&row.principal), row.role.label()));
+            warnings.push(format!(
+                "{} loses {}: the whole list is replaced (an owner keeps Full)",
+                label(&row.principal),
+                row.role.label()
+            ));
         }
         if self.propagate || self.propagate_profiles {
-            warnings.push("dependent objects change too; which ones, only CentraSite knows".to_owned());
+            warnings
+                .push("dependent objects change too; which ones, only CentraSite knows".to_owned());
         }
         warnings
     }
@@ -269,10 +282,10 @@ impl AssetPermissions {
     fn body(&self) -> Value {
         let entry = |entry: &Resolved| {
             let mut body = json!({});
-            body[entry.principal.kind.as_str()] = json!(entry.principal.id);
-            body["permission"] = json!(entry.level);
+            put(&mut body, entry.principal.kind.as_str(), entry.principal.id.as_str());
+            put(&mut body, "permission", json!(entry.level));
             if !entry.profiles.is_empty() {
-                body["profilePermissions"] = json!(entry.profiles);
+                put(&mut body, "profilePermissions", json!(entry.profiles));
             }
             body
         };
@@ -303,6 +316,11 @@ impl Step for AssetPermissions {
         };
         let entry = self.entries.iter().find(everybody)?;
         Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
+    }
+
+    /// Everybody's row, where everybody's may go.
+    fn bears(&self, row: &Access) -> bool {
+        self.replace || self.entries.iter().any(|entry| entry.is(row))
     }
 
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
@@ -354,8 +372,11 @@ impl Step for AssetPermissions {
         match entry {
             None if self.replace => self.verify_replaced(&expected, before, now),
             None => Finding::There,
-            Some((row, true)) => Finding::Elsewise(format!("{} does not hold {}",
-                label(&row.principal), row.role.label())),
+            Some((row, true)) => Finding::Elsewise(format!(
+                "{} does not hold {}",
+                label(&row.principal),
+                row.role.label()
+            )),
             Some((row, false)) => Finding::Lost(vec![row.clone()]),
         }
     }
@@ -366,12 +387,17 @@ impl AssetPermissions {
     /// irrevocable Full of an owner, shows that it was not one.
     fn verify_replaced(&self, expected: &[Access], before: &Standing, now: &Standing) -> Finding {
         let left = now.rows.iter().find(|row| {
-            let stays = expected.iter().any(|kept| kept.principal == row.principal && covers(kept, row));
+            let stays =
+                expected.iter().any(|kept| kept.principal == row.principal && covers(kept, row));
             let was = before.rows.iter().any(|old| old.principal == row.principal);
             was && !stays && holding(&row.role.id).0 != Level::Full
         });
         match left {
-            Some(row) => Finding::Elsewise(format!("{} still holds {}", label(&row.principal), row.role.label())),
+            Some(row) => Finding::Elsewise(format!(
+                "{} still holds {}",
+                label(&row.principal),
+                row.role.label()
+            )),
             None => Finding::There,
         }
     }
@@ -435,12 +461,15 @@ fn holding(id: &str) -> Holding {
 
 /// Whether `found` holds at least what `row` holds.
 fn covers(found: &Access, row: &Access) -> bool {
-    let ((level, profiles), (wanted, wanted_profiles)) = (holding(&found.role.id), holding(&row.role.id));
-    level >= wanted && wanted_profiles.iter().all(|(name, wanted)| profiles.get(name) >= Some(wanted))
+    let ((level, profiles), (wanted, wanted_profiles)) =
+        (holding(&found.role.id), holding(&row.role.id));
+    level >= wanted
+        && wanted_profiles.iter().all(|(name, wanted)| profiles.get(name) >= Some(wanted))
 }
 
 fn same(one: &[Access], other: &[Access]) -> bool {
-    one.len() == other.len() && one.iter().all(|row| {
-        other.iter().any(|kept| kept.principal == row.principal && kept.role.id == row.role.id)
-    })
+    one.len() == other.len()
+        && one.iter().all(|row| {
+            other.iter().any(|kept| kept.principal == row.principal && kept.role.id == row.role.id)
+        })
 }

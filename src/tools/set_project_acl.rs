@@ -103,13 +103,16 @@ impl Change for SetProjectAcl {
 impl SetProjectAcl {
     fn check(&self, space: &str) -> Result<(), Failure> {
         if space.eq_ignore_ascii_case("apim") {
-            return Err(Failure::refused("the space apim cannot be changed by SnapLogic's public APIs")
-                .hint("change it in API Management"));
+            return Err(Failure::refused(
+                "the space apim cannot be changed by SnapLogic's public APIs",
+            )
+            .hint("change it in API Management"));
         }
         if self.permission_list.is_empty() {
             return Err(Failure::invalid("permission_list: needs at least one of R, W, X"));
         }
-        let repeated = |(index, letter)| self.permission_list.iter().skip(index + 1).any(|l| l == letter);
+        let repeated =
+            |(index, letter)| self.permission_list.iter().skip(index + 1).any(|l| l == letter);
         if self.permission_list.iter().enumerate().any(repeated) {
             return Err(Failure::invalid("permission_list: names a permission twice"));
         }
@@ -158,7 +161,10 @@ impl SpaceEntry {
 
     fn own<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
         let wanted = &self.wanted.principal;
-        standing.rows.iter().find(|row| row.principal.id == wanted.id && row.principal.kind == wanted.kind)
+        standing
+            .rows
+            .iter()
+            .find(|row| row.principal.id == wanted.id && row.principal.kind == wanted.kind)
     }
 
     /// Whether the list shows anybody but the caller: if not, it may be the caller's own view.
@@ -175,14 +181,22 @@ impl SpaceEntry {
     fn warnings(&self, now: &Standing) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(project) = &self.project {
-            warnings.push(format!("SnapLogic widens {project} to {} and its shared folder: the whole \
-                 space is what is granted", self.space));
+            warnings.push(format!(
+                "SnapLogic widens {project} to {} and its shared folder: the whole \
+                 space is what is granted",
+                self.space
+            ));
         }
         if let Some(own) = self.own(now) {
-            warnings.push(format!("{} is there now; whether SnapLogic replaces or adds is not \
-                 documented, and is read back", own.role.label()));
+            warnings.push(format!(
+                "{} is there now; whether SnapLogic replaces or adds is not \
+                 documented, and is read back",
+                own.role.label()
+            ));
         } else if !now.conclusive {
-            warnings.push("SnapLogic shows this credential too little to tell what is there now".to_owned());
+            warnings.push(
+                "SnapLogic shows this credential too little to tell what is there now".to_owned(),
+            );
         }
         warnings
     }
@@ -205,14 +219,22 @@ impl Step for SpaceEntry {
         system.then(|| format!("{group} is a system group of the whole environment"))
     }
 
+    /// The other rows only tell how much the vendor shows.
+    fn bears(&self, row: &Access) -> bool {
+        row.principal.id == self.wanted.principal.id
+    }
+
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(async move {
-            let acl = snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
-                Kind::NotFound => Failure::invalid(format!("project_or_space_path: there is no {}",
-                    self.space))
-                .hint("paths are case-sensitive; give the space as SnapLogic shows it"),
-                _ => failure,
-            })?;
+            let acl =
+                snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
+                    Kind::NotFound => Failure::invalid(format!(
+                        "project_or_space_path: there is no {}",
+                        self.space
+                    ))
+                    .hint("paths are case-sensitive; give the space as SnapLogic shows it"),
+                    _ => failure,
+                })?;
             let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
             let conclusive = self.shows_others(&rows);
             Ok(Standing { rows, conclusive, version: None })
@@ -224,12 +246,13 @@ impl Step for SpaceEntry {
             let outcome = Outcome::AlreadyPresent;
             return Ok(Plan::Already { outcome, warnings: self.warnings(now) });
         }
-        let draft = snaplogic::GRANT.draft(&[("project_or_space_path", &self.space)])?.body(json!({
-            "grant_type": self.grant_type,
-            "grantee": self.wanted.principal.id,
-            "permission_list": self.letters,
-            "inherit": self.inherit,
-        }));
+        let draft =
+            snaplogic::GRANT.draft(&[("project_or_space_path", &self.space)])?.body(json!({
+                "grant_type": self.grant_type,
+                "grantee": self.wanted.principal.id,
+                "permission_list": self.letters,
+                "inherit": self.inherit,
+            }));
         let others = now.rows.iter().filter(|row| row.principal.id != self.wanted.principal.id);
         let after = others.cloned().chain([self.wanted.clone()]).collect();
         Ok(Plan::Send { draft, after, warnings: self.warnings(now) })
@@ -239,8 +262,12 @@ impl Step for SpaceEntry {
     fn heard(&self, reply: &Reply) -> Heard {
         let inner = snaplogic::inner_status(reply).filter(|_| reply.is_success());
         match inner {
-            Some(500..) => Heard::Garbled("the answer carries a failure of the vendor's own".to_owned()),
-            Some(status @ 400..) => Heard::No(refusal(&Reply { status, ..reply.clone() }, "SnapLogic")),
+            Some(500..) => {
+                Heard::Garbled("the answer carries a failure of the vendor's own".to_owned())
+            }
+            Some(status @ 400..) => {
+                Heard::No(refusal(&Reply { status, ..reply.clone() }, "SnapLogic"))
+            }
             _ => Heard::by_status(reply),
         }
     }

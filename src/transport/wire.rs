@@ -33,7 +33,8 @@ impl Wire {
         };
         let secrets = signed.secrets().to_vec();
         let started = std::time::Instant::now();
-        let mut request = client.request(method.clone(), url.clone()).headers(headers).timeout(limit);
+        let mut request =
+            client.request(method.clone(), url.clone()).headers(headers).timeout(limit);
         if let Some(body) = signed.into_body() {
             request = request.body(body);
         }
@@ -88,7 +89,9 @@ async fn receive(mut response: reqwest::Response, secrets: &[secrecy::SecretStri
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= LARGEST => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= LARGEST => {
+                body.extend_from_slice(&chunk);
+            }
             Ok(Some(_)) => return Attempt::Broken(format!("an answer of over {LARGEST} bytes")),
             Ok(None) => break,
             Err(error) => return Attempt::Broken(describe(&error)),
@@ -130,7 +133,11 @@ fn describe(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    if std::ptr::addr_eq(cause, error) { "the exchange failed".to_owned() } else { cause.to_string() }
+    if std::ptr::addr_eq(cause, error) {
+        "the exchange failed".to_owned()
+    } else {
+        cause.to_string()
+    }
 }
 
 #[cfg(test)]

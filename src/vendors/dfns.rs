@@ -169,8 +169,10 @@ pub async fn permission(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> 
     let found: Option<Permission> =
         ask.read_maybe(&PERMISSION.ask(&[("permissionId", wanted)])?).await?;
     if found.as_ref().is_some_and(|permission| permission.is_archived) {
-        return Err(Failure::invalid(format!("{what}: {wanted} is archived and cannot be assigned"))
-            .hint("list_roles shows the permissions in force"));
+        return Err(Failure::invalid(format!(
+            "{what}: {wanted} is archived and cannot be assigned"
+        ))
+        .hint("list_roles shows the permissions in force"));
     }
     pick(what, wanted, found.map(Permission::into_role).into_iter().collect())
 }
@@ -198,8 +200,10 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
     }
     pick("identityId", wanted, among).map_err(|failure| {
         if is_id(wanted, "to") {
-            failure.hint("only this credential's own tokens can be listed: another person's token \
-                          cannot be checked, so it is not granted anything")
+            failure.hint(
+                "only this credential's own tokens can be listed: another person's token \
+                          cannot be checked, so it is not granted anything",
+            )
         } else {
             failure
         }

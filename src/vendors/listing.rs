@@ -73,8 +73,9 @@ where
 }
 
 fn cut<T>(rows: Vec<T>, trouble: &str) -> Listing<T> {
-    let problem = Failure::new(Kind::Incomplete, format!("a page of the list is missing: {trouble}"))
-        .hint("what is listed is right, and there may be more; try again");
+    let problem =
+        Failure::new(Kind::Incomplete, format!("a page of the list is missing: {trouble}"))
+            .hint("what is listed is right, and there may be more; try again");
     Listing { rows, next: None, problem: Some(problem) }
 }
 
@@ -118,7 +119,8 @@ mod tests {
     async fn all_pages_are_followed_and_a_place_goes_on_where_it_stopped() {
         let (mut seen, mut from) = (Vec::new(), Place::default());
         loop {
-            let listing = follow(from, 2, |row| row % 2 == 0, |page| fetch(page, false)).await.unwrap();
+            let listing =
+                follow(from, 2, |row| row % 2 == 0, |page| fetch(page, false)).await.unwrap();
             seen.extend(listing.rows);
             let Some(next) = listing.next else { break };
             from = next;
@@ -128,7 +130,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_page_is_said() {
-        let listing = follow(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
+        let listing =
+            follow(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2]);
         assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
     }

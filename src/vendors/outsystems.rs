@@ -49,7 +49,8 @@ const USER: Source = Source { path: "/api/identity/v1/users/{key}", docs: IDENTI
 const ROLES: Source = Source { path: "/api/identity/v1/organization-roles", docs: IDENTITY };
 const ROLE: Source = Source { path: "/api/identity/v1/organization-roles/{key}", docs: IDENTITY };
 const ASSETS: Source = Source { path: "/api/asset-repository/v1/assets", docs: REPOSITORY };
-const ASSET: Source = Source { path: "/api/asset-repository/v1/assets/{assetKey}", docs: REPOSITORY };
+const ASSET: Source =
+    Source { path: "/api/asset-repository/v1/assets/{assetKey}", docs: REPOSITORY };
 const HELD: Source =
     Source { path: "/api/identity/v1/users/{key}/organization-roles", docs: IDENTITY };
 
@@ -63,7 +64,7 @@ pub const GRANT: Endpoint = Endpoint {
 const IDENTITY: &str = "User and Access Management API v1";
 const REPOSITORY: &str = "Asset repository API v1";
 /// The page size every list of both APIs allows.
-const PAGE: usize = 100;
+const PAGE: u64 = 100;
 
 /// One organization role that a user holds.
 #[derive(Clone, Debug, Deserialize)]
@@ -137,9 +138,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
         let variable = "OUTSYSTEMS_TOKEN_URL";
         let endpoint = match token {
             Some(given) => TokenEndpoint::Given(given),
-            None => {
-                TokenEndpoint::Discovered { base: base.clone(), source: &DISCOVERY, variable }
-            }
+            None => TokenEndpoint::Discovered { base: base.clone(), source: &DISCOVERY, variable },
         };
         let authorize = ClientCredentials::new(endpoint, client_id, secret, None);
         Account { base, authorize: Box::new(authorize) }
@@ -162,9 +161,17 @@ pub async fn role(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
     if is_key(wanted) {
         let found: Option<OrganizationRole> =
             ask.read_maybe(&ROLE.ask(&[("key", wanted)])?).await?;
-        return pick("roleKey", wanted, found.map(OrganizationRole::into_role).into_iter().collect());
+        return pick(
+            "roleKey",
+            wanted,
+            found.map(OrganizationRole::into_role).into_iter().collect(),
+        );
     }
-    pick("roleKey", wanted, roles(ask, Find { query: Some(wanted), ..Find::all() }).await?.complete()?)
+    pick(
+        "roleKey",
+        wanted,
+        roles(ask, Find { query: Some(wanted), ..Find::all() }).await?.complete()?,
+    )
 }
 
 /// The user with this key, e-mail address or exact name.
@@ -215,9 +222,10 @@ async fn list<T: serde::de::DeserializeOwned>(
     keep: impl Fn(&T) -> bool,
 ) -> Result<Listing<T>, Failure> {
     follow(from, limit, keep, async |page: Option<String>| {
-        let offset: u64 = page.as_deref().unwrap_or("0").parse().map_err(|_| {
-            Failure::invalid("cursor: this is not a cursor of an earlier answer")
-        })?;
+        let offset: u64 =
+            page.as_deref().unwrap_or("0").parse().map_err(|_| {
+                Failure::invalid("cursor: this is not a cursor of an earlier answer")
+            })?;
         let question = question.clone().with("limit", PAGE).with("offset", offset);
         let Envelope { results, page } = ask.read::<Envelope<T>>(&question).await?;
         let next = next_offset(offset, results.len() as u64, page.as_ref());
@@ -236,7 +244,7 @@ fn next_offset(offset: u64, count: u64, page: Option<&PageInfo>) -> Option<u64> 
         (_, Some(total)) if after >= total => None,
         (Some(next), _) => Some(next),
         (None, Some(_)) => Some(after),
-        (None, None) => (count as usize >= PAGE).then_some(after),
+        (None, None) => (count >= PAGE).then_some(after),
     }
 }
 

@@ -32,7 +32,9 @@ pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Fail
     };
     if exact == 1 {
         let place = among.iter().position(is_id).or_else(|| among.iter().position(is_named));
-        return place.and_then(|place| among.into_iter().nth(place)).ok_or_else(|| none(what, wanted));
+        return place
+            .and_then(|place| among.into_iter().nth(place))
+            .ok_or_else(|| none(what, wanted));
     }
     let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
     let lower = wanted.to_lowercase();
@@ -113,10 +115,14 @@ mod tests {
     use super::*;
 
     fn people() -> Vec<Principal> {
-        [("1", "Alex Kim", "alex@example.com"), ("2", "Alex Kim", "akim@example.com"),
-            ("3", "Dana", "dana@example.com"), ("4", "3", "three@example.com")]
-            .map(|(id, name, email)| Principal::user(id, Some(name.into()), Some(email.into())))
-            .into()
+        [
+            ("1", "Alex Kim", "alex@example.com"),
+            ("2", "Alex Kim", "akim@example.com"),
+            ("3", "Dana", "dana@example.com"),
+            ("4", "3", "three@example.com"),
+        ]
+        .map(|(id, name, email)| Principal::user(id, Some(name.into()), Some(email.into())))
+        .into()
     }
 
     fn check(wanted: &str, found: Result<&str, &[&str]>) {

@@ -126,9 +126,12 @@ async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure
         }
     }
     rows.truncate(find.limit);
-    let problem = Failure::new(Kind::NotListable, "Redox lists no roles: shown are those that \
-                               members of the organization hold and those in [redox.roles]")
-        .hint(format!("set {ORGANIZATION}, and name other roles in the configuration"));
+    let problem = Failure::new(
+        Kind::NotListable,
+        "Redox lists no roles: shown are those that \
+                               members of the organization hold and those in [redox.roles]",
+    )
+    .hint(format!("set {ORGANIZATION}, and name other roles in the configuration"));
     Ok(Listing { rows, next: None, problem: Some(problem) })
 }
 

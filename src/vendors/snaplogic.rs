@@ -36,9 +36,10 @@ pub static VENDOR: Vendor = Vendor {
     checks: &[Check {
         permission: "users of the environment (environment admin)",
         question: |tenant| {
-            let org = tenant.settings.get("SNAPLOGIC_ORG").ok_or_else(|| {
-                Failure::new(Kind::NotListable, "SNAPLOGIC_ORG is not set")
-            })?;
+            let org = tenant
+                .settings
+                .get("SNAPLOGIC_ORG")
+                .ok_or_else(|| Failure::new(Kind::NotListable, "SNAPLOGIC_ORG is not set"))?;
             Ok(SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("limit", 1))
         },
     }],
@@ -129,8 +130,10 @@ fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
         return Ok(Box::new(ClientCredentials::new(endpoint, client_id, secret, scope)));
     }
     let username = settings.text(USERNAME).map_err(|_| {
-        format!("{USERNAME} and SNAPLOGIC_PASSWORD, or SNAPLOGIC_TOKEN, or SNAPLOGIC_TOKEN_URL \
-                 with SNAPLOGIC_CLIENT_ID and SNAPLOGIC_CLIENT_SECRET")
+        format!(
+            "{USERNAME} and SNAPLOGIC_PASSWORD, or SNAPLOGIC_TOKEN, or SNAPLOGIC_TOKEN_URL \
+                 with SNAPLOGIC_CLIENT_ID and SNAPLOGIC_CLIENT_SECRET"
+        )
     })?;
     Ok(Box::new(Basic { username, password: settings.secret("SNAPLOGIC_PASSWORD")? }))
 }
@@ -163,14 +166,23 @@ pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal,
         let found = found.map(|body| unwrapped(body).and_then(parse::<User>)).transpose()?;
         return pick("grantee", wanted, found.map(User::into_principal).into_iter().collect());
     }
-    let everyone = follow(Place::default(), usize::MAX, |_| true, |page: Option<String>| async move {
-        let offset: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-        let question = SETTINGS.ask(&[])?.with("path", format!("/{org}"))
-            .with("order_by", "+username").with("offset", offset).with("limit", PAGE);
-        let Users { users } = parse(unwrapped(ask.read(&question).await?)?)?;
-        let next = (users.len() >= PAGE).then(|| (offset + users.len()).to_string());
-        Ok(Page { rows: users, next })
-    });
+    let everyone = follow(
+        Place::default(),
+        usize::MAX,
+        |_| true,
+        |page: Option<String>| async move {
+            let offset: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+            let question = SETTINGS
+                .ask(&[])?
+                .with("path", format!("/{org}"))
+                .with("order_by", "+username")
+                .with("offset", offset)
+                .with("limit", PAGE);
+            let Users { users } = parse(unwrapped(ask.read(&question).await?)?)?;
+            let next = (users.len() >= PAGE).then(|| (offset + users.len()).to_string());
+            Ok(Page { rows: users, next })
+        },
+    );
     let people = everyone.await?.complete()?.into_iter().map(User::into_principal).collect();
     pick("grantee", wanted, people)
 }
@@ -246,11 +258,15 @@ mod tests {
 
     #[test]
     fn a_body_is_unwrapped_from_each_documented_shape() {
-        for body in [json!({"groups": ["a"]}), json!({"success": {"groups": ["a"]}}),
-            json!({"response_map": {"groups": ["a"]}, "http_status_code": 200})] {
+        for body in [
+            json!({"groups": ["a"]}),
+            json!({"success": {"groups": ["a"]}}),
+            json!({"response_map": {"groups": ["a"]}, "http_status_code": 200}),
+        ] {
             assert_eq!(parse::<Groups>(unwrapped(body).unwrap()).unwrap().groups, ["a"]);
         }
-        let hidden = json!({"response_map": {"error_list": [{"message": "no"}]}, "http_status_code": 404});
+        let hidden =
+            json!({"response_map": {"error_list": [{"message": "no"}]}, "http_status_code": 404});
         assert_eq!(unwrapped(hidden).unwrap_err().kind, Kind::NotFound);
     }
 

@@ -70,11 +70,7 @@ pub(in super::super) fn decide(
     approve: bool,
     fails: bool,
 ) -> Option<()> {
-    let value = if approve {
-        Decision::Approved
-    } else {
-        Decision::Denied
-    };
+    let value = if approve { Decision::Approved } else { Decision::Denied };
     books.resolve(id, people::PRIYA.dfns, value, None, fails)
 }
 
@@ -193,12 +189,7 @@ impl Books {
 
 impl Approval {
     pub(super) fn change_request(&self, modes: &Modes) -> Value {
-        let Change {
-            id,
-            operation,
-            status,
-            assignment,
-        } = &self.change;
+        let Change { id, operation, status, assignment } = &self.change;
         let mut shown = json!({
             "id": id,
             "kind": "Assignment",

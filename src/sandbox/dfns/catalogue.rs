@@ -29,12 +29,7 @@ pub(super) const GATE_POLICY: &str = "plc-d74cc-7hn51-y6iiwjfn6fwfumf0";
 
 /// User id, name, token id, credential id.
 pub(super) const SERVICE_ACCOUNTS: [(&str, &str, &str, &str); 2] = [
-    (
-        people::GRANTOR.dfns,
-        people::GRANTOR.name,
-        GRANTOR_TOKEN,
-        CREDENTIAL_ID,
-    ),
+    (people::GRANTOR.dfns, people::GRANTOR.name, GRANTOR_TOKEN, CREDENTIAL_ID),
     (
         "us-k24ib-ftl89-5vwsq4b0hiaxqk6p",
         "Nightly Export",
@@ -73,11 +68,7 @@ const fn permission(
     name: &'static str,
     operations: &'static [&'static str],
 ) -> Permission {
-    Permission {
-        id,
-        name,
-        operations,
-    }
+    Permission { id, name, operations }
 }
 
 pub(super) static PERMISSIONS: [Permission; 8] = [
@@ -109,11 +100,7 @@ pub(super) static PERMISSIONS: [Permission; 8] = [
     permission(
         PAYMENTS_APPROVER,
         "Payments Approver",
-        &[
-            "Wallets:Read",
-            "Wallets:Transfers:Read",
-            "Policies:Evaluations:Read",
-        ],
+        &["Wallets:Read", "Wallets:Transfers:Read", "Policies:Evaluations:Read"],
     ),
     permission(LEGACY_OPERATOR, "Legacy Operator", &["Wallets:Read"]),
     permission(
@@ -130,16 +117,8 @@ pub(super) static PERMISSIONS: [Permission; 8] = [
             "Policies:Read",
         ],
     ),
-    permission(
-        VAULT_CUSTODIAN,
-        "Vault Custodian",
-        &["Vaults:Read", "Keys:Create"],
-    ),
-    permission(
-        REPORTS_READER,
-        "Reports Reader",
-        &["Wallets:Read", "Auth:Logs:Read"],
-    ),
+    permission(VAULT_CUSTODIAN, "Vault Custodian", &["Vaults:Read", "Keys:Create"]),
+    permission(REPORTS_READER, "Reports Reader", &["Wallets:Read", "Auth:Logs:Read"]),
 ];
 
 pub(super) fn policies() -> Vec<Value> {

@@ -79,10 +79,7 @@ struct Assertion {
 
 impl Signing {
     pub fn new(key: PublicKey) -> Signing {
-        Signing {
-            key,
-            memory: Mutex::default(),
-        }
+        Signing { key, memory: Mutex::default() }
     }
 
     /// `POST /auth/action/init`
@@ -95,10 +92,7 @@ impl Signing {
         if !init.user_action_http_path.starts_with('/') {
             return Err(refusal(400, "userActionHttpPath must be a path"));
         }
-        if init
-            .user_action_server_kind
-            .is_some_and(|kind| kind != "Api")
-        {
+        if init.user_action_server_kind.is_some_and(|kind| kind != "Api") {
             return Err(refusal(400, "userActionServerKind is unknown"));
         }
         let (text, identifier) = (token()?, token()?);
@@ -251,10 +245,7 @@ pub(super) mod tests {
             "userActionHttpMethod": method,
             "userActionHttpPath": path,
         });
-        own(client, "POST", "/auth/action/init")
-            .json(&init)
-            .send()
-            .await
+        own(client, "POST", "/auth/action/init").json(&init).send().await
     }
 
     fn client_data(challenge: &Answer) -> String {
@@ -298,8 +289,7 @@ pub(super) mod tests {
             KeyKind::Rsa => {
                 let pair = rsa::KeyPair::from_pkcs8(der).unwrap();
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, data, &mut signature)
-                    .unwrap();
+                pair.sign(&RSA_PKCS1_SHA256, &random, data, &mut signature).unwrap();
                 signature
             }
         }
@@ -315,16 +305,8 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn every_kind_of_key_signs() {
-        for kind in [
-            KeyKind::Ed25519,
-            KeyKind::P256,
-            KeyKind::Secp256k1,
-            KeyKind::Rsa,
-        ] {
-            let modes = Modes {
-                dfns_key: kind,
-                ..Modes::default()
-            };
+        for kind in [KeyKind::Ed25519, KeyKind::P256, KeyKind::Secp256k1, KeyKind::Rsa] {
+            let modes = Modes { dfns_key: kind, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let challenge = init(&client, "POST", &assignments(), &body()).await;
             let data = client_data(&challenge);
@@ -340,10 +322,7 @@ pub(super) mod tests {
         let sign = |data: &str| sign(&client, KeyKind::Ed25519, data.as_bytes());
         let extra = |challenge: &Answer| {
             let data = client_data(challenge);
-            data.replace(
-                '}',
-                r#","origin":"https://example.com","crossOrigin":false}"#,
-            )
+            data.replace('}', r#","origin":"https://example.com","crossOrigin":false}"#)
         };
         let other_type =
             |challenge: &Answer| client_data(challenge).replace("key.get", "key.create");
@@ -381,15 +360,10 @@ pub(super) mod tests {
         ] {
             let mut body = good.clone();
             body.as_object_mut().unwrap().insert(field.into(), value);
-            let answer = own(&client, "POST", "/auth/action/init")
-                .json(&body)
-                .send()
-                .await;
+            let answer = own(&client, "POST", "/auth/action/init").json(&body).send().await;
             assert_eq!(answer.status, status, "{field}");
         }
-        let unsigned = client
-            .request("dfns", "POST", "/auth/action/init")
-            .json(&good);
+        let unsigned = client.request("dfns", "POST", "/auth/action/init").json(&good);
         assert_eq!(unsigned.send().await.status, 401);
     }
 
@@ -399,11 +373,9 @@ pub(super) mod tests {
         let (path, body) = (assignments(), body());
         let spaced = body.replace(':', ": ");
         let elsewhere = path.replace(TREASURY_VIEWER, super::super::WALLET_OPERATOR);
-        for (method, sent_path, sent_body) in [
-            ("POST", &path, &spaced),
-            ("POST", &elsewhere, &body),
-            ("PUT", &path, &body),
-        ] {
+        for (method, sent_path, sent_body) in
+            [("POST", &path, &spaced), ("POST", &elsewhere, &body), ("PUT", &path, &body)]
+        {
             let action = user_action(&client, "POST", &path, &body).await;
             let answer = with_action(&client, method, sent_path, sent_body, &action).await;
             assert_eq!(answer.status, 403, "{method} {sent_path} {sent_body}");
@@ -413,12 +385,7 @@ pub(super) mod tests {
         let missing = own(&client, "POST", &path).text("application/json", &body);
         assert_eq!(missing.send().await.status, 403);
         let action = user_action(&client, "POST", &path, &body).await;
-        assert_eq!(
-            with_action(&client, "POST", &path, &body, &action)
-                .await
-                .status,
-            200
-        );
+        assert_eq!(with_action(&client, "POST", &path, &body, &action).await.status, 200);
         let replayed = with_action(&client, "POST", &path, &body, &action).await;
         assert_eq!(replayed.status, 400);
     }

@@ -61,42 +61,20 @@ const ROLES: [(&str, &str, &[&str]); 6] = [
             MANAGE_USERS,
         ],
     ),
-    (
-        DEVELOPER,
-        "Developer",
-        &[SEE_ASSETS, CHANGE_ASSETS, SEE_STAGES, SEE_LOGS],
-    ),
-    (
-        RELEASE_MANAGER,
-        "Release Manager",
-        &[SEE_ASSETS, DEPLOY, SEE_STAGES, MANAGE_ACCESS],
-    ),
+    (DEVELOPER, "Developer", &[SEE_ASSETS, CHANGE_ASSETS, SEE_STAGES, SEE_LOGS]),
+    (RELEASE_MANAGER, "Release Manager", &[SEE_ASSETS, DEPLOY, SEE_STAGES, MANAGE_ACCESS]),
     (TESTER, "Tester", &[SEE_ASSETS, SEE_LOGS]),
     (AUDITOR, "Auditor", &[SEE_ASSETS, SEE_LOGS, SEE_MEMBERS]),
-    (
-        SUPPORT,
-        "Support Engineer",
-        &[SEE_ASSETS, SEE_STAGES, SEE_LOGS],
-    ),
+    (SUPPORT, "Support Engineer", &[SEE_ASSETS, SEE_STAGES, SEE_LOGS]),
 ];
 
 /// Key, name, type, description. Two share a name.
 const ASSETS: [(&str, &str, &str, &str); 6] = [
     (ORDERS, "Orders", "WebApplication", "Takes orders"),
     (BILLING, "Billing", "WebApplication", "Writes invoices"),
-    (
-        PORTAL,
-        "Customer Portal",
-        "WebApplication",
-        "What customers see",
-    ),
+    (PORTAL, "Customer Portal", "WebApplication", "What customers see"),
     (REPORTS, "Reports", "WebApplication", "Sales reports"),
-    (
-        REPORTS_TOO,
-        "Reports",
-        "MobileApplication",
-        "Reports for the road",
-    ),
+    (REPORTS_TOO, "Reports", "MobileApplication", "Reports for the road"),
     (CATALOGUE, "Catalogue", "Library", "Product data"),
 ];
 
@@ -117,10 +95,7 @@ pub(super) fn users(many: bool) -> Vec<Value> {
 
 pub(super) fn roles(modes: &Modes) -> Vec<Value> {
     let own = ROLES.iter().zip(0..).map(|((key, name, held), index)| {
-        let held: Vec<Value> = held
-            .iter()
-            .map(|name| held_permission(name, modes))
-            .collect();
+        let held: Vec<Value> = held.iter().map(|name| held_permission(name, modes)).collect();
         json!({ "key": key, "name": name, "permissions": held, "isReadOnly": index < 2 })
     });
     let extra = (1..=if modes.many_roles { EXTRA } else { 0 }).map(|number| {
@@ -136,11 +111,8 @@ pub(super) fn roles(modes: &Modes) -> Vec<Value> {
 
 pub(super) fn permissions(modes: &Modes) -> Vec<Value> {
     let rows = PERMISSIONS.iter().map(|(key, name, on_assets)| {
-        let scopes: &[&str] = if *on_assets {
-            &["Organization", "Asset"]
-        } else {
-            &["Organization"]
-        };
+        let scopes: &[&str] =
+            if *on_assets { &["Organization", "Asset"] } else { &["Organization"] };
         json!({
             "key": key,
             "name": shown(name, modes),

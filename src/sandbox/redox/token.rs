@@ -56,12 +56,7 @@ struct Claims {
 
 impl Tokens {
     pub fn new(audience: String, key: PublicKey, modes: &Modes) -> Tokens {
-        Tokens {
-            audience,
-            key,
-            seconds: modes.redox_token_seconds,
-            memory: Mutex::default(),
-        }
+        Tokens { audience, key, seconds: modes.redox_token_seconds, memory: Mutex::default() }
     }
 
     pub fn admit(&self, ask: &Ask) -> Result<(), Reply> {
@@ -95,9 +90,8 @@ impl Tokens {
         let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
         let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
         let header: Header = part(header).ok_or_else(malformed)?;
-        let kid = header
-            .kid
-            .ok_or_else(|| invalid_client("JWT header kid property is required"))?;
+        let kid =
+            header.kid.ok_or_else(|| invalid_client("JWT header kid property is required"))?;
         let typed = header.typ.is_none_or(|typ| typ == "JWT");
         if header.alg != "RS384" || !typed {
             return Err(invalid_client("JWT header alg must be RS384 and typ JWT"));
@@ -150,11 +144,7 @@ fn assertion(ask: &Ask) -> Result<String, Reply> {
         }
     }
     if grant.as_deref() != Some("client_credentials") {
-        return Err(oauth(
-            400,
-            "unsupported_grant_type",
-            "missing or incorrect grant_type",
-        ));
+        return Err(oauth(400, "unsupported_grant_type", "missing or incorrect grant_type"));
     }
     if kind.as_deref() != Some(ASSERTION_TYPE) {
         return Err(invalid_request("missing or invalid client assertion type"));
@@ -176,10 +166,7 @@ fn invalid_client(description: &str) -> Reply {
 }
 
 fn oauth(status: u16, error: &str, description: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({ "error": error, "error_description": description }),
-    )
+    Reply::json(status, &json!({ "error": error, "error_description": description }))
 }
 
 #[cfg(test)]
@@ -204,11 +191,7 @@ pub(super) mod tests {
             ("client_assertion_type", ASSERTION_TYPE),
             ("client_assertion", assertion),
         ];
-        client
-            .request("redox", "POST", PATH)
-            .form(&form)
-            .send()
-            .await
+        client.request("redox", "POST", PATH).form(&form).send().await
     }
 
     fn header() -> Value {
@@ -243,13 +226,7 @@ pub(super) mod tests {
         let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
         let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(
-            algorithm,
-            &SystemRandom::new(),
-            signed.as_bytes(),
-            &mut signature,
-        )
-        .unwrap();
+        pair.sign(algorithm, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 
@@ -307,10 +284,7 @@ pub(super) mod tests {
         let forged = format!("{head}.{other}.{signature}");
         assert_eq!(ask(&client, &forged).await.status, 401);
         let granted = ask(&client, &good).await;
-        assert_eq!(
-            (granted.status, granted.at("/expires_in")),
-            (200, json!(300))
-        );
+        assert_eq!((granted.status, granted.at("/expires_in")), (200, json!(300)));
         assert_eq!(ask(&client, &good).await.status, 401, "the nonce was used");
     }
 
@@ -339,10 +313,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn a_token_ends() {
         for (seconds, status) in [(300, 200), (0, 401)] {
-            let modes = Modes {
-                redox_token_seconds: seconds,
-                ..Modes::default()
-            };
+            let modes = Modes { redox_token_seconds: seconds, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let token = token(&client).await;
             let path = "/platform/v1/organizations/4271/role-assignment";
