@@ -1,1 +1,223 @@
-fn main() {}
+//! What the road costs: `cargo bench`.
+//!
+//! Each road is measured next to the bare HTTP requests it makes, against the same fake vendor in
+//! the same run, so that the overhead reads as a difference.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a benchmark waits, prints, and fails loudly where it cannot run"
+)]
+
+use std::hint::black_box;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use grantor::catalogue;
+use grantor::config::{Config, Flags, Sources};
+use grantor::desk::{Call, Desk};
+use grantor::sandbox::{Options, Sandbox};
+use grantor::tools::TOOLS;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+const USER: &str = "bdd640fb-0667-4ad1-9c80-317fa3b1799d";
+const ROLE: &str = "9dfb369b-ab13-4fae-a276-55daa05f1119";
+const ASSET: &str = "b120a366-f0bb-49cf-82f2-dc05873f9bd0";
+
+/// A desk on a sandbox, and a bare client with a token of the same vendor.
+struct Bench {
+    runtime: Runtime,
+    sandbox: Sandbox,
+    desk: Desk,
+    client: reqwest::Client,
+    token: String,
+    base: String,
+    _state: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
+        let environment = sandbox.environment();
+        let flags = Flags { state_dir: Some(state.path().into()), ..Flags::default() };
+        let sources = Sources {
+            flags: &flags,
+            environment: &|_| None,
+            floor: None,
+            sandbox: Some(&environment),
+        };
+        let desk = Desk::new(Config::load(&sources).unwrap());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let value =
+            |name: &str| environment.iter().find(|(known, _)| *known == name).unwrap().1.clone();
+        let base = value("OUTSYSTEMS_PORTAL_URL");
+        let (id, secret) = (value("OUTSYSTEMS_CLIENT_ID"), value("OUTSYSTEMS_CLIENT_SECRET"));
+        let token = runtime.block_on(token(&client, &base, &id, &secret));
+        Self { runtime, sandbox, desk, client, token, base, _state: state }
+    }
+
+    fn call(&self, tool: &str, arguments: &Value) -> Value {
+        let arguments = arguments.as_object().unwrap().clone();
+        let call =
+            Call { tool: tool.to_owned(), arguments, client: None, progress: Box::new(|_| ()) };
+        self.runtime.block_on(self.desk.call(call)).unwrap().body
+    }
+
+    async fn get(&self, path: &str) -> Vec<u8> {
+        let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
+    }
+
+    /// The write of a grant, and nothing else.
+    async fn post(&self) {
+        let path = format!("/api/identity/v1/users/{USER}/organization-roles/{ROLE}");
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let body = json!({ "assetKeys": [ASSET] }).to_string();
+        let request = request.header("content-type", "application/json").body(body);
+        request.send().await.unwrap().error_for_status().unwrap();
+    }
+}
+
+async fn token(client: &reqwest::Client, base: &str, id: &str, secret: &str) -> String {
+    let discovery = format!("{base}/identity/.well-known/openid-configuration");
+    let found = client.get(discovery).send().await.unwrap().bytes().await.unwrap();
+    let found: Value = serde_json::from_slice(&found).unwrap();
+    let endpoint = found.get("token_endpoint").and_then(Value::as_str).unwrap();
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let request = client.post(endpoint).header("content-type", "application/x-www-form-urlencoded");
+    let issued = request.body(form).send().await.unwrap().bytes().await.unwrap();
+    let issued: Value = serde_json::from_slice(&issued).unwrap();
+    issued.get("access_token").and_then(Value::as_str).unwrap().to_owned()
+}
+
+fn building(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("build");
+    group.bench_function("all tool definitions", |bencher| {
+        bencher.iter(|| TOOLS.iter().map(catalogue::definition).collect::<Vec<_>>());
+    });
+    let endpoint = &grantor::vendors::outsystems::GRANT;
+    group.bench_function("one draft", |bencher| {
+        bencher.iter(|| {
+            let draft = endpoint.draft(black_box(&[("key", USER), ("roleKey", ROLE)])).unwrap();
+            draft.body(json!({ "assetKeys": [ASSET] }))
+        });
+    });
+    group.finish();
+}
+
+fn reading(criterion: &mut Criterion) {
+    let bench = Bench::new();
+    let arguments = json!({ "vendor": "outsystems" });
+    let mut group = criterion.benchmark_group("list_roles");
+    group.bench_function("bare", |bencher| {
+        let path = "/api/identity/v1/organization-roles?limit=100&offset=0";
+        bencher.iter(|| bench.runtime.block_on(bench.get(path)));
+    });
+    group.bench_function("road", |bencher| bencher.iter(|| bench.call("list_roles", &arguments)));
+    group.finish();
+}
+
+fn granting(criterion: &mut Criterion) {
+    let bench = Bench::new();
+    let arguments = json!({ "userKey": USER, "roleKey": ROLE, "assetKeys": [ASSET] });
+    let reset = || bench.sandbox.reset().unwrap();
+    let mut group = criterion.benchmark_group("grant_asset_role");
+    group.bench_function("bare, the write alone", |bencher| {
+        bencher.iter_batched(
+            reset,
+            |()| bench.runtime.block_on(bench.post()),
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("bare, the same six requests", |bencher| {
+        let held = format!("/api/identity/v1/users/{USER}/organization-roles?limit=100&offset=0");
+        let (user, role, asset) = (
+            format!("/api/identity/v1/users/{USER}"),
+            format!("/api/identity/v1/organization-roles/{ROLE}"),
+            format!("/api/asset-repository/v1/assets/{ASSET}"),
+        );
+        let all = || {
+            bench.runtime.block_on(async {
+                tokio::join!(bench.get(&user), bench.get(&role));
+                bench.get(&asset).await;
+                bench.get(&held).await;
+                bench.post().await;
+                bench.get(&held).await
+            })
+        };
+        bencher.iter_batched(reset, |()| all(), BatchSize::PerIteration);
+    });
+    group.bench_function("road", |bencher| {
+        bencher.iter_batched(
+            reset,
+            |()| {
+                let body = bench.call("grant_asset_role", &arguments);
+                assert_eq!(body.get("outcome"), Some(&json!("confirmed")), "{body}");
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+/// Spawns the server with five vendors configured and waits for its reply to `initialize`.
+fn spawn(state: &std::path::Path) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_grantor"))
+        .env_clear()
+        .env("GRANTOR_STATE_DIR", state)
+        .env("HOME", state)
+        .envs([
+            ("OUTSYSTEMS_PORTAL_URL", "https://portal.example.com"),
+            ("OUTSYSTEMS_CLIENT_ID", "id"),
+            ("OUTSYSTEMS_CLIENT_SECRET", "secret"),
+            ("DFNS_AUTH_TOKEN", "token"),
+            ("DFNS_CREDENTIAL_ID", "cr-1"),
+            ("DFNS_PRIVATE_KEY", "key"),
+            ("REDOX_CLIENT_ID", "id"),
+            ("REDOX_KEY_ID", "kid"),
+            ("REDOX_PRIVATE_KEY", "key"),
+            ("SNAPLOGIC_URL", "https://elastic.example.com"),
+            ("SNAPLOGIC_TOKEN", "token"),
+            ("CENTRASITE_BRIDGE_URL", "https://bridge.example.com"),
+            ("CENTRASITE_USERNAME", "user"),
+            ("CENTRASITE_PASSWORD", "password"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": { "name": "bench", "version": "1" },
+    }});
+    writeln!(child.stdin.as_mut().unwrap(), "{hello}").unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("protocolVersion"), "{line}");
+    child
+}
+
+fn starting(criterion: &mut Criterion) {
+    let state = tempfile::tempdir().unwrap();
+    let mut group = criterion.benchmark_group("start");
+    group.bench_function("spawn to initialize", |bencher| {
+        bencher.iter_batched(|| (), |()| spawn(state.path()), BatchSize::PerIteration);
+    });
+    group.finish();
+    let mut child = spawn(state.path());
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS unknown");
+    eprintln!("start/idle memory          {memory}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+criterion_group!(benches, building, reading, granting, starting);
+criterion_main!(benches);

@@ -40,6 +40,9 @@ impl Setup {
             let troubles = unready.troubles.join("; ");
             paint::complain(&format!("{} is left out: {troubles}", unready.vendor.name));
         }
+        if self.config.tenants.is_empty() {
+            paint::complain("no vendor is configured: no tool is served; run `grantor doctor`");
+        }
         for warning in &self.config.warnings {
             paint::complain(warning);
         }

@@ -33,9 +33,6 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
             |tool: &&catalogue::Tool| format!("{:width$}  {}\n", tool.spec.name, tool.spec.title);
         tools.iter().map(line).collect()
     };
-    if tools.is_empty() {
-        paint::complain("no vendor is configured; `grantor doctor` says what each needs");
-    }
     paint::raw(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

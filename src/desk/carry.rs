@@ -132,9 +132,8 @@ impl Desk {
     ) {
         let said = match said {
             Said::Heard(Heard::No(failure)) => {
-                let named = failure.kind == Kind::NotPermitted;
                 let hint = format!("the credential needs {}", ask.tenant.vendor.permission);
-                item.fail(&if named { failure.hint(hint) } else { failure });
+                item.fail(&if failure.status == Some(403) { failure.hint(hint) } else { failure });
                 item.outcome = Outcome::Rejected;
                 return;
             }

@@ -112,9 +112,6 @@ impl Step for PermissionAssignment {
             202 => reply.json::<ChangeRequest>().map(|_| Heard::Held),
             200..300 => reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() }),
             409 => Ok(Heard::Exists(refusal(reply, "Dfns"))),
-            403 => Ok(Heard::No(refusal(reply, "Dfns").hint(
-                "it needs Permissions:Assign; a policy of the tenant may also block the assignment",
-            ))),
             _ => Ok(Heard::by_status(reply)),
         };
         readable.unwrap_or_else(|failure| Heard::Garbled(failure.message))

@@ -266,11 +266,24 @@ impl OrganizationRole {
     }
 }
 
-/// A permission to manage who may do what: "User management > Manage …".
+/// A permission to manage who may do what: "User management > Manage …". Some lists leave the
+/// area out, so the rights of that area are known by name too.
 fn manages_users(permission: &str) -> bool {
-    let mut parts = permission.split('>').map(str::trim);
-    parts.next().is_some_and(|area| area.eq_ignore_ascii_case("user management"))
-        && parts.any(|right| right.to_ascii_lowercase().starts_with("manage"))
+    const RIGHTS: [&str; 6] = [
+        "manage users",
+        "manage member access",
+        "manage organization access",
+        "manage organization roles",
+        "manage end-user access",
+        "manage end-user groups",
+    ];
+    let permission = permission.to_lowercase();
+    match permission.split_once('>') {
+        Some((area, right)) => {
+            area.trim() == "user management" && right.trim().starts_with("manage")
+        }
+        None => RIGHTS.contains(&permission.trim()),
+    }
 }
 
 impl User {
@@ -310,6 +323,7 @@ mod tests {
         for (permission, privileged) in [
             ("User management > Manage member access", true),
             ("User management > Manage organization roles", true),
+            ("Manage member access", true),
             ("User management > View members", false),
             ("Asset management > Manage assets", false),
         ] {
