@@ -92,6 +92,12 @@ impl Principal {
         Self { kind: PrincipalKind::User, id: id.into(), name, email, active: None }
     }
 
+    /// What a person should know about the principal before granting them anything.
+    pub fn warnings(&self) -> Vec<String> {
+        let asleep = self.active == Some(false);
+        asleep.then(|| format!("{} is not active", self.named().label())).into_iter().collect()
+    }
+
     pub fn named(&self) -> Named {
         let name = self.name.clone().or_else(|| self.email.clone());
         Named::new(&self.id, name, self.kind.as_str())

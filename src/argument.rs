@@ -25,7 +25,12 @@ pub struct Duration(Span);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(Timestamp);
 
+/// The most rows to answer: 1 to 500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(usize);
+
 const LONGEST: usize = 256;
+const MOST_ROWS: usize = 500;
 
 impl Name {
     pub fn as_str(&self) -> &str {
@@ -48,6 +53,12 @@ impl Duration {
 
 impl Time {
     pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+}
+
+impl Limit {
+    pub fn get(self) -> usize {
         self.0
     }
 }
@@ -81,6 +92,16 @@ impl<'de> Deserialize<'de> for Uuid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         if is_uuid(&text) { Ok(Self(text)) } else { Err(D::Error::custom("must be a UUID")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?.as_u64();
+        let rows = number.and_then(|number| usize::try_from(number).ok());
+        rows.filter(|rows| (1..=MOST_ROWS).contains(rows)).map(Self).ok_or_else(|| {
+            D::Error::custom(format!("must be a whole number from 1 to {MOST_ROWS}"))
+        })
     }
 }
 
@@ -121,6 +142,7 @@ macro_rules! schema {
 }
 
 schema!(Name, json_schema!({ "type": "string", "minLength": 1, "maxLength": LONGEST }));
+schema!(Limit, json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST_ROWS }));
 schema!(Uuid, json_schema!({ "type": "string", "format": "uuid" }));
 schema!(Duration, json_schema!({ "type": "string", "format": "duration" }));
 schema!(Time, json_schema!({ "type": "string", "format": "date-time" }));

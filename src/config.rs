@@ -79,19 +79,24 @@ pub fn environment(name: &str) -> Option<String> {
 /// Where the state of Grantor lives, before `sandbox` is appended.
 ///
 /// # Errors
-/// No flag or variable says so, and there is no home directory.
-pub fn state_dir(flags: &Flags) -> Result<PathBuf, ConfigError> {
-    if let Some(dir) = &flags.state_dir {
-        return Ok(dir.clone());
-    }
-    if let Some(dir) = environment("GRANTOR_STATE_DIR") {
-        return Ok(dir.into());
-    }
+/// The file cannot be read, or nothing says so and there is no home directory.
+pub fn state_dir(sources: &Sources<'_>) -> Result<PathBuf, ConfigError> {
+    state_dir_of(sources, &File::find(sources)?, &File::floor(sources.floor)?)
+}
+
+fn state_dir_of(sources: &Sources<'_>, file: &File, floor: &File) -> Result<PathBuf, ConfigError> {
     let project = directories::ProjectDirs::from("", "", "grantor");
-    let dirs = project.as_ref();
-    dirs.and_then(|dirs| dirs.state_dir())
-        .or(dirs.map(directories::ProjectDirs::data_local_dir))
-        .map(Path::to_owned)
+    let usual = || {
+        let dirs = project.as_ref()?;
+        Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
+    };
+    floor
+        .text("state_dir")
+        .map(PathBuf::from)
+        .or_else(|| sources.flags.state_dir.clone())
+        .or_else(|| (sources.environment)("GRANTOR_STATE_DIR").map(PathBuf::from))
+        .or_else(|| file.text("state_dir").map(PathBuf::from))
+        .or_else(usual)
         .ok_or_else(|| ConfigError("there is no home directory: set GRANTOR_STATE_DIR".to_owned()))
 }
 
@@ -108,15 +113,7 @@ impl Config {
             || truth(env("GRANTOR_READ_ONLY"), "GRANTOR_READ_ONLY")?
             || file.flag("read_only")?
             || floor.flag("read_only")?;
-        let dir = match (floor.text("state_dir"), file.text("state_dir")) {
-            (Some(dir), _) => dir.into(),
-            (None, Some(dir))
-                if sources.flags.state_dir.is_none() && env("GRANTOR_STATE_DIR").is_none() =>
-            {
-                dir.into()
-            }
-            _ => state_dir(sources.flags)?,
-        };
+        let dir = state_dir_of(sources, &file, &floor)?;
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
         let mut config = Self {
             tenants: Vec::new(),

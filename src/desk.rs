@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::guard::{Guard, Verdict};
 use crate::intent::Intent;
 use crate::ledger::Ledger;
-use crate::tools::{Common, LookFn, Plan, Problem, Room, Rows, Run, Standing, Step, Tool};
+use crate::tools::{Common, LookFn, Plan, Room, Run, Standing, Step, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
 use answer::{Changed, Item};
@@ -91,10 +91,7 @@ impl Desk {
         let room = Room { tenants: &self.config.tenants, wire: &self.wire, deadline };
         match look(Value::Object(call.arguments), room).await {
             Ok(rows) => Answer::rows(rows),
-            Err(failure) => {
-                let problem = Problem { vendor: "grantor", failure, partial: false };
-                Answer::rows(Rows { problems: vec![problem], asked: 1, ..Rows::default() })
-            }
+            Err(failure) => Answer::unasked(&failure),
         }
     }
 
@@ -201,7 +198,7 @@ impl Desk {
 /// A known tool that is switched off; a dry run may still show what to enter by hand.
 fn off(tool: &Tool, failure: Failure, mut arguments: Map<String, Value>) -> Answer {
     let Run::Change { by_hand, .. } = tool.run else {
-        return Answer::rows_off(&failure);
+        return Answer::unasked(&failure);
     };
     let dry_run = Common::take(&mut arguments).ok().and_then(|common| common.dry_run);
     if dry_run == Some(true) {

@@ -27,6 +27,8 @@ const FAREWELL: Duration = Duration::from_secs(60);
 /// How long a client may keep the tool list, which only a restart changes, in milliseconds.
 const TTL_MS: u64 = 3_600_000;
 
+const LONGEST_INSTRUCTIONS: usize = 2_000;
+
 #[derive(Clone)]
 struct Face {
     desk: Arc<Desk>,
@@ -224,7 +226,8 @@ fn instructions(config: &Config) -> String {
         let troubles = unready.troubles.join("; ");
         text.push_str(&format!("\n{} is left out: {troubles}.", unready.vendor.name));
     }
-    text
+    // Clients cut instructions at about 2 KB.
+    text.chars().take(LONGEST_INSTRUCTIONS).collect()
 }
 
 /// Waits for a signal that asks the process to end.

@@ -50,8 +50,13 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
     let base = tenant.account.base.as_str();
     let mut report = format!("{} {}\n", with(BOLD, vendor.title), with(DIM, base));
     for variable in vendor.variables {
-        if let Some(value) = tenant.settings.get(variable.name).filter(|_| !variable.secret) {
-            report.push_str(&format!("  {}  {}\n", with(DIM, variable.name), text::clean(value)));
+        let value = if variable.secret {
+            tenant.settings.origin(variable.name)
+        } else {
+            tenant.settings.get(variable.name).map(text::clean)
+        };
+        if let Some(value) = value {
+            report.push_str(&format!("  {}  {value}\n", with(DIM, variable.name)));
         }
     }
     let deadline = Deadline::after(PATIENCE);

@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use super::{Global, Ran, paint};
+use super::{Global, Ran, paint, setup::sources};
 use crate::config;
 use crate::sandbox::{Options, Sandbox};
 
@@ -15,7 +15,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
-    let state = Some(config::state_dir(&global.flags())?.join("sandbox"));
+    let state = Some(config::state_dir(&sources(&global.flags()))?.join("sandbox"));
     let sandbox =
         Sandbox::start(Options { state, port: arguments.port, ..Options::default() }).await?;
     if arguments.reset {

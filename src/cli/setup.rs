@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Global, paint};
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, Flags, Sources};
 use crate::sandbox::{Options, Sandbox};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -17,19 +17,16 @@ pub(super) struct Setup {
 impl Setup {
     pub(super) async fn load(global: &Global) -> Result<Self, Error> {
         let flags = global.flags();
+        let mut sources = sources(&flags);
         let sandbox = if global.sandbox {
-            let state = Some(config::state_dir(&flags)?.join("sandbox"));
+            let state = Some(config::state_dir(&sources)?.join("sandbox"));
             Some(Sandbox::start(Options { state, ..Options::default() }).await?)
         } else {
             None
         };
         let environment = sandbox.as_ref().map(Sandbox::environment);
-        let config = Config::load(&Sources {
-            flags: &flags,
-            environment: &config::environment,
-            floor: Some(Path::new(config::FLOOR)),
-            sandbox: environment.as_deref(),
-        })?;
+        sources.sandbox = environment.as_deref();
+        let config = Config::load(&sources)?;
         log(&config)?;
         Ok(Self { config, sandbox })
     }
@@ -47,6 +44,12 @@ impl Setup {
             paint::complain(warning);
         }
     }
+}
+
+/// Flags, this process's environment, and the machine's floor.
+pub(super) fn sources(flags: &Flags) -> Sources<'_> {
+    let floor = Some(Path::new(config::FLOOR));
+    Sources { flags, environment: &config::environment, floor, sandbox: None }
 }
 
 /// Logs go to stderr: stdout is the protocol.

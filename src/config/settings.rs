@@ -103,6 +103,16 @@ impl Settings {
         Ok(Secret::new(name, origin))
     }
 
+    /// Where a secret comes from, in words; nothing of the secret itself.
+    pub fn origin(&self, name: &str) -> Option<String> {
+        match self.found.get(name)? {
+            Found::Inline(_) => Some("set".to_owned()),
+            Found::File(path) => Some(format!("from {}", path.display())),
+            Found::Command(line) => Some(format!("from the command {}", line.first()?)),
+            Found::Text(_) | Found::Unset(_) | Found::Twice(_) => None,
+        }
+    }
+
     /// A table of the vendor's section in the file.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.table.as_ref()?.get(name)?.as_table()

@@ -16,7 +16,7 @@ use crate::tools::{Problem, Rows, Spec, Step};
 pub struct Answer {
     pub body: Value,
     pub is_error: bool,
-    /// How a change ended; a look has no such word.
+    /// How a change ended; a look that asked somebody has no such word.
     pub outcome: Option<Outcome>,
 }
 
@@ -150,13 +150,19 @@ impl Answer {
         Self { body, is_error: rows.asked > 0 && failed == rows.asked, outcome: None }
     }
 
-    /// A look that is switched off.
-    pub(super) fn rows_off(failure: &Failure) -> Self {
-        let body = json!({ "rows": [], "problems": [{
-            "vendor": "grantor", "kind": "not_listable",
-            "message": failure.message, "hint": failure.hint,
-        }] });
-        Self { body, is_error: true, outcome: None }
+    /// A look that asked nobody: its arguments do not fit, or there is nobody to ask.
+    pub(super) fn unasked(failure: &Failure) -> Self {
+        let outcome = failure.outcome();
+        let mut body = json!({
+            "outcome": outcome,
+            "summary": format!("{}: {}", phrase(outcome), failure.message),
+            "rows": [],
+            "problems": [],
+        });
+        if let Some(hint) = &failure.hint {
+            json::put(&mut body, "hint", hint.as_str());
+        }
+        Self { body, is_error: true, outcome: Some(outcome) }
     }
 
     /// The last stop of every answer: vendor text is cleaned, and a sandbox says that it is one.

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Change, Effect, Finding, Heard, Plan, Spec, Standing, Step, label};
-use crate::access::{Access, Named, Outcome, Role};
+use crate::access::{Access, Named, Outcome, Principal, Role};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
@@ -25,6 +25,7 @@ pub struct AssignPermission {
 
 struct PermissionAssignment {
     wanted: Access,
+    identity: Principal,
     role: Role,
 }
 
@@ -57,7 +58,7 @@ impl Change for AssignPermission {
             expires_at: None,
             pending: false,
         };
-        Ok(vec![Box::new(PermissionAssignment { wanted, role })])
+        Ok(vec![Box::new(PermissionAssignment { wanted, identity, role })])
     }
 }
 
@@ -104,7 +105,8 @@ impl Step for PermissionAssignment {
         }
         let draft = dfns::ASSIGN.draft(&[("permissionId", &self.wanted.role.id)])?;
         let draft = draft.body(json!({ "identityId": self.wanted.principal.id }));
-        Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings: Vec::new() })
+        let warnings = self.identity.warnings();
+        Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings })
     }
 
     fn heard(&self, reply: &Reply) -> Heard {

@@ -38,6 +38,7 @@ pub struct GrantAssetRole {
 /// One user, one role, one asset.
 struct AssetRole {
     wanted: Access,
+    user: Principal,
     role: Role,
     portfolio: Option<String>,
     period: Option<Period>,
@@ -128,7 +129,7 @@ impl AssetRole {
             expires_at: period.map(|period| period.end.to_string()),
             pending: false,
         };
-        Self { wanted, role: role.clone(), portfolio, period }
+        Self { wanted, user: user.clone(), role: role.clone(), portfolio, period }
     }
 
     /// A role the vendor lists, as a row; names are known for what this call resolved.
@@ -179,7 +180,7 @@ impl AssetRole {
     }
 
     fn warnings(&self, now: &Standing) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.user.warnings();
         for row in now.rows.iter().filter(|row| row.scope == "organization") {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Effect, Look, Problem, Room, Rows, Spec};
 use crate::access::Role;
-use crate::argument::Name;
+use crate::argument::{Limit, Name};
 use crate::failure::{Failure, Kind};
 use crate::json::extend;
 use crate::vendors::{Asker, Find, Listing, Place, Tenant};
@@ -22,8 +22,7 @@ pub struct ListRoles {
     /// Part of a role's name, letter case aside.
     query: Option<Name>,
     /// The most rows to answer, 50 if left out.
-    #[schemars(range(min = 1, max = 500))]
-    limit: Option<u16>,
+    limit: Option<Limit>,
     /// `next_cursor` of an earlier answer, to go on after it.
     #[schemars(length(min = 1, max = 4096))]
     cursor: Option<String>,
@@ -36,7 +35,6 @@ type Answer = Result<Listing<Role>, Failure>;
 struct Cursor(BTreeMap<String, Place>);
 
 const USUAL: usize = 50;
-const MOST: usize = 500;
 
 impl Look for ListRoles {
     const SPEC: Spec = Spec {
@@ -49,7 +47,7 @@ impl Look for ListRoles {
     };
 
     async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
-        let limit = self.limit()?;
+        let limit = self.limit.map_or(USUAL, Limit::get);
         let from = self.cursor.as_deref().map(Cursor::read).transpose()?;
         let tenants = self.tenants(&room, from.as_ref())?;
         let query = self.query.as_ref().map(Name::as_str);
@@ -68,14 +66,6 @@ impl Look for ListRoles {
 }
 
 impl ListRoles {
-    fn limit(&self) -> Result<usize, Failure> {
-        match self.limit.map(usize::from) {
-            None => Ok(USUAL),
-            Some(limit @ 1..=MOST) => Ok(limit),
-            Some(_) => Err(Failure::invalid(format!("limit: must be from 1 to {MOST}"))),
-        }
-    }
-
     fn tenants<'a>(
         &self,
         room: &Room<'a>,
