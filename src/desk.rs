@@ -20,7 +20,7 @@ use crate::ledger::Ledger;
 use crate::tools::{Common, LookFn, Plan, Room, Run, Standing, Step, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
-use answer::{Changed, Item};
+use answer::Item;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -222,11 +222,5 @@ fn preview(step: &dyn Step, prepared: Prepared) -> Item {
             }
             Verdict::Deny(denied) => Item::refused(step, &denied),
         },
-    }
-}
-
-impl From<Changed> for Answer {
-    fn from(changed: Changed) -> Self {
-        Self::of_change(changed)
     }
 }

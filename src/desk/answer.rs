@@ -22,7 +22,7 @@ pub struct Answer {
 
 /// The answer to a change.
 #[derive(Serialize)]
-pub(super) struct Changed {
+struct Changed {
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
@@ -133,7 +133,7 @@ impl Answer {
         Self::of_change(changed)
     }
 
-    pub(super) fn of_change(changed: Changed) -> Self {
+    fn of_change(changed: Changed) -> Self {
         let outcome = changed.outcome;
         let body = serde_json::to_value(changed).unwrap_or_else(|_| json!({ "outcome": outcome }));
         Self { body, is_error: outcome.is_error(), outcome: Some(outcome) }
