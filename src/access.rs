@@ -1,5 +1,6 @@
 //! The vocabulary every vendor answers in: who has which role on what, and how a change ended.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who gets access.
@@ -17,8 +18,9 @@ pub struct Principal {
 }
 
 /// The kinds of principal that vendors know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub enum PrincipalKind {
     User,
     Group,
@@ -47,6 +49,9 @@ pub struct Resource {
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Where it lies, for vendors that keep resources in folders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// One row: a principal holds a role on a resource.
@@ -122,6 +127,10 @@ impl Role {
 }
 
 impl Resource {
+    pub fn new(kind: &'static str, id: impl Into<String>, name: Option<String>) -> Self {
+        Self { kind, id: id.into(), name, path: None }
+    }
+
     pub fn named(&self) -> Named {
         Named::new(&self.id, self.name.clone(), self.kind)
     }

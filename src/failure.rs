@@ -21,8 +21,10 @@ pub struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Arguments or names do not resolve.
+    /// Arguments do not fit, or a name means nothing here.
     Invalid,
+    /// A name means several things: the candidates.
+    Ambiguous,
     /// Grantor will not do this, whoever asks.
     Refused,
     /// The vendor refuses the credential or its permissions.
@@ -83,7 +85,7 @@ impl Failure {
     /// How a change ends that is stopped by this before anything was sent.
     pub fn outcome(&self) -> Outcome {
         match self.kind {
-            Kind::Invalid | Kind::NotFound => Outcome::Invalid,
+            Kind::Invalid | Kind::Ambiguous | Kind::NotFound => Outcome::Invalid,
             Kind::Refused => Outcome::Refused,
             Kind::NotPermitted | Kind::Rejected => Outcome::Rejected,
             Kind::Unavailable
@@ -101,7 +103,11 @@ impl Failure {
             Kind::RateLimited => "rate_limited",
             Kind::Garbled => "garbled",
             Kind::Incomplete => "incomplete",
-            Kind::NotListable | Kind::NotFound | Kind::Invalid | Kind::Refused => "not_listable",
+            Kind::NotListable
+            | Kind::NotFound
+            | Kind::Invalid
+            | Kind::Ambiguous
+            | Kind::Refused => "not_listable",
             Kind::Rejected | Kind::Unavailable => "unavailable",
         }
     }

@@ -6,8 +6,12 @@
 
 mod assign_organization_role;
 mod assign_permission;
+mod find_principals;
+mod find_resources;
 mod grant_asset_role;
+mod list_access;
 mod list_roles;
+mod look;
 mod set_asset_permissions;
 mod set_project_acl;
 
@@ -27,6 +31,9 @@ use crate::vendors::{Asker, Tenant};
 /// Every tool, in the order clients see them.
 pub static TOOLS: &[Tool] = &[
     Tool::look::<list_roles::ListRoles>(),
+    Tool::look::<find_principals::FindPrincipals>(),
+    Tool::look::<find_resources::FindResources>(),
+    Tool::look::<list_access::ListAccess>(),
     Tool::change::<grant_asset_role::GrantAssetRole>(),
     Tool::change::<assign_permission::AssignPermission>(),
     Tool::change::<assign_organization_role::AssignOrganizationRole>(),

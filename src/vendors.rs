@@ -5,6 +5,7 @@
 //! and one line in [`VENDORS`].
 
 pub mod centrasite;
+mod crowd;
 pub mod dfns;
 mod listing;
 pub mod outsystems;
@@ -20,7 +21,7 @@ use serde::de::DeserializeOwned;
 pub use listing::{Listing, Page, Place, follow};
 pub use pick::{Known, pick};
 
-use crate::access::Role;
+use crate::access::{Access, Principal, Resource, Role};
 use crate::auth::Boxed;
 use crate::config::Settings;
 use crate::draft::Question;
@@ -39,15 +40,18 @@ pub struct Vendor {
     pub variables: &'static [Variable],
     /// Base URL and credential from the settings, or what is wrong with them.
     pub connect: fn(&Settings) -> Result<Account, Vec<String>>,
-    /// The roles that contain `query`, from `place` on.
-    pub roles: RolesFn,
+    pub roles: Lookup<Find, Role>,
+    pub principals: Lookup<Find, Principal>,
+    pub resources: Lookup<Find, Resource>,
+    pub access: Lookup<Reach, Access>,
     /// Questions that `grantor doctor` asks, each with the permission it needs.
     pub checks: &'static [Check],
     /// The permission a credential needs to change access here, as the vendor calls it.
     pub permission: &'static str,
 }
 
-type RolesFn = for<'a> fn(&'a Asker<'a>, Find<'a>) -> Boxed<'a, Result<Listing<Role>, Failure>>;
+/// A question to a vendor, with its type erased.
+pub type Lookup<Q, T> = for<'a> fn(&'a Asker<'a>, Q) -> Boxed<'a, Result<Listing<T>, Failure>>;
 
 /// One setting of a vendor.
 #[derive(Debug)]
@@ -94,8 +98,21 @@ pub struct Memo(Mutex<HashMap<String, Reply>>);
 
 /// What to look for in a list.
 #[derive(Clone, Debug)]
-pub struct Find<'a> {
-    pub query: Option<&'a str>,
+pub struct Find {
+    /// Part of a name or an address, letter case aside.
+    pub query: Option<String>,
+    /// The vendor's word for a kind of principal or resource.
+    pub kind: Option<String>,
+    pub from: Place,
+    pub limit: usize,
+}
+
+/// Whose access to look for: at least one of the three, each an id or an exact name.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    pub principal: Option<String>,
+    pub role: Option<String>,
+    pub resource: Option<String>,
     pub from: Place,
     pub limit: usize,
 }
@@ -168,17 +185,27 @@ impl Memo {
     }
 }
 
-impl Find<'_> {
+impl Find {
     /// Everything there is.
     pub fn all() -> Self {
-        Self { query: None, from: Place::default(), limit: usize::MAX }
+        Self { query: None, kind: None, from: Place::default(), limit: usize::MAX }
+    }
+
+    /// Everything whose name contains `query`.
+    pub fn matching(query: &str) -> Self {
+        Self { query: Some(query.to_owned()), ..Self::all() }
     }
 
     /// Whether a name contains the query, letter case aside.
     pub fn fits(&self, names: &[&str]) -> bool {
-        let Some(query) = self.query else { return true };
+        let Some(query) = &self.query else { return true };
         let query = query.to_lowercase();
         names.iter().any(|name| name.to_lowercase().contains(&query))
+    }
+
+    /// Whether this kind is looked for.
+    pub fn wants(&self, kind: &str) -> bool {
+        self.kind.as_deref().is_none_or(|wanted| wanted == kind)
     }
 }
 

@@ -162,6 +162,9 @@ impl Answer {
         if let Some(hint) = &failure.hint {
             json::put(&mut body, "hint", hint.as_str());
         }
+        if !failure.candidates.is_empty() {
+            json::put(&mut body, "candidates", json!(failure.candidates));
+        }
         Self { body, is_error: true, outcome: Some(outcome) }
     }
 
@@ -176,12 +179,19 @@ impl Answer {
 }
 
 fn problem(problem: &Problem) -> Value {
-    json!({
+    let failure = &problem.failure;
+    let mut shown = json!({
         "vendor": problem.vendor,
-        "kind": problem.failure.problem(),
-        "message": problem.failure.message,
-        "hint": problem.failure.hint,
-    })
+        "kind": failure.problem(),
+        "message": failure.message,
+    });
+    if let Some(hint) = &failure.hint {
+        json::put(&mut shown, "hint", hint.as_str());
+    }
+    if !failure.candidates.is_empty() {
+        json::put(&mut shown, "candidates", json!(failure.candidates));
+    }
+    shown
 }
 
 impl Changed {

@@ -64,9 +64,7 @@ impl Change for AssignPermission {
 
 impl PermissionAssignment {
     fn row(&self, assignment: &Assignment) -> Access {
-        let request = assignment.pending_change_request.as_ref();
-        let pending = request.is_some_and(|request| request.waits_to("Create"));
-        Access { pending, ..self.wanted.clone() }
+        Access { pending: assignment.is_pending(), ..self.wanted.clone() }
     }
 }
 

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +10,7 @@ use crate::failure::Failure;
 use crate::json::put;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
-use crate::vendors::centrasite::{self, Held, Holder, Level, Permissions, Profile};
+use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Permissions, Profile};
 
 /// Set permissions of users and groups on a CentraSite asset, as its policy action "Set Instance
 /// and Profile Permissions" does. Combining never lowers a permission; lowering one needs
@@ -88,9 +86,6 @@ struct Resolved {
     level: Level,
     profiles: Vec<Profile>,
 }
-
-/// What somebody holds, in comparable form.
-type Holding = (Level, BTreeMap<String, Level>);
 
 impl Change for SetAssetPermissions {
     const SPEC: Spec = Spec {
@@ -220,7 +215,7 @@ impl AssetPermissions {
         let name = own.and_then(|entry| entry.principal.name.clone());
         Access {
             principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
-            role: role(held),
+            role: Holding::of(held).role(),
             ..self.wanted.clone()
         }
     }
@@ -239,13 +234,8 @@ impl AssetPermissions {
                 rows.push(self.row(&entry.held()));
                 continue;
             };
-            let (mut level, mut profiles) = holding(&row.role.id);
-            level = level.max(entry.level);
-            for profile in &entry.profiles {
-                let kept = profiles.entry(profile.name.clone()).or_insert(profile.permission);
-                *kept = (*kept).max(profile.permission);
-            }
-            row.role = named(level, &profiles);
+            let there = Holding::parse(&row.role.id);
+            row.role = there.combined(&Holding::of(&entry.held())).role();
         }
         rows
     }
@@ -253,8 +243,11 @@ impl AssetPermissions {
     fn warnings(&self, now: &Standing, after: &[Access]) -> Vec<String> {
         let mut warnings = Vec::new();
         for entry in &self.entries {
-            let there =
-                now.rows.iter().find(|row| entry.is(row)).map(|row| holding(&row.role.id).0);
+            let there = now
+                .rows
+                .iter()
+                .find(|row| entry.is(row))
+                .map(|row| Holding::parse(&row.role.id).level);
             if let Some(level) = there.filter(|level| !self.replace && *level > entry.level) {
                 warnings.push(format!(
                     "{} keeps {}: combining never lowers a permission; use \
@@ -390,7 +383,7 @@ impl AssetPermissions {
             let stays =
                 expected.iter().any(|kept| kept.principal == row.principal && covers(kept, row));
             let was = before.rows.iter().any(|old| old.principal == row.principal);
-            was && !stays && holding(&row.role.id).0 != Level::Full
+            was && !stays && Holding::parse(&row.role.id).level != Level::Full
         });
         match left {
             Some(row) => Finding::Elsewise(format!(
@@ -434,37 +427,9 @@ impl ProfileLevel {
     }
 }
 
-fn role(held: &Held) -> Named {
-    let profiles = held.profiles.iter().map(|p| (p.name.clone(), p.permission)).collect();
-    named(held.permission, &profiles)
-}
-
-/// A level with its profiles as one role id, "Modify" or "Modify {"Technical":"View"}".
-fn named(level: Level, profiles: &BTreeMap<String, Level>) -> Named {
-    let mut id = level.as_str().to_owned();
-    if !profiles.is_empty() {
-        id.push_str(&format!(" {}", json!(profiles)));
-    }
-    Named { name: Some(id.clone()), id, kind: None }
-}
-
-/// The inverse of [`named`].
-fn holding(id: &str) -> Holding {
-    let (level, profiles) = id.split_once(' ').unwrap_or((id, "{}"));
-    let level = match level {
-        "Full" => Level::Full,
-        "Modify" => Level::Modify,
-        _ => Level::View,
-    };
-    (level, serde_json::from_str(profiles).unwrap_or_default())
-}
-
 /// Whether `found` holds at least what `row` holds.
 fn covers(found: &Access, row: &Access) -> bool {
-    let ((level, profiles), (wanted, wanted_profiles)) =
-        (holding(&found.role.id), holding(&row.role.id));
-    level >= wanted
-        && wanted_profiles.iter().all(|(name, wanted)| profiles.get(name) >= Some(wanted))
+    Holding::parse(&found.role.id).covers(&Holding::parse(&row.role.id))
 }
 
 fn same(one: &[Access], other: &[Access]) -> bool {

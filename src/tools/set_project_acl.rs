@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -11,6 +9,7 @@ use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
+use crate::vendors::snaplogic::space::{Path, role};
 use crate::vendors::snaplogic::{self, Entry};
 
 /// Grant a user or group access to a SnapLogic project space and its shared folder. A project path
@@ -71,14 +70,14 @@ impl Change for SetProjectAcl {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let path = self.project_or_space_path.as_str();
-        let (org, space, project) = split(path)?;
-        self.check(space)?;
+        self.check()?;
+        let given = self.project_or_space_path.as_str();
+        let path = Path::parse("project_or_space_path", given)?;
+        let (org, space) = (path.org, path.changeable()?);
         let grantee = match self.grant_type {
             GrantType::User => snaplogic::user(ask, org, self.grantee.as_str()).await?,
             GrantType::Group => snaplogic::group(ask, org, self.grantee.as_str()).await?,
         };
-        let space = format!("/{org}/{space}");
         let letters = self.permission_list.iter().map(|&letter| letter.as_str().to_owned());
         let wanted = Access {
             principal: grantee.named(),
@@ -91,7 +90,7 @@ impl Change for SetProjectAcl {
         Ok(vec![Box::new(SpaceEntry {
             wanted,
             space,
-            project: project.map(|_| path.to_owned()),
+            project: path.project.map(|_| given.to_owned()),
             grant_type: self.grant_type,
             letters: self.permission_list,
             inherit: self.inherit.unwrap_or(false),
@@ -101,13 +100,7 @@ impl Change for SetProjectAcl {
 }
 
 impl SetProjectAcl {
-    fn check(&self, space: &str) -> Result<(), Failure> {
-        if space.eq_ignore_ascii_case("apim") {
-            return Err(Failure::refused(
-                "the space apim cannot be changed by SnapLogic's public APIs",
-            )
-            .hint("change it in API Management"));
-        }
+    fn check(&self) -> Result<(), Failure> {
         if self.permission_list.is_empty() {
             return Err(Failure::invalid("permission_list: needs at least one of R, W, X"));
         }
@@ -120,36 +113,9 @@ impl SetProjectAcl {
     }
 }
 
-/// Org, space and, where there is one, project.
-fn split(path: &str) -> Result<(&str, &str, Option<&str>), Failure> {
-    let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-    if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-        return Err(wrong_path("holds an empty, `.` or `..` segment"));
-    }
-    match parts.as_slice() {
-        [org, space] => Ok((org, space, None)),
-        [org, space, project] => Ok((org, space, Some(project))),
-        _ => Err(wrong_path("must have two or three segments")),
-    }
-}
-
-fn wrong_path(trouble: &str) -> Failure {
-    Failure::invalid(format!("project_or_space_path: {trouble}"))
-        .hint("give /org/space or /org/space/project")
-}
-
-/// A permission list as a role: its letters, and whether it reaches the assets inside.
-fn role(letters: &BTreeSet<String>, inherit: bool) -> Named {
-    let joined = letters.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-    let level = snaplogic::level(letters).unwrap_or_else(|| joined.clone());
-    let reach = if inherit { ", and all assets inside" } else { "" };
-    let suffix = if inherit { "+inherit" } else { "" };
-    Named { id: format!("{joined}{suffix}"), name: Some(format!("{level}{reach}")), kind: None }
-}
-
 impl SpaceEntry {
     fn row(&self, entry: Entry) -> Access {
-        let kind = if entry.subject_type.eq_ignore_ascii_case("group") { "group" } else { "user" };
+        let kind = entry.kind();
         let own = entry.subject == self.wanted.principal.id;
         let name = if own { self.wanted.principal.name.clone() } else { None };
         Access {

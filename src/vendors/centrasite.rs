@@ -4,9 +4,14 @@
 //! is Grantor's own (see the README). What the permissions mean is the vendor's: the policy action
 //! "Set Instance and Profile Permissions".
 
+mod access;
+mod holding;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use holding::Holding;
 
 use super::{Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, follow, pick};
 use crate::access::{Principal, PrincipalKind, Resource, Role};
@@ -28,6 +33,9 @@ pub static VENDOR: Vendor = Vendor {
     ],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[
         Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
         Check { permission: "principals", question: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)) },
@@ -140,7 +148,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     })
 }
 
-fn roles(find: &Find<'_>) -> Listing<Role> {
+fn roles(find: &Find) -> Listing<Role> {
     let levels = [
         (Level::View, "see the asset"),
         (Level::Modify, "see and change the asset"),
@@ -152,6 +160,25 @@ fn roles(find: &Find<'_>) -> Listing<Role> {
     };
     let fitting = levels.into_iter().filter(|(level, _)| find.fits(&[level.as_str()]));
     Listing::whole(fitting.map(role).take(find.limit).collect())
+}
+
+/// Users and groups that the bridge finds for the query.
+async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let question = PRINCIPALS.ask(&[])?.maybe("query", find.query.as_deref());
+    let question = question.maybe("kind", find.kind.as_deref());
+    let rows = list::<Principals>(ask, &question, &|found| find.wants(found.kind.as_str())).await?;
+    Ok(Listing::part(rows, &find.from, find.limit, None))
+}
+
+/// Assets that the bridge finds for the query.
+async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    let mut rows = assets(ask, find.query.as_deref()).await?;
+    rows.retain(|row| find.wants(row.kind));
+    Ok(Listing::part(rows, &find.from, find.limit, None))
+}
+
+async fn assets(ask: &Asker<'_>, query: Option<&str>) -> Result<Vec<Resource>, Failure> {
+    list::<Assets>(ask, &ASSETS.ask(&[])?.maybe("query", query), &|_| true).await
 }
 
 /// The asset with this id or exact name.
@@ -224,7 +251,7 @@ fn next(offset: usize, count: usize, total: Option<usize>) -> Option<String> {
 
 impl Asset {
     fn into_resource(self) -> Resource {
-        Resource { kind: "asset", id: self.id, name: self.name }
+        Resource::new("asset", self.id, self.name)
     }
 }
 

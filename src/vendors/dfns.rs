@@ -2,10 +2,12 @@
 //!
 //! <https://docs.dfns.co/api-reference>
 
+mod access;
+
 use serde::Deserialize;
 
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
-use crate::access::{Principal, PrincipalKind, Role};
+use crate::access::{Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Boxed, UserAction};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
@@ -25,6 +27,9 @@ pub static VENDOR: Vendor = Vendor {
     ],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[
         Check {
             permission: "permissions (Permissions:Read)",
@@ -148,13 +153,33 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 }
 
 /// Permissions in force whose name contains the query.
-async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure> {
+async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     let keep = |permission: &Permission| {
         !permission.is_archived && find.fits(&[permission.name.as_deref().unwrap_or_default()])
     };
     let question = PERMISSIONS.ask(&[])?;
     let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
     Ok(listing.map(Permission::into_role))
+}
+
+/// Users, service accounts and own tokens whose name or address contains the query.
+async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let mut rows = everyone(ask).await?;
+    rows.retain(|row| {
+        let names = [row.name.as_deref(), row.email.as_deref()].map(Option::unwrap_or_default);
+        find.wants(row.kind.as_str()) && find.fits(&names)
+    });
+    let others =
+        Failure::new(Kind::NotListable, "of tokens, only this credential's own are listed");
+    let problem = find.wants("token").then_some(others);
+    Ok(Listing::part(rows, &find.from, find.limit, problem))
+}
+
+/// Permissions count for the whole organization: it is the one resource.
+async fn resources(_: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    let organization = Resource::new("organization", "organization", None);
+    let fits = find.fits(&["organization"]) && find.wants("organization");
+    Ok(Listing::whole(fits.then_some(organization).into_iter().collect()))
 }
 
 /// The permission with this id or exact name.
@@ -188,17 +213,7 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
             return Ok(user.into_principal());
         }
     }
-    let everyone = list(ask, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
-    let (users, accounts, tokens) = tokio::join!(everyone, service_accounts(ask), own_tokens(ask));
-    let mut among: Vec<Principal> =
-        users?.complete()?.into_iter().map(User::into_principal).collect();
-    for found in accounts?.into_iter().chain(tokens?) {
-        // Whether the list of users holds service accounts too is not documented.
-        if !among.iter().any(|known| known.id == found.id) {
-            among.push(found);
-        }
-    }
-    pick("identityId", wanted, among).map_err(|failure| {
+    pick("identityId", wanted, everyone(ask).await?).map_err(|failure| {
         if is_id(wanted, "to") {
             failure.hint(
                 "only this credential's own tokens can be listed: another person's token \
@@ -217,6 +232,21 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
 pub async fn assignments(ask: &Asker<'_>, permission: &str) -> Result<Vec<Assignment>, Failure> {
     let question = ASSIGNMENTS.ask(&[("permissionId", permission)])?.with("limit", 500);
     list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
+}
+
+/// All users and service accounts, and the caller's own tokens.
+async fn everyone(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
+    let users = list(ask, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
+    let (users, accounts, tokens) = tokio::join!(users, service_accounts(ask), own_tokens(ask));
+    let mut all: Vec<Principal> =
+        users?.complete()?.into_iter().map(User::into_principal).collect();
+    for found in accounts?.into_iter().chain(tokens?) {
+        // Whether the list of users holds service accounts too is not documented.
+        if !all.iter().any(|known| known.id == found.id) {
+            all.push(found);
+        }
+    }
+    Ok(all)
 }
 
 async fn service_accounts(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
@@ -302,6 +332,13 @@ impl User {
         let name = self.name.or_else(|| self.username.clone());
         let email = self.username.filter(|username| username.contains('@'));
         Principal { kind, id: self.user_id, name, email, active: self.is_active }
+    }
+}
+
+impl Assignment {
+    /// Listed, and not yet access: it waits for approval to be created.
+    pub fn is_pending(&self) -> bool {
+        self.pending_change_request.as_ref().is_some_and(|request| request.waits_to("Create"))
     }
 }
 

@@ -84,6 +84,14 @@ impl<T> Listing<T> {
         Self { rows, next: None, problem: None }
     }
 
+    /// The part of rows that were all read at once.
+    pub fn part(rows: Vec<T>, from: &Place, limit: usize, problem: Option<Failure>) -> Self {
+        let end = from.skip.saturating_add(limit);
+        let next = (rows.len() > end).then_some(Place { page: None, skip: end });
+        let rows = rows.into_iter().skip(from.skip).take(limit).collect();
+        Self { rows, next, problem }
+    }
+
     /// All rows, for resolving a name: a list with a missing page cannot say "no match".
     ///
     /// # Errors

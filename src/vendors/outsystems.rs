@@ -2,6 +2,8 @@
 //!
 //! <https://success.outsystems.com/documentation/outsystems_developer_cloud/odc_rest_apis/>
 
+mod access;
+
 use serde::Deserialize;
 
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
@@ -25,6 +27,9 @@ pub static VENDOR: Vendor = Vendor {
     ],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[
         Check {
             permission: "organization roles (any permission)",
@@ -51,6 +56,8 @@ const ROLE: Source = Source { path: "/api/identity/v1/organization-roles/{key}",
 const ASSETS: Source = Source { path: "/api/asset-repository/v1/assets", docs: REPOSITORY };
 const ASSET: Source =
     Source { path: "/api/asset-repository/v1/assets/{assetKey}", docs: REPOSITORY };
+const ROLE_USERS: Source =
+    Source { path: "/api/identity/v1/organization-roles/{key}/users", docs: IDENTITY };
 const HELD: Source =
     Source { path: "/api/identity/v1/users/{key}/organization-roles", docs: IDENTITY };
 
@@ -146,11 +153,31 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 }
 
 /// Organization roles whose name contains the query.
-async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure> {
-    let question = ROLES.ask(&[])?.maybe("nameContains", find.query);
+async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
+    let question = ROLES.ask(&[])?.maybe("nameContains", find.query.as_deref());
     let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
     let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
     Ok(listing.map(OrganizationRole::into_role))
+}
+
+/// Users whose name or e-mail address contains the query.
+async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    if !find.wants("user") {
+        return Ok(Listing::whole(Vec::new()));
+    }
+    let question = USERS.ask(&[])?.maybe("nameOrEmailContains", find.query);
+    let listing = list(ask, question, find.from, find.limit, |_: &User| true).await?;
+    Ok(listing.map(User::into_principal))
+}
+
+/// Assets whose name contains the query.
+async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    if !find.wants("asset") {
+        return Ok(Listing::whole(Vec::new()));
+    }
+    let question = ASSETS.ask(&[])?.maybe("nameContains", find.query);
+    let listing = list(ask, question, find.from, find.limit, |_: &Asset| true).await?;
+    Ok(listing.map(Asset::into_resource))
 }
 
 /// The organization role with this key or exact name.
@@ -167,11 +194,7 @@ pub async fn role(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
             found.map(OrganizationRole::into_role).into_iter().collect(),
         );
     }
-    pick(
-        "roleKey",
-        wanted,
-        roles(ask, Find { query: Some(wanted), ..Find::all() }).await?.complete()?,
-    )
+    pick("roleKey", wanted, roles(ask, Find::matching(wanted)).await?.complete()?)
 }
 
 /// The user with this key, e-mail address or exact name.
@@ -294,7 +317,7 @@ impl User {
 
 impl Asset {
     fn into_resource(self) -> Resource {
-        Resource { kind: "asset", id: self.asset_key, name: self.name }
+        Resource::new("asset", self.asset_key, self.name)
     }
 }
 

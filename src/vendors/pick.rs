@@ -1,7 +1,7 @@
 //! Names to ids: exactly one match, or the candidates.
 
 use crate::access::{Principal, Resource, Role};
-use crate::failure::{Candidate, Failure};
+use crate::failure::{Candidate, Failure, Kind};
 
 /// Something a vendor knows by id and people know by name.
 pub trait Known {
@@ -59,7 +59,7 @@ fn none(what: &str, wanted: &str) -> Failure {
 }
 
 fn several(what: &str, wanted: &str, count: usize) -> Failure {
-    Failure::invalid(format!("{what}: {count} have the name {wanted:?}"))
+    Failure::new(Kind::Ambiguous, format!("{what}: {count} have the name {wanted:?}"))
         .hint("ask which of the candidates is meant, and give its id")
 }
 

@@ -2,11 +2,13 @@
 //!
 //! <https://docs.redoxengine.com/api-reference/platform-api-reference/>
 
+mod access;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Asker, Check, Find, Listing, Variable, Vendor, pick};
-use crate::access::{Principal, Role};
+use crate::access::{Named, Principal, Resource, Role};
 use crate::auth::{Boxed, JwtAssertion};
 use crate::config::{Settings, all};
 use crate::draft::{Base, Endpoint, Source, Verb};
@@ -29,6 +31,9 @@ pub static VENDOR: Vendor = Vendor {
     ],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[Check {
         permission: "organization members (organization owner or admin)",
         question: |tenant| {
@@ -48,6 +53,15 @@ pub const OWNER: &str = "owner";
 const MEMBERS: Source = Source {
     path: "/platform/v1/organizations/{organizationId}/role-assignment",
     docs: "Get organization role assignments",
+};
+
+const ENVIRONMENTS: Source = Source {
+    path: "/platform/v1/organizations/{organizationId}/environments",
+    docs: "Get environments",
+};
+const ENVIRONMENT_MEMBERS: Source = Source {
+    path: "/platform/v1/environments/{environmentId}/role-assignment",
+    docs: "Get environment role assignments",
 };
 
 /// Replaces a member's organization role.
@@ -92,6 +106,11 @@ struct Memberships {
 }
 
 #[derive(Deserialize)]
+struct Environments {
+    environments: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
 struct Success {
     success: bool,
 }
@@ -113,7 +132,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 }
 
 /// Redox lists no roles: what there is are those somebody holds and those of `[redox.roles]`.
-async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure> {
+async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     let mut known = configured_roles(ask);
     if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
         known.extend(held_roles(&members(ask, organization).await?));
@@ -133,6 +152,66 @@ async fn roles(ask: &Asker<'_>, find: Find<'_>) -> Result<Listing<Role>, Failure
     )
     .hint(format!("set {ORGANIZATION}, and name other roles in the configuration"));
     Ok(Listing { rows, next: None, problem: Some(problem) })
+}
+
+/// Members of the configured organization whose name or address contains the query.
+async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let members = members(ask, configured_organization(ask)?).await?;
+    let fits = |user: &Member| {
+        let names =
+            [user.fullname.as_deref(), user.email.as_deref()].map(Option::unwrap_or_default);
+        find.wants("user") && find.fits(&names)
+    };
+    let users = members.into_iter().map(|member| member.user).filter(fits);
+    let rows = users.map(|user| user.principal()).collect();
+    Ok(Listing::part(rows, &find.from, find.limit, None))
+}
+
+/// The configured organization, and the environments that the credential's user belongs to.
+async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    let organization = configured_organization(ask)?;
+    let mut rows = vec![Resource::new("organization", organization, None)];
+    rows.extend(environments(ask, organization).await?);
+    rows.retain(|row| {
+        let names = [row.name.as_deref().unwrap_or_default(), row.id.as_str()];
+        find.wants(row.kind) && find.fits(&names)
+    });
+    Ok(Listing::part(rows, &find.from, find.limit, None))
+}
+
+/// The environments that the credential's user belongs to: no others are listed.
+///
+/// # Errors
+/// As any read.
+pub async fn environments(ask: &Asker<'_>, organization: &str) -> Result<Vec<Resource>, Failure> {
+    let question = ENVIRONMENTS.ask(&[("organizationId", organization)])?;
+    let answer: Envelope<Environments> = ask.read(&question).await?;
+    let resource = |listed: Listed| Resource::new("environment", listed.id, listed.name);
+    Ok(answer.payload.environments.into_iter().map(resource).collect())
+}
+
+/// Everybody in an environment, with the role they hold there.
+///
+/// # Errors
+/// As any read.
+pub async fn environment_members(
+    ask: &Asker<'_>,
+    environment: &str,
+) -> Result<Vec<Membership>, Failure> {
+    let question = ENVIRONMENT_MEMBERS.ask(&[("environmentId", environment)])?;
+    let answer: Envelope<Memberships> = ask.read(&question).await?;
+    Ok(answer.payload.memberships)
+}
+
+/// The organization that calls mean where they name none.
+///
+/// # Errors
+/// None is configured.
+pub fn configured_organization<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> {
+    ask.tenant.settings.get(ORGANIZATION).ok_or_else(|| {
+        Failure::new(Kind::NotListable, format!("{ORGANIZATION} is not set"))
+            .hint("set it to the organization's id")
+    })
 }
 
 /// Everybody in the organization, with the role they hold.
@@ -208,6 +287,10 @@ pub fn as_role(role: Listed) -> Role {
 }
 
 impl Listed {
+    pub fn named(&self) -> Named {
+        Named { id: self.id.clone(), name: self.name.clone(), kind: None }
+    }
+
     pub fn is_owner(&self) -> bool {
         self.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(OWNER))
     }

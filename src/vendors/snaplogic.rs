@@ -2,13 +2,16 @@
 //!
 //! <https://docs.snaplogic.com/public-apis/apis-asset.html>
 
+mod access;
+pub mod space;
+
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
-use crate::access::{Principal, PrincipalKind, Role};
+use crate::access::{Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Source, Verb};
@@ -29,17 +32,24 @@ pub static VENDOR: Vendor = Vendor {
         Variable::optional("SNAPLOGIC_CLIENT_ID", "the client id there"),
         Variable::optional("SNAPLOGIC_CLIENT_SECRET", "the client secret there").secret(),
         Variable::optional("SNAPLOGIC_SCOPE", "the scope to ask for there"),
-        Variable::optional("SNAPLOGIC_ORG", "the environment (org) for look-ups"),
+        Variable::optional(ORG, "the environment (org) for look-ups"),
+        Variable::optional(
+            INTERNAL,
+            "1 allows SnapLogic's undocumented listings, for reading only",
+        ),
     ],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[Check {
         permission: "users of the environment (environment admin)",
         question: |tenant| {
             let org = tenant
                 .settings
-                .get("SNAPLOGIC_ORG")
-                .ok_or_else(|| Failure::new(Kind::NotListable, "SNAPLOGIC_ORG is not set"))?;
+                .get(ORG)
+                .ok_or_else(|| Failure::new(Kind::NotListable, format!("{ORG} is not set")))?;
             Ok(SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("limit", 1))
         },
     }],
@@ -47,6 +57,8 @@ pub static VENDOR: Vendor = Vendor {
 };
 
 pub const USERNAME: &str = "SNAPLOGIC_USERNAME";
+const ORG: &str = "SNAPLOGIC_ORG";
+const INTERNAL: &str = "SNAPLOGIC_INTERNAL_READS";
 
 const SETTINGS: Source = Source {
     path: "/api/1/rest/public/assetapi/user/settings",
@@ -58,6 +70,11 @@ const ACL: Source = Source {
     path: "/api/1/rest/public/assetapi/acl/{+project_path}",
     docs: "get-assetapi-acl-path",
 };
+
+const GROUP: Source =
+    Source { path: "/api/1/rest/public/groups/{org}/{group}", docs: "get-groups-org-group" };
+/// Undocumented, used by the vendor's own tooling: read on request only, and labelled.
+const SPACES: Source = Source { path: "/api/1/rest/asset/list/{org}", docs: "undocumented" };
 
 /// Grants a user or group access to a project space and its shared folder.
 pub const GRANT: Endpoint = Endpoint {
@@ -88,6 +105,13 @@ pub struct Entry {
     pub inherit: bool,
 }
 
+impl Entry {
+    /// `user` or `group`.
+    pub fn kind(&self) -> &'static str {
+        if self.subject_type.eq_ignore_ascii_case("group") { "group" } else { "user" }
+    }
+}
+
 #[derive(Deserialize)]
 struct Acl {
     acl: Vec<Entry>,
@@ -104,6 +128,21 @@ struct User {
     username: String,
     first_name: Option<String>,
     last_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Entries {
+    entries: Vec<Space>,
+}
+
+#[derive(Deserialize)]
+struct Space {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    members: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -138,7 +177,7 @@ fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
     Ok(Box::new(Basic { username, password: settings.secret("SNAPLOGIC_PASSWORD")? }))
 }
 
-fn roles(find: &Find<'_>) -> Listing<Role> {
+fn roles(find: &Find) -> Listing<Role> {
     let role = |(name, letters): &(&str, &[&str])| Role {
         id: letters.join(","),
         name: Some((*name).to_owned()),
@@ -148,12 +187,6 @@ fn roles(find: &Find<'_>) -> Listing<Role> {
     };
     let fitting = LEVELS.iter().filter(|(name, _)| find.fits(&[name]));
     Listing::whole(fitting.map(role).take(find.limit).collect())
-}
-
-/// The Manager's name for a set of permissions, where it has one.
-pub fn level(letters: &BTreeSet<String>) -> Option<String> {
-    let same = |wanted: &[&str]| wanted.iter().copied().eq(letters.iter().map(String::as_str));
-    LEVELS.iter().find(|(_, wanted)| same(wanted)).map(|(name, _)| (*name).to_owned())
 }
 
 /// The user with this e-mail address (their user name) or exact full name.
@@ -166,7 +199,11 @@ pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal,
         let found = found.map(|body| unwrapped(body).and_then(parse::<User>)).transpose()?;
         return pick("grantee", wanted, found.map(User::into_principal).into_iter().collect());
     }
-    let everyone = follow(
+    pick("grantee", wanted, users(ask, org).await?)
+}
+
+async fn users(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
+    let all = follow(
         Place::default(),
         usize::MAX,
         |_| true,
@@ -183,8 +220,70 @@ pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal,
             Ok(Page { rows: users, next })
         },
     );
-    let people = everyone.await?.complete()?.into_iter().map(User::into_principal).collect();
-    pick("grantee", wanted, people)
+    Ok(all.await?.complete()?.into_iter().map(User::into_principal).collect())
+}
+
+/// Users and groups whose name contains the query.
+async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let org = configured_org(ask)?;
+    let mut rows = Vec::new();
+    if find.wants("user") {
+        rows.extend(users(ask, org).await?);
+    }
+    if find.wants("group") {
+        rows.extend(groups(ask, org).await?);
+    }
+    rows.retain(|row| {
+        find.fits(&[
+            row.name.as_deref().unwrap_or_default(),
+            row.email.as_deref().unwrap_or_default(),
+        ])
+    });
+    Ok(Listing::part(rows, &find.from, find.limit, None))
+}
+
+/// Project spaces, which only the undocumented listing knows.
+async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    let mut rows = spaces(ask).await?;
+    rows.retain(|row| {
+        find.wants(row.kind) && find.fits(&[row.name.as_deref().unwrap_or_default()])
+    });
+    Ok(Listing::part(rows, &find.from, find.limit, Some(undocumented())))
+}
+
+/// # Errors
+/// The undocumented listing is not allowed, or cannot be read.
+async fn spaces(ask: &Asker<'_>) -> Result<Vec<Resource>, Failure> {
+    if !matches!(ask.tenant.settings.get(INTERNAL), Some("1" | "true")) {
+        return Err(Failure::new(
+            Kind::NotListable,
+            "SnapLogic documents no list of project spaces",
+        )
+        .hint(format!(
+            "give the path, /org/space; or set {INTERNAL}=1 to read an undocumented one"
+        )));
+    }
+    let org = configured_org(ask)?;
+    let Entries { entries } = parse(unwrapped(ask.read(&SPACES.ask(&[("org", org)])?).await?)?)?;
+    let space = |entry: Space| {
+        let path = format!("/{org}/{}", entry.name);
+        Resource {
+            path: Some(path.clone()),
+            ..Resource::new("project_space", path, Some(entry.name))
+        }
+    };
+    Ok(entries.into_iter().map(space).collect())
+}
+
+fn undocumented() -> Failure {
+    Failure::new(Kind::NotListable, "from SnapLogic's undocumented listing, which may change")
+}
+
+fn configured_org<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> {
+    ask.tenant.settings.get(ORG).ok_or_else(|| {
+        Failure::new(Kind::NotListable, format!("{ORG} is not set"))
+            .hint("set it to the environment's name")
+    })
 }
 
 /// The group with exactly this name.
@@ -192,6 +291,10 @@ pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal,
 /// # Errors
 /// None matches, or the list cannot be read.
 pub async fn group(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
+    pick("grantee", wanted, groups(ask, org).await?)
+}
+
+async fn groups(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
     let body = ask.read(&GROUPS.ask(&[("org", org)])?).await?;
     let Groups { groups } = parse(unwrapped(body)?)?;
     let principal = |name: String| Principal {
@@ -199,7 +302,13 @@ pub async fn group(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal
         name: Some(name.clone()),
         ..Principal::user(name, None, None)
     };
-    pick("grantee", wanted, groups.into_iter().map(principal).collect())
+    Ok(groups.into_iter().map(principal).collect())
+}
+
+/// The user names of a group's members.
+async fn group_members(ask: &Asker<'_>, org: &str, group: &str) -> Result<Vec<String>, Failure> {
+    let body = ask.read(&GROUP.ask(&[("org", org), ("group", group)])?).await?;
+    Ok(parse::<Group>(unwrapped(body)?)?.members)
 }
 
 /// The access control list of a project space, as far as the vendor shows it.
@@ -268,12 +377,5 @@ mod tests {
         let hidden =
             json!({"response_map": {"error_list": [{"message": "no"}]}, "http_status_code": 404});
         assert_eq!(unwrapped(hidden).unwrap_err().kind, Kind::NotFound);
-    }
-
-    #[test]
-    fn a_level_is_named_as_in_the_manager() {
-        let level = |letters: &[&str]| level(&letters.iter().map(|&l| l.to_owned()).collect());
-        assert_eq!(level(&["X", "R"]).as_deref(), Some("Read & Execute"));
-        assert_eq!(level(&["W"]), None);
     }
 }

@@ -1,0 +1,52 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::look::{Asked, Token, Which, ask};
+use super::{Effect, Look, Room, Rows, Spec};
+use crate::access::PrincipalKind;
+use crate::argument::{Limit, Name};
+use crate::failure::Failure;
+use crate::vendors::Find;
+
+/// Find people, groups, service accounts and tokens by part of a name or e-mail address.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindPrincipals {
+    /// Ask this vendor only; all at once if left out.
+    vendor: Option<Which>,
+    /// Part of a name or e-mail address.
+    query: Name,
+    /// Only this kind.
+    kind: Option<PrincipalKind>,
+    /// The most rows, 50 if left out.
+    limit: Option<Limit>,
+    /// next_cursor of an earlier answer.
+    cursor: Option<Token>,
+}
+
+impl Look for FindPrincipals {
+    const SPEC: Spec = Spec {
+        name: "find_principals",
+        title: "Find people and groups",
+        effect: Effect::Look,
+        vendor: None,
+        docs: "each vendor's lists of users, groups and service accounts",
+        example: r#"{"query": "alex"}"#,
+    };
+
+    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+        let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        ask(
+            room,
+            asked,
+            |vendor| vendor.principals,
+            |from, limit| Find {
+                query: Some(self.query.as_str().to_owned()),
+                kind: self.kind.map(|kind| kind.as_str().to_owned()),
+                from,
+                limit,
+            },
+        )
+        .await
+    }
+}

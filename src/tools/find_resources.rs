@@ -1,0 +1,48 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::look::{Asked, Token, Which, ask};
+use super::{Effect, Look, Room, Rows, Spec};
+use crate::argument::{Limit, Name};
+use crate::failure::Failure;
+use crate::vendors::Find;
+
+/// Find what access can be granted to: assets, organizations, environments, project spaces.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindResources {
+    /// Ask this vendor only; all at once if left out.
+    vendor: Option<Which>,
+    /// Part of a name.
+    query: Option<Name>,
+    /// Only this kind, such as asset, environment or project_space.
+    kind: Option<Name>,
+    /// The most rows, 50 if left out.
+    limit: Option<Limit>,
+    /// next_cursor of an earlier answer.
+    cursor: Option<Token>,
+}
+
+impl Look for FindResources {
+    const SPEC: Spec = Spec {
+        name: "find_resources",
+        title: "Find resources",
+        effect: Effect::Look,
+        vendor: None,
+        docs: "each vendor's lists of assets, environments and spaces",
+        example: r#"{"query": "orders"}"#,
+    };
+
+    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+        let query = self.query.map(Name::into_string);
+        let kind = self.kind.map(Name::into_string);
+        let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        ask(
+            room,
+            asked,
+            |vendor| vendor.resources,
+            |from, limit| Find { query: query.clone(), kind: kind.clone(), from, limit },
+        )
+        .await
+    }
+}

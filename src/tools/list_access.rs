@@ -1,0 +1,61 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::look::{Asked, Token, Which, ask};
+use super::{Effect, Look, Room, Rows, Spec};
+use crate::argument::{Limit, Name};
+use crate::failure::Failure;
+use crate::vendors::Reach;
+
+/// List who has access, or what somebody can reach. Give a principal, a role, a resource, or
+/// several to narrow it down; access through the whole organization is shown as such.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListAccess {
+    /// Ask this vendor only; all at once if left out.
+    vendor: Option<Which>,
+    /// Who: id, e-mail address or exact name.
+    principal: Option<Name>,
+    /// Which role: id or exact name.
+    role: Option<Name>,
+    /// On what: id, path or exact name.
+    resource: Option<Name>,
+    /// The most rows, 50 if left out.
+    limit: Option<Limit>,
+    /// next_cursor of an earlier answer.
+    cursor: Option<Token>,
+}
+
+impl Look for ListAccess {
+    const SPEC: Spec = Spec {
+        name: "list_access",
+        title: "List access",
+        effect: Effect::Look,
+        vendor: None,
+        docs: "each vendor's lists of assignments",
+        example: r#"{"principal": "user@example.com"}"#,
+    };
+
+    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+        let [principal, role, resource] =
+            [self.principal, self.role, self.resource].map(|name| name.map(Name::into_string));
+        if principal.is_none() && role.is_none() && resource.is_none() {
+            return Err(Failure::invalid("needs a principal, a role or a resource")
+                .hint("give at least one of the three"));
+        }
+        let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        ask(
+            room,
+            asked,
+            |vendor| vendor.access,
+            |from, limit| Reach {
+                principal: principal.clone(),
+                role: role.clone(),
+                resource: resource.clone(),
+                from,
+                limit,
+            },
+        )
+        .await
+    }
+}

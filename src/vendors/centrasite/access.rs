@@ -1,0 +1,52 @@
+//! Who has access at CentraSite: an asset lists its settings.
+
+use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, permissions};
+use crate::access::{Access, Named, Principal, Resource};
+use crate::failure::Failure;
+use crate::vendors::{Asker, Listing, Reach, crowd};
+
+/// Assets whose settings one call reads.
+const BUDGET: usize = 60;
+
+pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
+    let assets = match &reach.resource {
+        Some(wanted) => vec![asset(ask, wanted).await?],
+        None => assets(ask, None).await?,
+    };
+    let principal = match &reach.principal {
+        Some(wanted) => Some(either(ask, wanted).await?),
+        None => None,
+    };
+    let read = |asset: Resource| async move { Ok((permissions(ask, &asset.id).await?, asset)) };
+    let crowd = crowd::each("assets", assets, BUDGET, read).await?;
+    let rows = crowd.found.into_iter().flat_map(|(permissions, asset)| {
+        permissions
+            .permissions
+            .iter()
+            .map(|held| row(held, &asset, principal.as_ref()))
+            .collect::<Vec<_>>()
+    });
+    let fits = |row: &Access| {
+        principal.as_ref().is_none_or(|principal| principal.id == row.principal.id)
+            && reach.role.as_ref().is_none_or(|role| row.role.id.split(' ').next() == Some(role))
+    };
+    Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, crowd.problem))
+}
+
+/// A user or a group of this id or name.
+async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
+    find::<Principals>(ask, "principal", wanted, &PRINCIPALS.ask(&[])?, |_| true).await
+}
+
+fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
+    let name =
+        known.filter(|known| known.id == held.principal.id).and_then(|known| known.name.clone());
+    Access {
+        principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
+        role: Holding::of(held).role(),
+        resource: asset.named(),
+        scope: "asset",
+        expires_at: None,
+        pending: false,
+    }
+}

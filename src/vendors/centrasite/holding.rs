@@ -1,0 +1,80 @@
+//! What somebody holds on an asset, as one role: a level, and permissions on single profiles.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Held, Level};
+use crate::access::Named;
+
+/// A level with the permissions on single profiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    pub level: Level,
+    pub profiles: BTreeMap<String, Level>,
+}
+
+impl Holding {
+    pub fn of(held: &Held) -> Self {
+        let profiles = held.profiles.iter().map(|p| (p.name.clone(), p.permission)).collect();
+        Self { level: held.permission, profiles }
+    }
+
+    /// As a role: `Modify`, or `Modify {"Technical":"View"}`.
+    pub fn role(&self) -> Named {
+        let mut id = self.level.as_str().to_owned();
+        if !self.profiles.is_empty() {
+            id.push_str(&format!(" {}", json!(self.profiles)));
+        }
+        Named { name: Some(id.clone()), id, kind: None }
+    }
+
+    /// The inverse of [`Self::role`].
+    pub fn parse(role: &str) -> Self {
+        let (level, profiles) = role.split_once(' ').unwrap_or((role, "{}"));
+        let level = match level {
+            "Full" => Level::Full,
+            "Modify" => Level::Modify,
+            _ => Level::View,
+        };
+        Self { level, profiles: serde_json::from_str(profiles).unwrap_or_default() }
+    }
+
+    /// Both together, the higher of each: the vendor's rule for combining.
+    #[must_use]
+    pub fn combined(mut self, other: &Self) -> Self {
+        self.level = self.level.max(other.level);
+        for (name, level) in &other.profiles {
+            let kept = self.profiles.entry(name.clone()).or_insert(*level);
+            *kept = (*kept).max(*level);
+        }
+        self
+    }
+
+    /// Whether this is at least what `other` is.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.level >= other.level
+            && other.profiles.iter().all(|(name, wanted)| self.profiles.get(name) >= Some(wanted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(level: Level, profiles: &[(&str, Level)]) -> Holding {
+        let profiles = profiles.iter().map(|(name, level)| ((*name).to_owned(), *level)).collect();
+        Holding { level, profiles }
+    }
+
+    #[test]
+    fn combining_never_lowers() {
+        use Level::{Full, Modify, View};
+        let there = holding(Full, &[("Technical Details", View)]);
+        let asked = holding(Modify, &[("Technical Details", Modify), ("Summary", View)]);
+        let both = there.clone().combined(&asked);
+        assert_eq!(both, holding(Full, &[("Technical Details", Modify), ("Summary", View)]));
+        assert!(both.covers(&there) && both.covers(&asked) && !asked.covers(&there));
+        assert_eq!(Holding::parse(&both.role().id), both);
+    }
+}

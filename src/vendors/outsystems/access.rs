@@ -1,0 +1,112 @@
+//! Who has access at OutSystems.
+//!
+//! Only a user's own list of roles says on which asset a role counts, so any other question costs
+//! one request a user, against 100 a minute.
+
+use std::collections::BTreeMap;
+
+use super::{HeldRole, ROLE_USERS, USERS, User, asset, held, list as pages, role, user};
+use crate::access::{Access, Named, Principal, Resource};
+use crate::failure::Failure;
+use crate::vendors::{Asker, Listing, Place, Reach, crowd};
+
+/// Users whose roles one call reads.
+const BUDGET: usize = 40;
+/// Assets whose names one call looks up.
+const NAMES: usize = 20;
+
+pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
+    let role = match &reach.role {
+        Some(wanted) => Some(role(ask, wanted).await?),
+        None => None,
+    };
+    let asset = match &reach.resource {
+        Some(wanted) => Some(asset(ask, wanted).await?),
+        None => None,
+    };
+    let users = match (&reach.principal, &asset, &role) {
+        (Some(wanted), _, _) => vec![user(ask, wanted).await?],
+        (None, Some(asset), _) => reaching(ask, asset).await?,
+        (None, None, role) => {
+            let key = role.as_ref().map_or("", |role| role.id.as_str());
+            everybody(ask, ROLE_USERS.ask(&[("key", key)])?).await?
+        }
+    };
+    let read = async |user: Principal| Ok((held(ask, &user.id).await?, user));
+    let read = |user| read(user);
+    let crowd = crowd::each("users", users, BUDGET, read).await?;
+    let names = names(ask, &crowd.found, asset.as_ref()).await;
+    let rows = crowd.found.into_iter().flat_map(|(held, user)| {
+        held.into_iter().map(|held| row(&user, held, &names)).collect::<Vec<_>>()
+    });
+    let fits = |row: &Access| {
+        role.as_ref().is_none_or(|role| role.id == row.role.id)
+            && asset.as_ref().is_none_or(|asset| {
+                // A role for the organization reaches the asset too, and is shown as what it is.
+                row.scope == "organization" || row.resource.id == asset.id
+            })
+    };
+    Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, crowd.problem))
+}
+
+/// Who may reach an asset: those with a role for it, then all with any organization role.
+async fn reaching(ask: &Asker<'_>, asset: &Resource) -> Result<Vec<Principal>, Failure> {
+    let (with_role, members) = tokio::try_join!(
+        everybody(ask, USERS.ask(&[])?.with("assetKey", &asset.id)),
+        everybody(ask, USERS.ask(&[])?.with("hasOrganizationRoles", true)),
+    )?;
+    let mut users = with_role;
+    for member in members {
+        if users.iter().all(|user| user.id != member.id) {
+            users.push(member);
+        }
+    }
+    Ok(users)
+}
+
+async fn everybody(
+    ask: &Asker<'_>,
+    question: crate::draft::Question,
+) -> Result<Vec<Principal>, Failure> {
+    let users = pages(ask, question, Place::default(), usize::MAX, |_: &User| true).await?;
+    Ok(users.complete()?.into_iter().map(User::into_principal).collect())
+}
+
+/// The names of the assets that roles count for; a name that cannot be had is left out.
+async fn names(
+    ask: &Asker<'_>,
+    found: &[(Vec<HeldRole>, Principal)],
+    known: Option<&Resource>,
+) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    if let Some(Resource { id, name: Some(name), .. }) = known {
+        names.insert(id.clone(), name.clone());
+    }
+    let keys = found.iter().flat_map(|(held, _)| held).filter_map(|held| held.asset_key.clone());
+    let mut keys: Vec<_> = keys.filter(|key| !names.contains_key(key)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let read = |key: String| async move { asset(ask, &key).await };
+    if let Ok(crowd) = crowd::each("assets", keys, NAMES, read).await {
+        names.extend(crowd.found.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
+    }
+    names
+}
+
+fn row(user: &Principal, held: HeldRole, names: &BTreeMap<String, String>) -> Access {
+    let (scope, resource) = match held.asset_key {
+        None => ("organization", Named::new("organization", None, "organization")),
+        Some(key) => {
+            let name = names.get(&key).cloned();
+            ("asset", Named::new(key, name, "asset"))
+        }
+    };
+    Access {
+        principal: user.named(),
+        role: Named { id: held.key, name: held.name, kind: None },
+        resource,
+        scope,
+        expires_at: held.grant_period.and_then(|period| period.end_time),
+        pending: false,
+    }
+}

@@ -1,0 +1,64 @@
+//! Who has access at Redox: the organization's members, and each environment's.
+
+use super::{Membership, configured_organization, environment_members, environments, members};
+use crate::access::{Access, Named, Resource};
+use crate::failure::{Failure, Kind};
+use crate::vendors::{Asker, Listing, Reach, crowd, pick};
+
+/// Environments whose members one call reads.
+const BUDGET: usize = 60;
+
+pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
+    let organization = configured_organization(ask)?;
+    let (members, environments) =
+        tokio::try_join!(members(ask, organization), environments(ask, organization))?;
+    let whole = Resource::new("organization", organization, None);
+    let places: Vec<_> = std::iter::once(whole).chain(environments).collect();
+    let places = match &reach.resource {
+        Some(wanted) => vec![pick("resource", wanted, places)?],
+        None => places,
+    };
+    let principal = match &reach.principal {
+        Some(wanted) => Some(super::member(wanted, &members)?.id),
+        None => None,
+    };
+    let known = &members;
+    let read = |place: Resource| async move {
+        let found = match place.kind {
+            "environment" => environment_members(ask, &place.id).await?,
+            _ => known.clone(),
+        };
+        Ok((found, place))
+    };
+    let crowd = crowd::each("environments", places, BUDGET, read).await?;
+    let rows = crowd.found.iter().flat_map(|(found, place)| {
+        found.iter().map(|membership| row(membership, place)).collect::<Vec<_>>()
+    });
+    let rows: Vec<_> = rows
+        .filter(|row| principal.as_ref().is_none_or(|id| *id == row.principal.id))
+        .filter(|row| reach.role.as_ref().is_none_or(|role| means(role, &row.role)))
+        .collect();
+    let partly = reach.resource.is_none().then(|| {
+        Failure::new(
+            Kind::NotListable,
+            "only environments that the credential's user belongs to \
+                     are listed",
+        )
+    });
+    Ok(Listing::part(rows, &reach.from, reach.limit, crowd.problem.or(partly)))
+}
+
+fn row(membership: &Membership, place: &Resource) -> Access {
+    Access {
+        principal: membership.user.principal().named(),
+        role: membership.role.named(),
+        resource: place.named(),
+        scope: place.kind,
+        expires_at: None,
+        pending: false,
+    }
+}
+
+fn means(wanted: &str, role: &Named) -> bool {
+    role.id == wanted || role.name.as_deref() == Some(wanted)
+}
