@@ -117,6 +117,7 @@ impl Answer {
                 .iter()
                 .rev()
                 .find(|item| item.status.is_some())
+                .or(items.last())
                 .map(|item| item.after.clone())
                 .unwrap_or_default(),
             expires_at: items.first().and_then(|item| item.wanted.expires_at.clone()),

@@ -42,6 +42,8 @@ struct AssetRole {
     role: Role,
     portfolio: Option<String>,
     period: Option<Period>,
+    /// Every asset of the call: the rows of one step name those of the others too.
+    assets: Vec<Resource>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,14 +72,30 @@ impl Change for GrantAssetRole {
             outsystems::role(ask, self.role_key.as_str()),
         )?;
         let portfolio = self.portfolio_key.as_ref().map(|key| key.as_str().to_owned());
-        let mut steps: Vec<AssetRole> = Vec::new();
+        let mut assets: Vec<Resource> = Vec::new();
         for wanted in &self.asset_keys {
             let asset = outsystems::asset(ask, wanted.as_str()).await?;
-            if steps.iter().all(|step| step.wanted.resource.id != asset.id) {
-                steps.push(AssetRole::new(&user, &role, &asset, portfolio.clone(), period));
+            if assets.iter().all(|known| known.id != asset.id) {
+                assets.push(asset);
             }
         }
-        Ok(steps.into_iter().map(|step| Box::new(step) as Box<dyn Step>).collect())
+        let step = |asset: &Resource| -> Box<dyn Step> {
+            let wanted = wanted(&user, &role, asset, period);
+            let (user, role, portfolio) = (user.clone(), role.clone(), portfolio.clone());
+            Box::new(AssetRole { wanted, user, role, portfolio, period, assets: assets.clone() })
+        };
+        Ok(assets.iter().map(step).collect())
+    }
+}
+
+fn wanted(user: &Principal, role: &Role, asset: &Resource, period: Option<Period>) -> Access {
+    Access {
+        principal: user.named(),
+        role: role.named(),
+        resource: asset.named(),
+        scope: "asset",
+        expires_at: period.map(|period| period.end.to_string()),
+        pending: false,
     }
 }
 
@@ -114,30 +132,12 @@ impl GrantAssetRole {
 }
 
 impl AssetRole {
-    fn new(
-        user: &Principal,
-        role: &Role,
-        asset: &Resource,
-        portfolio: Option<String>,
-        period: Option<Period>,
-    ) -> Self {
-        let wanted = Access {
-            principal: user.named(),
-            role: role.named(),
-            resource: asset.named(),
-            scope: "asset",
-            expires_at: period.map(|period| period.end.to_string()),
-            pending: false,
-        };
-        Self { wanted, user: user.clone(), role: role.clone(), portfolio, period }
-    }
-
     /// A role the vendor lists, as a row; names are known for what this call resolved.
     fn row(&self, held: HeldRole) -> Access {
+        let known = |key: &str| self.assets.iter().find(|asset| asset.id == key);
         let resource = match held.asset_key {
             None => Named::new("organization", None, "organization"),
-            Some(key) if key == self.wanted.resource.id => self.wanted.resource.clone(),
-            Some(key) => Named::new(key, None, "asset"),
+            Some(key) => known(&key).map(Resource::named).unwrap_or(Named::new(key, None, "asset")),
         };
         let scope =
             if resource.kind.as_deref() == Some("asset") { "asset" } else { "organization" };
@@ -155,9 +155,14 @@ impl AssetRole {
         row.role.id == self.wanted.role.id && row.resource.id == self.wanted.resource.id
     }
 
+    /// Whether the row ends when it was asked to: an end that is not there would be for ever.
+    fn ends_as_wanted(&self, row: &Access) -> bool {
+        self.period.is_none_or(|period| end(row) == Some(period.end))
+    }
+
     /// What a row that is there already means for a request with or without an end.
     fn already(&self, row: &Access) -> Result<Plan, Failure> {
-        let there = row.expires_at.as_deref().and_then(|end| end.parse::<Timestamp>().ok());
+        let there = end(row);
         let mut warnings = Vec::new();
         match (there, self.period.map(|period| period.end)) {
             (None, Some(_)) => warnings.push(
@@ -221,10 +226,11 @@ impl Step for AssetRole {
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
-        if let Some(row) = now.rows.iter().find(|row| self.is_wanted(row)) {
+        let mut there = now.rows.iter().filter(|row| !has_ended(row, SignedDuration::ZERO));
+        if let Some(row) = there.clone().find(|row| self.is_wanted(row)) {
             return self.already(row);
         }
-        let there = now.rows.iter().find(|row| row.resource.id == self.wanted.resource.id);
+        let there = there.find(|row| row.resource.id == self.wanted.resource.id);
         if let Some(other) = there {
             return Err(Failure::refused(format!(
                 "{} already holds {} on {}, and OutSystems keeps one role an app: a second grant \
@@ -251,18 +257,25 @@ impl Step for AssetRole {
     }
 
     fn verify(&self, before: &Standing, now: &Standing) -> Finding {
-        if !now.rows.iter().any(|row| self.is_wanted(row)) {
+        let Some(row) = now.rows.iter().find(|row| self.is_wanted(row)) else {
             return Finding::Elsewise("the role is not listed for that asset".to_owned());
+        };
+        if !self.ends_as_wanted(row) {
+            let end = row.expires_at.as_deref().unwrap_or("never");
+            return Finding::Elsewise(format!("the role is there, and its end is: {end}"));
         }
         let mut lost = before.lost(now);
-        lost.retain(|row| !has_ended(row));
+        // A row that ended by itself between two readings was not lost to the grant.
+        lost.retain(|row| !has_ended(row, SignedDuration::from_secs(60)));
         if lost.is_empty() { Finding::There } else { Finding::Lost(lost) }
     }
 }
 
-/// A row that ended by itself between two readings was not lost to the grant.
-fn has_ended(row: &Access) -> bool {
-    let slack = SignedDuration::from_secs(60);
-    let end = row.expires_at.as_deref().and_then(|end| end.parse::<Timestamp>().ok());
-    end.is_some_and(|end| end < Timestamp::now() + slack)
+fn end(row: &Access) -> Option<Timestamp> {
+    row.expires_at.as_deref()?.parse().ok()
+}
+
+/// Whether a row has ended, or will within `slack`.
+fn has_ended(row: &Access, slack: SignedDuration) -> bool {
+    end(row).is_some_and(|end| end <= Timestamp::now() + slack)
 }

@@ -340,6 +340,12 @@ impl Assignment {
     pub fn is_pending(&self) -> bool {
         self.pending_change_request.as_ref().is_some_and(|request| request.waits_to("Create"))
     }
+
+    /// Still access: its removal waits for approval.
+    pub fn is_leaving(&self) -> bool {
+        let request = self.pending_change_request.as_ref();
+        !self.is_pending() && request.is_some_and(|request| request.waits_to("Delete"))
+    }
 }
 
 impl ChangeRequest {

@@ -233,9 +233,10 @@ pub fn organization_role(
     wanted: &str,
     members: &[Membership],
 ) -> Result<Listed, Failure> {
-    let mut known: Vec<Listed> = held_roles(members).collect();
-    for role in configured_roles(ask) {
-        if !known.iter().any(|held| held.id == role.id) {
+    let mut known: Vec<Listed> = Vec::new();
+    for role in held_roles(members).chain(configured_roles(ask)) {
+        // Each holder brings the role along once more.
+        if !known.iter().any(|other| other.id == role.id) {
             known.push(role);
         }
     }
