@@ -1,5 +1,7 @@
 //! The vocabulary every vendor answers in: who has which role on what, and how a change ended.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,28 +57,37 @@ pub struct Resource {
 }
 
 /// One row: a principal holds a role on a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     pub principal: Named,
     pub role: Named,
     pub resource: Named,
     /// How far the row reaches in the vendor's own terms, for example `asset` or `organization`.
-    pub scope: &'static str,
+    pub scope: Cow<'static, str>,
     /// When the vendor ends it by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// The vendor holds it for its approvers: not access yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
 }
 
+/// Where a vendor's approvers are with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    Waiting,
+    Approved,
+    Denied,
+    Expired,
+}
+
 /// An id with the name a person knows it by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     pub id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
 }
 
@@ -88,6 +99,16 @@ impl Named {
     /// The name where there is one, else the id.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
+    }
+}
+
+impl Access {
+    /// Whether both rows say the same of the same: names and ends aside.
+    pub fn is(&self, other: &Self) -> bool {
+        self.principal.id == other.principal.id
+            && self.role.id == other.role.id
+            && self.resource.id == other.resource.id
+            && self.pending == other.pending
     }
 }
 

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::schema;
 pub use crate::tools::Tool;
-use crate::tools::{Effect, TOOLS};
+use crate::tools::{Effect, Run, TOOLS};
 
 /// What the name of a tool means in this configuration.
 pub enum Found {
@@ -69,7 +69,11 @@ pub fn definition(tool: &Tool) -> Value {
         "title": spec.title,
         "description": description,
         "inputSchema": input,
-        "outputSchema": if looks { schema::look_output() } else { schema::change_output() },
+        "outputSchema": match tool.run {
+            Run::Look(_) => schema::look_output(),
+            Run::Check => schema::check_output(),
+            Run::Change { .. } | Run::Undo => schema::change_output(),
+        },
         "annotations": {
             "title": spec.title,
             "readOnlyHint": looks,

@@ -9,6 +9,7 @@ mod sandbox;
 mod serve;
 mod setup;
 mod tools;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +69,8 @@ enum Command {
     Tools(tools::Arguments),
     /// Check each vendor's configuration, credential and reachability; reads only
     Doctor,
+    /// Undo a change by its receipt
+    Undo(undo::Arguments),
     /// Run the five fake vendors alone and print the environment that points at them
     Sandbox(sandbox::Arguments),
     /// Print a completion script for a shell
@@ -113,6 +116,7 @@ async fn run(cli: Cli) -> Ran {
         Command::Call(arguments) => call::run(&cli.global, arguments).await,
         Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,
         Command::Doctor => doctor::run(&cli.global).await,
+        Command::Undo(arguments) => undo::run(&cli.global, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }

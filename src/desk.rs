@@ -5,6 +5,7 @@
 
 mod answer;
 mod carry;
+mod review;
 
 use serde_json::{Map, Value};
 
@@ -21,6 +22,7 @@ use crate::tools::{Common, LookFn, Plan, Room, Run, Standing, Step, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
 use answer::Item;
+use review::Undoing;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -36,13 +38,23 @@ pub struct Call {
     pub arguments: Map<String, Value>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
-    /// Told, in a few words, what the call is about to do.
-    pub progress: Box<dyn Fn(String) + Send + Sync>,
+    pub progress: Progress,
 }
+
+/// Told, in a few words, what a call is about to do.
+pub type Progress = Box<dyn Fn(String) + Send + Sync>;
 
 /// There is no tool of that name.
 #[derive(Debug)]
 pub struct UnknownTool;
+
+/// What a change was asked for as, beside its steps.
+struct Order<'a> {
+    tool: &'a Tool,
+    common: Common,
+    client: Option<String>,
+    undoing: Option<&'a Undoing>,
+}
 
 /// What a step would do, judged, with the reading it rests on.
 enum Prepared {
@@ -73,7 +85,9 @@ impl Desk {
             Found::Off(tool, failure) => off(tool, failure, call.arguments),
             Found::On(tool) => match (&tool.run, self.tenant(tool)) {
                 (Run::Look(look), _) => self.look(*look, call).await,
-                (Run::Change { .. }, Some(tenant)) => self.change(tool, tenant, call).await,
+                (Run::Check, _) => self.check(call.arguments).await,
+                (Run::Undo, _) => self.undo(call).await?,
+                (Run::Change { .. }, Some(tenant)) => self.change(tool, tenant, call, None).await,
                 (Run::Change { .. }, None) => {
                     Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured"))
                 }
@@ -95,7 +109,13 @@ impl Desk {
         }
     }
 
-    async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call) -> Answer {
+    async fn change(
+        &self,
+        tool: &Tool,
+        tenant: &Tenant,
+        mut call: Call,
+        undoing: Option<&Undoing>,
+    ) -> Answer {
         let common = match Common::take(&mut call.arguments) {
             Ok(common) => common,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
@@ -112,20 +132,21 @@ impl Desk {
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
         (call.progress)("reading the access there is".to_owned());
+        let order = Order { tool, common, client: call.client.clone(), undoing };
         let mut prepared = Vec::new();
         for step in &steps {
-            match self.prepare(tool, step.as_ref(), &ask, &common, &call).await {
+            match self.prepare(&order, step.as_ref(), &ask).await {
                 Ok(one) => prepared.push(one),
                 Err(failure) => return Answer::stopped_at(tool.spec, step.as_ref(), &failure),
             }
         }
-        let mut items = if common.dry_run.unwrap_or(false) {
+        let mut items = if order.common.dry_run.unwrap_or(false) {
             steps.iter().zip(prepared).map(|(step, one)| preview(step.as_ref(), one)).collect()
         } else if let Some(items) = self.refuse(&steps, &prepared).await {
             items
         } else {
             let ask = Asker { memo: None, ..ask };
-            self.carry(tool, &steps, prepared, &ask, &common, &call).await
+            self.carry(&order, &steps, prepared, &ask, &call.progress).await
         };
         for (item, step) in items.iter_mut().zip(&steps) {
             item.show(step.as_ref());
@@ -136,13 +157,14 @@ impl Desk {
     /// Reads, plans and judges one step; nothing is sent.
     async fn prepare(
         &self,
-        tool: &Tool,
+        order: &Order<'_>,
         step: &dyn Step,
         ask: &Asker<'_>,
-        common: &Common,
-        call: &Call,
     ) -> Result<Prepared, Failure> {
         let before = step.current(ask).await?;
+        if let Some(undoing) = order.undoing {
+            undoing.check(step, &before)?;
+        }
         let (draft, after, warnings) = match step.plan(&before)? {
             Plan::Already { outcome, warnings } => {
                 return Ok(Prepared::Already(outcome, before, warnings));
@@ -152,16 +174,19 @@ impl Desk {
         let intent = Intent {
             vendor: ask.tenant.vendor.name,
             host: ask.tenant.account.base.host().to_owned(),
-            tool: tool.spec.name,
+            tool: order.tool.spec.name,
             summary: step.summary(),
             wanted: step.wanted().clone(),
+            arguments: step.arguments(),
             draft,
             before: before.rows.clone(),
             after,
+            conclusive: before.conclusive,
             privileged: step.privileged(),
             warnings,
-            reason: common.reason.clone(),
-            client: call.client.clone(),
+            reason: order.common.reason.clone(),
+            client: order.client.clone(),
+            undoes: order.undoing.map(|undoing| undoing.receipt.clone()),
         };
         Ok(Prepared::Judged(self.guard.judge(intent), before))
     }

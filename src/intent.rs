@@ -14,15 +14,21 @@ pub struct Intent {
     /// The change in words.
     pub summary: String,
     pub wanted: Access,
+    /// The change as arguments of its tool, by ids.
+    pub arguments: Value,
     pub draft: Draft,
     pub before: Vec<Access>,
     pub after: Vec<Access>,
+    /// Rows that are not in `before` are known not to have been there.
+    pub conclusive: bool,
     /// Why the role is privileged, where it is.
     pub privileged: Option<String>,
     pub warnings: Vec<String>,
     pub reason: Option<String>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
+    /// The receipt that this change undoes.
+    pub undoes: Option<String>,
 }
 
 impl Intent {
@@ -33,12 +39,12 @@ impl Intent {
             "host": self.host,
             "tool": self.tool,
             "summary": self.summary,
-            "principal": self.wanted.principal,
-            "role": self.wanted.role,
-            "resource": self.wanted.resource,
-            "expires_at": self.wanted.expires_at,
+            "wanted": self.wanted,
+            "arguments": self.arguments,
             "before": self.before,
             "after": self.after,
+            "conclusive": self.conclusive,
+            "undoes": self.undoes,
             "warnings": self.warnings,
             "reason": self.reason,
             "client": self.client,

@@ -4,12 +4,16 @@
 //! known; refusals are lines too. [`Opened`] is made here and nowhere else: a write that nobody
 //! recorded does not compile.
 
+mod history;
+
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+
+pub use history::{End, Record};
 
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
@@ -37,6 +41,8 @@ pub struct Closing<'a> {
     pub request_id: Option<&'a str>,
     pub after: &'a [Access],
     pub note: Option<&'a str>,
+    /// What the vendor said of a change it holds.
+    pub held: Option<&'a Value>,
 }
 
 impl Ledger {
@@ -72,11 +78,26 @@ impl Ledger {
             "vendor_request_id": closing.request_id,
             "after": closing.after,
             "note": closing.note,
+            "held": closing.held,
         });
         let line = self.line("close", receipt, content);
         if let Err(error) = self.append(line, false).await {
             tracing::error!(receipt, %error, "the closing line could not be written");
         }
+    }
+
+    /// Every change, oldest first.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub async fn history(&self) -> Result<Vec<Record>, Failure> {
+        let path = self.path.clone();
+        let read = tokio::task::spawn_blocking(move || history::read(&path)).await;
+        read.map_err(io::Error::other).and_then(|read| read).map_err(|error| {
+            let path = self.path.display();
+            Failure::new(Kind::Unavailable, format!("the ledger {path} cannot be read: {error}"))
+                .hint("make it readable for this user")
+        })
     }
 
     /// Records a refusal.

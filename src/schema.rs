@@ -59,6 +59,17 @@ pub fn look_output() -> Value {
     })
 }
 
+/// The output schema of a check: one change, or a list of them.
+pub fn check_output() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "outcome": { "type": "string", "description": "Where the change stands now" },
+            "changes": { "type": "array", "items": { "type": "object" } },
+        },
+    })
+}
+
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tidy),

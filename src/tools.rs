@@ -4,29 +4,42 @@
 //! model reads, one `SPEC` says what it is. A [`Look`] reads and answers rows. A [`Change`]
 //! resolves names to ids and becomes [`Step`]s, each of which the desk takes down the one road.
 
+mod asset_role;
+mod assign_environment_role;
 mod assign_organization_role;
 mod assign_permission;
+pub mod check_change;
 mod find_principals;
 mod find_resources;
 mod grant_asset_role;
 mod list_access;
 mod list_roles;
 mod look;
+mod member_role;
+mod remove_environment_role;
+mod remove_project_acl;
+mod revoke_asset_role;
+mod revoke_permission;
 mod set_asset_permissions;
 mod set_project_acl;
+mod space_entry;
+pub mod undo_change;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::access::{Access, Named, Outcome};
+use crate::access::{Access, Approval, Named, Outcome};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
+use crate::ledger::Record;
 use crate::schema;
 use crate::transport::{Deadline, Reply, Wire};
 use crate::vendors::{Asker, Tenant};
+use check_change::CheckChange;
+use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
 pub static TOOLS: &[Tool] = &[
@@ -35,10 +48,17 @@ pub static TOOLS: &[Tool] = &[
     Tool::look::<find_resources::FindResources>(),
     Tool::look::<list_access::ListAccess>(),
     Tool::change::<grant_asset_role::GrantAssetRole>(),
+    Tool::change::<revoke_asset_role::RevokeAssetRole>(),
     Tool::change::<assign_permission::AssignPermission>(),
+    Tool::change::<revoke_permission::RevokePermission>(),
     Tool::change::<assign_organization_role::AssignOrganizationRole>(),
+    Tool::change::<assign_environment_role::AssignEnvironmentRole>(),
+    Tool::change::<remove_environment_role::RemoveEnvironmentRole>(),
     Tool::change::<set_project_acl::SetProjectAcl>(),
+    Tool::change::<remove_project_acl::RemoveProjectAcl>(),
     Tool::change::<set_asset_permissions::SetAssetPermissions>(),
+    Tool { spec: &check_change::SPEC, schema: schema::input::<CheckChange>, run: Run::Check },
+    Tool { spec: &undo_change::SPEC, schema: schema::input::<UndoChange>, run: Run::Undo },
 ];
 
 /// What is true of a tool before anyone calls it.
@@ -60,6 +80,8 @@ pub struct Spec {
 pub enum Effect {
     Look,
     Grant,
+    Revoke,
+    Undo,
 }
 
 /// A tool that reads.
@@ -78,6 +100,12 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
         ask: &Asker<'_>,
     ) -> impl Future<Output = Result<Vec<Box<dyn Step>>, Failure>> + Send;
 
+    /// The change that restores what was there before this one.
+    ///
+    /// # Errors
+    /// What was there before is not known.
+    fn inverse(record: &Record) -> Result<Inverse, Failure>;
+
     /// What an administrator can do by hand where the vendor cannot be reached by program.
     fn by_hand(&self) -> Option<Value> {
         None
@@ -91,6 +119,23 @@ pub trait Step: Send + Sync {
 
     /// The change in words: "grant Developer on Orders to Ana Ruiz".
     fn summary(&self) -> String;
+
+    /// This very change as arguments of its tool, by ids alone.
+    fn arguments(&self) -> Value;
+
+    /// What it is called when there is nothing left to do.
+    fn reached(&self) -> Outcome {
+        Outcome::AlreadyPresent
+    }
+
+    /// Where the vendor's approvers are with a change it holds, from what it said of it then.
+    fn approval<'a>(
+        &'a self,
+        _held: &'a Value,
+        _ask: &'a Asker<'a>,
+    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Why the role is privileged, where it is.
     fn privileged(&self) -> Option<String> {
@@ -128,6 +173,15 @@ pub struct Standing {
     pub conclusive: bool,
     /// The vendor's version of this state, where it has one.
     pub version: Option<String>,
+    /// What a reader should know of this state.
+    pub notes: Vec<String>,
+}
+
+/// A change that undoes another, by ids.
+#[derive(Debug)]
+pub struct Inverse {
+    pub tool: &'static str,
+    pub arguments: Value,
 }
 
 /// What a step would do.
@@ -151,9 +205,9 @@ pub enum Heard {
     Yes {
         warnings: Vec<String>,
     },
-    /// The vendor holds it for its own approvers.
-    Held,
-    /// It says this is there already; reading back tells.
+    /// The vendor holds it for its own approvers: what it said of that, for asking later.
+    Held(Value),
+    /// It says this is so already; reading back tells.
     Exists(Failure),
     No(Failure),
     /// A yes that cannot be read: as unclear as no answer.
@@ -209,11 +263,21 @@ pub struct Tool {
 
 /// A look with its type erased.
 pub type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>>;
-type ResolveFn = for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
+/// A change's arguments to its steps, with its type erased.
+pub type ResolveFn =
+    for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
 
 pub enum Run {
     Look(LookFn),
-    Change { resolve: ResolveFn, by_hand: fn(Value) -> Result<Option<Value>, Failure> },
+    Change {
+        resolve: ResolveFn,
+        inverse: fn(&Record) -> Result<Inverse, Failure>,
+        by_hand: fn(Value) -> Result<Option<Value>, Failure>,
+    },
+    /// Looks at receipts, and at vendors for their sake.
+    Check,
+    /// Enters the road with the inverse of a receipt's change.
+    Undo,
 }
 
 /// Arguments that every change takes beside its own.
@@ -245,7 +309,8 @@ impl Tool {
     }
 
     const fn change<C: Change>() -> Self {
-        let run = Run::Change { resolve: resolve::<C>, by_hand: by_hand::<C> };
+        let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
+        let run = Run::Change { resolve, inverse: C::inverse, by_hand };
         Self { spec: &C::SPEC, schema: schema::change_input::<C, Common>, run }
     }
 }
@@ -280,12 +345,7 @@ impl Heard {
 impl Standing {
     /// The rows of `self` that `now` no longer has.
     pub fn lost(&self, now: &Self) -> Vec<Access> {
-        let same = |one: &Access, other: &Access| {
-            one.principal.id == other.principal.id
-                && one.role.id == other.role.id
-                && one.resource.id == other.resource.id
-        };
-        let gone = |row: &&Access| !now.rows.iter().any(|other| same(row, other));
+        let gone = |row: &&Access| !now.rows.iter().any(|other| row.is(other));
         self.rows.iter().filter(gone).cloned().collect()
     }
 }

@@ -25,6 +25,14 @@ pub(super) struct Arguments {
     as_json: bool,
 }
 
+impl Arguments {
+    /// A call that another subcommand stands for.
+    pub(super) fn new(tool: &str, json: String, reason: Option<String>) -> Self {
+        let tool = tool.to_owned();
+        Self { tool, json: Some(json), dry_run: false, reason, as_json: false }
+    }
+}
+
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let fields = match read(&arguments) {
         Ok(fields) => fields,

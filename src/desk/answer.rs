@@ -66,6 +66,8 @@ pub(super) struct Item {
     policy: Option<Policy>,
     request: Option<Value>,
     pub(super) status: Option<u16>,
+    /// What the vendor said of a change it holds.
+    pub(super) held: Option<Value>,
     /// What a reader should know about the outcome.
     pub(super) note: Option<String>,
     hint: Option<String>,
@@ -232,6 +234,7 @@ impl Item {
             policy: None,
             request: None,
             status: None,
+            held: None,
             note: None,
             hint: None,
         }

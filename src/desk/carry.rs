@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Call, Desk, Item, Prepared};
+use super::{Desk, Item, Order, Prepared, Progress};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
 use crate::ledger::Closing;
-use crate::tools::{Common, Finding, Heard, Standing, Step, Tool, label};
+use crate::tools::{Finding, Heard, Standing, Step, label};
 use crate::transport::{self, Fate};
 use crate::vendors::Asker;
 
@@ -26,12 +26,11 @@ impl Desk {
     /// started is said.
     pub(super) async fn carry(
         &self,
-        tool: &Tool,
+        order: &Order<'_>,
         steps: &[Box<dyn Step>],
         prepared: Vec<Prepared>,
         ask: &Asker<'_>,
-        common: &Common,
-        call: &Call,
+        progress: &Progress,
     ) -> Vec<Item> {
         let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
         for (index, (step, mut one)) in steps.iter().zip(prepared).enumerate() {
@@ -40,10 +39,10 @@ impl Desk {
                 items.push(Item::not_started(step, one.before()));
                 continue;
             }
-            (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
+            progress(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
             if sent {
                 // An earlier item may have changed what this one rests on.
-                match self.prepare(tool, step, ask, common, call).await {
+                match self.prepare(order, step, ask).await {
                     Ok(again) => one = again,
                     Err(failure) => {
                         items.push(Item::stopped(step, one.before(), &failure));
@@ -116,6 +115,7 @@ impl Desk {
             request_id: request_id.as_deref(),
             after: &item.after,
             note: item.note.as_deref(),
+            held: item.held.as_ref(),
         };
         self.ledger.close(opened.receipt(), &closing).await;
         item
@@ -141,6 +141,10 @@ impl Desk {
                 item.warnings.extend(warnings.iter().cloned());
                 Said::Heard(Heard::Yes { warnings })
             }
+            Said::Heard(Heard::Held(kept)) => {
+                item.held = Some(kept.clone());
+                Said::Heard(Heard::Held(kept))
+            }
             Said::Heard(Heard::Garbled(trouble)) => Said::Unclear(trouble),
             said => said,
         };
@@ -149,7 +153,7 @@ impl Desk {
         if let Ok((standing, _)) = &found {
             item.after.clone_from(&standing.rows);
         }
-        let (outcome, note) = conclude(&said, found.map(|(_, finding)| finding));
+        let (outcome, note) = conclude(&said, found.map(|(_, finding)| finding), step.reached());
         item.outcome = outcome;
         item.note = note;
     }
@@ -175,7 +179,11 @@ async fn read_back(
 }
 
 /// The outcome of a write, from what was said and what reading back shows. Pure.
-fn conclude(said: &Said, found: Result<Finding, Failure>) -> (Outcome, Option<String>) {
+fn conclude(
+    said: &Said,
+    found: Result<Finding, Failure>,
+    reached: Outcome,
+) -> (Outcome, Option<String>) {
     let unclear = match said {
         Said::Unclear(trouble) => Some(trouble),
         Said::Heard(_) => None,
@@ -186,9 +194,9 @@ fn conclude(said: &Said, found: Result<Finding, Failure>) -> (Outcome, Option<St
     };
     let says = |text: &str| Some(text.to_owned());
     match (found, said) {
-        (Finding::There, Said::Heard(Heard::Exists(_))) => (Outcome::AlreadyPresent, None),
+        (Finding::There, Said::Heard(Heard::Exists(_))) => (reached, None),
         (Finding::There, _) => (Outcome::Confirmed, None),
-        (Finding::Held, _) | (_, Said::Heard(Heard::Held)) => (
+        (Finding::Held, _) | (_, Said::Heard(Heard::Held(_))) => (
             Outcome::PendingVendorApproval,
             says("the vendor holds it for its own approvers; access is as before"),
         ),
@@ -217,7 +225,7 @@ fn conclude(said: &Said, found: Result<Finding, Failure>) -> (Outcome, Option<St
 fn unread(said: &Said, failure: &Failure) -> (Outcome, Option<String>) {
     let why = format!("reading back failed: {}", failure.message);
     match said {
-        Said::Heard(Heard::Held) => (Outcome::PendingVendorApproval, Some(why)),
+        Said::Heard(Heard::Held(_)) => (Outcome::PendingVendorApproval, Some(why)),
         Said::Heard(Heard::Yes { .. }) if failure.kind == Kind::NotPermitted => {
             (Outcome::Unconfirmed, Some(format!("the vendor said yes; {why}")))
         }
@@ -250,7 +258,7 @@ mod tests {
     use super::*;
 
     fn check(said: Said, found: Result<Finding, Failure>, outcome: Outcome) {
-        assert_eq!(conclude(&said, found).0, outcome);
+        assert_eq!(conclude(&said, found, Outcome::AlreadyPresent).0, outcome);
     }
 
     fn yes() -> Said {
@@ -259,6 +267,10 @@ mod tests {
 
     fn unclear() -> Said {
         Said::Unclear("reset".to_owned())
+    }
+
+    fn held() -> Said {
+        Said::Heard(Heard::Held(serde_json::Value::Null))
     }
 
     fn exists() -> Said {
@@ -279,8 +291,8 @@ mod tests {
             (yes(), Ok(Finding::CannotTell), Unconfirmed),
             (yes(), down(), Unknown),
             (yes(), closed(), Unconfirmed),
-            (Said::Heard(Heard::Held), elsewise(), PendingVendorApproval),
-            (Said::Heard(Heard::Held), down(), PendingVendorApproval),
+            (held(), elsewise(), PendingVendorApproval),
+            (held(), down(), PendingVendorApproval),
             (exists(), Ok(Finding::There), AlreadyPresent),
             (exists(), Ok(Finding::Held), PendingVendorApproval),
             (exists(), elsewise(), Rejected),

@@ -1,12 +1,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Change, Effect, Finding, Heard, Plan, Spec, Standing, Step, label};
-use crate::access::{Access, Named, Outcome, Principal, Role};
+use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label};
+use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
+use crate::ledger::Record;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest};
@@ -54,18 +55,21 @@ impl Change for AssignPermission {
             principal: identity.named(),
             role: role.named(),
             resource: Named::new("organization", None, "organization"),
-            scope: "organization",
+            scope: "organization".into(),
             expires_at: None,
             pending: false,
         };
         Ok(vec![Box::new(PermissionAssignment { wanted, identity, role })])
     }
+
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        Ok(Inverse { tool: "revoke_permission", arguments: arguments(&record.wanted()) })
+    }
 }
 
-impl PermissionAssignment {
-    fn row(&self, assignment: &Assignment) -> Access {
-        Access { pending: assignment.is_pending(), ..self.wanted.clone() }
-    }
+/// The ids of a row, as arguments of either tool.
+pub(super) fn arguments(row: &Access) -> Value {
+    json!({ "permissionId": row.role.id, "identityId": row.principal.id })
 }
 
 impl Step for PermissionAssignment {
@@ -77,6 +81,18 @@ impl Step for PermissionAssignment {
         format!("assign {} to {}", label(&self.wanted.role), label(&self.wanted.principal))
     }
 
+    fn arguments(&self) -> Value {
+        arguments(&self.wanted)
+    }
+
+    fn approval<'a>(
+        &'a self,
+        held: &'a Value,
+        ask: &'a Asker<'a>,
+    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
+        Box::pin(dfns::approval(ask, held))
+    }
+
     fn privileged(&self) -> Option<String> {
         let role = label(&self.wanted.role);
         self.role.privileged.then(|| format!("{role} lets its holder change who may do what"))
@@ -86,15 +102,23 @@ impl Step for PermissionAssignment {
         Box::pin(async move {
             let all = dfns::assignments(ask, &self.wanted.role.id).await?;
             let own = all.iter().filter(|one| one.identity_id == self.wanted.principal.id);
-            let rows = own.map(|assignment| self.row(assignment)).collect();
-            Ok(Standing { rows, conclusive: true, version: None })
+            let mut standing = Standing { conclusive: true, ..Standing::default() };
+            for assignment in own {
+                standing
+                    .rows
+                    .push(Access { pending: assignment.is_pending(), ..self.wanted.clone() });
+                if assignment.is_leaving() {
+                    standing.notes.push("its removal waits for approval".to_owned());
+                }
+            }
+            Ok(standing)
         })
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         if now.rows.iter().any(|row| !row.pending) {
             let outcome = Outcome::AlreadyPresent;
-            return Ok(Plan::Already { outcome, warnings: Vec::new() });
+            return Ok(Plan::Already { outcome, warnings: now.notes.clone() });
         }
         if !now.rows.is_empty() {
             let outcome = Outcome::PendingVendorApproval;
@@ -109,7 +133,7 @@ impl Step for PermissionAssignment {
 
     fn heard(&self, reply: &Reply) -> Heard {
         let readable = match reply.status {
-            202 => reply.json::<ChangeRequest>().map(|_| Heard::Held),
+            202 => reply.json::<ChangeRequest>().map(|request| Heard::Held(request.kept())),
             200..300 => reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() }),
             409 => Ok(Heard::Exists(refusal(reply, "Dfns"))),
             _ => Ok(Heard::by_status(reply)),

@@ -1,16 +1,18 @@
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Change, Effect, Finding, Plan, Spec, Standing, Step, label};
-use crate::access::{Access, Named, Outcome, Principal, Resource, Role};
+use super::asset_role::{self, AssetRole};
+use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, label};
+use crate::access::{Access, Outcome};
 use crate::argument::{Duration, Name, Time, Uuid};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::json::put;
+use crate::ledger::Record;
 use crate::vendors::Asker;
-use crate::vendors::outsystems::{self, HeldRole};
+use crate::vendors::outsystems;
 
 /// Grant an OutSystems organization role to a user for one or more assets. Sends one request an
 /// asset and reads the user's roles back. Stops where the user holds another role on an asset.
@@ -35,15 +37,11 @@ pub struct GrantAssetRole {
     expires_at: Option<Time>,
 }
 
-/// One user, one role, one asset.
-struct AssetRole {
-    wanted: Access,
-    user: Principal,
-    role: Role,
+/// One user, one role, one asset, with an end or without.
+struct Granting {
+    of: AssetRole,
     portfolio: Option<String>,
     period: Option<Period>,
-    /// Every asset of the call: the rows of one step name those of the others too.
-    assets: Vec<Resource>,
 }
 
 #[derive(Clone, Copy)]
@@ -51,8 +49,6 @@ struct Period {
     start: Timestamp,
     end: Timestamp,
 }
-
-const MOST_ASSETS: usize = 50;
 
 impl Change for GrantAssetRole {
     const SPEC: Spec = Spec {
@@ -65,54 +61,26 @@ impl Change for GrantAssetRole {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        self.check()?;
         let period = self.period(Timestamp::now())?;
-        let (user, role) = tokio::try_join!(
-            outsystems::user(ask, self.user_key.as_str()),
-            outsystems::role(ask, self.role_key.as_str()),
-        )?;
-        let portfolio = self.portfolio_key.as_ref().map(|key| key.as_str().to_owned());
-        let mut assets: Vec<Resource> = Vec::new();
-        for wanted in &self.asset_keys {
-            let asset = outsystems::asset(ask, wanted.as_str()).await?;
-            if assets.iter().all(|known| known.id != asset.id) {
-                assets.push(asset);
-            }
-        }
-        let step = |asset: &Resource| -> Box<dyn Step> {
-            let wanted = wanted(&user, &role, asset, period);
-            let (user, role, portfolio) = (user.clone(), role.clone(), portfolio.clone());
-            Box::new(AssetRole { wanted, user, role, portfolio, period, assets: assets.clone() })
+        let roles =
+            asset_role::resolve(ask, &self.user_key, &self.role_key, &self.asset_keys).await?;
+        let step = |mut of: AssetRole| -> Box<dyn Step> {
+            of.wanted.expires_at = period.map(|period| period.end.to_string());
+            let portfolio = self.portfolio_key.as_ref().map(|key| key.as_str().to_owned());
+            Box::new(Granting { of, portfolio, period })
         };
-        Ok(assets.iter().map(step).collect())
+        Ok(roles.into_iter().map(step).collect())
     }
-}
 
-fn wanted(user: &Principal, role: &Role, asset: &Resource, period: Option<Period>) -> Access {
-    Access {
-        principal: user.named(),
-        role: role.named(),
-        resource: asset.named(),
-        scope: "asset",
-        expires_at: period.map(|period| period.end.to_string()),
-        pending: false,
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        Ok(Inverse {
+            tool: "revoke_asset_role",
+            arguments: asset_role::arguments(&record.wanted()),
+        })
     }
 }
 
 impl GrantAssetRole {
-    fn check(&self) -> Result<(), Failure> {
-        if self.asset_keys.is_empty() {
-            return Err(Failure::refused(
-                "assetKeys is empty: OutSystems would grant the role for the whole organization",
-            )
-            .hint("name at least one asset"));
-        }
-        if self.asset_keys.len() > MOST_ASSETS {
-            return Err(Failure::invalid(format!("assetKeys: at most {MOST_ASSETS} at once")));
-        }
-        Ok(())
-    }
-
     fn period(&self, now: Timestamp) -> Result<Option<Period>, Failure> {
         let end = match (self.expires_in, self.expires_at) {
             (None, None) => return Ok(None),
@@ -131,30 +99,7 @@ impl GrantAssetRole {
     }
 }
 
-impl AssetRole {
-    /// A role the vendor lists, as a row; names are known for what this call resolved.
-    fn row(&self, held: HeldRole) -> Access {
-        let known = |key: &str| self.assets.iter().find(|asset| asset.id == key);
-        let resource = match held.asset_key {
-            None => Named::new("organization", None, "organization"),
-            Some(key) => known(&key).map(Resource::named).unwrap_or(Named::new(key, None, "asset")),
-        };
-        let scope =
-            if resource.kind.as_deref() == Some("asset") { "asset" } else { "organization" };
-        Access {
-            principal: self.wanted.principal.clone(),
-            role: Named { id: held.key, name: held.name, kind: None },
-            resource,
-            scope,
-            expires_at: held.grant_period.and_then(|period| period.end_time),
-            pending: false,
-        }
-    }
-
-    fn is_wanted(&self, row: &Access) -> bool {
-        row.role.id == self.wanted.role.id && row.resource.id == self.wanted.resource.id
-    }
-
+impl Granting {
     /// Whether the row ends when it was asked to: an end that is not there would be for ever.
     fn ends_as_wanted(&self, row: &Access) -> bool {
         self.period.is_none_or(|period| end(row) == Some(period.end))
@@ -185,11 +130,11 @@ impl AssetRole {
     }
 
     fn warnings(&self, now: &Standing) -> Vec<String> {
-        let mut warnings = self.user.warnings();
+        let mut warnings = self.of.user.warnings();
         for row in now.rows.iter().filter(|row| row.scope == "organization") {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",
-                self.wanted.principal.label(),
+                self.of.wanted.principal.label(),
                 row.role.label()
             ));
         }
@@ -202,46 +147,53 @@ impl AssetRole {
     }
 }
 
-impl Step for AssetRole {
+impl Step for Granting {
     fn wanted(&self) -> &Access {
-        &self.wanted
+        &self.of.wanted
     }
 
     fn summary(&self) -> String {
-        let Access { principal, role, resource, .. } = &self.wanted;
+        let Access { principal, role, resource, .. } = &self.of.wanted;
         format!("grant {} on {} to {}", label(role), label(resource), label(principal))
     }
 
     fn privileged(&self) -> Option<String> {
-        let role = label(&self.wanted.role);
-        self.role.privileged.then(|| format!("{role} lets its holder change who may do what"))
+        let role = label(&self.of.wanted.role);
+        self.of.role.privileged.then(|| format!("{role} lets its holder change who may do what"))
     }
 
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
-        Box::pin(async move {
-            let held = outsystems::held(ask, &self.wanted.principal.id).await?;
-            let rows = held.into_iter().map(|held| self.row(held)).collect();
-            Ok(Standing { rows, conclusive: true, version: None })
-        })
+        Box::pin(self.of.current(ask))
+    }
+
+    fn arguments(&self) -> Value {
+        let mut arguments = self.of.arguments();
+        if let Some(portfolio) = &self.portfolio {
+            put(&mut arguments, "portfolioKey", portfolio.as_str());
+        }
+        if let Some(period) = self.period {
+            put(&mut arguments, "expires_at", period.end.to_string());
+        }
+        arguments
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         let mut there = now.rows.iter().filter(|row| !has_ended(row, SignedDuration::ZERO));
-        if let Some(row) = there.clone().find(|row| self.is_wanted(row)) {
+        if let Some(row) = there.clone().find(|row| self.of.is_wanted(row)) {
             return self.already(row);
         }
-        let there = there.find(|row| row.resource.id == self.wanted.resource.id);
+        let there = there.find(|row| row.resource.id == self.of.wanted.resource.id);
         if let Some(other) = there {
             return Err(Failure::refused(format!(
                 "{} already holds {} on {}, and OutSystems keeps one role an app: a second grant \
                  may replace it",
-                label(&self.wanted.principal),
+                label(&self.of.wanted.principal),
                 label(&other.role),
                 label(&other.resource),
             ))
             .hint("revoke that role first if the new one should take its place"));
         }
-        let mut body = json!({ "assetKeys": [self.wanted.resource.id] });
+        let mut body = json!({ "assetKeys": [self.of.wanted.resource.id] });
         if let Some(Period { start, end }) = self.period {
             let period = json!({ "startTime": start.to_string(), "endTime": end.to_string() });
             put(&mut body, "grantPeriod", period);
@@ -249,15 +201,14 @@ impl Step for AssetRole {
         if let Some(portfolio) = &self.portfolio {
             put(&mut body, "portfolioKey", portfolio.as_str());
         }
-        let path = [("key", &*self.wanted.principal.id), ("roleKey", &*self.wanted.role.id)];
-        let draft = outsystems::GRANT.draft(&path)?.body(body);
+        let draft = outsystems::GRANT.draft(&self.of.path())?.body(body);
         let mut after = now.rows.clone();
-        after.push(self.wanted.clone());
+        after.push(self.of.wanted.clone());
         Ok(Plan::Send { draft, after, warnings: self.warnings(now) })
     }
 
     fn verify(&self, before: &Standing, now: &Standing) -> Finding {
-        let Some(row) = now.rows.iter().find(|row| self.is_wanted(row)) else {
+        let Some(row) = now.rows.iter().find(|row| self.of.is_wanted(row)) else {
             return Finding::Elsewise("the role is not listed for that asset".to_owned());
         };
         if !self.ends_as_wanted(row) {

@@ -2,12 +2,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Change, Effect, Finding, Heard, Plan, Spec, Standing, Step, label};
+use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label};
 use crate::access::{Access, Named, Outcome, Principal, PrincipalKind, Resource};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::json::put;
+use crate::ledger::Record;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Permissions, Profile};
@@ -121,6 +122,23 @@ impl Change for SetAssetPermissions {
         })])
     }
 
+    /// The table as it was, whole: combining could not lower anything.
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        if record.before.is_empty() {
+            return Err(Failure::refused(
+                "nothing was set on the asset before, and an empty list \
+                cannot be set",
+            )
+            .hint("clear the asset's permissions in CentraSite"));
+        }
+        let arguments = json!({
+            "asset": record.wanted().resource.id,
+            "userGroupAssetPermission": record.before.iter().map(entry).collect::<Vec<_>>(),
+            "removeExistingPermission": true,
+        });
+        Ok(Inverse { tool: "set_asset_permissions", arguments })
+    }
+
     /// The policy action's four parameters, as its dialog names them.
     fn by_hand(&self) -> Option<Value> {
         let entry = |entry: &Entry| {
@@ -152,6 +170,19 @@ impl Change for SetAssetPermissions {
             },
         }))
     }
+}
+
+/// A row as an entry of the arguments.
+fn entry(row: &Access) -> Value {
+    let holding = Holding::parse(&row.role.id);
+    let profile = |(name, level): (&String, &Level)| json!({ "name": name, "permission": level });
+    let mut entry = json!({ "permission": holding.level });
+    put(&mut entry, row.principal.kind.as_deref().unwrap_or("user"), row.principal.id.as_str());
+    if !holding.profiles.is_empty() {
+        let profiles: Vec<_> = holding.profiles.iter().map(profile).collect();
+        put(&mut entry, "profilePermissions", profiles);
+    }
+    entry
 }
 
 impl SetAssetPermissions {
@@ -203,7 +234,7 @@ fn wanted(asset: &Resource, entries: &[Resolved]) -> Access {
         principal: Named { id: ids, name: Some(names), kind },
         role: Named { id: levels.clone(), name: Some(levels), kind: None },
         resource: asset.named(),
-        scope: "asset",
+        scope: "asset".into(),
         expires_at: None,
         pending: false,
     }
@@ -222,7 +253,7 @@ impl AssetPermissions {
 
     fn standing(&self, permissions: &Permissions) -> Standing {
         let rows = permissions.permissions.iter().map(|held| self.row(held)).collect();
-        Standing { rows, conclusive: true, version: permissions.version() }
+        Standing { rows, conclusive: true, version: permissions.version(), notes: Vec::new() }
     }
 
     /// The list as the documented rule makes it: replaced, or combined so that the higher wins.
@@ -299,6 +330,12 @@ impl Step for AssetPermissions {
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
         format!("set {} on {} for {}", role.label(), label(resource), label(principal))
+    }
+
+    fn arguments(&self) -> Value {
+        let mut arguments = self.body();
+        put(&mut arguments, "asset", self.asset.id.as_str());
+        arguments
     }
 
     fn privileged(&self) -> Option<String> {

@@ -5,9 +5,10 @@
 mod access;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
-use crate::access::{Principal, PrincipalKind, Resource, Role};
+use crate::access::{Approval, Named, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Boxed, UserAction};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
@@ -67,6 +68,7 @@ const USER: Source = Source { path: "/auth/users/{userId}", docs: "Get User" };
 const SERVICE_ACCOUNTS: Source =
     Source { path: "/auth/service-accounts", docs: "List Service Accounts" };
 const TOKENS: Source = Source { path: "/auth/pats", docs: "List Personal Access Tokens" };
+const APPROVAL: Source = Source { path: "/v2/policy-approvals/{approvalId}", docs: "Get Approval" };
 const APPROVALS: Source = Source { path: "/v2/policy-approvals", docs: "List Approvals" };
 
 /// Assigns a permission to an identity.
@@ -74,6 +76,13 @@ pub const ASSIGN: Endpoint = Endpoint {
     verb: Verb::Post,
     path: "/permissions/{permissionId}/assignments",
     docs: "Assign Permission",
+};
+
+/// Revokes an assignment. The `force` parameter, which bypasses approval, is never sent.
+pub const REVOKE: Endpoint = Endpoint {
+    verb: Verb::Delete,
+    path: "/permissions/{permissionId}/assignments/{assignmentId}",
+    docs: "Revoke Permission",
 };
 
 /// A permission as assigned to an identity, or about to be.
@@ -94,6 +103,21 @@ pub struct ChangeRequest {
     pub id: String,
     pub operation_kind: Option<String>,
     pub status: Option<String>,
+    #[serde(default)]
+    pub approval_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Evaluation {
+    status: String,
+    activity: Activity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Activity {
+    #[serde(default)]
+    change_request: Option<ChangeRequest>,
 }
 
 #[derive(Deserialize)]
@@ -249,6 +273,40 @@ async fn everyone(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
     Ok(all)
 }
 
+/// Who an identity's id is, as far as this credential may see.
+///
+/// # Errors
+/// A list cannot be read whole.
+pub async fn named(ask: &Asker<'_>, id: &str) -> Result<Named, Failure> {
+    let known = everyone(ask).await?.into_iter().find(|known| known.id == id);
+    Ok(known.map_or(Named { id: id.to_owned(), name: None, kind: None }, |known| known.named()))
+}
+
+/// Where the approvers are with a change request, from what was kept of it.
+///
+/// # Errors
+/// As any read.
+pub async fn approval(ask: &Asker<'_>, kept: &Value) -> Result<Option<Approval>, Failure> {
+    let text = |field: &str| kept.get(field).and_then(Value::as_str);
+    let found: Option<Evaluation> = match (text("approval_id"), text("id")) {
+        (Some(approval), _) => ask.read_maybe(&APPROVAL.ask(&[("approvalId", approval)])?).await?,
+        // Not every answer names its approval: then it is the one with this change request.
+        (None, Some(id)) => {
+            let of =
+                |one: &Evaluation| one.activity.change_request.as_ref().is_some_and(|r| r.id == id);
+            list(ask, APPROVALS.ask(&[])?, Place::default(), 1, of).await?.rows.pop()
+        }
+        (None, None) => None,
+    };
+    Ok(found.and_then(|found| match found.status.as_str() {
+        "Pending" => Some(Approval::Waiting),
+        "Approved" | "AutoApproved" => Some(Approval::Approved),
+        "Denied" | "Rejected" => Some(Approval::Denied),
+        "Expired" => Some(Approval::Expired),
+        _ => None,
+    }))
+}
+
 async fn service_accounts(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
     let accounts: Items<ServiceAccount> = ask.read(&SERVICE_ACCOUNTS.ask(&[])?).await?;
     let principal = |account: ServiceAccount| Principal {
@@ -349,6 +407,11 @@ impl Assignment {
 }
 
 impl ChangeRequest {
+    /// What is needed to ask after it later.
+    pub fn kept(&self) -> Value {
+        json!({ "id": self.id, "approval_id": self.approval_id })
+    }
+
     /// Waits for approval, to create (`"Create"`) or to delete (`"Delete"`).
     pub fn waits_to(&self, operation: &str) -> bool {
         self.status.as_deref() == Some("Pending")

@@ -6,6 +6,8 @@ mod access;
 
 use serde::Deserialize;
 
+pub use access::row;
+
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
 use crate::access::{Principal, Resource, Role};
 use crate::auth::{Boxed, ClientCredentials, TokenEndpoint};
@@ -66,6 +68,13 @@ pub const GRANT: Endpoint = Endpoint {
     verb: Verb::Post,
     path: "/api/identity/v1/users/{key}/organization-roles/{roleKey}",
     docs: "Manage asset permissions",
+};
+
+/// Takes an organization role away for the assets in `assetKeys`; the body must arrive.
+pub const REVOKE: Endpoint = Endpoint {
+    verb: Verb::Delete,
+    path: "/api/identity/v1/users/{key}/organization-roles/{roleKey}",
+    docs: IDENTITY,
 };
 
 const IDENTITY: &str = "User and Access Management API v1";
@@ -226,6 +235,21 @@ pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
         list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
     };
     pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect())
+}
+
+/// The assets with these keys or exact names, each once.
+///
+/// # Errors
+/// None or several match one of them, or a list cannot be read whole.
+pub async fn assets(ask: &Asker<'_>, wanted: &[&str]) -> Result<Vec<Resource>, Failure> {
+    let mut assets: Vec<Resource> = Vec::new();
+    for wanted in wanted {
+        let found = asset(ask, wanted).await?;
+        if assets.iter().all(|known| known.id != found.id) {
+            assets.push(found);
+        }
+    }
+    Ok(assets)
 }
 
 /// Every organization role the user holds, of either scope.

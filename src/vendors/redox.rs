@@ -7,7 +7,7 @@ mod access;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Asker, Check, Find, Listing, Variable, Vendor, pick};
+use super::{Asker, Check, Find, Listing, Variable, Vendor, crowd, pick};
 use crate::access::{Named, Principal, Resource, Role};
 use crate::auth::{Boxed, JwtAssertion};
 use crate::config::{Settings, all};
@@ -47,6 +47,9 @@ pub static VENDOR: Vendor = Vendor {
 };
 
 pub const ORGANIZATION: &str = "REDOX_ORGANIZATION_ID";
+const ORGANIZATION_SCOPE: &str = "organization";
+/// Environments whose members one call reads.
+const ENVIRONMENTS_READ: usize = 60;
 /// The organization role that may change the others.
 pub const OWNER: &str = "owner";
 
@@ -70,6 +73,44 @@ pub const ASSIGN: Endpoint = Endpoint {
     path: "/platform/v1/organizations/{organizationId}/role-assignment",
     docs: "Assign organization role",
 };
+
+/// Gives a user their first role in an environment.
+pub const ASSIGN_ENVIRONMENT: Endpoint = Endpoint {
+    verb: Verb::Post,
+    path: "/platform/v1/environments/{environmentId}/role-assignment",
+    docs: "Assign environment role",
+};
+
+/// Replaces a user's role in an environment.
+pub const UPDATE_ENVIRONMENT: Endpoint = Endpoint {
+    verb: Verb::Put,
+    path: "/platform/v1/environments/{environmentId}/role-assignment",
+    docs: "Update environment role assignment",
+};
+
+/// Takes a user's role in an environment away; the user is named in the body.
+pub const REMOVE_ENVIRONMENT: Endpoint = Endpoint {
+    verb: Verb::Delete,
+    path: "/platform/v1/environments/{environmentId}/role-assignment",
+    docs: "Delete environment role assignment",
+};
+
+/// Something with an id.
+pub trait Identified {
+    fn id(&self) -> &str;
+}
+
+impl Identified for Listed {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Identified for Member {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
 
 /// One member and the one role they hold.
 #[derive(Clone, Debug, Deserialize)]
@@ -133,7 +174,8 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 
 /// Redox lists no roles: what there is are those somebody holds and those of `[redox.roles]`.
 async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    let mut known = configured_roles(ask);
+    let mut known = configured_roles(ask, ORGANIZATION_SCOPE);
+    known.extend(configured_roles(ask, "environment"));
     if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
         known.extend(held_roles(&members(ask, organization).await?));
     }
@@ -233,18 +275,70 @@ pub fn organization_role(
     wanted: &str,
     members: &[Membership],
 ) -> Result<Listed, Failure> {
-    let mut known: Vec<Listed> = Vec::new();
-    for role in held_roles(members).chain(configured_roles(ask)) {
-        // Each holder brings the role along once more.
+    let known =
+        held_roles(members).chain(configured_roles(ask, ORGANIZATION_SCOPE)).collect::<Vec<_>>();
+    listed_role(wanted, &known)
+}
+
+/// The one of these roles with this id or exact name; each holder may have brought it once more.
+///
+/// # Errors
+/// None or several match.
+pub fn listed_role(wanted: &str, roles: &[Listed]) -> Result<Listed, Failure> {
+    let mut known: Vec<Role> = Vec::new();
+    for role in roles {
         if !known.iter().any(|other| other.id == role.id) {
-            known.push(role);
+            known.push(as_role(role.clone()));
         }
     }
-    let picked = pick("role", wanted, known.into_iter().map(as_role).collect());
-    let picked = picked.map_err(|failure| {
+    let picked = pick("role", wanted, known).map_err(|failure| {
         failure.hint("Redox lists only roles that somebody holds; name others in [redox.roles]")
     })?;
     Ok(Listed { id: picked.id, name: picked.name })
+}
+
+/// The environment with this id or exact name. One that is not listed, because the credential's
+/// user does not belong to it, is taken by its id.
+///
+/// # Errors
+/// None or several match.
+pub async fn environment(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
+    if crate::argument::is_uuid(wanted) || ask.tenant.settings.get(ORGANIZATION).is_none() {
+        return Ok(Resource::new("environment", wanted, None));
+    }
+    pick("environmentId", wanted, environments(ask, configured_organization(ask)?).await?)
+}
+
+/// Environment roles: those held in this environment, those configured, and, where the credential
+/// may see them, those held in the others.
+///
+/// # Errors
+/// As any read.
+pub async fn environment_roles(
+    ask: &Asker<'_>,
+    there: &[Membership],
+) -> Result<Vec<Listed>, Failure> {
+    let mut roles: Vec<Listed> = held_roles(there).collect();
+    roles.extend(configured_roles(ask, "environment"));
+    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
+        let others = environments(ask, organization).await?;
+        let read = |place: Resource| async move { environment_members(ask, &place.id).await };
+        let found = crowd::each("environments", others, ENVIRONMENTS_READ, read).await?.found;
+        roles.extend(found.iter().flat_map(|members| held_roles(members).collect::<Vec<_>>()));
+    }
+    Ok(roles)
+}
+
+/// Who may be given an environment role: those who have one there, and the organization's members.
+///
+/// # Errors
+/// As any read.
+pub async fn people(ask: &Asker<'_>, there: &[Membership]) -> Result<Vec<Membership>, Failure> {
+    let mut people = there.to_vec();
+    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
+        people.extend(members(ask, organization).await?);
+    }
+    Ok(people)
 }
 
 /// The member with this id, e-mail address or exact name.
@@ -252,7 +346,12 @@ pub fn organization_role(
 /// # Errors
 /// None or several match.
 pub fn member(wanted: &str, members: &[Membership]) -> Result<Member, Failure> {
-    let people = members.iter().map(|membership| membership.user.principal()).collect();
+    let mut people: Vec<Principal> = Vec::new();
+    for Membership { user, .. } in members {
+        if !people.iter().any(|known| known.id == user.id) {
+            people.push(user.principal());
+        }
+    }
     let picked = pick("user", wanted, people)
         .map_err(|failure| failure.or_hint("people are invited in the Redox dashboard first"))?;
     Ok(Member { id: picked.id, fullname: picked.name, email: picked.email })
@@ -270,11 +369,14 @@ fn held_roles(members: &[Membership]) -> impl Iterator<Item = Listed> {
     members.iter().map(|membership| membership.role.clone())
 }
 
-fn configured_roles(ask: &Asker<'_>) -> Vec<Listed> {
+fn configured_roles(ask: &Asker<'_>, scope: &str) -> Vec<Listed> {
     let Some(roles) = ask.tenant.settings.table("roles") else { return Vec::new() };
     roles
         .iter()
-        .filter(|(_, role)| role.get("scope").and_then(|s| s.as_str()) != Some("environment"))
+        .filter(|(_, role)| {
+            let written = role.get("scope").and_then(|scope| scope.as_str());
+            written.unwrap_or(ORGANIZATION_SCOPE) == scope
+        })
         .filter_map(|(name, role)| {
             let id = role.get("id")?.as_str()?.to_owned();
             Some(Listed { id, name: Some(name.clone()) })

@@ -83,6 +83,13 @@ pub const GRANT: Endpoint = Endpoint {
     docs: "Grant a user or group access to a project or project space",
 };
 
+/// Takes all access of a user or group to a project space and its shared folder away.
+pub const REVOKE: Endpoint = Endpoint {
+    verb: Verb::Delete,
+    path: "/api/1/rest/public/assetapi/acl/{+project_path}",
+    docs: "delete-assetapi-acl-path",
+};
+
 /// The combinations that the vendor's Manager names.
 const LEVELS: [(&str, &[&str]); 4] = [
     ("Full Access", &["R", "W", "X"]),

@@ -45,7 +45,7 @@ fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
         principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
         role: Holding::of(held).role(),
         resource: asset.named(),
-        scope: "asset",
+        scope: "asset".into(),
         expires_at: None,
         pending: false,
     }

@@ -45,7 +45,7 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
         principal: person.map_or_else(unknown, Principal::named),
         role: role.named(),
         resource: Named::new("organization", None, "organization"),
-        scope: "organization",
+        scope: "organization".into(),
         expires_at: None,
         pending: assignment.is_pending(),
     }

@@ -37,6 +37,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let crowd = crowd::each("users", users, BUDGET, read).await?;
     let names = names(ask, &crowd.found, asset.as_ref()).await;
     let rows = crowd.found.into_iter().flat_map(|(held, user)| {
+        let user = user.named();
         held.into_iter().map(|held| row(&user, held, &names)).collect::<Vec<_>>()
     });
     let fits = |row: &Access| {
@@ -93,7 +94,8 @@ async fn names(
     names
 }
 
-fn row(user: &Principal, held: HeldRole, names: &BTreeMap<String, String>) -> Access {
+/// A role that `user` holds, as a row; `names` are those of assets, as far as they are known.
+pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Access {
     let (scope, resource) = match held.asset_key {
         None => ("organization", Named::new("organization", None, "organization")),
         Some(key) => {
@@ -102,10 +104,10 @@ fn row(user: &Principal, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
         }
     };
     Access {
-        principal: user.named(),
+        principal: user.clone(),
         role: Named { id: held.key, name: held.name, kind: None },
         resource,
-        scope,
+        scope: scope.into(),
         expires_at: held.grant_period.and_then(|period| period.end_time),
         pending: false,
     }

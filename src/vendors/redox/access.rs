@@ -1,12 +1,12 @@
 //! Who has access at Redox: the organization's members, and each environment's.
 
-use super::{Membership, configured_organization, environment_members, environments, members};
+use super::{
+    ENVIRONMENTS_READ, Membership, configured_organization, environment_members, environments,
+    members,
+};
 use crate::access::{Access, Named, Resource};
 use crate::failure::{Failure, Kind};
 use crate::vendors::{Asker, Listing, Reach, crowd, pick};
-
-/// Environments whose members one call reads.
-const BUDGET: usize = 60;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let organization = configured_organization(ask)?;
@@ -30,7 +30,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         };
         Ok((found, place))
     };
-    let crowd = crowd::each("environments", places, BUDGET, read).await?;
+    let crowd = crowd::each("environments", places, ENVIRONMENTS_READ, read).await?;
     let rows = crowd.found.iter().flat_map(|(found, place)| {
         found.iter().map(|membership| row(membership, place)).collect::<Vec<_>>()
     });
@@ -53,7 +53,7 @@ fn row(membership: &Membership, place: &Resource) -> Access {
         principal: membership.user.principal().named(),
         role: membership.role.named(),
         resource: place.named(),
-        scope: place.kind,
+        scope: place.kind.into(),
         expires_at: None,
         pending: false,
     }

@@ -93,7 +93,7 @@ fn row(entry: Entry, path: &str) -> Access {
         principal: Named::new(entry.subject, None, kind),
         role: role(&entry.perms, entry.inherit),
         resource: Named::new(path, None, "project_space"),
-        scope: "project_space",
+        scope: "project_space".into(),
         expires_at: None,
         pending: false,
     }

@@ -1,0 +1,92 @@
+//! What granting and revoking an OutSystems role on assets have in common.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Standing;
+use crate::access::{Access, Principal, Role};
+use crate::argument::Name;
+use crate::failure::Failure;
+use crate::vendors::Asker;
+use crate::vendors::outsystems;
+
+/// One user and one role, on one asset of those a call names.
+#[derive(Clone)]
+pub(super) struct AssetRole {
+    pub wanted: Access,
+    pub user: Principal,
+    pub role: Role,
+    /// Names of every asset of the call: the rows of one step name those of the others too.
+    names: BTreeMap<String, String>,
+}
+
+const MOST_ASSETS: usize = 50;
+
+/// Names to keys: one for each asset.
+pub(super) async fn resolve(
+    ask: &Asker<'_>,
+    user: &Name,
+    role: &Name,
+    assets: &[Name],
+) -> Result<Vec<AssetRole>, Failure> {
+    if assets.is_empty() {
+        return Err(Failure::refused(
+            "assetKeys is empty: OutSystems would take that for the whole organization",
+        )
+        .hint("name at least one asset"));
+    }
+    if assets.len() > MOST_ASSETS {
+        return Err(Failure::invalid(format!("assetKeys: at most {MOST_ASSETS} at once")));
+    }
+    let wanted: Vec<&str> = assets.iter().map(Name::as_str).collect();
+    let (user, role) = tokio::try_join!(
+        outsystems::user(ask, user.as_str()),
+        outsystems::role(ask, role.as_str()),
+    )?;
+    let assets = outsystems::assets(ask, &wanted).await?;
+    let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
+    let names: BTreeMap<_, _> = names.collect();
+    let one = |asset: &crate::access::Resource| AssetRole {
+        wanted: Access {
+            principal: user.named(),
+            role: role.named(),
+            resource: asset.named(),
+            scope: "asset".into(),
+            expires_at: None,
+            pending: false,
+        },
+        user: user.clone(),
+        role: role.clone(),
+        names: names.clone(),
+    };
+    Ok(assets.iter().map(one).collect())
+}
+
+impl AssetRole {
+    /// All organization roles of the user.
+    pub(super) async fn current(&self, ask: &Asker<'_>) -> Result<Standing, Failure> {
+        let held = outsystems::held(ask, &self.wanted.principal.id).await?;
+        let rows =
+            held.into_iter().map(|held| outsystems::row(&self.wanted.principal, held, &self.names));
+        Ok(Standing { rows: rows.collect(), conclusive: true, ..Standing::default() })
+    }
+
+    pub(super) fn is_wanted(&self, row: &Access) -> bool {
+        row.role.id == self.wanted.role.id && row.resource.id == self.wanted.resource.id
+    }
+
+    pub(super) fn path(&self) -> [(&str, &str); 2] {
+        [("key", &self.wanted.principal.id), ("roleKey", &self.wanted.role.id)]
+    }
+
+    /// This very change, by keys alone.
+    pub(super) fn arguments(&self) -> Value {
+        arguments(&self.wanted)
+    }
+}
+
+/// The keys of a row, as arguments of either tool.
+pub(super) fn arguments(row: &Access) -> Value {
+    json!({ "userKey": row.principal.id, "roleKey": row.role.id, "assetKeys": [row.resource.id] })
+}

@@ -1,0 +1,58 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::member_role::{self, MemberRole, Reference};
+use super::{Change, Effect, Inverse, Spec, Step};
+use crate::argument::Name;
+use crate::failure::Failure;
+use crate::ledger::Record;
+use crate::vendors::Asker;
+use crate::vendors::redox;
+
+/// Assign a Redox environment role to a member of the organization. A user holds one role in an
+/// environment: this replaces the one they have there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AssignEnvironmentRole {
+    /// The environment: id or exact name.
+    environment_id: Name,
+    /// The role, by id, by name, or by both.
+    role: Reference,
+    /// The user, by id, by name or e-mail address, or by both.
+    user: Reference,
+}
+
+impl Change for AssignEnvironmentRole {
+    const SPEC: Spec = Spec {
+        name: "assign_environment_role",
+        title: "Assign a Redox environment role",
+        effect: Effect::Grant,
+        vendor: Some(redox::NAME),
+        docs: redox::ASSIGN_ENVIRONMENT.docs,
+        example: r#"{"environmentId": "Staging", "role": {"name": "engineer"}, "user": {"name": "user@example.com"}}"#,
+    };
+
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let place = redox::environment(ask, self.environment_id.as_str()).await?;
+        let there = redox::environment_members(ask, &place.id).await?;
+        let roles = redox::environment_roles(ask, &there).await?;
+        let role = self.role.find("role", |wanted| redox::listed_role(wanted, &roles))?;
+        let people = redox::people(ask, &there).await?;
+        let user = self.user.find("user", |wanted| redox::member(wanted, &people))?;
+        Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
+    }
+
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        let wanted = record.wanted();
+        Ok(match member_role::earlier(record) {
+            Ok(earlier) => Inverse {
+                tool: "assign_environment_role",
+                arguments: member_role::arguments("environmentId", &wanted, Some(&earlier)),
+            },
+            Err(_) => Inverse {
+                tool: "remove_environment_role",
+                arguments: member_role::arguments("environmentId", &wanted, None),
+            },
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! One Redox member and the one role they hold in an organization or an environment.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Finding, Heard, Plan, Standing, Step, label};
+use crate::access::{Access, Named, Outcome, Resource};
+use crate::argument::Name;
+use crate::auth::Boxed;
+use crate::failure::{Failure, Kind};
+use crate::json::put;
+use crate::ledger::Record;
+use crate::transport::{Reply, refusal};
+use crate::vendors::Asker;
+use crate::vendors::redox::{self, Identified, Listed, Member, Membership};
+
+/// Something by its id, its name, or both.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Reference {
+    /// Its id, as the vendor lists it.
+    id: Option<Name>,
+    /// Its exact name, or an e-mail address.
+    name: Option<Name>,
+}
+
+/// The role a member is to hold in a place; none is to take it away.
+pub(super) struct MemberRole {
+    wanted: Access,
+    place: Resource,
+    role: Option<Listed>,
+    user: Member,
+}
+
+impl Reference {
+    /// What id and name mean; where both are given, they must mean the same.
+    pub(super) fn find<T: Identified>(
+        &self,
+        field: &str,
+        look: impl Fn(&str) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let by = |name: &Option<Name>| name.as_ref().map(|name| look(name.as_str())).transpose();
+        match (by(&self.id)?, by(&self.name)?) {
+            (Some(one), Some(other)) if one.id() != other.id() => {
+                let (one, other) = (one.id(), other.id());
+                let trouble = format!("{field}: the id is {one}, but the name means {other}");
+                Err(Failure::invalid(trouble).hint("give the id alone, or the name alone"))
+            }
+            (Some(found), _) | (None, Some(found)) => Ok(found),
+            (None, None) => Err(Failure::invalid(format!("{field}: needs an id or a name"))),
+        }
+    }
+}
+
+/// The row there was before a change.
+pub(super) fn earlier(record: &Record) -> Result<Access, Failure> {
+    let principal = record.wanted().principal.id;
+    let row = record.before.iter().find(|row| row.principal.id == principal).cloned();
+    row.ok_or_else(|| Failure::refused("there was no role before, and Redox cannot take it away"))
+}
+
+/// Arguments of the Redox tools, by ids: `role` of the row to set, or none.
+pub(super) fn arguments(place: &str, wanted: &Access, role: Option<&Access>) -> Value {
+    let mut arguments = json!({ "user": { "id": wanted.principal.id } });
+    put(&mut arguments, place, wanted.resource.id.as_str());
+    if let Some(row) = role {
+        put(&mut arguments, "role", json!({ "id": row.role.id }));
+    }
+    arguments
+}
+
+impl MemberRole {
+    pub(super) fn new(place: Resource, role: Option<Listed>, user: Member) -> Self {
+        let none = || Named { id: String::new(), name: Some("any role".to_owned()), kind: None };
+        let wanted = Access {
+            principal: user.principal().named(),
+            role: role.as_ref().map_or_else(none, Listed::named),
+            resource: place.named(),
+            scope: place.kind.into(),
+            expires_at: None,
+            pending: false,
+        };
+        Self { wanted, place, role, user }
+    }
+
+    fn is_organization(&self) -> bool {
+        self.place.kind == "organization"
+    }
+
+    fn row(&self, membership: &Membership) -> Access {
+        Access {
+            principal: membership.user.principal().named(),
+            role: membership.role.named(),
+            ..self.wanted.clone()
+        }
+    }
+
+    fn own<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
+        standing.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
+    }
+
+    /// An organization keeps at least one owner.
+    fn check_owners(&self, own: &Access, now: &Standing) -> Result<(), Failure> {
+        let is_owner = |row: &Access| {
+            row.role.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(redox::OWNER))
+        };
+        let stays = self.role.as_ref().is_some_and(Listed::is_owner);
+        let owners = now.rows.iter().filter(|row| is_owner(row)).count();
+        if self.is_organization() && is_owner(own) && owners == 1 && !stays {
+            let last = label(&self.wanted.principal);
+            return Err(Failure::refused(format!("{last} is the last owner of the organization"))
+                .hint("make somebody else owner first"));
+        }
+        Ok(())
+    }
+
+    fn user_body(&self) -> Value {
+        json!({ "id": self.user.id, "name": self.user.fullname })
+    }
+}
+
+impl Step for MemberRole {
+    fn wanted(&self) -> &Access {
+        &self.wanted
+    }
+
+    fn summary(&self) -> String {
+        let Access { principal, role, resource, .. } = &self.wanted;
+        let (principal, place) = (label(principal), label(resource));
+        let kind = self.place.kind;
+        match &self.role {
+            Some(_) => format!("make {principal} {} of {kind} {place}", label(role)),
+            None => format!("take the role of {principal} in {kind} {place} away"),
+        }
+    }
+
+    fn arguments(&self) -> Value {
+        let place = if self.is_organization() { "organizationId" } else { "environmentId" };
+        arguments(place, &self.wanted, self.role.as_ref().map(|_| &self.wanted))
+    }
+
+    fn reached(&self) -> Outcome {
+        if self.role.is_some() { Outcome::AlreadyPresent } else { Outcome::AlreadyAbsent }
+    }
+
+    fn privileged(&self) -> Option<String> {
+        let owner = self.role.as_ref().is_some_and(Listed::is_owner);
+        (self.is_organization() && owner).then(|| "an owner may change everybody's role".to_owned())
+    }
+
+    /// The other rows only tell who may be demoted.
+    fn bears(&self, row: &Access) -> bool {
+        row.principal.id == self.wanted.principal.id
+    }
+
+    /// The member's row, and the owners' rows: who may be demoted depends on them.
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(async move {
+            let members = if self.is_organization() {
+                redox::members(ask, &self.place.id).await?
+            } else {
+                redox::environment_members(ask, &self.place.id).await?
+            };
+            let bears = |member: &&Membership| {
+                member.user.id == self.wanted.principal.id || member.role.is_owner()
+            };
+            let rows = members.iter().filter(bears).map(|member| self.row(member)).collect();
+            Ok(Standing { rows, conclusive: true, ..Standing::default() })
+        })
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        let own = self.own(now);
+        if own.map(|row| row.role.id.as_str()) == self.role.as_ref().map(|role| role.id.as_str()) {
+            return Ok(Plan::Already { outcome: self.reached(), warnings: Vec::new() });
+        }
+        if let Some(own) = own {
+            self.check_owners(own, now)?;
+        } else if self.is_organization() {
+            return Err(Failure::invalid("user: is not a member of the organization any more"));
+        }
+        let place = self.place.id.as_str();
+        let draft = match (&self.role, self.is_organization(), own) {
+            (_, true, _) => redox::ASSIGN.draft(&[("organizationId", place)])?,
+            (Some(_), false, None) => {
+                redox::ASSIGN_ENVIRONMENT.draft(&[("environmentId", place)])?
+            }
+            (Some(_), false, Some(_)) => {
+                redox::UPDATE_ENVIRONMENT.draft(&[("environmentId", place)])?
+            }
+            (None, false, _) => redox::REMOVE_ENVIRONMENT.draft(&[("environmentId", place)])?,
+        };
+        let mut body = json!({});
+        let mut after = Vec::new();
+        if let Some(role) = &self.role {
+            put(&mut body, "role", json!({ "id": role.id, "name": role.name }));
+            after.push(self.wanted.clone());
+        }
+        put(&mut body, "user", self.user_body());
+        let replaced = own.filter(|_| self.role.is_some());
+        let replaced = replaced.map(|own| format!("this replaces the role {}", label(&own.role)));
+        let mut warnings: Vec<_> = replaced.into_iter().collect();
+        if self.role.is_none() {
+            warnings.push("the organization role stays as it is".to_owned());
+        }
+        Ok(Plan::Send { draft: draft.body(body), after, warnings })
+    }
+
+    fn heard(&self, reply: &Reply) -> Heard {
+        if !reply.is_success() {
+            return Heard::by_status(reply);
+        }
+        match redox::succeeded(reply) {
+            Ok(true) => Heard::Yes { warnings: Vec::new() },
+            Ok(false) => {
+                let mut failure = refusal(reply, "Redox");
+                failure.kind = Kind::Rejected;
+                failure.message = format!("Redox answered success: false{}", reply.said());
+                Heard::No(failure.hint(
+                    "the credential's user must be an organization owner (for environments, owner or \
+                     admin), and role and user as Redox lists them",
+                ))
+            }
+            Err(failure) => Heard::Garbled(failure.message),
+        }
+    }
+
+    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+        match (self.own(now), &self.role) {
+            (Some(row), Some(role)) if row.role.id == role.id => Finding::There,
+            (None, None) => Finding::There,
+            (Some(row), _) => Finding::Elsewise(format!("the role is {}", label(&row.role))),
+            (None, Some(_)) => Finding::Elsewise("the user is not listed".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::member_role::{self, MemberRole, Reference};
+use super::{Change, Effect, Inverse, Spec, Step};
+use crate::argument::Name;
+use crate::failure::Failure;
+use crate::ledger::Record;
+use crate::vendors::Asker;
+use crate::vendors::redox;
+
+/// Take a user's role in a Redox environment away. They stay a member of the organization.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RemoveEnvironmentRole {
+    /// The environment: id or exact name.
+    environment_id: Name,
+    /// The user, by id, by name or e-mail address, or by both.
+    user: Reference,
+}
+
+impl Change for RemoveEnvironmentRole {
+    const SPEC: Spec = Spec {
+        name: "remove_environment_role",
+        title: "Remove a Redox environment role",
+        effect: Effect::Revoke,
+        vendor: Some(redox::NAME),
+        docs: redox::REMOVE_ENVIRONMENT.docs,
+        example: r#"{"environmentId": "Staging", "user": {"name": "jonas.weber@example.com"}}"#,
+    };
+
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let place = redox::environment(ask, self.environment_id.as_str()).await?;
+        let there = redox::environment_members(ask, &place.id).await?;
+        let people = redox::people(ask, &there).await?;
+        let user = self.user.find("user", |wanted| redox::member(wanted, &people))?;
+        Ok(vec![Box::new(MemberRole::new(place, None, user))])
+    }
+
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        let earlier = member_role::earlier(record)?;
+        Ok(Inverse {
+            tool: "assign_environment_role",
+            arguments: member_role::arguments("environmentId", &record.wanted(), Some(&earlier)),
+        })
+    }
+}

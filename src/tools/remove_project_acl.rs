@@ -1,0 +1,44 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::space_entry::{self, GrantType, SpaceEntry};
+use super::{Change, Effect, Inverse, Spec, Step};
+use crate::argument::Name;
+use crate::failure::Failure;
+use crate::ledger::Record;
+use crate::vendors::Asker;
+use crate::vendors::snaplogic;
+
+/// Take all access of a user or group to a SnapLogic project space and its shared folder away. A
+/// project path is widened by SnapLogic to its whole space.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveProjectAcl {
+    /// /org/space or /org/space/project, in the vendor's letter case.
+    project_or_space_path: Name,
+    /// Whether the grantee is a user or a group.
+    grant_type: GrantType,
+    /// The user (e-mail address or exact name) or the group (exact name).
+    grantee: Name,
+}
+
+impl Change for RemoveProjectAcl {
+    const SPEC: Spec = Spec {
+        name: "remove_project_acl",
+        title: "Remove SnapLogic project space access",
+        effect: Effect::Revoke,
+        vendor: Some(snaplogic::NAME),
+        docs: snaplogic::REVOKE.docs,
+        example: r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "alex.kim@example.com"}"#,
+    };
+
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let path = self.project_or_space_path.as_str();
+        let entry = SpaceEntry::resolve(ask, path, self.grant_type, &self.grantee, None).await?;
+        Ok(vec![Box::new(entry)])
+    }
+
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        space_entry::inverse(record)
+    }
+}

@@ -1,0 +1,116 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asset_role::{self, AssetRole};
+use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, label};
+use crate::access::{Access, Outcome};
+use crate::argument::Name;
+use crate::auth::Boxed;
+use crate::failure::Failure;
+use crate::ledger::Record;
+use crate::vendors::Asker;
+use crate::vendors::outsystems;
+
+/// Take an OutSystems organization role away from a user for one or more assets. Says what access
+/// is left, for example through the whole organization.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RevokeAssetRole {
+    /// The user: key (UUID), e-mail address or exact name.
+    user_key: Name,
+    /// The organization role: key (UUID) or exact name.
+    role_key: Name,
+    /// The assets: keys (UUIDs) or exact names. At least one.
+    #[schemars(length(min = 1, max = 50))]
+    asset_keys: Vec<Name>,
+}
+
+struct Revoking(AssetRole);
+
+impl Change for RevokeAssetRole {
+    const SPEC: Spec = Spec {
+        name: "revoke_asset_role",
+        title: "Revoke an OutSystems role on assets",
+        effect: Effect::Revoke,
+        vendor: Some(outsystems::NAME),
+        docs: outsystems::REVOKE.docs,
+        example: r#"{"userKey": "alex.kim@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
+    };
+
+    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let roles =
+            asset_role::resolve(ask, &self.user_key, &self.role_key, &self.asset_keys).await?;
+        Ok(roles.into_iter().map(|role| Box::new(Revoking(role)) as Box<dyn Step>).collect())
+    }
+
+    fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        let row = record.before.iter().find(|row| {
+            let wanted = record.wanted();
+            row.role.id == wanted.role.id && row.resource.id == wanted.resource.id
+        });
+        let mut arguments = asset_role::arguments(&record.wanted());
+        if let Some(end) = row.and_then(|row| row.expires_at.as_deref()) {
+            crate::json::put(&mut arguments, "expires_at", end);
+        }
+        Ok(Inverse { tool: "grant_asset_role", arguments })
+    }
+}
+
+impl Step for Revoking {
+    fn wanted(&self) -> &Access {
+        &self.0.wanted
+    }
+
+    fn summary(&self) -> String {
+        let Access { principal, role, resource, .. } = &self.0.wanted;
+        format!("revoke {} on {} from {}", label(role), label(resource), label(principal))
+    }
+
+    fn arguments(&self) -> Value {
+        self.0.arguments()
+    }
+
+    fn reached(&self) -> Outcome {
+        Outcome::AlreadyAbsent
+    }
+
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(self.0.current(ask))
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        let warnings = self.left(now);
+        if !now.rows.iter().any(|row| self.0.is_wanted(row)) {
+            return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
+        }
+        let body = json!({ "assetKeys": [self.0.wanted.resource.id] });
+        let draft = outsystems::REVOKE.draft(&self.0.path())?.body(body);
+        let after = now.rows.iter().filter(|row| !self.0.is_wanted(row)).cloned().collect();
+        Ok(Plan::Send { draft, after, warnings })
+    }
+
+    fn verify(&self, before: &Standing, now: &Standing) -> Finding {
+        if now.rows.iter().any(|row| self.0.is_wanted(row)) {
+            return Finding::Elsewise("the role is still listed for that asset".to_owned());
+        }
+        let mut lost = before.lost(now);
+        lost.retain(|row| !self.0.is_wanted(row));
+        if lost.is_empty() { Finding::There } else { Finding::Lost(lost) }
+    }
+}
+
+impl Revoking {
+    /// What still reaches the asset once this role is gone.
+    fn left(&self, now: &Standing) -> Vec<String> {
+        let whole = now.rows.iter().filter(|row| row.scope == "organization");
+        let left = |row: &Access| {
+            format!(
+                "access is left: {} reaches the asset as {} through the organization",
+                label(&row.principal),
+                label(&row.role)
+            )
+        };
+        whole.map(left).collect()
+    }
+}

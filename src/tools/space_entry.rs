@@ -1,0 +1,285 @@
+//! One grantee's entry on one SnapLogic project space: set, or taken away.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Finding, Heard, Inverse, Plan, Standing, Step, label};
+use crate::access::{Access, Named, Outcome};
+use crate::argument::Name;
+use crate::auth::Boxed;
+use crate::failure::{Failure, Kind};
+use crate::json::put;
+use crate::ledger::Record;
+use crate::transport::{Reply, refusal};
+use crate::vendors::Asker;
+use crate::vendors::snaplogic::space::{Path, letters, role};
+use crate::vendors::snaplogic::{self, Entry};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(inline)]
+pub(super) enum GrantType {
+    User,
+    Group,
+}
+
+/// What an entry is to be: its letters, and whether it reaches the assets inside.
+type Wanted = (Vec<&'static str>, bool);
+
+pub(super) struct SpaceEntry {
+    wanted: Access,
+    space: String,
+    /// The project the caller named, which the vendor widens to its space.
+    project: Option<String>,
+    grant_type: GrantType,
+    /// None takes the entry away.
+    entry: Option<Wanted>,
+    /// Whose credential asks, where it is known.
+    caller: Option<String>,
+}
+
+/// What was there before, as a change; where the vendor showed too little, it is not known.
+pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
+    let wanted = record.wanted();
+    let earlier = record.before.iter().find(|row| {
+        row.principal.id == wanted.principal.id && row.principal.kind == wanted.principal.kind
+    });
+    if earlier.is_none() && !record.conclusive {
+        return Err(Failure::refused(
+            "what was there before is not known: SnapLogic showed this \
+            credential too little to tell",
+        )
+        .hint("set or remove the access by hand"));
+    }
+    let group = wanted.principal.kind.as_deref() == Some("group");
+    let mut arguments = json!({
+        "project_or_space_path": wanted.resource.id,
+        "grant_type": if group { GrantType::Group } else { GrantType::User },
+        "grantee": wanted.principal.id,
+    });
+    let Some(earlier) = earlier else {
+        return Ok(Inverse { tool: "remove_project_acl", arguments });
+    };
+    let (letters, inherit) = letters(&earlier.role.id);
+    put(&mut arguments, "permission_list", json!(letters));
+    put(&mut arguments, "inherit", inherit);
+    Ok(Inverse { tool: "set_project_acl", arguments })
+}
+
+impl SpaceEntry {
+    pub(super) async fn resolve(
+        ask: &Asker<'_>,
+        given: &str,
+        grant_type: GrantType,
+        grantee: &Name,
+        entry: Option<Wanted>,
+    ) -> Result<Self, Failure> {
+        let path = Path::parse("project_or_space_path", given)?;
+        let space = path.changeable()?;
+        let grantee = match grant_type {
+            GrantType::User => snaplogic::user(ask, path.org, grantee.as_str()).await?,
+            GrantType::Group => snaplogic::group(ask, path.org, grantee.as_str()).await?,
+        };
+        let set = |(letters, inherit): &Wanted| {
+            role(
+                &letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(),
+                *inherit,
+            )
+        };
+        let none = || Named { id: String::new(), name: Some("all access".to_owned()), kind: None };
+        let wanted = Access {
+            principal: grantee.named(),
+            role: entry.as_ref().map_or_else(none, set),
+            resource: Named::new(&space, None, "project_space"),
+            scope: "project_space".into(),
+            expires_at: None,
+            pending: false,
+        };
+        let project = path.project.map(|_| given.to_owned());
+        let caller = ask.tenant.settings.get(snaplogic::USERNAME).map(str::to_owned);
+        Ok(Self { wanted, space, project, grant_type, entry, caller })
+    }
+
+    fn row(&self, entry: Entry) -> Access {
+        let kind = entry.kind();
+        let own = entry.subject == self.wanted.principal.id;
+        let name = if own { self.wanted.principal.name.clone() } else { None };
+        Access {
+            principal: Named::new(entry.subject, name, kind),
+            role: role(&entry.perms, entry.inherit),
+            ..self.wanted.clone()
+        }
+    }
+
+    fn is_own(&self, row: &Access) -> bool {
+        let wanted = &self.wanted.principal;
+        row.principal.id == wanted.id && row.principal.kind == wanted.kind
+    }
+
+    fn own<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
+        standing.rows.iter().find(|row| self.is_own(row))
+    }
+
+    /// Whether the list shows anybody but the caller: if not, it may be the caller's own view.
+    fn shows_others(&self, rows: &[Access]) -> bool {
+        let mut subjects: Vec<&str> = rows.iter().map(|row| row.principal.id.as_str()).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        match &self.caller {
+            Some(caller) => subjects.iter().any(|subject| !subject.eq_ignore_ascii_case(caller)),
+            None => subjects.len() > 1,
+        }
+    }
+
+    fn warnings(&self, now: &Standing) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(project) = &self.project {
+            warnings.push(format!(
+                "SnapLogic widens {project} to {} and its shared folder: the whole \
+                 space is what changes",
+                self.space
+            ));
+        }
+        if let (Some(own), Some(_)) = (self.own(now), &self.entry) {
+            warnings.push(format!(
+                "{} is there now; whether SnapLogic replaces or adds is not \
+                 documented, and is read back",
+                own.role.label()
+            ));
+        } else if self.own(now).is_none() && !now.conclusive {
+            warnings.push(
+                "SnapLogic shows this credential too little to tell what is there now".to_owned(),
+            );
+        }
+        warnings
+    }
+}
+
+impl Step for SpaceEntry {
+    fn wanted(&self) -> &Access {
+        &self.wanted
+    }
+
+    fn summary(&self) -> String {
+        let Access { principal, role, resource, .. } = &self.wanted;
+        let (principal, role, space) = (label(principal), role.label(), label(resource));
+        match self.entry {
+            Some(_) => format!("grant {role} on {space} to {principal}"),
+            None => format!("remove {role} on {space} from {principal}"),
+        }
+    }
+
+    fn arguments(&self) -> Value {
+        let mut arguments = json!({
+            "project_or_space_path": self.space,
+            "grant_type": self.grant_type,
+            "grantee": self.wanted.principal.id,
+        });
+        if let Some((letters, inherit)) = &self.entry {
+            put(&mut arguments, "permission_list", json!(letters));
+            put(&mut arguments, "inherit", *inherit);
+        }
+        arguments
+    }
+
+    fn reached(&self) -> Outcome {
+        if self.entry.is_some() { Outcome::AlreadyPresent } else { Outcome::AlreadyAbsent }
+    }
+
+    fn privileged(&self) -> Option<String> {
+        let group = &self.wanted.principal.id;
+        let system = self.entry.is_some()
+            && self.grant_type == GrantType::Group
+            && snaplogic::SYSTEM_GROUPS.contains(&group.as_str());
+        system.then(|| format!("{group} is a system group of the whole environment"))
+    }
+
+    /// The other rows only tell how much the vendor shows.
+    fn bears(&self, row: &Access) -> bool {
+        row.principal.id == self.wanted.principal.id
+    }
+
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(async move {
+            let acl =
+                snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
+                    Kind::NotFound => Failure::invalid(format!(
+                        "project_or_space_path: there is no {}",
+                        self.space
+                    ))
+                    .hint("paths are case-sensitive; give the space as SnapLogic shows it"),
+                    _ => failure,
+                })?;
+            let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
+            let conclusive = self.shows_others(&rows);
+            Ok(Standing { rows, conclusive, ..Standing::default() })
+        })
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        let (own, warnings) = (self.own(now), self.warnings(now));
+        let reached = match (own, &self.entry) {
+            (Some(row), Some(_)) => row.role.id == self.wanted.role.id,
+            (None, None) => now.conclusive,
+            _ => false,
+        };
+        if reached {
+            return Ok(Plan::Already { outcome: self.reached(), warnings });
+        }
+        let others = now.rows.iter().filter(|row| !self.is_own(row)).cloned();
+        let (draft, after) = match &self.entry {
+            Some((letters, inherit)) => {
+                let draft = snaplogic::GRANT.draft(&[("project_or_space_path", &self.space)])?;
+                let body = json!({
+                    "grant_type": self.grant_type,
+                    "grantee": self.wanted.principal.id,
+                    "permission_list": letters,
+                    "inherit": inherit,
+                });
+                (draft.body(body), others.chain([self.wanted.clone()]).collect())
+            }
+            None => {
+                let draft = snaplogic::REVOKE.draft(&[("project_path", &self.space)])?;
+                let draft = draft.with("grant_type", self.grant_type.as_str());
+                (draft.with("grantee", &self.wanted.principal.id), others.collect())
+            }
+        };
+        Ok(Plan::Send { draft, after, warnings })
+    }
+
+    /// The status is the answer, but the library's error shape may hide under a 200.
+    fn heard(&self, reply: &Reply) -> Heard {
+        let inner = snaplogic::inner_status(reply).filter(|_| reply.is_success());
+        match inner {
+            Some(500..) => {
+                Heard::Garbled("the answer carries a failure of the vendor's own".to_owned())
+            }
+            Some(status @ 400..) => {
+                Heard::No(refusal(&Reply { status, ..reply.clone() }, "SnapLogic"))
+            }
+            _ => Heard::by_status(reply),
+        }
+    }
+
+    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+        match (self.own(now), &self.entry) {
+            (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Finding::There,
+            (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.label())),
+            (None, _) if !now.conclusive => Finding::CannotTell,
+            (None, None) => Finding::There,
+            (None, Some(_)) => Finding::Elsewise("the grantee is not listed".to_owned()),
+        }
+    }
+}
+
+impl GrantType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Group => "GROUP",
+        }
+    }
+}

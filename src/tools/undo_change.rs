@@ -1,0 +1,26 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Effect, Spec};
+use crate::argument::Name;
+
+/// Undo a change by its receipt: restores what was there before, as a change of its own. Refuses if
+/// somebody has changed it since.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndoChange {
+    /// The receipt of the change to undo (gr-…).
+    pub receipt: Name,
+    /// Why, in the requester's words. Kept in the ledger.
+    #[schemars(length(max = 1000))]
+    pub reason: Option<String>,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "undo_change",
+    title: "Undo a change",
+    effect: Effect::Undo,
+    vendor: None,
+    docs: "the ledger, and the endpoints of the inverse change",
+    example: r#"{"receipt": "gr-aaaaaaaaaaaaaaaaaaaaaaaaaa"}"#,
+};
