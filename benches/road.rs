@@ -63,8 +63,13 @@ impl Bench {
 
     fn call(&self, tool: &str, arguments: &Value) -> Value {
         let arguments = arguments.as_object().unwrap().clone();
-        let call =
-            Call { tool: tool.to_owned(), arguments, client: None, progress: Box::new(|_| ()) };
+        let call = Call {
+            tool: tool.to_owned(),
+            arguments,
+            client: None,
+            progress: Box::new(|_| ()),
+            withdrawn: Box::new(|| false),
+        };
         self.runtime.block_on(self.desk.call(call)).unwrap().body
     }
 

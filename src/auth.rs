@@ -57,6 +57,8 @@ pub struct Signed {
 pub enum AuthError {
     /// The token or signing service cannot be reached or has failed.
     Unreachable(String),
+    /// It asks to slow down.
+    Throttled { message: String, retry_after: Option<std::time::Duration> },
     /// It answered no.
     Refused { status: u16, message: String },
     /// The credential cannot be read or used here.
@@ -112,6 +114,8 @@ impl AuthError {
         match self {
             Self::Unreachable(message) => Failure::new(Kind::Unavailable, message)
                 .hint("nothing was sent; try again, and run `grantor doctor` if it stays so"),
+            Self::Throttled { message, .. } => Failure::new(Kind::RateLimited, message)
+                .hint("nothing was sent; the vendor asks to slow down: try again in a minute"),
             Self::Unusable(message) => Failure::new(Kind::Unavailable, message)
                 .hint("nothing was sent; mend the credential, then run `grantor doctor`"),
             Self::Refused { status, message } => {
@@ -136,7 +140,11 @@ impl From<SecretError> for AuthError {
 async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, AuthError> {
     match wire.send(request, crate::transport::ATTEMPT).await {
         Attempt::Reply(reply) if reply.is_success() => Ok(reply),
-        Attempt::Reply(reply) if reply.status == 429 || reply.status >= 500 => {
+        Attempt::Reply(reply) if reply.status == 429 => {
+            let message = format!("{what} answered 429{}", reply.said());
+            Err(AuthError::Throttled { message, retry_after: reply.retry_after })
+        }
+        Attempt::Reply(reply) if reply.status >= 500 => {
             Err(AuthError::Unreachable(format!("{what} answered {}", reply.status)))
         }
         Attempt::Reply(reply) => Err(AuthError::Refused {

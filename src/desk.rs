@@ -14,7 +14,7 @@ pub use answer::Answer;
 use crate::access::Outcome;
 use crate::catalogue::{self, Found};
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, Verdict};
 use crate::intent::Intent;
 use crate::ledger::Ledger;
@@ -39,7 +39,12 @@ pub struct Call {
     /// The client's own claim of what it is.
     pub client: Option<String>,
     pub progress: Progress,
+    /// Whether the client has withdrawn the call: what was not sent then stays unsent.
+    pub withdrawn: Withdrawn,
 }
+
+/// Whether a client has withdrawn its call.
+pub type Withdrawn = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// Told, in a few words, what a call is about to do.
 pub type Progress = Box<dyn Fn(String) + Send + Sync>;
@@ -146,7 +151,7 @@ impl Desk {
             items
         } else {
             let ask = Asker { memo: None, ..ask };
-            self.carry(&order, &steps, prepared, &ask, &call.progress).await
+            self.carry(&order, &steps, prepared, &ask, &call).await
         };
         for (item, step) in items.iter_mut().zip(&steps) {
             item.show(step.as_ref());
@@ -226,7 +231,7 @@ fn off(tool: &Tool, failure: Failure, mut arguments: Map<String, Value>) -> Answ
         return Answer::unasked(&failure);
     };
     let dry_run = Common::take(&mut arguments).ok().and_then(|common| common.dry_run);
-    if dry_run == Some(true) {
+    if dry_run == Some(true) && failure.kind == Kind::Invalid {
         match by_hand(Value::Object(arguments)) {
             Ok(Some(shown)) => return Answer::by_hand(tool.spec, shown, &failure),
             Ok(None) => {}

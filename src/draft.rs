@@ -23,6 +23,8 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Source {
     pub path: &'static str,
+    /// The permission it takes, as the vendor calls it; empty where no document says.
+    pub needs: &'static str,
     /// The vendor page this was written from.
     pub docs: &'static str,
 }
@@ -39,6 +41,7 @@ pub enum Verb {
 pub struct Question {
     path: String,
     query: Vec<(&'static str, String)>,
+    needs: &'static str,
 }
 
 /// The vendor request a change will send: no host, no credential.
@@ -83,7 +86,7 @@ impl Source {
     /// # Errors
     /// A field that cannot be one path segment (or several, for `{+field}`).
     pub fn ask(&self, fields: &[(&str, &str)]) -> Result<Question, Failure> {
-        Ok(Question { path: fill(self.path, fields)?, query: Vec::new() })
+        Ok(Question { path: fill(self.path, fields)?, query: Vec::new(), needs: self.needs })
     }
 }
 
@@ -100,6 +103,11 @@ impl Question {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    /// The permission it takes, where a document says.
+    pub fn needs(&self) -> Option<&'static str> {
+        Some(self.needs).filter(|needs| !needs.is_empty())
     }
 
     /// Path and query, as they are sent.
@@ -320,8 +328,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ONE: Source = Source { path: "/users/{key}/roles", docs: "" };
-    const MANY: Source = Source { path: "/acl/{+path}", docs: "" };
+    const ONE: Source = Source { path: "/users/{key}/roles", needs: "", docs: "" };
+    const MANY: Source = Source { path: "/acl/{+path}", needs: "", docs: "" };
 
     fn base(text: &str) -> Base {
         Base::parse(text).unwrap()

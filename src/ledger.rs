@@ -7,7 +7,7 @@
 mod history;
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -135,6 +135,9 @@ impl Ledger {
             let mut file = open(&path)?;
             // One lock a line keeps the lines of several processes whole.
             file.lock()?;
+            if is_torn(&file)? {
+                file.write_all(b"\n")?;
+            }
             file.write_all(line.as_bytes())?;
             if flush { file.sync_data() } else { Ok(()) }
         });
@@ -162,6 +165,17 @@ impl Opened {
 
 fn receipt() -> String {
     format!("gr-{}", crate::random::id())
+}
+
+/// Whether the last line has no end: its writer died while writing it.
+fn is_torn(mut file: &File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 fn open(path: &Path) -> io::Result<File> {

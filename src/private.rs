@@ -18,9 +18,9 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     options().write(true).read(true).open(path)
 }
 
-/// For adding lines at the end.
+/// For adding lines at the end, and for looking at what is there.
 pub(crate) fn append(path: &Path) -> io::Result<File> {
-    options().append(true).open(path)
+    options().read(true).append(true).open(path)
 }
 
 /// Replaces the content.

@@ -148,6 +148,10 @@ impl ServerHandler for Face {
                 .client_info()
                 .map(|client| format!("{} {}", client.name, client.version)),
             progress: progress(&context),
+            withdrawn: {
+                let stop = context.ct.clone();
+                Box::new(move || stop.is_cancelled())
+            },
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
         let desk = self.desk.clone();

@@ -332,10 +332,17 @@ impl Common {
 }
 
 impl Heard {
-    /// What a status alone says: 2xx is a yes, anything else a no.
+    /// What a status alone says: 2xx is a yes, anything else a no. A page of text where none or a
+    /// JSON body is documented was written by something else than the vendor.
     pub fn by_status(reply: &Reply) -> Self {
         if reply.is_success() {
-            Self::Yes { warnings: Vec::new() }
+            let page = !reply.body.is_empty() && reply.json::<serde::de::IgnoredAny>().is_err();
+            let garbled = "the answer is not the vendor's: it has a body that is not JSON";
+            if page {
+                Self::Garbled(garbled.to_owned())
+            } else {
+                Self::Yes { warnings: Vec::new() }
+            }
         } else {
             Self::No(crate::transport::refusal(reply, "the vendor"))
         }

@@ -285,6 +285,9 @@ fn next(tried: &Tried, tries: Tries) -> Next {
         Tried::Sent(Attempt::Reply(reply)) if reply.status == 429 => {
             wait(reply.retry_after.unwrap_or(backoff * 2))
         }
+        Tried::Unsigned(AuthError::Throttled { retry_after, .. }) => {
+            wait(retry_after.unwrap_or(backoff * 2))
+        }
         _ if tries.write => Next::Done,
         Tried::Unsigned(AuthError::Unreachable(_)) => wait(backoff),
         Tried::Sent(Attempt::NotSent(_) | Attempt::Broken(_)) => wait(backoff),
@@ -337,6 +340,11 @@ mod tests {
         assert_eq!(rule(&reply(401, None), true, 2, true), Next::Done);
         let later = Next::Again { after: Duration::from_secs(7), fresh: false };
         assert_eq!(rule(&reply(429, Some(7)), true, 1, false), later);
+        let retry_after = Some(Duration::from_secs(7));
+        let throttled = AuthError::Throttled { message: String::new(), retry_after };
+        assert_eq!(rule(&Tried::Unsigned(throttled), true, 1, false), later);
+        let down = Tried::Unsigned(AuthError::Unreachable(String::new()));
+        assert_eq!(rule(&down, true, 1, false), Next::Done);
     }
 
     #[test]

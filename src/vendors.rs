@@ -144,7 +144,13 @@ impl Asker<'_> {
             return Ok(known);
         }
         let (account, wire) = (&self.tenant.account, self.wire);
-        let reply = crate::transport::read(account, wire, question, self.deadline).await?;
+        let reply = crate::transport::read(account, wire, question, self.deadline).await;
+        let reply = reply.map_err(|failure| match question.needs() {
+            Some(needs) if failure.status == Some(403) => {
+                failure.hint(format!("the credential needs {needs}"))
+            }
+            _ => failure,
+        })?;
         if let Some(memo) = self.memo {
             memo.keep(key, &reply);
         }

@@ -51,7 +51,13 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     } else {
         Box::new(|_| ())
     };
-    let call = Call { tool: arguments.tool, arguments: fields, client: None, progress };
+    let call = Call {
+        tool: arguments.tool,
+        arguments: fields,
+        client: None,
+        progress,
+        withdrawn: Box::new(|| false),
+    };
     let Ok(answer) = desk.call(call).await else {
         paint::complain(&format!("there is no tool {tool:?}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));

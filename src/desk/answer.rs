@@ -272,8 +272,10 @@ impl Item {
 
     pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {
         let mut item = Self::new(step, Outcome::Unavailable, before);
-        item.note =
-            Some("not started, because an item of the same call did not succeed".to_owned());
+        item.note = Some(
+            "not started: the call was withdrawn, or another of its items did not succeed"
+                .to_owned(),
+        );
         item
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Desk, Item, Order, Prepared, Progress};
+use super::{Call, Desk, Item, Order, Prepared};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
@@ -30,16 +30,17 @@ impl Desk {
         steps: &[Box<dyn Step>],
         prepared: Vec<Prepared>,
         ask: &Asker<'_>,
-        progress: &Progress,
+        call: &Call,
     ) -> Vec<Item> {
         let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
         for (index, (step, mut one)) in steps.iter().zip(prepared).enumerate() {
             let step = step.as_ref();
-            if stopped {
+            if stopped || (call.withdrawn)() {
+                stopped = true;
                 items.push(Item::not_started(step, one.before()));
                 continue;
             }
-            progress(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
+            (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
             if sent {
                 // An earlier item may have changed what this one rests on.
                 match self.prepare(order, step, ask).await {

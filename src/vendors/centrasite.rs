@@ -44,9 +44,9 @@ pub static VENDOR: Vendor = Vendor {
 };
 
 const BRIDGE: &str = "CentraSite bridge contract";
-const ASSETS: Source = Source { path: "/assets", docs: BRIDGE };
-const PRINCIPALS: Source = Source { path: "/principals", docs: BRIDGE };
-const PERMISSIONS: Source = Source { path: "/assets/{id}/permissions", docs: BRIDGE };
+const ASSETS: Source = Source { path: "/assets", needs: "", docs: BRIDGE };
+const PRINCIPALS: Source = Source { path: "/principals", needs: "", docs: BRIDGE };
+const PERMISSIONS: Source = Source { path: "/assets/{id}/permissions", needs: "", docs: BRIDGE };
 
 /// Sets or combines an asset's permissions.
 pub const SET: Endpoint =
@@ -159,7 +159,7 @@ fn roles(find: &Find) -> Listing<Role> {
         ..level.role()
     };
     let fitting = levels.into_iter().filter(|(level, _)| find.fits(&[level.as_str()]));
-    Listing::whole(fitting.map(role).take(find.limit).collect())
+    Listing::part(fitting.map(role).collect(), &find.from, find.limit, None)
 }
 
 /// Users and groups that the bridge finds for the query.

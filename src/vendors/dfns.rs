@@ -59,17 +59,38 @@ static SIGNING: crate::auth::Steps = crate::auth::Steps {
     header: "x-dfns-useraction",
 };
 
-const PERMISSIONS: Source = Source { path: "/permissions", docs: "List Permissions" };
-const PERMISSION: Source = Source { path: "/permissions/{permissionId}", docs: "Get Permission" };
-const ASSIGNMENTS: Source =
-    Source { path: "/permissions/{permissionId}/assignments", docs: "List Permission Assignments" };
-const USERS: Source = Source { path: "/auth/users", docs: "List Users" };
-const USER: Source = Source { path: "/auth/users/{userId}", docs: "Get User" };
-const SERVICE_ACCOUNTS: Source =
-    Source { path: "/auth/service-accounts", docs: "List Service Accounts" };
-const TOKENS: Source = Source { path: "/auth/pats", docs: "List Personal Access Tokens" };
-const APPROVAL: Source = Source { path: "/v2/policy-approvals/{approvalId}", docs: "Get Approval" };
-const APPROVALS: Source = Source { path: "/v2/policy-approvals", docs: "List Approvals" };
+const PERMISSIONS: Source =
+    Source { path: "/permissions", needs: "Permissions:Read", docs: "List Permissions" };
+const PERMISSION: Source = Source {
+    path: "/permissions/{permissionId}",
+    needs: "Permissions:Read",
+    docs: "Get Permission",
+};
+const ASSIGNMENTS: Source = Source {
+    path: "/permissions/{permissionId}/assignments",
+    needs: "Permissions:Assignments:Read",
+    docs: "List Permission Assignments",
+};
+const USERS: Source = Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
+const USER: Source =
+    Source { path: "/auth/users/{userId}", needs: "Auth:Users:Read", docs: "Get User" };
+const SERVICE_ACCOUNTS: Source = Source {
+    path: "/auth/service-accounts",
+    needs: "Auth:ServiceAccounts:Read",
+    docs: "List Service Accounts",
+};
+const TOKENS: Source =
+    Source { path: "/auth/pats", needs: "", docs: "List Personal Access Tokens" };
+const APPROVAL: Source = Source {
+    path: "/v2/policy-approvals/{approvalId}",
+    needs: "Policies:Evaluations:Read",
+    docs: "Get Approval",
+};
+const APPROVALS: Source = Source {
+    path: "/v2/policy-approvals",
+    needs: "Policies:Evaluations:Read",
+    docs: "List Approvals",
+};
 
 /// Assigns a permission to an identity.
 pub const ASSIGN: Endpoint = Endpoint {

@@ -47,21 +47,40 @@ pub static VENDOR: Vendor = Vendor {
                  newer portals)",
 };
 
+/// What reading users and their roles takes.
+const MEMBERS: &str = "User management > View members, or Manage users";
 const DISCOVERY: Source = Source {
     path: "/identity/.well-known/openid-configuration",
+    needs: "",
     docs: "reference/apis/public-rest-apis/authentication/about-oidc-discovery-document",
 };
-const USERS: Source = Source { path: "/api/identity/v1/users", docs: IDENTITY };
-const USER: Source = Source { path: "/api/identity/v1/users/{key}", docs: IDENTITY };
-const ROLES: Source = Source { path: "/api/identity/v1/organization-roles", docs: IDENTITY };
-const ROLE: Source = Source { path: "/api/identity/v1/organization-roles/{key}", docs: IDENTITY };
-const ASSETS: Source = Source { path: "/api/asset-repository/v1/assets", docs: REPOSITORY };
+const USERS: Source = Source { path: "/api/identity/v1/users", needs: MEMBERS, docs: IDENTITY };
+const USER: Source =
+    Source { path: "/api/identity/v1/users/{key}", needs: MEMBERS, docs: IDENTITY };
+const ROLES: Source = Source {
+    path: "/api/identity/v1/organization-roles",
+    needs: "any permission of the API client",
+    docs: IDENTITY,
+};
+const ROLE: Source = Source {
+    path: "/api/identity/v1/organization-roles/{key}",
+    needs: "any permission of the API client",
+    docs: IDENTITY,
+};
+const ASSETS: Source =
+    Source { path: "/api/asset-repository/v1/assets", needs: "", docs: REPOSITORY };
 const ASSET: Source =
-    Source { path: "/api/asset-repository/v1/assets/{assetKey}", docs: REPOSITORY };
-const ROLE_USERS: Source =
-    Source { path: "/api/identity/v1/organization-roles/{key}/users", docs: IDENTITY };
-const HELD: Source =
-    Source { path: "/api/identity/v1/users/{key}/organization-roles", docs: IDENTITY };
+    Source { path: "/api/asset-repository/v1/assets/{assetKey}", needs: "", docs: REPOSITORY };
+const ROLE_USERS: Source = Source {
+    path: "/api/identity/v1/organization-roles/{key}/users",
+    needs: MEMBERS,
+    docs: IDENTITY,
+};
+const HELD: Source = Source {
+    path: "/api/identity/v1/users/{key}/organization-roles",
+    needs: MEMBERS,
+    docs: IDENTITY,
+};
 
 /// Grants an organization role, for the assets in `assetKeys` or else for the organization.
 pub const GRANT: Endpoint = Endpoint {

@@ -53,17 +53,22 @@ const ENVIRONMENTS_READ: usize = 60;
 /// The organization role that may change the others.
 pub const OWNER: &str = "owner";
 
+/// What reading role assignments takes.
+const ADMIN: &str = "organization owner or admin";
 const MEMBERS: Source = Source {
     path: "/platform/v1/organizations/{organizationId}/role-assignment",
+    needs: ADMIN,
     docs: "Get organization role assignments",
 };
 
 const ENVIRONMENTS: Source = Source {
     path: "/platform/v1/organizations/{organizationId}/environments",
+    needs: "",
     docs: "Get environments",
 };
 const ENVIRONMENT_MEMBERS: Source = Source {
     path: "/platform/v1/environments/{environmentId}/role-assignment",
+    needs: ADMIN,
     docs: "Get environment role assignments",
 };
 
@@ -186,14 +191,13 @@ async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
             rows.push(as_role(role));
         }
     }
-    rows.truncate(find.limit);
     let problem = Failure::new(
         Kind::NotListable,
         "Redox lists no roles: shown are those that \
                                members of the organization hold and those in [redox.roles]",
     )
     .hint(format!("set {ORGANIZATION}, and name other roles in the configuration"));
-    Ok(Listing { rows, next: None, problem: Some(problem) })
+    Ok(Listing::part(rows, &find.from, find.limit, Some(problem)))
 }
 
 /// Members of the configured organization whose name or address contains the query.

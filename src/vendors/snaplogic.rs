@@ -60,21 +60,31 @@ pub const USERNAME: &str = "SNAPLOGIC_USERNAME";
 const ORG: &str = "SNAPLOGIC_ORG";
 const INTERNAL: &str = "SNAPLOGIC_INTERNAL_READS";
 
+/// What reading users, groups and access takes.
+const ADMIN: &str = "Environment (Org) admin";
 const SETTINGS: Source = Source {
     path: "/api/1/rest/public/assetapi/user/settings",
+    needs: ADMIN,
     docs: "get-assetapi-user-settings",
 };
-const USER: Source = Source { path: "/api/1/rest/public/users/{email}", docs: "get-users-email" };
-const GROUPS: Source = Source { path: "/api/1/rest/public/groups/{org}", docs: "get-groups-org" };
+const USER: Source =
+    Source { path: "/api/1/rest/public/users/{email}", needs: ADMIN, docs: "get-users-email" };
+const GROUPS: Source =
+    Source { path: "/api/1/rest/public/groups/{org}", needs: ADMIN, docs: "get-groups-org" };
 const ACL: Source = Source {
     path: "/api/1/rest/public/assetapi/acl/{+project_path}",
+    needs: ADMIN,
     docs: "get-assetapi-acl-path",
 };
 
-const GROUP: Source =
-    Source { path: "/api/1/rest/public/groups/{org}/{group}", docs: "get-groups-org-group" };
+const GROUP: Source = Source {
+    path: "/api/1/rest/public/groups/{org}/{group}",
+    needs: ADMIN,
+    docs: "get-groups-org-group",
+};
 /// Undocumented, used by the vendor's own tooling: read on request only, and labelled.
-const SPACES: Source = Source { path: "/api/1/rest/asset/list/{org}", docs: "undocumented" };
+const SPACES: Source =
+    Source { path: "/api/1/rest/asset/list/{org}", needs: "", docs: "undocumented" };
 
 /// Grants a user or group access to a project space and its shared folder.
 pub const GRANT: Endpoint = Endpoint {
@@ -193,7 +203,7 @@ fn roles(find: &Find) -> Listing<Role> {
         permissions: letters.iter().map(|&letter| letter.to_owned()).collect(),
     };
     let fitting = LEVELS.iter().filter(|(name, _)| find.fits(&[name]));
-    Listing::whole(fitting.map(role).take(find.limit).collect())
+    Listing::part(fitting.map(role).collect(), &find.from, find.limit, None)
 }
 
 /// The user with this e-mail address (their user name) or exact full name.
