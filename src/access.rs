@@ -64,6 +64,9 @@ pub struct Access {
     pub resource: Named,
     /// How far the row reaches in the vendor's own terms, for example `asset` or `organization`.
     pub scope: Cow<'static, str>,
+    /// The container it counts in, where the vendor has such: a portfolio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// When the vendor ends it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,

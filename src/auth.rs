@@ -154,6 +154,9 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))
         }
+        Attempt::Oversized => {
+            Err(AuthError::Unreachable(format!("{what} sent an answer that is too long")))
+        }
     }
 }
 

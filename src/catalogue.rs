@@ -75,11 +75,60 @@ pub fn definition(tool: &Tool) -> Value {
             Run::Change { .. } | Run::Undo => schema::change_output(),
         },
         "annotations": {
-            "title": spec.title,
             "readOnlyHint": looks,
             "destructiveHint": !looks,
             "idempotentHint": looks,
             "openWorldHint": true,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, Sources};
+
+    const SETTINGS: [(&str, &str); 13] = [
+        ("OUTSYSTEMS_PORTAL_URL", "https://portal.example.com"),
+        ("OUTSYSTEMS_CLIENT_ID", "id"),
+        ("OUTSYSTEMS_CLIENT_SECRET", "s"),
+        ("DFNS_AUTH_TOKEN", "t"),
+        ("DFNS_CREDENTIAL_ID", "cr"),
+        ("DFNS_PRIVATE_KEY", "k"),
+        ("REDOX_CLIENT_ID", "id"),
+        ("REDOX_KEY_ID", "kid"),
+        ("REDOX_PRIVATE_KEY", "k"),
+        ("SNAPLOGIC_URL", "https://elastic.example.com"),
+        ("SNAPLOGIC_TOKEN", "t"),
+        ("CENTRASITE_BRIDGE_URL", "https://bridge.example.com"),
+        ("CENTRASITE_USERNAME", "u"),
+    ];
+
+    /// What `tools/list` costs a client, in tokens, with these vendors configured.
+    fn tokens(vendors: &[&str]) -> usize {
+        let vendors = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
+        let flags = Flags { state_dir: Some("unused".into()), vendors, ..Flags::default() };
+        let environment = |name: &str| {
+            let value = SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            value.or((name == "CENTRASITE_PASSWORD").then_some("p")).map(str::to_owned)
+        };
+        let sources =
+            Sources { flags: &flags, environment: &environment, floor: None, sandbox: None };
+        let config = Config::load(&sources).unwrap();
+        let list: Vec<_> = listed(&config).map(definition).collect();
+        let text = json!({ "tools": list }).to_string();
+        tiktoken_rs::o200k_base().unwrap().encode_ordinary(&text).len()
+    }
+
+    #[test]
+    fn the_tool_list_fits_its_budget() {
+        let all = tokens(&[]);
+        println!("tools/list with all vendors: {all} tokens (o200k)");
+        assert!(all <= 4_500, "{all}");
+        for vendor in crate::vendors::VENDORS {
+            let one = tokens(&[vendor.name]);
+            println!("tools/list with {}: {one} tokens (o200k)", vendor.name);
+            assert!(one <= 2_000, "{}: {one}", vendor.name);
+        }
+    }
 }

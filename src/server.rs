@@ -44,14 +44,25 @@ struct Face {
 pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let face = Face::new(desk);
     let calls = face.calls.clone();
-    let served = match face.serve(rmcp::transport::stdio_pipes()).await {
+    let mut signals = std::pin::pin!(Signals::listen()?.any());
+    let starting = face.serve(rmcp::transport::stdio_pipes());
+    let started = tokio::select! {
+        started = starting => started,
+        () = &mut signals => return Ok(()),
+    };
+    let served = match started {
         Ok(service) => {
             let stop = service.cancellation_token();
-            tokio::spawn(async move {
-                interrupted().await;
-                stop.cancel();
-            });
-            service.waiting().await.map(|_| ()).map_err(Into::into)
+            let waiting = service.waiting();
+            tokio::pin!(waiting);
+            let ended = tokio::select! {
+                ended = &mut waiting => ended,
+                () = signals => {
+                    stop.cancel();
+                    waiting.await
+                }
+            };
+            ended.map(|_| ()).map_err(Into::into)
         }
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
@@ -234,21 +245,41 @@ fn instructions(config: &Config) -> String {
     text.chars().take(LONGEST_INSTRUCTIONS).collect()
 }
 
-/// Waits for a signal that asks the process to end.
-async fn interrupted() {
+/// The signals that ask the process to end, listened to from before the first byte is read.
+struct Signals {
     #[cfg(unix)]
-    {
+    kinds: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let signals = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        if let [Ok(mut terminate), Ok(mut hangup)] = signals {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            return;
+        let kind = |kind: SignalKind| signal(kind);
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(kind);
+        Ok(Self { kinds: [interrupt?, terminate?, hangup?] })
+    }
+
+    #[cfg(unix)]
+    async fn any(self) {
+        let [mut interrupt, mut terminate, mut hangup] = self.kinds;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
-    // Without handlers the signals keep their usual effect.
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "listening can fail elsewhere")]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn any(self) {
+        // Without a handler the signal keeps its usual effect.
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -284,11 +284,11 @@ pub enum Run {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Common {
-    /// Why it is needed, in the requester's words. Kept in the ledger.
+    /// Why; kept in the ledger.
     #[serde(default)]
     #[schemars(length(max = 1000))]
     pub reason: Option<String>,
-    /// Show exactly what would be sent, and send nothing.
+    /// Only show the request.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }

@@ -19,7 +19,8 @@ use crate::failure::{Failure, Kind};
 use crate::ledger::Opened;
 use crate::text;
 
-/// The longest one attempt may take, signing and reading the answer included.
+/// The longest one attempt may take, reading the answer included; making its signature may take
+/// as long again.
 pub const ATTEMPT: Duration = Duration::from_secs(20);
 /// The longest a whole call may take; clients give up at 60 seconds.
 pub const CALL: Duration = Duration::from_secs(55);
@@ -44,6 +45,8 @@ pub enum Attempt {
     NotSent(String),
     /// It left, and no whole answer came back.
     Broken(String),
+    /// It left, and the answer is longer than any a vendor documents.
+    Oversized,
 }
 
 #[derive(Clone, Debug)]
@@ -165,6 +168,7 @@ pub async fn read(
         Tried::Sent(Attempt::NotSent(trouble) | Attempt::Broken(trouble)) => {
             Err(unreachable(account.base.host(), &trouble))
         }
+        Tried::Sent(Attempt::Oversized) => Err(Failure::garbled(oversized())),
     }
 }
 
@@ -184,6 +188,7 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
         Tried::Unsigned(error) => Fate::NotDone(error.failure()),
         Tried::Sent(Attempt::NotSent(trouble)) => Fate::NotDone(unreachable(host, &trouble)),
         Tried::Sent(Attempt::Broken(trouble)) => Fate::Unclear { trouble, status: None },
+        Tried::Sent(Attempt::Oversized) => Fate::Unclear { trouble: oversized(), status: None },
         Tried::Sent(Attempt::Reply(reply)) if reply.status >= 500 || reply.status < 200 => {
             let trouble = format!("{host} answered {}{}", reply.status, reply.said());
             Fate::Unclear { trouble, status: Some(reply.status) }
@@ -220,6 +225,10 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
     failure
 }
 
+fn oversized() -> String {
+    format!("the vendor's answer is longer than {} bytes", wire::LARGEST)
+}
+
 fn unreachable(host: &str, trouble: &str) -> Failure {
     Failure::new(Kind::Unavailable, format!("{host} could not be reached: {trouble}"))
         .hint("check the address, the proxy settings and the network, then try again")
@@ -254,9 +263,9 @@ async fn attempt(
     frozen: &Frozen,
     deadline: Deadline,
 ) -> (Tried, u64) {
-    let limit = Deadline::after(deadline.left().min(ATTEMPT));
-    let signing = tokio::time::timeout(limit.left(), account.authorize.sign(frozen, wire));
-    match signing.await {
+    // Signing may take requests of its own, so it has a limit of its own.
+    let signing = account.authorize.sign(frozen, wire);
+    match tokio::time::timeout(deadline.left().min(ATTEMPT), signing).await {
         Err(_) => {
             let trouble = "the credential could not be made in time".to_owned();
             (Tried::Unsigned(AuthError::Unreachable(trouble)), 0)
@@ -264,7 +273,8 @@ async fn attempt(
         Ok(Err(error)) => (Tried::Unsigned(error), 0),
         Ok(Ok(signed)) => {
             let generation = signed.generation();
-            (Tried::Sent(wire.send(signed, limit.left()).await), generation)
+            let limit = deadline.left().min(ATTEMPT);
+            (Tried::Sent(wire.send(signed, limit).await), generation)
         }
     }
 }

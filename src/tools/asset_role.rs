@@ -53,6 +53,7 @@ pub(super) async fn resolve(
             role: role.named(),
             resource: asset.named(),
             scope: "asset".into(),
+            within: None,
             expires_at: None,
             pending: false,
         },

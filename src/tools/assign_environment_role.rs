@@ -9,16 +9,15 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::redox;
 
-/// Assign a Redox environment role to a member of the organization. A user holds one role in an
-/// environment: this replaces the one they have there.
+/// Assign a Redox environment role to a member, in place of the one they have there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AssignEnvironmentRole {
-    /// The environment: id or exact name.
+    /// Id or exact name.
     environment_id: Name,
-    /// The role, by id, by name, or by both.
+    /// The role.
     role: Reference,
-    /// The user, by id, by name or e-mail address, or by both.
+    /// The member.
     user: Reference,
 }
 

@@ -10,16 +10,15 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::redox;
 
-/// Assign a Redox organization role to a member. A member holds one organization role: this
-/// replaces the one they have. The last owner is never demoted.
+/// Assign a Redox organization role to a member, in place of the one they have.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AssignOrganizationRole {
-    /// The organization's id; the configured one if left out.
+    /// Id; default the configured one.
     organization_id: Option<Name>,
-    /// The role, by id, by name, or by both.
+    /// The role.
     role: Reference,
-    /// The member, by id, by name or e-mail address, or by both.
+    /// The member.
     user: Reference,
 }
 

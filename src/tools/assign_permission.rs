@@ -12,8 +12,8 @@ use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest};
 
-/// Assign a Dfns permission (a role in the Dfns dashboard) to a user, service account or token,
-/// for the whole organization. A policy of the tenant may hold it for an approver.
+/// Assign a Dfns permission (a role in its dashboard) to a user, service account or token, for the
+/// whole organization. Dfns may hold it for an approver.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AssignPermission {
@@ -56,6 +56,7 @@ impl Change for AssignPermission {
             role: role.named(),
             resource: Named::new("organization", None, "organization"),
             scope: "organization".into(),
+            within: None,
             expires_at: None,
             pending: false,
         };

@@ -4,8 +4,7 @@ use serde::Deserialize;
 use super::{Effect, Spec};
 use crate::argument::Name;
 
-/// See where a change stands now: asks the vendor whether it is still so, or what its approvers
-/// did. Without a receipt, the changes of the last 24 hours and those that are open.
+/// See where a change stands now. Without a receipt: recent and open changes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckChange {

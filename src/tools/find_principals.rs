@@ -8,19 +8,19 @@ use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::vendors::Find;
 
-/// Find people, groups, service accounts and tokens by part of a name or e-mail address.
+/// Find people, groups, service accounts and tokens.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindPrincipals {
-    /// Ask this vendor only; all at once if left out.
+    /// Only this one.
     vendor: Option<Which>,
     /// Part of a name or e-mail address.
     query: Name,
     /// Only this kind.
     kind: Option<PrincipalKind>,
-    /// The most rows, 50 if left out.
+    /// Default 50.
     limit: Option<Limit>,
-    /// next_cursor of an earlier answer.
+    /// next_cursor, for more.
     cursor: Option<Token>,
 }
 

@@ -7,19 +7,19 @@ use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::vendors::Find;
 
-/// Find what access can be granted to: assets, organizations, environments, project spaces.
+/// Find what access can be granted to.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindResources {
-    /// Ask this vendor only; all at once if left out.
+    /// Only this one.
     vendor: Option<Which>,
     /// Part of a name.
     query: Option<Name>,
-    /// Only this kind, such as asset, environment or project_space.
+    /// Such as asset, environment or project_space.
     kind: Option<Name>,
-    /// The most rows, 50 if left out.
+    /// Default 50.
     limit: Option<Limit>,
-    /// next_cursor of an earlier answer.
+    /// next_cursor, for more.
     cursor: Option<Token>,
 }
 

@@ -14,8 +14,8 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::outsystems;
 
-/// Grant an OutSystems organization role to a user for one or more assets. Sends one request an
-/// asset and reads the user's roles back. Stops where the user holds another role on an asset.
+/// Grant an OutSystems organization role to a user for one or more assets. Stops where the user
+/// holds another role on an asset.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GrantAssetRole {
@@ -23,16 +23,15 @@ pub struct GrantAssetRole {
     user_key: Name,
     /// The organization role: key (UUID) or exact name.
     role_key: Name,
-    /// The assets: keys (UUIDs) or exact names. At least one; the organization as a whole is never
-    /// meant.
+    /// The assets: keys (UUIDs) or exact names.
     #[schemars(length(min = 1, max = 50))]
     asset_keys: Vec<Name>,
-    /// The portfolio (UUID) the grant counts in; the tenant's main portfolio if left out.
+    /// The portfolio (UUID); the main one if left out.
     portfolio_key: Option<Uuid>,
-    /// How long the grant lasts, as an ISO 8601 duration such as P7D. OutSystems is told the end.
+    /// How long it lasts, such as P7D.
     #[serde(rename = "expires_in")]
     expires_in: Option<Duration>,
-    /// When the grant ends, as an RFC 3339 time; instead of expires_in.
+    /// When it ends; instead of expires_in.
     #[serde(rename = "expires_at")]
     expires_at: Option<Time>,
 }
@@ -103,6 +102,17 @@ impl Granting {
     /// Whether the row ends when it was asked to: an end that is not there would be for ever.
     fn ends_as_wanted(&self, row: &Access) -> bool {
         self.period.is_none_or(|period| end(row) == Some(period.end))
+    }
+
+    /// The same role on the same asset in another portfolio is another grant.
+    fn check_portfolio(&self, row: &Access) -> Result<(), Failure> {
+        match (&self.portfolio, &row.within) {
+            (Some(asked), Some(there)) if !asked.eq_ignore_ascii_case(there) => Err(
+                Failure::refused(format!("the role is there already, in the portfolio {there}"))
+                    .hint("revoke it first, or leave portfolioKey out"),
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// What a row that is there already means for a request with or without an end.
@@ -180,6 +190,7 @@ impl Step for Granting {
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         let mut there = now.rows.iter().filter(|row| !has_ended(row, SignedDuration::ZERO));
         if let Some(row) = there.clone().find(|row| self.of.is_wanted(row)) {
+            self.check_portfolio(row)?;
             return self.already(row);
         }
         let there = there.find(|row| row.resource.id == self.of.wanted.resource.id);

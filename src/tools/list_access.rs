@@ -7,22 +7,21 @@ use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::vendors::Reach;
 
-/// List who has access, or what somebody can reach. Give a principal, a role, a resource, or
-/// several to narrow it down; access through the whole organization is shown as such.
+/// List who has access, or what somebody can reach: by principal, role or resource, at least one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListAccess {
-    /// Ask this vendor only; all at once if left out.
+    /// Only this one.
     vendor: Option<Which>,
-    /// Who: id, e-mail address or exact name.
+    /// Id, e-mail or exact name.
     principal: Option<Name>,
-    /// Which role: id or exact name.
+    /// Id or exact name.
     role: Option<Name>,
-    /// On what: id, path or exact name.
+    /// Id, path or exact name.
     resource: Option<Name>,
-    /// The most rows, 50 if left out.
+    /// Default 50.
     limit: Option<Limit>,
-    /// next_cursor of an earlier answer.
+    /// next_cursor, for more.
     cursor: Option<Token>,
 }
 

@@ -7,17 +7,17 @@ use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::vendors::Find;
 
-/// List the roles that can be granted. What a vendor cannot list is said under problems.
+/// List the roles that can be granted.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListRoles {
-    /// Ask this vendor only; all at once if left out.
+    /// Only this one.
     vendor: Option<Which>,
     /// Part of a role's name.
     query: Option<Name>,
-    /// The most rows, 50 if left out.
+    /// Default 50.
     limit: Option<Limit>,
-    /// next_cursor of an earlier answer.
+    /// next_cursor, for more.
     cursor: Option<Token>,
 }
 

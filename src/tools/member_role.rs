@@ -20,9 +20,9 @@ use crate::vendors::redox::{self, Identified, Listed, Member, Membership};
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Reference {
-    /// Its id, as the vendor lists it.
+    /// Id.
     id: Option<Name>,
-    /// Its exact name, or an e-mail address.
+    /// Exact name or e-mail.
     name: Option<Name>,
 }
 
@@ -79,6 +79,7 @@ impl MemberRole {
             role: role.as_ref().map_or_else(none, Listed::named),
             resource: place.named(),
             scope: place.kind.into(),
+            within: None,
             expires_at: None,
             pending: false,
         };

@@ -9,13 +9,13 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::redox;
 
-/// Take a user's role in a Redox environment away. They stay a member of the organization.
+/// Remove a user's role in a Redox environment. They stay in the organization.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RemoveEnvironmentRole {
-    /// The environment: id or exact name.
+    /// Id or exact name.
     environment_id: Name,
-    /// The user, by id, by name or e-mail address, or by both.
+    /// The member.
     user: Reference,
 }
 

@@ -9,16 +9,15 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::snaplogic;
 
-/// Take all access of a user or group to a SnapLogic project space and its shared folder away. A
-/// project path is widened by SnapLogic to its whole space.
+/// Remove all access of a user or group to a SnapLogic project space and its shared folder.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveProjectAcl {
-    /// /org/space or /org/space/project, in the vendor's letter case.
+    /// /org/space or /org/space/project, case-sensitive.
     project_or_space_path: Name,
-    /// Whether the grantee is a user or a group.
+    /// What the grantee is.
     grant_type: GrantType,
-    /// The user (e-mail address or exact name) or the group (exact name).
+    /// E-mail address or exact name.
     grantee: Name,
 }
 

@@ -12,8 +12,8 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::outsystems;
 
-/// Take an OutSystems organization role away from a user for one or more assets. Says what access
-/// is left, for example through the whole organization.
+/// Revoke an OutSystems organization role of a user for one or more assets. Says what access is
+/// left.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RevokeAssetRole {
@@ -21,7 +21,7 @@ pub struct RevokeAssetRole {
     user_key: Name,
     /// The organization role: key (UUID) or exact name.
     role_key: Name,
-    /// The assets: keys (UUIDs) or exact names. At least one.
+    /// The assets: keys (UUIDs) or exact names.
     #[schemars(length(min = 1, max = 50))]
     asset_keys: Vec<Name>,
 }

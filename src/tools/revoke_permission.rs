@@ -13,17 +13,17 @@ use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest};
 
-/// Revoke a Dfns permission from a user, service account or token. A policy of the tenant may hold
-/// it for an approver; approval is never forced.
+/// Revoke a Dfns permission from a user, service account or token. Dfns may hold it for an
+/// approver.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RevokePermission {
     /// The permission: id (pm-…) or exact name.
     #[schemars(length(min = 1, max = 64))]
     permission_id: Name,
-    /// Who loses it: id (us-… or to-…), e-mail address or exact name. Either this or assignmentId.
+    /// Who loses it: id, e-mail address or exact name. Either this or assignmentId.
     identity_id: Option<Name>,
-    /// The assignment's id (as-…). Either this or identityId.
+    /// The assignment's id (as-…).
     assignment_id: Option<Name>,
 }
 
@@ -82,6 +82,7 @@ fn wanted(principal: Named, role: &Role) -> Access {
         role: role.named(),
         resource: Named::new("organization", None, "organization"),
         scope: "organization".into(),
+        within: None,
         expires_at: None,
         pending: false,
     }

@@ -13,22 +13,21 @@ use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Permissions, Profile};
 
-/// Set permissions of users and groups on a CentraSite asset, as its policy action "Set Instance
-/// and Profile Permissions" does. Combining never lowers a permission; lowering one needs
-/// removeExistingPermission with the whole list.
+/// Set permissions of users and groups on a CentraSite asset. Combining never lowers a permission:
+/// that takes removeExistingPermission and the whole list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SetAssetPermissions {
     /// The asset: id or exact name.
     asset: Name,
-    /// What each user or group is to hold.
+    /// What each is to hold.
     #[schemars(length(min = 1, max = 100))]
     user_group_asset_permission: Vec<Entry>,
-    /// Clear all present settings first; false if left out: combine with them.
+    /// Replace all present settings instead of combining.
     remove_existing_permission: Option<bool>,
-    /// Pass the permissions on to dependent objects; false if left out.
+    /// Pass them on to dependent objects.
     propagate_permissions_to_dependent_objects: Option<bool>,
-    /// Pass profile permissions on to dependents of the same type; false if left out.
+    /// Pass profile permissions on to dependents of the same type.
     propagate_profile_permissions: Option<bool>,
 }
 
@@ -37,13 +36,13 @@ pub struct SetAssetPermissions {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(inline)]
 struct Entry {
-    /// A user: id or exact name. Either user or group, not both.
+    /// A user: id or exact name; or else a group.
     user: Option<Name>,
     /// A group: id or exact name.
     group: Option<Name>,
-    /// Each level includes those before it.
+    /// Each includes those before it.
     permission: AssetLevel,
-    /// Permissions on single profiles of the asset.
+    /// Permissions on single profiles.
     profile_permissions: Option<Vec<ProfileEntry>>,
 }
 
@@ -51,9 +50,9 @@ struct Entry {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 struct ProfileEntry {
-    /// The profile's name.
+    /// Its name.
     name: Name,
-    /// View or Modify; a profile knows no Full.
+    /// What is held.
     permission: ProfileLevel,
 }
 
@@ -235,6 +234,7 @@ fn wanted(asset: &Resource, entries: &[Resolved]) -> Access {
         role: Named { id: levels.clone(), name: Some(levels), kind: None },
         resource: asset.named(),
         scope: "asset".into(),
+        within: None,
         expires_at: None,
         pending: false,
     }

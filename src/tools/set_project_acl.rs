@@ -9,21 +9,21 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::snaplogic;
 
-/// Grant a user or group access to a SnapLogic project space and its shared folder. A project path
-/// is widened by SnapLogic to its whole space: the answer says so before anything is sent.
+/// Grant a user or group access to a SnapLogic project space and its shared folder. SnapLogic
+/// widens a project to its whole space.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetProjectAcl {
-    /// /org/space or /org/space/project, in the vendor's letter case.
+    /// /org/space or /org/space/project, case-sensitive.
     project_or_space_path: Name,
-    /// Whether the grantee is a user or a group.
+    /// What the grantee is.
     grant_type: GrantType,
-    /// The user (e-mail address or exact name) or the group (exact name).
+    /// E-mail address or exact name.
     grantee: Name,
-    /// R read, W write, X execute: at least one, each once.
+    /// R read, W write, X execute.
     #[schemars(length(min = 1, max = 3), extend("uniqueItems" = true))]
     permission_list: Vec<Permission>,
-    /// Whether it also counts for all assets inside; false if left out, and always sent.
+    /// Also for all assets inside; false if left out.
     inherit: Option<bool>,
 }
 

@@ -95,6 +95,7 @@ impl SpaceEntry {
             role: entry.as_ref().map_or_else(none, set),
             resource: Named::new(&space, None, "project_space"),
             scope: "project_space".into(),
+            within: None,
             expires_at: None,
             pending: false,
         };

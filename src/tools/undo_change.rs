@@ -4,14 +4,13 @@ use serde::Deserialize;
 use super::{Effect, Spec};
 use crate::argument::Name;
 
-/// Undo a change by its receipt: restores what was there before, as a change of its own. Refuses if
-/// somebody has changed it since.
+/// Undo a change by its receipt. Refuses if somebody changed it since.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoChange {
     /// The receipt of the change to undo (gr-…).
     pub receipt: Name,
-    /// Why, in the requester's words. Kept in the ledger.
+    /// Why; kept in the ledger.
     #[schemars(length(max = 1000))]
     pub reason: Option<String>,
 }

@@ -15,16 +15,20 @@ use crate::secret::expose;
 #[derive(Default)]
 pub struct Wire {
     client: OnceCell<Result<reqwest::Client, String>>,
+    /// For plain http, which stays on this machine: no proxy sees it.
+    local: OnceCell<Result<reqwest::Client, String>>,
 }
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// The most bytes of an answer that are kept; a longer one counts as broken.
-const LARGEST: usize = 8 * 1024 * 1024;
+/// The most bytes of an answer that are kept; a longer one is not read to its end.
+pub(super) const LARGEST: usize = 8 * 1024 * 1024;
 
 impl Wire {
     /// Sends once and reads the whole answer, within `limit`.
     pub async fn send(&self, signed: Signed, limit: Duration) -> Attempt {
-        let client = match self.client.get_or_init(|| async { client() }).await {
+        let plain = signed.frozen().url.scheme() == "http";
+        let slot = if plain { &self.local } else { &self.client };
+        let client = match slot.get_or_init(|| async { client(plain) }).await {
             Ok(client) => client,
             Err(trouble) => return Attempt::NotSent(trouble.clone()),
         };
@@ -47,7 +51,7 @@ impl Wire {
         };
         let status = match &attempt {
             Attempt::Reply(reply) => reply.status,
-            Attempt::NotSent(_) | Attempt::Broken(_) => 0,
+            Attempt::NotSent(_) | Attempt::Broken(_) | Attempt::Oversized => 0,
         };
         let (path, host) = (url.path(), url.host_str().unwrap_or_default());
         tracing::debug!(%method, host, path, status, took = ?started.elapsed(), "vendor request");
@@ -56,8 +60,10 @@ impl Wire {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a client is built")]
-fn client() -> Result<reqwest::Client, String> {
-    reqwest::Client::builder()
+fn client(plain: bool) -> Result<reqwest::Client, String> {
+    let builder = reqwest::Client::builder();
+    let builder = if plain { builder.no_proxy() } else { builder };
+    builder
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
@@ -92,7 +98,7 @@ async fn receive(mut response: reqwest::Response, secrets: &[secrecy::SecretStri
             Ok(Some(chunk)) if body.len() + chunk.len() <= LARGEST => {
                 body.extend_from_slice(&chunk);
             }
-            Ok(Some(_)) => return Attempt::Broken(format!("an answer of over {LARGEST} bytes")),
+            Ok(Some(_)) => return Attempt::Oversized,
             Ok(None) => break,
             Err(error) => return Attempt::Broken(describe(&error)),
         }

@@ -397,8 +397,11 @@ impl Permission {
 
 /// An operation other than reading on permissions, policies, users or service accounts.
 fn changes_access(operation: &str) -> bool {
-    const AREAS: [&str; 4] = ["Permissions:", "Policies:", "Auth:Users:", "Auth:ServiceAccounts:"];
-    AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":Read")
+    const AREAS: [&str; 4] = ["permissions:", "policies:", "auth:users:", "auth:serviceaccounts:"];
+    let operation = operation.to_lowercase();
+    let changes =
+        AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":read");
+    changes || operation == "*"
 }
 
 impl User {
@@ -449,6 +452,8 @@ mod tests {
         for (operation, privileged) in [
             ("Permissions:Assign", true),
             ("Policies:Update", true),
+            ("permissions:assign", true),
+            ("*", true),
             ("Auth:Users:Create", true),
             ("Auth:ServiceAccounts:Read", false),
             ("Permissions:Assignments:Read", false),

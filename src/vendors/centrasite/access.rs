@@ -46,6 +46,7 @@ fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
         role: Holding::of(held).role(),
         resource: asset.named(),
         scope: "asset".into(),
+        within: None,
         expires_at: None,
         pending: false,
     }

@@ -46,6 +46,7 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
         role: role.named(),
         resource: Named::new("organization", None, "organization"),
         scope: "organization".into(),
+        within: None,
         expires_at: None,
         pending: assignment.is_pending(),
     }

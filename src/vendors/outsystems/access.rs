@@ -108,6 +108,7 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
         role: Named { id: held.key, name: held.name, kind: None },
         resource,
         scope: scope.into(),
+        within: held.portfolio_key,
         expires_at: held.grant_period.and_then(|period| period.end_time),
         pending: false,
     }

@@ -54,6 +54,7 @@ fn row(membership: &Membership, place: &Resource) -> Access {
         role: membership.role.named(),
         resource: place.named(),
         scope: place.kind.into(),
+        within: None,
         expires_at: None,
         pending: false,
     }

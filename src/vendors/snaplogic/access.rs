@@ -94,6 +94,7 @@ fn row(entry: Entry, path: &str) -> Access {
         role: role(&entry.perms, entry.inherit),
         resource: Named::new(path, None, "project_space"),
         scope: "project_space".into(),
+        within: None,
         expires_at: None,
         pending: false,
     }
