@@ -7,6 +7,8 @@ mod answer;
 mod carry;
 mod review;
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
@@ -30,7 +32,12 @@ pub struct Desk {
     guard: Guard,
     ledger: Ledger,
     wire: Wire,
+    /// Look-ups of names, shared by the calls of a burst.
+    names: Memo,
 }
+
+/// How long a looked-up name is good for.
+const NAMES: Duration = Duration::from_secs(5);
 
 /// One call of one tool.
 pub struct Call {
@@ -71,7 +78,8 @@ impl Desk {
     pub fn new(config: Config) -> Self {
         let guard = Guard::new(config.read_only);
         let ledger = Ledger::new(&config.state_dir);
-        Self { config, guard, ledger, wire: Wire::default() }
+        let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
+        Self { config, guard, ledger, wire, names }
     }
 
     pub fn config(&self) -> &Config {
@@ -107,7 +115,8 @@ impl Desk {
 
     async fn look(&self, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let room = Room { tenants: &self.config.tenants, wire: &self.wire, deadline };
+        let (tenants, wire) = (&self.config.tenants, &self.wire);
+        let room = Room { tenants, wire, ledger: &self.ledger, deadline };
         match look(Value::Object(call.arguments), room).await {
             Ok(rows) => Answer::rows(rows),
             Err(failure) => Answer::unasked(&failure),
@@ -128,15 +137,20 @@ impl Desk {
         let Run::Change { resolve, .. } = tool.run else {
             return Answer::stopped(tool.spec, &Failure::invalid("this tool changes nothing"));
         };
-        let memo = Memo::default();
-        let wire = &self.wire;
-        let ask = Asker { tenant, wire, deadline: Deadline::after(CALL), memo: Some(&memo) };
+        let deadline = Deadline::after(CALL);
+        let ask = Asker { tenant, wire: &self.wire, deadline, memo: Some(&self.names) };
         (call.progress)("looking up names".to_owned());
         let steps = match resolve(Value::Object(std::mem::take(&mut call.arguments)), &ask).await {
             Ok(steps) => steps,
-            Err(failure) => return Answer::stopped(tool.spec, &failure),
+            Err(failure) => {
+                // What is not known now may be in a moment.
+                self.names.clear();
+                return Answer::stopped(tool.spec, &failure);
+            }
         };
         (call.progress)("reading the access there is".to_owned());
+        let now = Memo::lasting(CALL);
+        let ask = Asker { memo: Some(&now), ..ask };
         let order = Order { tool, common, client: call.client.clone(), undoing };
         let mut prepared = Vec::new();
         for step in &steps {
@@ -151,6 +165,7 @@ impl Desk {
             items
         } else {
             let ask = Asker { memo: None, ..ask };
+            self.names.clear();
             self.carry(&order, &steps, prepared, &ask, &call).await
         };
         for (item, step) in items.iter_mut().zip(&steps) {

@@ -34,7 +34,7 @@ use crate::access::{Access, Approval, Named, Outcome};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::ledger::Record;
+use crate::ledger::{Ledger, Record};
 use crate::schema;
 use crate::transport::{Deadline, Reply, Wire};
 use crate::vendors::{Asker, Tenant};
@@ -147,6 +147,12 @@ pub trait Step: Send + Sync {
         true
     }
 
+    /// How each part of the change ended, where it is for several at once and the vendor takes
+    /// them together.
+    fn parts(&self, _outcome: Outcome, _before: &[Access], _after: &[Access]) -> Vec<Value> {
+        Vec::new()
+    }
+
     /// The access there is now, as far as it bears on this change.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>>;
 
@@ -232,6 +238,7 @@ pub enum Finding {
 pub struct Room<'a> {
     pub tenants: &'a [Tenant],
     pub wire: &'a Wire,
+    pub ledger: &'a Ledger,
     pub deadline: Deadline,
 }
 

@@ -8,17 +8,16 @@ pub mod centrasite;
 mod crowd;
 pub mod dfns;
 mod listing;
+mod memo;
 pub mod outsystems;
 mod pick;
 pub mod redox;
 pub mod snaplogic;
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-
 use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, follow};
+pub use memo::Memo;
 pub use pick::{Known, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
@@ -88,13 +87,9 @@ pub struct Asker<'a> {
     pub tenant: &'a Tenant,
     pub wire: &'a Wire,
     pub deadline: Deadline,
-    /// Answers of this call, while nothing has been sent that could change them.
+    /// Answers that need not be read again.
     pub memo: Option<&'a Memo>,
 }
-
-/// Answers that were read once in a call and need not be read again.
-#[derive(Default)]
-pub struct Memo(Mutex<HashMap<String, Reply>>);
 
 /// What to look for in a list.
 #[derive(Clone, Debug)]
@@ -139,7 +134,7 @@ impl Asker<'_> {
     /// # Errors
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
     pub async fn reply(&self, question: &Question) -> Result<Reply, Failure> {
-        let key = question.shown();
+        let key = format!("{} {}", self.tenant.vendor.name, question.shown());
         if let Some(known) = self.memo.and_then(|memo| memo.get(&key)) {
             return Ok(known);
         }
@@ -175,18 +170,6 @@ impl Asker<'_> {
             Ok(found) => Ok(Some(found)),
             Err(failure) if failure.kind == Kind::NotFound => Ok(None),
             Err(failure) => Err(failure),
-        }
-    }
-}
-
-impl Memo {
-    fn get(&self, key: &str) -> Option<Reply> {
-        self.0.lock().ok()?.get(key).cloned()
-    }
-
-    fn keep(&self, key: String, reply: &Reply) {
-        if let Ok(mut known) = self.0.lock() {
-            known.insert(key, reply.clone());
         }
     }
 }

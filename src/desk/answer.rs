@@ -62,6 +62,7 @@ pub(super) struct Item {
     wanted: Access,
     before: Vec<Access>,
     pub(super) after: Vec<Access>,
+    parts: Vec<Value>,
     pub(super) warnings: Vec<String>,
     policy: Option<Policy>,
     request: Option<Value>,
@@ -230,6 +231,7 @@ impl Item {
             wanted: step.wanted().clone(),
             before: before.to_vec(),
             after: before.to_vec(),
+            parts: Vec::new(),
             warnings: Vec::new(),
             policy: None,
             request: None,
@@ -285,8 +287,9 @@ impl Item {
         item
     }
 
-    /// Leaves out the rows that a reader does not need.
+    /// Sorts the rows for a reader: part by part, without those that do not matter.
     pub(super) fn show(&mut self, step: &dyn Step) {
+        self.parts = step.parts(self.outcome, &self.before, &self.after);
         self.before.retain(|row| step.bears(row));
         self.after.retain(|row| step.bears(row));
     }
@@ -322,6 +325,7 @@ impl Item {
             resource: Some(self.wanted.resource),
             before: self.before,
             after: self.after,
+            items: self.parts,
             warnings: self.warnings,
             policy: self.policy,
             request: self.request,

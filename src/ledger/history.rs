@@ -54,6 +54,16 @@ impl Record {
         self.wanted.clone()
     }
 
+    /// Whether this change made a row that a look shows, `{vendor, principal, role, resource}`.
+    pub fn granted(&self, row: &Value) -> bool {
+        let id = |field: &str| row.pointer(field).and_then(Value::as_str);
+        self.outcome() == Some(Outcome::Confirmed)
+            && id("/vendor") == Some(&self.vendor)
+            && id("/principal/id") == Some(&self.wanted.principal.id)
+            && id("/role/id") == Some(&self.wanted.role.id)
+            && id("/resource/id") == Some(&self.wanted.resource.id)
+    }
+
     pub fn outcome(&self) -> Option<Outcome> {
         self.end.as_ref().map(|end| end.outcome)
     }

@@ -348,6 +348,13 @@ impl Step for AssetPermissions {
         Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
     }
 
+    fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Value> {
+        if self.entries.len() < 2 {
+            return Vec::new();
+        }
+        self.entries.iter().map(|entry| entry.part(&self.wanted, outcome, before, after)).collect()
+    }
+
     /// Everybody's row, where everybody's may go.
     fn bears(&self, row: &Access) -> bool {
         self.replace || self.entries.iter().any(|entry| entry.is(row))
@@ -437,6 +444,28 @@ impl Resolved {
     fn is(&self, row: &Access) -> bool {
         row.principal.id == self.principal.id
             && row.principal.kind.as_deref() == Some(self.principal.kind.as_str())
+    }
+
+    /// How this entry ended within a change that ended with `outcome`.
+    fn part(&self, of: &Access, outcome: Outcome, before: &[Access], after: &[Access]) -> Value {
+        let own =
+            |rows: &[Access]| rows.iter().filter(|row| self.is(row)).cloned().collect::<Vec<_>>();
+        let (before, after) = (own(before), own(after));
+        let wanted = Holding::of(&self.held());
+        let holds =
+            |rows: &[Access]| rows.iter().any(|row| Holding::parse(&row.role.id).covers(&wanted));
+        let outcome = match outcome {
+            Outcome::Confirmed | Outcome::Mismatch if holds(&before) => Outcome::AlreadyPresent,
+            Outcome::Mismatch if holds(&after) => Outcome::Confirmed,
+            other => other,
+        };
+        json!({
+            "principal": self.principal.named(),
+            "resource": of.resource,
+            "outcome": outcome,
+            "before": before,
+            "after": after,
+        })
     }
 
     fn held(&self) -> Held {
