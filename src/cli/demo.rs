@@ -10,7 +10,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Ran;
 use super::paint::{self, BOLD, DIM, GOOD, with};
-use crate::sandbox::story::{SCENES, Scene};
+use crate::sandbox::story::{RECEIPT, SCENES, Scene};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -31,14 +31,17 @@ pub(super) async fn run() -> Ran {
     let scratch = Scratch::new()?;
     let mut client = Client::start(&scratch.0).await?;
     paint::lines(&opening(&client.hello().await?))?;
-    let mut surprises = 0;
+    let (mut surprises, mut receipt) = (0, String::new());
     for scene in &SCENES {
-        paint::lines(&request(scene))?;
-        let answer = client.call(scene.tool, scene.arguments).await?;
+        let arguments = scene.arguments.replace(RECEIPT, &receipt);
+        paint::lines(&request(scene, &arguments))?;
+        let answer = client.call(scene.tool, &arguments).await?;
         let is_error = answer.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let body = answer.get("structuredContent").cloned().unwrap_or_default();
         paint::lines(&paint::answer(&body, is_error))?;
-        if body.get("outcome").and_then(Value::as_str) != Some(scene.outcome) {
+        let word = |key| body.get(key).and_then(Value::as_str).unwrap_or_default();
+        word("receipt").clone_into(&mut receipt);
+        if word("outcome") != scene.outcome {
             surprises += 1;
             paint::complain(&format!("expected {}", scene.outcome));
         }
@@ -66,9 +69,9 @@ fn opening(server: &Value) -> String {
     )
 }
 
-fn request(scene: &Scene) -> String {
+fn request(scene: &Scene, arguments: &str) -> String {
     let person = with(BOLD, &format!("“{}”", scene.asks));
-    format!("\n{person}\n  {}  {} {}\n", with(DIM, "calls"), scene.tool, scene.arguments)
+    format!("\n{person}\n  {}  {} {}\n", with(DIM, "calls"), scene.tool, arguments)
 }
 
 fn closing() -> Result<String, Error> {
@@ -81,7 +84,10 @@ fn closing() -> Result<String, Error> {
         with(GOOD, "That was the demo."),
         "Put this into your client's MCP configuration to try it from there; without --sandbox it \
          uses the vendors whose credentials are in its environment (see the README).",
-        with(DIM, "Claude Code: claude mcp add grantor -- grantor --sandbox"),
+        with(
+            DIM,
+            &format!("Claude Code: claude mcp add grantor -- {} --sandbox", command.display())
+        ),
     ))
 }
 

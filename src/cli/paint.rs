@@ -98,40 +98,46 @@ fn request_line(request: &Value, title: &str) -> String {
 }
 
 fn access_lines(body: &Value, key: &str, title: &str) -> String {
+    let title = with(DIM, &format!("{title:>7}"));
     let rows = array(body, key);
-    let mut shown = String::new();
-    for row in rows {
-        let [principal, role, resource] =
-            ["principal", "role", "resource"].map(|key| name(row, key));
-        let waits = if row.get("pending").is_some() { " (waits for approval)" } else { "" };
-        let until =
-            string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
-        shown.push_str(&format!(
-            "  {}  {principal}: {role} on {resource}{until}{waits}\n",
-            with(DIM, &format!("{title:>7}"))
-        ));
-    }
     if rows.is_empty() && body.get("resource").is_some() {
-        shown.push_str(&format!("  {}  no access\n", with(DIM, &format!("{title:>7}"))));
+        return format!("  {title}  no access\n");
     }
-    shown
+    rows.iter().map(|row| format!("  {title}  {}\n", access(row))).collect()
 }
 
 fn rows(body: &Value) -> String {
-    let mut shown = String::new();
-    for row in array(body, "rows") {
-        let [vendor, name, id] =
-            ["vendor", "name", "id"].map(|key| string(row, key).unwrap_or_default());
-        let privileged = row.get("privileged").and_then(Value::as_bool).unwrap_or(false);
-        let mark = if privileged { with(WAITS, " privileged") } else { String::new() };
-        shown.push_str(&format!("  {vendor:<11} {} {}{mark}\n", with(BOLD, name), with(DIM, id)));
-    }
+    let mut shown: String = array(body, "rows").iter().map(row).collect();
     for problem in array(body, "problems") {
         let [vendor, kind, message] =
             ["vendor", "kind", "message"].map(|key| string(problem, key).unwrap_or_default());
         shown.push_str(&format!("  {vendor:<11} {}  {message}\n", with(WAITS, kind)));
     }
+    for change in array(body, "changes") {
+        let [receipt, outcome, summary] =
+            ["receipt", "outcome", "summary"].map(|key| string(change, key).unwrap_or_default());
+        shown.push_str(&format!("  {}  {}  {summary}\n", with(DIM, receipt), with(BOLD, outcome)));
+    }
     shown
+}
+
+/// A row of access, or of something that can be granted or be granted to.
+fn row(row: &Value) -> String {
+    let vendor = string(row, "vendor").unwrap_or_default();
+    if row.get("principal").is_some() {
+        return format!("  {vendor:<11} {}\n", access(row));
+    }
+    let [title, id] = ["name", "id"].map(|key| string(row, key).unwrap_or_default());
+    let privileged = row.get("privileged").and_then(Value::as_bool).unwrap_or(false);
+    let mark = if privileged { with(WAITS, " privileged") } else { String::new() };
+    format!("  {vendor:<11} {} {}{mark}\n", with(BOLD, title), with(DIM, id))
+}
+
+fn access(row: &Value) -> String {
+    let [principal, role, resource] = ["principal", "role", "resource"].map(|key| name(row, key));
+    let waits = if row.get("pending").is_some() { " (waits for approval)" } else { "" };
+    let until = string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
+    format!("{principal}: {role} on {resource}{until}{waits}")
 }
 
 fn name<'a>(row: &'a Value, key: &str) -> &'a str {

@@ -6,14 +6,17 @@ pub struct Scene {
     /// The request, in a person's words.
     pub asks: &'static str,
     pub tool: &'static str,
-    /// The tool's arguments, as JSON.
+    /// The tool's arguments, as JSON; [`RECEIPT`] stands for the receipt of the scene before.
     pub arguments: &'static str,
-    /// How it is to end.
+    /// How it is to end; empty for a look.
     pub outcome: &'static str,
 }
 
-/// A grant at each vendor, and three that are stopped.
-pub const SCENES: [Scene; 9] = [
+/// Stands for the receipt of the change in the scene before.
+pub const RECEIPT: &str = "$RECEIPT";
+
+/// A grant at each vendor, three that are stopped, a revocation and its undoing.
+pub const SCENES: [Scene; 14] = [
     Scene {
         asks: "Sam starts on the Orders app today. Make Sam a developer there.",
         tool: "grant_asset_role",
@@ -48,6 +51,36 @@ pub const SCENES: [Scene; 9] = [
         asks: "Let the API team change the billing service in CentraSite.",
         tool: "set_asset_permissions",
         arguments: r#"{"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}"#,
+        outcome: "confirmed",
+    },
+    Scene {
+        asks: "And Sam looks after the staging environment from today.",
+        tool: "assign_environment_role",
+        arguments: r#"{"environmentId": "Staging", "role": {"name": "support"}, "user": {"name": "user@example.com"}}"#,
+        outcome: "confirmed",
+    },
+    Scene {
+        asks: "What can Sam reach now?",
+        tool: "list_access",
+        arguments: r#"{"principal": "user@example.com"}"#,
+        outcome: "",
+    },
+    Scene {
+        asks: "Alex has left the Orders team. Who is on it?",
+        tool: "list_access",
+        arguments: r#"{"vendor": "outsystems", "resource": "Orders"}"#,
+        outcome: "",
+    },
+    Scene {
+        asks: "Take Alex off it.",
+        tool: "revoke_asset_role",
+        arguments: r#"{"userKey": "alex.kim@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
+        outcome: "confirmed",
+    },
+    Scene {
+        asks: "Oh. It was the other Alex. Undo that.",
+        tool: "undo_change",
+        arguments: r#"{"receipt": "$RECEIPT", "reason": "the wrong Alex"}"#,
         outcome: "confirmed",
     },
     Scene {
