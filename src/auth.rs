@@ -19,6 +19,7 @@ pub use basic::Basic;
 pub use bearer::Bearer;
 pub use client_credentials::{ClientCredentials, TokenEndpoint};
 pub use jwt_assertion::JwtAssertion;
+pub use token::Fetched;
 pub use user_action::{Steps, UserAction};
 
 use crate::draft::Frozen;

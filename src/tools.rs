@@ -5,9 +5,11 @@
 //! resolves names to ids and becomes [`Step`]s, each of which the desk takes down the one road.
 
 mod asset_role;
+mod asset_table;
 mod assign_environment_role;
 mod assign_organization_role;
 mod assign_permission;
+mod assignment;
 pub mod check_change;
 mod find_principals;
 mod find_resources;

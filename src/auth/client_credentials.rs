@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::token::{Issued, Tokens};
-use super::{AuthError, Authorize, Boxed, Signed, decode, exchange};
-use crate::draft::{Base, Frozen, Source};
+use super::token::{Issued, Issuer};
+use super::{AuthError, Signed, decode, exchange};
+use crate::draft::{Base, Source};
 use crate::secret::{Secret, expose};
 use crate::transport::Wire;
 
@@ -16,7 +16,6 @@ pub struct ClientCredentials {
     client_secret: Secret,
     scope: Option<String>,
     discovered: OnceCell<Base>,
-    tokens: Tokens,
 }
 
 /// Where tokens come from.
@@ -42,11 +41,22 @@ impl ClientCredentials {
         client_secret: Secret,
         scope: Option<String>,
     ) -> Self {
-        let (discovered, tokens) = Default::default();
-        Self { endpoint, client_id, client_secret, scope, discovered, tokens }
+        Self { endpoint, client_id, client_secret, scope, discovered: OnceCell::new() }
     }
 
-    async fn fetch(&self, wire: &Wire) -> Result<Issued, AuthError> {
+    async fn endpoint(&self, wire: &Wire) -> Result<&Base, AuthError> {
+        match &self.endpoint {
+            TokenEndpoint::Given(endpoint) => Ok(endpoint),
+            TokenEndpoint::Discovered { base, source, variable } => {
+                let discover = || discover(base, source, variable, wire);
+                self.discovered.get_or_try_init(discover).await
+            }
+        }
+    }
+}
+
+impl Issuer for ClientCredentials {
+    async fn issue(&self, wire: &Wire) -> Result<Issued, AuthError> {
         let endpoint = self.endpoint(wire).await?;
         let secret = self.client_secret.read().await?;
         let mut form = vec![
@@ -60,14 +70,8 @@ impl ClientCredentials {
         decode(what, &exchange(what, request, wire).await?)
     }
 
-    async fn endpoint(&self, wire: &Wire) -> Result<&Base, AuthError> {
-        match &self.endpoint {
-            TokenEndpoint::Given(endpoint) => Ok(endpoint),
-            TokenEndpoint::Discovered { base, source, variable } => {
-                let discover = || discover(base, source, variable, wire);
-                self.discovered.get_or_try_init(discover).await
-            }
-        }
+    async fn forget(&self) {
+        self.client_secret.forget().await;
     }
 }
 
@@ -92,26 +96,4 @@ async fn discover(
         )));
     }
     Ok(endpoint)
-}
-
-impl Authorize for ClientCredentials {
-    fn sign<'a>(
-        &'a self,
-        request: &'a Frozen,
-        wire: &'a Wire,
-    ) -> Boxed<'a, Result<Signed, AuthError>> {
-        Box::pin(async move {
-            let (token, generation) = self.tokens.get(self.fetch(wire)).await?;
-            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
-            Ok(signed.of(generation))
-        })
-    }
-
-    fn forget(&self, generation: u64) -> Boxed<'_, ()> {
-        Box::pin(async move {
-            if self.tokens.forget(generation).await {
-                self.client_secret.forget().await;
-            }
-        })
-    }
 }

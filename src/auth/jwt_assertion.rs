@@ -8,9 +8,9 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::key::PrivateKey;
-use super::token::{Issued, Tokens};
-use super::{AuthError, Authorize, Boxed, Signed, decode, exchange};
-use crate::draft::{Base, Frozen};
+use super::token::{Issued, Issuer};
+use super::{AuthError, Signed, decode, exchange};
+use crate::draft::Base;
 use crate::secret::{Secret, expose};
 use crate::transport::Wire;
 
@@ -20,7 +20,6 @@ pub struct JwtAssertion {
     client_id: String,
     key_id: String,
     private_key: Secret,
-    tokens: Tokens,
 }
 
 /// How long an assertion is good for, in seconds.
@@ -34,20 +33,7 @@ impl JwtAssertion {
         key_id: String,
         private_key: Secret,
     ) -> Self {
-        let tokens = Tokens::default();
-        Self { token_url, audience, client_id, key_id, private_key, tokens }
-    }
-
-    async fn fetch(&self, wire: &Wire) -> Result<Issued, AuthError> {
-        let assertion = self.assertion().await?;
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", expose(&assertion)),
-        ];
-        let request = Signed::bare(self.token_url.form(&form)).hiding(&assertion);
-        let what = "the token endpoint";
-        decode(what, &exchange(what, request, wire).await?)
+        Self { token_url, audience, client_id, key_id, private_key }
     }
 
     async fn assertion(&self) -> Result<SecretString, AuthError> {
@@ -73,24 +59,20 @@ impl JwtAssertion {
     }
 }
 
-impl Authorize for JwtAssertion {
-    fn sign<'a>(
-        &'a self,
-        request: &'a Frozen,
-        wire: &'a Wire,
-    ) -> Boxed<'a, Result<Signed, AuthError>> {
-        Box::pin(async move {
-            let (token, generation) = self.tokens.get(self.fetch(wire)).await?;
-            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
-            Ok(signed.of(generation))
-        })
+impl Issuer for JwtAssertion {
+    async fn issue(&self, wire: &Wire) -> Result<Issued, AuthError> {
+        let assertion = self.assertion().await?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", expose(&assertion)),
+        ];
+        let request = Signed::bare(self.token_url.form(&form)).hiding(&assertion);
+        let what = "the token endpoint";
+        decode(what, &exchange(what, request, wire).await?)
     }
 
-    fn forget(&self, generation: u64) -> Boxed<'_, ()> {
-        Box::pin(async move {
-            if self.tokens.forget(generation).await {
-                self.private_key.forget().await;
-            }
-        })
+    async fn forget(&self) {
+        self.private_key.forget().await;
     }
 }

@@ -6,18 +6,34 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::AuthError;
+use super::{AuthError, Authorize, Boxed, Signed};
+use crate::draft::Frozen;
+use crate::transport::Wire;
+
+/// A way to get tokens.
+pub trait Issuer: Send + Sync {
+    fn issue(&self, wire: &Wire) -> impl Future<Output = Result<Issued, AuthError>> + Send;
+
+    /// Forgets what proved who we are, so that it is read again.
+    fn forget(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// A bearer token that is fetched when there is none in use.
+pub struct Fetched<I> {
+    issuer: I,
+    tokens: Tokens,
+}
 
 /// A token endpoint's answer, as OAuth 2.0 words it. `expires_in` is in seconds.
 #[derive(Deserialize)]
-pub(super) struct Issued {
-    pub access_token: SecretString,
+pub struct Issued {
+    access_token: SecretString,
     expires_in: Option<f64>,
 }
 
 /// The token in use, if any, and how many there have been.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<Slot>);
+struct Tokens(Mutex<Slot>);
 
 #[derive(Default)]
 struct Slot {
@@ -35,10 +51,38 @@ struct Kept {
 /// Renewed this long before its end, or a tenth of its life where that is less.
 const EARLY: Duration = Duration::from_secs(10);
 
+impl<I> Fetched<I> {
+    pub fn new(issuer: I) -> Self {
+        Self { issuer, tokens: Tokens::default() }
+    }
+}
+
+impl<I: Issuer> Authorize for Fetched<I> {
+    fn sign<'a>(
+        &'a self,
+        request: &'a Frozen,
+        wire: &'a Wire,
+    ) -> Boxed<'a, Result<Signed, AuthError>> {
+        Box::pin(async move {
+            let (token, generation) = self.tokens.get(self.issuer.issue(wire)).await?;
+            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
+            Ok(signed.of(generation))
+        })
+    }
+
+    fn forget(&self, generation: u64) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            if self.tokens.forget(generation).await {
+                self.issuer.forget().await;
+            }
+        })
+    }
+}
+
 impl Tokens {
     /// The token in use, or a fresh one from `fetch`. Callers that wait while another fetches
     /// share its result, also when it fails.
-    pub(super) async fn get(
+    async fn get(
         &self,
         fetch: impl Future<Output = Result<Issued, AuthError>>,
     ) -> Result<(SecretString, u64), AuthError> {
@@ -69,7 +113,7 @@ impl Tokens {
     }
 
     /// Drops the token of this generation; whether it was still the one in use.
-    pub(super) async fn forget(&self, generation: u64) -> bool {
+    async fn forget(&self, generation: u64) -> bool {
         let mut slot = self.0.lock().await;
         let current = slot.generation == generation;
         if current {

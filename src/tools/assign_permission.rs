@@ -2,8 +2,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::assignment::{arguments, current, wanted};
 use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label};
-use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
+use crate::access::{Access, Approval, Outcome, Principal, Role};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
@@ -51,26 +52,13 @@ impl Change for AssignPermission {
             dfns::permission(ask, self.permission_id.as_str()),
             dfns::identity(ask, self.identity_id.as_str()),
         )?;
-        let wanted = Access {
-            principal: identity.named(),
-            role: role.named(),
-            resource: Named::new("organization", None, "organization"),
-            scope: "organization".into(),
-            within: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = wanted(identity.named(), &role);
         Ok(vec![Box::new(PermissionAssignment { wanted, identity, role })])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         Ok(Inverse { tool: "revoke_permission", arguments: arguments(&record.wanted()) })
     }
-}
-
-/// The ids of a row, as arguments of either tool.
-pub(super) fn arguments(row: &Access) -> Value {
-    json!({ "permissionId": row.role.id, "identityId": row.principal.id })
 }
 
 impl Step for PermissionAssignment {
@@ -100,20 +88,7 @@ impl Step for PermissionAssignment {
     }
 
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
-        Box::pin(async move {
-            let all = dfns::assignments(ask, &self.wanted.role.id).await?;
-            let own = all.iter().filter(|one| one.identity_id == self.wanted.principal.id);
-            let mut standing = Standing { conclusive: true, ..Standing::default() };
-            for assignment in own {
-                standing
-                    .rows
-                    .push(Access { pending: assignment.is_pending(), ..self.wanted.clone() });
-                if assignment.is_leaving() {
-                    standing.notes.push("its removal waits for approval".to_owned());
-                }
-            }
-            Ok(standing)
-        })
+        Box::pin(current(ask, &self.wanted))
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {

@@ -2,9 +2,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::assign_permission::arguments;
+use super::assignment::{arguments, current, leaves, wanted};
 use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label};
-use crate::access::{Access, Approval, Named, Outcome, Role};
+use crate::access::{Access, Approval, Outcome};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
@@ -76,18 +76,6 @@ impl Change for RevokePermission {
     }
 }
 
-fn wanted(principal: Named, role: &Role) -> Access {
-    Access {
-        principal,
-        role: role.named(),
-        resource: Named::new("organization", None, "organization"),
-        scope: "organization".into(),
-        within: None,
-        expires_at: None,
-        pending: false,
-    }
-}
-
 impl Step for Revocation {
     fn wanted(&self) -> &Access {
         &self.wanted
@@ -115,20 +103,7 @@ impl Step for Revocation {
 
     /// The assignment, with a note where its removal waits.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
-        Box::pin(async move {
-            let all = dfns::assignments(ask, &self.wanted.role.id).await?;
-            let own = all.iter().filter(|one| one.identity_id == self.wanted.principal.id);
-            let mut standing = Standing { conclusive: true, ..Standing::default() };
-            for assignment in own {
-                standing
-                    .rows
-                    .push(Access { pending: assignment.is_pending(), ..self.wanted.clone() });
-                if assignment.is_leaving() {
-                    standing.notes.push(LEAVING.to_owned());
-                }
-            }
-            Ok(standing)
-        })
+        Box::pin(current(ask, &self.wanted))
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
@@ -168,10 +143,4 @@ impl Step for Revocation {
             Finding::Elsewise("the assignment is still listed".to_owned())
         }
     }
-}
-
-const LEAVING: &str = "its removal waits for approval; until then the access is there";
-
-fn leaves(now: &Standing) -> bool {
-    now.notes.iter().any(|note| note == LEAVING)
 }

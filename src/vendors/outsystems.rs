@@ -10,7 +10,7 @@ pub use access::row;
 
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
 use crate::access::{Principal, Resource, Role};
-use crate::auth::{Boxed, ClientCredentials, TokenEndpoint};
+use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::Failure;
@@ -176,7 +176,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
             None => TokenEndpoint::Discovered { base: base.clone(), source: &DISCOVERY, variable },
         };
         let authorize = ClientCredentials::new(endpoint, client_id, secret, None);
-        Account { base, authorize: Box::new(authorize) }
+        Account { base, authorize: Box::new(Fetched::new(authorize)) }
     })
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Asker, Check, Find, Listing, Variable, Vendor, crowd, pick};
 use crate::access::{Named, Principal, Resource, Role};
-use crate::auth::{Boxed, JwtAssertion};
+use crate::auth::{Boxed, Fetched, JwtAssertion};
 use crate::config::{Settings, all};
 use crate::draft::{Base, Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
@@ -173,7 +173,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
         let token_url = token_url.unwrap_or_else(|| base.below("/v2/auth/token"));
         let audience = audience.unwrap_or_else(|| Base::as_str(&token_url).to_owned());
         let authorize = JwtAssertion::new(token_url, audience, client_id, key_id, private_key);
-        Account { base, authorize: Box::new(authorize) }
+        Account { base, authorize: Box::new(Fetched::new(authorize)) }
     })
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
 use crate::access::{Principal, PrincipalKind, Resource, Role};
-use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, TokenEndpoint};
+use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
@@ -183,7 +183,8 @@ fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
         let client_id = settings.text("SNAPLOGIC_CLIENT_ID")?;
         let secret = settings.secret("SNAPLOGIC_CLIENT_SECRET")?;
         let scope = settings.get("SNAPLOGIC_SCOPE").map(str::to_owned);
-        return Ok(Box::new(ClientCredentials::new(endpoint, client_id, secret, scope)));
+        let issuer = ClientCredentials::new(endpoint, client_id, secret, scope);
+        return Ok(Box::new(Fetched::new(issuer)));
     }
     let username = settings.text(USERNAME).map_err(|_| {
         format!(

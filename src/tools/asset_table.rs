@@ -1,0 +1,298 @@
+//! The permissions of one CentraSite asset, set or combined as one table.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Finding, Heard, Plan, Standing, Step, label};
+use crate::access::{Access, Named, Outcome, Principal, Resource};
+use crate::auth::Boxed;
+use crate::failure::Failure;
+use crate::json::put;
+use crate::transport::{Reply, refusal};
+use crate::vendors::Asker;
+use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Permissions, Profile};
+
+/// All entries of one call: CentraSite sets them together.
+pub(super) struct AssetTable {
+    pub wanted: Access,
+    pub asset: Resource,
+    pub entries: Vec<Wanted>,
+    pub replace: bool,
+    pub propagate: bool,
+    pub propagate_profiles: bool,
+}
+
+/// What one user or group is to hold.
+pub(super) struct Wanted {
+    pub principal: Principal,
+    pub level: Level,
+    pub profiles: Vec<Profile>,
+}
+
+/// The row all entries together stand for.
+pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
+    let join =
+        |part: &dyn Fn(&Wanted) -> String| entries.iter().map(part).collect::<Vec<_>>().join(", ");
+    let ids = join(&|entry| entry.principal.id.clone());
+    let names = join(&|entry| entry.principal.named().label().to_owned());
+    let levels = join(&|entry| entry.level.as_str().to_owned());
+    let kind = match entries {
+        [only] => Some(only.principal.kind.as_str().to_owned()),
+        _ => None,
+    };
+    Access {
+        principal: Named { id: ids, name: Some(names), kind },
+        role: Named { id: levels.clone(), name: Some(levels), kind: None },
+        resource: asset.named(),
+        scope: "asset".into(),
+        within: None,
+        expires_at: None,
+        pending: false,
+    }
+}
+
+impl AssetTable {
+    fn row(&self, held: &Held) -> Access {
+        let own = self.entries.iter().find(|entry| entry.principal.id == held.principal.id);
+        let name = own.and_then(|entry| entry.principal.name.clone());
+        Access {
+            principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
+            role: Holding::of(held).role(),
+            ..self.wanted.clone()
+        }
+    }
+
+    fn standing(&self, permissions: &Permissions) -> Standing {
+        let rows = permissions.permissions.iter().map(|held| self.row(held)).collect();
+        Standing { rows, conclusive: true, version: permissions.version(), notes: Vec::new() }
+    }
+
+    /// The list as the documented rule makes it: replaced, or combined so that the higher wins.
+    fn expected(&self, now: &Standing) -> Vec<Access> {
+        let mut rows = if self.replace { Vec::new() } else { now.rows.clone() };
+        for entry in &self.entries {
+            let held = rows.iter_mut().find(|row| entry.is(row));
+            let Some(row) = held else {
+                rows.push(self.row(&entry.held()));
+                continue;
+            };
+            let there = Holding::parse(&row.role.id);
+            row.role = there.combined(&Holding::of(&entry.held())).role();
+        }
+        rows
+    }
+
+    fn warnings(&self, now: &Standing, after: &[Access]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for entry in &self.entries {
+            let there = now
+                .rows
+                .iter()
+                .find(|row| entry.is(row))
+                .map(|row| Holding::parse(&row.role.id).level);
+            if let Some(level) = there.filter(|level| !self.replace && *level > entry.level) {
+                warnings.push(format!(
+                    "{} keeps {}: combining never lowers a permission; use \
+                     removeExistingPermission with the whole list",
+                    label(&entry.principal.named()),
+                    level.as_str()
+                ));
+            }
+        }
+        let gone = |row: &&Access| !after.iter().any(|kept| kept.principal.id == row.principal.id);
+        for row in now.rows.iter().filter(gone) {
+            warnings.push(format!(
+                "{} loses {}: the whole list is replaced (an owner keeps Full)",
+                label(&row.principal),
+                row.role.label()
+            ));
+        }
+        if self.propagate || self.propagate_profiles {
+            warnings
+                .push("dependent objects change too; which ones, only CentraSite knows".to_owned());
+        }
+        warnings
+    }
+
+    fn body(&self) -> Value {
+        let entry = |entry: &Wanted| {
+            let mut body = json!({});
+            put(&mut body, entry.principal.kind.as_str(), entry.principal.id.as_str());
+            put(&mut body, "permission", json!(entry.level));
+            if !entry.profiles.is_empty() {
+                put(&mut body, "profilePermissions", json!(entry.profiles));
+            }
+            body
+        };
+        json!({
+            "userGroupAssetPermission": self.entries.iter().map(entry).collect::<Vec<_>>(),
+            "removeExistingPermission": self.replace,
+            "propagatePermissionsToDependentObjects": self.propagate,
+            "propagateProfilePermissions": self.propagate_profiles,
+        })
+    }
+}
+
+impl Step for AssetTable {
+    fn wanted(&self) -> &Access {
+        &self.wanted
+    }
+
+    fn summary(&self) -> String {
+        let Access { principal, role, resource, .. } = &self.wanted;
+        format!("set {} on {} for {}", role.label(), label(resource), label(principal))
+    }
+
+    fn arguments(&self) -> Value {
+        let mut arguments = self.body();
+        put(&mut arguments, "asset", self.asset.id.as_str());
+        arguments
+    }
+
+    fn privileged(&self) -> Option<String> {
+        let everybody = |entry: &&Wanted| {
+            let named = [Some(entry.principal.id.as_str()), entry.principal.name.as_deref()];
+            let system = |name: &str| centrasite::SYSTEM_GROUPS.contains(&name);
+            entry.level == Level::Full && named.into_iter().flatten().any(system)
+        };
+        let entry = self.entries.iter().find(everybody)?;
+        Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
+    }
+
+    fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Value> {
+        if self.entries.len() < 2 {
+            return Vec::new();
+        }
+        self.entries.iter().map(|entry| entry.part(&self.wanted, outcome, before, after)).collect()
+    }
+
+    /// Everybody's row, where everybody's may go.
+    fn bears(&self, row: &Access) -> bool {
+        self.replace || self.entries.iter().any(|entry| entry.is(row))
+    }
+
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(async move {
+            let permissions = centrasite::permissions(ask, &self.asset.id).await?;
+            if permissions.version().is_none() {
+                return Err(Failure::garbled("the bridge's answer has no version")
+                    .hint("the bridge must give a version, so that no update is lost"));
+            }
+            Ok(self.standing(&permissions))
+        })
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        let after = self.expected(now);
+        let warnings = self.warnings(now, &after);
+        if same(&after, &now.rows) && !self.propagate && !self.propagate_profiles {
+            return Ok(Plan::Already { outcome: Outcome::AlreadyPresent, warnings });
+        }
+        let version = now.version.as_deref().unwrap_or_default();
+        let draft = centrasite::SET.draft(&[("id", &self.asset.id)])?;
+        Ok(Plan::Send { draft: draft.if_match(version).body(self.body()), after, warnings })
+    }
+
+    fn heard(&self, reply: &Reply) -> Heard {
+        #[derive(Deserialize)]
+        struct Set {
+            #[serde(default)]
+            warnings: Vec<String>,
+        }
+        match reply.status {
+            412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
+            200..300 => match (reply.json::<Permissions>(), reply.json::<Set>()) {
+                (Ok(_), Ok(Set { warnings })) => Heard::Yes { warnings },
+                (Err(failure), _) | (_, Err(failure)) => Heard::Garbled(failure.message),
+            },
+            _ => Heard::by_status(reply),
+        }
+    }
+
+    /// Everything that was wanted is there, and nothing that should have stayed is gone. More than
+    /// wanted is there where an owner keeps Full.
+    fn verify(&self, before: &Standing, now: &Standing) -> Finding {
+        let expected = self.expected(before);
+        let missing = expected.iter().find(|row| {
+            !now.rows.iter().any(|found| found.principal == row.principal && covers(found, row))
+        });
+        let entry = missing.map(|row| (row, self.entries.iter().any(|entry| entry.is(row))));
+        match entry {
+            None if self.replace => self.verify_replaced(&expected, before, now),
+            None => Finding::There,
+            Some((row, true)) => Finding::Elsewise(format!(
+                "{} does not hold {}",
+                label(&row.principal),
+                row.role.label()
+            )),
+            Some((row, false)) => Finding::Lost(vec![row.clone()]),
+        }
+    }
+}
+
+impl AssetTable {
+    /// After a replacement, whoever was to go and still holds what they held, unless it is the
+    /// irrevocable Full of an owner, shows that it was not one.
+    fn verify_replaced(&self, expected: &[Access], before: &Standing, now: &Standing) -> Finding {
+        let left = now.rows.iter().find(|row| {
+            let stays =
+                expected.iter().any(|kept| kept.principal == row.principal && covers(kept, row));
+            let was = before.rows.iter().any(|old| old.principal == row.principal);
+            was && !stays && Holding::parse(&row.role.id).level != Level::Full
+        });
+        match left {
+            Some(row) => Finding::Elsewise(format!(
+                "{} still holds {}",
+                label(&row.principal),
+                row.role.label()
+            )),
+            None => Finding::There,
+        }
+    }
+}
+
+impl Wanted {
+    fn is(&self, row: &Access) -> bool {
+        row.principal.id == self.principal.id
+            && row.principal.kind.as_deref() == Some(self.principal.kind.as_str())
+    }
+
+    /// How this entry ended within a change that ended with `outcome`.
+    fn part(&self, of: &Access, outcome: Outcome, before: &[Access], after: &[Access]) -> Value {
+        let own =
+            |rows: &[Access]| rows.iter().filter(|row| self.is(row)).cloned().collect::<Vec<_>>();
+        let (before, after) = (own(before), own(after));
+        let wanted = Holding::of(&self.held());
+        let holds =
+            |rows: &[Access]| rows.iter().any(|row| Holding::parse(&row.role.id).covers(&wanted));
+        let outcome = match outcome {
+            Outcome::Confirmed | Outcome::Mismatch if holds(&before) => Outcome::AlreadyPresent,
+            Outcome::Mismatch if holds(&after) => Outcome::Confirmed,
+            other => other,
+        };
+        json!({
+            "principal": self.principal.named(),
+            "resource": of.resource,
+            "outcome": outcome,
+            "before": before,
+            "after": after,
+        })
+    }
+
+    fn held(&self) -> Held {
+        let principal = Holder { kind: self.principal.kind, id: self.principal.id.clone() };
+        Held { principal, permission: self.level, profiles: self.profiles.clone() }
+    }
+}
+
+/// Whether `found` holds at least what `row` holds.
+fn covers(found: &Access, row: &Access) -> bool {
+    Holding::parse(&found.role.id).covers(&Holding::parse(&row.role.id))
+}
+
+fn same(one: &[Access], other: &[Access]) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|row| {
+            other.iter().any(|kept| kept.principal == row.principal && kept.role.id == row.role.id)
+        })
+}
