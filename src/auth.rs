@@ -155,6 +155,7 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))
         }
+        Attempt::Stalled => Err(AuthError::Unreachable(format!("{what} took too long to answer"))),
         Attempt::Oversized => {
             Err(AuthError::Unreachable(format!("{what} sent an answer that is too long")))
         }

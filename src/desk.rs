@@ -6,6 +6,7 @@
 mod answer;
 mod carry;
 mod review;
+mod turns;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
 use answer::Item;
 use review::Undoing;
+use turns::Turns;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -34,6 +36,7 @@ pub struct Desk {
     wire: Wire,
     /// Look-ups of names, shared by the calls of a burst.
     names: Memo,
+    turns: Turns,
 }
 
 /// How long a looked-up name is good for.
@@ -79,7 +82,7 @@ impl Desk {
         let guard = Guard::new(config.read_only);
         let ledger = Ledger::new(&config.state_dir);
         let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
-        Self { config, guard, ledger, wire, names }
+        Self { config, guard, ledger, wire, names, turns: Turns::default() }
     }
 
     pub fn config(&self) -> &Config {
@@ -148,6 +151,11 @@ impl Desk {
                 return Answer::stopped(tool.spec, &failure);
             }
         };
+        let keys = steps.iter().map(|step| {
+            let principal = &step.wanted().principal.id;
+            format!("{} {principal}", tenant.vendor.name)
+        });
+        let _turn = self.turns.take(keys.collect()).await;
         (call.progress)("reading the access there is".to_owned());
         let now = Memo::lasting(CALL);
         let ask = Asker { memo: Some(&now), ..ask };

@@ -45,6 +45,8 @@ pub enum Attempt {
     NotSent(String),
     /// It left, and no whole answer came back.
     Broken(String),
+    /// It left, and the answer did not come in time: asking again would only wait again.
+    Stalled,
     /// It left, and the answer is longer than any a vendor documents.
     Oversized,
 }
@@ -96,6 +98,7 @@ enum Tried {
 }
 
 const MOST_TRIES: u32 = 4;
+const STALLED: &str = "the answer took too long";
 
 impl Deadline {
     pub fn after(time: Duration) -> Self {
@@ -168,6 +171,7 @@ pub async fn read(
         Tried::Sent(Attempt::NotSent(trouble) | Attempt::Broken(trouble)) => {
             Err(unreachable(account.base.host(), &trouble))
         }
+        Tried::Sent(Attempt::Stalled) => Err(unreachable(account.base.host(), STALLED)),
         Tried::Sent(Attempt::Oversized) => Err(Failure::garbled(oversized())),
     }
 }
@@ -188,6 +192,9 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
         Tried::Unsigned(error) => Fate::NotDone(error.failure()),
         Tried::Sent(Attempt::NotSent(trouble)) => Fate::NotDone(unreachable(host, &trouble)),
         Tried::Sent(Attempt::Broken(trouble)) => Fate::Unclear { trouble, status: None },
+        Tried::Sent(Attempt::Stalled) => {
+            Fate::Unclear { trouble: STALLED.to_owned(), status: None }
+        }
         Tried::Sent(Attempt::Oversized) => Fate::Unclear { trouble: oversized(), status: None },
         Tried::Sent(Attempt::Reply(reply)) if reply.status >= 500 || reply.status < 200 => {
             let trouble = format!("{host} answered {}{}", reply.status, reply.said());
@@ -369,6 +376,7 @@ mod tests {
         }
         assert_eq!(rule(&reply(429, Some(41)), false, 1, false), Next::Done);
         assert_eq!(rule(&reply(404, None), false, 1, false), Next::Done);
+        assert_eq!(rule(&Tried::Sent(Attempt::Stalled), false, 1, false), Next::Done);
     }
 
     #[test]

@@ -44,10 +44,11 @@ struct Slot {
 
 struct Kept {
     token: SecretString,
-    /// `None` where the endpoint did not say: good for one use.
-    until: Option<Instant>,
+    until: Instant,
 }
 
+/// How long a token is used whose endpoint did not say; a 401 ends it sooner.
+const UNSAID: Duration = Duration::from_secs(60);
 /// Renewed this long before its end, or a tenth of its life where that is less.
 const EARLY: Duration = Duration::from_secs(10);
 
@@ -89,7 +90,7 @@ impl Tokens {
         let asked = Instant::now();
         let mut slot = self.0.lock().await;
         if let Some(kept) = &slot.token
-            && kept.until.is_some_and(|until| Instant::now() < until)
+            && Instant::now() < kept.until
         {
             return Ok((kept.token.clone(), slot.generation));
         }
@@ -101,7 +102,7 @@ impl Tokens {
         match fetch.await {
             Ok(issued) => {
                 slot.generation += 1;
-                let until = issued.expires_in.map(|seconds| Instant::now() + usable(seconds));
+                let until = Instant::now() + issued.expires_in.map_or(UNSAID, usable);
                 slot.token = Some(Kept { token: issued.access_token.clone(), until });
                 Ok((issued.access_token, slot.generation))
             }

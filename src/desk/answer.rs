@@ -126,7 +126,7 @@ impl Answer {
             expires_at: items.first().and_then(|item| item.wanted.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
             policy: worst.and_then(|item| item.policy.clone()),
-            ..Changed::new(outcome, format!("{done} of {} without an error", items.len()))
+            ..Changed::new(outcome, several(done, &items, worst))
         };
         for item in &items {
             let fresh = item.warnings.iter().filter(|text| !changed.warnings.contains(text));
@@ -179,6 +179,15 @@ impl Answer {
             json::put(&mut self.body, "sandbox", true);
         }
         self
+    }
+}
+
+/// How many items went well, and what the worst of them says.
+fn several(done: usize, items: &[Item], worst: Option<&Item>) -> String {
+    let count = format!("{done} of {} without an error", items.len());
+    match worst.and_then(|item| item.note.as_ref().map(|note| (&item.summary, note))) {
+        Some((summary, note)) => format!("{count}; {summary} ({note})"),
+        None => count,
     }
 }
 

@@ -47,11 +47,11 @@ impl Wire {
             Err(error) if error.is_connect() || error.is_builder() => {
                 Attempt::NotSent(describe(&error))
             }
-            Err(error) => Attempt::Broken(describe(&error)),
+            Err(error) => lost(&error),
         };
         let status = match &attempt {
             Attempt::Reply(reply) => reply.status,
-            Attempt::NotSent(_) | Attempt::Broken(_) | Attempt::Oversized => 0,
+            _ => 0,
         };
         let (path, host) = (url.path(), url.host_str().unwrap_or_default());
         tracing::debug!(%method, host, path, status, took = ?started.elapsed(), "vendor request");
@@ -100,7 +100,7 @@ async fn receive(mut response: reqwest::Response, secrets: &[secrecy::SecretStri
             }
             Ok(Some(_)) => return Attempt::Oversized,
             Ok(None) => break,
-            Err(error) => return Attempt::Broken(describe(&error)),
+            Err(error) => return lost(&error),
         }
     }
     if !(200..300).contains(&status) {
@@ -129,11 +129,15 @@ fn without(body: Vec<u8>, secrets: &[secrecy::SecretString]) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// What became of a request that left and was not answered.
+fn lost(error: &reqwest::Error) -> Attempt {
+    if error.is_timeout() { Attempt::Stalled } else { Attempt::Broken(describe(error)) }
+}
+
 /// The innermost cause, without the URL: a query may hold a person's address.
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        let phase = if error.is_connect() { "connecting" } else { "the answer" };
-        return format!("{phase} took too long");
+        return "connecting took too long".to_owned();
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

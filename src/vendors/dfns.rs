@@ -270,13 +270,16 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
     })
 }
 
-/// Every assignment of the permission, also those that wait for approval.
+/// Every assignment of the permission, also those that wait for approval; none that were turned
+/// down.
 ///
 /// # Errors
 /// The list cannot be read whole.
 pub async fn assignments(ask: &Asker<'_>, permission: &str) -> Result<Vec<Assignment>, Failure> {
     let question = ASSIGNMENTS.ask(&[("permissionId", permission)])?.with("limit", 500);
-    list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
+    list(ask, question, Place::default(), usize::MAX, |one: &Assignment| !one.is_void())
+        .await?
+        .complete()
 }
 
 /// All users and service accounts, and the caller's own tokens.
@@ -421,6 +424,15 @@ impl Assignment {
     /// Listed, and not yet access: it waits for approval to be created.
     pub fn is_pending(&self) -> bool {
         self.pending_change_request.as_ref().is_some_and(|request| request.waits_to("Create"))
+    }
+
+    /// Listed, and never access: its creation was turned down.
+    pub fn is_void(&self) -> bool {
+        let request = self.pending_change_request.as_ref();
+        request.is_some_and(|request| {
+            request.operation_kind.as_deref() == Some("Create")
+                && matches!(request.status.as_deref(), Some("Rejected" | "Failed"))
+        })
     }
 
     /// Still access: its removal waits for approval.

@@ -21,7 +21,9 @@ const MOST_CANDIDATES: usize = 10;
 /// # Errors
 /// `Invalid` with the candidates, where nothing or several things match.
 pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Failure> {
-    let is_id = |known: &T| known.id() == wanted;
+    let uuid = crate::argument::is_uuid(wanted);
+    let is_id =
+        |known: &T| known.id() == wanted || (uuid && known.id().eq_ignore_ascii_case(wanted));
     let is_named = |known: &T| {
         known.name() == Some(wanted)
             || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
