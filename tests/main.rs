@@ -1,1 +1,25 @@
+//! The built server as its users meet it: a child process over real pipes, five fake vendors on
+//! loopback, and the vendors' journal to see what left.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails as the test does"
+)]
 
+/// Starts a server against a sandbox, calls its tools, and reads what it left behind.
+#[path = "grantor/harness.rs"]
+mod harness;
+
+/// Files that a reviewer reads, rewritten by one variable.
+#[path = "grantor/golden.rs"]
+mod golden;
+
+/// What leaves for each tool, byte for byte: a change of a vendor request is seen in review.
+#[path = "grantor/requests.rs"]
+mod requests;
+
+/// What a client is told about each tool: a change of a schema is seen in review.
+#[path = "grantor/schemas.rs"]
+mod schemas;
