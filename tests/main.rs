@@ -12,6 +12,10 @@
 #[path = "grantor/harness.rs"]
 mod harness;
 
+/// Stands between a server and a vendor, for what the sandbox cannot be made to do.
+#[path = "grantor/proxy.rs"]
+mod proxy;
+
 /// Files that a reviewer reads, rewritten by one variable.
 #[path = "grantor/golden.rs"]
 mod golden;
@@ -23,3 +27,7 @@ mod requests;
 /// What a client is told about each tool: a change of a schema is seen in review.
 #[path = "grantor/schemas.rs"]
 mod schemas;
+
+/// What becomes of a write when something goes wrong with it: never a second blind one.
+#[path = "grantor/writes.rs"]
+mod writes;

@@ -96,6 +96,18 @@ impl World {
         &found.unwrap_or_else(|| panic!("{name} is not set")).1
     }
 
+    /// Tokens come straight from the vendors, whatever is put between for everything else.
+    pub async fn tokens_straight(self) -> Self {
+        let redox = format!("{}/v2/auth/token", self.variable("REDOX_API_URL"));
+        let document = format!(
+            "{}/identity/.well-known/openid-configuration",
+            self.variable("OUTSYSTEMS_PORTAL_URL")
+        );
+        let document = super::proxy::get(&document).await;
+        let outsystems = parsed(&document)["token_endpoint"].as_str().unwrap().to_owned();
+        self.set("REDOX_TOKEN_URL", redox).set("OUTSYSTEMS_TOKEN_URL", outsystems)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
