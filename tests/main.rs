@@ -31,3 +31,7 @@ mod schemas;
 /// What becomes of a write when something goes wrong with it: never a second blind one.
 #[path = "grantor/writes.rs"]
 mod writes;
+
+/// The places where a vendor does something else than one would expect.
+#[path = "grantor/traps.rs"]
+mod traps;

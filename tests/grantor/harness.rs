@@ -103,7 +103,7 @@ impl World {
             "{}/identity/.well-known/openid-configuration",
             self.variable("OUTSYSTEMS_PORTAL_URL")
         );
-        let document = super::proxy::get(&document).await;
+        let document = super::proxy::get(&document, "").await;
         let outsystems = parsed(&document)["token_endpoint"].as_str().unwrap().to_owned();
         self.set("REDOX_TOKEN_URL", redox).set("OUTSYSTEMS_TOKEN_URL", outsystems)
     }
@@ -128,10 +128,21 @@ impl World {
         self.serve_in(Era::Legacy).await
     }
 
+    /// A server with some variables of its own.
+    pub async fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
+        let mut command = self.command(["serve"]);
+        command.envs(variables.iter().copied());
+        self.connect(command, Era::Legacy).await
+    }
+
     pub async fn serve_in(&self, era: Era) -> Server {
+        self.connect(self.command(["serve"]), era).await
+    }
+
+    async fn connect(&self, command: Command, era: Era) -> Server {
         // A file, so that no pipe fills up; a failing test finds the server's last words there.
         let log = File::options().create(true).append(true).open(self.path("stderr")).unwrap();
-        let child = TokioChildProcess::builder(self.command(["serve"]));
+        let child = TokioChildProcess::builder(command);
         let (child, _) = child.stderr(Stdio::from(log)).spawn().unwrap();
         Server::connect(child, era).await
     }

@@ -2,35 +2,58 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// Something of the tests' own between a server and a fake vendor, or in a vendor's place.
 pub struct Proxy {
     pub url: String,
+    /// Told when a request is held.
+    pub held: Arc<Notify>,
+    /// Lets a held request go on.
+    pub release: Arc<Notify>,
     listening: AbortHandle,
 }
 
-/// What to answer in the vendor's place to a request, as bytes of HTTP; `None` passes it on.
-type Decide = dyn Fn(&str, &str) -> Option<String> + Send + Sync;
+/// What becomes of a request.
+pub enum Then {
+    Pass,
+    /// Passes it on when it is released.
+    Hold,
+    /// These bytes of HTTP in the vendor's place; none close the connection.
+    Answer(String),
+}
+
+type Decide = dyn Fn(&str, &str) -> Then + Send + Sync;
 
 impl Proxy {
     /// `decide` is given method and path. Without `upstream` what it passes on is a 404.
     pub async fn start(
         upstream: Option<&str>,
-        decide: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static,
+        decide: impl Fn(&str, &str) -> Then + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let upstream = upstream.map(|url| url.trim_start_matches("http://").to_owned());
         let decide: Arc<Decide> = Arc::new(decide);
+        let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let behind = Behind { upstream, decide, held: held.clone(), release: release.clone() };
         let serving = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(exchange(stream, upstream.clone(), decide.clone()));
+                tokio::spawn(exchange(stream, behind.clone()));
             }
         });
-        Self { url, listening: serving.abort_handle() }
+        Self { url, held, release, listening: serving.abort_handle() }
     }
+}
+
+#[derive(Clone)]
+struct Behind {
+    upstream: Option<String>,
+    decide: Arc<Decide>,
+    held: Arc<Notify>,
+    release: Arc<Notify>,
 }
 
 impl Drop for Proxy {
@@ -48,11 +71,14 @@ pub fn reply(status: u16, body: &str) -> String {
     )
 }
 
-/// The body at a URL.
-pub async fn get(url: &str) -> String {
+/// The body at a URL, for whom the credential lets see it.
+pub async fn get(url: &str, authorization: &str) -> String {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).await.unwrap();
-    let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    let request = format!(
+        "GET /{path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\n\
+         connection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -60,25 +86,32 @@ pub async fn get(url: &str) -> String {
 }
 
 /// One request on one connection.
-async fn exchange(mut client: TcpStream, upstream: Option<String>, decide: Arc<Decide>) {
+async fn exchange(mut client: TcpStream, behind: Behind) {
     let Some((head, body)) = request(&mut client).await else { return };
     let line: Vec<&str> = head.lines().next().unwrap().split(' ').collect();
     let path = line[1].split('?').next().unwrap();
-    let answer = match (decide(line[0], path), upstream) {
-        (Some(answer), _) => answer.into_bytes(),
-        (None, Some(upstream)) => {
-            let mut vendor = TcpStream::connect(upstream).await.unwrap();
-            let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-            vendor.write_all(head.as_bytes()).await.unwrap();
-            vendor.write_all(&body).await.unwrap();
-            let mut answer = Vec::new();
-            vendor.read_to_end(&mut answer).await.unwrap();
-            answer
+    let answer = match ((behind.decide)(line[0], path), &behind.upstream) {
+        (Then::Answer(answer), _) => answer.into_bytes(),
+        (Then::Hold, Some(upstream)) => {
+            behind.held.notify_one();
+            behind.release.notified().await;
+            pass(upstream, &head, &body).await
         }
-        (None, None) => reply(404, "{}").into_bytes(),
+        (Then::Pass, Some(upstream)) => pass(upstream, &head, &body).await,
+        (_, None) => reply(404, "{}").into_bytes(),
     };
     // A client that has given up is its own affair.
     let _ = client.write_all(&answer).await;
+}
+
+async fn pass(upstream: &str, head: &str, body: &[u8]) -> Vec<u8> {
+    let mut vendor = TcpStream::connect(upstream).await.unwrap();
+    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    vendor.write_all(head.as_bytes()).await.unwrap();
+    vendor.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    vendor.read_to_end(&mut answer).await.unwrap();
+    answer
 }
 
 async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {

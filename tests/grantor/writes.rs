@@ -7,7 +7,7 @@ use grantor::sandbox::FaultKind;
 use serde_json::Value;
 
 use super::harness::{Answer, World, parsed, status, status_after};
-use super::proxy::{Proxy, reply};
+use super::proxy::{Proxy, Then, reply};
 
 /// A grant that succeeds when nothing goes wrong, and where its write goes.
 pub struct Grant {
@@ -263,7 +263,8 @@ async fn unread(grant: &Grant, status: u16) -> Answer {
         if asked == method && asked_path.contains(path) {
             written.fetch_add(1, SeqCst);
         }
-        (asked == "GET" && written.load(SeqCst) > 0).then(|| reply(status, "{}"))
+        let spoilt = asked == "GET" && written.load(SeqCst) > 0;
+        if spoilt { Then::Answer(reply(status, "{}")) } else { Then::Pass }
     });
     let proxy = proxy.await;
     let world = world.tokens_straight().await.set(variable, &proxy.url);
@@ -333,7 +334,7 @@ async fn a_signature_that_is_not_accepted_sends_nothing() {
         let proxy = Proxy::start(Some(world.variable("DFNS_API_URL")), move |_, path| {
             let spoilt = path == "/auth/action"
                 && left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
-            spoilt.then(|| answer.clone())
+            if spoilt { Then::Answer(answer.clone()) } else { Then::Pass }
         });
         let proxy = proxy.await;
         let world = world.set("DFNS_API_URL", &proxy.url);
