@@ -35,3 +35,15 @@ mod writes;
 /// The places where a vendor does something else than one would expect.
 #[path = "grantor/traps.rs"]
 mod traps;
+
+/// Rules over every tool at once, so that a new one cannot forget what the others do.
+#[path = "grantor/catalogue.rs"]
+mod catalogue;
+
+/// Who may name whom: the architecture, read off the source.
+#[path = "grantor/layers.rs"]
+mod layers;
+
+/// What the README says of tools and variables is what there is.
+#[path = "grantor/readme.rs"]
+mod readme;

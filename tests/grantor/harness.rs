@@ -361,3 +361,38 @@ impl Answer {
 pub fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
+
+/// A file below `src`, without the tests at its foot.
+pub struct Source {
+    /// With `/` between its parts.
+    pub path: String,
+    pub text: String,
+}
+
+pub fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push(Source { path, text: without_tests(&text) });
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+fn without_tests(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let foot = lines.windows(2).position(|two| {
+        two[0] == "#[cfg(test)]" && two[1].contains("mod ") && two[1].ends_with('{')
+    });
+    lines[..foot.unwrap_or(lines.len())].join("\n")
+}
