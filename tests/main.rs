@@ -47,3 +47,15 @@ mod layers;
 /// What the README says of tools and variables is what there is.
 #[path = "grantor/readme.rs"]
 mod readme;
+
+/// Two protocol eras from one binary, each exactly as its clients expect it.
+#[path = "grantor/eras.rs"]
+mod eras;
+
+/// An upper bound that nothing loosens.
+#[path = "grantor/read_only.rs"]
+mod read_only;
+
+/// What a model may get wrong: nothing leaves, and the message says what to mend.
+#[path = "grantor/bad_input.rs"]
+mod bad_input;
