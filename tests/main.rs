@@ -59,3 +59,11 @@ mod read_only;
 /// What a model may get wrong: nothing leaves, and the message says what to mend.
 #[path = "grantor/bad_input.rs"]
 mod bad_input;
+
+/// Credentials: fetched once, renewed when they must be, sent to their vendor and shown to nobody.
+#[path = "grantor/auth.rs"]
+mod auth;
+
+/// Nothing leaves that is not on disk.
+#[path = "grantor/ledger.rs"]
+mod ledger;

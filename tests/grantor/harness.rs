@@ -151,6 +151,14 @@ impl World {
         Raw::start(self.command(["serve"]))
     }
 
+    /// The same, with its log where [`Self::stderr`] finds it.
+    pub fn serve_raw_logged(&self) -> Raw {
+        let log = File::options().create(true).append(true).open(self.path("stderr")).unwrap();
+        let mut command = self.command(["serve"]);
+        command.stderr(log);
+        Raw::start(command)
+    }
+
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
@@ -307,6 +315,11 @@ impl Raw {
         let hello = self.ask(0, "initialize", params).await;
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
         hello
+    }
+
+    /// Ends the process as a crash would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Closes stdin; how the server ends then, and the rest of its output.

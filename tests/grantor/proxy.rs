@@ -1,4 +1,6 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +14,7 @@ pub struct Proxy {
     pub held: Arc<Notify>,
     /// Lets a held request go on.
     pub release: Arc<Notify>,
+    asked: Arc<AtomicUsize>,
     listening: AbortHandle,
 }
 
@@ -36,15 +39,25 @@ impl Proxy {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let upstream = upstream.map(|url| url.trim_start_matches("http://").to_owned());
         let decide: Arc<Decide> = Arc::new(decide);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = asked.clone();
         let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let behind = Behind { upstream, decide, held: held.clone(), release: release.clone() };
         let serving = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                counter.fetch_add(1, SeqCst);
                 tokio::spawn(exchange(stream, behind.clone()));
             }
         });
-        Self { url, held, release, listening: serving.abort_handle() }
+        Self { url, held, release, asked, listening: serving.abort_handle() }
+    }
+}
+
+impl Proxy {
+    /// How many connections were made to it.
+    pub fn asked(&self) -> usize {
+        self.asked.load(SeqCst)
     }
 }
 
