@@ -67,3 +67,7 @@ mod auth;
 /// Nothing leaves that is not on disk.
 #[path = "grantor/ledger.rs"]
 mod ledger;
+
+/// The command line, as scripts and people rely on it.
+#[path = "grantor/cli.rs"]
+mod cli;

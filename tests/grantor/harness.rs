@@ -180,16 +180,6 @@ impl World {
         journal.iter().filter(|seen| seen.method == method && seen.path.contains(part)).count()
     }
 
-    /// Waits until the vendors have seen a write.
-    pub async fn first_write(&self) {
-        let seen = async {
-            while self.writes().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, seen).await.expect("no write left");
-    }
-
     pub fn inject(&self, vendor: &'static str, method: &'static str, part: &str, kind: FaultKind) {
         self.sandbox.inject(Fault { vendor, method, path_contains: part.to_owned(), kind });
     }
@@ -263,10 +253,6 @@ impl Server {
 
     pub async fn tools(&self) -> Vec<Tool> {
         self.client.list_all_tools().await.unwrap()
-    }
-
-    pub fn client(&self) -> &RunningService<RoleClient, ()> {
-        &self.client
     }
 
     pub async fn stop(self) {
