@@ -355,7 +355,7 @@ async fn a_look_names_what_is_wrong_too() {
     let world = World::new().await;
     let server = world.serve().await;
     for (arguments, says) in [
-        (json!({ "vendor": "acme" }), "acme"),
+        (json!({ "vendor": "acme" }), "vendor"),
         (json!({ "vendor": 7 }), "vendor"),
         (json!({ "limit": 0 }), "limit"),
         (json!({ "limit": 501 }), "limit"),

@@ -13,8 +13,10 @@ const LONGEST_TEXT: usize = 2000;
 
 #[test]
 fn each_tool_file_is_a_line_in_the_list() {
-    let files: BTreeSet<String> = sources()
-        .iter()
+    // Beside the tools there is what several of them share.
+    let sources = sources();
+    let files = sources.iter().filter(|source| source.text.contains("SPEC: Spec = Spec {"));
+    let files: BTreeSet<String> = files
         .filter_map(|source| source.path.strip_prefix("tools/")?.strip_suffix(".rs"))
         .map(str::to_owned)
         .collect();
@@ -192,6 +194,12 @@ async fn each_example_is_accepted_and_fits_its_schema() {
             let field = field.as_str().unwrap();
             assert!(arguments.get(field).is_some(), "{name}: the example lacks {field}");
         }
+        if tool.spec.effect == Effect::Undo {
+            // There is no receipt that every ledger has.
+            let answer = server.call(name, arguments).await;
+            assert!(answer.summary().contains("has no change"), "{:#}", answer.body);
+            continue;
+        }
         if tool.spec.effect.writes() {
             arguments["dry_run"] = json!(true);
         }
@@ -202,14 +210,19 @@ async fn each_example_is_accepted_and_fits_its_schema() {
 
 /// An example of a change that changes nothing shows nothing.
 #[tokio::test]
-#[ignore = "the example of set_asset_permissions is already so in the sandbox"]
+#[ignore = "the examples of remove_environment_role and set_asset_permissions are so already"]
 async fn each_example_of_a_change_changes_something() {
     let world = World::new().await;
     let server = world.serve().await;
-    for tool in TOOLS.iter().filter(|tool| tool.spec.effect.writes()) {
+    let changes = TOOLS.iter().filter(|tool| tool.spec.effect.writes());
+    let mut idle = Vec::new();
+    for tool in changes.filter(|tool| tool.spec.effect != Effect::Undo) {
         let answer = server.call(tool.spec.name, parsed(tool.spec.example)).await;
-        assert_eq!(answer.outcome(), "confirmed", "{}", tool.spec.name);
+        if answer.outcome() != "confirmed" {
+            idle.push(format!("{} is {}", tool.spec.name, answer.outcome()));
+        }
     }
+    assert!(idle.is_empty(), "{idle:?}");
 }
 
 /// Every hole in a path has a field of that name where the endpoint is used.
@@ -228,15 +241,14 @@ fn every_field_of_an_endpoints_path_is_filled() {
             let template = rest.split("path: \"").nth(1).unwrap().split('"').next().unwrap();
             for hole in template.split('{').skip(1) {
                 let field = hole.split('}').next().unwrap().trim_start_matches('+');
+                let vendor = path.split(['/', '.']).nth(1).unwrap();
                 let fills = |source: &&Source| {
-                    let uses = |word: &str| source.text.contains(&format!("{name}.{word}("));
-                    (uses("ask") || uses("draft"))
-                        && source.text.contains(&format!("(\"{field}\","))
+                    let near = source.path.starts_with(&format!("vendors/{vendor}"))
+                        || source.text.contains(&format!("{vendor}::"));
+                    near && source.text.contains(&format!("(\"{field}\","))
                 };
-                assert!(
-                    sources.iter().any(|source| fills(&source)),
-                    "src/{path}: {name} {{{field}}}"
-                );
+                let filled = sources.iter().any(|source| fills(&source));
+                assert!(filled, "src/{path}: {name} {{{field}}}");
                 checked += 1;
             }
         }

@@ -39,7 +39,9 @@ async fn a_change_is_on_disk_before_it_leaves() {
         assert_eq!(open["tool"], grant.tool);
         assert_eq!(open["vendor"], grant.vendor);
         assert_eq!(open["request"], answer.body["request"]);
-        for known in ["receipt", "time", "requester", "principal", "role", "resource", "host"] {
+        for known in
+            ["receipt", "time", "requester", "host", "wanted", "arguments", "before", "after"]
+        {
             assert!(!open[known].is_null(), "{}: {known} is not kept", grant.tool);
         }
         let ledger = world.ledger();
@@ -185,8 +187,9 @@ async fn a_dry_run_shows_the_very_request() {
         let writes = world.writes();
         assert_eq!(writes.len(), 1);
         assert_eq!(shown["method"], writes[0].method.as_str());
-        assert_eq!(shown["path"], writes[0].path.as_str());
-        let body: Value = serde_json::from_slice(&writes[0].body).unwrap();
+        let query = if writes[0].query.is_empty() { "" } else { "?" };
+        assert_eq!(shown["path"], format!("{}{query}{}", writes[0].path, writes[0].query));
+        let body = serde_json::from_slice(&writes[0].body).unwrap_or(Value::Null);
         assert_eq!(shown["body"], body, "{}", grant.tool);
     }
 }

@@ -39,8 +39,10 @@ async fn the_requests_of_each_tool_are_as_its_file_says() {
 /// One call: what left, in order, and how it ended.
 async fn told(world: &World, server: &Server, tool: &str, arguments: Value) -> String {
     let answer = server.call(tool, arguments).await;
-    let journal = world.sandbox.journal();
+    let mut journal = world.sandbox.journal();
     let mut text = String::new();
+    // Vendors are asked at the same time.
+    journal.sort_by_key(|seen| seen.vendor);
     // Reads that are asked at the same time arrive in any order.
     for run in journal.chunk_by(|one, other| one.method == "GET" && other.method == "GET") {
         let mut shown: Vec<String> = run.iter().map(|seen| shown(world, seen)).collect();
@@ -52,7 +54,10 @@ async fn told(world: &World, server: &Server, tool: &str, arguments: Value) -> S
     }
     let end = match answer.body["outcome"].as_str() {
         Some(outcome) => outcome.to_owned(),
-        None => format!("{} rows", answer.body["rows"].as_array().unwrap().len()),
+        None => {
+            let rows = answer.body["rows"].as_array().or(answer.body["changes"].as_array());
+            format!("{} rows", rows.unwrap().len())
+        }
     };
     writeln!(text, "=> {end}\n").unwrap();
     text
