@@ -71,3 +71,7 @@ mod ledger;
 /// The command line, as scripts and people rely on it.
 #[path = "grantor/cli.rs"]
 mod cli;
+
+/// After a change: where it stands, and taking it back.
+#[path = "grantor/undo.rs"]
+mod undo;

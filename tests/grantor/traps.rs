@@ -354,7 +354,7 @@ async fn dfns_a_denied_assignment_can_be_asked_for_again() {
 }
 
 /// The id of the one approval that waits, asked for as its approver would.
-async fn approval(world: &World) -> String {
+pub async fn approval(world: &World) -> String {
     let url = format!("{}/v2/policy-approvals?status=Pending", world.variable("DFNS_API_URL"));
     let shown = get(&url, &format!("Bearer {}", world.variable("DFNS_AUTH_TOKEN"))).await;
     parsed(&shown)["items"][0]["id"].as_str().unwrap().to_owned()

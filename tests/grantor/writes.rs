@@ -240,7 +240,8 @@ async fn a_lost_answer_is_read_back_and_the_write_never_repeated() {
 
 #[tokio::test]
 async fn a_write_whose_fate_is_unclear_is_unknown_and_never_repeated() {
-    check(&UNCLEAR).await;
+    // Grantor waits before it gives up on such a write, so they are all waited for at once.
+    futures_util::future::join_all(UNCLEAR.chunks(1).map(check)).await;
 }
 
 /// A proxy's page under 200 is no vendor's yes.
@@ -268,7 +269,7 @@ async fn a_yes_that_cannot_be_read_is_unknown_also_where_a_yes_has_no_body() {
 /// Reads may be asked again, so that a hiccup before the write stops nothing.
 #[tokio::test]
 async fn a_read_is_asked_again_after_a_hiccup() {
-    for grant in &GRANTS {
+    let cases = GRANTS.iter().map(|grant| async move {
         let world = World::new().await;
         let server = world.serve().await;
         let reads = match grant.vendor {
@@ -284,7 +285,8 @@ async fn a_read_is_asked_again_after_a_hiccup() {
         let answer = server.call(grant.tool, parsed(grant.arguments)).await;
         assert_eq!(answer.outcome(), "confirmed", "{}: {:#}", grant.tool, answer.body);
         assert_eq!(world.writes().len(), 1, "{}", grant.tool);
-    }
+    });
+    futures_util::future::join_all(cases).await;
 }
 
 /// The vendor says yes, and then cannot be read: what is not known is not claimed.
