@@ -147,7 +147,6 @@ async fn outsystems_what_was_lost_is_in_before_and_not_in_after() {
         outcome: "mismatch",
         sent: 1,
         says: &["b120a366-f0bb-49cf-82f2-dc05873f9bd0", "grant it again"],
-        ..Trap::default()
     })
     .await;
     assert_eq!(answer.rows("before").len(), 1);
