@@ -3,12 +3,12 @@ use std::fmt::Write as _;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use grantor::sandbox::Seen;
-use grantor::sandbox::story::SCENES;
+use grantor::sandbox::story::{RECEIPT, SCENES, Scene};
 use grantor::tools::TOOLS;
 use serde_json::{Value, json};
 
 use super::golden;
-use super::harness::{Server, World, parsed};
+use super::harness::{World, parsed};
 
 /// Headers that every request carries, and those that say nothing about it.
 const UNTOLD: [&str; 4] = ["accept", "user-agent", "host", "content-length"];
@@ -18,34 +18,41 @@ async fn the_requests_of_each_tool_are_as_its_file_says() {
     let mut files = BTreeMap::new();
     for tool in TOOLS {
         let name = tool.spec.name;
-        let scenes = SCENES.iter().filter(|scene| scene.tool == name);
-        let scenes = scenes.map(|scene| (scene.asks, scene.arguments));
         let mut text = String::new();
-        let example = Some(("The example", tool.spec.example));
-        let told_by_a_scene = SCENES.iter().any(|scene| scene.arguments == tool.spec.example);
-        let example = example.filter(|_| !told_by_a_scene);
-        for (title, arguments) in example.into_iter().chain(scenes) {
-            let world = World::new().await;
-            let server = world.serve().await;
-            write!(text, "# {title}\n# {arguments}\n\n").unwrap();
-            let told = told(&world, &server, name, parsed(arguments)).await;
-            text.push_str(&told);
+        if !SCENES.iter().any(|scene| scene.arguments == tool.spec.example) {
+            text.push_str(&told("The example", name, tool.spec.example, None).await);
+        }
+        let mut before = None;
+        for scene in &SCENES {
+            if scene.tool == name {
+                text.push_str(&told(scene.asks, name, scene.arguments, before).await);
+            }
+            before = Some(scene);
         }
         files.insert(format!("{name}.txt"), text);
     }
     golden::check("tests/golden/requests", "the_requests_of_each_tool", &files);
 }
 
-/// One call: what left, in order, and how it ended.
-async fn told(world: &World, server: &Server, tool: &str, arguments: Value) -> String {
-    let answer = server.call(tool, arguments).await;
-    let mut journal = world.sandbox.journal();
-    let mut text = String::new();
+/// One call in a fresh world: what left, in order, and how it ended. A call that needs a receipt
+/// gets that of the scene before it.
+async fn told(title: &str, tool: &str, arguments: &str, before: Option<&Scene>) -> String {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let mut given = arguments.to_owned();
+    if let Some(before) = before.filter(|_| arguments.contains(RECEIPT)) {
+        let answer = server.call(before.tool, parsed(before.arguments)).await;
+        given = given.replace(RECEIPT, answer.body["receipt"].as_str().unwrap());
+    }
+    let earlier = world.sandbox.journal().len();
+    let answer = server.call(tool, parsed(&given)).await;
+    let mut journal = world.sandbox.journal().split_off(earlier);
+    let mut text = format!("# {title}\n# {arguments}\n\n");
     // Vendors are asked at the same time.
     journal.sort_by_key(|seen| seen.vendor);
     // Reads that are asked at the same time arrive in any order.
     for run in journal.chunk_by(|one, other| one.method == "GET" && other.method == "GET") {
-        let mut shown: Vec<String> = run.iter().map(|seen| shown(world, seen)).collect();
+        let mut shown: Vec<String> = run.iter().map(|seen| shown(&world, seen)).collect();
         shown.sort();
         text.extend(shown);
     }
