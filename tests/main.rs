@@ -1,1 +1,77 @@
+//! The built server as its users meet it: a child process over real pipes, five fake vendors on
+//! loopback, and the vendors' journal to see what left.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails as the test does"
+)]
 
+/// Starts a server against a sandbox, calls its tools, and reads what it left behind.
+#[path = "grantor/harness.rs"]
+mod harness;
+
+/// Stands between a server and a vendor, for what the sandbox cannot be made to do.
+#[path = "grantor/proxy.rs"]
+mod proxy;
+
+/// Files that a reviewer reads, rewritten by one variable.
+#[path = "grantor/golden.rs"]
+mod golden;
+
+/// What leaves for each tool, byte for byte: a change of a vendor request is seen in review.
+#[path = "grantor/requests.rs"]
+mod requests;
+
+/// What a client is told about each tool: a change of a schema is seen in review.
+#[path = "grantor/schemas.rs"]
+mod schemas;
+
+/// What becomes of a write when something goes wrong with it: never a second blind one.
+#[path = "grantor/writes.rs"]
+mod writes;
+
+/// The places where a vendor does something else than one would expect.
+#[path = "grantor/traps.rs"]
+mod traps;
+
+/// Rules over every tool at once, so that a new one cannot forget what the others do.
+#[path = "grantor/catalogue.rs"]
+mod catalogue;
+
+/// Who may name whom: the architecture, read off the source.
+#[path = "grantor/layers.rs"]
+mod layers;
+
+/// What the README says of tools and variables is what there is.
+#[path = "grantor/readme.rs"]
+mod readme;
+
+/// Two protocol eras from one binary, each exactly as its clients expect it.
+#[path = "grantor/eras.rs"]
+mod eras;
+
+/// An upper bound that nothing loosens.
+#[path = "grantor/read_only.rs"]
+mod read_only;
+
+/// What a model may get wrong: nothing leaves, and the message says what to mend.
+#[path = "grantor/bad_input.rs"]
+mod bad_input;
+
+/// Credentials: fetched once, renewed when they must be, sent to their vendor and shown to nobody.
+#[path = "grantor/auth.rs"]
+mod auth;
+
+/// Nothing leaves that is not on disk.
+#[path = "grantor/ledger.rs"]
+mod ledger;
+
+/// The command line, as scripts and people rely on it.
+#[path = "grantor/cli.rs"]
+mod cli;
+
+/// After a change: where it stands, and taking it back.
+#[path = "grantor/undo.rs"]
+mod undo;

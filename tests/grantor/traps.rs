@@ -1,0 +1,853 @@
+use grantor::sandbox::{
+    FaultKind, KeyKind, Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost,
+};
+use serde_json::{Value, json};
+
+use super::harness::{Answer, World, parsed, status};
+use super::proxy::{Proxy, Then, get};
+
+/// One call in a fresh world, after the calls that lead up to it.
+struct Trap {
+    modes: Modes,
+    first: &'static [(&'static str, &'static str)],
+    tool: &'static str,
+    arguments: &'static str,
+    outcome: &'static str,
+    /// Writes that left, those of the first calls not counted.
+    sent: usize,
+    /// What summary, hint and warnings together must say.
+    says: &'static [&'static str],
+}
+
+impl Default for Trap {
+    fn default() -> Self {
+        Self {
+            modes: Modes::default(),
+            first: &[],
+            tool: "",
+            arguments: "{}",
+            outcome: "",
+            sent: 0,
+            says: &[],
+        }
+    }
+}
+
+async fn check(trap: Trap) -> Answer {
+    let Trap { modes, first, tool, arguments, outcome, sent, says } = trap;
+    let world = World::with(modes).await;
+    let server = world.serve().await;
+    for (tool, arguments) in first {
+        let answer = server.call(tool, parsed(arguments)).await;
+        assert!(!answer.is_error, "{tool} {arguments}: {:#}", answer.body);
+    }
+    let already = world.writes().len();
+    let answer = server.call(tool, parsed(arguments)).await;
+    let body = &answer.body;
+    assert_eq!(answer.outcome(), outcome, "{body:#}");
+    assert_eq!(world.writes().len() - already, sent, "writes; {body:#}");
+    let told = format!("{}\n{}\n{}", answer.summary(), answer.hint(), answer.warnings());
+    for words in says {
+        assert!(told.contains(words), "{words:?} is not said:\n{told}");
+    }
+    answer
+}
+
+const DEVELOPER_ON_ORDERS: (&str, &str) = (
+    "grant_asset_role",
+    r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
+);
+
+#[tokio::test]
+async fn outsystems_no_assets_would_be_the_whole_organization() {
+    check(Trap {
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": []}"#,
+        outcome: "refused",
+        says: &["assetKeys", "whole organization", "at least one"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn outsystems_each_asset_is_a_write_of_its_own() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let answer = server
+        .call(
+            "grant_asset_role",
+            json!({
+                "userKey": "user@example.com",
+                "roleKey": "Developer",
+                "assetKeys": ["Orders", "Billing", "Customer Portal", "Billing"],
+            }),
+        )
+        .await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let sent: Vec<Value> = world.writes().iter().map(|seen| body(&seen.body)).collect();
+    let assets: Vec<usize> =
+        sent.iter().map(|body| body["assetKeys"].as_array().unwrap().len()).collect();
+    assert_eq!(assets, [1, 1, 1], "one POST an asset, each asset once");
+    let items = answer.body["items"].as_array().unwrap();
+    let outcomes: Vec<&str> = items.iter().map(|item| item["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["confirmed"; 3]);
+    assert!(answer.rows("before").is_empty());
+    let after = ["Developer on 2330fcf1-562a-44b8-8866-8d77e827062c", "x", "y"].len();
+    assert_eq!(answer.rows("after").len(), after, "all of the user's organization roles");
+}
+
+#[tokio::test]
+async fn outsystems_a_second_grant_that_adds_keeps_the_first() {
+    let answer = check(Trap {
+        modes: Modes { second_grant: SecondGrant::Add, ..Modes::default() },
+        first: &[DEVELOPER_ON_ORDERS],
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Billing"]}"#,
+        outcome: "confirmed",
+        sent: 1,
+        ..Trap::default()
+    })
+    .await;
+    assert_eq!(answer.rows("before").len(), 1);
+    assert_eq!(answer.rows("after").len(), 2);
+}
+
+#[tokio::test]
+async fn outsystems_a_second_grant_that_replaces_is_a_mismatch_naming_what_was_lost() {
+    let answer = check(Trap {
+        modes: Modes { second_grant: SecondGrant::Replace, ..Modes::default() },
+        first: &[DEVELOPER_ON_ORDERS],
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Billing", "Customer Portal"]}"#,
+        outcome: "mismatch",
+        sent: 1,
+        ..Trap::default()
+    })
+    .await;
+    let items = answer.body["items"].as_array().unwrap();
+    assert_eq!(items[0]["outcome"], "mismatch");
+    let note = items[0]["note"].as_str().unwrap();
+    let orders = "b120a366-f0bb-49cf-82f2-dc05873f9bd0";
+    assert!(note.contains("Developer") && note.contains(orders), "{note}");
+    assert_eq!(
+        items[1]["outcome"], "unavailable",
+        "the call stops, and says what it did not start"
+    );
+}
+
+/// A lost role must be visible where a single asset was asked for too.
+#[tokio::test]
+async fn outsystems_what_was_lost_is_in_before_and_not_in_after() {
+    let answer = check(Trap {
+        modes: Modes { second_grant: SecondGrant::Replace, ..Modes::default() },
+        first: &[DEVELOPER_ON_ORDERS],
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Billing"]}"#,
+        outcome: "mismatch",
+        sent: 1,
+        says: &["b120a366-f0bb-49cf-82f2-dc05873f9bd0", "grant it again"],
+    })
+    .await;
+    assert_eq!(answer.rows("before").len(), 1);
+    assert_eq!(answer.rows("after").len(), 1);
+    assert_ne!(answer.rows("before"), answer.rows("after"));
+}
+
+#[tokio::test]
+async fn outsystems_another_role_on_the_asset_stops_the_call() {
+    for other_role in [OtherRole::Replace, OtherRole::Reject] {
+        let answer = check(Trap {
+            modes: Modes { other_role, ..Modes::default() },
+            tool: "grant_asset_role",
+            arguments: r#"{"userKey": "grace.okafor@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
+            outcome: "refused",
+            says: &["Tester", "Orders", "revoke that role first"],
+            ..Trap::default()
+        })
+        .await;
+        assert!(answer.is_error);
+    }
+}
+
+#[tokio::test]
+async fn outsystems_a_role_in_the_organization_is_told_and_granted_beside() {
+    check(Trap {
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "Marta Lindqvist", "roleKey": "Tester", "assetKeys": ["Orders"]}"#,
+        outcome: "confirmed",
+        sent: 1,
+        says: &["every asset", "Developer"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn outsystems_a_role_that_is_there_is_not_sent_again() {
+    check(Trap {
+        first: &[DEVELOPER_ON_ORDERS],
+        tool: DEVELOPER_ON_ORDERS.0,
+        arguments: DEVELOPER_ON_ORDERS.1,
+        outcome: "already_present",
+        ..Trap::default()
+    })
+    .await;
+}
+
+/// Some lists leave the area of a permission out: a manager of access is one all the same.
+#[tokio::test]
+async fn outsystems_a_privileged_role_is_refused_however_its_permissions_are_named() {
+    for outsystems_short_permission_names in [false, true] {
+        for role in ["Administrator", "Release Manager"] {
+            let world =
+                World::with(Modes { outsystems_short_permission_names, ..Modes::default() }).await;
+            let server = world.serve().await;
+            let arguments = json!({
+                "userKey": "user@example.com", "roleKey": role, "assetKeys": ["Orders"],
+            });
+            let answer = server.call("grant_asset_role", arguments).await;
+            assert_eq!(answer.outcome(), "refused", "{role}: {:#}", answer.body);
+            assert_eq!(answer.body["policy"]["verdict"], "deny");
+            assert!(world.writes().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn outsystems_names_on_the_last_page_of_a_list_resolve() {
+    check(Trap {
+        modes: Modes { many_roles: true, ..Modes::default() },
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "Contractor 240", "roleKey": "Project 240 Viewer", "assetKeys": ["Orders"]}"#,
+        outcome: "confirmed",
+        sent: 1,
+        ..Trap::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn outsystems_the_end_of_a_grant_is_sent_and_a_later_one_refused() {
+    const UNTIL_MAY: (&str, &str) = (
+        "grant_asset_role",
+        r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"], "expires_at": "2099-05-01T00:00:00Z"}"#,
+    );
+    let timed = |arguments, outcome, says| Trap {
+        first: &[UNTIL_MAY],
+        tool: UNTIL_MAY.0,
+        arguments,
+        outcome,
+        says,
+        ..Trap::default()
+    };
+    check(Trap {
+        tool: UNTIL_MAY.0,
+        arguments: UNTIL_MAY.1,
+        outcome: "confirmed",
+        sent: 1,
+        says: &["OutSystems is told when the grant ends"],
+        ..Trap::default()
+    })
+    .await;
+    check(timed(UNTIL_MAY.1, "already_present", &[])).await;
+    check(timed(DEVELOPER_ON_ORDERS.1, "refused", &["2099-05-01", "revoke it and grant it again"]))
+        .await;
+    check(timed(
+        r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"], "expires_at": "2099-06-01T00:00:00Z"}"#,
+        "refused",
+        &["cannot change the end"],
+    ))
+    .await;
+    check(timed(
+        r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"], "expires_in": "P1D"}"#,
+        "already_present",
+        &["is not shortened"],
+    ))
+    .await;
+    check(Trap {
+        first: &[DEVELOPER_ON_ORDERS],
+        tool: UNTIL_MAY.0,
+        arguments: UNTIL_MAY.1,
+        outcome: "already_present",
+        says: &["without an end", "not shortened"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+const PAYMENTS: (&str, &str) = (
+    "assign_permission",
+    r#"{"permissionId": "Payments Approver", "identityId": "user@example.com"}"#,
+);
+
+#[tokio::test]
+async fn dfns_a_202_waits_for_approval_and_is_no_access() {
+    for dfns_lists_pending in [true, false] {
+        for dfns_approval_id in [true, false] {
+            let answer = check(Trap {
+                modes: Modes { dfns_lists_pending, dfns_approval_id, ..Modes::default() },
+                tool: PAYMENTS.0,
+                arguments: PAYMENTS.1,
+                outcome: "pending_vendor_approval",
+                sent: 1,
+                says: &["approvers", "access is as before"],
+                ..Trap::default()
+            })
+            .await;
+            assert!(!answer.is_error);
+            assert_eq!(answer.body["vendor_status"], 202);
+            let after = answer.body["after"].as_array().unwrap();
+            assert!(after.iter().all(|row| row["pending"] == true), "{after:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn dfns_what_waits_already_is_not_asked_again_where_that_shows() {
+    check(Trap {
+        first: &[PAYMENTS],
+        tool: PAYMENTS.0,
+        arguments: PAYMENTS.1,
+        outcome: "pending_vendor_approval",
+        sent: 0,
+        says: &["already waits"],
+        ..Trap::default()
+    })
+    .await;
+    // Where the list hides what waits, the vendor's 409 is all there is, and nothing is listed.
+    check(Trap {
+        modes: Modes { dfns_lists_pending: false, ..Modes::default() },
+        first: &[PAYMENTS],
+        tool: PAYMENTS.0,
+        arguments: PAYMENTS.1,
+        outcome: "rejected",
+        sent: 1,
+        ..Trap::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dfns_an_approved_assignment_is_access() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let waiting = server.call(PAYMENTS.0, parsed(PAYMENTS.1)).await;
+    assert_eq!(waiting.outcome(), "pending_vendor_approval");
+    let approval = approval(&world).await;
+    world.sandbox.decide_approval(&approval, true).unwrap();
+    let answer = server.call(PAYMENTS.0, parsed(PAYMENTS.1)).await;
+    assert_eq!(answer.outcome(), "already_present", "{:#}", answer.body);
+    assert_eq!(world.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn dfns_a_denied_assignment_can_be_asked_for_again() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    server.call(PAYMENTS.0, parsed(PAYMENTS.1)).await;
+    world.sandbox.decide_approval(&approval(&world).await, false).unwrap();
+    let answer = server.call(PAYMENTS.0, parsed(PAYMENTS.1)).await;
+    assert_eq!(answer.outcome(), "pending_vendor_approval", "{:#}", answer.body);
+    assert_eq!(world.writes().len(), 2);
+}
+
+/// The id of the one approval that waits, asked for as its approver would.
+pub async fn approval(world: &World) -> String {
+    let url = format!("{}/v2/policy-approvals?status=Pending", world.variable("DFNS_API_URL"));
+    let shown = get(&url, &format!("Bearer {}", world.variable("DFNS_AUTH_TOKEN"))).await;
+    parsed(&shown)["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// A 409 is read back: the assignment is there, waits, or is not listed at all.
+#[tokio::test]
+async fn dfns_a_409_is_read_back() {
+    for (name, outcome) in
+        [("Treasury Viewer", "already_present"), ("Payments Approver", "pending_vendor_approval")]
+    {
+        let arguments = json!({ "permissionId": name, "identityId": "user@example.com" });
+        let grant = ("assign_permission", arguments.clone());
+        let world = World::new().await;
+        let answer = overtaken(&world, "DFNS_API_URL", "/assignments", &grant, &grant).await;
+        assert_eq!(answer.outcome(), outcome, "{name}: {:#}", answer.body);
+    }
+    let world = World::new().await;
+    world.inject("dfns", "POST", "/assignments", status(409));
+    let arguments = json!({ "permissionId": "Treasury Viewer", "identityId": "user@example.com" });
+    let answer = world.serve().await.call("assign_permission", arguments).await;
+    assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
+}
+
+type Call = (&'static str, Value);
+
+/// The answer to `slow`, whose write is held back until `quick` has been carried out.
+async fn overtaken(
+    world: &World,
+    variable: &'static str,
+    path: &'static str,
+    slow: &Call,
+    quick: &Call,
+) -> Answer {
+    let proxy = Proxy::start(Some(world.variable(variable)), move |method, asked| {
+        if method == "POST" && asked.ends_with(path) { Then::Hold } else { Then::Pass }
+    });
+    let proxy = proxy.await;
+    let held_back = world.serve_with(&[(variable, &proxy.url)]).await;
+    let straight = world.serve().await;
+    let overtake = async {
+        proxy.held.notified().await;
+        let answer = straight.call(quick.0, quick.1.clone()).await;
+        assert!(!answer.is_error, "{:#}", answer.body);
+        proxy.release.notify_one();
+    };
+    let (answer, ()) = tokio::join!(held_back.call(slow.0, slow.1.clone()), overtake);
+    answer
+}
+
+fn body(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn dfns_every_kind_of_key_signs() {
+    for dfns_key in [KeyKind::Ed25519, KeyKind::P256, KeyKind::Secp256k1, KeyKind::Rsa] {
+        check(Trap {
+            modes: Modes { dfns_key, ..Modes::default() },
+            tool: "assign_permission",
+            arguments: r#"{"permissionId": "Treasury Viewer", "identityId": "user@example.com"}"#,
+            outcome: "confirmed",
+            sent: 1,
+            ..Trap::default()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn dfns_privilege_is_what_a_permission_contains_and_is_refused() {
+    for (permission, outcome) in [
+        ("ManagedFullAdminAccess", "refused"),
+        ("Access Manager", "refused"),
+        ("Wallet Operator", "confirmed"),
+        // A policy of the tenant blocks it.
+        ("Vault Custodian", "rejected"),
+        // Archived: nobody can be given it.
+        ("Legacy Operator", "invalid"),
+    ] {
+        let world = World::new().await;
+        let arguments = json!({ "permissionId": permission, "identityId": "user@example.com" });
+        let answer = world.serve().await.call("assign_permission", arguments).await;
+        assert_eq!(answer.outcome(), outcome, "{permission}: {:#}", answer.body);
+        let sent = usize::from(!["refused", "invalid"].contains(&outcome));
+        assert_eq!(world.writes().len(), sent, "{permission}");
+    }
+}
+
+/// Somebody else's token cannot be listed, so nobody can say whose it is.
+#[tokio::test]
+async fn dfns_a_token_that_cannot_be_seen_gets_nothing() {
+    check(Trap {
+        tool: "assign_permission",
+        arguments: r#"{"permissionId": "Treasury Viewer", "identityId": "to-chu3u-kixzt-zirokkzpav7nb6ig"}"#,
+        outcome: "invalid",
+        says: &["own tokens"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+const SAM_ADMIN: (&str, &str) = (
+    "assign_organization_role",
+    r#"{"role": {"name": "admin"}, "user": {"name": "user@example.com"}}"#,
+);
+
+#[tokio::test]
+async fn redox_the_role_that_is_replaced_is_shown() {
+    let answer = check(Trap {
+        tool: SAM_ADMIN.0,
+        arguments: SAM_ADMIN.1,
+        outcome: "confirmed",
+        sent: 1,
+        says: &["replaces the role member"],
+        ..Trap::default()
+    })
+    .await;
+    assert_eq!(answer.rows("before"), ["member on 4271"]);
+    assert_eq!(answer.rows("after"), ["admin on 4271"]);
+    check(Trap {
+        first: &[SAM_ADMIN],
+        tool: SAM_ADMIN.0,
+        arguments: SAM_ADMIN.1,
+        outcome: "already_present",
+        ..Trap::default()
+    })
+    .await;
+}
+
+/// Under 200, and still a no.
+#[tokio::test]
+async fn redox_success_false_is_rejected() {
+    let world = World::new().await;
+    let body = r#"{"meta": {}, "payload": {"success": false, "message": "not today"}}"#.to_owned();
+    let no = FaultKind::Status { status: 200, headers: vec![], body };
+    world.inject("redox", "PUT", "/role-assignment", no);
+    let answer = world.serve().await.call(SAM_ADMIN.0, parsed(SAM_ADMIN.1)).await;
+    assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
+    assert!(answer.summary().contains("success: false: not today"), "{}", answer.summary());
+    assert_eq!(answer.body["vendor_status"], 200);
+    assert_eq!(world.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn redox_an_owner_is_made_by_hand() {
+    check(Trap {
+        tool: "assign_organization_role",
+        arguments: r#"{"role": {"name": "owner"}, "user": {"name": "user@example.com"}}"#,
+        outcome: "refused",
+        says: &["privileged", "owner"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+/// One of two owners may step back; the last one may not, or nobody could undo it.
+#[tokio::test]
+async fn redox_the_last_owner_is_not_demoted() {
+    check(Trap {
+        first: &[(
+            "assign_organization_role",
+            r#"{"role": {"name": "member"}, "user": {"name": "priya.raman@example.com"}}"#,
+        )],
+        tool: "assign_organization_role",
+        arguments: r#"{"role": {"name": "member"}, "user": {"name": "grantor@example.com"}}"#,
+        outcome: "refused",
+        says: &["last owner", "make somebody else owner first"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn redox_id_and_name_must_mean_the_same() {
+    check(Trap {
+        tool: "assign_organization_role",
+        arguments: r#"{"role": {"id": "98daa4bf-7559-4f89-b3fb-95ee22432045", "name": "member"}, "user": {"name": "user@example.com"}}"#,
+        outcome: "invalid",
+        says: &["role", "the name means"],
+        ..Trap::default()
+    })
+    .await;
+}
+
+/// No list shows a role that nobody holds; the configuration may know it.
+#[tokio::test]
+async fn redox_a_role_nobody_holds_is_known_from_the_configuration() {
+    let arguments =
+        json!({ "role": { "name": "auditor" }, "user": { "name": "user@example.com" } });
+    let world = World::new().await;
+    let answer = world.serve().await.call(SAM_ADMIN.0, arguments.clone()).await;
+    assert_eq!(answer.outcome(), "invalid", "{:#}", answer.body);
+    assert!(answer.hint().contains("[redox.roles]"), "{}", answer.hint());
+    let config = world.path("config.toml");
+    let known = "[redox.roles]\nauditor = { id = \"77\", scope = \"organization\" }\n\
+                 analyst = { id = \"78\", scope = \"environment\" }\n";
+    std::fs::write(&config, known).unwrap();
+    let world = world.set("GRANTOR_CONFIG", config.to_str().unwrap());
+    let server = world.serve().await;
+    let mut dry = arguments.clone();
+    dry["dry_run"] = json!(true);
+    let answer = server.call(SAM_ADMIN.0, dry).await;
+    assert_eq!(answer.outcome(), "preview", "{:#}", answer.body);
+    assert_eq!(answer.body["request"]["body"]["role"], json!({ "id": "77", "name": "auditor" }));
+    let other = json!({ "role": { "name": "analyst" }, "user": { "name": "user@example.com" } });
+    let answer = server.call(SAM_ADMIN.0, other).await;
+    assert_eq!(answer.outcome(), "invalid", "an environment's role is none of the organization's");
+    assert!(world.writes().is_empty());
+}
+
+const SPACE: (&str, &str) = (
+    "set_project_acl",
+    r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "user@example.com", "permission_list": ["R"]}"#,
+);
+
+#[tokio::test]
+async fn snaplogic_a_project_is_widened_to_its_space_and_that_is_said() {
+    let world = World::new().await;
+    let arguments = json!({
+        "project_or_space_path": "/Harbor/Integrations/Orders",
+        "grant_type": "USER",
+        "grantee": "user@example.com",
+        "permission_list": ["R"],
+    });
+    let answer = world.serve().await.call("set_project_acl", arguments).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    assert!(answer.warnings().contains("shared folder"), "{}", answer.warnings());
+    assert!(answer.warnings().contains("/Harbor/Integrations/Orders"), "{}", answer.warnings());
+    assert_eq!(answer.body["resource"]["id"], "/Harbor/Integrations");
+    let writes = world.writes();
+    assert_eq!(writes.len(), 1);
+    assert!(writes[0].path.ends_with("/acl/Harbor/Integrations"), "{}", writes[0].path);
+}
+
+#[tokio::test]
+async fn snaplogic_paths_are_case_sensitive_and_apim_is_out_of_reach() {
+    let to = |path: &'static str, outcome, says| {
+        let arguments = json!({
+            "project_or_space_path": path,
+            "grant_type": "USER",
+            "grantee": "user@example.com",
+            "permission_list": ["R"],
+        });
+        let arguments: &'static str = arguments.to_string().leak();
+        Trap { tool: "set_project_acl", arguments, outcome, says, ..Trap::default() }
+    };
+    check(to("/Harbor/integrations", "invalid", &["/Harbor/integrations", "case-sensitive"])).await;
+    check(to("/Harbor/apim", "refused", &["apim"])).await;
+    check(to("/Harbor/APIM/x", "refused", &["apim"])).await;
+    check(to("/Harbor", "invalid", &["project_or_space_path", "/org/space"])).await;
+    check(to("/Harbor/a/b/c", "invalid", &["project_or_space_path", "/org/space"])).await;
+}
+
+/// Where others are listed, an absent row is evidence; where not, it is none.
+#[tokio::test]
+async fn snaplogic_an_absent_row_is_evidence_only_where_others_are_listed() {
+    let (everyone, caller) = (SnapLogicAcl::Everyone, SnapLogicAcl::CallerOnly);
+    for (snaplogic_acl, outcome, says) in [
+        (everyone, "confirmed", &[][..]),
+        (caller, "unconfirmed", &["too little to tell", "too little to read it back"][..]),
+    ] {
+        let modes = Modes { snaplogic_acl, ..Modes::default() };
+        check(Trap {
+            modes,
+            tool: SPACE.0,
+            arguments: SPACE.1,
+            outcome,
+            sent: 1,
+            says,
+            ..Trap::default()
+        })
+        .await;
+    }
+    for (snaplogic_acl, outcome, sent) in
+        [(everyone, "already_present", 0), (caller, "unconfirmed", 1)]
+    {
+        let modes = Modes { snaplogic_acl, ..Modes::default() };
+        check(Trap {
+            modes,
+            first: &[SPACE],
+            tool: SPACE.0,
+            arguments: SPACE.1,
+            outcome,
+            sent,
+            ..Trap::default()
+        })
+        .await;
+    }
+}
+
+/// With a token nobody can say who the caller is: one lone row may be the caller's own.
+#[tokio::test]
+async fn snaplogic_a_caller_that_is_not_known_makes_a_lone_row_no_evidence() {
+    let modes = Modes { snaplogic_acl: SnapLogicAcl::CallerOnly, ..Modes::default() };
+    let world = World::with(modes).await;
+    let token = world.sandbox.snaplogic_token();
+    let world = world.unset("SNAPLOGIC_USERNAME").unset("SNAPLOGIC_PASSWORD");
+    let world = world.set("SNAPLOGIC_TOKEN", token);
+    let answer = world.serve().await.call(SPACE.0, parsed(SPACE.1)).await;
+    assert_eq!(answer.outcome(), "unconfirmed", "{:#}", answer.body);
+}
+
+/// Whether a second POST sets or merges shows only afterwards.
+#[tokio::test]
+async fn snaplogic_a_second_grant_is_read_back_as_what_it_became() {
+    let less = r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "alex.kim@example.com", "permission_list": ["R"], "inherit": true}"#;
+    for (snaplogic_post, outcome, after) in [
+        (SnapLogicPost::Set, "confirmed", "Read Only"),
+        (SnapLogicPost::Merge, "mismatch", "Full Access"),
+    ] {
+        let modes = Modes { snaplogic_post, ..Modes::default() };
+        let answer = check(Trap {
+            modes,
+            tool: "set_project_acl",
+            arguments: less,
+            outcome,
+            sent: 1,
+            says: &["Full Access", "replaces or adds is not documented"],
+            ..Trap::default()
+        })
+        .await;
+        assert!(answer.rows("after")[0].starts_with(after), "{:?}", answer.rows("after"));
+        assert!(answer.rows("before")[0].starts_with("Full Access"));
+    }
+}
+
+#[tokio::test]
+async fn snaplogic_the_groups_of_the_whole_environment_are_refused() {
+    for (group, outcome) in
+        [("admins", "refused"), ("members", "refused"), ("finance-team", "confirmed")]
+    {
+        let world = World::new().await;
+        let arguments = json!({
+            "project_or_space_path": "/Harbor/Integrations",
+            "grant_type": "GROUP",
+            "grantee": group,
+            "permission_list": ["W", "R"],
+        });
+        let answer = world.serve().await.call("set_project_acl", arguments).await;
+        // `admins` is on the list already, with other permissions.
+        assert_eq!(answer.outcome(), outcome, "{group}: {:#}", answer.body);
+        assert_eq!(world.writes().len(), usize::from(outcome == "confirmed"));
+    }
+}
+
+fn centrasite(arguments: &Value) -> Call {
+    ("set_asset_permissions", arguments.clone())
+}
+
+/// One call in a fresh world, with what was sent.
+async fn set_permissions(modes: Modes, arguments: Value) -> (Answer, Vec<Value>) {
+    let world = World::with(modes).await;
+    let answer = world.serve().await.call("set_asset_permissions", arguments).await;
+    (answer, world.writes().iter().map(|seen| body(&seen.body)).collect())
+}
+
+#[tokio::test]
+async fn centrasite_combining_never_lowers() {
+    let (answer, sent) = set_permissions(
+        Modes::default(),
+        json!({
+            "asset": "OrderService",
+            "userGroupAssetPermission": [{ "group": "API Team", "permission": "View" }],
+        }),
+    )
+    .await;
+    assert_eq!(answer.outcome(), "already_present", "{:#}", answer.body);
+    assert!(answer.warnings().contains("removeExistingPermission"), "{}", answer.warnings());
+    assert!(sent.is_empty());
+}
+
+/// Lowering takes the whole list, and whoever is not on it loses what they have.
+#[tokio::test]
+async fn centrasite_replacing_the_list_names_who_loses_and_the_owner_keeps_full() {
+    let (answer, sent) = set_permissions(
+        Modes::default(),
+        json!({
+            "asset": "OrderService",
+            "userGroupAssetPermission": [{ "group": "API Team", "permission": "View" }],
+            "removeExistingPermission": true,
+        }),
+    )
+    .await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0]["removeExistingPermission"], true);
+    for loser in ["group:users", r"HARBOR\akim", r"HARBOR\praman"] {
+        assert!(answer.warnings().contains(&format!("{loser} loses")), "{}", answer.warnings());
+    }
+    assert_eq!(answer.rows("before").len(), 4);
+    assert_eq!(answer.rows("after"), ["Full on OrderService", "View on OrderService"]);
+}
+
+#[tokio::test]
+async fn centrasite_all_three_flags_are_always_sent() {
+    let (_, sent) = set_permissions(
+        Modes::default(),
+        json!({
+            "asset": "BillingService",
+            "userGroupAssetPermission": [{
+                "user": "Sam Rivera",
+                "permission": "View",
+                "profilePermissions": [{ "name": "Technical Details", "permission": "Modify" }],
+            }],
+        }),
+    )
+    .await;
+    let expected = json!({
+        "userGroupAssetPermission": [{
+            "user": r"HARBOR\srivera",
+            "permission": "View",
+            "profilePermissions": [{ "name": "Technical Details", "permission": "Modify" }],
+        }],
+        "removeExistingPermission": false,
+        "propagatePermissionsToDependentObjects": false,
+        "propagateProfilePermissions": false,
+    });
+    assert_eq!(sent, [expected]);
+}
+
+#[tokio::test]
+async fn centrasite_a_version_is_sent_back_whether_it_is_text_or_a_number() {
+    for centrasite_text_versions in [false, true] {
+        let world = World::with(Modes { centrasite_text_versions, ..Modes::default() }).await;
+        let server = world.serve().await;
+        for (level, version) in [("View", "\"1\""), ("Modify", "\"2\"")] {
+            let arguments = json!({
+                "asset": "BillingService",
+                "userGroupAssetPermission": [{ "group": "API Team", "permission": level }],
+            });
+            let answer = server.call("set_asset_permissions", arguments).await;
+            assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+            let writes = world.writes();
+            let headers = &writes.last().unwrap().headers;
+            let sent = headers.iter().find(|(name, _)| name == "if-match").unwrap();
+            assert_eq!(sent.1, version);
+        }
+    }
+}
+
+#[tokio::test]
+async fn centrasite_a_list_that_was_changed_since_is_not_overwritten() {
+    let to = |permission| {
+        centrasite(&json!({
+            "asset": "BillingService",
+            "userGroupAssetPermission": [{ "group": "API Team", "permission": permission }],
+        }))
+    };
+    let world = World::new().await;
+    let (slow, quick) = (to("View"), to("Modify"));
+    let answer = overtaken(&world, "CENTRASITE_BRIDGE_URL", "/permissions", &slow, &quick).await;
+    assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
+    assert_eq!(answer.body["vendor_status"], 412);
+    assert!(answer.hint().contains("changed since; ask again"), "{}", answer.hint());
+    assert_eq!(world.writes().len(), 2, "each once");
+}
+
+#[tokio::test]
+async fn centrasite_full_for_everybody_is_refused_and_full_on_a_profile_is_invalid() {
+    for (entry, outcome) in [
+        (json!({ "group": "Everyone", "permission": "Full" }), "refused"),
+        (json!({ "group": "Members", "permission": "Full" }), "refused"),
+        (json!({ "group": "group:users", "permission": "Full" }), "refused"),
+        (json!({ "group": "Users", "permission": "Modify" }), "confirmed"),
+        (
+            json!({
+                "group": "API Team",
+                "permission": "View",
+                "profilePermissions": [{ "name": "Technical Details", "permission": "Full" }],
+            }),
+            "invalid",
+        ),
+    ] {
+        let arguments = json!({ "asset": "BillingService", "userGroupAssetPermission": [entry] });
+        let (answer, sent) = set_permissions(Modes::default(), arguments.clone()).await;
+        assert_eq!(answer.outcome(), outcome, "{arguments}: {:#}", answer.body);
+        assert_eq!(sent.len(), usize::from(outcome == "confirmed"), "{arguments}");
+    }
+}
+
+/// What the bridge skipped on the way to dependents reaches the reader.
+#[tokio::test]
+async fn centrasite_the_bridges_own_warnings_are_passed_on() {
+    let (answer, _) = set_permissions(
+        Modes::default(),
+        json!({
+            "asset": "OrderService",
+            "userGroupAssetPermission": [{ "user": "Sam Rivera", "permission": "View" }],
+            "propagatePermissionsToDependentObjects": true,
+        }),
+    )
+    .await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    assert!(answer.warnings().contains("OrderArchive was skipped"), "{}", answer.warnings());
+    assert!(answer.warnings().contains("dependent objects change too"), "{}", answer.warnings());
+}
