@@ -300,7 +300,8 @@ fn push_segment(path: &mut String, name: &str, segment: &str) -> Result<(), Fail
     let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
     let trouble = if segment.is_empty() {
         "holds an empty segment"
-    } else if matches!(decoded.as_ref(), "." | "..") {
+    } else if decoded.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
+        // Behind a slash too: some gateways decode it before they route.
         "holds a `.` or `..` segment"
     } else if segment.chars().any(char::is_control) {
         "holds a control character"
@@ -337,7 +338,9 @@ mod tests {
 
     #[test]
     fn a_segment_that_is_not_a_name_is_refused() {
-        for bad in ["", ".", "..", "%2e%2e", "%2E", "a\0b", "a\nb", "\u{85}"] {
+        for bad in
+            ["", ".", "..", "../x", "x/../y", "..\\x", "%2e%2e", "%2E", "a\0b", "a\nb", "\u{85}"]
+        {
             assert!(ONE.ask(&[("key", bad)]).is_err(), "{bad:?}");
         }
         for bad in ["Org/../Other", "Org//Space", "Org/./S", "Org/%2e%2e/x", "", "Org/"] {

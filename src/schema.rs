@@ -70,6 +70,10 @@ fn tidy(schema: &mut Value) {
 
 fn tidy_object(fields: &mut Map<String, Value>) {
     drop_null(fields);
+    if let Some(Value::String(text)) = fields.get_mut("description") {
+        // A doc comment breaks where the source does; a reader's line is another.
+        *text = text.replace('\n', " ");
+    }
     if fields.get("default").is_some_and(Value::is_null) {
         fields.remove("default");
     }

@@ -109,8 +109,11 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     fn inverse(record: &Record) -> Result<Inverse, Failure>;
 
     /// What an administrator can do by hand where the vendor cannot be reached by program.
-    fn by_hand(&self) -> Option<Value> {
-        None
+    ///
+    /// # Errors
+    /// The arguments do not fit.
+    fn by_hand(&self) -> Result<Option<Value>, Failure> {
+        Ok(None)
     }
 }
 
@@ -401,5 +404,5 @@ fn resolve<'a, C: Change>(
 }
 
 fn by_hand<C: Change>(arguments: Value) -> Result<Option<Value>, Failure> {
-    Ok(parse::<C>(arguments)?.by_hand())
+    parse::<C>(arguments)?.by_hand()
 }

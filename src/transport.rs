@@ -8,6 +8,8 @@ mod wire;
 
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -17,6 +19,7 @@ use crate::auth::{AuthError, Authorize};
 use crate::draft::{Base, Frozen, Question};
 use crate::failure::{Failure, Kind};
 use crate::ledger::Opened;
+use crate::secret::expose;
 use crate::text;
 
 /// The longest one attempt may take, reading the answer included; making its signature may take
@@ -59,6 +62,8 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The vendor's own name for this exchange, for its support.
     pub request_id: Option<String>,
+    /// What proved who we are: an answer may echo it, and no message may.
+    pub(crate) secrets: Vec<SecretString>,
 }
 
 /// What became of a write that was permitted and recorded.
@@ -149,7 +154,18 @@ impl Reply {
         ];
         let body: Value = serde_json::from_slice(&self.body).ok()?;
         let found = PLACES.iter().find_map(|place| body.pointer(place)?.as_str());
-        found.map(|message| text::clean(message).chars().take(500).collect())
+        found.map(|message| self.shown(message).chars().take(500).collect())
+    }
+
+    /// Text of this answer as it may be shown: without what proved who we are.
+    pub fn shown(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.secrets.iter().map(expose).filter(|secret| !secret.is_empty()) {
+            for form in [secret.to_owned(), text::encode(secret), BASE64_STANDARD.encode(secret)] {
+                text = text.replace(&form, "[REDACTED]");
+            }
+        }
+        text::clean(&text)
     }
 }
 
@@ -329,7 +345,13 @@ mod tests {
 
     fn reply(status: u16, retry_after: Option<u64>) -> Tried {
         let retry_after = retry_after.map(Duration::from_secs);
-        Tried::Sent(Attempt::Reply(Reply { status, body: vec![], retry_after, request_id: None }))
+        Tried::Sent(Attempt::Reply(Reply {
+            status,
+            body: vec![],
+            retry_after,
+            request_id: None,
+            secrets: vec![],
+        }))
     }
 
     fn rule(tried: &Tried, write: bool, made: u32, refused_before: bool) -> Next {
@@ -380,6 +402,20 @@ mod tests {
     }
 
     #[test]
+    fn an_echoed_secret_is_taken_out_however_it_is_written() {
+        let echo = r#"{"message":"bad s3cr\/t, s3cr\u002ft, s3cr%2Ft and czNjci90"}"#;
+        let reply = Reply {
+            status: 200,
+            body: echo.into(),
+            retry_after: None,
+            request_id: None,
+            secrets: vec!["s3cr/t".into()],
+        };
+        let hidden = "bad [REDACTED], [REDACTED], [REDACTED] and [REDACTED]";
+        assert_eq!(reply.message().as_deref(), Some(hidden));
+    }
+
+    #[test]
     fn the_vendors_message_is_found_in_every_documented_shape() {
         for (body, message) in [
             (r#"{"error":{"message":"no such role"}}"#, Some("no such role")),
@@ -392,8 +428,13 @@ mod tests {
             (r#"{"message":"bridge"}"#, Some("bridge")),
             ("<html>", None),
         ] {
-            let reply =
-                Reply { status: 400, body: body.into(), retry_after: None, request_id: None };
+            let reply = Reply {
+                status: 400,
+                body: body.into(),
+                retry_after: None,
+                request_id: None,
+                secrets: vec![],
+            };
             assert_eq!(reply.message().as_deref(), message, "{body}");
         }
     }

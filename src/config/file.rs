@@ -125,7 +125,7 @@ impl File {
     }
 }
 
-/// The key of a vendor's variable in its section: `DFNS_AUTH_TOKEN` is `auth_token`.
+/// The key of a vendor's variable in its section: `VENDOR_SOME_NAME` is `some_name`.
 pub(super) fn key_of(vendor: &str, variable: &str) -> String {
     let variable = variable.to_lowercase();
     variable.get(vendor.len() + 1..).unwrap_or_default().to_owned()

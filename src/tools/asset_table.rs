@@ -202,7 +202,10 @@ impl Step for AssetTable {
         match reply.status {
             412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
             200..300 => match (reply.json::<Permissions>(), reply.json::<Set>()) {
-                (Ok(_), Ok(Set { warnings })) => Heard::Yes { warnings },
+                (Ok(_), Ok(Set { warnings })) => {
+                    let warnings = warnings.iter().map(|warning| reply.shown(warning)).collect();
+                    Heard::Yes { warnings }
+                }
                 (Err(failure), _) | (_, Err(failure)) => Heard::Garbled(failure.message),
             },
             _ => Heard::by_status(reply),

@@ -93,7 +93,9 @@ impl GrantAssetRole {
         let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
         match end {
             Some(end) if end > now => Ok(Some(Period { start: whole(now), end: whole(end) })),
-            _ => Err(Failure::invalid("the end of the grant must be a time to come")),
+            _ => Err(Failure::invalid(
+                "expires_at, or the end of expires_in, must be a time to come",
+            )),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Change for SetAssetPermissions {
         effect: Effect::Grant,
         vendor: Some(centrasite::NAME),
         docs: "policy action Set Instance and Profile Permissions; the bridge contract",
-        example: r#"{"asset": "OrderService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}"#,
+        example: r#"{"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}"#,
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
@@ -122,7 +122,8 @@ impl Change for SetAssetPermissions {
     }
 
     /// The policy action's four parameters, as its dialog names them.
-    fn by_hand(&self) -> Option<Value> {
+    fn by_hand(&self) -> Result<Option<Value>, Failure> {
+        self.check()?;
         let entry = |entry: &Entry| {
             let [user, group] =
                 [&entry.user, &entry.group].map(|name| name.as_ref().map(Name::as_str));
@@ -140,7 +141,7 @@ impl Change for SetAssetPermissions {
         };
         let entries: Vec<_> = self.user_group_asset_permission.iter().map(entry).collect();
         let flag = |flag: Option<bool>| flag.unwrap_or(false);
-        Some(json!({
+        Ok(Some(json!({
             "policy_action": "Set Instance and Profile Permissions",
             "asset": self.asset.as_str(),
             "parameters": {
@@ -150,7 +151,7 @@ impl Change for SetAssetPermissions {
                     flag(self.propagate_permissions_to_dependent_objects),
                 "Propagate profile permissions": flag(self.propagate_profile_permissions),
             },
-        }))
+        })))
     }
 }
 

@@ -49,7 +49,13 @@ mod tests {
     use super::*;
 
     fn reply(size: usize) -> Reply {
-        Reply { status: 200, body: vec![b' '; size], retry_after: None, request_id: None }
+        Reply {
+            status: 200,
+            body: vec![b' '; size],
+            retry_after: None,
+            request_id: None,
+            secrets: vec![],
+        }
     }
 
     #[test]

@@ -69,7 +69,6 @@ async fn descriptions_begin_with_a_short_sentence_and_fit() {
 
 /// A doc comment is wrapped for those who read the source; a model reads paragraphs.
 #[tokio::test]
-#[ignore = "descriptions are served with the line ends of the doc comments they are written in"]
 async fn no_description_breaks_off_in_the_middle_of_a_line() {
     for tool in served().await {
         each_schema(&tool, "", &mut |place, schema| {
@@ -209,7 +208,6 @@ async fn each_example_is_accepted_and_fits_its_schema() {
 
 /// An example of a change that changes nothing shows nothing.
 #[tokio::test]
-#[ignore = "the examples of remove_environment_role and set_asset_permissions are so already"]
 async fn each_example_of_a_change_changes_something() {
     let world = World::new().await;
     let server = world.serve().await;

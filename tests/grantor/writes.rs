@@ -261,7 +261,6 @@ async fn a_yes_that_cannot_be_read_and_does_not_show_is_unknown() {
 }
 
 #[tokio::test]
-#[ignore = "any 2xx counts as a yes where the vendor documents no body, so this ends as mismatch"]
 async fn a_yes_that_cannot_be_read_is_unknown_also_where_a_yes_has_no_body() {
     check_at(&[PAGE], &["outsystems", "snaplogic"]).await;
 }
