@@ -26,7 +26,7 @@ impl Change for RemoveEnvironmentRole {
         effect: Effect::Revoke,
         vendor: Some(redox::NAME),
         docs: redox::REMOVE_ENVIRONMENT.docs,
-        example: r#"{"environmentId": "Staging", "user": {"name": "jonas.weber@example.com"}}"#,
+        example: r#"{"environmentId": "Development", "user": {"name": "tomas.ferreira@example.com"}}"#,
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {

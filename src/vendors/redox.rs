@@ -179,11 +179,13 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 
 /// Redox lists no roles: what there is are those somebody holds and those of `[redox.roles]`.
 async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    let mut known = configured_roles(ask, ORGANIZATION_SCOPE);
-    known.extend(configured_roles(ask, "environment"));
+    // Held roles first: their names are the vendor's, and tell which one is the owner's.
+    let mut known = Vec::new();
     if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
         known.extend(held_roles(&members(ask, organization).await?));
     }
+    known.extend(configured_roles(ask, ORGANIZATION_SCOPE));
+    known.extend(configured_roles(ask, "environment"));
     let mut rows: Vec<Role> = Vec::new();
     for role in known {
         let name = role.name.clone().unwrap_or_default();
