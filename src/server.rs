@@ -2,6 +2,9 @@
 //!
 //! Both protocol eras over stdio: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
 
+mod line;
+mod stdio;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -21,6 +24,7 @@ use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk};
+use stdio::Stdio;
 
 /// How long calls in flight may take to finish after the client has gone.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -45,7 +49,9 @@ pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + S
     let face = Face::new(desk);
     let calls = face.calls.clone();
     let mut signals = std::pin::pin!(Signals::listen()?.any());
-    let starting = face.serve(rmcp::transport::stdio_pipes());
+    let (reader, writer) = rmcp::transport::stdio_pipes();
+    let (stdio, streams) = Stdio::start(reader, writer);
+    let starting = face.serve(stdio);
     let started = tokio::select! {
         started = starting => started,
         () = &mut signals => return Ok(()),
@@ -71,6 +77,7 @@ pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + S
     if tokio::time::timeout(FAREWELL, calls.wait()).await.is_err() {
         tracing::error!("calls were still in flight; what they sent is open in the ledger");
     }
+    streams.finish().await;
     served
 }
 
