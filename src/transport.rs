@@ -1,6 +1,6 @@
 //! Attempts: sign, send, decide.
 //!
-//! The retry rule is one pure function, [`next`]; the loops obey it. A read may be asked again. A
+//! The retry rule is one pure function, `next`; the loops obey it. A read may be asked again. A
 //! write is sent again only after an answer that says it was not done: 401 and 429. A write whose
 //! fate is unclear is never sent again; the desk reads it back.
 

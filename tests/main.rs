@@ -75,3 +75,11 @@ mod cli;
 /// After a change: where it stands, and taking it back.
 #[path = "grantor/undo.rs"]
 mod undo;
+
+/// The line protocol under MCP: whatever is piped in, every line is answered or ignored on purpose.
+#[path = "grantor/stdio.rs"]
+mod stdio;
+
+/// Looking: who has access, at every vendor at once, with every page.
+#[path = "grantor/looking.rs"]
+mod looking;

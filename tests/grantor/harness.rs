@@ -33,7 +33,7 @@ pub struct Server {
 /// A server as a child, spoken to line by line.
 pub struct Raw {
     child: Child,
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
 }
 
@@ -209,6 +209,11 @@ pub fn is_write(seen: &Seen) -> bool {
     seen.method != "GET" && !seen.path.ends_with("/token") && !seen.path.starts_with("/auth/action")
 }
 
+/// No answer for a moment, then the connection ends: a read is asked again.
+pub fn slow() -> FaultKind {
+    FaultKind::Stall(Duration::from_millis(300))
+}
+
 pub fn status(status: u16) -> FaultKind {
     FaultKind::Status { status, headers: Vec::new(), body: r#"{"message": "on purpose"}"#.into() }
 }
@@ -265,11 +270,34 @@ impl Raw {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let stdin = Some(stdin);
         Self { child, stdin, stdout: BufReader::new(stdout).lines() }
     }
 
     pub async fn send(&mut self, message: &Value) {
-        self.stdin.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+        self.send_bytes(format!("{message}\n").as_bytes()).await;
+    }
+
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("stdin is open");
+        stdin.write_all(bytes).await.unwrap();
+    }
+
+    /// Sends while the caller reads: a pipe holds only so much of either.
+    pub fn send_bytes_meanwhile(&mut self, bytes: Vec<u8>) -> tokio::task::JoinHandle<()> {
+        let mut stdin = self.stdin.take().expect("stdin is open");
+        tokio::spawn(async move { stdin.write_all(&bytes).await.unwrap() })
+    }
+
+    /// Closes our end of its stdout, sends once more, and says how it ends.
+    pub async fn stop_reading(self, bytes: &[u8]) -> i32 {
+        let Self { mut child, stdin, stdout } = self;
+        drop(stdout);
+        // The answer finds the pipe closed; stdin stays open.
+        let mut stdin = stdin.expect("stdin is open");
+        stdin.write_all(bytes).await.unwrap();
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        ended.expect("the server does not end").unwrap().code().unwrap()
     }
 
     /// The next line on stdout; `None` at its end.

@@ -1,0 +1,187 @@
+use std::collections::BTreeSet;
+
+use grantor::sandbox::Modes;
+use serde_json::{Value, json};
+
+use super::harness::{Answer, World, status};
+
+fn rows(answer: &Answer) -> &Vec<Value> {
+    answer.body["rows"].as_array().unwrap_or_else(|| panic!("no rows: {:#}", answer.body))
+}
+
+fn problem<'a>(answer: &'a Answer, vendor: &str) -> &'a Value {
+    let problems = answer.body["problems"].as_array().unwrap();
+    let found = problems.iter().find(|problem| problem["vendor"] == vendor);
+    found.unwrap_or_else(|| panic!("no problem at {vendor}: {:#}", answer.body))
+}
+
+/// For each vendor: not there, granted and listed, revoked and gone, undone and back.
+#[tokio::test]
+async fn an_access_is_seen_through_its_whole_life() {
+    let who = json!("user@example.com");
+    let cases = [
+        (
+            "outsystems",
+            (
+                "grant_asset_role",
+                json!({ "userKey": who, "roleKey": "Developer", "assetKeys": ["Billing"] }),
+            ),
+            (
+                "revoke_asset_role",
+                json!({ "userKey": who, "roleKey": "Developer", "assetKeys": ["Billing"] }),
+            ),
+            json!({ "principal": who, "resource": "Billing", "role": "Developer" }),
+        ),
+        (
+            "dfns",
+            ("assign_permission", json!({ "permissionId": "Treasury Viewer", "identityId": who })),
+            ("revoke_permission", json!({ "permissionId": "Treasury Viewer", "identityId": who })),
+            json!({ "principal": who, "role": "Treasury Viewer" }),
+        ),
+        (
+            "redox",
+            (
+                "assign_environment_role",
+                json!({ "environmentId": "Staging", "role": { "name": "engineer" }, "user": { "name": who } }),
+            ),
+            (
+                "remove_environment_role",
+                json!({ "environmentId": "Staging", "user": { "name": who } }),
+            ),
+            json!({ "principal": who, "resource": "Staging" }),
+        ),
+        (
+            "snaplogic",
+            (
+                "set_project_acl",
+                json!({ "project_or_space_path": "/Harbor/Finance", "grant_type": "USER", "grantee": who, "permission_list": ["R"] }),
+            ),
+            (
+                "remove_project_acl",
+                json!({ "project_or_space_path": "/Harbor/Finance", "grant_type": "USER", "grantee": who }),
+            ),
+            json!({ "principal": who, "resource": "/Harbor/Finance" }),
+        ),
+        (
+            "centrasite",
+            (
+                "set_asset_permissions",
+                json!({ "asset": "BillingService", "userGroupAssetPermission": [{ "group": "API Team", "permission": "Modify" }] }),
+            ),
+            ("undo_change", Value::Null),
+            json!({ "principal": "API Team", "resource": "BillingService" }),
+        ),
+    ];
+    for (vendor, (grant, granting), (revoke, revoking), look) in cases {
+        let world = World::new().await;
+        let server = world.serve().await;
+        let mut look = look.clone();
+        look["vendor"] = json!(vendor);
+        let listed = async || rows(&server.call("list_access", look.clone()).await).clone();
+        assert!(listed().await.is_empty(), "{vendor}: there before");
+        let granted = server.call(grant, granting).await;
+        assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
+        let there = listed().await;
+        assert_eq!(there.len(), 1, "{vendor}: {there:#?}");
+        assert_eq!(there[0]["granted_here"], true, "{vendor}");
+        let revoking = match revoking {
+            Value::Null => json!({ "receipt": granted.body["receipt"] }),
+            arguments => arguments,
+        };
+        let revoked = server.call(revoke, revoking).await;
+        assert_eq!(revoked.outcome(), "confirmed", "{:#}", revoked.body);
+        assert!(listed().await.is_empty(), "{vendor}: still there");
+        let receipt = json!({ "receipt": revoked.body["receipt"] });
+        let undone = server.call("undo_change", receipt).await;
+        assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
+        assert_eq!(listed().await.len(), 1, "{vendor}: not back");
+    }
+}
+
+#[tokio::test]
+async fn one_vendors_trouble_hides_no_others_rows() {
+    let world = World::new().await.set("DFNS_API_URL", "http://127.0.0.1:1");
+    world.inject("redox", "GET", "role-assignment", status(403));
+    let server = world.serve().await;
+    let answer = server.call("list_access", json!({ "principal": "alex.kim@example.com" })).await;
+    assert!(!answer.is_error);
+    assert!(rows(&answer).iter().all(|row| row["vendor"] == "outsystems"), "{:#}", answer.body);
+    assert!(!rows(&answer).is_empty());
+    assert_eq!(problem(&answer, "dfns")["kind"], "unavailable");
+    assert_eq!(problem(&answer, "redox")["kind"], "not_permitted");
+    assert!(problem(&answer, "redox")["hint"].as_str().unwrap().contains("owner or admin"));
+    assert_eq!(problem(&answer, "snaplogic")["kind"], "not_listable");
+}
+
+#[tokio::test]
+async fn where_every_vendor_asked_has_failed_the_answer_is_an_error() {
+    let world = World::new().await.set("DFNS_API_URL", "http://127.0.0.1:1");
+    let server = world.serve().await;
+    let answer = server.call("list_roles", json!({ "vendor": "dfns" })).await;
+    assert!(answer.is_error);
+    assert_eq!(problem(&answer, "dfns")["kind"], "unavailable");
+}
+
+/// Organization-wide access reaches an asset too, and is shown as what it is.
+#[tokio::test]
+async fn who_reaches_an_asset_includes_the_whole_organizations_roles() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let look = json!({ "vendor": "outsystems", "resource": "Orders" });
+    let answer = server.call("list_access", look).await;
+    let scopes: BTreeSet<_> =
+        rows(&answer).iter().map(|row| row["scope"].as_str().unwrap()).collect();
+    assert_eq!(scopes, BTreeSet::from(["asset", "organization"]), "{:#}", answer.body);
+}
+
+#[tokio::test]
+async fn a_name_that_several_have_brings_candidates_and_one_that_nobody_has_is_invalid() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let several =
+        server.call("list_access", json!({ "vendor": "dfns", "principal": "Alex Kim" })).await;
+    assert_eq!(problem(&several, "dfns")["candidates"].as_array().unwrap().len(), 2);
+    let nobody = server.call("list_access", json!({ "principal": "nobody@example.com" })).await;
+    assert_eq!(nobody.outcome(), "invalid", "{:#}", nobody.body);
+    let nothing = server.call("list_access", json!({})).await;
+    assert_eq!(nothing.outcome(), "invalid");
+}
+
+/// Pages of any size, over all vendors, bring every row once; also in another process.
+#[tokio::test]
+async fn a_cursor_goes_on_where_it_stopped_and_loses_nothing() {
+    let world = World::with(Modes { many_roles: true, ..Modes::default() }).await;
+    let server = world.serve().await;
+    let id = |row: &Value| format!("{} {}", row["vendor"], row["id"]);
+    let whole = server.call("list_roles", json!({ "limit": 500 })).await;
+    let whole: Vec<_> = rows(&whole).iter().map(id).collect();
+    assert!(whole.len() > 240, "{}", whole.len());
+    for limit in [7, 100] {
+        let (mut seen, mut cursor) = (Vec::new(), None::<Value>);
+        loop {
+            let mut arguments = json!({ "limit": limit });
+            if let Some(cursor) = &cursor {
+                arguments["cursor"] = cursor.clone();
+            }
+            let page = world.serve().await.call("list_roles", arguments).await;
+            assert!(rows(&page).len() <= limit);
+            seen.extend(rows(&page).iter().map(id));
+            let Some(next) = page.body.get("next_cursor") else { break };
+            cursor = Some(next.clone());
+        }
+        let once: BTreeSet<_> = seen.iter().collect();
+        assert_eq!(once.len(), seen.len(), "limit {limit}: a row came twice");
+        assert_eq!(once, whole.iter().collect(), "limit {limit}: rows are missing");
+    }
+}
+
+/// 240 roles are three pages of a hundred: three requests, no page twice.
+#[tokio::test]
+async fn all_pages_are_followed_once() {
+    let world = World::with(Modes { many_roles: true, ..Modes::default() }).await;
+    let server = world.serve().await;
+    let all = json!({ "vendor": "outsystems", "limit": 500 });
+    let answer = server.call("list_roles", all).await;
+    assert!(rows(&answer).len() >= 240);
+    assert_eq!(world.count("GET", "organization-roles"), 3);
+}
