@@ -89,10 +89,6 @@ impl Desk {
         &self.config
     }
 
-    pub fn wire(&self) -> &Wire {
-        &self.wire
-    }
-
     /// # Errors
     /// There is no such tool; everything else is an answer.
     pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
@@ -156,30 +152,47 @@ impl Desk {
             format!("{} {principal}", tenant.vendor.name)
         });
         let _turn = self.turns.take(keys.collect()).await;
+        let order = Order { tool, common, client: call.client.clone(), undoing };
+        match self.take(&order, &steps, &ask, &call).await {
+            Ok(mut items) => {
+                for (item, step) in items.iter_mut().zip(&steps) {
+                    item.show(step.as_ref());
+                }
+                Answer::changed(tool.spec, items)
+            }
+            Err((step, failure)) => Answer::stopped_at(tool.spec, step, &failure),
+        }
+    }
+
+    /// Prepares all steps, and carries them out unless that is not wanted or one of them is denied.
+    ///
+    /// # Errors
+    /// A step that cannot be prepared, before anything was sent.
+    async fn take<'s>(
+        &self,
+        order: &Order<'_>,
+        steps: &'s [Box<dyn Step>],
+        ask: &Asker<'_>,
+        call: &Call,
+    ) -> Result<Vec<Item>, (&'s dyn Step, Failure)> {
         (call.progress)("reading the access there is".to_owned());
         let now = Memo::lasting(CALL);
-        let ask = Asker { memo: Some(&now), ..ask };
-        let order = Order { tool, common, client: call.client.clone(), undoing };
+        let ask = Asker { memo: Some(&now), ..*ask };
         let mut prepared = Vec::new();
-        for step in &steps {
-            match self.prepare(&order, step.as_ref(), &ask).await {
-                Ok(one) => prepared.push(one),
-                Err(failure) => return Answer::stopped_at(tool.spec, step.as_ref(), &failure),
-            }
+        for step in steps {
+            let one = self.prepare(order, step.as_ref(), &ask).await;
+            prepared.push(one.map_err(|failure| (step.as_ref(), failure))?);
         }
-        let mut items = if order.common.dry_run.unwrap_or(false) {
-            steps.iter().zip(prepared).map(|(step, one)| preview(step.as_ref(), one)).collect()
-        } else if let Some(items) = self.refuse(&steps, &prepared).await {
-            items
-        } else {
-            let ask = Asker { memo: None, ..ask };
-            self.names.clear();
-            self.carry(&order, &steps, prepared, &ask, &call).await
-        };
-        for (item, step) in items.iter_mut().zip(&steps) {
-            item.show(step.as_ref());
+        if order.common.dry_run.unwrap_or(false) {
+            let both = steps.iter().zip(prepared);
+            return Ok(both.map(|(step, one)| preview(step.as_ref(), one)).collect());
         }
-        Answer::changed(tool.spec, items)
+        if let Some(items) = self.refuse(steps, &prepared).await {
+            return Ok(items);
+        }
+        self.names.clear();
+        let ask = Asker { memo: None, ..ask };
+        Ok(self.carry(order, steps, prepared, &ask, call).await)
     }
 
     /// Reads, plans and judges one step; nothing is sent.
@@ -221,10 +234,7 @@ impl Desk {
 
     /// One refusal refuses the whole call, before any of it is sent.
     async fn refuse(&self, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Option<Vec<Item>> {
-        let denied = |one: &Prepared| {
-            matches!(one, Prepared::Judged(verdict, _)
-            if matches!(verdict, Verdict::Deny(_)))
-        };
+        let denied = |one: &Prepared| matches!(one, Prepared::Judged(Verdict::Deny(_), _));
         if !prepared.iter().any(denied) {
             return None;
         }

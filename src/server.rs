@@ -30,7 +30,7 @@ use stdio::Stdio;
 const FAREWELL: Duration = Duration::from_secs(60);
 /// How long a client may keep the tool list, which only a restart changes, in milliseconds.
 const TTL_MS: u64 = 3_600_000;
-
+/// Clients cut instructions at about 2 KB.
 const LONGEST_INSTRUCTIONS: usize = 2_000;
 
 #[derive(Clone)]
@@ -248,7 +248,6 @@ fn instructions(config: &Config) -> String {
         let troubles = unready.troubles.join("; ");
         text.push_str(&format!("\n{} is left out: {troubles}.", unready.vendor.name));
     }
-    // Clients cut instructions at about 2 KB.
     text.chars().take(LONGEST_INSTRUCTIONS).collect()
 }
 

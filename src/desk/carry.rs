@@ -103,11 +103,11 @@ impl Desk {
             Fate::Answered(reply) => {
                 item.status = Some(reply.status);
                 request_id.clone_from(&reply.request_id);
-                self.settle(step, Said::Heard(step.heard(&reply)), before, ask, &mut item).await;
+                self.find_out(step, Said::Heard(step.heard(&reply)), before, ask, &mut item).await;
             }
             Fate::Unclear { trouble, status } => {
                 item.status = status;
-                self.settle(step, Said::Unclear(trouble), before, ask, &mut item).await;
+                self.find_out(step, Said::Unclear(trouble), before, ask, &mut item).await;
             }
         }
         let closing = Closing {
@@ -123,7 +123,7 @@ impl Desk {
     }
 
     /// Finds out what is so now, and what to call it.
-    async fn settle(
+    async fn find_out(
         &self,
         step: &dyn Step,
         said: Said,
