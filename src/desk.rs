@@ -153,7 +153,7 @@ impl Desk {
         });
         let _turn = self.turns.take(keys.collect()).await;
         let order = Order { tool, common, client: call.client.clone(), undoing };
-        match self.take(&order, &steps, &ask, &call).await {
+        match self.walk(&order, &steps, &ask, &call).await {
             Ok(mut items) => {
                 for (item, step) in items.iter_mut().zip(&steps) {
                     item.show(step.as_ref());
@@ -168,7 +168,7 @@ impl Desk {
     ///
     /// # Errors
     /// A step that cannot be prepared, before anything was sent.
-    async fn take<'s>(
+    async fn walk<'s>(
         &self,
         order: &Order<'_>,
         steps: &'s [Box<dyn Step>],
