@@ -216,6 +216,7 @@ impl Desk {
             vendor: ask.tenant.vendor.name,
             host: ask.tenant.account.base.host().to_owned(),
             tool: order.tool.spec.name,
+            needs: order.tool.spec.needs,
             summary: step.summary(),
             wanted: step.wanted().clone(),
             arguments: step.arguments(),

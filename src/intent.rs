@@ -11,6 +11,8 @@ pub struct Intent {
     pub vendor: &'static str,
     pub host: String,
     pub tool: &'static str,
+    /// The vendor permission it takes.
+    pub needs: &'static str,
     /// The change in words.
     pub summary: String,
     pub wanted: Access,

@@ -71,6 +71,8 @@ pub struct Spec {
     pub effect: Effect,
     /// The vendor it changes; a look asks any.
     pub vendor: Option<&'static str>,
+    /// The permission a credential needs for it, as the vendor calls it.
+    pub needs: &'static str,
     /// The vendor page this was written from.
     pub docs: &'static str,
     /// Arguments that work against the sandbox, as JSON.

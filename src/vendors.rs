@@ -45,8 +45,6 @@ pub struct Vendor {
     pub access: Lookup<Reach, Access>,
     /// Questions that `grantor doctor` asks, each with the permission it needs.
     pub checks: &'static [Check],
-    /// The permission a credential needs to change access here, as the vendor calls it.
-    pub permission: &'static str,
 }
 
 /// A question to a vendor, with its type erased.

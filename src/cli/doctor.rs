@@ -6,6 +6,7 @@ use super::{Global, Ran, paint, setup::Setup};
 use crate::config::Unready;
 use crate::failure::Kind;
 use crate::text;
+use crate::tools::{Spec, TOOLS};
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Check, Need, Tenant};
 
@@ -67,11 +68,11 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
         report.push_str(&line);
         sound &= ok;
     }
-    report.push_str(&format!(
-        "  {}  to change access it needs {}; only a change can show that\n",
-        with(DIM, "unseen"),
-        vendor.permission
-    ));
+    let of = |spec: &&Spec| spec.vendor == Some(vendor.name);
+    for spec in TOOLS.iter().map(|tool| tool.spec).filter(of) {
+        let (word, name, needs) = (with(DIM, "unseen"), spec.name, spec.needs);
+        report.push_str(&format!("  {word}  {name} needs {needs}; only a change can show that\n"));
+    }
     (report, sound)
 }
 

@@ -66,6 +66,8 @@ pub(super) struct Item {
     pub(super) warnings: Vec<String>,
     policy: Option<Policy>,
     request: Option<Value>,
+    /// The vendor permission it takes.
+    pub(super) needs: &'static str,
     pub(super) status: Option<u16>,
     /// What the vendor said of a change it holds.
     pub(super) held: Option<Value>,
@@ -244,6 +246,7 @@ impl Item {
             warnings: Vec::new(),
             policy: None,
             request: None,
+            needs: "",
             status: None,
             held: None,
             note: None,
@@ -316,6 +319,7 @@ impl Item {
             warnings: intent.warnings.clone(),
             policy: Some(policy),
             request: Some(intent.draft.shown()),
+            needs: intent.needs,
             ..Self::new(step, outcome, &intent.before)
         }
     }

@@ -133,7 +133,7 @@ impl Desk {
     ) {
         let said = match said {
             Said::Heard(Heard::No(failure)) => {
-                let hint = format!("the credential needs {}", ask.tenant.vendor.permission);
+                let hint = format!("the credential needs {}", item.needs);
                 item.fail(&if failure.status == Some(403) { failure.hint(hint) } else { failure });
                 item.outcome = Outcome::Rejected;
                 return;

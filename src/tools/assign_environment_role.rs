@@ -27,6 +27,7 @@ impl Change for AssignEnvironmentRole {
         title: "Assign a Redox environment role",
         effect: Effect::Grant,
         vendor: Some(redox::NAME),
+        needs: "organization owner or admin",
         docs: redox::ASSIGN_ENVIRONMENT.docs,
         example: r#"{"environmentId": "Staging", "role": {"name": "engineer"}, "user": {"name": "user@example.com"}}"#,
     };

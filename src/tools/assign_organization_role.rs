@@ -28,6 +28,7 @@ impl Change for AssignOrganizationRole {
         title: "Assign a Redox organization role",
         effect: Effect::Grant,
         vendor: Some(redox::NAME),
+        needs: "organization owner",
         docs: redox::ASSIGN.docs,
         example: r#"{"role": {"name": "admin"}, "user": {"name": "user@example.com"}}"#,
     };

@@ -39,6 +39,7 @@ impl Change for AssignPermission {
         title: "Assign a Dfns permission",
         effect: Effect::Grant,
         vendor: Some(dfns::NAME),
+        needs: "Permissions:Assign; a policy of the tenant may also block it",
         docs: "https://docs.dfns.co/api-reference/permissions/assign-permission",
         example: r#"{"permissionId": "Treasury Viewer", "identityId": "user@example.com"}"#,
     };

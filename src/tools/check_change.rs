@@ -17,6 +17,7 @@ pub const SPEC: Spec = Spec {
     title: "Check a change",
     effect: Effect::Look,
     vendor: None,
+    needs: "reading, as `grantor doctor` lists it",
     docs: "the ledger, and the vendor's own lists",
     example: "{}",
 };

@@ -30,6 +30,7 @@ impl Look for FindPrincipals {
         title: "Find people and groups",
         effect: Effect::Look,
         vendor: None,
+        needs: "reading, as `grantor doctor` lists it",
         docs: "each vendor's lists of users, groups and service accounts",
         example: r#"{"query": "alex"}"#,
     };

@@ -29,6 +29,7 @@ impl Look for FindResources {
         title: "Find resources",
         effect: Effect::Look,
         vendor: None,
+        needs: "reading, as `grantor doctor` lists it",
         docs: "each vendor's lists of assets, environments and spaces",
         example: r#"{"query": "orders"}"#,
     };

@@ -55,6 +55,7 @@ impl Change for GrantAssetRole {
         title: "Grant an OutSystems role on assets",
         effect: Effect::Grant,
         vendor: Some(outsystems::NAME),
+        needs: "User management > Manage organization access (in newer portals: Manage member access)",
         docs: outsystems::GRANT.docs,
         example: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
     };

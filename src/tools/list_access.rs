@@ -33,6 +33,7 @@ impl Look for ListAccess {
         title: "List access",
         effect: Effect::Look,
         vendor: None,
+        needs: "reading, as `grantor doctor` lists it",
         docs: "each vendor's lists of assignments",
         example: r#"{"principal": "user@example.com"}"#,
     };

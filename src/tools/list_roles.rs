@@ -27,6 +27,7 @@ impl Look for ListRoles {
         title: "List roles",
         effect: Effect::Look,
         vendor: None,
+        needs: "reading, as `grantor doctor` lists it",
         docs: "each vendor's list of roles",
         example: r#"{"vendor": "outsystems", "query": "dev"}"#,
     };

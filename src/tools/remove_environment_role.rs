@@ -25,6 +25,7 @@ impl Change for RemoveEnvironmentRole {
         title: "Remove a Redox environment role",
         effect: Effect::Revoke,
         vendor: Some(redox::NAME),
+        needs: "organization owner or admin",
         docs: redox::REMOVE_ENVIRONMENT.docs,
         example: r#"{"environmentId": "Development", "user": {"name": "tomas.ferreira@example.com"}}"#,
     };

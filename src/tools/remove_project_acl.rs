@@ -27,6 +27,7 @@ impl Change for RemoveProjectAcl {
         title: "Remove SnapLogic project space access",
         effect: Effect::Revoke,
         vendor: Some(snaplogic::NAME),
+        needs: "Environment (Org) admin",
         docs: snaplogic::REVOKE.docs,
         example: r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "alex.kim@example.com"}"#,
     };

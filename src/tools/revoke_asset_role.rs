@@ -34,6 +34,7 @@ impl Change for RevokeAssetRole {
         title: "Revoke an OutSystems role on assets",
         effect: Effect::Revoke,
         vendor: Some(outsystems::NAME),
+        needs: "User management > Manage organization access (in newer portals: Manage member access)",
         docs: outsystems::REVOKE.docs,
         example: r#"{"userKey": "alex.kim@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
     };

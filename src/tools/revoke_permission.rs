@@ -39,6 +39,7 @@ impl Change for RevokePermission {
         title: "Revoke a Dfns permission",
         effect: Effect::Revoke,
         vendor: Some(dfns::NAME),
+        needs: "Permissions:Revoke; a policy of the tenant may also block it",
         docs: dfns::REVOKE.docs,
         example: r#"{"permissionId": "Wallet Operator", "identityId": "hiro.tanaka@example.com"}"#,
     };

@@ -76,6 +76,7 @@ impl Change for SetAssetPermissions {
         title: "Set CentraSite asset permissions",
         effect: Effect::Grant,
         vendor: Some(centrasite::NAME),
+        needs: "Full on the asset, or a role with Manage Assets",
         docs: "policy action Set Instance and Profile Permissions; the bridge contract",
         example: r#"{"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}"#,
     };

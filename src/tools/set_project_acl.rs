@@ -41,6 +41,7 @@ impl Change for SetProjectAcl {
         title: "Grant SnapLogic project space access",
         effect: Effect::Grant,
         vendor: Some(snaplogic::NAME),
+        needs: "Environment (Org) admin",
         docs: snaplogic::GRANT.docs,
         example: r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "user@example.com", "permission_list": ["R", "X"]}"#,
     };

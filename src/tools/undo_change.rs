@@ -20,6 +20,7 @@ pub const SPEC: Spec = Spec {
     title: "Undo a change",
     effect: Effect::Undo,
     vendor: None,
+    needs: "that of the change it makes",
     docs: "the ledger, and the endpoints of the inverse change",
     example: r#"{"receipt": "gr-aaaaaaaaaaaaaaaaaaaaaaaaaa"}"#,
 };

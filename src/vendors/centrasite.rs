@@ -40,7 +40,6 @@ pub static VENDOR: Vendor = Vendor {
         Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
         Check { permission: "principals", question: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)) },
     ],
-    permission: "Full on the asset, or a role with Manage Assets",
 };
 
 const BRIDGE: &str = "CentraSite bridge contract";

@@ -49,7 +49,6 @@ pub static VENDOR: Vendor = Vendor {
             question: |_| Ok(APPROVALS.ask(&[])?.with("limit", 1)),
         },
     ],
-    permission: "Permissions:Assign; a policy of the tenant may also block the change",
 };
 
 /// User action signing: <https://docs.dfns.co/api-reference/auth/signing-flows>

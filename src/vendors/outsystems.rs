@@ -43,8 +43,6 @@ pub static VENDOR: Vendor = Vendor {
         },
         Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
     ],
-    permission: "User management > Manage organization access (named Manage member access in \
-                 newer portals)",
 };
 
 /// What reading users and their roles takes.

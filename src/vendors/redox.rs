@@ -43,7 +43,6 @@ pub static VENDOR: Vendor = Vendor {
             MEMBERS.ask(&[("organizationId", organization)])
         },
     }],
-    permission: "organization owner",
 };
 
 pub const ORGANIZATION: &str = "REDOX_ORGANIZATION_ID";

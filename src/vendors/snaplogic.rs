@@ -53,7 +53,6 @@ pub static VENDOR: Vendor = Vendor {
             Ok(SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("limit", 1))
         },
     }],
-    permission: "Environment (Org) admin",
 };
 
 pub const USERNAME: &str = "SNAPLOGIC_USERNAME";

@@ -43,10 +43,8 @@ fn table() -> String {
             known.unwrap_or_else(|| panic!("there is no vendor {name}"))
         });
         let title = vendor.map_or("all", |vendor| vendor.title);
-        let permission =
-            vendor.map_or("reading, as `grantor doctor` lists it", |vendor| vendor.permission);
-        let what = what(tool);
-        writeln!(table, "| `{name}` | {title} | {what} | {permission} |").unwrap();
+        let (what, needs) = (what(tool), tool.spec.needs);
+        writeln!(table, "| `{name}` | {title} | {what} | {needs} |").unwrap();
     }
     table
 }
