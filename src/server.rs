@@ -23,11 +23,13 @@ use tokio_util::task::TaskTracker;
 use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
-use crate::desk::{Answer, Call, Desk};
+use crate::desk::{Answer, Call, Desk, Progress};
 use stdio::Stdio;
 
 /// How long calls in flight may take to finish after the client has gone.
 const FAREWELL: Duration = Duration::from_secs(60);
+/// How often a call that takes long says so.
+const REMINDER: Duration = Duration::from_secs(5);
 /// How long a client may keep the tool list, which only a restart changes, in milliseconds.
 const TTL_MS: u64 = 3_600_000;
 /// Clients cut instructions at about 2 KB.
@@ -159,13 +161,15 @@ impl ServerHandler for Face {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let (name, meta) = (request.name.clone(), self.meta(&context));
+        // Progress only ever grows, whoever tells of it.
+        let made = Arc::new(AtomicU32::new(0));
         let call = Call {
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
             client: context
                 .client_info()
                 .map(|client| format!("{} {}", client.name, client.version)),
-            progress: progress(&context),
+            progress: progress(&context, &made),
             withdrawn: {
                 let stop = context.ct.clone();
                 Box::new(move || stop.is_cancelled())
@@ -173,7 +177,9 @@ impl ServerHandler for Face {
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
         let desk = self.desk.clone();
-        let answer = match self.calls.spawn(async move { desk.call(call).await }).await {
+        let waiting = progress(&context, &made);
+        let answering = self.calls.spawn(async move { desk.call(call).await });
+        let answer = match told_meanwhile(answering, &waiting).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
                 return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
@@ -183,6 +189,24 @@ impl ServerHandler for Face {
         let mut result = result(answer);
         result.meta = meta;
         Ok(CallToolResponse::Complete(result))
+    }
+}
+
+/// Waits for a call, and says every few seconds that it is still under way: clients give up on a
+/// call that is silent for too long.
+async fn told_meanwhile<T>(
+    call: tokio::task::JoinHandle<T>,
+    progress: &Progress,
+) -> Result<T, tokio::task::JoinError> {
+    tokio::pin!(call);
+    let started = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            answer = &mut call => return answer,
+            () = tokio::time::sleep(REMINDER) => {
+                progress(format!("still waiting, for {} s", started.elapsed().as_secs()));
+            }
+        }
     }
 }
 
@@ -205,9 +229,9 @@ fn broken() -> Answer {
 }
 
 /// Progress notifications, where the client asked for them.
-fn progress(context: &RequestContext<RoleServer>) -> Box<dyn Fn(String) + Send + Sync> {
+fn progress(context: &RequestContext<RoleServer>, made: &Arc<AtomicU32>) -> Progress {
     let Some(token) = context.meta.get_progress_token() else { return Box::new(|_| ()) };
-    let (peer, made) = (context.peer.clone(), AtomicU32::new(0));
+    let (peer, made) = (context.peer.clone(), made.clone());
     Box::new(move |message| {
         let step = f64::from(made.fetch_add(1, Relaxed) + 1);
         let told = ProgressNotificationParam::new(token.clone(), step).with_message(message);

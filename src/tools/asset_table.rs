@@ -107,6 +107,11 @@ impl AssetTable {
                 row.role.label()
             ));
         }
+        if self.replace {
+            warnings.push(
+                "a role such as Manage Assets may reach the asset whatever is set on it".to_owned(),
+            );
+        }
         if self.propagate || self.propagate_profiles {
             warnings
                 .push("dependent objects change too; which ones, only CentraSite knows".to_owned());

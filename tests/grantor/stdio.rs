@@ -159,3 +159,25 @@ async fn a_closed_stdout_is_the_end() {
     let status = raw.stop_reading(&list(1)).await;
     assert_eq!(status, 0);
 }
+
+/// Clients give up on a call that is silent for a minute.
+#[tokio::test]
+async fn a_call_that_takes_long_says_so() {
+    let world = World::new().await;
+    let stall = grantor::sandbox::FaultKind::Stall(std::time::Duration::from_secs(6));
+    world.inject("outsystems", "GET", "organization-roles", stall);
+    let mut raw = world.serve_raw();
+    raw.hello("2025-11-25").await;
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "list_roles",
+        "arguments": { "vendor": "outsystems" },
+        "_meta": { "progressToken": "p" },
+    }});
+    raw.send(&call).await;
+    let told = raw.next().await.unwrap();
+    assert_eq!(told["method"], "notifications/progress", "{told}");
+    assert_eq!(told["params"]["progressToken"], "p");
+    assert!(told["params"]["message"].as_str().unwrap().starts_with("still waiting"), "{told}");
+    let answer = raw.next().await.unwrap();
+    assert!(answer["result"]["structuredContent"]["rows"].is_array(), "{answer}");
+}
