@@ -178,6 +178,8 @@ pub enum Outcome {
     Unconfirmed,
     /// The vendor holds it for its own approvers.
     PendingVendorApproval,
+    /// A person must approve it first; nothing was sent.
+    AwaitingConsent,
     /// Not done, can be tried again.
     Unavailable,
     /// Policy or a person said no; nothing was sent.
@@ -201,7 +203,7 @@ impl Outcome {
     /// The exit status of a command that ended so: 0 done, 3 not finished, 1 failed.
     pub fn exit_status(self) -> u8 {
         match self {
-            Self::Unconfirmed | Self::PendingVendorApproval => 3,
+            Self::Unconfirmed | Self::PendingVendorApproval | Self::AwaitingConsent => 3,
             other => u8::from(other.is_error()),
         }
     }
@@ -214,6 +216,7 @@ impl Outcome {
             Self::Confirmed => "confirmed",
             Self::Unconfirmed => "unconfirmed",
             Self::PendingVendorApproval => "pending_vendor_approval",
+            Self::AwaitingConsent => "awaiting_consent",
             Self::Unavailable => "unavailable",
             Self::Refused => "refused",
             Self::Invalid => "invalid",

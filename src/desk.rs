@@ -19,7 +19,7 @@ use crate::catalogue::{self, Found};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, Verdict};
-use crate::intent::Intent;
+use crate::intent::{Cause, Intent};
 use crate::ledger::Ledger;
 use crate::tools::{Common, LookFn, Plan, Room, Run, Standing, Step, Tool};
 use crate::transport::{CALL, Deadline, Wire};
@@ -69,6 +69,8 @@ struct Order<'a> {
     common: Common,
     client: Option<String>,
     undoing: Option<&'a Undoing>,
+    /// How many accesses the call changes.
+    width: usize,
 }
 
 /// What a step would do, judged, with the reading it rests on.
@@ -152,7 +154,8 @@ impl Desk {
             format!("{} {principal}", tenant.vendor.name)
         });
         let _turn = self.turns.take(keys.collect()).await;
-        let order = Order { tool, common, client: call.client.clone(), undoing };
+        let order =
+            Order { tool, common, client: call.client.clone(), undoing, width: steps.len() };
         match self.walk(&order, &steps, &ask, &call).await {
             Ok(mut items) => {
                 for (item, step) in items.iter_mut().zip(&steps) {
@@ -214,8 +217,12 @@ impl Desk {
         };
         let intent = Intent {
             vendor: ask.tenant.vendor.name,
-            host: ask.tenant.account.base.host().to_owned(),
+            base: ask.tenant.account.base.as_str().to_owned(),
             tool: order.tool.spec.name,
+            effect: order.tool.spec.effect,
+            cause: order
+                .undoing
+                .map_or(Cause::Request, |undoing| Cause::Undo(undoing.receipt.clone())),
             needs: order.tool.spec.needs,
             summary: step.summary(),
             wanted: step.wanted().clone(),
@@ -225,10 +232,13 @@ impl Desk {
             after,
             conclusive: before.conclusive,
             privileged: step.privileged(),
+            contains: step.contains(),
+            own: step.own(),
+            width: order.width,
+            expires_at: None,
             warnings,
             reason: order.common.reason.clone(),
             client: order.client.clone(),
-            undoes: order.undoing.map(|undoing| undoing.receipt.clone()),
         };
         Ok(Prepared::Judged(self.guard.judge(intent), before))
     }

@@ -1,16 +1,21 @@
 //! A resolved change: what guard and person judge, and what the ledger keeps.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::draft::Draft;
+use crate::tools::Effect;
 
 /// One access, before and after, and the request that makes the difference.
 #[derive(Clone, Debug)]
 pub struct Intent {
     pub vendor: &'static str,
-    pub host: String,
+    /// Base URL of the vendor: which tenant it is.
+    pub base: String,
     pub tool: &'static str,
+    pub effect: Effect,
+    pub cause: Cause,
     /// The vendor permission it takes.
     pub needs: &'static str,
     /// The change in words.
@@ -23,14 +28,31 @@ pub struct Intent {
     pub after: Vec<Access>,
     /// Rows that are not in `before` are known not to have been there.
     pub conclusive: bool,
-    /// Why the role is privileged, where it is.
+    /// Why the role is privileged, where it is and the change grants it.
     pub privileged: Option<String>,
+    /// What the role allows, where the vendor says.
+    pub contains: Vec<String>,
+    /// The principal is the identity behind Grantor's own credential.
+    pub own: bool,
+    /// How many accesses the same call changes.
+    pub width: usize,
+    /// When Grantor, or the vendor, takes it back.
+    pub expires_at: Option<Timestamp>,
     pub warnings: Vec<String>,
     pub reason: Option<String>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
-    /// The receipt that this change undoes.
-    pub undoes: Option<String>,
+}
+
+/// What a change is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its own sake.
+    Request,
+    /// To undo the change of this receipt.
+    Undo(String),
+    /// To end the change of this receipt, whose time has come.
+    Expiry(String),
 }
 
 impl Intent {
@@ -38,7 +60,7 @@ impl Intent {
     pub fn recorded(&self) -> Value {
         json!({
             "vendor": self.vendor,
-            "host": self.host,
+            "base": self.base,
             "tool": self.tool,
             "summary": self.summary,
             "wanted": self.wanted,
@@ -46,11 +68,32 @@ impl Intent {
             "before": self.before,
             "after": self.after,
             "conclusive": self.conclusive,
-            "undoes": self.undoes,
+            "undoes": self.cause.undoes(),
+            "ends": self.cause.ends(),
+            "privileged": self.privileged,
+            "expires_at": self.expires_at.map(|end| end.to_string()),
             "warnings": self.warnings,
             "reason": self.reason,
             "client": self.client,
             "request": self.draft.shown(),
         })
+    }
+}
+
+impl Cause {
+    /// The receipt that the change undoes.
+    pub fn undoes(&self) -> Option<&str> {
+        match self {
+            Self::Undo(receipt) => Some(receipt),
+            Self::Request | Self::Expiry(_) => None,
+        }
+    }
+
+    /// The receipt that the change ends.
+    pub fn ends(&self) -> Option<&str> {
+        match self {
+            Self::Expiry(receipt) => Some(receipt),
+            Self::Request | Self::Undo(_) => None,
+        }
     }
 }

@@ -149,6 +149,17 @@ pub trait Step: Send + Sync {
         None
     }
 
+    /// What the role allows, where the vendor says.
+    fn contains(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether the principal is the identity behind Grantor's own credential, where that can be
+    /// known.
+    fn own(&self) -> bool {
+        false
+    }
+
     /// Whether a reader of the answer needs this row: the ledger keeps all of them.
     fn bears(&self, _: &Access) -> bool {
         true

@@ -380,6 +380,7 @@ fn phrase(outcome: Outcome) -> &'static str {
         Outcome::Confirmed => "Done and read back",
         Outcome::Unconfirmed => "Accepted, cannot be read back",
         Outcome::PendingVendorApproval => "Waits for the vendor's approvers",
+        Outcome::AwaitingConsent => "Waits for a person to approve it, nothing was sent",
         Outcome::Unavailable => "Not done, can be tried again",
         Outcome::Refused => "Refused, nothing was sent",
         Outcome::Invalid => "Does not resolve, nothing was sent",

@@ -40,7 +40,7 @@ async fn a_change_is_on_disk_before_it_leaves() {
         assert_eq!(open["vendor"], grant.vendor);
         assert_eq!(open["request"], answer.body["request"]);
         for known in
-            ["receipt", "time", "requester", "host", "wanted", "arguments", "before", "after"]
+            ["receipt", "time", "requester", "base", "wanted", "arguments", "before", "after"]
         {
             assert!(!open[known].is_null(), "{}: {known} is not kept", grant.tool);
         }
