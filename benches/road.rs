@@ -51,7 +51,7 @@ impl Bench {
             floor: None,
             sandbox: Some(&environment),
         };
-        let desk = Desk::new(Config::load(&sources).unwrap());
+        let desk = Desk::new(Config::load(&sources).unwrap()).unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let value =
             |name: &str| environment.iter().find(|(known, _)| *known == name).unwrap().1.clone();

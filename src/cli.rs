@@ -46,6 +46,9 @@ struct Global {
     /// Configuration file [default: $XDG_CONFIG_HOME/grantor/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Rules of your own, in Cedar, in place of the built-in ones
+    #[arg(long, global = true, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Where the ledger is kept [default: $XDG_STATE_HOME/grantor]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -81,6 +84,7 @@ impl Global {
     fn flags(&self) -> Flags {
         Flags {
             config: self.config.clone(),
+            policy: self.policy.clone(),
             state_dir: self.state_dir.clone(),
             read_only: self.read_only,
             vendors: self.vendors.clone(),

@@ -5,6 +5,7 @@
 //! the environment.
 
 mod file;
+mod policy;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Config {
     /// The vendors that lack something.
     pub unready: Vec<Unready>,
     pub read_only: bool,
+    /// The file of the rules in force; without one the built-in rules are.
+    pub policy: Option<PathBuf>,
     /// Where the ledger is.
     pub state_dir: PathBuf,
     pub log: Option<String>,
@@ -42,6 +45,7 @@ pub struct Unready {
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     pub config: Option<PathBuf>,
+    pub policy: Option<PathBuf>,
     pub state_dir: Option<PathBuf>,
     pub read_only: bool,
     /// Names of vendors; empty is all.
@@ -64,8 +68,7 @@ pub struct Sources<'a> {
 pub struct ConfigError(String);
 
 /// Named by the documentation of later versions; ignoring them would pretend a protection.
-const NOT_YET: [&str; 4] =
-    ["GRANTOR_POLICY", "GRANTOR_APPROVERS", "GRANTOR_LEDGER_KEY", "GRANTOR_CONSENT_WAIT"];
+const NOT_YET: [&str; 3] = ["GRANTOR_APPROVERS", "GRANTOR_LEDGER_KEY", "GRANTOR_CONSENT_WAIT"];
 
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
@@ -100,6 +103,16 @@ fn state_dir_of(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Path
         .ok_or_else(|| ConfigError("there is no home directory: set GRANTOR_STATE_DIR".to_owned()))
 }
 
+/// The floor's policy, or the one that flags, environment and file name.
+fn policy_of(sources: &Sources<'_>, file: &File, floor: &File) -> Option<PathBuf> {
+    floor
+        .text("policy")
+        .map(PathBuf::from)
+        .or_else(|| sources.flags.policy.clone())
+        .or_else(|| (sources.environment)("GRANTOR_POLICY").map(PathBuf::from))
+        .or_else(|| file.text("policy").map(PathBuf::from))
+}
+
 impl Config {
     /// # Errors
     /// A file that cannot be read or does not parse, an unknown key, section or vendor, or a
@@ -119,6 +132,7 @@ impl Config {
             tenants: Vec::new(),
             unready: Vec::new(),
             read_only,
+            policy: policy_of(sources, &file, &floor),
             state_dir,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             sandbox: sources.sandbox.is_some(),
@@ -258,13 +272,13 @@ mod tests {
             assert!(error.contains(part), "{error:?} does not say {part:?}");
         };
         check(&[("GRANTOR_READ_ONLY", "maybe")], "", "GRANTOR_READ_ONLY");
-        check(&[("GRANTOR_POLICY", "x.cedar")], "", "GRANTOR_POLICY");
+        check(&[("GRANTOR_APPROVERS", "x")], "", "GRANTOR_APPROVERS");
         check(&[("GRANTOR_VENDORS", "dfns,acme")], "", "acme");
         check(&[], "[dfns]\nauth_token = 3\n", "line 2");
         check(&[], "[dfns]\n\nauth_tokne = \"x\"\n", "line 3");
         check(&[], "[acme]\n", "line 1");
         check(&[], "read_only = \n", "line 1");
-        check(&[], "[grantor]\npolicy = \"p.cedar\"\n", "GRANTOR_POLICY");
+        check(&[], "[grantor]\napprovers = \"p\"\n", "GRANTOR_APPROVERS");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::access::Outcome;
 use crate::catalogue::{self, Found};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
-use crate::guard::{Guard, Verdict};
+use crate::guard::{Asked, Circumstances, Denied, Guard, PolicyError, Verdict};
 use crate::intent::{Cause, Intent};
 use crate::ledger::Ledger;
 use crate::tools::{Common, LookFn, Plan, Room, Run, Standing, Step, Tool};
@@ -80,11 +80,13 @@ enum Prepared {
 }
 
 impl Desk {
-    pub fn new(config: Config) -> Self {
-        let guard = Guard::new(config.read_only);
+    /// # Errors
+    /// The policy does not load.
+    pub fn new(config: Config) -> Result<Self, PolicyError> {
+        let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
         let ledger = Ledger::new(&config.state_dir);
         let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
-        Self { config, guard, ledger, wire, names, turns: Turns::default() }
+        Ok(Self { config, guard, ledger, wire, names, turns: Turns::default() })
     }
 
     pub fn config(&self) -> &Config {
@@ -190,6 +192,7 @@ impl Desk {
             let both = steps.iter().zip(prepared);
             return Ok(both.map(|(step, one)| preview(step.as_ref(), one)).collect());
         }
+        let prepared: Vec<_> = prepared.into_iter().map(Prepared::unasked).collect();
         if let Some(items) = self.refuse(steps, &prepared).await {
             return Ok(items);
         }
@@ -240,7 +243,12 @@ impl Desk {
             reason: order.common.reason.clone(),
             client: order.client.clone(),
         };
-        Ok(Prepared::Judged(self.guard.judge(intent), before))
+        let at = Circumstances {
+            requester: self.ledger.requester(),
+            changes_this_hour: 0,
+            now: jiff::Timestamp::now(),
+        };
+        Ok(Prepared::Judged(self.guard.judge(intent, &at), before))
     }
 
     /// One refusal refuses the whole call, before any of it is sent.
@@ -257,7 +265,9 @@ impl Desk {
                         self.ledger.refuse(denied).await;
                         Item::refused(step.as_ref(), denied)
                     }
-                    Verdict::Allow(_) => Item::not_started(step.as_ref(), &before.rows),
+                    Verdict::Allow(_) | Verdict::Ask(_) => {
+                        Item::not_started(step.as_ref(), &before.rows)
+                    }
                 },
                 Prepared::Already(outcome, before, warnings) => {
                     Item::already(step.as_ref(), *outcome, &before.rows, warnings.clone())
@@ -266,6 +276,17 @@ impl Desk {
             items.push(item);
         }
         Some(items)
+    }
+}
+
+impl Prepared {
+    /// Where nobody can be asked, a question is a no.
+    fn unasked(self) -> Self {
+        let Self::Judged(Verdict::Ask(asked), before) = self else { return self };
+        let Asked { intent, policy, .. } = *asked;
+        let message = "a person must approve this, and nobody can be asked here".to_owned();
+        let hint = "an administrator decides in the policy what needs no asking".to_owned();
+        Self::Judged(Verdict::Deny(Box::new(Denied { intent, message, hint, policy })), before)
     }
 }
 
@@ -292,8 +313,9 @@ fn preview(step: &dyn Step, prepared: Prepared) -> Item {
         }
         Prepared::Judged(verdict, _) => match verdict {
             Verdict::Allow(permitted) => {
-                Item::preview(step, permitted.intent(), permitted.policy())
+                Item::preview(step, permitted.intent(), permitted.policy().clone())
             }
+            Verdict::Ask(asked) => Item::preview(step, &asked.intent, asked.policy),
             Verdict::Deny(denied) => Item::refused(step, &denied),
         },
     }

@@ -52,6 +52,11 @@ impl Ledger {
         Self { path: Arc::new(dir.join("ledger.jsonl")), requester }
     }
 
+    /// Who asks.
+    pub fn requester(&self) -> &str {
+        &self.requester
+    }
+
     /// Records that a change is about to be sent.
     ///
     /// # Errors

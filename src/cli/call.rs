@@ -44,7 +44,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let setup = Setup::load(global).await?;
     setup.warn();
     let Setup { config, sandbox: _sandbox } = setup;
-    let desk = Desk::new(config);
+    let desk = Desk::new(config)?;
     let tool = arguments.tool.clone();
     let progress: Box<dyn Fn(String) + Send + Sync> = if std::io::stderr().is_terminal() {
         Box::new(|what| paint::note(&what))

@@ -7,6 +7,6 @@ pub(super) async fn run(global: &Global) -> Ran {
     let setup = Setup::load(global).await?;
     setup.warn();
     let Setup { config, sandbox: _sandbox } = setup;
-    crate::server::serve_stdio(Desk::new(config)).await?;
+    crate::server::serve_stdio(Desk::new(config)?).await?;
     Ok(ExitCode::SUCCESS)
 }

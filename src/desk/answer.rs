@@ -273,7 +273,7 @@ impl Item {
     pub(super) fn refused(step: &dyn Step, denied: &Denied) -> Self {
         Self {
             note: Some(denied.message.clone()),
-            hint: Some(denied.hint.to_owned()),
+            hint: Some(denied.hint.clone()),
             ..Self::planned(step, Outcome::Refused, &denied.intent, denied.policy.clone())
         }
     }

@@ -43,7 +43,7 @@ impl Desk {
             (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
             if sent {
                 // An earlier item may have changed what this one rests on.
-                match self.prepare(order, step, ask).await {
+                match self.prepare(order, step, ask).await.map(Prepared::unasked) {
                     Ok(again) => one = again,
                     Err(failure) => {
                         items.push(Item::stopped(step, one.before(), &failure));
@@ -79,6 +79,7 @@ impl Desk {
                     *sent = true;
                     self.send(step, permitted, &before, ask).await
                 }
+                Verdict::Ask(_) => Item::not_started(step, &before.rows),
             },
         }
     }
@@ -90,7 +91,7 @@ impl Desk {
         before: &Standing,
         ask: &Asker<'_>,
     ) -> Item {
-        let policy = permitted.policy();
+        let policy = permitted.policy().clone();
         let opened = match self.ledger.open(permitted).await {
             Ok(opened) => opened,
             Err(failure) => return Item::stopped(step, &before.rows, &failure),

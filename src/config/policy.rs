@@ -1,0 +1,19 @@
+//! The policy file: read once, before anything is served.
+
+use std::path::Path;
+
+use crate::guard::{Guard, PolicyError};
+
+impl Guard {
+    /// The rules in force: of that file, or the built-in ones.
+    ///
+    /// # Errors
+    /// The file cannot be read, or one of its rules does not hold.
+    pub fn load(policy: Option<&Path>, read_only: bool) -> Result<Self, PolicyError> {
+        let Some(path) = policy else { return Self::built_in(read_only) };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| PolicyError::of_file(&name, &error.to_string()))?;
+        Self::compile(&name, &text, read_only)
+    }
+}
