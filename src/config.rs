@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 pub use settings::{Settings, all};
 
-use crate::vendors::{Tenant, VENDORS, Vendor};
+use crate::secret::Secret;
+use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
 use file::File;
 
 /// What a process is set up to do.
@@ -26,6 +27,8 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// Where the ledger is.
     pub state_dir: PathBuf,
+    /// What the ledger is sealed with, in place of a key beside it.
+    pub ledger_key: Option<Secret>,
     pub log: Option<String>,
     /// Every answer says so.
     pub sandbox: bool,
@@ -68,7 +71,18 @@ pub struct Sources<'a> {
 pub struct ConfigError(String);
 
 /// Named by the documentation of later versions; ignoring them would pretend a protection.
-const NOT_YET: [&str; 3] = ["GRANTOR_APPROVERS", "GRANTOR_LEDGER_KEY", "GRANTOR_CONSENT_WAIT"];
+const NOT_YET: [&str; 2] = ["GRANTOR_APPROVERS", "GRANTOR_CONSENT_WAIT"];
+
+/// What the ledger is sealed with.
+const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
+
+/// Grantor's own settings that may come from a file or a command.
+const OWN: &[Variable] = &[Variable {
+    name: LEDGER_KEY,
+    secret: true,
+    need: Need::Optional,
+    help: "at least 32 bytes of text or base64",
+}];
 
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
@@ -127,6 +141,11 @@ impl Config {
             || file.flag("read_only")?
             || floor.flag("read_only")?;
         let dir = state_dir_of(sources, &file, &floor)?;
+        let own = if floor.has("ledger_key") {
+            Settings::own(OWN, &|_| None, &floor)
+        } else {
+            Settings::own(OWN, env, &file)
+        };
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
         let mut config = Self {
             tenants: Vec::new(),
@@ -134,9 +153,10 @@ impl Config {
             read_only,
             policy: policy_of(sources, &file, &floor),
             state_dir,
+            ledger_key: ledger_key(&own)?,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             sandbox: sources.sandbox.is_some(),
-            warnings: file.warnings(),
+            warnings: [file.warnings(), own.warnings()].concat(),
         };
         for vendor in wanted(sources, &file)? {
             config.add(vendor, Settings::gather(vendor, sources, &file));
@@ -187,6 +207,10 @@ fn wanted(sources: &Sources<'_>, file: &File) -> Result<Vec<&'static Vendor>, Co
     }
     let chosen = |vendor: &&&Vendor| names.is_empty() || names.iter().any(|n| n == vendor.name);
     Ok(VENDORS.iter().filter(chosen).copied().collect())
+}
+
+fn ledger_key(own: &Settings) -> Result<Option<Secret>, ConfigError> {
+    own.has(LEDGER_KEY).then(|| own.secret(LEDGER_KEY).map_err(ConfigError)).transpose()
 }
 
 fn refuse_unsupported(

@@ -82,9 +82,9 @@ enum Prepared {
 impl Desk {
     /// # Errors
     /// The policy does not load.
-    pub fn new(config: Config) -> Result<Self, PolicyError> {
+    pub fn new(mut config: Config) -> Result<Self, PolicyError> {
         let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
-        let ledger = Ledger::new(&config.state_dir);
+        let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
         Ok(Self { config, guard, ledger, wire, names, turns: Turns::default() })
     }

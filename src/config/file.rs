@@ -32,6 +32,8 @@ const OWN: [&str; 8] = [
     "ledger_key",
     "consent_wait",
 ];
+/// Those of them that are secrets.
+const SECRET: [&str; 1] = ["ledger_key"];
 /// Keys of a vendor's section that are tables of their own.
 const TABLES: [&str; 1] = ["roles"];
 const FORMS: &str =
@@ -109,6 +111,7 @@ impl File {
                     .is_some_and(Value::is_str)
             })
         });
+        let inline = inline || SECRET.iter().any(|key| self.own(key).is_some_and(Value::is_str));
         if !inline || !crate::secret::readable_by_others(&self.path) {
             return Vec::new();
         }
@@ -116,7 +119,7 @@ impl File {
         vec![format!("{path} holds a secret and can be read by others; run: chmod 600 '{path}'")]
     }
 
-    fn own(&self, key: &str) -> Option<&Value> {
+    pub(super) fn own(&self, key: &str) -> Option<&Value> {
         self.tables.get("grantor")?.get(key)
     }
 
@@ -155,6 +158,12 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             match variable {
                 Some(variable) if fits(value, variable.secret) => {}
                 Some(_) => return mistake(Some(key), format!("{key} must be {FORMS}")),
+                None if vendor.is_none()
+                    && SECRET.contains(&key.as_str())
+                    && !fits(value, true) =>
+                {
+                    return mistake(Some(key), format!("{key} must be {FORMS}"));
+                }
                 None if vendor.is_none() && OWN.contains(&key.as_str()) => {}
                 None if vendor.is_some() && TABLES.contains(&key.as_str()) && value.is_table() => {}
                 None => {

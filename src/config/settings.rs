@@ -48,6 +48,20 @@ impl Settings {
         Self { variables: vendor.variables, found, table: section.cloned() }
     }
 
+    /// Those of Grantor itself: `SOME_NAME` is `some_name` under `[grantor]`.
+    pub(super) fn own(
+        variables: &'static [Variable],
+        env: &dyn Fn(&str) -> Option<String>,
+        file: &File,
+    ) -> Self {
+        let look = |variable: &'static Variable| {
+            let written = file.own(&key_of("grantor", variable.name));
+            Some((variable.name, look(variable, env, written)?))
+        };
+        let found = variables.iter().filter_map(look).collect();
+        Self { variables, found, table: None }
+    }
+
     /// Whether nothing at all is set.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -92,7 +92,7 @@ impl Desk {
         ask: &Asker<'_>,
     ) -> Item {
         let policy = permitted.policy().clone();
-        let opened = match self.ledger.open(permitted).await {
+        let opened = match self.ledger.open(permitted, None).await {
             Ok(opened) => opened,
             Err(failure) => return Item::stopped(step, &before.rows, &failure),
         };

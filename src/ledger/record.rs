@@ -1,0 +1,160 @@
+//! One change, as its lines tell it.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::access::{Access, Outcome};
+
+/// One change that was sent, or was about to be.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Record {
+    pub receipt: String,
+    pub time: String,
+    pub requester: String,
+    /// The process that opened it.
+    pub process: String,
+    pub vendor: String,
+    /// Base URL of the vendor: which tenant it was.
+    pub base: String,
+    pub tool: String,
+    pub summary: String,
+    wanted: Access,
+    /// The change as arguments of its tool, by ids.
+    pub arguments: Value,
+    pub before: Vec<Access>,
+    /// Rows that were not there before are known not to have been.
+    pub conclusive: bool,
+    /// The receipt that this change undoes.
+    #[serde(default)]
+    pub undoes: Option<String>,
+    /// The receipt whose end this change is.
+    #[serde(default)]
+    pub ends: Option<String>,
+    /// The receipt of the consent it rests on.
+    #[serde(default)]
+    pub consent: Option<String>,
+    /// When it is to be taken back, as last extended.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// Why the role was privileged, where it was.
+    #[serde(default)]
+    pub privileged: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The client's own claim of what it was.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// How it ended, as last found; none while it is open.
+    #[serde(skip)]
+    pub end: Option<End>,
+    /// The change that undid it.
+    #[serde(skip)]
+    pub undone_by: Option<String>,
+    /// The change that ended it, when its time had come.
+    #[serde(skip)]
+    pub ended_by: Option<String>,
+    /// Why its end needs nothing more.
+    #[serde(skip)]
+    pub over: Option<String>,
+    /// Why its end could not be carried out.
+    #[serde(skip)]
+    pub overdue: Option<String>,
+}
+
+/// How a change ended.
+#[derive(Clone, Debug, Deserialize)]
+pub struct End {
+    pub outcome: Outcome,
+    pub after: Vec<Access>,
+    /// What the vendor said of a change it holds.
+    #[serde(default)]
+    pub held: Option<Value>,
+}
+
+impl Record {
+    /// The change that a receipt's lines tell of, oldest first; none if it was never opened.
+    pub(super) fn of(lines: &[Value]) -> Option<Self> {
+        let named = |name: &'static str| {
+            move |line: &&Value| line.get("event").and_then(Value::as_str) == Some(name)
+        };
+        let open = lines.iter().find(named("open"))?;
+        let mut record = Self::deserialize(open).ok()?;
+        for line in lines {
+            record.follow(line);
+        }
+        Some(record)
+    }
+
+    fn follow(&mut self, line: &Value) {
+        let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
+        match line.get("event").and_then(Value::as_str) {
+            Some("close" | "found") => {
+                if let Ok(end) = End::deserialize(line) {
+                    self.end = Some(end);
+                }
+            }
+            Some("extended") => {
+                self.expires_at = text("expires_at").and_then(|end| end.parse().ok());
+                self.overdue = None;
+            }
+            Some("over") => self.over = text("note"),
+            Some("overdue") => self.overdue = text("why"),
+            _ => {}
+        }
+    }
+
+    /// The access the change was for.
+    pub fn wanted(&self) -> Access {
+        self.wanted.clone()
+    }
+
+    /// Whether this change made a row that a look shows, `{vendor, principal, role, resource}`.
+    pub fn granted(&self, row: &Value) -> bool {
+        let id = |field: &str| row.pointer(field).and_then(Value::as_str);
+        self.outcome() == Some(Outcome::Confirmed)
+            && id("/vendor") == Some(&self.vendor)
+            && id("/principal/id") == Some(&self.wanted.principal.id)
+            && id("/role/id") == Some(&self.wanted.role.id)
+            && id("/resource/id") == Some(&self.wanted.resource.id)
+    }
+
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.end.as_ref().map(|end| end.outcome)
+    }
+
+    /// `[vendor, principal, role, resource]` that it was for, by ids.
+    pub(super) fn key(&self) -> [&str; 4] {
+        let Access { principal, role, resource, .. } = &self.wanted;
+        [&self.vendor, &principal.id, &role.id, &resource.id]
+    }
+
+    /// Whether it may have left something behind that nothing has taken back.
+    pub(super) fn stands(&self) -> bool {
+        let may = matches!(
+            self.outcome(),
+            Some(
+                Outcome::Confirmed
+                    | Outcome::Unconfirmed
+                    | Outcome::Mismatch
+                    | Outcome::Unknown
+                    | Outcome::PendingVendorApproval
+            )
+        );
+        may && self.undone_by.is_none() && self.ended_by.is_none() && self.over.is_none()
+    }
+
+    /// Whether it is what made `[vendor, principal, role, resource]`.
+    pub(super) fn made(&self, [vendor, principal, role, resource]: &[String; 4]) -> bool {
+        let Some(end) = self.end.as_ref().filter(|end| end.outcome == Outcome::Confirmed) else {
+            return false;
+        };
+        let new = |row: &&Access| !row.pending && !self.before.iter().any(|old| old.is(row));
+        self.vendor == *vendor
+            && end.after.iter().filter(new).any(|row| {
+                row.principal.id == *principal
+                    && row.role.id == *role
+                    && row.resource.id == *resource
+            })
+    }
+}
