@@ -69,6 +69,7 @@ impl Bench {
             client: None,
             progress: Box::new(|_| ()),
             withdrawn: Box::new(|| false),
+            person: grantor::desk::Person::Absent,
         };
         self.runtime.block_on(self.desk.call(call)).unwrap().body
     }

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod paint;
+mod person;
 mod sandbox;
 mod serve;
 mod setup;

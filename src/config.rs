@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use settings::{Settings, all};
 
+use crate::approvers::Approvers;
 use crate::secret::Secret;
 use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
 use file::File;
@@ -29,6 +30,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// What the ledger is sealed with, in place of a key beside it.
     pub ledger_key: Option<Secret>,
+    /// Whose signature approves, where a signature is needed.
+    pub approvers: Option<Approvers>,
+    /// How long a question waits for a person while a call is open, in seconds.
+    pub consent_wait: Option<u64>,
     pub log: Option<String>,
     /// Every answer says so.
     pub sandbox: bool,
@@ -154,6 +159,8 @@ impl Config {
             policy: policy_of(sources, &file, &floor),
             state_dir,
             ledger_key: ledger_key(&own)?,
+            approvers: None,
+            consent_wait: None,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), own.warnings()].concat(),

@@ -1,30 +1,43 @@
 //! The one road from a call to an outcome.
 //!
-//! find → arguments → resolve → current → plan → guard → ledger → transport → read back → ledger.
-//! A dry run leaves after the guard. There is no second road: the command line enters here too.
+//! find → arguments → resolve → current → plan → guard → consent → ledger → transport → read back
+//! → ledger. A dry run leaves after the guard; where a person has to be asked, the road is taken
+//! again from the reading on, with what they said. There is no second road: the command line,
+//! approved requests, undoing and expiry enter here too.
 
 mod answer;
 mod carry;
+mod consent;
+mod prepare;
+mod question;
 mod review;
+mod tend;
 mod turns;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use crate::auth::Boxed;
 pub use answer::Answer;
+pub use consent::{Consult, Pending, Person, Reply, Told};
+pub use question::Question;
+pub use tend::{Ending, Tended};
 
-use crate::access::Outcome;
+use crate::approvers::Approvers;
 use crate::catalogue::{self, Found};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
-use crate::guard::{Asked, Circumstances, Denied, Guard, PolicyError, Verdict};
-use crate::intent::{Cause, Intent};
-use crate::ledger::Ledger;
-use crate::tools::{Common, LookFn, Plan, Room, Run, Standing, Step, Tool};
+use crate::guard::{Guard, PolicyError, Verdict};
+use crate::intent::Cause;
+use crate::ledger::{Ledger, Request};
+use crate::tools::{Common, Lasting, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
 use answer::Item;
+use consent::Sought;
+use prepare::Prepared;
 use review::Undoing;
 use turns::Turns;
 
@@ -33,6 +46,8 @@ pub struct Desk {
     config: Config,
     guard: Guard,
     ledger: Ledger,
+    /// Whose signature approves, where a signature is needed.
+    approvers: Option<Approvers>,
     wire: Wire,
     /// Look-ups of names, shared by the calls of a burst.
     names: Memo,
@@ -41,6 +56,8 @@ pub struct Desk {
 
 /// How long a looked-up name is good for.
 const NAMES: Duration = Duration::from_secs(5);
+/// How often a person is asked anew because the access moved while they were thinking.
+const ROUNDS: usize = 3;
 
 /// One call of one tool.
 pub struct Call {
@@ -51,6 +68,8 @@ pub struct Call {
     pub progress: Progress,
     /// Whether the client has withdrawn the call: what was not sent then stays unsent.
     pub withdrawn: Withdrawn,
+    /// How a person can be asked.
+    pub person: Person,
 }
 
 /// Whether a client has withdrawn its call.
@@ -63,47 +82,74 @@ pub type Progress = Box<dyn Fn(String) + Send + Sync>;
 #[derive(Debug)]
 pub struct UnknownTool;
 
+/// A call as the client made it.
+#[derive(Clone, Debug)]
+struct Called {
+    tool: String,
+    arguments: Map<String, Value>,
+}
+
+/// Where a change comes from.
+struct Origin {
+    called: Called,
+    cause: Cause,
+    /// What must still be so, where it takes an earlier change back.
+    undoing: Option<Undoing>,
+}
+
 /// What a change was asked for as, beside its steps.
 struct Order<'a> {
     tool: &'a Tool,
     common: Common,
+    term: Term,
+    requester: String,
     client: Option<String>,
-    undoing: Option<&'a Undoing>,
+    called: Called,
+    cause: Cause,
+    undoing: Option<Undoing>,
     /// How many accesses the call changes.
     width: usize,
 }
 
-/// What a step would do, judged, with the reading it rests on.
-enum Prepared {
-    Already(Outcome, Standing, Vec<String>),
-    Judged(Verdict, Standing),
-}
-
 impl Desk {
     /// # Errors
-    /// The policy does not load.
+    /// The policy or the approvers do not load.
     pub fn new(mut config: Config) -> Result<Self, PolicyError> {
         let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
+        let approvers = config.approvers.take();
         let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
-        Ok(Self { config, guard, ledger, wire, names, turns: Turns::default() })
+        Ok(Self { config, guard, ledger, approvers, wire, names, turns: Turns::default() })
     }
 
     pub fn config(&self) -> &Config {
         &self.config
     }
 
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Whose signature approves, where a signature is needed.
+    pub fn approvers(&self) -> Option<&Approvers> {
+        self.approvers.as_ref()
+    }
+
     /// # Errors
     /// There is no such tool; everything else is an answer.
     pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
+        let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
         let answer = match catalogue::find(&call.tool, &self.config) {
             Found::Unknown => return Err(UnknownTool),
             Found::Off(tool, failure) => off(tool, failure, call.arguments),
             Found::On(tool) => match (&tool.run, self.tenant(tool)) {
                 (Run::Look(look), _) => self.look(*look, call).await,
                 (Run::Check, _) => self.check(call.arguments).await,
-                (Run::Undo, _) => self.undo(call).await?,
-                (Run::Change { .. }, Some(tenant)) => self.change(tool, tenant, call, None).await,
+                (Run::Undo, _) => self.undo(call, called).await?,
+                (Run::Change { .. }, Some(tenant)) => {
+                    let origin = Origin { called, cause: Cause::Request, undoing: None };
+                    self.change(tool, tenant, call, origin).await
+                }
                 (Run::Change { .. }, None) => {
                     Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured"))
                 }
@@ -126,15 +172,13 @@ impl Desk {
         }
     }
 
-    async fn change(
-        &self,
-        tool: &Tool,
-        tenant: &Tenant,
-        mut call: Call,
-        undoing: Option<&Undoing>,
-    ) -> Answer {
-        let common = match Common::take(&mut call.arguments) {
-            Ok(common) => common,
+    async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call, origin: Origin) -> Answer {
+        let approved = match self.answered(&mut call.person).await {
+            Ok(approved) => approved,
+            Err(failure) => return Answer::stopped(tool.spec, &failure),
+        };
+        let (order, arguments) = match self.order(tool, &mut call, origin, approved.as_ref()) {
+            Ok(order) => order,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
         let Run::Change { resolve, .. } = tool.run else {
@@ -143,7 +187,7 @@ impl Desk {
         let deadline = Deadline::after(CALL);
         let ask = Asker { tenant, wire: &self.wire, deadline, memo: Some(&self.names) };
         (call.progress)("looking up names".to_owned());
-        let steps = match resolve(Value::Object(std::mem::take(&mut call.arguments)), &ask).await {
+        let mut steps = match resolve(arguments, &ask).await {
             Ok(steps) => steps,
             Err(failure) => {
                 // What is not known now may be in a moment.
@@ -151,25 +195,56 @@ impl Desk {
                 return Answer::stopped(tool.spec, &failure);
             }
         };
-        let keys = steps.iter().map(|step| {
-            let principal = &step.wanted().principal.id;
-            format!("{} {principal}", tenant.vendor.name)
-        });
-        let _turn = self.turns.take(keys.collect()).await;
-        let order =
-            Order { tool, common, client: call.client.clone(), undoing, width: steps.len() };
-        match self.walk(&order, &steps, &ask, &call).await {
-            Ok(mut items) => {
+        steps.iter_mut().for_each(|step| step.last(order.term));
+        let order = Order { width: steps.len(), ..order };
+        match self.walk(&order, &steps, &ask, &call, approved).await {
+            Ok((mut items, pending)) => {
                 for (item, step) in items.iter_mut().zip(&steps) {
                     item.show(step.as_ref());
                 }
-                Answer::changed(tool.spec, items)
+                Answer { pending, ..Answer::changed(tool.spec, items) }
             }
-            Err((step, failure)) => Answer::stopped_at(tool.spec, step, &failure),
+            Err((step, failure)) => {
+                if let Some(refusal) = prepare::refusal(&order, step, &failure) {
+                    self.ledger.refuse_plainly(refusal).await;
+                }
+                Answer::stopped_at(tool.spec, step, &failure)
+            }
         }
     }
 
-    /// Prepares all steps, and carries them out unless that is not wanted or one of them is denied.
+    /// What is asked for, and the tool's own arguments.
+    fn order<'a>(
+        &self,
+        tool: &'a Tool,
+        call: &mut Call,
+        origin: Origin,
+        approved: Option<&Request>,
+    ) -> Result<(Order<'a>, Value), Failure> {
+        let Origin { called, cause, undoing } = origin;
+        let mut arguments = std::mem::take(&mut call.arguments);
+        let common = Common::take(&mut arguments)?;
+        let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
+        // What was asked "for an hour" ends an hour after it was asked.
+        let asked = approved.and_then(|request| consent::term(request, &called));
+        let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
+        let own = || self.ledger.requester().to_owned();
+        let order = Order {
+            tool,
+            common,
+            term,
+            requester: approved.map_or_else(own, |request| request.requester.clone()),
+            client: call.client.clone(),
+            called,
+            cause,
+            undoing,
+            width: 1,
+        };
+        Ok((order, Value::Object(arguments)))
+    }
+
+    /// Prepares all steps, asks a person where one is needed, and carries the steps out unless
+    /// that is not wanted or one of them is denied.
     ///
     /// # Errors
     /// A step that cannot be prepared, before anything was sent.
@@ -179,115 +254,95 @@ impl Desk {
         steps: &'s [Box<dyn Step>],
         ask: &Asker<'_>,
         call: &Call,
-    ) -> Result<Vec<Item>, (&'s dyn Step, Failure)> {
-        (call.progress)("reading the access there is".to_owned());
-        let now = Memo::lasting(CALL);
-        let ask = Asker { memo: Some(&now), ..*ask };
-        let mut prepared = Vec::new();
-        for step in steps {
-            let one = self.prepare(order, step.as_ref(), &ask).await;
-            prepared.push(one.map_err(|failure| (step.as_ref(), failure))?);
-        }
-        if order.common.dry_run.unwrap_or(false) {
-            let both = steps.iter().zip(prepared);
-            return Ok(both.map(|(step, one)| preview(step.as_ref(), one)).collect());
-        }
-        let prepared: Vec<_> = prepared.into_iter().map(Prepared::unasked).collect();
-        if let Some(items) = self.refuse(steps, &prepared).await {
-            return Ok(items);
-        }
-        self.names.clear();
-        let ask = Asker { memo: None, ..ask };
-        Ok(self.carry(order, steps, prepared, &ask, call).await)
-    }
-
-    /// Reads, plans and judges one step; nothing is sent.
-    async fn prepare(
-        &self,
-        order: &Order<'_>,
-        step: &dyn Step,
-        ask: &Asker<'_>,
-    ) -> Result<Prepared, Failure> {
-        let before = step.current(ask).await?;
-        if let Some(undoing) = order.undoing {
-            undoing.check(step, &before)?;
-        }
-        let (draft, after, warnings) = match step.plan(&before)? {
-            Plan::Already { outcome, warnings } => {
-                return Ok(Prepared::Already(outcome, before, warnings));
+        mut approved: Option<Request>,
+    ) -> Result<(Vec<Item>, Option<Pending>), (&'s dyn Step, Failure)> {
+        let Some(first) = steps.first() else { return Ok((Vec::new(), None)) };
+        let stopped = |failure| (first.as_ref(), failure);
+        for _ in 0..ROUNDS {
+            let turn = self.turns.take(keys(ask.tenant, steps)).await;
+            let now = Memo::lasting(CALL);
+            let ask = Asker { memo: Some(&now), deadline: Deadline::after(CALL), ..*ask };
+            (call.progress)("reading the access there is".to_owned());
+            let prepared = self.prepare_all(order, steps, &ask).await?;
+            if order.common.dry_run.unwrap_or(false) {
+                return Ok((preview(steps, prepared), None));
             }
-            Plan::Send { draft, after, warnings } => (draft, after, warnings),
-        };
-        let intent = Intent {
-            vendor: ask.tenant.vendor.name,
-            base: ask.tenant.account.base.as_str().to_owned(),
-            tool: order.tool.spec.name,
-            effect: order.tool.spec.effect,
-            cause: order
-                .undoing
-                .map_or(Cause::Request, |undoing| Cause::Undo(undoing.receipt.clone())),
-            needs: order.tool.spec.needs,
-            summary: step.summary(),
-            wanted: step.wanted().clone(),
-            arguments: step.arguments(),
-            draft,
-            before: before.rows.clone(),
-            after,
-            conclusive: before.conclusive,
-            privileged: step.privileged(),
-            contains: step.contains(),
-            own: step.own(),
-            width: order.width,
-            expires_at: None,
-            warnings,
-            reason: order.common.reason.clone(),
-            client: order.client.clone(),
-        };
-        let at = Circumstances {
-            requester: self.ledger.requester(),
-            changes_this_hour: 0,
-            now: jiff::Timestamp::now(),
-        };
-        Ok(Prepared::Judged(self.guard.judge(intent, &at), before))
+            if prepared.iter().any(Prepared::is_denied) {
+                return Ok((self.refuse(steps, prepared).await, None));
+            }
+            let ask = Asker { memo: None, ..ask };
+            let Some(digests) = consent::digests(steps, &prepared) else {
+                return Ok((self.carry(order, steps, prepared, None, &ask, call).await, None));
+            };
+            if matches!(order.cause, Cause::Expiry(_)) {
+                return Err(stopped(Failure::refused("the policy wants a person for this end")));
+            }
+            let digest = consent::whole(&digests);
+            if let Some(request) = approved.take() {
+                let given = self.spend(&request, digests).await.map_err(stopped)?;
+                if let Some(given) = given {
+                    return Ok((
+                        self.carry(order, steps, prepared, Some(&given), &ask, call).await,
+                        None,
+                    ));
+                }
+                (call.progress)("the access changed meanwhile: asking again".to_owned());
+            }
+            drop(turn);
+            let sought = self.seek(order, steps, &prepared, &digest, call).await;
+            match sought.map_err(stopped)? {
+                Sought::Approved(request) => approved = Some(request),
+                Sought::Refused(why) => return Err(stopped(Failure::refused(why))),
+                Sought::Waiting(request, pending) => {
+                    return Ok((waiting(steps, prepared, &request), pending));
+                }
+            }
+        }
+        Err(stopped(
+            Failure::refused("the access kept changing while a person was asked")
+                .hint("call again when it has settled"),
+        ))
     }
 
     /// One refusal refuses the whole call, before any of it is sent.
-    async fn refuse(&self, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Option<Vec<Item>> {
-        let denied = |one: &Prepared| matches!(one, Prepared::Judged(Verdict::Deny(_), _));
-        if !prepared.iter().any(denied) {
-            return None;
-        }
+    async fn refuse(&self, steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
         let mut items = Vec::new();
         for (step, one) in steps.iter().zip(prepared) {
-            let item = match one {
-                Prepared::Judged(verdict, before) => match verdict {
-                    Verdict::Deny(denied) => {
-                        self.ledger.refuse(denied).await;
-                        Item::refused(step.as_ref(), denied)
-                    }
-                    Verdict::Allow(_) | Verdict::Ask(_) => {
-                        Item::not_started(step.as_ref(), &before.rows)
-                    }
-                },
-                Prepared::Already(outcome, before, warnings) => {
-                    Item::already(step.as_ref(), *outcome, &before.rows, warnings.clone())
-                }
-            };
-            items.push(item);
+            if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
+                self.ledger.refuse(denied).await;
+            }
+            let item = one.settled(step.as_ref());
+            items.push(
+                item.unwrap_or_else(|(_, before)| Item::not_started(step.as_ref(), &before.rows)),
+            );
         }
-        Some(items)
+        items
     }
 }
 
-impl Prepared {
-    /// Where nobody can be asked, a question is a no.
-    fn unasked(self) -> Self {
-        let Self::Judged(Verdict::Ask(asked), before) = self else { return self };
-        let Asked { intent, policy, .. } = *asked;
-        let message = "a person must approve this, and nobody can be asked here".to_owned();
-        let hint = "an administrator decides in the policy what needs no asking".to_owned();
-        Self::Judged(Verdict::Deny(Box::new(Denied { intent, message, hint, policy })), before)
-    }
+fn preview(steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
+    let item = |step: &dyn Step, one: Prepared| {
+        one.settled(step).unwrap_or_else(|(sendable, _)| {
+            Item::preview(step, sendable.intent(), sendable.policy())
+        })
+    };
+    steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
+}
+
+/// Items that wait for a person.
+fn waiting(steps: &[Box<dyn Step>], prepared: Vec<Prepared>, request: &Request) -> Vec<Item> {
+    let item = |step: &dyn Step, one: Prepared| {
+        one.settled(step).unwrap_or_else(|(sendable, _)| {
+            Item::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
+        })
+    };
+    steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
+}
+
+/// Whose access a call changes, for the turns.
+fn keys(tenant: &Tenant, steps: &[Box<dyn Step>]) -> Vec<String> {
+    let vendor = tenant.vendor.name;
+    steps.iter().map(|step| format!("{vendor} {}", step.wanted().principal.id)).collect()
 }
 
 /// A known tool that is switched off; a dry run may still show what to enter by hand.
@@ -296,6 +351,8 @@ fn off(tool: &Tool, failure: Failure, mut arguments: Map<String, Value>) -> Answ
         return Answer::unasked(&failure);
     };
     let dry_run = Common::take(&mut arguments).ok().and_then(|common| common.dry_run);
+    // What is entered by hand has no end that anybody here keeps.
+    let _ = Lasting::take(tool.spec.effect, &mut arguments);
     if dry_run == Some(true) && failure.kind == Kind::Invalid {
         match by_hand(Value::Object(arguments)) {
             Ok(Some(shown)) => return Answer::by_hand(tool.spec, shown, &failure),
@@ -304,19 +361,4 @@ fn off(tool: &Tool, failure: Failure, mut arguments: Map<String, Value>) -> Answ
         }
     }
     Answer::stopped(tool.spec, &failure)
-}
-
-fn preview(step: &dyn Step, prepared: Prepared) -> Item {
-    match prepared {
-        Prepared::Already(outcome, before, warnings) => {
-            Item::already(step, outcome, &before.rows, warnings)
-        }
-        Prepared::Judged(verdict, _) => match verdict {
-            Verdict::Allow(permitted) => {
-                Item::preview(step, permitted.intent(), permitted.policy().clone())
-            }
-            Verdict::Ask(asked) => Item::preview(step, &asked.intent, asked.policy),
-            Verdict::Deny(denied) => Item::refused(step, &denied),
-        },
-    }
 }

@@ -146,6 +146,11 @@ impl Draft {
         self
     }
 
+    /// The version this write depends on, where it does.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
     /// The request as a reader should see it: `{method, path, body?}`.
     pub fn shown(&self) -> Value {
         let mut shown = json!({

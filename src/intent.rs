@@ -23,7 +23,8 @@ pub struct Intent {
     pub wanted: Access,
     /// The change as arguments of its tool, by ids.
     pub arguments: Value,
-    pub draft: Draft,
+    /// What is sent; nothing where the ledger alone changes.
+    pub draft: Option<Draft>,
     pub before: Vec<Access>,
     pub after: Vec<Access>,
     /// Rows that are not in `before` are known not to have been there.
@@ -53,6 +54,8 @@ pub enum Cause {
     Undo(String),
     /// To end the change of this receipt, whose time has come.
     Expiry(String),
+    /// To move the end of the change of this receipt, which Grantor keeps.
+    Extension(String),
 }
 
 impl Intent {
@@ -75,8 +78,13 @@ impl Intent {
             "warnings": self.warnings,
             "reason": self.reason,
             "client": self.client,
-            "request": self.draft.shown(),
+            "request": self.draft.as_ref().map(Draft::shown),
         })
+    }
+
+    /// The request with the version it depends on, for the digest that consent is bound to.
+    pub fn request(&self) -> Value {
+        json!(self.draft.as_ref().map(|draft| (draft.shown(), draft.version())))
     }
 }
 
@@ -85,7 +93,7 @@ impl Cause {
     pub fn undoes(&self) -> Option<&str> {
         match self {
             Self::Undo(receipt) => Some(receipt),
-            Self::Request | Self::Expiry(_) => None,
+            Self::Request | Self::Expiry(_) | Self::Extension(_) => None,
         }
     }
 
@@ -93,7 +101,7 @@ impl Cause {
     pub fn ends(&self) -> Option<&str> {
         match self {
             Self::Expiry(receipt) => Some(receipt),
-            Self::Request | Self::Undo(_) => None,
+            Self::Request | Self::Undo(_) | Self::Extension(_) => None,
         }
     }
 }

@@ -37,6 +37,12 @@ pub struct Opened {
     permitted: Box<Permitted>,
 }
 
+/// A consent that is used up, on disk: good for what was asked, and for nothing else.
+#[derive(Debug)]
+pub struct Spent {
+    receipt: String,
+}
+
 /// How a change ended, for its closing line.
 #[derive(Debug)]
 pub struct Closing<'a> {
@@ -74,8 +80,7 @@ impl Ledger {
         receipt: Option<String>,
     ) -> Result<Opened, Failure> {
         let mut content = permitted.intent().recorded();
-        // A receipt from before the change is that of the request that was approved.
-        let more = json!({ "policy": permitted.policy(), "consent": receipt });
+        let more = json!({ "policy": permitted.policy(), "consent": permitted.consent() });
         crate::json::extend(&mut content, more);
         let receipt = receipt.unwrap_or_else(new_receipt);
         self.write("open", &receipt, content, true).await?;
@@ -160,9 +165,10 @@ impl Ledger {
     ///
     /// # Errors
     /// There is none, it was used, or it has lapsed; or the line cannot be written.
-    pub async fn spend(&self, receipt: &str) -> Result<(), Failure> {
+    pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
         self.asked(receipt).await?.may_be_spent()?;
-        self.write("spent", receipt, json!({}), true).await
+        self.write("spent", receipt, json!({}), true).await?;
+        Ok(Spent { receipt: receipt.to_owned() })
     }
 
     async fn asked(&self, receipt: &str) -> Result<Request, Failure> {
@@ -382,6 +388,13 @@ impl Closing<'_> {
     }
 }
 
+impl Spent {
+    /// Of the request that was approved.
+    pub fn receipt(&self) -> &str {
+        &self.receipt
+    }
+}
+
 impl Opened {
     pub fn receipt(&self) -> &str {
         &self.receipt
@@ -395,8 +408,9 @@ impl Opened {
         &self.permitted
     }
 
-    pub(crate) fn draft(&self) -> &Draft {
-        &self.intent().draft
+    /// What is to be sent.
+    pub(crate) fn draft(&self) -> Option<&Draft> {
+        self.intent().draft.as_ref()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod draft;
 pub mod schema;
 pub mod tools;
 
+pub mod approvers;
 pub mod catalogue;
 pub mod desk;
 pub mod guard;

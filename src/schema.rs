@@ -20,12 +20,11 @@ pub fn input<T: JsonSchema>() -> Value {
     schema
 }
 
-/// The input schema of a change: its own arguments, then those of every change.
-pub fn change_input<T: JsonSchema, Common: JsonSchema>() -> Value {
-    let (mut schema, common) = (input::<T>(), input::<Common>());
+/// A schema with the properties of another after its own.
+pub fn with(mut schema: Value, other: &Value) -> Value {
     let own = schema.get_mut("properties").and_then(Value::as_object_mut);
-    if let (Some(own), Some(Value::Object(shared))) = (own, common.get("properties")) {
-        own.extend(shared.clone());
+    if let (Some(own), Some(Value::Object(more))) = (own, other.get("properties")) {
+        own.extend(more.clone());
     }
     schema
 }

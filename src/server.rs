@@ -3,7 +3,9 @@
 //! Both protocol eras over stdio: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
 
 mod line;
+mod person;
 mod stdio;
+mod tending;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -25,6 +27,7 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress};
 use stdio::Stdio;
+use tending::Tending;
 
 /// How long calls in flight may take to finish after the client has gone.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -41,6 +44,7 @@ struct Face {
     tools: Arc<[Tool]>,
     info: Arc<ServerConfig>,
     calls: TaskTracker,
+    tending: Arc<Tending>,
 }
 
 /// Serves one client over stdin and stdout until it goes, then finishes what is in flight.
@@ -49,7 +53,7 @@ struct Face {
 /// The client never spoke MCP, or stdout broke before the first answer.
 pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let face = Face::new(desk);
-    let calls = face.calls.clone();
+    let (calls, tending) = (face.calls.clone(), face.tending.clone());
     let mut signals = std::pin::pin!(Signals::listen()?.any());
     let (reader, writer) = rmcp::transport::stdio_pipes();
     let (stdio, streams) = Stdio::start(reader, writer);
@@ -75,6 +79,7 @@ pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + S
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
     };
+    tending.stop();
     calls.close();
     if tokio::time::timeout(FAREWELL, calls.wait()).await.is_err() {
         tracing::error!("calls were still in flight; what they sent is open in the ledger");
@@ -95,8 +100,9 @@ impl Face {
             .with_server_info(server)
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
-        let (desk, info) = (Arc::new(desk), Arc::new(info));
-        Self { desk, tools, info, calls: TaskTracker::new() }
+        let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
+        let tending = Tending::new(desk.clone(), calls.clone());
+        Self { desk, tools, info, calls, tending }
     }
 
     /// What every modern result carries and no legacy one does.
@@ -127,11 +133,13 @@ impl ServerHandler for Face {
         if request.protocol_version > ProtocolVersion::V_2025_11_25 {
             request.protocol_version = ProtocolVersion::V_2025_11_25;
         }
+        self.tending.message();
         context.peer.set_peer_info(request.clone());
         self.negotiate_initialize(&request)
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        self.tending.message();
         let versions = self.supported_protocol_versions().into_owned();
         Ok(DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(TTL_MS))
     }
@@ -141,6 +149,7 @@ impl ServerHandler for Face {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.tending.message();
         if request.is_some_and(|request| request.cursor.is_some()) {
             return Err(ErrorData::invalid_params(
                 "the list has one page, so no cursor is valid",
@@ -160,7 +169,10 @@ impl ServerHandler for Face {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        self.tending.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
+        let patience = self.desk.config().consent_wait.map(Duration::from_secs);
+        let person = person::person(&request, &context, patience);
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
@@ -174,6 +186,7 @@ impl ServerHandler for Face {
                 let stop = context.ct.clone();
                 Box::new(move || stop.is_cancelled())
             },
+            person,
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
         let desk = self.desk.clone();
@@ -186,6 +199,9 @@ impl ServerHandler for Face {
             }
             Err(_) => broken(),
         };
+        if let Some(pending) = &answer.pending {
+            return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
+        }
         let mut result = result(answer);
         result.meta = meta;
         Ok(CallToolResponse::Complete(result))
@@ -225,7 +241,7 @@ fn broken() -> Answer {
         "summary": "Grantor failed inside; whether anything was sent is in its ledger",
         "hint": "look at the end of the ledger, and report this with the lines on stderr",
     });
-    Answer { body, is_error: true, outcome: Some(Outcome::Unknown) }
+    Answer { body, is_error: true, outcome: Some(Outcome::Unknown), pending: None }
 }
 
 /// Progress notifications, where the client asked for them.
@@ -252,8 +268,9 @@ fn instructions(config: &Config) -> String {
          guess. Pass the requester's purpose as `reason`. Use `dry_run` to show what would be sent.\n\
          Outcomes: confirmed = sent and read back. already_present = it was so, nothing changed. \
          pending_vendor_approval = the vendor's own approvers decide; access is as before. \
-         unconfirmed = the vendor said yes and cannot show it. preview = dry run. refused = policy \
-         said no, nothing was sent. invalid = arguments or names do not resolve, nothing was sent; see \
+         unconfirmed = the vendor said yes and cannot show it. awaiting_consent = a person must \
+         approve, nothing was sent: tell the requester the hint; check_change tells how it ended. \
+         preview = dry run. refused = policy or a person said no, nothing was sent. invalid = arguments or names do not resolve, nothing was sent; see \
          candidates. rejected = the vendor said no. unavailable = not done, can be tried again. \
          mismatch = sent, and not as asked: tell the requester. unknown = it may have happened: do \
          not call again, look first.\n\

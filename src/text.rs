@@ -34,6 +34,11 @@ pub fn clean_value(value: &mut Value) {
     }
 }
 
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Percent-encodes for a query: everything but the unreserved characters of RFC 3986.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()

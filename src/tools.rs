@@ -27,12 +27,14 @@ mod set_project_acl;
 mod space_entry;
 pub mod undo_change;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::access::{Access, Approval, Named, Outcome};
+use crate::argument::{Duration, Time};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
@@ -129,6 +131,9 @@ pub trait Step: Send + Sync {
 
     /// This very change as arguments of its tool, by ids alone.
     fn arguments(&self) -> Value;
+
+    /// Is told for how long the access is wanted; for vendors that end it themselves.
+    fn last(&mut self, _: Term) {}
 
     /// What it is called when there is nothing left to do.
     fn reached(&self) -> Outcome {
@@ -318,8 +323,26 @@ pub struct Common {
     pub dry_run: Option<bool>,
 }
 
-/// The names of [`Common`]'s fields.
+/// Arguments that every grant takes beside its own.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lasting {
+    /// How long it lasts, such as P7D.
+    expires_in: Option<Duration>,
+    /// When it ends; instead of expires_in.
+    expires_at: Option<Time>,
+}
+
+/// From when to when an access is wanted, in whole seconds: vendors show no fractions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    pub from: Timestamp,
+    pub until: Option<Timestamp>,
+}
+
+/// The names of [`Common`]'s fields, and of [`Lasting`]'s.
 const COMMON: [&str; 2] = ["reason", "dry_run"];
+const LASTING: [&str; 2] = ["expires_in", "expires_at"];
 const LONGEST_REASON: usize = 1000;
 
 impl Effect {
@@ -336,7 +359,7 @@ impl Tool {
     const fn change<C: Change>() -> Self {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
         let run = Run::Change { resolve, inverse: C::inverse, by_hand };
-        Self { spec: &C::SPEC, schema: schema::change_input::<C, Common>, run }
+        Self { spec: &C::SPEC, schema: change_input::<C>, run }
     }
 }
 
@@ -346,14 +369,54 @@ impl Common {
     /// # Errors
     /// One of them has the wrong type.
     pub fn take(arguments: &mut Map<String, Value>) -> Result<Self, Failure> {
-        let own = COMMON.iter().filter_map(|name| arguments.shift_remove_entry(*name));
-        let common: Self = parse(Value::Object(own.collect()))?;
+        let common: Self = take(arguments, &COMMON)?;
         if common.reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON) {
             let trouble = format!("reason: must have at most {LONGEST_REASON} characters");
             return Err(Failure::invalid(trouble));
         }
         Ok(common)
     }
+}
+
+impl Lasting {
+    /// Takes the arguments of a grant's end out of a grant's arguments.
+    ///
+    /// # Errors
+    /// One of them has the wrong type.
+    pub fn take(effect: Effect, arguments: &mut Map<String, Value>) -> Result<Self, Failure> {
+        if effect == Effect::Grant { take(arguments, &LASTING) } else { Ok(Self::default()) }
+    }
+
+    /// # Errors
+    /// Both are given, or the end is not a time to come.
+    pub fn term(self, now: Timestamp) -> Result<Term, Failure> {
+        let end = match (self.expires_in, self.expires_at) {
+            (None, None) => return Ok(Term { from: whole(now), until: None }),
+            (Some(_), Some(_)) => {
+                return Err(Failure::invalid("expires_in and expires_at exclude each other"));
+            }
+            (Some(duration), None) => duration.after(now),
+            (None, Some(time)) => Some(time.timestamp()),
+        };
+        match end {
+            Some(end) if end > now => Ok(Term { from: whole(now), until: Some(whole(end)) }),
+            _ => Err(Failure::invalid(
+                "expires_at, or the end of expires_in, must be a time to come",
+            )),
+        }
+    }
+}
+
+fn whole(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn take<T: DeserializeOwned>(
+    arguments: &mut Map<String, Value>,
+    names: &[&str],
+) -> Result<T, Failure> {
+    let own = names.iter().filter_map(|name| arguments.shift_remove_entry(*name));
+    parse(Value::Object(own.collect()))
 }
 
 impl Heard {
@@ -403,6 +466,16 @@ pub fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
         Failure::invalid(format!("{place}{}", error.inner()))
             .hint("the tool's inputSchema lists its arguments; send no others")
     })
+}
+
+/// The arguments of a change: its own, then those of its kind.
+fn change_input<C: Change>() -> Value {
+    let own = schema::input::<C>();
+    let own = match C::SPEC.effect {
+        Effect::Grant => schema::with(own, &schema::input::<Lasting>()),
+        Effect::Look | Effect::Revoke | Effect::Undo => own,
+    };
+    schema::with(own, &schema::input::<Common>())
 }
 
 fn look<L: Look>(arguments: Value, room: Room<'_>) -> Boxed<'_, Result<Rows, Failure>> {

@@ -194,7 +194,10 @@ pub async fn read(
 
 /// Sends a write that the guard permitted and the ledger opened: the only way one leaves.
 pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: Deadline) -> Fate {
-    let frozen = match account.base.freeze(opened.draft()) {
+    let Some(draft) = opened.draft() else {
+        return Fate::NotDone(Failure::invalid("there is nothing to send"));
+    };
+    let frozen = match account.base.freeze(draft) {
         Ok(frozen) => frozen,
         Err(failure) => return Fate::NotDone(failure),
     };

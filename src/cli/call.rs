@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::{Global, Ran, paint, setup::Setup};
+use super::{Global, Ran, paint, person, setup::Setup};
 use crate::desk::{Call, Desk};
 
 #[derive(clap::Args)]
@@ -57,6 +57,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         client: None,
         progress,
         withdrawn: Box::new(|| false),
+        person: person::person(),
     };
     let Ok(answer) = desk.call(call).await else {
         paint::complain(&format!("there is no tool {tool:?}; `grantor tools` lists them"));

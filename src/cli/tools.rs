@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
         format!("{definitions:#}\n")
     } else if arguments.hash {
         let hash = digest(&SHA256, definitions.to_string().as_bytes());
-        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = crate::text::hex(hash.as_ref());
         format!("{hex}\n")
     } else {
         let width = tools.iter().map(|tool| tool.spec.name.len()).max().unwrap_or_default();

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Pending;
 use crate::access::{Access, Named, Outcome};
+use crate::draft::Draft;
 use crate::failure::{Candidate, Failure};
 use crate::guard::{Denied, Policy};
 use crate::intent::Intent;
@@ -18,6 +20,8 @@ pub struct Answer {
     pub is_error: bool,
     /// How a change ended; a look that asked somebody has no such word.
     pub outcome: Option<Outcome>,
+    /// What the client is to ask a person before it calls again.
+    pub pending: Option<Pending>,
 }
 
 /// The answer to a change.
@@ -60,6 +64,7 @@ pub(super) struct Item {
     receipt: Option<String>,
     summary: String,
     wanted: Access,
+    expires_at: Option<String>,
     before: Vec<Access>,
     pub(super) after: Vec<Access>,
     parts: Vec<Value>,
@@ -125,7 +130,7 @@ impl Answer {
                 .or(items.last())
                 .map(|item| item.after.clone())
                 .unwrap_or_default(),
-            expires_at: items.first().and_then(|item| item.wanted.expires_at.clone()),
+            expires_at: items.first().and_then(|item| item.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
             policy: worst.and_then(|item| item.policy.clone()),
             ..Changed::new(outcome, several(done, &items, worst))
@@ -142,7 +147,7 @@ impl Answer {
     fn of_change(changed: Changed) -> Self {
         let outcome = changed.outcome;
         let body = serde_json::to_value(changed).unwrap_or_else(|_| json!({ "outcome": outcome }));
-        Self { body, is_error: outcome.is_error(), outcome: Some(outcome) }
+        Self { body, is_error: outcome.is_error(), outcome: Some(outcome), pending: None }
     }
 
     /// Rows, and the vendors that had none to give; an error when every vendor asked has failed.
@@ -153,7 +158,12 @@ impl Answer {
         if let Some(cursor) = rows.next_cursor {
             json::put(&mut body, "next_cursor", cursor);
         }
-        Self { body, is_error: rows.asked > 0 && failed == rows.asked, outcome: None }
+        Self {
+            body,
+            is_error: rows.asked > 0 && failed == rows.asked,
+            outcome: None,
+            pending: None,
+        }
     }
 
     /// A look that asked nobody: its arguments do not fit, or there is nobody to ask.
@@ -171,7 +181,7 @@ impl Answer {
         if !failure.candidates.is_empty() {
             json::put(&mut body, "candidates", json!(failure.candidates));
         }
-        Self { body, is_error: true, outcome: Some(outcome) }
+        Self { body, is_error: true, outcome: Some(outcome), pending: None }
     }
 
     /// The last stop of every answer: vendor text is cleaned, and a sandbox says that it is one.
@@ -240,6 +250,7 @@ impl Item {
             receipt: None,
             summary: step.summary(),
             wanted: step.wanted().clone(),
+            expires_at: step.wanted().expires_at.clone(),
             before: before.to_vec(),
             after: before.to_vec(),
             parts: Vec::new(),
@@ -284,6 +295,25 @@ impl Item {
         Self { receipt, ..Self::planned(step, Outcome::Unknown, intent, policy) }
     }
 
+    /// A step that a person must agree to first.
+    pub(super) fn waiting(step: &dyn Step, intent: &Intent, policy: Policy, request: &str) -> Self {
+        Self {
+            after: intent.after.clone(),
+            receipt: Some(request.to_owned()),
+            hint: Some(format!(
+                "a person runs `grantor requests approve {request}` at a terminal within 24 hours; \
+                 check_change then says how it ended"
+            )),
+            ..Self::planned(step, Outcome::AwaitingConsent, intent, policy)
+        }
+    }
+
+    /// An access whose end was moved, in the ledger alone.
+    pub(super) fn extended(step: &dyn Step, of: &str, intent: &Intent, policy: Policy) -> Self {
+        let receipt = Some(of.to_owned());
+        Self { receipt, ..Self::planned(step, Outcome::Confirmed, intent, policy) }
+    }
+
     pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {
         let mut item = Self::new(step, Outcome::Unavailable, before);
         item.note = Some(
@@ -318,7 +348,8 @@ impl Item {
         Self {
             warnings: intent.warnings.clone(),
             policy: Some(policy),
-            request: Some(intent.draft.shown()),
+            request: intent.draft.as_ref().map(Draft::shown),
+            expires_at: intent.expires_at.map(|end| end.to_string()),
             needs: intent.needs,
             ..Self::new(step, outcome, &intent.before)
         }
@@ -332,7 +363,7 @@ impl Item {
         Changed {
             receipt: self.receipt,
             vendor: spec.vendor,
-            expires_at: self.wanted.expires_at.clone(),
+            expires_at: self.expires_at,
             principal: Some(self.wanted.principal),
             role: Some(self.wanted.role),
             resource: Some(self.wanted.resource),

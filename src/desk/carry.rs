@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Call, Desk, Item, Order, Prepared};
+use serde_json::json;
+
+use super::consent::Given;
+use super::prepare::{Prepared, Sendable};
+use super::{Call, Desk, Item, Order};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
-use crate::ledger::Closing;
+use crate::intent::Cause;
+use crate::ledger::{Closing, Spent};
 use crate::tools::{Finding, Heard, Standing, Step, label};
 use crate::transport::{self, Fate};
 use crate::vendors::Asker;
@@ -29,9 +34,11 @@ impl Desk {
         order: &Order<'_>,
         steps: &[Box<dyn Step>],
         prepared: Vec<Prepared>,
+        given: Option<&Given>,
         ask: &Asker<'_>,
         call: &Call,
     ) -> Vec<Item> {
+        self.names.clear();
         let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
         for (index, (step, mut one)) in steps.iter().zip(prepared).enumerate() {
             let step = step.as_ref();
@@ -43,7 +50,7 @@ impl Desk {
             (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
             if sent {
                 // An earlier item may have changed what this one rests on.
-                match self.prepare(order, step, ask).await.map(Prepared::unasked) {
+                match self.prepare(order, step, ask).await {
                     Ok(again) => one = again,
                     Err(failure) => {
                         items.push(Item::stopped(step, one.before(), &failure));
@@ -52,35 +59,74 @@ impl Desk {
                     }
                 }
             }
-            let item = self.finish(step, one, ask, &mut sent).await;
+            let agreed = given.map(|given| given.covers(index, &one.digest(steps)));
+            let item = match self.permit(step, one, agreed).await {
+                Ok((permitted, before)) => {
+                    sent = true;
+                    let receipt = given.map(|given| given.receipt(index, steps.len()));
+                    self.act(step, permitted, receipt, &before, ask).await
+                }
+                Err(item) => *item,
+            };
             stopped = item.outcome.is_error();
             items.push(item);
         }
         items
     }
 
-    async fn finish(
+    /// The permit of one step, or how it ends without one.
+    async fn permit(
         &self,
         step: &dyn Step,
         one: Prepared,
-        ask: &Asker<'_>,
-        sent: &mut bool,
-    ) -> Item {
-        match one {
-            Prepared::Already(outcome, before, warnings) => {
-                Item::already(step, outcome, &before.rows, warnings)
+        agreed: Option<Result<&Spent, Failure>>,
+    ) -> Result<(Box<Permitted>, Standing), Box<Item>> {
+        if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
+            self.ledger.refuse(denied).await;
+        }
+        let (sendable, before) = match one.settled(step) {
+            Ok(item) => return Err(Box::new(item)),
+            Err(open) => open,
+        };
+        let asked = match sendable {
+            Sendable::Allowed(permitted) => return Ok((permitted, before)),
+            Sendable::Asked(asked) => asked,
+        };
+        match agreed {
+            Some(Ok(spent)) => Ok((asked.approved(spent), before)),
+            Some(Err(failure)) => Err(Box::new(Item::stopped(step, &before.rows, &failure))),
+            None => {
+                let failure = Failure::refused("a person must approve this, and was not asked")
+                    .hint("call again: the person is asked then");
+                Err(Box::new(Item::stopped(step, &before.rows, &failure)))
             }
-            Prepared::Judged(verdict, before) => match verdict {
-                Verdict::Deny(denied) => {
-                    self.ledger.refuse(&denied).await;
-                    Item::refused(step, &denied)
-                }
-                Verdict::Allow(permitted) => {
-                    *sent = true;
-                    self.send(step, permitted, &before, ask).await
-                }
-                Verdict::Ask(_) => Item::not_started(step, &before.rows),
-            },
+        }
+    }
+
+    async fn act(
+        &self,
+        step: &dyn Step,
+        permitted: Box<Permitted>,
+        receipt: Option<String>,
+        before: &Standing,
+        ask: &Asker<'_>,
+    ) -> Item {
+        match &permitted.intent().cause {
+            Cause::Extension(of) => self.extend(step, of, &permitted).await,
+            Cause::Request | Cause::Undo(_) | Cause::Expiry(_) => {
+                self.send(step, permitted, receipt, before, ask).await
+            }
+        }
+    }
+
+    /// Moves the end of an earlier grant: only the ledger knows of it.
+    async fn extend(&self, step: &dyn Step, of: &str, permitted: &Permitted) -> Item {
+        let intent = permitted.intent();
+        let content = json!({ "extension": intent.recorded(), "policy": permitted.policy(),
+            "consent": permitted.consent() });
+        match self.ledger.extend(of, intent.expires_at, content).await {
+            Ok(()) => Item::extended(step, of, intent, permitted.policy().clone()),
+            Err(failure) => Item::stopped(step, &intent.before, &failure),
         }
     }
 
@@ -88,11 +134,12 @@ impl Desk {
         &self,
         step: &dyn Step,
         permitted: Box<Permitted>,
+        receipt: Option<String>,
         before: &Standing,
         ask: &Asker<'_>,
     ) -> Item {
         let policy = permitted.policy().clone();
-        let opened = match self.ledger.open(permitted, None).await {
+        let opened = match self.ledger.open(permitted, receipt).await {
             Ok(opened) => opened,
             Err(failure) => return Item::stopped(step, &before.rows, &failure),
         };
@@ -245,14 +292,6 @@ fn lost(rows: &[crate::access::Access]) -> String {
     format!(
         "the vendor took away access that was there before: {rows}; grant it again to restore it"
     )
-}
-
-impl Prepared {
-    fn before(&self) -> &[crate::access::Access] {
-        match self {
-            Self::Already(_, before, _) | Self::Judged(_, before) => &before.rows,
-        }
-    }
 }
 
 #[cfg(test)]

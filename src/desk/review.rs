@@ -3,22 +3,33 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, Desk, UnknownTool};
+use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
+use crate::intent::Cause;
 use crate::json::put;
-use crate::ledger::Record;
+use crate::ledger::{Closing, Record, Request, State};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
 use crate::transport::{CALL, Deadline};
 use crate::vendors::Asker;
 
-/// Which change a call undoes, and what must still be so.
+/// What an earlier change left, which must still be so when it is taken back.
 pub(super) struct Undoing {
-    pub receipt: String,
+    receipt: String,
     after: Vec<Access>,
+}
+
+/// Where a change stands, as reading the vendor shows.
+pub(super) struct Standpoint {
+    pub outcome: Outcome,
+    pub note: String,
+    /// All rows there are now.
+    pub rows: Vec<Access>,
+    /// Those of them that bear on the change.
+    shown: Vec<Access>,
 }
 
 /// How far back a look without a receipt goes.
@@ -29,30 +40,78 @@ const MOST: usize = 50;
 impl Desk {
     pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {
         match self.try_check(arguments).await {
-            Ok(body) => Answer { body, is_error: false, outcome: None },
+            Ok(body) => Answer { body, is_error: false, outcome: None, pending: None },
             Err(failure) => Answer::unasked(&failure),
         }
     }
 
     async fn try_check(&self, arguments: Map<String, Value>) -> Result<Value, Failure> {
         let CheckChange { receipt } = parse(Value::Object(arguments))?;
-        let records = self.ledger.history().await?;
-        let Some(receipt) = receipt else { return Ok(recent(&records)) };
-        let record = find(&records, receipt.as_str())?;
-        let mut shown = shown(record, &records);
-        if undone(record, &records).is_some() {
+        let Some(receipt) = receipt else { return self.lately().await };
+        let Some(record) = self.ledger.find(receipt.as_str()).await? else {
+            return self.asked_for(receipt.as_str()).await;
+        };
+        let mut shown = shown(&record);
+        if record.undone_by.is_some() {
             put(&mut shown, "note", "it was undone");
+        } else if record.ended_by.is_some() || record.over.is_some() {
+            put(&mut shown, "note", "its time was over, and it was taken back");
         } else if record.end.as_ref().is_none_or(|end| may_stand(end.outcome)) {
-            let (outcome, note, rows) = self.stands(record).await?;
-            put(&mut shown, "outcome", json!(outcome));
-            put(&mut shown, "note", note);
-            put(&mut shown, "now", json!(rows));
+            let found = self.stands(&record).await?;
+            self.learn(&record, &found).await;
+            put(&mut shown, "outcome", json!(found.outcome));
+            put(&mut shown, "note", found.note);
+            put(&mut shown, "now", json!(found.shown));
         }
         Ok(shown)
     }
 
+    /// What happened in the last 24 hours, and what is not finished.
+    async fn lately(&self) -> Result<Value, Failure> {
+        let requests = self.ledger.requests().await?;
+        let mut changes: Vec<_> = requests.iter().rev().map(asked).collect();
+        let (records, left) = self.ledger.recent(Timestamp::now() - RECENT, MOST).await?;
+        changes.extend(records.iter().map(shown));
+        let mut body = json!({ "changes": changes });
+        if left > 0 {
+            put(&mut body, "note", format!("{left} older ones are left out"));
+        }
+        Ok(body)
+    }
+
+    /// A receipt that is no change: a request, perhaps for several.
+    async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
+        let request = self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        let mut shown = asked(&request);
+        let (mut items, most) = (Vec::new(), intents(&request));
+        for number in 1..=most {
+            let record = self.ledger.find(&format!("{receipt}.{number}")).await?;
+            items.extend(record.as_ref().map(self::shown));
+        }
+        if !items.is_empty() {
+            put(&mut shown, "changes", json!(items));
+        }
+        Ok(shown)
+    }
+
+    /// Keeps what became of a change that had not been settled.
+    async fn learn(&self, record: &Record, found: &Standpoint) {
+        let unsettled = matches!(
+            record.outcome(),
+            Some(Outcome::Unknown | Outcome::PendingVendorApproval | Outcome::Unconfirmed)
+        );
+        let settled = matches!(found.outcome, Outcome::Confirmed | Outcome::Rejected);
+        if unsettled
+            && settled
+            && let Err(failure) =
+                self.ledger.found(&record.receipt, &found.closing(), "check").await
+        {
+            tracing::warn!(%failure.message, "what was found could not be recorded");
+        }
+    }
+
     /// Asks the vendor whether the change still stands.
-    async fn stands(&self, record: &Record) -> Result<(Outcome, String, Vec<Access>), Failure> {
+    pub(super) async fn stands(&self, record: &Record) -> Result<Standpoint, Failure> {
         let (Found::On(tool) | Found::Off(tool, _)) = catalogue::find(&record.tool, &self.config)
         else {
             return Err(Failure::invalid(format!("{} is not a tool of this version", record.tool)));
@@ -68,7 +127,8 @@ impl Desk {
         let ask = Asker { tenant, wire: &self.wire, deadline, memo: None };
         let steps = resolve(record.arguments.clone(), &ask).await?;
         let step = steps.into_iter().next();
-        let step = step.ok_or_else(|| Failure::invalid("this receipt has no step"))?;
+        let mut step = step.ok_or_else(|| Failure::invalid("this receipt has no step"))?;
+        step.last(record.term());
         let now = step.current(&ask).await?;
         let before = Standing {
             rows: record.before.clone(),
@@ -81,15 +141,32 @@ impl Desk {
             Some(held) if finding != Finding::There => step.approval(held, &ask).await?,
             _ => None,
         };
-        let (outcome, note) = standing(record, finding, approval, &now);
-        let rows = now.rows.into_iter().filter(|row| step.bears(row)).collect();
-        Ok((outcome, note, rows))
+        let (outcome, note) = standing(step.as_ref(), record, finding, approval, &now);
+        let shown = now.rows.iter().filter(|row| step.bears(row)).cloned().collect();
+        Ok(Standpoint { outcome, note, rows: now.rows, shown })
     }
 
-    pub(super) async fn undo(&self, call: Call) -> Result<Answer, UnknownTool> {
-        let (undoing, inverse, reason) = match self.inverse(&call).await {
+    pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
+        let (record, undoing, reason) = match self.undoable(&call).await {
             Ok(found) => found,
             Err(failure) => return Ok(Answer::stopped(&undo_change::SPEC, &failure)),
+        };
+        let cause = Cause::Undo(record.receipt.clone());
+        let origin = Origin { called, cause, undoing: Some(undoing) };
+        Ok(self.take_back(&record, call, origin, reason).await)
+    }
+
+    /// Enters the road with the inverse of a change.
+    pub(super) async fn take_back(
+        &self,
+        record: &Record,
+        call: Call,
+        origin: Origin,
+        reason: Option<String>,
+    ) -> Answer {
+        let inverse = match inverse(record) {
+            Ok(inverse) => inverse,
+            Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
         let mut arguments = match inverse.arguments {
             Value::Object(arguments) => arguments,
@@ -100,49 +177,65 @@ impl Desk {
         }
         let tool = match catalogue::find(inverse.tool, &self.config) {
             Found::On(tool) => tool,
-            Found::Off(tool, failure) => return Ok(Answer::stopped(tool.spec, &failure)),
-            Found::Unknown => return Err(UnknownTool),
+            Found::Off(tool, failure) => return Answer::stopped(tool.spec, &failure),
+            Found::Unknown => {
+                return Answer::stopped(&undo_change::SPEC, &unknown_tool(inverse.tool));
+            }
         };
-        let Some(tenant) = self.tenant(tool) else { return Err(UnknownTool) };
-        Ok(self.change(tool, tenant, Call { arguments, ..call }, Some(&undoing)).await)
+        match self.tenant(tool) {
+            Some(tenant) => self.change(tool, tenant, Call { arguments, ..call }, origin).await,
+            None => Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured")),
+        }
     }
 
-    async fn inverse(&self, call: &Call) -> Result<(Undoing, Inverse, Option<String>), Failure> {
+    /// The change a call wants undone, what it left, and why.
+    async fn undoable(&self, call: &Call) -> Result<(Record, Undoing, Option<String>), Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(call.arguments.clone()))?;
-        let records = self.ledger.history().await?;
-        let record = find(&records, receipt.as_str())?;
-        let end = record.end.as_ref().filter(|end| may_stand(end.outcome)).ok_or_else(|| {
+        let receipt = receipt.as_str();
+        let record = self.ledger.find(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        let hint = "check_change says where it stands";
+        let refused = |why: String| Err(Failure::refused(why).hint(hint));
+        let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {
             let word = record.outcome().map_or("still open", Outcome::as_str);
-            Failure::refused(format!(
-                "{} is {word}: there is nothing known to undo",
-                record.receipt
-            ))
-            .hint("check_change says where it stands")
-        })?;
+            return refused(format!("{receipt} is {word}: there is nothing known to undo"));
+        };
+        if let Some(by) = record.undone_by.as_ref().or(record.ended_by.as_ref()) {
+            return refused(format!("{receipt} was undone by {by}"));
+        }
+        let mut undoing = Undoing { receipt: receipt.to_owned(), after: end.after.clone() };
         if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
-            return Err(Failure::refused(format!(
-                "{} is {}: what it did is not settled",
-                record.receipt,
-                end.outcome.as_str()
-            ))
-            .hint("check_change says where it stands; undo it when it is settled"));
+            let found = self.stands(&record).await?;
+            self.learn(&record, &found).await;
+            if found.outcome != Outcome::Confirmed {
+                let word = found.outcome.as_str();
+                return refused(format!("{receipt} is {word}: what it did is not settled"));
+            }
+            undoing.after = found.rows;
         }
-        if let Some(undone) = undone(record, &records) {
-            return Err(Failure::refused(format!("{} was undone by {undone}", record.receipt)));
+        Ok((record, undoing, reason))
+    }
+}
+
+impl Standpoint {
+    pub(super) fn closing(&self) -> Closing<'_> {
+        Closing {
+            outcome: self.outcome,
+            status: None,
+            request_id: None,
+            after: &self.rows,
+            note: Some(&self.note),
+            held: None,
         }
-        let Some(tool) = crate::tools::TOOLS.iter().find(|tool| tool.spec.name == record.tool)
-        else {
-            return Err(Failure::invalid(format!("{} is not a tool of this version", record.tool)));
-        };
-        let Run::Change { inverse, .. } = tool.run else {
-            return Err(Failure::invalid("this receipt is not of a change"));
-        };
-        let undoing = Undoing { receipt: record.receipt.clone(), after: end.after.clone() };
-        Ok((undoing, inverse(record)?, reason))
     }
 }
 
 impl Undoing {
+    /// What a record says that its change left.
+    pub(super) fn of(record: &Record) -> Self {
+        let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
+        Self { receipt: record.receipt.clone(), after }
+    }
+
     /// # Errors
     /// The access is not as the change left it: somebody changed it since.
     pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
@@ -172,13 +265,16 @@ fn may_stand(outcome: Outcome) -> bool {
 
 /// What a change is called now. Pure.
 fn standing(
+    step: &dyn Step,
     record: &Record,
     finding: Finding,
     approval: Option<Approval>,
     now: &Standing,
 ) -> (Outcome, String) {
-    let as_before = now.rows.len() == record.before.len()
-        && now.rows.iter().all(|row| record.before.iter().any(|other| row.is(other)));
+    let bears = |row: &&Access| step.bears(row);
+    let (now, before) = (now.rows.iter().filter(bears), record.before.iter().filter(bears));
+    let as_before = now.clone().count() == before.clone().count()
+        && now.clone().all(|row| before.clone().any(|other| row.is(other)));
     let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch));
     let (outcome, note) = match (finding, approval) {
         (Finding::There, _) => (Outcome::Confirmed, "it is so"),
@@ -204,43 +300,30 @@ fn standing(
     (outcome, note.to_owned())
 }
 
-fn find<'a>(records: &'a [Record], receipt: &str) -> Result<&'a Record, Failure> {
-    records.iter().find(|record| record.receipt == receipt).ok_or_else(|| {
-        Failure::invalid(format!("receipt: the ledger has no change {receipt}"))
-            .hint("check_change without a receipt lists those of the last 24 hours")
-    })
-}
-
-/// The receipt that undid a change.
-fn undone<'a>(record: &Record, records: &'a [Record]) -> Option<&'a str> {
-    let undoes = |other: &&Record| {
-        other.undoes.as_ref() == Some(&record.receipt)
-            && other.outcome().is_some_and(|outcome| !outcome.is_error())
-    };
-    records.iter().rev().find(undoes).map(|other| other.receipt.as_str())
-}
-
-fn recent(records: &[Record]) -> Value {
-    let since = Timestamp::now() - RECENT;
-    let fresh = |record: &&Record| {
-        let time = record.time.parse::<Timestamp>();
-        record.end.is_none() || time.is_ok_and(|time| time >= since)
-    };
-    let mut changes: Vec<Value> =
-        records.iter().rev().filter(fresh).map(|record| shown(record, records)).collect();
-    let more = changes.len().saturating_sub(MOST);
-    changes.truncate(MOST);
-    let mut body = json!({ "changes": changes });
-    if more > 0 {
-        put(&mut body, "note", format!("{more} older ones are left out"));
+/// The change that restores what was there before another.
+fn inverse(record: &Record) -> Result<Inverse, Failure> {
+    let tool = crate::tools::TOOLS.iter().find(|tool| tool.spec.name == record.tool);
+    match tool.ok_or_else(|| unknown_tool(&record.tool))?.run {
+        Run::Change { inverse, .. } => inverse(record),
+        Run::Look(_) | Run::Check | Run::Undo => {
+            Err(Failure::invalid("this receipt is not of a change"))
+        }
     }
-    body
 }
 
-fn shown(record: &Record, records: &[Record]) -> Value {
+fn unknown(receipt: &str) -> Failure {
+    Failure::invalid(format!("receipt: the ledger has no change {receipt}"))
+        .hint("check_change without a receipt lists those of the last 24 hours")
+}
+
+fn unknown_tool(tool: &str) -> Failure {
+    Failure::invalid(format!("{tool} is not a tool of this version"))
+}
+
+fn shown(record: &Record) -> Value {
     let mut shown = json!({
         "receipt": record.receipt,
-        "outcome": record.outcome(),
+        "outcome": record.outcome().unwrap_or(Outcome::Unknown),
         "time": record.time,
         "requester": record.requester,
         "vendor": record.vendor,
@@ -248,14 +331,55 @@ fn shown(record: &Record, records: &[Record]) -> Value {
         "summary": record.summary,
     });
     if record.end.is_none() {
-        put(&mut shown, "outcome", json!(Outcome::Unknown));
         put(&mut shown, "note", "it was about to be sent, and how it ended was not recorded");
     }
-    if let Some(undone) = undone(record, records) {
-        put(&mut shown, "undone_by", undone);
-    }
-    if let Some(undoes) = &record.undoes {
-        put(&mut shown, "undoes", undoes.as_str());
+    let end = record.expires_at.map(|end| end.to_string());
+    let marks = [
+        ("expires_at", end.as_ref()),
+        ("overdue", record.overdue.as_ref()),
+        ("undone_by", record.undone_by.as_ref()),
+        ("ended_by", record.ended_by.as_ref()),
+        ("ended", record.over.as_ref()),
+        ("undoes", record.undoes.as_ref()),
+        ("ends", record.ends.as_ref()),
+        ("consent", record.consent.as_ref()),
+    ];
+    for (key, mark) in marks {
+        if let Some(mark) = mark {
+            put(&mut shown, key, mark.as_str());
+        }
     }
     shown
+}
+
+/// A request for consent, among changes.
+fn asked(request: &Request) -> Value {
+    let text = |key: &str| request.content.get(key).cloned().unwrap_or_default();
+    let (outcome, note) = match request.state {
+        State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
+        State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
+        State::Spent => (Outcome::Unavailable, "approved; look at what was sent".to_owned()),
+        state => (Outcome::Refused, format!("the request {}", state.words())),
+    };
+    let mut shown = json!({
+        "receipt": request.receipt,
+        "outcome": outcome,
+        "time": request.time.to_string(),
+        "requester": request.requester,
+        "vendor": text("vendor"),
+        "tool": text("tool"),
+        "summary": text("summary"),
+        "note": note,
+    });
+    if request.state == State::Waiting {
+        put(&mut shown, "until", request.until.to_string());
+        let hint = format!("`grantor requests approve {}` at a terminal", request.receipt);
+        put(&mut shown, "hint", hint);
+    }
+    shown
+}
+
+/// How many changes a request is for.
+fn intents(request: &Request) -> usize {
+    request.content.get("intents").and_then(Value::as_array).map_or(0, Vec::len)
 }

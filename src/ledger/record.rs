@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::access::{Access, Outcome};
+use crate::failure::Failure;
+use crate::intent::Intent;
+use crate::tools::Term;
 
 /// One change that was sent, or was about to be.
 #[derive(Clone, Debug, Deserialize)]
@@ -104,6 +107,21 @@ impl Record {
         }
     }
 
+    /// The record that a change will leave if it goes as it is meant to.
+    ///
+    /// # Errors
+    /// Its line could not be read back.
+    pub fn foreseen(intent: &Intent) -> Result<Self, Failure> {
+        let mut line = intent.recorded();
+        let more = json!({ "receipt": "", "time": "", "requester": "", "process": "" });
+        crate::json::extend(&mut line, more);
+        let mut record = Self::deserialize(line)
+            .map_err(|error| Failure::invalid(format!("the change cannot be recorded: {error}")))?;
+        let (outcome, after) = (Outcome::Confirmed, intent.after.clone());
+        record.end = Some(End { outcome, after, held: None });
+        Ok(record)
+    }
+
     /// The access the change was for.
     pub fn wanted(&self) -> Access {
         self.wanted.clone()
@@ -117,6 +135,11 @@ impl Record {
             && id("/principal/id") == Some(&self.wanted.principal.id)
             && id("/role/id") == Some(&self.wanted.role.id)
             && id("/resource/id") == Some(&self.wanted.resource.id)
+    }
+
+    /// From when to when it was wanted.
+    pub fn term(&self) -> Term {
+        Term { from: self.time.parse().unwrap_or_default(), until: self.expires_at }
     }
 
     pub fn outcome(&self) -> Option<Outcome> {

@@ -151,7 +151,8 @@ impl State {
         }
     }
 
-    fn words(self) -> &'static str {
+    /// After "the request".
+    pub fn words(self) -> &'static str {
         match self {
             Self::Waiting => "still waits for an answer",
             Self::Approved => "is approved already",

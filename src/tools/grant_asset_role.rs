@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, label};
+use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, label};
 use crate::access::{Access, Outcome};
-use crate::argument::{Duration, Name, Time, Uuid};
+use crate::argument::{Name, Uuid};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::json::put;
@@ -28,12 +28,6 @@ pub struct GrantAssetRole {
     asset_keys: Vec<Name>,
     /// The portfolio (UUID); the main one if left out.
     portfolio_key: Option<Uuid>,
-    /// How long it lasts, such as P7D.
-    #[serde(rename = "expires_in")]
-    expires_in: Option<Duration>,
-    /// When it ends; instead of expires_in.
-    #[serde(rename = "expires_at")]
-    expires_at: Option<Time>,
 }
 
 /// One user, one role, one asset, with an end or without.
@@ -61,13 +55,11 @@ impl Change for GrantAssetRole {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let period = self.period(Timestamp::now())?;
         let roles =
             asset_role::resolve(ask, &self.user_key, &self.role_key, &self.asset_keys).await?;
-        let step = |mut of: AssetRole| -> Box<dyn Step> {
-            of.wanted.expires_at = period.map(|period| period.end.to_string());
+        let step = |of: AssetRole| -> Box<dyn Step> {
             let portfolio = self.portfolio_key.as_ref().map(|key| key.as_str().to_owned());
-            Box::new(Granting { of, portfolio, period })
+            Box::new(Granting { of, portfolio, period: None })
         };
         Ok(roles.into_iter().map(step).collect())
     }
@@ -77,27 +69,6 @@ impl Change for GrantAssetRole {
             tool: "revoke_asset_role",
             arguments: asset_role::arguments(&record.wanted()),
         })
-    }
-}
-
-impl GrantAssetRole {
-    fn period(&self, now: Timestamp) -> Result<Option<Period>, Failure> {
-        let end = match (self.expires_in, self.expires_at) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(_)) => {
-                return Err(Failure::invalid("expires_in and expires_at exclude each other"));
-            }
-            (Some(duration), None) => duration.after(now),
-            (None, Some(time)) => Some(time.timestamp()),
-        };
-        // OutSystems shows whole seconds; a fraction would not survive the way there and back.
-        let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
-        match end {
-            Some(end) if end > now => Ok(Some(Period { start: whole(now), end: whole(end) })),
-            _ => Err(Failure::invalid(
-                "expires_at, or the end of expires_in, must be a time to come",
-            )),
-        }
     }
 }
 
@@ -151,11 +122,6 @@ impl Granting {
                 row.role.label()
             ));
         }
-        if self.period.is_some() {
-            warnings.push(
-                "OutSystems is told when the grant ends; nothing else takes it back".to_owned(),
-            );
-        }
         warnings
     }
 }
@@ -168,6 +134,11 @@ impl Step for Granting {
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.of.wanted;
         format!("grant {} on {} to {}", label(role), label(resource), label(principal))
+    }
+
+    fn last(&mut self, term: Term) {
+        self.period = term.until.map(|end| Period { start: term.from, end });
+        self.of.wanted.expires_at = term.until.map(|end| end.to_string());
     }
 
     fn privileged(&self) -> Option<String> {
@@ -183,9 +154,6 @@ impl Step for Granting {
         let mut arguments = self.of.arguments();
         if let Some(portfolio) = &self.portfolio {
             put(&mut arguments, "portfolioKey", portfolio.as_str());
-        }
-        if let Some(period) = self.period {
-            put(&mut arguments, "expires_at", period.end.to_string());
         }
         arguments
     }

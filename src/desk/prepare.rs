@@ -1,0 +1,250 @@
+//! What a step would do: read, planned and judged; nothing is sent.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Desk, Item, Order};
+use crate::access::{Access, Outcome};
+use crate::draft::Draft;
+use crate::failure::{Failure, Kind};
+use crate::guard::{Asked, Circumstances, Permitted, Policy, Verdict};
+use crate::intent::{Cause, Intent};
+use crate::ledger::Record;
+use crate::tools::{Effect, Plan, Run, Standing, Step};
+use crate::vendors::Asker;
+
+/// What a step would do, judged, with the reading it rests on.
+pub(super) enum Prepared {
+    Already(Outcome, Standing, Vec<String>),
+    Judged(Verdict, Standing),
+}
+
+/// A step that the guard does not stand against.
+pub(super) enum Sendable {
+    Allowed(Box<Permitted>),
+    /// A person must agree first.
+    Asked(Box<Asked>),
+}
+
+/// What a change would come to.
+struct Planned {
+    cause: Cause,
+    draft: Option<Draft>,
+    after: Vec<Access>,
+    warnings: Vec<String>,
+}
+
+impl Desk {
+    /// # Errors
+    /// The first step that cannot be prepared.
+    pub(super) async fn prepare_all<'s>(
+        &self,
+        order: &Order<'_>,
+        steps: &'s [Box<dyn Step>],
+        ask: &Asker<'_>,
+    ) -> Result<Vec<Prepared>, (&'s dyn Step, Failure)> {
+        let mut prepared = Vec::new();
+        for step in steps {
+            let one = self.prepare(order, step.as_ref(), ask).await;
+            prepared.push(one.map_err(|failure| (step.as_ref(), failure))?);
+        }
+        Ok(prepared)
+    }
+
+    /// Reads, plans and judges one step.
+    pub(super) async fn prepare(
+        &self,
+        order: &Order<'_>,
+        step: &dyn Step,
+        ask: &Asker<'_>,
+    ) -> Result<Prepared, Failure> {
+        let before = step.current(ask).await?;
+        let ending = matches!(order.cause, Cause::Expiry(_));
+        let unchanged = || match &order.undoing {
+            Some(undoing) => undoing.check(step, &before),
+            None => Ok(()),
+        };
+        if !ending {
+            unchanged()?;
+        }
+        let planned = match step.plan(&before)? {
+            Plan::Already { outcome, warnings } => {
+                match self.reached(order, step, &before, warnings, ask).await? {
+                    Ok(planned) => planned,
+                    Err(warnings) => return Ok(Prepared::Already(outcome, before, warnings)),
+                }
+            }
+            Plan::Send { draft, after, warnings } => {
+                if ending {
+                    unchanged()?;
+                }
+                Planned { cause: order.cause.clone(), draft: Some(draft), after, warnings }
+            }
+        };
+        let intent = self.intent(order, step, &before, planned, ask)?;
+        let now = Timestamp::now();
+        let hour = now - jiff::SignedDuration::from_hours(1);
+        let at = Circumstances {
+            requester: &order.requester,
+            changes_this_hour: self.ledger.changes_since(hour).await?,
+            now,
+        };
+        Ok(Prepared::Judged(self.guard.judge(intent, &at), before))
+    }
+
+    /// What is left to do where the access is as it is wanted: its end may have to move, or the
+    /// reader should know that it does not.
+    async fn reached(
+        &self,
+        order: &Order<'_>,
+        step: &dyn Step,
+        before: &Standing,
+        mut warnings: Vec<String>,
+        ask: &Asker<'_>,
+    ) -> Result<Result<Planned, Vec<String>>, Failure> {
+        if order.tool.spec.effect != Effect::Grant || order.cause != Cause::Request {
+            return Ok(Err(warnings));
+        }
+        let timed = self.ledger.timed(key(ask.tenant.vendor.name, step.wanted())).await?;
+        let timed = timed.and_then(|record| Some((record.expires_at?, record)));
+        let owned = step.wanted().expires_at.is_none();
+        match (timed, order.term.until) {
+            (Some((end, record)), until) if until.is_none_or(|until| until > end) => {
+                warnings.push(match until {
+                    Some(_) => format!("it was to end at {end}, and ends later"),
+                    None => format!("it was to end at {end}, and no longer ends"),
+                });
+                let cause = Cause::Extension(record.receipt);
+                return Ok(Ok(Planned {
+                    cause,
+                    draft: None,
+                    after: before.rows.clone(),
+                    warnings,
+                }));
+            }
+            (Some((end, _)), Some(until)) if until < end => {
+                warnings.push(format!("the access is there until {end}, and is not shortened"));
+            }
+            (None, Some(_)) if owned => warnings.push(
+                "the access is there without an end, and is not shortened by this request"
+                    .to_owned(),
+            ),
+            _ => {}
+        }
+        Ok(Err(warnings))
+    }
+
+    fn intent(
+        &self,
+        order: &Order<'_>,
+        step: &dyn Step,
+        before: &Standing,
+        planned: Planned,
+        ask: &Asker<'_>,
+    ) -> Result<Intent, Failure> {
+        let Planned { cause, draft, after, warnings } = planned;
+        let mut intent = Intent {
+            vendor: ask.tenant.vendor.name,
+            base: ask.tenant.account.base.as_str().to_owned(),
+            tool: order.tool.spec.name,
+            effect: order.tool.spec.effect,
+            cause,
+            needs: order.tool.spec.needs,
+            summary: step.summary(),
+            wanted: step.wanted().clone(),
+            arguments: step.arguments(),
+            draft,
+            before: before.rows.clone(),
+            after,
+            conclusive: before.conclusive,
+            privileged: step.privileged(),
+            contains: step.contains(),
+            own: step.own(),
+            width: order.width,
+            expires_at: order.term.until,
+            warnings,
+            reason: order.common.reason.clone(),
+            client: order.client.clone(),
+        };
+        if let Some(end) = intent.expires_at {
+            can_end(order, &intent)?;
+            intent.warnings.push(format!(
+                "a running Grantor that is not read-only, or `grantor expire`, takes it back at {end}"
+            ));
+        }
+        Ok(intent)
+    }
+}
+
+/// A grant is not given an end that nothing could bring about.
+fn can_end(order: &Order<'_>, intent: &Intent) -> Result<(), Failure> {
+    let Run::Change { inverse, .. } = order.tool.run else { return Ok(()) };
+    let record = Record::foreseen(intent)?;
+    inverse(&record).map(|_| ()).map_err(|failure| {
+        Failure::refused(format!("an end cannot be kept here: {}", failure.message))
+            .hint("grant it without an end, and take it back by hand")
+    })
+}
+
+/// The names by which the ledger finds an access again.
+pub(super) fn key<'a>(vendor: &'a str, access: &'a Access) -> [&'a str; 4] {
+    [vendor, &access.principal.id, &access.role.id, &access.resource.id]
+}
+
+impl Prepared {
+    pub(super) fn before(&self) -> &[Access] {
+        match self {
+            Self::Already(_, before, _) | Self::Judged(_, before) => &before.rows,
+        }
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self, Self::Judged(Verdict::Deny(_), _))
+    }
+
+    /// How the step ends where it is not sent, or what could be sent.
+    pub(super) fn settled(self, step: &dyn Step) -> Result<Item, (Sendable, Standing)> {
+        match self {
+            Self::Already(outcome, before, warnings) => {
+                Ok(Item::already(step, outcome, &before.rows, warnings))
+            }
+            Self::Judged(Verdict::Deny(denied), _) => Ok(Item::refused(step, &denied)),
+            Self::Judged(Verdict::Allow(permitted), before) => {
+                Err((Sendable::Allowed(permitted), before))
+            }
+            Self::Judged(Verdict::Ask(asked), before) => Err((Sendable::Asked(asked), before)),
+        }
+    }
+}
+
+impl Sendable {
+    pub(super) fn intent(&self) -> &Intent {
+        match self {
+            Self::Allowed(permitted) => permitted.intent(),
+            Self::Asked(asked) => &asked.intent,
+        }
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        match self {
+            Self::Allowed(permitted) => permitted.policy().clone(),
+            Self::Asked(asked) => asked.policy.clone(),
+        }
+    }
+}
+
+/// What the ledger keeps of a refusal that a tool makes, before there is an intent to judge.
+pub(super) fn refusal(order: &Order<'_>, step: &dyn Step, failure: &Failure) -> Option<Value> {
+    (failure.kind == Kind::Refused).then(|| {
+        json!({
+            "tool": order.tool.spec.name,
+            "vendor": order.tool.spec.vendor,
+            "summary": step.summary(),
+            "wanted": step.wanted(),
+            "reason": order.common.reason,
+            "client": order.client,
+            "outcome": Outcome::Refused,
+            "note": failure.message,
+        })
+    })
+}

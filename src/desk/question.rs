@@ -1,0 +1,122 @@
+//! What a person is asked: everything that would happen, in plain words.
+
+use super::{Order, Prepared};
+use crate::access::Access;
+use crate::guard::Verdict;
+use crate::intent::{Cause, Intent};
+use crate::text;
+use crate::tools::{Effect, Step, label};
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The changes in one line.
+    pub summary: String,
+    pub text: String,
+    /// What the person has to type: the name of who gets the access.
+    pub typed: Option<String>,
+}
+
+impl Question {
+    /// The question about the changes that are not there already.
+    pub(super) fn about(order: &Order<'_>, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Self {
+        let mut items = Vec::new();
+        let (mut typed, mut why) = (None, Vec::new());
+        for (step, one) in steps.iter().zip(prepared) {
+            let intent = match one {
+                Prepared::Judged(Verdict::Ask(asked), _) => {
+                    if asked.typed {
+                        typed = Some(asked.intent.wanted.principal.label().to_owned());
+                    }
+                    why.push(asked.why.as_str());
+                    &asked.intent
+                }
+                Prepared::Judged(Verdict::Allow(permitted), _) => permitted.intent(),
+                Prepared::Judged(Verdict::Deny(_), _) | Prepared::Already(..) => continue,
+            };
+            items.push((step.as_ref(), intent));
+        }
+        let summary: Vec<_> = items.iter().map(|(_, intent)| intent.summary.as_str()).collect();
+        let summary = text::clean(&summary.join("; "));
+        let text = lines(order, &items, &why, typed.as_deref());
+        Self { summary, text, typed: typed.map(|name| text::clean(&name)) }
+    }
+}
+
+fn lines(
+    order: &Order<'_>,
+    items: &[(&dyn Step, &Intent)],
+    why: &[&str],
+    typed: Option<&str>,
+) -> String {
+    let mut lines = vec![format!("{} asks for your consent:", who(order))];
+    for (step, intent) in items {
+        lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.base));
+        lines.push(format!("  before: {}", rows(*step, &intent.before)));
+        lines.push(format!("  after: {}", rows(*step, &intent.after)));
+    }
+    if let Some((_, first)) = items.first() {
+        lines.extend(circumstances(order, first));
+    }
+    let warnings = items.iter().flat_map(|(_, intent)| &intent.warnings);
+    for warning in dedup(warnings.map(String::as_str)) {
+        lines.push(format!("Warning: {warning}"));
+    }
+    lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
+    if let Some(reason) = &order.common.reason {
+        lines.push(format!("The assistant says: “{}”", text::clean(reason)));
+    }
+    if let Some(name) = typed {
+        lines.push(format!("To agree, type the name of who gets it: {name}"));
+    }
+    lines.iter().map(|line| text::clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn who(order: &Order<'_>) -> String {
+    match &order.client {
+        Some(client) => format!("An assistant ({client}), for {},", order.requester),
+        None => format!("Grantor, for {},", order.requester),
+    }
+}
+
+/// What holds for all items of a call alike.
+fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(end) = intent.expires_at {
+        lines.push(format!("Ends: {end}; Grantor then takes it back, without asking again"));
+    } else if order.tool.spec.effect == Effect::Grant && intent.cause == Cause::Request {
+        lines.push("Ends: never".to_owned());
+    }
+    if let Some(privilege) = &intent.privileged {
+        lines.push(format!("Privileged: {privilege}"));
+    }
+    if let Some(receipt) = intent.cause.undoes() {
+        lines.push(format!("Undoes: {receipt}"));
+    }
+    lines
+}
+
+fn rows(step: &dyn Step, rows: &[Access]) -> String {
+    let row = |row: &Access| {
+        let pending = if row.pending { " (pending)" } else { "" };
+        let end = row.expires_at.as_ref().map(|end| format!(" until {end}")).unwrap_or_default();
+        format!(
+            "{}: {} on {}{end}{pending}",
+            label(&row.principal),
+            row.role.label(),
+            label(&row.resource)
+        )
+    };
+    let shown: Vec<_> = rows.iter().filter(|row| step.bears(row)).map(row).collect();
+    if shown.is_empty() { "no such access".to_owned() } else { shown.join("; ") }
+}
+
+fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for text in texts.filter(|text| !text.is_empty()) {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen
+}

@@ -1,0 +1,73 @@
+//! What goes on beside the calls: ends that are due, changes that a dead process left open, and
+//! requests approved elsewhere. Starting the server starts none of it: a client may only be looking.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::desk::Desk;
+
+pub(super) struct Tending {
+    desk: Arc<Desk>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    called: Notify,
+    begun: OnceLock<()>,
+}
+
+/// After the first message, where no call comes sooner.
+const QUIET: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(15);
+
+impl Tending {
+    pub(super) fn new(desk: Arc<Desk>, tasks: TaskTracker) -> Arc<Self> {
+        let (stop, called) = (CancellationToken::new(), Notify::new());
+        Arc::new(Self { desk, tasks, stop, called, begun: OnceLock::new() })
+    }
+
+    /// A message came; the first one starts the clock.
+    pub(super) fn message(self: &Arc<Self>) {
+        if self.desk.config().read_only {
+            return;
+        }
+        self.begun.get_or_init(|| {
+            let this = self.clone();
+            self.tasks.spawn(async move { this.go_on().await });
+        });
+    }
+
+    /// A call came: there is no need to wait any longer.
+    pub(super) fn call(self: &Arc<Self>) {
+        self.message();
+        self.called.notify_one();
+    }
+
+    /// Ends after what is being done now.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    async fn go_on(&self) {
+        let mut pause = QUIET;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+                () = self.called.notified(), if pause == QUIET => {}
+            }
+            pause = PAUSE;
+            for tended in self.desk.tend().await {
+                let (receipt, summary) = (&tended.receipt, &tended.summary);
+                if tended.is_left() {
+                    tracing::warn!(receipt, summary, ending = ?tended.ending, "not carried out");
+                } else {
+                    tracing::info!(receipt, summary, ending = ?tended.ending, "carried out");
+                }
+            }
+        }
+    }
+}
