@@ -145,7 +145,7 @@ macro_rules! schema {
     };
 }
 
-schema!(Name, json_schema!({ "type": "string", "minLength": 1, "maxLength": LONGEST }));
+schema!(Name, json_schema!({ "type": "string", "minLength": 1 }));
 schema!(Limit, json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST_ROWS }));
 schema!(Uuid, json_schema!({ "type": "string", "format": "uuid" }));
 schema!(Duration, json_schema!({ "type": "string", "format": "duration" }));

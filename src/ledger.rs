@@ -357,7 +357,9 @@ impl Ledger {
         read: impl FnOnce(&Book) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
         let read = self.work(read, "cannot be read").await;
-        read.map_err(|failure| failure.hint("make it readable for this user"))
+        read.map_err(|failure| {
+            failure.hint("make it readable for this user, or set GRANTOR_STATE_DIR")
+        })
     }
 
     /// Files make a thread wait: it is one of those that may.

@@ -246,7 +246,7 @@ async fn outsystems_the_end_of_a_grant_is_sent_and_a_later_one_refused() {
         arguments: UNTIL_MAY.1,
         outcome: "confirmed",
         sent: 1,
-        says: &["OutSystems is told when the grant ends"],
+        says: &["takes it back at 2099-05-01"],
         ..Trap::default()
     })
     .await;
