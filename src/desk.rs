@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 pub use crate::auth::Boxed;
 pub use answer::Answer;
-pub use consent::{Consult, Pending, Person, Reply, Told};
+pub use consent::{Consult, ELICITATION, Pending, Person, Reply, Told};
 pub use question::Question;
 pub use tend::{Ending, Tended};
 

@@ -83,3 +83,11 @@ mod stdio;
 /// Looking: who has access, at every vendor at once, with every page.
 #[path = "grantor/looking.rs"]
 mod looking;
+
+/// A client with a person behind it.
+#[path = "grantor/person.rs"]
+mod person;
+
+/// A person says yes to exactly one thing, once; nothing else is a yes.
+#[path = "grantor/consent.rs"]
+mod consent;

@@ -345,8 +345,11 @@ impl Item {
     }
 
     fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: Policy) -> Self {
+        let back = intent.expires_at.map(|end| {
+            format!("a running Grantor that is not read-only, or `grantor expire`, takes it back at {end}")
+        });
         Self {
-            warnings: intent.warnings.clone(),
+            warnings: intent.warnings.iter().cloned().chain(back).collect(),
             policy: Some(policy),
             request: intent.draft.as_ref().map(Draft::shown),
             expires_at: intent.expires_at.map(|end| end.to_string()),

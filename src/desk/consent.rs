@@ -78,7 +78,9 @@ pub(super) enum Sought {
 /// How long a request waits for somebody.
 const WAITS: SignedDuration = SignedDuration::from_hours(24);
 /// How long a yes is good for.
-const GOOD: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const GOOD: SignedDuration = SignedDuration::from_mins(10);
+/// How a person is asked through a client.
+pub const ELICITATION: &str = "elicitation";
 /// What the seal of a state is for.
 const PURPOSE: &str = "request state";
 
@@ -118,7 +120,7 @@ impl Desk {
     async fn told(&self, told: &Told) -> Result<Request, Failure> {
         let receipt = self.unseal(&told.state).await?;
         let request = self.request(&receipt, State::Waiting).await?;
-        match self.settle(&request, &told.reply, "elicitation").await? {
+        match self.settle(&request, &told.reply, ELICITATION).await? {
             Sought::Approved(request) => Ok(request),
             Sought::Refused(why) => Err(Failure::refused(why)),
             Sought::Waiting(..) => Err(Failure::refused("the person did not answer")

@@ -143,7 +143,7 @@ impl Desk {
         ask: &Asker<'_>,
     ) -> Result<Intent, Failure> {
         let Planned { cause, draft, after, warnings } = planned;
-        let mut intent = Intent {
+        let intent = Intent {
             vendor: ask.tenant.vendor.name,
             base: ask.tenant.account.base.as_str().to_owned(),
             tool: order.tool.spec.name,
@@ -166,11 +166,8 @@ impl Desk {
             reason: order.common.reason.clone(),
             client: order.client.clone(),
         };
-        if let Some(end) = intent.expires_at {
+        if intent.expires_at.is_some() && intent.draft.is_some() {
             can_end(order, &intent)?;
-            intent.warnings.push(format!(
-                "a running Grantor that is not read-only, or `grantor expire`, takes it back at {end}"
-            ));
         }
         Ok(intent)
     }

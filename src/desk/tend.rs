@@ -6,6 +6,7 @@ use std::fs::File;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use super::consent::{ELICITATION, GOOD};
 use super::{Answer, Call, Called, Desk, Origin, Person, Undoing};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
@@ -33,13 +34,17 @@ const ORPHANED: SignedDuration = SignedDuration::from_secs(60);
 /// How far back an end is looked for that is on its way already.
 const UNDERWAY: SignedDuration = SignedDuration::from_hours(24);
 const MOST: usize = 10_000;
+/// How long the command that took an approval has to carry it out itself.
+const UNATTENDED: SignedDuration = SignedDuration::from_secs(20);
 
 impl Desk {
     /// All of it, unless another process is at it.
     pub async fn tend(&self) -> Vec<Tended> {
         let Some(_claim) = self.claim() else { return Vec::new() };
         let mut tended = Vec::new();
-        for done in [self.reconcile().await, self.expire().await, self.run_approved().await] {
+        for done in
+            [self.reconcile().await, self.expire().await, self.run_approved(UNATTENDED).await]
+        {
             match done {
                 Ok(done) => tended.extend(done),
                 Err(failure) => tracing::warn!(trouble = %failure.message, "nothing was tended"),
@@ -143,14 +148,15 @@ impl Desk {
         Ok(Ending::Done(outcome, said))
     }
 
-    /// Carries out what somebody approved and nobody has sent, where its vendor is configured.
+    /// Carries out what somebody approved at least so long ago and nobody has sent, where its
+    /// vendor is configured.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn run_approved(&self) -> Result<Vec<Tended>, Failure> {
+    pub async fn run_approved(&self, after: SignedDuration) -> Result<Vec<Tended>, Failure> {
         let mut tended = Vec::new();
         for request in self.ledger.requests().await? {
-            if request.state == State::Approved && self.serves(&request) {
+            if is_unattended(&request, after) && self.serves(&request) {
                 let answer = self.run_request(&request).await;
                 let (outcome, said) = answer.told();
                 let ending = Ending::Done(outcome, said);
@@ -178,6 +184,17 @@ impl Desk {
             Answer::unasked(&Failure::new(Kind::Invalid, "its tool is not one of this version"))
         })
     }
+}
+
+/// Whether a request was approved that long ago, and not within a call: whoever made such a call
+/// carries it out, or nobody does.
+fn is_unattended(request: &Request, after: SignedDuration) -> bool {
+    let Some(answered) = request.answered.as_ref().filter(|_| request.state == State::Approved)
+    else {
+        return false;
+    };
+    let approved = answered.until.map(|until| until - GOOD);
+    answered.how != ELICITATION && approved.is_some_and(|time| time + after <= Timestamp::now())
 }
 
 fn text<'a>(request: &'a Request, key: &str) -> &'a str {

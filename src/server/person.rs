@@ -15,7 +15,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::{Boxed, Consult, Pending, Person, Question, Reply, Told};
+use crate::desk::{Boxed, Consult, ELICITATION, Pending, Person, Question, Reply, Told};
 
 /// A person behind a client that can be asked while a call waits.
 struct Elicitation {
@@ -122,6 +122,6 @@ impl Consult for Elicitation {
     }
 
     fn means(&self) -> &'static str {
-        "elicitation"
+        ELICITATION
     }
 }

@@ -65,6 +65,12 @@ impl World {
         Self::with(Modes::default()).await
     }
 
+    /// With the rules that are built in: a person is asked for every change.
+    pub async fn asking() -> Self {
+        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/default.cedar");
+        Self::new().await.set("GRANTOR_POLICY", policy.to_str().unwrap())
+    }
+
     pub async fn with(modes: Modes) -> Self {
         let sandbox = Sandbox::start(Options { modes, ..Options::default() }).await.unwrap();
         let environment = sandbox.environment();
