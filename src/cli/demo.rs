@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Ran;
-use super::paint::{self, BOLD, DIM, GOOD, with};
+use super::paint::{self, BAD, BOLD, DIM, GOOD, WAITS, with};
 use crate::sandbox::story::{RECEIPT, SCENES, Scene};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -25,6 +25,17 @@ struct Client {
 /// A state directory that goes when the demo ends.
 struct Scratch(PathBuf);
 
+/// What a person may have set for their own tenants.
+const SETTINGS: [&str; 8] = [
+    "GRANTOR_READ_ONLY",
+    "GRANTOR_VENDORS",
+    "GRANTOR_CONFIG",
+    "GRANTOR_STATE_DIR",
+    "GRANTOR_POLICY",
+    "GRANTOR_APPROVERS",
+    "GRANTOR_LEDGER_KEY",
+    "GRANTOR_CONSENT_WAIT",
+];
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run() -> Ran {
@@ -35,7 +46,7 @@ pub(super) async fn run() -> Ran {
     for scene in &SCENES {
         let arguments = scene.arguments.replace(RECEIPT, &receipt);
         paint::lines(&request(scene, &arguments))?;
-        let answer = client.call(scene.tool, &arguments).await?;
+        let answer = client.play(scene, &arguments).await?;
         let is_error = answer.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let body = answer.get("structuredContent").cloned().unwrap_or_default();
         paint::lines(&paint::answer(&body, is_error))?;
@@ -74,6 +85,15 @@ fn request(scene: &Scene, arguments: &str) -> String {
     format!("\n{person}\n  {}  {} {}\n", with(DIM, "calls"), scene.tool, arguments)
 }
 
+/// What a client shows its person, and what this one says.
+fn question(message: &Value, agrees: bool) -> String {
+    let text = message.pointer("/params/message").and_then(Value::as_str).unwrap_or("?");
+    let shown: String =
+        text.lines().map(|line| format!("  {}  {line}\n", with(WAITS, "│"))).collect();
+    let says = if agrees { with(GOOD, "yes") } else { with(BAD, "no") };
+    format!("{shown}  {}  the person says {says}\n", with(WAITS, "│"))
+}
+
 fn closing() -> Result<String, Error> {
     let command = std::env::current_exe()?;
     let config = json!({
@@ -97,9 +117,8 @@ impl Client {
         tokio::fs::write(&config, "").await?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--sandbox", "--state-dir"]).arg(state).arg("--config").arg(config);
-        // What a person has set for their own tenants must not change what the demo shows.
-        for name in ["GRANTOR_READ_ONLY", "GRANTOR_VENDORS", "GRANTOR_CONFIG", "GRANTOR_STATE_DIR"]
-        {
+        // It must not change what the demo shows.
+        for name in SETTINGS {
             command.env_remove(name);
         }
         let mut child =
@@ -112,22 +131,36 @@ impl Client {
     async fn hello(&mut self) -> Result<Value, Error> {
         let params = json!({
             "protocolVersion": "2025-11-25",
-            "capabilities": {},
+            "capabilities": { "elicitation": {} },
             "clientInfo": { "name": "grantor-demo", "version": env!("CARGO_PKG_VERSION") },
         });
-        let hello = self.ask("initialize", params).await?;
+        let hello = self.ask("initialize", params, false).await?;
         let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         self.send(&ready).await?;
         Ok(hello)
     }
 
-    async fn call(&mut self, tool: &str, arguments: &str) -> Result<Value, Error> {
+    /// Calls the tool of a scene, more than once where the scene waits for something.
+    async fn play(&mut self, scene: &Scene, arguments: &str) -> Result<Value, Error> {
         let arguments: Value = serde_json::from_str(arguments)?;
-        self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await
+        let params = json!({ "name": scene.tool, "arguments": arguments });
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask("tools/call", params.clone(), scene.agrees).await?;
+            let there = |key| answer.pointer("/structuredContent").and_then(|body| body.get(key));
+            if scene.until.is_none_or(|key| there(key).is_some()) {
+                return Ok(answer);
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err("the scene waited for too long".into());
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
-    /// Sends a request and waits for its result, past whatever else the server has to say.
-    async fn ask(&mut self, method: &str, params: Value) -> Result<Value, Error> {
+    /// Sends a request and waits for its result, past whatever else the server has to say. Where
+    /// it asks the person, the person answers as the story has it.
+    async fn ask(&mut self, method: &str, params: Value, agrees: bool) -> Result<Value, Error> {
         self.last += 1;
         let id = self.last;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
@@ -136,6 +169,14 @@ impl Client {
             let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await??;
             let line = line.ok_or("the server ended")?;
             let mut message: Value = serde_json::from_str(&line)?;
+            if message.get("method").is_some_and(|method| method == "elicitation/create") {
+                paint::lines(&question(&message, agrees))?;
+                let action = if agrees { "accept" } else { "decline" };
+                let reply = json!({ "action": action, "content": {} });
+                self.send(&json!({ "jsonrpc": "2.0", "id": message.get("id"), "result": reply }))
+                    .await?;
+                continue;
+            }
             if message.get("id") != Some(&json!(id)) {
                 continue;
             }

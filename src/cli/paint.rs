@@ -13,6 +13,18 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const WAITS: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
+/// What else an answer may say, and what it is called.
+const MARKS: [(&str, &str); 8] = [
+    ("note", "note"),
+    ("expires_at", "ends"),
+    ("overdue", "overdue"),
+    ("ended_by", "ended by"),
+    ("undone_by", "undone by"),
+    ("until", "waits until"),
+    ("hint", "hint"),
+    ("receipt", "receipt"),
+];
+
 /// One styled word or phrase.
 pub(super) fn with(style: Style, words: &str) -> String {
     format!("{style}{words}{style:#}")
@@ -79,7 +91,7 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
             ["id", "name", "kind"].map(|key| string(candidate, key).unwrap_or_default());
         shown.push_str(&format!("  {}  {name} ({kind}, {id})\n", with(DIM, "candidate")));
     }
-    for (key, title) in [("hint", "hint"), ("receipt", "receipt")] {
+    for (key, title) in MARKS {
         if let Some(words) = string(body, key) {
             shown.push_str(&format!("  {}  {words}\n", with(DIM, title)));
         }

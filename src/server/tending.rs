@@ -21,7 +21,7 @@ pub(super) struct Tending {
 
 /// After the first message, where no call comes sooner.
 const QUIET: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl Tending {
     pub(super) fn new(desk: Arc<Desk>, tasks: TaskTracker) -> Arc<Self> {
