@@ -11,6 +11,7 @@ mod key;
 mod token;
 mod user_action;
 
+use std::num::NonZeroU32;
 use std::pin::Pin;
 
 use secrecy::SecretString;
@@ -42,6 +43,11 @@ pub trait Authorize: Send + Sync {
     /// signature is made with a fresh one. An older generation is none of our business: somebody
     /// else has renewed it since.
     fn forget(&self, generation: u64) -> Boxed<'_, ()>;
+
+    /// How many requests a signed write is, signing included, where the vendor counts those too.
+    fn requests(&self) -> NonZeroU32 {
+        NonZeroU32::MIN
+    }
 }
 
 /// A request that proves who is asking, good for one attempt.

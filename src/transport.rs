@@ -4,8 +4,10 @@
 //! write is sent again only after an answer that says it was not done: 401 and 429. A write whose
 //! fate is unclear is never sent again; the desk reads it back.
 
+mod pace;
 mod wire;
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -13,6 +15,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use pace::Pace;
 pub use wire::Wire;
 
 use crate::auth::{AuthError, Authorize};
@@ -34,6 +37,7 @@ const READ_BACK: Duration = Duration::from_secs(10);
 pub struct Account {
     pub base: Base,
     pub authorize: Box<dyn Authorize>,
+    pub pace: Pace,
 }
 
 /// When a call must be over.
@@ -98,6 +102,8 @@ struct Tries {
 /// How one signed attempt ended.
 #[derive(Debug)]
 enum Tried {
+    /// Not even tried: the vendor's rate limit leaves no room before the deadline.
+    Early(Duration),
     Unsigned(AuthError),
     Sent(Attempt),
 }
@@ -181,6 +187,7 @@ pub async fn read(
 ) -> Result<Reply, Failure> {
     let frozen = account.base.freeze_question(question)?;
     match persist(account, wire, &frozen, deadline, false).await {
+        Tried::Early(wait) => Err(early(account.base.host(), wait)),
         Tried::Unsigned(error) => Err(error.failure()),
         Tried::Sent(Attempt::Reply(reply)) if reply.is_success() => Ok(reply),
         Tried::Sent(Attempt::Reply(reply)) => Err(refusal(&reply, account.base.host())),
@@ -208,6 +215,7 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
     }
     let host = account.base.host();
     match persist(account, wire, &frozen, deadline, true).await {
+        Tried::Early(wait) => Fate::NotDone(early(host, wait)),
         Tried::Unsigned(error) => Fate::NotDone(error.failure()),
         Tried::Sent(Attempt::NotSent(trouble)) => Fate::NotDone(unreachable(host, &trouble)),
         Tried::Sent(Attempt::Broken(trouble)) => Fate::Unclear { trouble, status: None },
@@ -251,6 +259,12 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
     failure
 }
 
+fn early(host: &str, wait: Duration) -> Failure {
+    let wait = wait.as_secs() + 1;
+    Failure::new(Kind::RateLimited, format!("{host} takes no more requests for {wait} s"))
+        .hint("its documented rate is used up; nothing was sent, try again then")
+}
+
 fn oversized() -> String {
     format!("the vendor's answer is longer than {} bytes", wire::LARGEST)
 }
@@ -269,7 +283,11 @@ async fn persist(
 ) -> Tried {
     let (mut made, mut refused_before) = (0, false);
     loop {
-        let (tried, generation) = attempt(account, wire, frozen, deadline).await;
+        let requests = if write { account.authorize.requests() } else { NonZeroU32::MIN };
+        let (tried, generation) = match account.pace.turn(requests, deadline).await {
+            Ok(_place) => attempt(account, wire, frozen, deadline).await,
+            Err(wait) => (Tried::Early(wait), 0),
+        };
         made += 1;
         let jitter = crate::random::unit();
         let tries = Tries { write, made, refused_before, left: deadline.left(), jitter };
@@ -324,6 +342,7 @@ fn next(tried: &Tried, tries: Tries) -> Next {
         Tried::Unsigned(AuthError::Throttled { retry_after, .. }) => {
             wait(retry_after.unwrap_or(backoff * 2))
         }
+        Tried::Early(_) => Next::Done,
         _ if tries.write => Next::Done,
         Tried::Unsigned(AuthError::Unreachable(_)) => wait(backoff),
         Tried::Sent(Attempt::NotSent(_) | Attempt::Broken(_)) => wait(backoff),

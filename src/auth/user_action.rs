@@ -1,6 +1,8 @@
 //! A bearer token, and for every write a signature by a private key over that very request:
 //! challenge, answer, and a single-use token bound to method, path and body.
 
+use std::num::NonZeroU32;
+
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -129,6 +131,11 @@ impl UserAction {
 }
 
 impl Authorize for UserAction {
+    /// The challenge, its answer, and the write.
+    fn requests(&self) -> NonZeroU32 {
+        const { NonZeroU32::new(3).unwrap() }
+    }
+
     fn sign<'a>(
         &'a self,
         request: &'a Frozen,

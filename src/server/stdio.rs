@@ -7,6 +7,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(super) struct Stdio {
 pub(super) struct Streams {
     reading: JoinHandle<()>,
     writing: JoinHandle<()>,
+    /// How many times something was written.
+    written: Arc<AtomicUsize>,
 }
 
 /// What is in flight, and what waits for a place.
@@ -61,7 +64,7 @@ const LONGEST_LINE: usize = 4 * 1024 * 1024;
 const MOST_IN_FLIGHT: usize = 64;
 /// Requests that wait beyond that; then reading stops until one is done.
 const MOST_WAITING: usize = 1_024;
-/// How long a client may take to read its last answers.
+/// How long a client may take to read some of its last answers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Answers on their way out.
 const OUTBOX: usize = 256;
@@ -83,8 +86,10 @@ impl Stdio {
         let (outbox, lines) = mpsc::channel(OUTBOX);
         let state = State { admitted: Some(admitted), ..State::default() };
         let gate = Arc::new(Gate { state: Mutex::new(state), freed: Notify::new() });
+        let written = Arc::default();
         let streams = Streams {
-            writing: tokio::spawn(write(writer, lines)),
+            writing: tokio::spawn(write(writer, lines, Arc::clone(&written))),
+            written,
             reading: tokio::spawn(read(reader, gate.clone(), outbox.clone())),
         };
         (Self { inbox, gate, outbox }, streams)
@@ -92,11 +97,19 @@ impl Stdio {
 }
 
 impl Streams {
-    /// Stops reading, and waits until what was answered has been written.
-    pub(super) async fn finish(self) {
+    /// Stops reading, and waits until what was answered has been written, for as long as the
+    /// client goes on reading.
+    pub(super) async fn finish(mut self) {
         self.reading.abort();
-        if tokio::time::timeout(LAST_WORDS, self.writing).await.is_err() {
-            tracing::warn!("the client does not read its last answers");
+        loop {
+            let before = self.written.load(Relaxed);
+            if tokio::time::timeout(LAST_WORDS, &mut self.writing).await.is_ok() {
+                return;
+            }
+            if self.written.load(Relaxed) == before {
+                tracing::warn!("the client does not read its last answers");
+                return;
+            }
         }
     }
 }
@@ -371,7 +384,11 @@ fn encode(message: &ServerJsonRpcMessage) -> io::Result<Vec<u8>> {
 }
 
 /// Writes what is there, then flushes once.
-async fn write(mut writer: impl AsyncWrite + Send + Unpin, mut lines: mpsc::Receiver<Vec<u8>>) {
+async fn write(
+    mut writer: impl AsyncWrite + Send + Unpin,
+    mut lines: mpsc::Receiver<Vec<u8>>,
+    written: Arc<AtomicUsize>,
+) {
     while let Some(line) = lines.recv().await {
         let mut batch = line;
         while batch.len() < 64 * 1024
@@ -382,6 +399,7 @@ async fn write(mut writer: impl AsyncWrite + Send + Unpin, mut lines: mpsc::Rece
         if writer.write_all(&batch).await.is_err() || writer.flush().await.is_err() {
             return;
         }
+        written.fetch_add(1, Relaxed);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::auth::{Basic, Boxed};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::Failure;
-use crate::transport::Account;
+use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "centrasite";
 
@@ -144,6 +144,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     all((base, username, password)).map(|(base, username, password)| Account {
         base,
         authorize: Box::new(Basic { username, password }),
+        pace: Pace::default(),
     })
 }
 

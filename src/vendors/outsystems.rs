@@ -4,6 +4,8 @@
 
 mod access;
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 pub use access::row;
@@ -14,7 +16,7 @@ use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::Failure;
-use crate::transport::Account;
+use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "outsystems";
 
@@ -174,7 +176,9 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
             None => TokenEndpoint::Discovered { base: base.clone(), source: &DISCOVERY, variable },
         };
         let authorize = ClientCredentials::new(endpoint, client_id, secret, None);
-        Account { base, authorize: Box::new(Fetched::new(authorize)) }
+        let authorize = Box::new(Fetched::new(authorize));
+        // 100 a minute for each organization and API domain.
+        Account { base, authorize, pace: Pace::of(100, Duration::from_mins(1)) }
     })
 }
 

@@ -4,6 +4,8 @@
 
 mod access;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -13,7 +15,7 @@ use crate::auth::{Boxed, Fetched, JwtAssertion};
 use crate::config::{Settings, all};
 use crate::draft::{Base, Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
-use crate::transport::{Account, Reply};
+use crate::transport::{Account, Pace, Reply};
 
 pub const NAME: &str = "redox";
 
@@ -172,7 +174,9 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
         let token_url = token_url.unwrap_or_else(|| base.below("/v2/auth/token"));
         let audience = audience.unwrap_or_else(|| Base::as_str(&token_url).to_owned());
         let authorize = JwtAssertion::new(token_url, audience, client_id, key_id, private_key);
-        Account { base, authorize: Box::new(Fetched::new(authorize)) }
+        let authorize = Box::new(Fetched::new(authorize));
+        // 7,500 in five minutes for each address.
+        Account { base, authorize, pace: Pace::of(7_500, 5 * Duration::from_mins(1)) }
     })
 }
 

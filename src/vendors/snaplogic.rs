@@ -16,7 +16,7 @@ use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, Fetched, T
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
-use crate::transport::{Account, Reply};
+use crate::transport::{Account, Pace, Reply};
 
 pub const NAME: &str = "snaplogic";
 
@@ -169,7 +169,11 @@ struct Groups {
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     let base = settings.url("SNAPLOGIC_URL");
     let authorize = authorize(settings);
-    all((base, authorize)).map(|(base, authorize)| Account { base, authorize })
+    all((base, authorize)).map(|(base, authorize)| Account {
+        base,
+        authorize,
+        pace: Pace::default(),
+    })
 }
 
 /// Whichever credential is there; a complete one of any kind will do.
