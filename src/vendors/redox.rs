@@ -312,10 +312,16 @@ pub fn listed_role(wanted: &str, roles: &[Listed]) -> Result<Listed, Failure> {
 /// # Errors
 /// None or several match.
 pub async fn environment(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
-    if crate::argument::is_uuid(wanted) || ask.tenant.settings.get(ORGANIZATION).is_none() {
-        return Ok(Resource::new("environment", wanted, None));
+    let unlisted = || Resource::new("environment", wanted, None);
+    let Some(organization) = ask.tenant.settings.get(ORGANIZATION) else { return Ok(unlisted()) };
+    let listed = environments(ask, organization).await;
+    if !crate::argument::is_uuid(wanted) {
+        return pick("environmentId", wanted, listed?);
     }
-    pick("environmentId", wanted, environments(ask, configured_organization(ask)?).await?)
+    // An id is enough: what the list adds is the name.
+    let mut known = listed.unwrap_or_default().into_iter();
+    let own = known.find(|place| place.id.eq_ignore_ascii_case(wanted));
+    Ok(own.unwrap_or_else(unlisted))
 }
 
 /// Environment roles: those held in this environment, those configured, and, where the credential
