@@ -185,7 +185,9 @@ impl Desk {
             return Answer::stopped(tool.spec, &Failure::invalid("this tool changes nothing"));
         };
         let deadline = Deadline::after(CALL);
-        let ask = Asker { tenant, wire: &self.wire, deadline, memo: Some(&self.names) };
+        let earlier = order.undoing.as_ref().map(|undoing| undoing.earlier.clone());
+        let earlier = &earlier.unwrap_or_default();
+        let ask = Asker { tenant, wire: &self.wire, deadline, memo: Some(&self.names), earlier };
         (call.progress)("looking up names".to_owned());
         let mut steps = match resolve(arguments, &ask).await {
             Ok(steps) => steps,

@@ -361,6 +361,11 @@ pub fn label(named: &Named) -> String {
     }
 }
 
+/// What to know before a privileged role is taken away: giving it back is a privileged grant.
+fn one_way(role: &Named) -> String {
+    format!("undoing this grants {}, which is privileged: the policy may refuse it", label(role))
+}
+
 /// Arguments to their type.
 ///
 /// # Errors

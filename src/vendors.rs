@@ -87,6 +87,9 @@ pub struct Asker<'a> {
     pub deadline: Deadline,
     /// Answers that need not be read again.
     pub memo: Option<&'a Memo>,
+    /// Rows that the vendor showed before a change, where that change is looked at again: what it
+    /// listed then counts as listed, though nobody may hold it any more.
+    pub earlier: &'a [Access],
 }
 
 /// What to look for in a list.

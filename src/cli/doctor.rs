@@ -61,7 +61,7 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
         }
     }
     let deadline = Deadline::after(PATIENCE);
-    let ask = Asker { tenant, wire, deadline, memo: None };
+    let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
     let mut sound = true;
     for check in vendor.checks {
         let (line, ok) = examine_one(&ask, check).await;

@@ -19,6 +19,8 @@ use crate::vendors::Asker;
 /// What an earlier change left, which must still be so when it is taken back.
 pub(super) struct Undoing {
     receipt: String,
+    /// What the vendor showed then.
+    pub earlier: Vec<Access>,
     after: Vec<Access>,
 }
 
@@ -124,7 +126,8 @@ impl Desk {
             return Err(Failure::invalid("this receipt is not of a change"));
         };
         let deadline = Deadline::after(CALL);
-        let ask = Asker { tenant, wire: &self.wire, deadline, memo: None };
+        let earlier = &shown_then(record);
+        let ask = Asker { tenant, wire: &self.wire, deadline, memo: None, earlier };
         let steps = resolve(record.arguments.clone(), &ask).await?;
         let step = steps.into_iter().next();
         let mut step = step.ok_or_else(|| Failure::invalid("this receipt has no step"))?;
@@ -202,7 +205,7 @@ impl Desk {
         if let Some(by) = record.undone_by.as_ref().or(record.ended_by.as_ref()) {
             return refused(format!("{receipt} was undone by {by}"));
         }
-        let mut undoing = Undoing { receipt: receipt.to_owned(), after: end.after.clone() };
+        let mut undoing = Undoing::of(&record);
         if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
@@ -233,7 +236,7 @@ impl Undoing {
     /// What a record says that its change left.
     pub(super) fn of(record: &Record) -> Self {
         let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
-        Self { receipt: record.receipt.clone(), after }
+        Self { receipt: record.receipt.clone(), earlier: shown_then(record), after }
     }
 
     /// # Errors
@@ -249,6 +252,11 @@ impl Undoing {
         Err(Failure::refused(format!("the access was changed since {}", self.receipt))
             .hint("look at it with list_access, and grant or revoke what should be so"))
     }
+}
+
+/// The rows that a change met, and the one it was for: ids and names as the vendor gave them.
+fn shown_then(record: &Record) -> Vec<Access> {
+    record.before.iter().cloned().chain([record.wanted()]).collect()
 }
 
 /// Whether a change that ended so may have left something behind.

@@ -84,6 +84,12 @@ impl AssetTable {
 
     fn warnings(&self, now: &Standing, after: &[Access]) -> Vec<String> {
         let mut warnings = Vec::new();
+        if now.rows.is_empty() {
+            warnings.push(
+                "nothing is set now, and an empty list cannot be set: this cannot be undone from here"
+                    .to_owned(),
+            );
+        }
         for entry in &self.entries {
             let there = now
                 .rows

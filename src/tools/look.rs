@@ -64,7 +64,7 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
         let from = from.unwrap_or_default();
         let question = question(from.clone(), limit);
         async move {
-            let ask = Asker { tenant, wire, deadline, memo: None };
+            let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
             let listing = lookup(tenant.vendor)(&ask, question).await;
             Answered { vendor, from, listing }
         }

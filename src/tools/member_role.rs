@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label};
+use super::{Finding, Heard, Plan, Standing, Step, label, one_way};
 use crate::access::{Access, Named, Outcome, Resource};
 use crate::argument::Name;
 use crate::auth::Boxed;
@@ -104,12 +104,8 @@ impl MemberRole {
 
     /// An organization keeps at least one owner.
     fn check_owners(&self, own: &Access, now: &Standing) -> Result<(), Failure> {
-        let is_owner = |row: &Access| {
-            row.role.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(redox::OWNER))
-        };
-        let stays = self.role.as_ref().is_some_and(Listed::is_owner);
         let owners = now.rows.iter().filter(|row| is_owner(row)).count();
-        if self.is_organization() && is_owner(own) && owners == 1 && !stays {
+        if self.demotes(own) && owners == 1 {
             let last = label(&self.wanted.principal);
             return Err(Failure::refused(format!("{last} is the last owner of the organization"))
                 .hint("make somebody else owner first"));
@@ -117,9 +113,30 @@ impl MemberRole {
         Ok(())
     }
 
+    /// Whether the change takes the organization's highest role away.
+    fn demotes(&self, own: &Access) -> bool {
+        let stays = self.role.as_ref().is_some_and(Listed::is_owner);
+        self.is_organization() && is_owner(own) && !stays
+    }
+
+    fn warnings(&self, own: Option<&Access>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.role.is_none() {
+            warnings.push("the organization role stays as it is".to_owned());
+        } else if let Some(own) = own {
+            warnings.push(format!("this replaces the role {}", label(&own.role)));
+        }
+        warnings.extend(own.filter(|own| self.demotes(own)).map(|own| one_way(&own.role)));
+        warnings
+    }
+
     fn user_body(&self) -> Value {
         json!({ "id": self.user.id, "name": self.user.fullname })
     }
+}
+
+fn is_owner(row: &Access) -> bool {
+    row.role.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(redox::OWNER))
 }
 
 impl Step for MemberRole {
@@ -200,13 +217,7 @@ impl Step for MemberRole {
             after.push(self.wanted.clone());
         }
         put(&mut body, "user", self.user_body());
-        let replaced = own.filter(|_| self.role.is_some());
-        let replaced = replaced.map(|own| format!("this replaces the role {}", label(&own.role)));
-        let mut warnings: Vec<_> = replaced.into_iter().collect();
-        if self.role.is_none() {
-            warnings.push("the organization role stays as it is".to_owned());
-        }
-        Ok(Plan::Send { draft: draft.body(body), after, warnings })
+        Ok(Plan::Send { draft: draft.body(body), after, warnings: self.warnings(own) })
     }
 
     fn heard(&self, reply: &Reply) -> Heard {

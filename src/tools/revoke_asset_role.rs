@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, label};
+use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, label, one_way};
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
 use crate::auth::Boxed;
@@ -81,13 +81,16 @@ impl Step for Revoking {
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
-        let warnings = self.left(now);
+        let mut warnings = self.left(now);
         if !now.rows.iter().any(|row| self.0.is_wanted(row)) {
             return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
         }
         let body = json!({ "assetKeys": [self.0.wanted.resource.id] });
         let draft = outsystems::REVOKE.draft(&self.0.path())?.body(body);
         let after = now.rows.iter().filter(|row| !self.0.is_wanted(row)).cloned().collect();
+        if self.0.role.privileged {
+            warnings.push(one_way(&self.0.wanted.role));
+        }
         Ok(Plan::Send { draft, after, warnings })
     }
 

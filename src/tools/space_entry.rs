@@ -152,7 +152,9 @@ impl SpaceEntry {
             ));
         } else if self.own(now).is_none() && !now.conclusive {
             warnings.push(
-                "SnapLogic shows this credential too little to tell what is there now".to_owned(),
+                "SnapLogic shows this credential too little to tell what is there now: this \
+                 cannot be undone from here"
+                    .to_owned(),
             );
         }
         warnings

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Asker, Check, Find, Listing, Variable, Vendor, crowd, pick};
-use crate::access::{Named, Principal, Resource, Role};
+use crate::access::{Access, Named, Principal, Resource, Role};
 use crate::auth::{Boxed, Fetched, JwtAssertion};
 use crate::config::{Settings, all};
 use crate::draft::{Base, Endpoint, Source, Verb};
@@ -49,6 +49,7 @@ pub static VENDOR: Vendor = Vendor {
 
 pub const ORGANIZATION: &str = "REDOX_ORGANIZATION_ID";
 const ORGANIZATION_SCOPE: &str = "organization";
+const ENVIRONMENT_SCOPE: &str = "environment";
 /// Environments whose members one call reads.
 const ENVIRONMENTS_READ: usize = 60;
 /// The organization role that may change the others.
@@ -188,7 +189,7 @@ async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
         known.extend(held_roles(&members(ask, organization).await?));
     }
     known.extend(configured_roles(ask, ORGANIZATION_SCOPE));
-    known.extend(configured_roles(ask, "environment"));
+    known.extend(configured_roles(ask, ENVIRONMENT_SCOPE));
     let mut rows: Vec<Role> = Vec::new();
     for role in known {
         let name = role.name.clone().unwrap_or_default();
@@ -284,8 +285,9 @@ pub fn organization_role(
     wanted: &str,
     members: &[Membership],
 ) -> Result<Listed, Failure> {
-    let known =
-        held_roles(members).chain(configured_roles(ask, ORGANIZATION_SCOPE)).collect::<Vec<_>>();
+    let mut known: Vec<Listed> = held_roles(members).collect();
+    known.extend(configured_roles(ask, ORGANIZATION_SCOPE));
+    known.extend(earlier_roles(ask, ORGANIZATION_SCOPE));
     listed_role(wanted, &known)
 }
 
@@ -334,7 +336,8 @@ pub async fn environment_roles(
     there: &[Membership],
 ) -> Result<Vec<Listed>, Failure> {
     let mut roles: Vec<Listed> = held_roles(there).collect();
-    roles.extend(configured_roles(ask, "environment"));
+    roles.extend(configured_roles(ask, ENVIRONMENT_SCOPE));
+    roles.extend(earlier_roles(ask, ENVIRONMENT_SCOPE));
     if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
         let others = environments(ask, organization).await?;
         let read = |place: Resource| async move { environment_members(ask, &place.id).await };
@@ -344,14 +347,16 @@ pub async fn environment_roles(
     Ok(roles)
 }
 
-/// Who may be given an environment role: those who have one there, and the organization's members.
+/// Who may be given an environment role: those who have one there, and the organization's members;
+/// where those cannot be asked for, whoever the vendor showed before.
 ///
 /// # Errors
 /// As any read.
 pub async fn people(ask: &Asker<'_>, there: &[Membership]) -> Result<Vec<Membership>, Failure> {
     let mut people = there.to_vec();
-    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
-        people.extend(members(ask, organization).await?);
+    match ask.tenant.settings.get(ORGANIZATION) {
+        Some(organization) => people.extend(members(ask, organization).await?),
+        None => people.extend(ask.earlier.iter().map(Membership::of)),
     }
     Ok(people)
 }
@@ -384,6 +389,12 @@ fn held_roles(members: &[Membership]) -> impl Iterator<Item = Listed> {
     members.iter().map(|membership| membership.role.clone())
 }
 
+/// Roles that the vendor showed before the change that is looked at again.
+fn earlier_roles<'a>(ask: &Asker<'a>, scope: &'a str) -> impl Iterator<Item = Listed> + use<'a> {
+    let shown = ask.earlier.iter().filter(move |row| row.scope == scope && !row.role.id.is_empty());
+    shown.map(|row| Membership::of(row).role)
+}
+
 fn configured_roles(ask: &Asker<'_>, scope: &str) -> Vec<Listed> {
     let Some(roles) = ask.tenant.settings.table("roles") else { return Vec::new() };
     roles
@@ -402,6 +413,17 @@ fn configured_roles(ask: &Asker<'_>, scope: &str) -> Vec<Listed> {
 pub fn as_role(role: Listed) -> Role {
     let privileged = role.is_owner();
     Role { id: role.id, name: role.name, privileged, description: None, permissions: vec![] }
+}
+
+impl Membership {
+    /// As the ledger keeps it.
+    fn of(row: &Access) -> Self {
+        let Access { principal, role, .. } = row.clone();
+        Self {
+            role: Listed { id: role.id, name: role.name },
+            user: Member { id: principal.id, fullname: principal.name, email: None },
+        }
+    }
 }
 
 impl Listed {

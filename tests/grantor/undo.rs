@@ -1,3 +1,4 @@
+use grantor::sandbox::{Modes, SnapLogicAcl};
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Server, World, parsed, status};
@@ -161,4 +162,106 @@ async fn the_latest_changes_are_listed_without_a_receipt() {
     let receipts: Vec<&str> = listed.iter().map(|row| row["receipt"].as_str().unwrap()).collect();
     assert_eq!(receipts, [second.as_str(), first.as_str()], "the latest first");
     assert_eq!(world.sandbox.journal().len(), before, "the ledger knows");
+}
+
+/// Redox lists only roles that somebody holds; a receipt knows the one that nobody holds any more.
+#[tokio::test]
+async fn a_role_that_only_the_receipt_knows_is_restored() {
+    let marta = json!({ "name": "marta.lindqvist@example.com" });
+    let grace = json!({ "name": "grace.okafor@example.com" });
+    let engineer = json!({ "name": "engineer" });
+    let no_longer_there =
+        ("remove_environment_role", json!({ "environmentId": "Production", "user": grace }));
+    let cases = [
+        (None, "assign_organization_role", json!({ "role": { "name": "member" }, "user": marta })),
+        (
+            Some(no_longer_there.clone()),
+            "assign_environment_role",
+            json!({ "environmentId": "Staging", "role": engineer, "user": grace }),
+        ),
+        (
+            Some(no_longer_there),
+            "remove_environment_role",
+            json!({ "environmentId": "Staging", "user": grace }),
+        ),
+    ];
+    for (first, tool, arguments) in cases {
+        let world = World::new().await;
+        let server = world.serve().await;
+        if let Some((tool, arguments)) = first {
+            let answer = server.call(tool, arguments).await;
+            assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+        }
+        let change = server.call(tool, arguments).await;
+        assert_eq!(change.outcome(), "confirmed", "{:#}", change.body);
+        let answer = undo(&server, change.body["receipt"].as_str().unwrap()).await;
+        assert_eq!(answer.outcome(), "confirmed", "{tool}: {:#}", answer.body);
+        assert_eq!(answer.rows("after"), change.rows("before"), "{tool}");
+        let sent = &answer.body["request"]["body"]["role"];
+        let held = &change.body["before"][0]["role"];
+        assert_eq!((&sent["id"], &sent["name"]), (&held["id"], &held["name"]), "{tool}");
+    }
+}
+
+/// What a receipt knows is no use to anybody who only names it.
+#[tokio::test]
+async fn a_role_that_nobody_holds_is_known_to_its_receipt_alone() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let (change, promoted) = done(&server, &GRANTS[2]).await;
+    let admin = change.body["after"][0]["role"].clone();
+    for user in ["marta.lindqvist@example.com", "user@example.com"] {
+        let member = json!({ "role": { "name": "member" }, "user": { "name": user } });
+        let answer = server.call("assign_organization_role", member).await;
+        assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    }
+    let writes = world.writes().len();
+    for role in [json!({ "id": admin["id"] }), json!({ "id": admin["id"], "name": admin["name"] })]
+    {
+        let arguments = json!({ "role": role, "user": { "name": "user@example.com" } });
+        let answer = server.call("assign_organization_role", arguments).await;
+        assert_eq!(answer.outcome(), "invalid", "{role}: {:#}", answer.body);
+    }
+    assert_eq!(world.writes().len(), writes);
+    let shown = checked(&server, &promoted).await;
+    assert_eq!(shown["outcome"], "mismatch", "{shown:#}");
+}
+
+/// Without an organization nobody lists whom an environment's role was taken from.
+#[tokio::test]
+async fn a_user_that_only_the_receipt_knows_gets_the_role_back() {
+    let world = World::new().await.unset("REDOX_ORGANIZATION_ID");
+    let server = world.serve().await;
+    let development = "614d292e-1f1e-4bfa-a300-3324c470d28b";
+    let tomas = json!({ "name": "tomas.ferreira@example.com" });
+    let removal = json!({ "environmentId": development, "user": tomas });
+    let change = server.call("remove_environment_role", removal).await;
+    assert_eq!(change.outcome(), "confirmed", "{:#}", change.body);
+    let again =
+        json!({ "environmentId": development, "role": { "name": "engineer" }, "user": tomas });
+    let unknown = server.call("assign_environment_role", again).await;
+    assert_eq!(unknown.outcome(), "invalid", "{:#}", unknown.body);
+    let answer = undo(&server, change.body["receipt"].as_str().unwrap()).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+}
+
+/// What cannot be put back, or perhaps not from here, is said before.
+#[tokio::test]
+async fn a_change_that_cannot_be_undone_says_so_before() {
+    let world = World::with(Modes { snaplogic_acl: SnapLogicAcl::CallerOnly, ..Modes::default() });
+    let world = world.await;
+    let server = world.serve().await;
+    for (tool, mut arguments, warning) in [
+        (
+            "assign_organization_role",
+            json!({ "role": { "name": "member" }, "user": { "name": "priya.raman@example.com" } }),
+            "undoing this grants owner",
+        ),
+        ("set_project_acl", parsed(GRANTS[3].arguments), "cannot be undone from here"),
+    ] {
+        arguments["dry_run"] = json!(true);
+        let answer = server.call(tool, arguments).await;
+        assert_eq!(answer.outcome(), "preview", "{:#}", answer.body);
+        assert!(answer.warnings().contains(warning), "{tool}: {}", answer.warnings());
+    }
 }
