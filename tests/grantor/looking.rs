@@ -98,6 +98,38 @@ async fn an_access_is_seen_through_its_whole_life() {
     }
 }
 
+/// A whole list is sent to change one row of it: the others were there before.
+#[tokio::test]
+async fn only_the_rows_that_a_change_made_are_marked_as_granted_here() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let marked = async || {
+        let look = json!({ "vendor": "centrasite", "resource": "CustomerPortalApi" });
+        let answer = server.call("list_access", look).await;
+        let here = rows(&answer).iter().filter(|row| row["granted_here"] == true);
+        here.map(|row| row["principal"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let users = json!({ "group": "Users", "permission": "View" });
+    let replace = async |entries: Value| {
+        let arguments = json!({
+            "asset": "CustomerPortalApi",
+            "userGroupAssetPermission": entries,
+            "removeExistingPermission": true,
+        });
+        let answer = server.call("set_asset_permissions", arguments).await;
+        assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+        json!({ "receipt": answer.body["receipt"] })
+    };
+    replace(json!([users])).await;
+    assert!(marked().await.is_empty(), "who was there is not made");
+    let team = json!({ "group": "API Team", "permission": "Modify" });
+    let receipt = replace(json!([users, team])).await;
+    assert_eq!(marked().await, ["group:api-team"]);
+    let undone = server.call("undo_change", receipt).await;
+    assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
+    assert!(marked().await.is_empty(), "an undo sends the rest of the list again");
+}
+
 #[tokio::test]
 async fn one_vendors_trouble_hides_no_others_rows() {
     let world = World::new().await.set("DFNS_API_URL", "http://127.0.0.1:1");
