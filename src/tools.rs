@@ -343,6 +343,14 @@ impl Heard {
             Self::No(crate::transport::refusal(reply, "the vendor"))
         }
     }
+
+    /// What the answer to a removal says: a 404 may mean that somebody else was faster.
+    fn of_removal(reply: &Reply, host: &str) -> Self {
+        match reply.status {
+            404 => Self::Exists(crate::transport::refusal(reply, host)),
+            _ => Self::by_status(reply),
+        }
+    }
 }
 
 impl Standing {

@@ -222,7 +222,10 @@ impl Step for MemberRole {
 
     fn heard(&self, reply: &Reply) -> Heard {
         if !reply.is_success() {
-            return Heard::by_status(reply);
+            return match self.role {
+                Some(_) => Heard::by_status(reply),
+                None => Heard::of_removal(reply, "Redox"),
+            };
         }
         match redox::succeeded(reply) {
             Ok(true) => Heard::Yes { warnings: Vec::new() },
@@ -230,6 +233,9 @@ impl Step for MemberRole {
                 let mut failure = refusal(reply, "Redox");
                 failure.kind = Kind::Rejected;
                 failure.message = format!("Redox answered success: false{}", reply.said());
+                if self.role.is_none() {
+                    return Heard::Exists(failure);
+                }
                 Heard::No(failure.hint(
                     "the credential's user must be an organization owner (for environments, owner or \
                      admin), and role and user as Redox lists them",

@@ -3,12 +3,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, label, one_way};
+use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label, one_way};
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::Record;
+use crate::transport::Reply;
 use crate::vendors::Asker;
 use crate::vendors::outsystems;
 
@@ -92,6 +93,10 @@ impl Step for Revoking {
             warnings.push(one_way(&self.0.wanted.role));
         }
         Ok(Plan::Send { draft, after, warnings })
+    }
+
+    fn heard(&self, reply: &Reply) -> Heard {
+        Heard::of_removal(reply, "OutSystems")
     }
 
     fn verify(&self, before: &Standing, now: &Standing) -> Finding {

@@ -9,7 +9,7 @@ use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::transport::{Reply, refusal};
+use crate::transport::Reply;
 use crate::vendors::Asker;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest};
 
@@ -130,8 +130,7 @@ impl Step for Revocation {
                 Ok(request) => Heard::Held(request.kept()),
                 Err(failure) => Heard::Garbled(failure.message),
             },
-            404 => Heard::Exists(refusal(reply, "Dfns")),
-            _ => Heard::by_status(reply),
+            _ => Heard::of_removal(reply, "Dfns"),
         }
     }
 

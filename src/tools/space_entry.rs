@@ -260,10 +260,9 @@ impl Step for SpaceEntry {
             Some(500..) => {
                 Heard::Garbled("the answer carries a failure of the vendor's own".to_owned())
             }
-            Some(status @ 400..) => {
-                Heard::No(refusal(&Reply { status, ..reply.clone() }, "SnapLogic"))
-            }
-            _ => Heard::by_status(reply),
+            Some(status @ 400..) => self.refused(&Reply { status, ..reply.clone() }),
+            _ if reply.is_success() => Heard::by_status(reply),
+            _ => self.refused(reply),
         }
     }
 
@@ -274,6 +273,15 @@ impl Step for SpaceEntry {
             (None, _) if !now.conclusive => Finding::CannotTell,
             (None, None) => Finding::There,
             (None, Some(_)) => Finding::Elsewise("the grantee is not listed".to_owned()),
+        }
+    }
+}
+
+impl SpaceEntry {
+    fn refused(&self, reply: &Reply) -> Heard {
+        match self.entry {
+            Some(_) => Heard::No(refusal(reply, "SnapLogic")),
+            None => Heard::of_removal(reply, "SnapLogic"),
         }
     }
 }

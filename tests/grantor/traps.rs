@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::harness::{Answer, World, parsed, status};
 use super::proxy::{Proxy, Then, get};
+use super::writes::GRANTS;
 
 /// One call in a fresh world, after the calls that lead up to it.
 struct Trap {
@@ -378,6 +379,35 @@ async fn dfns_a_409_is_read_back() {
     assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
 }
 
+/// Removed by somebody else a moment before: what is gone is gone, whoever did it.
+#[tokio::test]
+async fn a_404_to_a_removal_is_read_back() {
+    for grant in GRANTS.iter().filter(|grant| grant.method == "DELETE") {
+        let world = World::new().await.tokens_straight().await;
+        let call = (grant.tool, parsed(grant.arguments));
+        let at = (grant.method, grant.path);
+        let gone = || world.inject(grant.vendor, grant.method, grant.path, status(404));
+        let answer = overtaken_with(&world, grant.variable, at, &call, &call, gone).await;
+        assert_eq!(answer.outcome(), "already_absent", "{}: {:#}", grant.tool, answer.body);
+        assert_eq!(answer.body["vendor_status"], 404, "{}", grant.tool);
+        assert_eq!(world.writes().len(), 2, "{}", grant.tool);
+        let line = &world.ledger()[3];
+        assert_eq!(line["outcome"], "already_absent", "{line}");
+    }
+}
+
+/// Redox says the same under 200, where nothing was there to take away.
+#[tokio::test]
+async fn redox_success_false_to_a_removal_is_read_back() {
+    let world = World::new().await.tokens_straight().await;
+    let removal = GRANTS.iter().find(|grant| grant.tool == "remove_environment_role").unwrap();
+    let call = (removal.tool, parsed(removal.arguments));
+    let at = (removal.method, removal.path);
+    let answer = overtaken_with(&world, removal.variable, at, &call, &call, || ()).await;
+    assert_eq!(answer.outcome(), "already_absent", "{:#}", answer.body);
+    assert_eq!(answer.body["vendor_status"], 200);
+}
+
 type Call = (&'static str, Value);
 
 /// The answer to `slow`, whose write is held back until `quick` has been carried out.
@@ -388,8 +418,20 @@ async fn overtaken(
     slow: &Call,
     quick: &Call,
 ) -> Answer {
-    let proxy = Proxy::start(Some(world.variable(variable)), move |method, asked| {
-        if method == "POST" && asked.ends_with(path) { Then::Hold } else { Then::Pass }
+    overtaken_with(world, variable, ("POST", path), slow, quick, || ()).await
+}
+
+/// The same for a method, and with something that happens between the two writes.
+async fn overtaken_with(
+    world: &World,
+    variable: &'static str,
+    (method, path): (&'static str, &'static str),
+    slow: &Call,
+    quick: &Call,
+    between: impl FnOnce(),
+) -> Answer {
+    let proxy = Proxy::start(Some(world.variable(variable)), move |asked, at| {
+        if asked == method && at.contains(path) { Then::Hold } else { Then::Pass }
     });
     let proxy = proxy.await;
     let held_back = world.serve_with(&[(variable, &proxy.url)]).await;
@@ -398,6 +440,7 @@ async fn overtaken(
         proxy.held.notified().await;
         let answer = straight.call(quick.0, quick.1.clone()).await;
         assert!(!answer.is_error, "{:#}", answer.body);
+        between();
         proxy.release.notify_one();
     };
     let (answer, ()) = tokio::join!(held_back.call(slow.0, slow.1.clone()), overtake);
