@@ -1,25 +1,108 @@
-//! What assigning and revoking a Dfns permission have in common.
+//! One Dfns permission of one identity: assigned, or revoked.
 
 use serde_json::{Value, json};
 
-use super::Standing;
-use crate::access::{Access, Named, Role};
+use super::{Finding, Heard, Plan, Standing, Step, label, one_way};
+use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
+use crate::auth::Boxed;
 use crate::failure::Failure;
+use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
-use crate::vendors::dfns;
+use crate::vendors::dfns::{self, Assignment, ChangeRequest};
+
+/// What becomes of one identity's one permission.
+pub(super) struct PermissionAssignment {
+    wanted: Access,
+    role: Role,
+    own: bool,
+    change: Direction,
+}
+
+pub(super) enum Direction {
+    /// With what is to be known of who gets it.
+    Assign { warnings: Vec<String> },
+    /// With the assignment as it is listed, where it is.
+    Revoke(Option<Assignment>),
+}
 
 const LEAVING: &str = "its removal waits for approval; until then the access is there";
 
-/// One identity holding one permission; permissions count for the whole organization.
-pub(super) fn wanted(principal: Named, role: &Role) -> Access {
-    Access {
-        principal,
-        role: role.named(),
-        resource: Named::new("organization", None, "organization"),
-        scope: "organization".into(),
-        within: None,
-        expires_at: None,
-        pending: false,
+impl PermissionAssignment {
+    pub(super) async fn assigned(
+        ask: &Asker<'_>,
+        role: Role,
+        identity: &Principal,
+    ) -> Result<Self, Failure> {
+        let change = Direction::Assign { warnings: identity.warnings() };
+        Self::new(ask, role, identity.named(), change).await
+    }
+
+    pub(super) async fn revoked(
+        ask: &Asker<'_>,
+        role: Role,
+        identity: Named,
+        assignment: Option<Assignment>,
+    ) -> Result<Self, Failure> {
+        Self::new(ask, role, identity, Direction::Revoke(assignment)).await
+    }
+
+    async fn new(
+        ask: &Asker<'_>,
+        role: Role,
+        principal: Named,
+        change: Direction,
+    ) -> Result<Self, Failure> {
+        let own = dfns::is_own(ask, &principal.id).await?;
+        let wanted = Access {
+            principal,
+            role: role.named(),
+            // Permissions count for the whole organization.
+            resource: Named::new("organization", None, "organization"),
+            scope: "organization".into(),
+            within: None,
+            expires_at: None,
+            pending: false,
+        };
+        Ok(Self { wanted, role, own, change })
+    }
+
+    fn plan_assigning(&self, now: &Standing, warnings: &[String]) -> Result<Plan, Failure> {
+        if now.rows.iter().any(|row| !row.pending) {
+            let outcome = Outcome::AlreadyPresent;
+            return Ok(Plan::Already { outcome, warnings: now.notes.clone() });
+        }
+        if !now.rows.is_empty() {
+            let outcome = Outcome::PendingVendorApproval;
+            let waiting = "the same assignment already waits for approval; it was not asked again";
+            return Ok(Plan::Already { outcome, warnings: vec![waiting.to_owned()] });
+        }
+        let draft = dfns::ASSIGN.draft(&[("permissionId", &self.wanted.role.id)])?;
+        let draft = draft.body(json!({ "identityId": self.wanted.principal.id }));
+        Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings: warnings.to_vec() })
+    }
+
+    fn plan_revoking(
+        &self,
+        now: &Standing,
+        assignment: Option<&Assignment>,
+    ) -> Result<Plan, Failure> {
+        let mut warnings = now.notes.clone();
+        if leaves(now) {
+            return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
+        }
+        let there = now.rows.iter().any(|row| !row.pending);
+        let (true, Some(assignment)) = (there, assignment) else {
+            if now.rows.is_empty() {
+                return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
+            }
+            return Err(Failure::refused("the assignment itself still waits for approval")
+                .hint("an approver can deny it in Dfns; there is nothing to revoke yet"));
+        };
+        if self.role.privileged {
+            warnings.push(one_way(&self.wanted.role));
+        }
+        let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", &*assignment.id)];
+        Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
     }
 }
 
@@ -28,22 +111,107 @@ pub(super) fn arguments(row: &Access) -> Value {
     json!({ "permissionId": row.role.id, "identityId": row.principal.id })
 }
 
-/// The assignment as it is listed, with a note where its removal waits.
-pub(super) async fn current(ask: &Asker<'_>, wanted: &Access) -> Result<Standing, Failure> {
-    let mut standing = Standing { conclusive: true, ..Standing::default() };
-    for assignment in dfns::assignments(ask, &wanted.role.id).await? {
-        if assignment.identity_id != wanted.principal.id {
-            continue;
-        }
-        standing.rows.push(Access { pending: assignment.is_pending(), ..wanted.clone() });
-        if assignment.is_leaving() {
-            standing.notes.push(LEAVING.to_owned());
-        }
-    }
-    Ok(standing)
+/// Whether the removal waits for approval.
+fn leaves(now: &Standing) -> bool {
+    now.notes.iter().any(|note| note == LEAVING)
 }
 
-/// Whether the removal waits for approval.
-pub(super) fn leaves(now: &Standing) -> bool {
-    now.notes.iter().any(|note| note == LEAVING)
+impl Step for PermissionAssignment {
+    fn wanted(&self) -> &Access {
+        &self.wanted
+    }
+
+    fn summary(&self) -> String {
+        let (role, principal) = (label(&self.wanted.role), label(&self.wanted.principal));
+        match self.change {
+            Direction::Assign { .. } => format!("assign {role} to {principal}"),
+            Direction::Revoke(_) => format!("revoke {role} from {principal}"),
+        }
+    }
+
+    fn arguments(&self) -> Value {
+        arguments(&self.wanted)
+    }
+
+    fn reached(&self) -> Outcome {
+        match self.change {
+            Direction::Assign { .. } => Outcome::AlreadyPresent,
+            Direction::Revoke(_) => Outcome::AlreadyAbsent,
+        }
+    }
+
+    fn approval<'a>(
+        &'a self,
+        held: &'a Value,
+        ask: &'a Asker<'a>,
+    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
+        Box::pin(dfns::approval(ask, held))
+    }
+
+    fn privileged(&self) -> Option<String> {
+        let grants = matches!(self.change, Direction::Assign { .. });
+        let role = label(&self.wanted.role);
+        (grants && self.role.privileged)
+            .then(|| format!("{role} lets its holder change who may do what"))
+    }
+
+    fn contains(&self) -> Vec<String> {
+        self.role.permissions.clone()
+    }
+
+    fn own(&self) -> bool {
+        self.own
+    }
+
+    /// The assignment as it is listed, with a note where its removal waits.
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+        Box::pin(async move {
+            let mut standing = Standing { conclusive: true, ..Standing::default() };
+            for assignment in dfns::assignments(ask, &self.wanted.role.id).await? {
+                if assignment.identity_id != self.wanted.principal.id {
+                    continue;
+                }
+                let pending = assignment.is_pending();
+                standing.rows.push(Access { pending, ..self.wanted.clone() });
+                if assignment.is_leaving() {
+                    standing.notes.push(LEAVING.to_owned());
+                }
+            }
+            Ok(standing)
+        })
+    }
+
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+        match &self.change {
+            Direction::Assign { warnings } => self.plan_assigning(now, warnings),
+            Direction::Revoke(assignment) => self.plan_revoking(now, assignment.as_ref()),
+        }
+    }
+
+    fn heard(&self, reply: &Reply) -> Heard {
+        let readable = match (reply.status, &self.change) {
+            (202, _) => reply.json::<ChangeRequest>().map(|request| Heard::Held(request.kept())),
+            (200..300, Direction::Assign { .. }) => {
+                reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() })
+            }
+            (409, Direction::Assign { .. }) => Ok(Heard::Exists(refusal(reply, "Dfns"))),
+            (_, Direction::Assign { .. }) => Ok(Heard::by_status(reply)),
+            (_, Direction::Revoke(_)) => Ok(Heard::of_removal(reply, "Dfns")),
+        };
+        readable.unwrap_or_else(|failure| Heard::Garbled(failure.message))
+    }
+
+    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+        let there = now.rows.iter().any(|row| !row.pending);
+        match self.change {
+            Direction::Assign { .. } if there => Finding::There,
+            Direction::Assign { .. } if now.rows.is_empty() => {
+                Finding::Elsewise("the assignment is not listed".to_owned())
+            }
+            Direction::Assign { .. } => Finding::Held,
+            Direction::Revoke(_) if !there => Finding::There,
+            Direction::Revoke(_) if leaves(now) => Finding::Held,
+            Direction::Revoke(_) => Finding::Elsewise("the assignment is still listed".to_owned()),
+        }
+    }
 }

@@ -1,17 +1,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::assignment::{arguments, current, leaves, wanted};
-use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label};
-use crate::access::{Access, Approval, Outcome};
+use super::assignment::{PermissionAssignment, arguments};
+use super::{Change, Effect, Inverse, Spec, Step, label};
 use crate::argument::Name;
-use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::transport::Reply;
 use crate::vendors::Asker;
-use crate::vendors::dfns::{self, Assignment, ChangeRequest};
+use crate::vendors::dfns;
 
 /// Revoke a Dfns permission from a user, service account or token. Dfns may hold it for an
 /// approver.
@@ -25,12 +21,6 @@ pub struct RevokePermission {
     identity_id: Option<Name>,
     /// The assignment's id (as-…).
     assignment_id: Option<Name>,
-}
-
-/// One assignment, which is there or is not.
-struct Revocation {
-    wanted: Access,
-    assignment: Option<Assignment>,
 }
 
 impl Change for RevokePermission {
@@ -69,78 +59,10 @@ impl Change for RevokePermission {
                 return Err(Failure::invalid("needs exactly one of identityId and assignmentId"));
             }
         };
-        Ok(vec![Box::new(Revocation { wanted: wanted(principal, &role), assignment })])
+        Ok(vec![Box::new(PermissionAssignment::revoked(ask, role, principal, assignment).await?)])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         Ok(Inverse { tool: "assign_permission", arguments: arguments(&record.wanted()) })
-    }
-}
-
-impl Step for Revocation {
-    fn wanted(&self) -> &Access {
-        &self.wanted
-    }
-
-    fn summary(&self) -> String {
-        format!("revoke {} from {}", label(&self.wanted.role), label(&self.wanted.principal))
-    }
-
-    fn arguments(&self) -> Value {
-        arguments(&self.wanted)
-    }
-
-    fn reached(&self) -> Outcome {
-        Outcome::AlreadyAbsent
-    }
-
-    fn approval<'a>(
-        &'a self,
-        held: &'a Value,
-        ask: &'a Asker<'a>,
-    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
-        Box::pin(dfns::approval(ask, held))
-    }
-
-    /// The assignment, with a note where its removal waits.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
-        Box::pin(current(ask, &self.wanted))
-    }
-
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
-        let warnings = now.notes.clone();
-        if leaves(now) {
-            return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
-        }
-        let there = now.rows.iter().any(|row| !row.pending);
-        let (true, Some(assignment)) = (there, &self.assignment) else {
-            if now.rows.is_empty() {
-                return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
-            }
-            return Err(Failure::refused("the assignment itself still waits for approval")
-                .hint("an approver can deny it in Dfns; there is nothing to revoke yet"));
-        };
-        let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", &*assignment.id)];
-        Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
-    }
-
-    fn heard(&self, reply: &Reply) -> Heard {
-        match reply.status {
-            202 => match reply.json::<ChangeRequest>() {
-                Ok(request) => Heard::Held(request.kept()),
-                Err(failure) => Heard::Garbled(failure.message),
-            },
-            _ => Heard::of_removal(reply, "Dfns"),
-        }
-    }
-
-    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
-        if now.rows.iter().all(|row| row.pending) {
-            Finding::There
-        } else if leaves(now) {
-            Finding::Held
-        } else {
-            Finding::Elsewise("the assignment is still listed".to_owned())
-        }
     }
 }

@@ -3,14 +3,18 @@
 //! <https://docs.dfns.co/api-reference>
 
 mod access;
+mod identities;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use identities::{SERVICE_ACCOUNTS, USERS, everyone};
+pub use identities::{identity, is_own, named};
+
 use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
-use crate::access::{Approval, Named, Principal, PrincipalKind, Resource, Role};
+use crate::access::{Approval, Principal, Resource, Role};
 use crate::auth::{Boxed, UserAction};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
@@ -25,7 +29,7 @@ pub static VENDOR: Vendor = Vendor {
     variables: &[
         Variable::or("DFNS_API_URL", "https://api.dfns.io", "the region's API"),
         Variable::required("DFNS_AUTH_TOKEN", "a service account's token").secret(),
-        Variable::required("DFNS_CREDENTIAL_ID", "the id of the signing credential"),
+        Variable::required(CREDENTIAL, "the id of the signing credential"),
         Variable::required("DFNS_PRIVATE_KEY", "its private key, PKCS#8 PEM").secret(),
     ],
     connect,
@@ -53,6 +57,8 @@ pub static VENDOR: Vendor = Vendor {
     ],
 };
 
+const CREDENTIAL: &str = "DFNS_CREDENTIAL_ID";
+
 /// User action signing: <https://docs.dfns.co/api-reference/auth/signing-flows>
 static SIGNING: crate::auth::Steps = crate::auth::Steps {
     init: Endpoint { verb: Verb::Post, path: "/auth/action/init", docs: "User Action Signing" },
@@ -72,16 +78,6 @@ const ASSIGNMENTS: Source = Source {
     needs: "Permissions:Assignments:Read",
     docs: "List Permission Assignments",
 };
-const USERS: Source = Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
-const USER: Source =
-    Source { path: "/auth/users/{userId}", needs: "Auth:Users:Read", docs: "Get User" };
-const SERVICE_ACCOUNTS: Source = Source {
-    path: "/auth/service-accounts",
-    needs: "Auth:ServiceAccounts:Read",
-    docs: "List Service Accounts",
-};
-const TOKENS: Source =
-    Source { path: "/auth/pats", needs: "", docs: "List Personal Access Tokens" };
 const APPROVAL: Source = Source {
     path: "/v2/policy-approvals/{approvalId}",
     needs: "Policies:Evaluations:Read",
@@ -160,35 +156,10 @@ struct Permission {
     is_archived: bool,
 }
 
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct User {
-    user_id: String,
-    username: Option<String>,
-    name: Option<String>,
-    is_active: Option<bool>,
-    #[serde(default)]
-    is_service_account: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ServiceAccount {
-    user_info: User,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccessToken {
-    token_id: String,
-    name: Option<String>,
-    is_active: Option<bool>,
-}
-
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     let base = settings.url("DFNS_API_URL");
     let token = settings.secret("DFNS_AUTH_TOKEN");
-    let credential_id = settings.text("DFNS_CREDENTIAL_ID");
+    let credential_id = settings.text(CREDENTIAL);
     let private_key = settings.secret("DFNS_PRIVATE_KEY");
     let parts = (base, token, credential_id, private_key);
     all(parts).map(|(base, token, credential_id, private_key)| {
@@ -253,29 +224,6 @@ pub async fn permission(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> 
     pick(what, wanted, found.map(Permission::into_role).into_iter().collect())
 }
 
-/// The user, service account or token with this id, user name or exact name.
-///
-/// # Errors
-/// None or several match, or a list cannot be read whole.
-pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
-    if is_id(wanted, "us") {
-        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", wanted)])?).await?;
-        if let Some(user) = user {
-            return Ok(user.into_principal());
-        }
-    }
-    pick("identityId", wanted, everyone(ask).await?).map_err(|failure| {
-        if is_id(wanted, "to") {
-            failure.hint(
-                "only this credential's own tokens can be listed: another person's token \
-                          cannot be checked, so it is not granted anything",
-            )
-        } else {
-            failure
-        }
-    })
-}
-
 /// Every assignment of the permission, also those that wait for approval; none that were turned
 /// down.
 ///
@@ -286,30 +234,6 @@ pub async fn assignments(ask: &Asker<'_>, permission: &str) -> Result<Vec<Assign
     list(ask, question, Place::default(), usize::MAX, |one: &Assignment| !one.is_void())
         .await?
         .complete()
-}
-
-/// All users and service accounts, and the caller's own tokens.
-async fn everyone(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
-    let users = list(ask, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
-    let (users, accounts, tokens) = tokio::join!(users, service_accounts(ask), own_tokens(ask));
-    let mut all: Vec<Principal> =
-        users?.complete()?.into_iter().map(User::into_principal).collect();
-    for found in accounts?.into_iter().chain(tokens?) {
-        // Whether the list of users holds service accounts too is not documented.
-        if !all.iter().any(|known| known.id == found.id) {
-            all.push(found);
-        }
-    }
-    Ok(all)
-}
-
-/// Who an identity's id is, as far as this credential may see.
-///
-/// # Errors
-/// A list cannot be read whole.
-pub async fn named(ask: &Asker<'_>, id: &str) -> Result<Named, Failure> {
-    let known = everyone(ask).await?.into_iter().find(|known| known.id == id);
-    Ok(known.map_or(Named { id: id.to_owned(), name: None, kind: None }, |known| known.named()))
 }
 
 /// Where the approvers are with a change request, from what was kept of it.
@@ -335,33 +259,6 @@ pub async fn approval(ask: &Asker<'_>, kept: &Value) -> Result<Option<Approval>,
         "Expired" => Some(Approval::Expired),
         _ => None,
     }))
-}
-
-async fn service_accounts(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
-    let accounts: Items<ServiceAccount> = ask.read(&SERVICE_ACCOUNTS.ask(&[])?).await?;
-    let principal = |account: ServiceAccount| Principal {
-        kind: PrincipalKind::ServiceAccount,
-        ..account.user_info.into_principal()
-    };
-    Ok(accounts.items.into_iter().map(principal).collect())
-}
-
-/// The caller's own tokens; a credential that may not see them has none to show.
-async fn own_tokens(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
-    let tokens: Items<AccessToken> = match ask.read(&TOKENS.ask(&[])?).await {
-        Err(failure) if matches!(failure.kind, Kind::NotPermitted | Kind::NotFound) => {
-            return Ok(Vec::new());
-        }
-        answered => answered?,
-    };
-    let principal = |token: AccessToken| Principal {
-        kind: PrincipalKind::Token,
-        id: token.token_id,
-        name: token.name,
-        email: None,
-        active: token.is_active,
-    };
-    Ok(tokens.items.into_iter().map(principal).collect())
 }
 
 async fn list<T: serde::de::DeserializeOwned>(
@@ -411,19 +308,6 @@ fn changes_access(operation: &str) -> bool {
     let changes =
         AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":read");
     changes || operation == "*"
-}
-
-impl User {
-    fn into_principal(self) -> Principal {
-        let kind = if self.is_service_account {
-            PrincipalKind::ServiceAccount
-        } else {
-            PrincipalKind::User
-        };
-        let name = self.name.or_else(|| self.username.clone());
-        let email = self.username.filter(|username| username.contains('@'));
-        Principal { kind, id: self.user_id, name, email, active: self.is_active }
-    }
 }
 
 impl Assignment {
