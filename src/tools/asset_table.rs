@@ -17,6 +17,8 @@ pub(super) struct AssetTable {
     pub wanted: Access,
     pub asset: Resource,
     pub entries: Vec<Wanted>,
+    /// Who is on the list and not among the entries that replace it.
+    pub losing: Vec<Named>,
     pub replace: bool,
     pub propagate: bool,
     pub propagate_profiles: bool,
@@ -27,6 +29,10 @@ pub(super) struct Wanted {
     pub principal: Principal,
     pub level: Level,
     pub profiles: Vec<Profile>,
+    /// It is the user behind Grantor's own credential.
+    pub own: bool,
+    /// It holds as much already: a list that is replaced says so again.
+    pub already: bool,
 }
 
 /// The row all entries together stand for.
@@ -52,11 +58,36 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
 }
 
 impl AssetTable {
+    /// Learns who is on the list, where what is asked for depends on it: who loses access, and who
+    /// is given what they have.
+    pub(super) async fn look_ahead(&mut self, ask: &Asker<'_>) -> Result<(), Failure> {
+        let delicate = |entry: &Wanted| entry.own || entry.is_full_for_everybody();
+        if !self.replace && !self.entries.iter().any(delicate) {
+            return Ok(());
+        }
+        // Names may be remembered, access may not.
+        let now = Asker { memo: None, ..*ask };
+        let there = centrasite::permissions(&now, &self.asset.id).await?;
+        for entry in &mut self.entries {
+            entry.already = there.permissions.iter().any(|held| entry.is_covered_by(held));
+        }
+        if self.replace {
+            let others = there.permissions.iter().map(|held| self.row(held));
+            let others = others.filter(|row| !self.entries.iter().any(|entry| entry.is(row)));
+            let mut others: Vec<_> = others.map(|row| row.principal).collect();
+            centrasite::name(ask, others.iter_mut().collect()).await;
+            self.losing = others;
+        }
+        Ok(())
+    }
+
     fn row(&self, held: &Held) -> Access {
-        let own = self.entries.iter().find(|entry| entry.principal.id == held.principal.id);
-        let name = own.and_then(|entry| entry.principal.name.clone());
+        let bare = Named::new(&held.principal.id, None, held.principal.kind.as_str());
+        let entries = self.entries.iter().map(|entry| entry.principal.named());
+        let mut known = entries.chain(self.losing.iter().cloned());
+        let known = known.find(|known| known.id == bare.id && known.kind == bare.kind);
         Access {
-            principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
+            principal: known.unwrap_or(bare),
             role: Holding::of(held).role(),
             ..self.wanted.clone()
         }
@@ -151,7 +182,12 @@ impl Step for AssetTable {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        format!("set {} on {} for {}", role.label(), label(resource), label(principal))
+        let set = format!("set {} on {} for {}", role.label(), label(resource), label(principal));
+        if self.losing.is_empty() {
+            return set;
+        }
+        let losing = self.losing.iter().map(label).collect::<Vec<_>>().join(", ");
+        format!("{set}; who is not an owner loses access: {losing}")
     }
 
     fn arguments(&self) -> Value {
@@ -161,13 +197,20 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        let everybody = |entry: &&Wanted| {
-            let named = [Some(entry.principal.id.as_str()), entry.principal.name.as_deref()];
-            let system = |name: &str| centrasite::SYSTEM_GROUPS.contains(&name);
-            entry.level == Level::Full && named.into_iter().flatten().any(system)
-        };
-        let entry = self.entries.iter().find(everybody)?;
+        let mut given = self.entries.iter().filter(|entry| !entry.already);
+        let entry = given.find(|entry| entry.is_full_for_everybody())?;
         Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
+    }
+
+    fn contains(&self) -> Vec<String> {
+        let mut levels: Vec<_> = self.entries.iter().map(|entry| entry.level).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        levels.into_iter().map(|level| level.as_str().to_owned()).collect()
+    }
+
+    fn own(&self) -> bool {
+        self.entries.iter().any(|entry| entry.own && !entry.already)
     }
 
     fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Value> {
@@ -227,9 +270,9 @@ impl Step for AssetTable {
     /// wanted is there where an owner keeps Full.
     fn verify(&self, before: &Standing, now: &Standing) -> Finding {
         let expected = self.expected(before);
-        let missing = expected.iter().find(|row| {
-            !now.rows.iter().any(|found| found.principal == row.principal && covers(found, row))
-        });
+        let missing = expected
+            .iter()
+            .find(|row| !now.rows.iter().any(|found| is_same(found, row) && covers(found, row)));
         let entry = missing.map(|row| (row, self.entries.iter().any(|entry| entry.is(row))));
         match entry {
             None if self.replace => self.verify_replaced(&expected, before, now),
@@ -249,9 +292,8 @@ impl AssetTable {
     /// irrevocable Full of an owner, shows that it was not one.
     fn verify_replaced(&self, expected: &[Access], before: &Standing, now: &Standing) -> Finding {
         let left = now.rows.iter().find(|row| {
-            let stays =
-                expected.iter().any(|kept| kept.principal == row.principal && covers(kept, row));
-            let was = before.rows.iter().any(|old| old.principal == row.principal);
+            let stays = expected.iter().any(|kept| is_same(kept, row) && covers(kept, row));
+            let was = before.rows.iter().any(|old| is_same(old, row));
             was && !stays && Holding::parse(&row.role.id).level != Level::Full
         });
         match left {
@@ -269,6 +311,17 @@ impl Wanted {
     fn is(&self, row: &Access) -> bool {
         row.principal.id == self.principal.id
             && row.principal.kind.as_deref() == Some(self.principal.kind.as_str())
+    }
+
+    fn is_full_for_everybody(&self) -> bool {
+        let named = [Some(self.principal.id.as_str()), self.principal.name.as_deref()];
+        let system = |name: &str| centrasite::SYSTEM_GROUPS.contains(&name);
+        self.level == Level::Full && named.into_iter().flatten().any(system)
+    }
+
+    fn is_covered_by(&self, held: &Held) -> bool {
+        let own = self.held();
+        held.principal == own.principal && Holding::of(held).covers(&Holding::of(&own))
     }
 
     /// How this entry ended within a change that ended with `outcome`.
@@ -299,6 +352,11 @@ impl Wanted {
     }
 }
 
+/// Whether both rows are of one principal, whatever it is called.
+fn is_same(one: &Access, other: &Access) -> bool {
+    one.principal.id == other.principal.id && one.principal.kind == other.principal.kind
+}
+
 /// Whether `found` holds at least what `row` holds.
 fn covers(found: &Access, row: &Access) -> bool {
     Holding::parse(&found.role.id).covers(&Holding::parse(&row.role.id))
@@ -306,7 +364,7 @@ fn covers(found: &Access, row: &Access) -> bool {
 
 fn same(one: &[Access], other: &[Access]) -> bool {
     one.len() == other.len()
-        && one.iter().all(|row| {
-            other.iter().any(|kept| kept.principal == row.principal && kept.role.id == row.role.id)
-        })
+        && one
+            .iter()
+            .all(|row| other.iter().any(|kept| is_same(kept, row) && kept.role.id == row.role.id))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::asset_table::{AssetTable, Wanted, wanted};
 use super::{Change, Effect, Inverse, Spec, Step, label};
-use crate::access::{Access, PrincipalKind};
+use crate::access::{Access, Principal, PrincipalKind};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
@@ -95,14 +95,17 @@ impl Change for SetAssetPermissions {
             }
             entries.push(resolved);
         }
-        Ok(vec![Box::new(AssetTable {
+        let mut table = AssetTable {
             wanted: wanted(&asset, &entries),
             asset,
             entries,
+            losing: Vec::new(),
             replace: self.remove_existing_permission.unwrap_or(false),
             propagate: self.propagate_permissions_to_dependent_objects.unwrap_or(false),
             propagate_profiles: self.propagate_profile_permissions.unwrap_or(false),
-        })])
+        };
+        table.look_ahead(ask).await?;
+        Ok(vec![Box::new(table)])
     }
 
     /// The table as it was, whole: combining could not lower anything.
@@ -169,6 +172,13 @@ fn entry(row: &Access) -> Value {
     entry
 }
 
+/// Whether a user signs in with this name.
+fn is_called(principal: &Principal, username: &str) -> bool {
+    let names = [Some(principal.id.as_str()), principal.name.as_deref()];
+    principal.kind == PrincipalKind::User
+        && names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(username))
+}
+
 impl SetAssetPermissions {
     fn check(&self) -> Result<(), Failure> {
         if self.user_group_asset_permission.is_empty() {
@@ -198,7 +208,10 @@ impl Entry {
             permission: entry.permission.level(),
         };
         let profiles = self.profile_permissions.into_iter().flatten().map(profile).collect();
-        Ok(Wanted { principal, level: self.permission.level(), profiles })
+        let own = ask.tenant.settings.get(centrasite::USERNAME);
+        let own = own.is_some_and(|username| is_called(&principal, username));
+        let level = self.permission.level();
+        Ok(Wanted { principal, level, profiles, own, already: false })
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use holding::Holding;
 
 use super::{Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, follow, pick};
-use crate::access::{Principal, PrincipalKind, Resource, Role};
+use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Basic, Boxed};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
@@ -28,7 +28,7 @@ pub static VENDOR: Vendor = Vendor {
     title: "webMethods CentraSite",
     variables: &[
         Variable::required("CENTRASITE_BRIDGE_URL", "the bridge you run beside CentraSite"),
-        Variable::required("CENTRASITE_USERNAME", "a user of the bridge"),
+        Variable::required(USERNAME, "a user of the bridge"),
         Variable::required("CENTRASITE_PASSWORD", "that user's password").secret(),
     ],
     connect,
@@ -42,6 +42,7 @@ pub static VENDOR: Vendor = Vendor {
     ],
 };
 
+pub const USERNAME: &str = "CENTRASITE_USERNAME";
 const BRIDGE: &str = "CentraSite bridge contract";
 const ASSETS: Source = Source { path: "/assets", needs: "", docs: BRIDGE };
 const PRINCIPALS: Source = Source { path: "/principals", needs: "", docs: BRIDGE };
@@ -54,6 +55,8 @@ pub const SET: Endpoint =
 /// Groups that hold everybody of an organization, of it and its children, and everybody at all.
 pub const SYSTEM_GROUPS: [&str; 3] = ["Users", "Members", "Everyone"];
 const PAGE: usize = 100;
+/// Pages that are read for names alone.
+const NAME_PAGES: usize = 5;
 
 /// A permission on an asset; each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -139,7 +142,7 @@ impl Answer for Principals {
 
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     let base = settings.url("CENTRASITE_BRIDGE_URL");
-    let username = settings.text("CENTRASITE_USERNAME");
+    let username = settings.text(USERNAME);
     let password = settings.secret("CENTRASITE_PASSWORD");
     all((base, username, password)).map(|(base, username, password)| Account {
         base,
@@ -225,14 +228,48 @@ async fn list<A: Answer>(
     question: &Question,
     keep: &impl Fn(&A::Row) -> bool,
 ) -> Result<Vec<A::Row>, Failure> {
-    let all = follow(Place::default(), usize::MAX, keep, |page: Option<String>| async move {
-        let offset = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-        let question = question.clone().with("limit", PAGE).with("offset", offset);
-        let (rows, total) = ask.read::<A>(&question).await?.rows();
-        let next = next(offset, rows.len(), total);
-        Ok(Page { rows, next })
-    });
+    let all = follow(Place::default(), usize::MAX, keep, |from| page::<A>(ask, question, from));
     all.await?.complete()
+}
+
+async fn page<A: Answer>(
+    ask: &Asker<'_>,
+    question: &Question,
+    from: Option<String>,
+) -> Result<Page<A::Row>, Failure> {
+    let offset = offset(from.as_deref());
+    let question = question.clone().with("limit", PAGE).with("offset", offset);
+    let (rows, total) = ask.read::<A>(&question).await?.rows();
+    let next = next(offset, rows.len(), total);
+    Ok(Page { rows, next })
+}
+
+fn offset(from: Option<&str>) -> usize {
+    from.and_then(|from| from.parse().ok()).unwrap_or(0)
+}
+
+/// Names users and groups that are known by id, as far as the first pages of the list know them:
+/// names are a courtesy, and their lack is no failure.
+pub async fn name(ask: &Asker<'_>, nameless: Vec<&mut Named>) {
+    let Ok(question) = PRINCIPALS.ask(&[]) else { return };
+    if nameless.is_empty() {
+        return;
+    }
+    let among = |found: &Principal| nameless.iter().any(|named| is(named, found));
+    let few = |from: Option<String>| async {
+        let last = offset(from.as_deref()) >= (NAME_PAGES - 1) * PAGE;
+        let page = page::<Principals>(ask, &question, from).await?;
+        Ok(if last { Page { next: None, ..page } } else { page })
+    };
+    let Ok(found) = follow(Place::default(), usize::MAX, among, few).await else { return };
+    for named in nameless {
+        let known = found.rows.iter().find(|found| is(named, found));
+        named.name = known.and_then(|known| known.name.clone());
+    }
+}
+
+fn is(named: &Named, found: &Principal) -> bool {
+    named.id == found.id && named.kind.as_deref() == Some(found.kind.as_str())
 }
 
 /// What is set on an asset now.

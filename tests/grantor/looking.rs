@@ -128,6 +128,32 @@ async fn only_the_rows_that_a_change_made_are_marked_as_granted_here() {
     let undone = server.call("undo_change", receipt).await;
     assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
     assert!(marked().await.is_empty(), "an undo sends the rest of the list again");
+    let summary = undone.summary();
+    assert!(summary.ends_with("loses access: API Team (group:api-team)"), "{summary}");
+}
+
+/// An asset's list has ids alone; who they are is looked up, and not missed where it cannot be.
+#[tokio::test]
+async fn who_may_use_an_asset_is_named() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    for (look, names) in [
+        (
+            json!({ "vendor": "centrasite", "resource": "BillingService" }),
+            vec!["Priya Raman", "Users", "Marta Lindqvist"],
+        ),
+        (json!({ "vendor": "centrasite", "role": "Modify" }), vec!["API Team", "Marta Lindqvist"]),
+    ] {
+        let answer = server.call("list_access", look.clone()).await;
+        let found: Vec<_> = rows(&answer).iter().map(|row| &row["principal"]["name"]).collect();
+        assert_eq!(found, names, "{look}");
+    }
+    world.inject("centrasite", "GET", "/principals", status(403));
+    let answer = server
+        .call("list_access", json!({ "vendor": "centrasite", "resource": "BillingService" }))
+        .await;
+    assert_eq!(rows(&answer).len(), 3, "{:#}", answer.body);
+    assert_eq!(answer.body["problems"], json!([]));
 }
 
 #[tokio::test]

@@ -784,7 +784,9 @@ async fn centrasite_replacing_the_list_names_who_loses_and_the_owner_keeps_full(
     assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0]["removeExistingPermission"], true);
-    for loser in ["group:users", r"HARBOR\akim", r"HARBOR\praman"] {
+    for loser in ["Users (group:users)", r"Alex Kim (HARBOR\akim)", r"Priya Raman (HARBOR\praman)"]
+    {
+        assert!(answer.summary().contains(loser), "{}", answer.summary());
         assert!(answer.warnings().contains(&format!("{loser} loses")), "{}", answer.warnings());
     }
     assert_eq!(answer.rows("before").len(), 4);

@@ -1,6 +1,6 @@
 //! Who has access at CentraSite: an asset lists its settings.
 
-use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, permissions};
+use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, permissions};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
 use crate::vendors::{Asker, Listing, Reach, crowd};
@@ -30,7 +30,11 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         principal.as_ref().is_none_or(|principal| principal.id == row.principal.id)
             && reach.role.as_ref().is_none_or(|role| row.role.id.split(' ').next() == Some(role))
     };
-    Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, crowd.problem))
+    let rows = rows.filter(fits).collect();
+    let mut listing = Listing::part(rows, &reach.from, reach.limit, crowd.problem);
+    let named = listing.rows.iter_mut().map(|row: &mut Access| &mut row.principal);
+    name(ask, named.filter(|named| named.name.is_none()).collect()).await;
+    Ok(listing)
 }
 
 /// A user or a group of this id or name.
