@@ -91,3 +91,7 @@ mod person;
 /// A person says yes to exactly one thing, once; nothing else is a yes.
 #[path = "grantor/consent.rs"]
 mod consent;
+
+/// What a resolved change says of itself, for the guard to judge.
+#[path = "grantor/steps.rs"]
+mod steps;

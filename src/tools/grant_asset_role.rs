@@ -146,6 +146,10 @@ impl Step for Granting {
         self.of.role.privileged.then(|| format!("{role} lets its holder change who may do what"))
     }
 
+    fn contains(&self) -> Vec<String> {
+        self.of.role.permissions.clone()
+    }
+
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(self.of.current(ask))
     }

@@ -98,7 +98,7 @@ impl MemberRole {
         }
     }
 
-    fn own<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
+    fn held<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
         standing.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
     }
 
@@ -190,7 +190,7 @@ impl Step for MemberRole {
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
-        let own = self.own(now);
+        let own = self.held(now);
         if own.map(|row| row.role.id.as_str()) == self.role.as_ref().map(|role| role.id.as_str()) {
             return Ok(Plan::Already { outcome: self.reached(), warnings: Vec::new() });
         }
@@ -246,7 +246,7 @@ impl Step for MemberRole {
     }
 
     fn verify(&self, _: &Standing, now: &Standing) -> Finding {
-        match (self.own(now), &self.role) {
+        match (self.held(now), &self.role) {
             (Some(row), Some(role)) if row.role.id == role.id => Finding::There,
             (None, None) => Finding::There,
             (Some(row), _) => Finding::Elsewise(format!("the role is {}", label(&row.role))),

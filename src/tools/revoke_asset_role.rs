@@ -77,6 +77,10 @@ impl Step for Revoking {
         Outcome::AlreadyAbsent
     }
 
+    fn contains(&self) -> Vec<String> {
+        self.0.role.permissions.clone()
+    }
+
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(self.0.current(ask))
     }

@@ -120,7 +120,7 @@ impl SpaceEntry {
         row.principal.id == wanted.id && row.principal.kind == wanted.kind
     }
 
-    fn own<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
+    fn held<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
         standing.rows.iter().find(|row| self.is_own(row))
     }
 
@@ -144,13 +144,13 @@ impl SpaceEntry {
                 self.space
             ));
         }
-        if let (Some(own), Some(_)) = (self.own(now), &self.entry) {
+        if let (Some(own), Some(_)) = (self.held(now), &self.entry) {
             warnings.push(format!(
                 "{} is there now; whether SnapLogic replaces or adds is not \
                  documented, and is read back",
                 own.role.label()
             ));
-        } else if self.own(now).is_none() && !now.conclusive {
+        } else if self.held(now).is_none() && !now.conclusive {
             warnings.push(
                 "SnapLogic shows this credential too little to tell what is there now: this \
                  cannot be undone from here"
@@ -200,6 +200,18 @@ impl Step for SpaceEntry {
         system.then(|| format!("{group} is a system group of the whole environment"))
     }
 
+    fn contains(&self) -> Vec<String> {
+        let letters = self.entry.iter().flat_map(|(letters, _)| letters);
+        letters.map(|&letter| letter.to_owned()).collect()
+    }
+
+    /// User names are e-mail addresses, and nothing says that their letter case counts.
+    fn own(&self) -> bool {
+        let grantee = &self.wanted.principal.id;
+        let named = self.caller.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(grantee));
+        self.grant_type == GrantType::User && named
+    }
+
     /// The other rows only tell how much the vendor shows.
     fn bears(&self, row: &Access) -> bool {
         row.principal.id == self.wanted.principal.id
@@ -223,7 +235,7 @@ impl Step for SpaceEntry {
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
-        let (own, warnings) = (self.own(now), self.warnings(now));
+        let (own, warnings) = (self.held(now), self.warnings(now));
         let reached = match (own, &self.entry) {
             (Some(row), Some(_)) => row.role.id == self.wanted.role.id,
             (None, None) => now.conclusive,
@@ -267,7 +279,7 @@ impl Step for SpaceEntry {
     }
 
     fn verify(&self, _: &Standing, now: &Standing) -> Finding {
-        match (self.own(now), &self.entry) {
+        match (self.held(now), &self.entry) {
             (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Finding::There,
             (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.label())),
             (None, _) if !now.conclusive => Finding::CannotTell,
