@@ -12,12 +12,15 @@
 
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use grantor::catalogue;
 use grantor::config::{Config, Flags, Sources};
 use grantor::desk::{Call, Desk};
+use grantor::guard::{Circumstances, Guard, Supposed, Verdict};
 use grantor::sandbox::{Options, Sandbox};
 use grantor::tools::TOOLS;
 use serde_json::{Value, json};
@@ -44,7 +47,13 @@ impl Bench {
         let state = tempfile::tempdir().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
         let environment = sandbox.environment();
-        let flags = Flags { state_dir: Some(state.path().into()), ..Flags::default() };
+        let policy =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples/automation.cedar");
+        let flags = Flags {
+            state_dir: Some(state.path().into()),
+            policy: Some(policy),
+            ..Flags::default()
+        };
         let sources = Sources {
             flags: &flags,
             environment: &|_| None,
@@ -116,6 +125,58 @@ fn building(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a policy of fifty rules costs each change, and what it costs the slowest of a hundred.
+fn judging(criterion: &mut Criterion) {
+    let guard = Guard::compile("bench.cedar", &fifty_rules(), false).unwrap();
+    assert_eq!(guard.rules().len(), 50);
+    let supposed = json!({
+        "grantee": { "id": USER, "name": "Sam Rivera", "kind": "user" },
+        "role": { "id": ROLE, "name": "Developer" },
+        "resource": { "id": ASSET, "name": "Orders", "kind": "asset" },
+        "holds": [{ "role": "Tester", "resource": "Billing" }],
+        "reason": "OPS-7: joins the team",
+        "expires_in": "P7D",
+    });
+    let now = "2026-07-06T10:00:00Z".parse().unwrap();
+    let supposed: Supposed = serde_json::from_value(supposed).unwrap();
+    let intent = supposed.intent("grant_asset_role", now).unwrap();
+    let at = Circumstances { requester: "alice", changes_this_hour: 3, now };
+    let judge = |intent| assert!(matches!(guard.judge(intent, &at), Verdict::Ask(_)));
+    let mut group = criterion.benchmark_group("judge");
+    group.bench_function("one change by 50 rules", |bencher| {
+        bencher.iter_batched(|| intent.clone(), judge, BatchSize::SmallInput);
+    });
+    group.finish();
+    let mut times: Vec<_> = (0..20_000)
+        .map(|_| {
+            let intent = intent.clone();
+            let started = Instant::now();
+            judge(intent);
+            started.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len() * part / 100).unwrap();
+    eprintln!("judge/one change by 50 rules   p50 {:?}  p99 {:?}", at(50), at(99));
+}
+
+/// The built-in rules, and others as an organization would add them.
+fn fifty_rules() -> String {
+    let mut text = include_str!("../policies/default.cedar").to_owned();
+    for number in 0..45 {
+        let when = match number % 3 {
+            0 => format!("context has reason && context.reason like \"*FREEZE-{number}*\""),
+            1 => format!("resource has name && resource.name like \"prod-{number}*\""),
+            _ => format!("context.changes_this_hour > {} && context.wide", 100 + number),
+        };
+        text.push_str(&format!(
+            "@id(\"rule-{number}\") forbid (principal, action in Action::\"grant\", resource) \
+             when {{ {when} }};\n"
+        ));
+    }
+    text
+}
+
 fn reading(criterion: &mut Criterion) {
     let bench = Bench::new();
     let arguments = json!({ "vendor": "outsystems" });
@@ -172,7 +233,7 @@ fn granting(criterion: &mut Criterion) {
 }
 
 /// Spawns the server with five vendors configured and waits for its reply to `initialize`.
-fn spawn(state: &std::path::Path) -> Child {
+fn spawn(state: &Path) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_grantor"))
         .env_clear()
         .env("GRANTOR_STATE_DIR", state)
@@ -225,5 +286,5 @@ fn starting(criterion: &mut Criterion) {
     child.wait().unwrap();
 }
 
-criterion_group!(benches, building, reading, granting, starting);
+criterion_group!(benches, building, judging, reading, granting, starting);
 criterion_main!(benches);

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod paint;
 mod person;
+mod policy;
 mod sandbox;
 mod serve;
 mod setup;
@@ -77,6 +78,8 @@ enum Command {
     Undo(undo::Arguments),
     /// Run the five fake vendors alone and print the environment that points at them
     Sandbox(sandbox::Arguments),
+    /// Check the policy, or explain what it says of a change
+    Policy(policy::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -123,6 +126,7 @@ async fn run(cli: Cli) -> Ran {
         Command::Doctor => doctor::run(&cli.global).await,
         Command::Undo(arguments) => undo::run(&cli.global, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
+        Command::Policy(arguments) => policy::run(&cli.global, arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

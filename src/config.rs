@@ -5,6 +5,7 @@
 //! the environment.
 
 mod file;
+mod floor;
 mod policy;
 mod settings;
 
@@ -123,13 +124,18 @@ fn state_dir_of(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Path
 }
 
 /// The floor's policy, or the one that flags, environment and file name.
-fn policy_of(sources: &Sources<'_>, file: &File, floor: &File) -> Option<PathBuf> {
-    floor
-        .text("policy")
-        .map(PathBuf::from)
-        .or_else(|| sources.flags.policy.clone())
-        .or_else(|| (sources.environment)("GRANTOR_POLICY").map(PathBuf::from))
-        .or_else(|| file.text("policy").map(PathBuf::from))
+fn policy_of(
+    sources: &Sources<'_>,
+    file: &File,
+    floor: &File,
+) -> Result<Option<PathBuf>, ConfigError> {
+    if let Some(path) = floor.path("policy")? {
+        floor::check(&path)?;
+        return Ok(Some(path));
+    }
+    let named = sources.flags.policy.clone();
+    let named = named.or_else(|| (sources.environment)("GRANTOR_POLICY").map(PathBuf::from));
+    named.map_or_else(|| file.path("policy"), |path| Ok(Some(path)))
 }
 
 impl Config {
@@ -156,7 +162,7 @@ impl Config {
             tenants: Vec::new(),
             unready: Vec::new(),
             read_only,
-            policy: policy_of(sources, &file, &floor),
+            policy: policy_of(sources, &file, &floor)?,
             state_dir,
             ledger_key: ledger_key(&own)?,
             approvers: None,
@@ -310,6 +316,48 @@ mod tests {
         check(&[], "[acme]\n", "line 1");
         check(&[], "read_only = \n", "line 1");
         check(&[], "[grantor]\napprovers = \"p\"\n", "GRANTOR_APPROVERS");
+    }
+
+    /// As root, whose file it then is; anybody else's file bounds nobody and is not passed over.
+    #[cfg(unix)]
+    #[test]
+    fn the_floor_wins_where_root_wrote_it() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, text) in
+            [("floor.toml", "[grantor]\npolicy = \"p.cedar\"\nread_only = true\n"), ("p.cedar", "")]
+        {
+            std::fs::write(at(name), text).unwrap();
+            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let flags = Flags {
+            policy: Some("of-a-flag.cedar".into()),
+            state_dir: Some(dir.path().into()),
+            ..Flags::default()
+        };
+        let environment = |name: &str| (name == "GRANTOR_POLICY").then(|| "other.cedar".to_owned());
+        let floor = at("floor.toml");
+        let sources = Sources {
+            flags: &flags,
+            environment: &environment,
+            floor: Some(&floor),
+            sandbox: None,
+        };
+        let is_root = std::fs::metadata(&floor).unwrap().uid() == 0;
+        match Config::load(&sources) {
+            Ok(config) => {
+                assert!(is_root && config.read_only);
+                assert_eq!(config.policy, Some(at("p.cedar")));
+            }
+            Err(error) => assert!(!is_root && error.to_string().contains("root"), "{error}"),
+        }
+        std::fs::set_permissions(at("p.cedar"), std::fs::Permissions::from_mode(0o666)).unwrap();
+        let error = Config::load(&sources).err().unwrap().to_string();
+        assert!(error.contains(if is_root { "p.cedar" } else { "floor.toml" }), "{error}");
+        let absent = at("absent.toml");
+        let sources = Sources { floor: Some(&absent), ..sources };
+        assert_eq!(Config::load(&sources).unwrap().policy, flags.policy);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod answer;
 mod carry;
+mod circumstances;
 mod consent;
 mod prepare;
 mod question;
@@ -109,17 +110,24 @@ struct Order<'a> {
     undoing: Option<Undoing>,
     /// How many accesses the call changes.
     width: usize,
+    /// What the requester had sent in the hour before it.
+    changes_this_hour: u32,
 }
 
 impl Desk {
     /// # Errors
     /// The policy or the approvers do not load.
-    pub fn new(mut config: Config) -> Result<Self, PolicyError> {
+    pub fn new(config: Config) -> Result<Self, PolicyError> {
         let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
+        Ok(Self::with(config, guard))
+    }
+
+    /// A desk whose rules are loaded.
+    pub fn with(mut config: Config, guard: Guard) -> Self {
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let approvers = config.approvers.take();
         let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
-        Ok(Self { config, guard, ledger, approvers, wire, names, turns: Turns::default() })
+        Self { config, guard, ledger, approvers, wire, names, turns: Turns::default() }
     }
 
     pub fn config(&self) -> &Config {
@@ -143,6 +151,9 @@ impl Desk {
             Found::Unknown => return Err(UnknownTool),
             Found::Off(tool, failure) => off(tool, failure, call.arguments),
             Found::On(tool) => match (&tool.run, self.tenant(tool)) {
+                _ if let Err(failure) = self.may_look(tool.spec, call.client.as_deref()) => {
+                    Answer::unasked(&failure)
+                }
                 (Run::Look(look), _) => self.look(*look, call).await,
                 (Run::Check, _) => self.check(call.arguments).await,
                 (Run::Undo, _) => self.undo(call, called).await?,
@@ -198,7 +209,8 @@ impl Desk {
             }
         };
         steps.iter_mut().for_each(|step| step.last(order.term));
-        let order = Order { width: steps.len(), ..order };
+        let changes_this_hour = self.changes_this_hour().await;
+        let order = Order { width: steps.len(), changes_this_hour, ..order };
         match self.walk(&order, &steps, &ask, &call, approved).await {
             Ok((mut items, pending)) => {
                 for (item, step) in items.iter_mut().zip(&steps) {
@@ -241,6 +253,7 @@ impl Desk {
             cause,
             undoing,
             width: 1,
+            changes_this_hour: 0,
         };
         Ok((order, Value::Object(arguments)))
     }

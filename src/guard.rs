@@ -1,19 +1,40 @@
 //! Who may grant what: every resolved change is judged on what it really is.
 //!
-//! [`Permitted`] is made here and nowhere else, and without one nothing is recorded or sent.
+//! The rules are Cedar: denied unless permitted, and one forbid outweighs every permit. A rule that
+//! cannot be evaluated denies. [`Permitted`] is made here and nowhere else, and without one nothing
+//! is recorded or sent.
 
 pub mod consent;
+mod explain;
+mod facts;
+mod rules;
+mod supposed;
+
+use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::intent::Intent;
+pub use explain::{Explained, Judged};
+pub use rules::{Effect, Rule};
+pub use supposed::Supposed;
 
-/// The rules in force.
-#[derive(Clone, Debug)]
+use crate::failure::Failure;
+use crate::intent::Intent;
+use facts::Case;
+use rules::{Rules, Ruling};
+
+/// The rules in force, read once: a file that changes afterwards changes nothing.
+#[derive(Clone)]
 pub struct Guard {
     read_only: bool,
+    rules: Arc<Rules>,
+    witness: Option<Arc<Witness>>,
 }
+
+/// Told of each change that is judged; it has no say.
+pub type Witness = dyn Fn(&Intent, &Circumstances<'_>) + Send + Sync;
 
 /// What bears on a change beside the change itself.
 #[derive(Clone, Copy, Debug)]
@@ -62,47 +83,136 @@ pub struct Denied {
 }
 
 /// The verdict as answers and ledger show it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
     pub verdict: &'static str,
     /// The rules that decided it.
     pub rules: Vec<String>,
 }
 
-/// A policy that does not load: file, line, rule and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct PolicyError(String);
+/// What keeps a policy from being used; nothing is served without one.
+#[derive(Clone, Debug)]
+pub struct PolicyError {
+    pub file: String,
+    /// Never empty; in the order of their lines.
+    pub troubles: Vec<Trouble>,
+}
+
+/// One mistake in a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Where it is; 0 where it is the whole file.
+    pub line: usize,
+    pub rule: Option<String>,
+    pub text: String,
+}
+
+/// The rule that `--read-only` is: before all others, and above every policy.
+const READ_ONLY: &str = "read-only";
+const BUILT_IN: &str = include_str!("../policies/default.cedar");
 
 impl Guard {
-    pub(crate) fn built_in(read_only: bool) -> Result<Self, PolicyError> {
-        Ok(Self { read_only })
+    /// The built-in rules.
+    ///
+    /// # Errors
+    /// None that a test would not have seen.
+    pub fn built_in(read_only: bool) -> Result<Self, PolicyError> {
+        Self::compile("the built-in policy", BUILT_IN, read_only)
     }
 
-    pub(crate) fn compile(_name: &str, _text: &str, read_only: bool) -> Result<Self, PolicyError> {
-        Ok(Self { read_only })
+    /// Rules from their text; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its line.
+    pub fn compile(file: &str, text: &str, read_only: bool) -> Result<Self, PolicyError> {
+        let rules = Rules::compile(text)
+            .map_err(|troubles| PolicyError { file: file.to_owned(), troubles })?;
+        Ok(Self { read_only, rules: Arc::new(rules), witness: None })
+    }
+
+    /// Has every judgement told to `witness`.
+    #[must_use]
+    pub fn told(self, witness: Arc<Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
+    }
+
+    /// The rules in the order they are written in.
+    pub fn rules(&self) -> &[Rule] {
+        self.rules.listed()
+    }
+
+    /// Whether any rule asks how many changes there were: whoever judges need not count otherwise.
+    pub fn counts_changes(&self) -> bool {
+        self.rules.mention("changes_this_hour")
     }
 
     /// Judges one intent. Pure: the same intent in the same circumstances gets the same verdict.
-    pub fn judge(&self, intent: Intent, _at: &Circumstances<'_>) -> Verdict {
+    pub fn judge(&self, intent: Intent, at: &Circumstances<'_>) -> Verdict {
+        if let Some(witness) = &self.witness {
+            witness(&intent, at);
+        }
+        match self.ruling(&intent, at) {
+            Ruling::Allow(rules) => {
+                let policy = Policy { verdict: "allow", rules };
+                Verdict::Allow(Box::new(Permitted::new(intent, policy, None)))
+            }
+            Ruling::Ask { rules, why } => {
+                let policy = Policy { verdict: "ask", rules };
+                let typed = intent.privileged.is_some() || facts::is_wide(&intent);
+                Verdict::Ask(Box::new(Asked { intent, policy, why, typed }))
+            }
+            Ruling::Deny { rules, message, hint } => {
+                let policy = Policy { verdict: "deny", rules };
+                Verdict::Deny(Box::new(Denied { intent, message, hint, policy }))
+            }
+        }
+    }
+
+    /// Whether somebody may look, before any vendor is asked.
+    ///
+    /// # Errors
+    /// `Refused`, with the rules that say so.
+    pub fn look(
+        &self,
+        tool: &'static str,
+        client: Option<&str>,
+        at: &Circumstances<'_>,
+    ) -> Result<(), Failure> {
+        match self.rules.decide(&Case::of_look(tool, client, at)) {
+            Ruling::Allow(_) => Ok(()),
+            Ruling::Ask { rules, .. } => {
+                let rules = rules.join(", ");
+                Err(Failure::refused(format!("nobody is asked about looking (rule {rules})"))
+                    .hint("an administrator takes @ask from that rule"))
+            }
+            Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    fn ruling(&self, intent: &Intent, at: &Circumstances<'_>) -> Ruling {
         if self.read_only {
-            let message = "this server is read-only".to_owned();
-            let hint = "an administrator starts it without --read-only";
-            return deny(intent, "read-only", message, hint);
+            return Ruling::Deny {
+                rules: vec![READ_ONLY.to_owned()],
+                message: "this server is read-only".to_owned(),
+                hint: "an administrator starts it without --read-only".to_owned(),
+            };
         }
-        if let Some(privilege) = &intent.privileged {
-            let message = format!("privileged access is not granted here: {privilege}");
-            let hint = "an administrator grants it in the vendor's own console";
-            return deny(intent, "privileged-role", message, hint);
+        let mut ruling = self.rules.decide(&Case::of_change(intent, at));
+        if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut ruling, &intent.privileged) {
+            message.push_str(&format!("; it is privileged: {privilege}"));
         }
-        let policy = Policy { verdict: "allow", rules: Vec::new() };
-        Verdict::Allow(Box::new(Permitted::new(intent, policy, None)))
+        ruling
     }
 }
 
-fn deny(intent: Intent, rule: &str, message: String, hint: &str) -> Verdict {
-    let policy = Policy { verdict: "deny", rules: vec![rule.to_owned()] };
-    Verdict::Deny(Box::new(Denied { intent, message, hint: hint.to_owned(), policy }))
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<_> = self.rules().iter().map(|rule| &rule.id).collect();
+        f.debug_struct("Guard")
+            .field("read_only", &self.read_only)
+            .field("rules", &rules)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Permitted {
@@ -125,7 +235,29 @@ impl Permitted {
 }
 
 impl PolicyError {
-    pub(crate) fn of_file(name: &str, trouble: &str) -> Self {
-        Self(format!("{name}: {trouble}"))
+    /// Something that is wrong with the file and not with a line of it.
+    pub fn whole(file: String, text: String) -> Self {
+        Self { file, troubles: vec![Trouble { line: 0, rule: None, text }] }
+    }
+
+    /// Each trouble with the place it is at: `FILE:LINE: rule "ID": what to do`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.troubles.iter().map(|trouble| {
+            let line = if trouble.line == 0 { String::new() } else { format!(":{}", trouble.line) };
+            let rule = trouble.rule.as_ref().map(|rule| format!("rule {rule:?}: "));
+            format!("{}{line}: {}{}", self.file, rule.unwrap_or_default(), trouble.text)
+        })
     }
 }
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().next().unwrap_or_default())?;
+        match self.troubles.len() {
+            0 | 1 => Ok(()),
+            more => write!(f, " (and {} more; `grantor policy check` lists them)", more - 1),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}

@@ -56,6 +56,10 @@ mod eras;
 #[path = "grantor/read_only.rs"]
 mod read_only;
 
+/// Who may grant what: the rules that are handed out, and those that must not be used.
+#[path = "grantor/policy.rs"]
+mod policy;
+
 /// What a model may get wrong: nothing leaves, and the message says what to mend.
 #[path = "grantor/bad_input.rs"]
 mod bad_input;

@@ -36,6 +36,8 @@ const SETTINGS: [&str; 8] = [
     "GRANTOR_LEDGER_KEY",
     "GRANTOR_CONSENT_WAIT",
 ];
+/// Where a form says what is to be typed.
+const TYPED: &str = "/params/requestedSchema/properties/grantee/description";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run() -> Ran {
@@ -85,13 +87,22 @@ fn request(scene: &Scene, arguments: &str) -> String {
     format!("\n{person}\n  {}  {} {}\n", with(DIM, "calls"), scene.tool, arguments)
 }
 
+/// The name that a form wants typed.
+fn asked_for(about: &str) -> Option<&str> {
+    about.strip_prefix("Type ")?.strip_suffix(" to agree")
+}
+
 /// What a client shows its person, and what this one says.
-fn question(message: &Value, agrees: bool) -> String {
+fn question(message: &Value, agrees: bool, name: Option<&str>) -> String {
     let text = message.pointer("/params/message").and_then(Value::as_str).unwrap_or("?");
     let shown: String =
         text.lines().map(|line| format!("  {}  {line}\n", with(WAITS, "│"))).collect();
-    let says = if agrees { with(GOOD, "yes") } else { with(BAD, "no") };
-    format!("{shown}  {}  the person says {says}\n", with(WAITS, "│"))
+    let says = match name {
+        _ if !agrees => format!("says {}", with(BAD, "no")),
+        Some(name) => format!("types {}", with(GOOD, name)),
+        None => format!("says {}", with(GOOD, "yes")),
+    };
+    format!("{shown}  {}  the person {says}\n", with(WAITS, "│"))
 }
 
 fn closing() -> Result<String, Error> {
@@ -170,9 +181,13 @@ impl Client {
             let line = line.ok_or("the server ended")?;
             let mut message: Value = serde_json::from_str(&line)?;
             if message.get("method").is_some_and(|method| method == "elicitation/create") {
-                paint::lines(&question(&message, agrees))?;
-                let action = if agrees { "accept" } else { "decline" };
-                let reply = json!({ "action": action, "content": {} });
+                let name = message.pointer(TYPED).and_then(Value::as_str).and_then(asked_for);
+                paint::lines(&question(&message, agrees, name))?;
+                let reply = match name {
+                    _ if !agrees => json!({ "action": "decline" }),
+                    Some(name) => json!({ "action": "accept", "content": { "grantee": name } }),
+                    None => json!({ "action": "accept", "content": {} }),
+                };
                 self.send(&json!({ "jsonrpc": "2.0", "id": message.get("id"), "result": reply }))
                     .await?;
                 continue;

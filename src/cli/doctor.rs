@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
-use crate::config::Unready;
+use crate::config::{Config, Unready};
 use crate::failure::Kind;
+use crate::guard::Guard;
 use crate::text;
 use crate::tools::{Spec, TOOLS};
 use crate::transport::{Deadline, Wire};
@@ -31,6 +32,9 @@ pub(super) async fn run(global: &Global) -> Ran {
     for warning in &config.warnings {
         shown.push_str(&format!("{}  {warning}\n", with(WAITS, "mend")));
     }
+    let (report, sound) = policy_report(&config);
+    shown.push_str(&report);
+    healthy &= sound;
     let read_only = if config.read_only { " (read-only)" } else { "" };
     shown.push_str(&format!(
         "{}  {}{read_only}\n",
@@ -43,6 +47,19 @@ pub(super) async fn run(global: &Global) -> Ran {
         healthy = false;
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Which rules are in force, and whether they hold.
+fn policy_report(config: &Config) -> (String, bool) {
+    let of = config.policy.as_ref().map(|path| path.display().to_string());
+    let of = of.unwrap_or_else(|| "built in".to_owned());
+    match Guard::load(config.policy.as_deref(), config.read_only) {
+        Ok(guard) => {
+            let rules = guard.rules().len();
+            (format!("{}  {of} ({rules} rules)\n", with(DIM, "policy")), true)
+        }
+        Err(error) => (format!("{}  {error}\n", with(BAD, "policy")), false),
+    }
 }
 
 /// One vendor: where it is, which credential is used, and what that credential may see.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{ConfigError, Sources};
+use super::{ConfigError, Sources, floor};
 use crate::vendors::VENDORS;
 
 /// A configuration file, or nothing where there is none.
@@ -49,14 +49,21 @@ impl File {
         }
         let project = directories::ProjectDirs::from("", "", "grantor");
         let usual = project.map(|dirs| dirs.config_dir().join("config.toml"));
-        Self::floor(usual.as_deref())
+        match usual {
+            Some(path) if path.exists() => Self::read(&path),
+            _ => Ok(Self::default()),
+        }
     }
 
-    /// The file at `path`, where there is one.
+    /// The administrator's file, where there is one: nobody else may have written it.
     pub(super) fn floor(path: Option<&Path>) -> Result<Self, ConfigError> {
-        match path {
-            Some(path) if path.exists() => Self::read(path),
-            _ => Ok(Self::default()),
+        let Some(path) = path else { return Ok(Self::default()) };
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            _ => {
+                floor::check(path)?;
+                Self::read(path)
+            }
         }
     }
 
@@ -81,6 +88,19 @@ impl File {
 
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.own(key)?.as_str()
+    }
+
+    /// A path; one that is relative counts from the file's own folder.
+    ///
+    /// # Errors
+    /// It is not text: a path that is not read would be a protection that is not given.
+    pub(super) fn path(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        match self.own(key) {
+            None => Ok(None),
+            Some(Value::String(path)) => Ok(Some(folder.join(path))),
+            Some(_) => Err(self.wrong(key, "a path")),
+        }
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<bool, ConfigError> {

@@ -13,7 +13,7 @@ impl Guard {
         let Some(path) = policy else { return Self::built_in(read_only) };
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
-            .map_err(|error| PolicyError::of_file(&name, &error.to_string()))?;
+            .map_err(|error| PolicyError::whole(name.clone(), error.to_string()))?;
         Self::compile(&name, &text, read_only)
     }
 }

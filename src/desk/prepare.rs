@@ -1,13 +1,13 @@
 //! What a step would do: read, planned and judged; nothing is sent.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::circumstances::circumstances;
 use super::{Desk, Item, Order};
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
-use crate::guard::{Asked, Circumstances, Permitted, Policy, Verdict};
+use crate::guard::{Asked, Permitted, Policy, Verdict};
 use crate::intent::{Cause, Intent};
 use crate::ledger::Record;
 use crate::tools::{Effect, Plan, Run, Standing, Step};
@@ -82,13 +82,7 @@ impl Desk {
             }
         };
         let intent = self.intent(order, step, &before, planned, ask)?;
-        let now = Timestamp::now();
-        let hour = now - jiff::SignedDuration::from_hours(1);
-        let at = Circumstances {
-            requester: &order.requester,
-            changes_this_hour: self.ledger.changes_since(hour).await?,
-            now,
-        };
+        let at = circumstances(&order.requester, order.changes_this_hour);
         Ok(Prepared::Judged(self.guard.judge(intent, &at), before))
     }
 

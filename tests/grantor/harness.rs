@@ -195,8 +195,15 @@ impl World {
 pub fn bare(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
     command.env_clear().env("HOME", home).env("GRANTOR_STATE_DIR", home.join("state"));
+    // Nobody sits at the terminal of a test.
+    command.env("GRANTOR_POLICY", example("automation"));
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
+}
+
+/// One of the policies that are handed out as examples.
+pub fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("policies/examples/{name}.cedar"))
 }
 
 pub async fn run(mut command: Command) -> Ran {

@@ -1,0 +1,333 @@
+//! A policy's text: checked in every way that can be checked before the first change, and decided.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{
+    AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode,
+    ValidationWarning, Validator,
+};
+use miette::Diagnostic;
+
+use super::facts::{Case, Language};
+use super::{READ_ONLY, Trouble};
+
+/// A policy that was checked.
+pub(super) struct Rules {
+    pub(super) language: Language,
+    set: PolicySet,
+    listed: Vec<Rule>,
+    text: String,
+}
+
+/// One rule, as its author annotated it.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub id: String,
+    pub effect: Effect,
+    /// A permit that makes it a question, and what it says of that.
+    pub ask: Option<String>,
+    /// What would satisfy a forbid.
+    pub hint: Option<String>,
+    pub line: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Permit,
+    Forbid,
+}
+
+/// What the rules say, by their ids.
+#[derive(Debug)]
+pub(super) enum Ruling {
+    Allow(Vec<String>),
+    Ask { rules: Vec<String>, why: String },
+    Deny { rules: Vec<String>, message: String, hint: String },
+}
+
+/// All that an annotation may be called. Another one is a slip, and a slip in `@ask` would allow.
+const ANNOTATIONS: [&str; 3] = ["id", "ask", "hint"];
+const LONGEST_ID: usize = 64;
+
+impl Rules {
+    pub(super) fn compile(text: &str) -> Result<Self, Vec<Trouble>> {
+        let language = Language::new().map_err(|text| vec![Trouble::whole(text)])?;
+        let written: PolicySet = text.parse().map_err(|errors| unparsed(text, &errors))?;
+        let (listed, policies) = named(text, &written)?;
+        let set = PolicySet::from_policies(policies)
+            .map_err(|error| vec![Trouble::whole(error.to_string())])?;
+        check(text, &listed, &set, &language.schema)?;
+        Ok(Self { language, set, listed, text: text.to_owned() })
+    }
+
+    pub(super) fn listed(&self) -> &[Rule] {
+        &self.listed
+    }
+
+    pub(super) fn policy(&self, rule: &Rule) -> Option<&Policy> {
+        self.set.policy(&PolicyId::new(&rule.id))
+    }
+
+    pub(super) fn mention(&self, word: &str) -> bool {
+        self.text.contains(word)
+    }
+
+    pub(super) fn decide(&self, case: &Case) -> Ruling {
+        let (request, entities) = match self.language.ask(case) {
+            Ok(asked) => asked,
+            Err(trouble) => return unjudged(&trouble),
+        };
+        let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+        let diagnostics = response.diagnostics();
+        // Cedar leaves out a rule that fails; a forbid that is left out would be a yes.
+        let failed: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
+        if !failed.is_empty() {
+            return broken(diagnostics.errors().map(rule_of).collect(), &failed);
+        }
+        let deciding: Vec<&PolicyId> = diagnostics.reason().collect();
+        let deciding: Vec<&Rule> = self
+            .listed
+            .iter()
+            .filter(|rule| deciding.iter().any(|id| AsRef::<str>::as_ref(*id) == rule.id))
+            .collect();
+        match response.decision() {
+            Decision::Allow => permitted(&deciding),
+            Decision::Deny => denied(&deciding),
+        }
+    }
+}
+
+fn permitted(deciding: &[&Rule]) -> Ruling {
+    let asking: Vec<_> = deciding.iter().filter(|rule| rule.ask.is_some()).copied().collect();
+    if asking.is_empty() {
+        return Ruling::Allow(ids(deciding));
+    }
+    let why = texts(asking.iter().filter_map(|rule| rule.ask.as_deref()));
+    Ruling::Ask { rules: ids(&asking), why }
+}
+
+fn denied(deciding: &[&Rule]) -> Ruling {
+    let rules = ids(deciding);
+    if rules.is_empty() {
+        return Ruling::Deny {
+            rules,
+            message: "no rule of the policy permits this".to_owned(),
+            hint: "an administrator writes a rule that does; `grantor policy explain` shows why \
+                   none of them applies"
+                .to_owned(),
+        };
+    }
+    let hint = texts(deciding.iter().filter_map(|rule| rule.hint.as_deref()));
+    let usual = || "an administrator decides in the policy what it takes".to_owned();
+    Ruling::Deny {
+        message: format!("the policy forbids this (rule {})", rules.join(", ")),
+        hint: Some(hint).filter(|hint| !hint.is_empty()).unwrap_or_else(usual),
+        rules,
+    }
+}
+
+fn broken(mut rules: Vec<String>, failed: &[String]) -> Ruling {
+    rules.sort_unstable();
+    Ruling::Deny {
+        message: format!("a rule of the policy cannot be evaluated: {}", failed.join("; ")),
+        hint: "an administrator mends the rule; until then nothing is allowed that it bears on"
+            .to_owned(),
+        rules,
+    }
+}
+
+fn unjudged(trouble: &str) -> Ruling {
+    Ruling::Deny {
+        rules: Vec::new(),
+        message: format!("this change cannot be put before the policy: {trouble}"),
+        hint: "nothing is allowed that cannot be judged; report this".to_owned(),
+    }
+}
+
+fn rule_of(error: &AuthorizationError) -> String {
+    let AuthorizationError::PolicyEvaluationError(error) = error;
+    error.policy_id().to_string()
+}
+
+fn ids(rules: &[&Rule]) -> Vec<String> {
+    rules.iter().map(|rule| rule.id.clone()).collect()
+}
+
+/// Texts in their order, each once.
+fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for text in texts.filter(|text| !text.is_empty()) {
+        if !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+    kept.join("; ")
+}
+
+/// The rules by the ids their author gave them, with nothing that has no effect.
+fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Vec<Trouble>> {
+    let (mut rules, mut policies, mut troubles) = (Vec::<Rule>::new(), Vec::new(), Vec::new());
+    for template in written.templates() {
+        let line = line_of(text, &template.to_cedar(), 0).1;
+        let rule = template.annotation("id").map(str::to_owned);
+        let what = "slots such as ?principal are never filled, so it would never apply; name whom \
+                    it is about";
+        troubles.push(Trouble { line, rule, text: what.to_owned() });
+    }
+    let mut from = 0;
+    for policy in in_order(written) {
+        let (end, line) = line_of(text, &policy.to_cedar().unwrap_or_default(), from);
+        from = end;
+        match rule(policy, line, &rules) {
+            Ok(rule) => {
+                policies.push(policy.new_id(PolicyId::new(&rule.id)));
+                rules.push(rule);
+            }
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    if rules.is_empty() && troubles.is_empty() {
+        let what = "it has no rule, and would deny everything; write at least one permit";
+        troubles.push(Trouble::whole(what.to_owned()));
+    }
+    troubles.sort_by_key(|trouble| trouble.line);
+    if troubles.is_empty() { Ok((rules, policies)) } else { Err(troubles) }
+}
+
+fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, Trouble> {
+    let id = policy.annotation("id").map(str::to_owned);
+    let trouble = |text: String| Err(Trouble { line, rule: id.clone(), text });
+    let Some(id) = id.clone().filter(|id| !id.is_empty()) else {
+        return trouble("it has no @id; give it one, which answers and ledger name".to_owned());
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if id.len() > LONGEST_ID || !id.chars().all(plain) {
+        return trouble(format!(
+            "its @id must be at most {LONGEST_ID} letters, digits, -, _ and . of ASCII"
+        ));
+    }
+    if id == READ_ONLY {
+        return trouble(format!("{READ_ONLY} is a rule of Grantor's own; call it otherwise"));
+    }
+    if let Some(other) = earlier.iter().find(|other| other.id == id) {
+        return trouble(format!("line {} has a rule of that @id; rename one of them", other.line));
+    }
+    let known = |name: &&str| ANNOTATIONS.contains(name);
+    if let Some(other) = policy.annotations().map(|(name, _)| name).find(|name| !known(name)) {
+        return trouble(format!("there is no @{other}; there are @id, @ask and @hint"));
+    }
+    let text = |name| policy.annotation(name).map(str::to_owned);
+    let effect = match policy.effect() {
+        cedar_policy::Effect::Permit => Effect::Permit,
+        cedar_policy::Effect::Forbid => Effect::Forbid,
+    };
+    let (ask, hint) = (text("ask"), text("hint"));
+    match effect {
+        Effect::Forbid if ask.is_some() => {
+            trouble("a forbid asks nobody; put @ask on a permit".to_owned())
+        }
+        Effect::Permit if hint.is_some() => {
+            trouble("@hint is shown where a forbid denies; put it there".to_owned())
+        }
+        effect => Ok(Rule { id, effect, ask, hint, line }),
+    }
+}
+
+/// What the schema has against a rule, and rules that can never apply.
+fn check(
+    text: &str,
+    listed: &[Rule],
+    set: &PolicySet,
+    schema: &Schema,
+) -> Result<(), Vec<Trouble>> {
+    let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
+    let mut troubles = BTreeMap::new();
+    let mut add = |id: &PolicyId, error: &dyn Diagnostic| {
+        let rule = listed.iter().find(|rule| id.to_string() == rule.id);
+        let line = line_at(text, error).or(rule.map(|rule| rule.line)).unwrap_or_default();
+        let message = error.to_string();
+        let message = message.trim_start_matches(&format!("for policy `{id}`, "));
+        let text = format!("{message}{}", help(error));
+        let trouble = Trouble { line, rule: Some(id.to_string()), text };
+        let known: &mut Trouble =
+            troubles.entry((line, without_tools(message))).or_insert_with(|| trouble.clone());
+        // Cedar finds them in no order; a reader sees the same one each time.
+        if trouble.text < known.text {
+            *known = trouble;
+        }
+    };
+    for error in result.validation_errors() {
+        add(error.policy_id(), error);
+    }
+    let wrong = |id| result.validation_errors().any(|error| error.policy_id() == id);
+    for warning in result.validation_warnings().filter(|warning| matters(warning)) {
+        if !wrong(warning.policy_id()) {
+            add(warning.policy_id(), warning);
+        }
+    }
+    if troubles.is_empty() { Ok(()) } else { Err(troubles.into_values().collect()) }
+}
+
+/// A message whatever tool it is about: the same mistake is found once for each.
+fn without_tools(message: &str) -> String {
+    let mut parts = message.split("Action::\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('"').map_or(part, |(_, rest)| rest))
+}
+
+/// A rule that can never apply protects nothing, and one that hides its text deceives its reader.
+fn matters(warning: &ValidationWarning) -> bool {
+    matches!(
+        warning,
+        ValidationWarning::ImpossiblePolicy(_)
+            | ValidationWarning::InvalidActionApplication(_)
+            | ValidationWarning::BidiCharsInString(_)
+            | ValidationWarning::BidiCharsInIdentifier(_)
+    )
+}
+
+fn unparsed(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Trouble> {
+    let trouble = |error: &cedar_policy::ParseError| Trouble {
+        line: line_at(text, error).unwrap_or(1),
+        rule: None,
+        text: format!("{error}{}", help(error)),
+    };
+    errors.iter().map(trouble).collect()
+}
+
+fn help(error: &dyn Diagnostic) -> String {
+    error.help().map(|help| format!("; {help}")).unwrap_or_default()
+}
+
+fn line_at(text: &str, error: &dyn Diagnostic) -> Option<usize> {
+    let span = error.labels()?.next()?;
+    Some(line(text, span.offset()))
+}
+
+fn line(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
+}
+
+/// Where a rule's text ends, and the line it starts in, looked for after `from`.
+fn line_of(text: &str, rule: &str, from: usize) -> (usize, usize) {
+    let rest = text.get(from..).unwrap_or_default();
+    match rest.find(rule) {
+        Some(start) => (from + start + rule.len(), line(text, from + start)),
+        None => (from, line(text, from)),
+    }
+}
+
+/// Rules as they are written: Cedar calls them policy0, policy1 and so on.
+fn in_order(set: &PolicySet) -> Vec<&Policy> {
+    let mut policies: Vec<_> = set.policies().collect();
+    policies.sort_by_key(|policy| {
+        policy.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX)
+    });
+    policies
+}
+
+impl Trouble {
+    fn whole(text: String) -> Self {
+        Self { line: 0, rule: None, text }
+    }
+}

@@ -1,0 +1,150 @@
+//! A change that nobody asked for, to see what the rules would say of it.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::access::{Access, Named};
+use crate::argument::{Duration, Time};
+use crate::failure::Failure;
+use crate::intent::{Cause, Intent};
+use crate::tools::{Effect, TOOLS};
+
+/// What is supposed of a change; everything may be left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Supposed {
+    pub grantee: Thing,
+    pub role: Thing,
+    pub resource: Thing,
+    /// What the role allows.
+    pub permissions: Vec<String>,
+    /// The host of the vendor's base URL.
+    pub tenant: Option<String>,
+    pub scope: Option<String>,
+    /// Why the role is privileged.
+    pub privileged: Option<String>,
+    pub own: bool,
+    pub width: Option<usize>,
+    /// What the grantee holds besides, as roles on resources.
+    pub holds: Vec<Held>,
+    pub reason: Option<String>,
+    pub client: Option<String>,
+    pub expires_in: Option<Duration>,
+    pub expires_at: Option<Time>,
+    /// The receipt it undoes.
+    pub undoes: Option<String>,
+    /// The receipt whose time has come.
+    pub ends: Option<String>,
+    pub requester: Option<String>,
+    pub changes_this_hour: u32,
+    pub now: Option<Time>,
+}
+
+/// Somebody or something, by as much as is known of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Thing {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub kind: Option<String>,
+}
+
+/// A role the grantee holds already.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    pub role: String,
+    pub resource: String,
+}
+
+impl Supposed {
+    /// The time it is supposed to be.
+    pub fn now(&self, otherwise: Timestamp) -> Timestamp {
+        self.now.map_or(otherwise, Time::timestamp)
+    }
+
+    /// The change of `tool` that is supposed.
+    ///
+    /// # Errors
+    /// There is no such tool, or it changes nothing.
+    pub fn intent(self, tool: &str, now: Timestamp) -> Result<Intent, Failure> {
+        let spec = TOOLS.iter().map(|known| known.spec).find(|spec| spec.name == tool);
+        let spec = spec.ok_or_else(|| Failure::invalid(format!("there is no tool {tool:?}")))?;
+        let (Effect::Grant | Effect::Revoke, Some(vendor)) = (spec.effect, spec.vendor) else {
+            return Err(Failure::invalid(format!("{tool} by itself changes no access"))
+                .hint("name the tool whose change is undone, and \"undoes\": a receipt"));
+        };
+        let wanted = self.wanted();
+        let (before, after) = self.rows(&wanted, spec.effect);
+        let host = self.tenant.as_deref().unwrap_or("tenant.example.com");
+        let expires_at = match (self.expires_in, self.expires_at) {
+            (Some(duration), _) => duration.after(now),
+            (None, at) => at.map(Time::timestamp),
+        };
+        Ok(Intent {
+            vendor,
+            base: format!("https://{host}"),
+            tool: spec.name,
+            effect: spec.effect,
+            cause: match (self.undoes, self.ends) {
+                (Some(receipt), _) => Cause::Undo(receipt),
+                (None, Some(receipt)) => Cause::Expiry(receipt),
+                (None, None) => Cause::Request,
+            },
+            needs: spec.needs,
+            summary: format!(
+                "suppose: {tool}, {} on {}",
+                wanted.role.label(),
+                wanted.resource.label()
+            ),
+            wanted,
+            arguments: serde_json::Value::Null,
+            draft: None,
+            before,
+            after,
+            conclusive: true,
+            privileged: self.privileged,
+            contains: self.permissions,
+            own: self.own,
+            width: self.width.unwrap_or(1),
+            expires_at,
+            warnings: Vec::new(),
+            reason: self.reason,
+            client: self.client,
+        })
+    }
+
+    fn wanted(&self) -> Access {
+        Access {
+            principal: self.grantee.named("somebody", "user"),
+            role: Named { kind: None, ..self.role.named("a-role", "role") },
+            resource: self.resource.named("something", "asset"),
+            scope: self.scope.clone().unwrap_or_else(|| "asset".to_owned()).into(),
+            within: None,
+            expires_at: None,
+            pending: false,
+        }
+    }
+
+    /// The rows before and after, with the change as their difference.
+    fn rows(&self, wanted: &Access, effect: Effect) -> (Vec<Access>, Vec<Access>) {
+        let named = |id: &str| Named { id: id.to_owned(), name: None, kind: None };
+        let held = |held: &Held| Access {
+            role: named(&held.role),
+            resource: named(&held.resource),
+            ..wanted.clone()
+        };
+        let others: Vec<Access> = self.holds.iter().map(held).collect();
+        let mut with = others.clone();
+        with.push(wanted.clone());
+        if effect == Effect::Revoke { (with, others) } else { (others, with) }
+    }
+}
+
+impl Thing {
+    fn named(&self, id: &str, kind: &str) -> Named {
+        let Self { id: known, name, kind: said } = self.clone();
+        let id = known.or_else(|| name.clone()).unwrap_or_else(|| id.to_owned());
+        Named { id, name, kind: Some(said.unwrap_or_else(|| kind.to_owned())) }
+    }
+}
