@@ -333,13 +333,15 @@ pub async fn environment(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Fail
 /// As any read.
 pub async fn environment_roles(
     ask: &Asker<'_>,
+    environment: &str,
     there: &[Membership],
 ) -> Result<Vec<Listed>, Failure> {
     let mut roles: Vec<Listed> = held_roles(there).collect();
     roles.extend(configured_roles(ask, ENVIRONMENT_SCOPE));
     roles.extend(earlier_roles(ask, ENVIRONMENT_SCOPE));
     if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
-        let others = environments(ask, organization).await?;
+        let mut others = environments(ask, organization).await?;
+        others.retain(|place| place.id != environment);
         let read = |place: Resource| async move { environment_members(ask, &place.id).await };
         let found = crowd::each("environments", others, ENVIRONMENTS_READ, read).await?.found;
         roles.extend(found.iter().flat_map(|members| held_roles(members).collect::<Vec<_>>()));

@@ -132,6 +132,25 @@ async fn only_the_rows_that_a_change_made_are_marked_as_granted_here() {
     assert!(summary.ends_with("loses access: API Team (group:api-team)"), "{summary}");
 }
 
+/// Access until an approver agrees that it goes: listed as what it is, and that is said.
+#[tokio::test]
+async fn dfns_access_whose_removal_waits_is_listed_and_told() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let marta = "marta.lindqvist@example.com";
+    let look = json!({ "vendor": "dfns", "principal": marta });
+    let before = server.call("list_access", look.clone()).await;
+    assert_eq!(before.body["problems"], json!([]), "nothing waits yet");
+    let revoke = json!({ "permissionId": "Payments Approver", "identityId": marta });
+    let waiting = server.call("revoke_permission", revoke).await;
+    assert_eq!(waiting.outcome(), "pending_vendor_approval", "{:#}", waiting.body);
+    let after = server.call("list_access", look).await;
+    assert_eq!(rows(&after), rows(&before), "it is access still, and no grant that waits");
+    let told = problem(&after, "dfns")["message"].as_str().unwrap();
+    assert!(told.ends_with("there is access: Payments Approver of Marta Lindqvist"), "{told}");
+    assert!(!after.is_error);
+}
+
 /// An asset's list has ids alone; who they are is looked up, and not missed where it cannot be.
 #[tokio::test]
 async fn who_may_use_an_asset_is_named() {

@@ -2,7 +2,7 @@
 
 use super::{Assignment, assignments, everyone, identity, permission, roles};
 use crate::access::{Access, Named, Principal, Role};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::vendors::{Asker, Find, Listing, Reach, crowd};
 
 /// Permissions whose assignments one call reads.
@@ -33,9 +33,33 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         let wanted = assignments.iter().filter(|one| {
             principal.as_ref().is_none_or(|principal| principal.id == one.identity_id)
         });
-        rows.extend(wanted.map(|assignment| row(assignment, role, &people)));
+        rows.extend(wanted.map(|one| (row(one, role, &people), one.is_leaving())));
     }
-    Ok(Listing::part(rows, &reach.from, reach.limit, crowd.problem))
+    let listing = Listing::part(rows, &reach.from, reach.limit, None);
+    let leaving = listing.rows.iter().filter(|(_, leaving)| *leaving).map(|(row, _)| row);
+    let problem = both(crowd.problem, leaves(&leaving.collect::<Vec<_>>()));
+    Ok(Listing { problem, ..listing.map(|(row, _)| row) })
+}
+
+/// A row cannot say that it is on its way out: it is access until an approver agrees.
+fn leaves(rows: &[&Access]) -> Option<Failure> {
+    let one = |row: &&Access| format!("{} of {}", row.role.label(), row.principal.label());
+    let rows = rows.iter().map(one).collect::<Vec<_>>().join(", ");
+    (!rows.is_empty()).then(|| {
+        let why = format!("the removal waits for approval, and until then there is access: {rows}");
+        Failure::new(Kind::NotListable, why).hint("an approver decides it in Dfns")
+    })
+}
+
+/// One line for both: what is missing first.
+fn both(missing: Option<Failure>, leaving: Option<Failure>) -> Option<Failure> {
+    match (missing, leaving) {
+        (Some(mut missing), Some(leaving)) => {
+            missing.message = format!("{}; {}", missing.message, leaving.message);
+            Some(missing)
+        }
+        (missing, leaving) => missing.or(leaving),
+    }
 }
 
 fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
