@@ -16,9 +16,11 @@ mod undo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
+use crate::vendors::VENDORS;
 
 /// Grants access on request, and keeps the people who own that access in control.
 ///
@@ -58,7 +60,8 @@ struct Global {
     #[arg(long, global = true)]
     read_only: bool,
     /// Only these vendors
-    #[arg(long = "vendor", global = true, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long = "vendor", global = true, value_name = "NAME,…", value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(VENDORS.iter().map(|vendor| vendor.name)))]
     vendors: Vec<String>,
 }
 

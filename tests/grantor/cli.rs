@@ -96,6 +96,7 @@ async fn wrong_usage_is_told_apart_from_failure() {
         (&["call", "list_roles", "--force"], "--force"),
         (&["tools", "--json", "--hash"], "--hash"),
         (&["completions", "cobol"], "cobol"),
+        (&["--vendor", "dfns,acme", "tools"], "acme"),
     ] {
         let ran = check(World::new().await, arguments, 2).await;
         assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
