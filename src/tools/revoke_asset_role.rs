@@ -55,6 +55,10 @@ impl Change for RevokeAssetRole {
         if let Some(end) = row.and_then(|row| row.expires_at.as_deref()) {
             crate::json::put(&mut arguments, "expires_at", end);
         }
+        // Without it OutSystems takes the main one.
+        if let Some(portfolio) = row.and_then(|row| row.within.as_deref()) {
+            crate::json::put(&mut arguments, "portfolioKey", portfolio);
+        }
         Ok(Inverse { tool: "grant_asset_role", arguments })
     }
 }

@@ -57,6 +57,19 @@ async fn a_change_that_is_undone_leaves_what_was_there_before() {
     assert!(kept.is_empty(), "{kept:#?}");
 }
 
+/// The same role on the same asset in another portfolio would be another grant.
+#[tokio::test]
+async fn outsystems_a_role_is_given_back_in_the_portfolio_it_was_in() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let (change, receipt) = done(&server, &GRANTS[5]).await;
+    let portfolio = &change.body["before"][0]["within"];
+    assert!(portfolio.is_string(), "{:#}", change.body);
+    let answer = undo(&server, &receipt).await;
+    assert_eq!(answer.body["request"]["body"]["portfolioKey"], *portfolio, "{:#}", answer.body);
+    assert_eq!(answer.outcome(), "confirmed");
+}
+
 #[tokio::test]
 async fn a_change_that_somebody_changed_since_is_not_undone() {
     for (grant, since) in [
