@@ -40,10 +40,10 @@ pub(super) async fn resolve(
         return Err(Failure::invalid(format!("assetKeys: at most {MOST_ASSETS} at once")));
     }
     let wanted: Vec<&str> = assets.iter().map(Name::as_str).collect();
-    let (user, role) = tokio::try_join!(
-        outsystems::user(ask, user.as_str()),
-        outsystems::role(ask, role.as_str()),
-    )?;
+    // Both to their end: a name that fails must not leave it to chance what else was asked.
+    let (user, role) =
+        tokio::join!(outsystems::user(ask, user.as_str()), outsystems::role(ask, role.as_str()),);
+    let (user, role) = (user?, role?);
     let assets = outsystems::assets(ask, &wanted).await?;
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
     let names: BTreeMap<_, _> = names.collect();
