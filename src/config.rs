@@ -76,11 +76,15 @@ pub struct Sources<'a> {
 #[error("{0}")]
 pub struct ConfigError(String);
 
-/// Named by the documentation of later versions; ignoring them would pretend a protection.
-const NOT_YET: [&str; 2] = ["GRANTOR_APPROVERS", "GRANTOR_CONSENT_WAIT"];
-
 /// What the ledger is sealed with.
 const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
+
+/// The file of those whose signature approves.
+const APPROVERS: &str = "GRANTOR_APPROVERS";
+
+const CONSENT_WAIT: &str = "GRANTOR_CONSENT_WAIT";
+/// What is asked for longer than this is better asked at a terminal.
+const LONGEST_WAIT: u64 = 3600;
 
 /// Grantor's own settings that may come from a file or a command.
 const OWN: &[Variable] = &[Variable {
@@ -138,15 +142,45 @@ fn policy_of(
     named.map_or_else(|| file.path("policy"), |path| Ok(Some(path)))
 }
 
+/// Who the floor's file names, or the one that environment and file name. Sandboxes too have them:
+/// what counts there should be what counts elsewhere.
+fn approvers_of(
+    sources: &Sources<'_>,
+    file: &File,
+    floor: &File,
+) -> Result<Option<Approvers>, ConfigError> {
+    let path = match (floor.path("approvers")?, (sources.environment)(APPROVERS)) {
+        (Some(path), _) => Some(path),
+        (None, Some(path)) => Some(path.into()),
+        (None, None) => file.path("approvers")?,
+    };
+    let load = |path: PathBuf| Approvers::load(&path);
+    path.map(load).transpose().map_err(|trouble| ConfigError(format!("{APPROVERS}: {trouble}")))
+}
+
+/// How long a question waits while a call is open, in seconds.
+fn consent_wait(
+    env: &dyn Fn(&str) -> Option<String>,
+    file: &File,
+) -> Result<Option<u64>, ConfigError> {
+    let wait = match (env(CONSENT_WAIT), file.own("consent_wait")) {
+        (Some(text), _) => text.parse().ok(),
+        (None, Some(value)) => value.as_integer().and_then(|wait| u64::try_from(wait).ok()),
+        (None, None) => return Ok(None),
+    };
+    wait.filter(|wait| (1..=LONGEST_WAIT).contains(wait)).map(Some).ok_or_else(|| {
+        ConfigError(format!("{CONSENT_WAIT} must be a number of seconds from 1 to {LONGEST_WAIT}"))
+    })
+}
+
 impl Config {
     /// # Errors
-    /// A file that cannot be read or does not parse, an unknown key, section or vendor, or a
-    /// protection that this version cannot give; never a vendor that lacks something.
+    /// A file that cannot be read or does not parse, an unknown key, section or vendor, or
+    /// approvers that cannot be told; never a vendor that lacks something.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigError> {
         let env = sources.environment;
         let file = File::find(sources)?;
         let floor = File::floor(sources.floor)?;
-        refuse_unsupported(env, [&file, &floor])?;
         let read_only = sources.flags.read_only
             || truth(env("GRANTOR_READ_ONLY"), "GRANTOR_READ_ONLY")?
             || file.flag("read_only")?
@@ -165,8 +199,8 @@ impl Config {
             policy: policy_of(sources, &file, &floor)?,
             state_dir,
             ledger_key: ledger_key(&own)?,
-            approvers: None,
-            consent_wait: None,
+            approvers: approvers_of(sources, &file, &floor)?,
+            consent_wait: consent_wait(env, &file)?,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), own.warnings()].concat(),
@@ -224,22 +258,6 @@ fn wanted(sources: &Sources<'_>, file: &File) -> Result<Vec<&'static Vendor>, Co
 
 fn ledger_key(own: &Settings) -> Result<Option<Secret>, ConfigError> {
     own.has(LEDGER_KEY).then(|| own.secret(LEDGER_KEY).map_err(ConfigError)).transpose()
-}
-
-fn refuse_unsupported(
-    env: &dyn Fn(&str) -> Option<String>,
-    files: [&File; 2],
-) -> Result<(), ConfigError> {
-    for name in NOT_YET {
-        let key = name.trim_start_matches("GRANTOR_").to_lowercase();
-        if env(name).is_some() || files.iter().any(|file| file.has(&key)) {
-            return Err(ConfigError(format!(
-                "{name} is set, and this version has no such protection yet; it does not start \
-                 rather than pretend: unset it, or use --read-only"
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn split(text: &str) -> Vec<String> {
@@ -309,13 +327,59 @@ mod tests {
             assert!(error.contains(part), "{error:?} does not say {part:?}");
         };
         check(&[("GRANTOR_READ_ONLY", "maybe")], "", "GRANTOR_READ_ONLY");
-        check(&[("GRANTOR_APPROVERS", "x")], "", "GRANTOR_APPROVERS");
+        check(&[("GRANTOR_APPROVERS", "/nowhere")], "", "GRANTOR_APPROVERS: /nowhere");
+        check(&[("GRANTOR_CONSENT_WAIT", "soon")], "", "GRANTOR_CONSENT_WAIT");
+        check(&[("GRANTOR_CONSENT_WAIT", "0")], "", "from 1 to");
+        check(&[], "[grantor]\nconsent_wait = \"60\"\n", "GRANTOR_CONSENT_WAIT");
+        check(&[], "[grantor]\nconsent_wait = 3601\n", "to 3600");
         check(&[("GRANTOR_VENDORS", "dfns,acme")], "", "acme");
         check(&[], "[dfns]\nauth_token = 3\n", "line 2");
         check(&[], "[dfns]\n\nauth_tokne = \"x\"\n", "line 3");
         check(&[], "[acme]\n", "line 1");
         check(&[], "read_only = \n", "line 1");
-        check(&[], "[grantor]\napprovers = \"p\"\n", "GRANTOR_APPROVERS");
+        check(&[], "[grantor]\napprovers = \"/nowhere\"\n", "GRANTOR_APPROVERS: /nowhere");
+        check(&[], "[grantor]\napprovers = true\n", "approvers in [grantor] must be a path");
+    }
+
+    #[test]
+    fn the_wait_for_a_person_is_the_environments_or_the_files() {
+        let wait = |environment: &[(&str, &str)]| {
+            let file = Some("[grantor]\nconsent_wait = 120\n");
+            load(environment, file, Flags::default()).unwrap().consent_wait
+        };
+        assert_eq!(wait(&[]), Some(120));
+        assert_eq!(wait(&[("GRANTOR_CONSENT_WAIT", "9")]), Some(9));
+    }
+
+    /// Whom the administrator names, nobody can replace, and nobody can take away.
+    #[test]
+    fn the_floor_says_who_approves() {
+        use crate::approvers::key::ApproverKey;
+        let folder = tempfile::tempdir().unwrap();
+        let listed = |name: &str| {
+            let key = ApproverKey::generate().unwrap().public();
+            std::fs::write(folder.path().join(name), format!("{name} {key}\n")).unwrap();
+            key
+        };
+        let (ada, eve) = (listed("ada"), listed("eve"));
+        let floor = folder.path().join("floor.toml");
+        std::fs::write(&floor, "[grantor]\napprovers = \"ada\"\n").unwrap();
+        let path = folder.path().join("eve").to_str().unwrap().to_owned();
+        let approvers = |floor: Option<&Path>, named: Option<&str>| {
+            let lookup = |name: &str| named.filter(|_| name == APPROVERS).map(str::to_owned);
+            let flags = Flags { state_dir: Some(folder.path().into()), ..Flags::default() };
+            let sources = Sources { flags: &flags, environment: &lookup, floor, sandbox: None };
+            Config::load(&sources).unwrap().approvers
+        };
+        for (named, floored, one, other) in [
+            (Some(&*path), true, &ada, &eve),
+            (None, true, &ada, &eve),
+            (Some(&path), false, &eve, &ada),
+        ] {
+            let found = approvers(floored.then_some(&*floor), named).unwrap();
+            assert!(found.named(one).is_some() && found.named(other).is_none());
+        }
+        assert!(approvers(None, None).is_none());
     }
 
     /// As root, whose file it then is; anybody else's file bounds nobody and is not passed over.

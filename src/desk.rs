@@ -294,7 +294,8 @@ impl Desk {
             }
             let digest = consent::whole(&digests);
             if let Some(request) = approved.take() {
-                let given = self.spend(&request, digests).await.map_err(stopped)?;
+                let question = Question::about(order, steps, &prepared);
+                let given = self.spend(&request, digests, &question).await.map_err(stopped)?;
                 if let Some(given) = given {
                     return Ok((
                         self.carry(order, steps, prepared, Some(&given), &ask, call).await,

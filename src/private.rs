@@ -23,6 +23,25 @@ pub(crate) fn append(path: &Path) -> io::Result<File> {
     options().read(true).append(true).open(path)
 }
 
+/// A file that was not there before, with this content.
+pub(crate) fn create_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = options().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Whether accounts other than the owner's may write the file.
+#[cfg(unix)]
+pub(crate) fn writable_by_others(file: &File) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.metadata().map_or(true, |meta| meta.permissions().mode() & 0o022 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn writable_by_others(_: &File) -> bool {
+    false
+}
+
 /// Replaces the content.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     options().write(true).truncate(true).open(path)?.write_all(bytes)

@@ -5,11 +5,13 @@
 //! the very same digest, computed afresh under the turn of the access, and is spent by being used.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::question::Question;
 use super::{Call, Called, Desk, Order, Prepared};
 use crate::access::Access;
+use crate::approvers::{Proof, Statement};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::guard::Verdict;
@@ -198,7 +200,8 @@ impl Desk {
     /// Records a decision on a request.
     ///
     /// # Errors
-    /// It is not waiting any more, or the ledger cannot be written.
+    /// It is not waiting any more, it takes a signature that is not there, or the ledger cannot be
+    /// written.
     pub async fn decide(
         &self,
         receipt: &str,
@@ -206,12 +209,27 @@ impl Desk {
         how: &str,
         proof: Option<(String, Value)>,
     ) -> Result<(), Failure> {
+        if self.approvers.is_some() && decision == Decision::Approved && proof.is_none() {
+            return Err(unsigned());
+        }
         let (by, proof) = match proof {
             Some((by, proof)) => (by, Some(proof)),
             None => (self.ledger.requester().to_owned(), None),
         };
         let until = (decision == Decision::Approved).then(|| Timestamp::now() + GOOD);
-        let answered = Answered { decision, by, how: how.to_owned(), until, proof };
+        let answered = Answered { decision, by, how: how.to_owned(), reason: None, until, proof };
+        self.ledger.answer(receipt, &answered).await
+    }
+
+    /// Records a person's no, and their reason.
+    ///
+    /// # Errors
+    /// There is nothing to say no to any more, or the ledger cannot be written.
+    pub async fn deny(&self, receipt: &str, reason: Option<String>) -> Result<(), Failure> {
+        let by = self.ledger.requester().to_owned();
+        let decision = Decision::Denied;
+        let how = "command".to_owned();
+        let answered = Answered { decision, by, how, reason, until: None, proof: None };
         self.ledger.answer(receipt, &answered).await
     }
 
@@ -220,10 +238,32 @@ impl Desk {
         &self,
         request: &Request,
         digests: Vec<String>,
+        question: &Question,
     ) -> Result<Option<Given>, Failure> {
         let same = request.digest == whole(&digests);
+        if same && let Err(failure) = self.vouched(request, &question.text) {
+            // Nothing will make it good: it is not tried again.
+            self.decide(&request.receipt, Decision::Denied, "signature", None).await?;
+            return Err(failure);
+        }
         let spent = self.ledger.spend(&request.receipt).await?;
         Ok(same.then_some(Given { spent, digests }))
+    }
+
+    /// Makes sure that an approver signed this very question, where a signature is needed: what the
+    /// ledger says of an approval is only what somebody wrote there.
+    fn vouched(&self, request: &Request, question: &str) -> Result<(), Failure> {
+        let Some(approvers) = &self.approvers else { return Ok(()) };
+        let answered = request.answered.as_ref().ok_or_else(unsigned)?;
+        let proof = answered.proof.as_ref().and_then(|proof| Proof::deserialize(proof).ok());
+        let Proof { time, signature, .. } = proof.ok_or_else(unsigned)?;
+        if Timestamp::now().duration_since(time).abs() > GOOD {
+            return Err(Failure::refused("the approver's signature is too old")
+                .hint("call again: the approver is asked anew"));
+        }
+        let Request { receipt, digest, .. } = request;
+        let statement = Statement { receipt, digest, question, time };
+        approvers.verify(&statement, &answered.by, &signature)
     }
 
     /// A receipt for the way through a client and back.
@@ -255,6 +295,11 @@ impl Desk {
     fn bound(&self, receipt: &str, end: i64) -> String {
         format!("{receipt} {end} {}", self.ledger.requester())
     }
+}
+
+fn unsigned() -> Failure {
+    Failure::refused("only an approver's signature approves here")
+        .hint("an approver runs `grantor requests approve RECEIPT --key FILE`")
 }
 
 /// The digests of all items, where one of them needs a person: what consent is bound to.

@@ -107,7 +107,9 @@ fn rows(step: &dyn Step, rows: &[Access]) -> String {
             label(&row.resource)
         )
     };
-    let shown: Vec<_> = rows.iter().filter(|row| step.bears(row)).map(row).collect();
+    let mut shown: Vec<_> = rows.iter().filter(|row| step.bears(row)).map(row).collect();
+    // The same access is the same question, in whatever order a vendor lists it.
+    shown.sort_unstable();
     if shown.is_empty() { "no such access".to_owned() } else { shown.join("; ") }
 }
 

@@ -2,6 +2,7 @@
 //! that somebody has approved.
 
 use std::fs::File;
+use std::io;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -36,6 +37,8 @@ const UNDERWAY: SignedDuration = SignedDuration::from_hours(24);
 const MOST: usize = 10_000;
 /// How long the command that took an approval has to carry it out itself.
 const UNATTENDED: SignedDuration = SignedDuration::from_secs(20);
+/// The file whose lock is the right to tend.
+const LOCK: &str = "tending.lock";
 
 impl Desk {
     /// All of it, unless another process is at it.
@@ -58,8 +61,29 @@ impl Desk {
         if !self.config.state_dir.exists() {
             return None;
         }
-        let file = crate::private::open(&self.config.state_dir.join("tending.lock")).ok()?;
+        let file = crate::private::open(&self.config.state_dir.join(LOCK)).ok()?;
         file.try_lock().ok().map(|()| file)
+    }
+
+    /// The right to tend, once whoever has it is done; held until it is dropped. None where there
+    /// is nothing yet to tend.
+    ///
+    /// # Errors
+    /// The state directory cannot be written.
+    pub async fn claimed(&self) -> Result<Option<File>, Failure> {
+        if !self.config.state_dir.exists() {
+            return Ok(None);
+        }
+        let path = self.config.state_dir.join(LOCK);
+        let shown = path.display().to_string();
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = crate::private::open(&path)?;
+            file.lock().map(|()| file)
+        });
+        let locked = locked.await.map_err(io::Error::other).and_then(|locked| locked);
+        locked
+            .map(Some)
+            .map_err(|error| Failure::new(Kind::Unavailable, format!("{shown}: {error}")))
     }
 
     /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none.

@@ -34,8 +34,11 @@ pub enum Decision {
 pub struct Answered {
     pub decision: Decision,
     pub by: String,
-    /// `elicitation`, `terminal` or `signature`.
+    /// `elicitation`, `terminal`, `signature` or, for a no, `command`.
     pub how: String,
+    /// Why not, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When an approval lapses.
     pub until: Option<Timestamp>,
     /// What shows that it was them, where something does.
