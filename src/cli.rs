@@ -4,9 +4,12 @@ mod call;
 mod completions;
 mod demo;
 mod doctor;
+mod expire;
 mod paint;
 mod person;
 mod policy;
+mod reconcile;
+mod requests;
 mod sandbox;
 mod serve;
 mod setup;
@@ -36,8 +39,8 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
-Exit status: 0 done, already so, or previewed; 3 not finished (a vendor's approvers, or nothing to \
-read back); 1 failed; 2 wrong usage.
+Exit status: 0 done, already so, or previewed; 3 not finished (a person or the vendor's approvers \
+have to agree, or nothing can be read back); 1 failed, refused, or left undone; 2 wrong usage.
 
 Every variable can also be set in the configuration file, and every secret X as X_FILE: see the \
 README.";
@@ -79,6 +82,12 @@ enum Command {
     Doctor,
     /// Undo a change by its receipt
     Undo(undo::Arguments),
+    /// List what waits for a person; approve, deny or carry it out
+    Requests(requests::Arguments),
+    /// Take back what was granted for a time that is over, once; for cron or a systemd timer
+    Expire,
+    /// Find out how changes ended whose process died; reads vendors, writes to none
+    Reconcile,
     /// Run the five fake vendors alone and print the environment that points at them
     Sandbox(sandbox::Arguments),
     /// Check the policy, or explain what it says of a change
@@ -128,6 +137,9 @@ async fn run(cli: Cli) -> Ran {
         Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,
         Command::Doctor => doctor::run(&cli.global).await,
         Command::Undo(arguments) => undo::run(&cli.global, arguments).await,
+        Command::Requests(arguments) => requests::run(&cli.global, arguments).await,
+        Command::Expire => expire::run(&cli.global).await,
+        Command::Reconcile => reconcile::run(&cli.global).await,
         Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
         Command::Policy(arguments) => policy::run(&cli.global, arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),

@@ -1,10 +1,11 @@
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
 use super::{Global, Ran, paint, person, setup::Setup};
-use crate::desk::{Call, Desk};
+use crate::access::Outcome;
+use crate::desk::{Answer, Call, Desk};
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  grantor --sandbox call grant_asset_role '{\"userKey\": \
@@ -46,7 +47,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let Setup { config, sandbox: _sandbox } = setup;
     let desk = Desk::new(config)?;
     let tool = arguments.tool.clone();
-    let progress: Box<dyn Fn(String) + Send + Sync> = if std::io::stderr().is_terminal() {
+    let progress: Box<dyn Fn(String) + Send + Sync> = if io::stderr().is_terminal() {
         Box::new(|what| paint::note(&what))
     } else {
         Box::new(|_| ())
@@ -63,20 +64,29 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         paint::complain(&format!("there is no tool {tool:?}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));
     };
-    if arguments.as_json || !std::io::stdout().is_terminal() {
-        paint::raw(format!("{:#}\n", answer.body).as_bytes())?;
-    } else {
-        paint::lines(&paint::answer(&answer.body, answer.is_error))?;
+    show(&answer, arguments.as_json)?;
+    Ok(status(&answer))
+}
+
+/// For a person at a terminal, JSON elsewhere.
+pub(super) fn show(answer: &Answer, as_json: bool) -> io::Result<()> {
+    if as_json || !io::stdout().is_terminal() {
+        return paint::raw(format!("{:#}\n", answer.body).as_bytes());
     }
-    let status = answer.outcome.map(crate::access::Outcome::exit_status);
-    Ok(ExitCode::from(status.unwrap_or(u8::from(answer.is_error))))
+    paint::lines(&paint::answer(&answer.body, answer.is_error))
+}
+
+/// How a command ends that ends with this answer.
+pub(super) fn status(answer: &Answer) -> ExitCode {
+    let status = answer.outcome.map(Outcome::exit_status);
+    ExitCode::from(status.unwrap_or(u8::from(answer.is_error)))
 }
 
 fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
     let mut text = arguments.json.clone().unwrap_or_else(|| "{}".to_owned());
     if text == "-" {
         text.clear();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
+        io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
     }
     let mut fields: Map<String, Value> = serde_json::from_str(&text)
         .map_err(|error| format!("the arguments are not a JSON object: {error}"))?;

@@ -71,7 +71,7 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
     let word = string(body, "outcome").unwrap_or_default();
     let style = match word {
         _ if is_error => BAD,
-        "pending_vendor_approval" | "unconfirmed" => WAITS,
+        "pending_vendor_approval" | "unconfirmed" | "awaiting_consent" => WAITS,
         _ => GOOD,
     };
     let summary = string(body, "summary").unwrap_or_default();
@@ -80,7 +80,8 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
         let left = body.get("receipt").is_some();
         shown.push_str(&request_line(request, if left { "request" } else { "not sent" }));
     }
-    for (key, title) in [("before", "before"), ("after", "now")] {
+    let unsent = matches!(word, "preview" | "awaiting_consent");
+    for (key, title) in [("before", "before"), ("after", if unsent { "then" } else { "now" })] {
         shown.push_str(&access_lines(body, key, title));
     }
     for warning in array(body, "warnings").iter().filter_map(Value::as_str) {

@@ -1,0 +1,53 @@
+use std::process::ExitCode;
+
+use super::paint::{self, GOOD, WAITS, with};
+use super::{Global, Ran, setup::Setup};
+use crate::access::Outcome;
+use crate::config::Config;
+use crate::desk::{Desk, Ending, Tended};
+use crate::failure::Failure;
+use crate::text;
+
+pub(super) async fn run(global: &Global) -> Ran {
+    let setup = Setup::load(global).await?;
+    setup.warn();
+    let Setup { config, sandbox: _sandbox } = setup;
+    not_read_only(&config)?;
+    let desk = Desk::new(config)?;
+    let _claim = desk.claimed().await?;
+    report(&desk.expire().await?, "nothing is due")
+}
+
+/// # Errors
+/// The process is read-only: then it carries nothing out.
+pub(super) fn not_read_only(config: &Config) -> Result<(), Failure> {
+    if !config.read_only {
+        return Ok(());
+    }
+    Err(Failure::refused("this process is read-only: it carries nothing out")
+        .hint("run it without --read-only"))
+}
+
+/// One line each: on stdout what is as it should be, on stderr what somebody has to look at.
+pub(super) fn report(tended: &[Tended], nothing: &str) -> Ran {
+    if tended.is_empty() && super::person::is_here() {
+        paint::note(nothing);
+    }
+    for one in tended {
+        let Tended { receipt, summary, ending } = one;
+        match ending {
+            Ending::Left(why) => paint::complain(&format!("left  {receipt}  {summary}: {why}")),
+            Ending::Done(outcome, said) if one.is_left() => {
+                paint::complain(&format!("{}  {receipt}  {summary}: {said}", outcome.as_str()));
+            }
+            Ending::Done(outcome, said) => paint::lines(&line(*outcome, receipt, summary, said))?,
+        }
+    }
+    Ok(ExitCode::from(u8::from(tended.iter().any(Tended::is_left))))
+}
+
+fn line(outcome: Outcome, receipt: &str, summary: &str, said: &str) -> String {
+    let style = if outcome.exit_status() == 0 { GOOD } else { WAITS };
+    let (word, told) = (with(style, outcome.as_str()), text::clean(&format!("{summary}: {said}")));
+    format!("  {word}  {receipt}  {told}\n")
+}

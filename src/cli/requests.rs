@@ -1,0 +1,84 @@
+//! What waits for a person: listed, approved, denied, and carried out.
+
+mod approve;
+mod key;
+mod list;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::{Global, Ran, expire, paint, setup::Setup};
+use crate::desk::Desk;
+use crate::ledger::Request;
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: list::Listing,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List what waits, what is approved and not sent, and what is overdue (the default)
+    List(list::Listing),
+    /// Read a request's question, agree to it at this terminal, and have it carried out
+    Approve(approve::Arguments),
+    /// Say no to a request, also after it was approved and before it is sent
+    Deny {
+        /// The receipt of the request
+        receipt: String,
+        /// Why not; kept in the ledger
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Carry out what was approved and not sent, at the vendors that are configured here
+    Run,
+    /// Make an approver's signing key under a passphrase, and print its line for the approvers file
+    Key {
+        /// The approver's name
+        name: String,
+        /// Where the key goes; never over another file [default: grantor-NAME.pem]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
+    match arguments.command.unwrap_or(Command::List(arguments.list)) {
+        Command::List(arguments) => list::run(global, &arguments).await,
+        Command::Approve(arguments) => approve::run(global, arguments).await,
+        Command::Deny { receipt, reason } => deny(global, &receipt, reason).await,
+        Command::Run => run_approved(global).await,
+        Command::Key { name, out } => key::run(&name, out).await,
+    }
+}
+
+async fn deny(global: &Global, receipt: &str, reason: Option<String>) -> Ran {
+    let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
+    Desk::new(config)?.deny(receipt, reason).await?;
+    paint::lines(&format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_approved(global: &Global) -> Ran {
+    let setup = Setup::load(global).await?;
+    setup.warn();
+    let Setup { config, sandbox: _sandbox } = setup;
+    expire::not_read_only(&config)?;
+    let desk = Desk::new(config)?;
+    let _claim = desk.claimed().await?;
+    let tended = desk.run_approved(SignedDuration::ZERO).await?;
+    expire::report(&tended, "nothing that was approved waits to be sent")
+}
+
+/// A text of what the asker kept with a request.
+fn text<'a>(request: &'a Request, key: &str) -> &'a str {
+    request.content.get(key).and_then(Value::as_str).unwrap_or_default()
+}

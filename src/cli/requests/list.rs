@@ -1,0 +1,110 @@
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
+use crate::cli::setup::Setup;
+use crate::cli::{Global, Ran};
+use crate::desk::Desk;
+use crate::ledger::{Record, Request, State};
+use crate::text;
+
+#[derive(clap::Args)]
+pub(super) struct Listing {
+    /// Print JSON, with the questions
+    #[arg(long)]
+    json: bool,
+}
+
+/// The most that is overdue at once and is still worth a list.
+const MOST: usize = 10_000;
+
+pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
+    let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
+    let desk = Desk::new(config)?;
+    let now = Timestamp::now();
+    let requests = desk.ledger().requests().await?;
+    let (mut overdue, _) = desk.ledger().recent(now, MOST).await?;
+    overdue.retain(|record| record.overdue.is_some());
+    if arguments.json {
+        let requests: Vec<_> = requests.iter().map(request).collect();
+        let overdue: Vec<_> = overdue.iter().map(end).collect();
+        let mut body = json!({ "requests": requests, "overdue": overdue });
+        text::clean_value(&mut body);
+        paint::raw(format!("{body:#}\n").as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut lines: String = requests.iter().map(|request| line(request, now)).collect();
+    lines.extend(overdue.iter().map(late));
+    if lines.is_empty() {
+        paint::note("nothing waits, and nothing is overdue");
+    }
+    paint::lines(&lines)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Until when somebody can answer it, or until when the answer is good.
+fn until(request: &Request) -> Timestamp {
+    let answered = request.answered.as_ref().filter(|_| request.state == State::Approved);
+    answered.and_then(|answered| answered.until).unwrap_or(request.until)
+}
+
+fn line(request: &Request, now: Timestamp) -> String {
+    let style = if request.state == State::Approved { GOOD } else { WAITS };
+    let Request { receipt, requester, .. } = request;
+    let age = age(now.duration_since(request.time).as_secs());
+    let about = format!("{age} old, until {}, asked by {requester}", until(request));
+    let summary = text::clean(super::text(request, "summary"));
+    let (word, about) = (with(style, request.state.as_str()), with(DIM, &text::clean(&about)));
+    format!("  {word}  {receipt}  {summary}  {about}\n")
+}
+
+/// An end that could not be carried out.
+fn late(record: &Record) -> String {
+    let Record { receipt, summary, requester, .. } = record;
+    let end = record.expires_at.map(|end| end.to_string()).unwrap_or_default();
+    let why = record.overdue.as_deref().unwrap_or_default();
+    let about = text::clean(&format!("was to end {end}, asked by {requester}: {why}"));
+    let (word, summary) = (with(BAD, "overdue"), text::clean(summary));
+    format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
+}
+
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+fn request(request: &Request) -> Value {
+    let text = |key| request.content.get(key).cloned().unwrap_or_default();
+    let question: Vec<_> = super::text(request, "question").lines().collect();
+    json!({
+        "receipt": request.receipt,
+        "state": request.state.as_str(),
+        "time": request.time.to_string(),
+        "until": until(request).to_string(),
+        "requester": request.requester,
+        "client": text("client"),
+        "vendor": text("vendor"),
+        "tool": text("tool"),
+        "summary": text("summary"),
+        "question": question,
+    })
+}
+
+fn end(record: &Record) -> Value {
+    json!({
+        "receipt": record.receipt,
+        "time": record.time,
+        "expires_at": record.expires_at.map(|end| end.to_string()),
+        "requester": record.requester,
+        "client": record.client,
+        "vendor": record.vendor,
+        "tool": record.tool,
+        "summary": record.summary,
+        "overdue": record.overdue,
+    })
+}
