@@ -99,3 +99,13 @@ mod consent;
 /// What a resolved change says of itself, for the guard to judge.
 #[path = "grantor/steps.rs"]
 mod steps;
+
+/// A program at a terminal, and somebody in front of it.
+#[cfg(unix)]
+#[path = "grantor/terminal.rs"]
+mod terminal;
+
+/// A person's consent, given apart from the call; and the ends of what was granted for a time.
+#[cfg(unix)]
+#[path = "grantor/requests_cli.rs"]
+mod requests_cli;

@@ -1,0 +1,577 @@
+use std::path::PathBuf;
+
+use grantor::approvers::key::ApproverKey;
+use grantor::approvers::{Proof, Statement};
+use grantor::ledger::{Answered, Asking, Decision, Ledger, Request};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::harness::{Era, Ran, World, parsed};
+use super::person::{Client, Heard, yes as agrees};
+use super::terminal::Terminal;
+use super::writes::{GRANTS, Grant};
+
+/// Read and execute on a space: a plain yes is enough.
+const PLAIN: &Grant = &GRANTS[3];
+/// A permission for the whole organization: the name has to be typed.
+const WIDE: &Grant = &GRANTS[1];
+
+/// Rules that ask nobody.
+const FREE: &str = r#"
+@id("look") permit (principal, action in Action::"look", resource);
+@id("change") permit (principal, action in [Action::"grant", Action::"revoke"], resource);
+@id("expire") permit (principal, action == Action::"expire", resource);
+"#;
+
+/// A world where nobody is asked.
+async fn free() -> World {
+    let world = World::new().await;
+    let path = rules(&world);
+    world.set("GRANTOR_POLICY", path.to_str().unwrap())
+}
+
+fn rules(world: &World) -> PathBuf {
+    let path = world.path("free.cedar");
+    std::fs::write(&path, FREE).unwrap();
+    path
+}
+
+/// Calls a tool where nobody can be asked, and gives the receipt of the request.
+async fn request(world: &World, grant: &Grant) -> String {
+    let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+    let body = parsed(&ran.stdout);
+    assert_eq!((ran.status, &body["outcome"]), (3, &json!("awaiting_consent")), "{body:#}");
+    assert!(world.writes().is_empty(), "nothing was sent");
+    body["receipt"].as_str().unwrap().to_owned()
+}
+
+/// Where somebody approves, or tries to.
+fn approve(world: &World, receipt: &str, flags: &[&str]) -> Terminal {
+    Terminal::start(world.command([&["requests", "approve", receipt], flags].concat()))
+}
+
+/// Says yes at a terminal; what it says afterwards, and how it ends.
+async fn yes(world: &World, receipt: &str, flags: &[&str]) -> (i32, String) {
+    let mut terminal = approve(world, receipt, flags);
+    terminal.shows("Type yes to agree").await;
+    terminal.types("yes").await;
+    terminal.ends().await
+}
+
+/// What is sent by somebody else meanwhile, whom no rule asks.
+async fn meanwhile(world: &World, tool: &str, arguments: &str) {
+    let mut command = world.command(["call", tool, arguments]);
+    command.env("GRANTOR_POLICY", rules(world));
+    let ran = super::harness::run(command).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+}
+
+fn ledger(world: &World) -> Ledger {
+    Ledger::new(&world.path("state"), None)
+}
+
+async fn kept(world: &World, receipt: &str) -> Request {
+    ledger(world).request(receipt).await.unwrap().unwrap()
+}
+
+async fn state(world: &World, receipt: &str) -> &'static str {
+    kept(world, receipt).await.state.as_str()
+}
+
+/// What `requests --json` lists: receipts with their states, and those that are overdue.
+async fn listed(world: &World) -> (Vec<(String, String)>, Vec<String>) {
+    let ran = world.run(&["requests", "list", "--json"]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    let body = parsed(&ran.stdout);
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let requests = body["requests"].as_array().unwrap().iter();
+    let overdue = body["overdue"].as_array().unwrap().iter();
+    (
+        requests.map(|row| (text(row, "receipt"), text(row, "state"))).collect(),
+        overdue.map(|row| text(row, "receipt")).collect(),
+    )
+}
+
+#[tokio::test]
+async fn a_yes_at_a_terminal_has_the_change_carried_out() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    assert_eq!(listed(&world).await.0, [(receipt.clone(), "waiting".to_owned())]);
+    let mut terminal = approve(&world, &receipt, &[]);
+    terminal.shows("Type yes to agree").await;
+    assert!(world.writes().is_empty(), "nothing is sent before the yes");
+    terminal.types("yes").await;
+    let (status, seen) = terminal.ends().await;
+    assert_eq!(status, 0, "{seen}");
+    for part in ["/Harbor/Integrations", "before: no such access", "confirmed", &receipt] {
+        assert!(seen.contains(part), "{part} is not shown: {seen}");
+    }
+    assert_eq!(world.writes().len(), 1);
+    let answered = kept(&world, &receipt).await.answered.unwrap();
+    assert_eq!((answered.how.as_str(), answered.proof), ("terminal", None));
+    let ran = world.run(&["call", PLAIN.tool, PLAIN.arguments]).await;
+    assert_eq!(parsed(&ran.stdout)["outcome"], "already_present");
+    assert_eq!(listed(&world).await.0, []);
+}
+
+/// A slip of the hand decides nothing: the request waits, and the next try counts.
+#[tokio::test]
+async fn anything_but_a_yes_leaves_the_request_waiting() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    for line in ["", "no", "y", "yes please"] {
+        let mut terminal = approve(&world, &receipt, &[]);
+        terminal.shows("Type yes to agree").await;
+        terminal.types(line).await;
+        let (status, seen) = terminal.ends().await;
+        assert_eq!(status, 1, "{line:?}: {seen}");
+        assert!(seen.contains("not approved"), "{line:?}: {seen}");
+    }
+    assert!(world.writes().is_empty());
+    assert_eq!(state(&world, &receipt).await, "waiting");
+    assert_eq!(yes(&world, &receipt, &[]).await.0, 0);
+}
+
+#[tokio::test]
+async fn a_wide_change_takes_the_name_of_who_gets_it() {
+    let world = World::asking().await;
+    let receipt = request(&world, WIDE).await;
+    let name = kept(&world, &receipt).await.content["typed"].as_str().unwrap().to_owned();
+    for line in ["yes", "", &name[1..]] {
+        let mut terminal = approve(&world, &receipt, &[]);
+        terminal.shows("Type the name to agree").await;
+        terminal.types(line).await;
+        assert_eq!(terminal.ends().await.0, 1, "{line:?}");
+        assert_eq!(state(&world, &receipt).await, "waiting");
+    }
+    let mut terminal = approve(&world, &receipt, &[]);
+    terminal.shows("Type the name to agree").await;
+    terminal.types(&name).await;
+    let (status, seen) = terminal.ends().await;
+    assert_eq!(status, 0, "{seen}");
+    assert_eq!(world.writes().len(), 1);
+}
+
+/// Pipes on either side: a script, or a model's shell, is no person.
+#[tokio::test]
+async fn nobody_approves_without_a_terminal() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    let ran = world.run(&["requests", "approve", &receipt]).await;
+    assert_eq!(ran.status, 2, "{ran:#?}");
+    assert!(ran.stderr.contains("terminal"), "{}", ran.stderr);
+    let command = world.command(["requests", "approve", &receipt]);
+    let (pty, pts) = pty_process::open().unwrap();
+    let mut half = pty_process::Command::from(command).stderr(std::process::Stdio::null());
+    let ended = half.spawn_borrowed(&pts).unwrap().wait().await.unwrap();
+    assert_eq!(ended.code(), Some(2), "a terminal on one side only is none");
+    drop(pty);
+    assert!(world.writes().is_empty());
+    assert_eq!(state(&world, &receipt).await, "waiting");
+}
+
+#[tokio::test]
+async fn a_request_is_approved_once() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    assert_eq!(yes(&world, &receipt, &[]).await.0, 0);
+    let (status, seen) = approve(&world, &receipt, &[]).ends().await;
+    assert!(status == 1 && seen.contains("is spent already"), "{status}: {seen}");
+    let ran = world.run(&["requests", "run"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:#?}");
+    assert_eq!(world.writes().len(), 1);
+    let (status, seen) = approve(&world, "gr-nobody", &[]).ends().await;
+    assert!(status == 1 && seen.contains("no request gr-nobody"), "{status}: {seen}");
+}
+
+/// Somebody without the vendor's credential approves; somebody who has it carries it out.
+#[tokio::test]
+async fn who_approves_need_not_be_who_carries_out() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    let (status, seen) = yes(&world, &receipt, &["--vendor", "dfns"]).await;
+    assert_eq!(status, 3, "{seen}");
+    assert!(seen.contains("grantor requests run"), "{seen}");
+    assert_eq!(listed(&world).await.0, [(receipt.clone(), "approved".to_owned())]);
+    let ran = world.run(&["requests", "run", "--vendor", "dfns"]).await;
+    assert_eq!(ran.status, 0, "it is not for this one: {ran:#?}");
+    assert!(world.writes().is_empty());
+    let ran = world.run(&["requests", "run"]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    assert!(ran.stdout.contains("confirmed") && ran.stdout.contains(&receipt), "{ran:#?}");
+    assert_eq!(world.writes().len(), 1);
+    let ran = world.run(&["requests", "run"]).await;
+    assert_eq!((ran.status, world.writes().len()), (0, 1), "{ran:#?}");
+}
+
+/// The yes was to another change than this would be now.
+#[tokio::test]
+async fn what_moved_after_the_yes_is_asked_again() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    assert_eq!(yes(&world, &receipt, &["--vendor", "dfns"]).await.0, 3);
+    let other = PLAIN.arguments.replace(r#"["R", "X"]"#, r#"["R"]"#);
+    meanwhile(&world, PLAIN.tool, &other).await;
+    assert_eq!(world.writes().len(), 1);
+    let ran = world.run(&["requests", "run"]).await;
+    assert!(ran.stdout.contains("awaiting_consent"), "{ran:#?}");
+    assert_eq!(world.writes().len(), 1, "nothing was sent on the old yes");
+    let (waiting, _) = listed(&world).await;
+    let [(anew, word)] = waiting.as_slice() else { panic!("{waiting:?}") };
+    assert!(anew != &receipt && word == "waiting", "{waiting:?}");
+    assert_eq!(yes(&world, anew, &[]).await.0, 0);
+    assert_eq!(world.writes().len(), 2);
+}
+
+#[tokio::test]
+async fn a_no_needs_no_terminal_and_stays() {
+    let world = World::asking().await;
+    for approved in [false, true] {
+        let receipt = request(&world, PLAIN).await;
+        if approved {
+            assert_eq!(yes(&world, &receipt, &["--vendor", "dfns"]).await.0, 3);
+        }
+        let deny = ["requests", "deny", &receipt, "--reason", "the wrong Sam"];
+        let ran = world.run(&deny).await;
+        assert_eq!(ran.status, 0, "{ran:#?}");
+        let answered = kept(&world, &receipt).await.answered.unwrap();
+        assert_eq!(answered.reason.as_deref(), Some("the wrong Sam"));
+        assert_eq!(world.run(&["requests", "run"]).await.status, 0);
+        let (status, seen) = approve(&world, &receipt, &[]).ends().await;
+        assert!(status == 1 && seen.contains("is denied already"), "{status}: {seen}");
+        assert_eq!(world.run(&deny).await.status, 1, "there is nothing to say no to");
+    }
+    assert!(world.writes().is_empty());
+    assert_eq!(listed(&world).await.0, []);
+}
+
+#[tokio::test]
+async fn a_read_only_process_records_a_yes_and_carries_nothing_out() {
+    let world = World::asking().await;
+    let receipt = request(&world, PLAIN).await;
+    let (status, seen) = yes(&world, &receipt, &["--read-only"]).await;
+    assert!(status == 3 && seen.contains("read-only"), "{status}: {seen}");
+    for command in [&["requests", "run", "--read-only"][..], &["expire", "--read-only"]] {
+        let ran = world.run(command).await;
+        assert!(ran.status == 1 && ran.stderr.contains("read-only"), "{command:?}: {ran:#?}");
+    }
+    assert!(world.writes().is_empty());
+    assert_eq!(state(&world, &receipt).await, "approved");
+    let ran = world.run(&["reconcile", "--read-only"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "it writes to no vendor: {ran:#?}");
+}
+
+/// What waits is shown to people and to scripts, without what a vendor may have put into a name.
+#[tokio::test]
+async fn the_list_says_what_a_person_needs() {
+    let world = World::asking().await;
+    let ran = world.run(&["requests"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:#?}");
+    let receipt = request(&world, PLAIN).await;
+    let plain = world.run(&["requests"]).await;
+    assert_eq!(plain.status, 0);
+    let request = kept(&world, &receipt).await;
+    let until = request.until.to_string();
+    for part in ["waiting", &receipt, &until, &request.requester, "/Harbor/Integrations"] {
+        assert!(plain.stdout.contains(part), "{part}: {}", plain.stdout);
+    }
+    let body = parsed(&world.run(&["requests", "--json"]).await.stdout);
+    let question = body["requests"][0]["question"].as_array().unwrap();
+    assert!(question.len() > 3, "{question:?}");
+    let asked = Asking {
+        digest: "none",
+        until: request.until,
+        content: json!({ "summary": "one\u{1b}[2Jtwo", "question": "a\u{202e}b\nc" }),
+    };
+    ledger(&world).ask(&asked).await.unwrap();
+    for command in [&["requests"][..], &["requests", "--json"]] {
+        let Ran { stdout, .. } = world.run(command).await;
+        let hidden = stdout.contains(['\u{1b}', '\u{202e}']) || stdout.contains("\\u001b");
+        assert!(stdout.contains("one[2Jtwo") && !hidden, "{stdout}");
+    }
+}
+
+/// An approver with a key, listed or not.
+struct Approver {
+    name: &'static str,
+    key: ApproverKey,
+    file: PathBuf,
+}
+
+const PASSPHRASE: &str = "correct horse battery";
+
+impl Approver {
+    fn new(world: &World, name: &'static str) -> Self {
+        let key = ApproverKey::generate().unwrap();
+        let file = world.path(&format!("{name}.pem"));
+        std::fs::write(&file, key.sealed(&PASSPHRASE.into()).unwrap()).unwrap();
+        Self { name, key, file }
+    }
+
+    /// What `requests approve` records, with anything wrong that a forger can make wrong.
+    fn answer(&self, statement: &Statement<'_>, by: &str) -> Answered {
+        let signature = self.key.sign(statement).unwrap();
+        let proof = Proof { key: self.key.public(), time: statement.time, signature };
+        Answered { proof: Some(json!(proof)), how: "signature".into(), ..approved(by) }
+    }
+}
+
+fn approved(by: &str) -> Answered {
+    Answered {
+        decision: Decision::Approved,
+        by: by.to_owned(),
+        how: "terminal".to_owned(),
+        reason: None,
+        until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
+        proof: None,
+    }
+}
+
+fn statement(request: &Request) -> Statement<'_> {
+    Statement {
+        receipt: &request.receipt,
+        digest: &request.digest,
+        question: request.content["question"].as_str().unwrap(),
+        time: Timestamp::now(),
+    }
+}
+
+/// A world where Ada's signature approves, and nothing else.
+async fn signed() -> (World, Approver) {
+    let world = World::asking().await;
+    let ada = Approver::new(&world, "ada");
+    let path = world.path("approvers");
+    std::fs::write(&path, format!("# on call\n{} {}\n", ada.name, ada.key.public())).unwrap();
+    (world.set("GRANTOR_APPROVERS", path.to_str().unwrap()), ada)
+}
+
+#[tokio::test]
+async fn an_approver_signs_with_a_key_under_a_passphrase() {
+    let (world, ada) = signed().await;
+    let receipt = request(&world, PLAIN).await;
+    let key = ["--key", ada.file.to_str().unwrap()];
+    let mut terminal = approve(&world, &receipt, &key);
+    terminal.shows("Type yes to agree").await;
+    terminal.types("yes").await;
+    terminal.types_unseen("Passphrase", PASSPHRASE).await;
+    let (status, seen) = terminal.ends().await;
+    assert!(status == 0 && seen.contains("confirmed"), "{status}: {seen}");
+    assert!(!seen.contains(PASSPHRASE), "{seen}");
+    assert_eq!(world.writes().len(), 1);
+    let answered = kept(&world, &receipt).await.answered.unwrap();
+    assert_eq!((answered.how.as_str(), answered.by.as_str()), ("signature", "ada"));
+    assert_eq!(answered.proof.unwrap()["key"], ada.key.public());
+}
+
+#[tokio::test]
+async fn without_a_listed_key_nothing_is_approved() {
+    let (world, ada) = signed().await;
+    let receipt = request(&world, PLAIN).await;
+    let (status, seen) = approve(&world, &receipt, &[]).ends().await;
+    assert!(status == 2 && seen.contains("--key"), "{status}: {seen}");
+    let eve = Approver::new(&world, "eve");
+    for (approver, passphrase, says) in [
+        (&eve, PASSPHRASE, "not one of the approvers"),
+        (&ada, "incorrect horse battery", "cannot be opened"),
+    ] {
+        let key = ["--key", approver.file.to_str().unwrap()];
+        let mut terminal = approve(&world, &receipt, &key);
+        terminal.shows("Type yes to agree").await;
+        terminal.types("yes").await;
+        terminal.types_unseen("Passphrase", passphrase).await;
+        let (status, seen) = terminal.ends().await;
+        assert!(status == 1 && seen.contains(says), "{status}: {seen}");
+        assert_eq!(state(&world, &receipt).await, "waiting");
+    }
+    assert!(world.writes().is_empty());
+    let unset = world.set("GRANTOR_APPROVERS", "");
+    let key = ["--key", ada.file.to_str().unwrap()];
+    let (status, seen) = approve(&unset, &receipt, &key).ends().await;
+    assert!(status == 2 && seen.contains("GRANTOR_APPROVERS"), "{status}: {seen}");
+}
+
+/// Where a signature is what counts, nobody who is there is asked instead.
+#[tokio::test]
+async fn a_terminal_at_a_call_is_not_asked_where_approvers_are() {
+    let (world, _) = signed().await;
+    let terminal = Terminal::start(world.command(["call", PLAIN.tool, PLAIN.arguments]));
+    let (status, seen) = terminal.ends().await;
+    assert!(status == 3 && seen.contains("awaiting_consent"), "{status}: {seen}");
+    assert!(!seen.contains("Type yes"), "{seen}");
+    assert!(world.writes().is_empty());
+}
+
+/// Not even an answer to a question that another process asked its client before.
+#[tokio::test]
+async fn a_yes_through_a_client_is_no_signature() {
+    for era in [Era::Legacy, Era::Modern] {
+        let (world, _) = signed().await;
+        let mut client = Client::start(&world, era).await;
+        let heard = client.ask(PLAIN.tool, &parsed(PLAIN.arguments), json!({})).await;
+        let Heard::Answer(answer) = heard else { panic!("{era:?}: the client is asked") };
+        assert_eq!(answer.outcome(), "awaiting_consent", "{era:?}");
+        assert!(world.writes().is_empty());
+    }
+    let (world, _) = signed().await;
+    let (path, arguments) =
+        (world.variable("GRANTOR_APPROVERS").to_owned(), parsed(PLAIN.arguments));
+    let world = world.unset("GRANTOR_APPROVERS");
+    let mut unsigned = Client::start(&world, Era::Modern).await;
+    let asked = unsigned.question(PLAIN.tool, &arguments).await;
+    let world = world.set("GRANTOR_APPROVERS", path);
+    let mut client = Client::start(&world, Era::Modern).await;
+    let answer = client.reply(PLAIN.tool, &arguments, &asked, agrees(&asked.form)).await.answer();
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    assert!(answer.summary().contains("signature"), "{:#}", answer.body);
+    let (waiting, _) = listed(&world).await;
+    assert!(matches!(waiting.as_slice(), [(_, word)] if word == "waiting"), "{waiting:?}");
+    assert!(world.writes().is_empty());
+}
+
+/// Whoever can write the ledger writes what they like into it: what counts is checked again by the
+/// one that sends.
+#[tokio::test]
+async fn a_forged_approval_is_refused_where_it_is_used() {
+    let (world, ada) = signed().await;
+    let eve = Approver::new(&world, "eve");
+    let other = kept(&world, &request(&world, WIDE).await).await;
+    let old = Timestamp::now() - SignedDuration::from_mins(11);
+    for case in [
+        "no proof",
+        "unlisted",
+        "unlisted by its name",
+        "receipt",
+        "digest",
+        "question",
+        "old",
+        "asked again",
+        "none",
+    ] {
+        let mut request = kept(&world, &request(&world, PLAIN).await).await;
+        if case == "asked again" {
+            // The same change under a question that reads better.
+            let mut content = request.content.clone();
+            content["question"] = "May Sam read the cafeteria's menu?".into();
+            let asking = Asking { digest: &request.digest, until: request.until, content };
+            let receipt = ledger(&world).ask(&asking).await.unwrap();
+            request = kept(&world, &receipt).await;
+        }
+        let right = statement(&request);
+        let answered = match case {
+            "no proof" => approved("ada"),
+            "unlisted" => eve.answer(&right, "ada"),
+            "unlisted by its name" => eve.answer(&right, "eve"),
+            "receipt" => ada.answer(&Statement { receipt: &other.receipt, ..right }, "ada"),
+            "digest" => ada.answer(&Statement { digest: &other.digest, ..right }, "ada"),
+            "question" => {
+                let question = other.content["question"].as_str().unwrap();
+                ada.answer(&Statement { question, ..right }, "ada")
+            }
+            "old" => ada.answer(&Statement { time: old, ..right }, "ada"),
+            _ => ada.answer(&right, "ada"),
+        };
+        ledger(&world).answer(&request.receipt, &answered).await.unwrap();
+        let ran = world.run(&["requests", "run"]).await;
+        if case == "none" {
+            assert_eq!((ran.status, world.writes().len()), (0, 1), "the right one: {ran:#?}");
+            continue;
+        }
+        assert_eq!(ran.status, 1, "{case}: {ran:#?}");
+        assert!(ran.stderr.contains("refused"), "{case}: {}", ran.stderr);
+        assert!(world.writes().is_empty(), "{case}");
+        assert_eq!(
+            state(&world, &request.receipt).await,
+            "denied",
+            "{case}: it is not tried again"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_its_owners_alone_and_never_written_over() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new().await;
+    let file = world.path("ada.pem");
+    let out = file.to_str().unwrap();
+    let make = |passphrases: [&'static str; 2]| {
+        let mut terminal = Terminal::start(world.command(["requests", "key", "ada", "--out", out]));
+        async move {
+            terminal.types_unseen("A passphrase", passphrases[0]).await;
+            if passphrases[0].len() >= 12 {
+                terminal.types_unseen("again", passphrases[1]).await;
+            }
+            terminal.ends().await
+        }
+    };
+    for (passphrases, says) in [
+        (["short", "short"], "at least 12"),
+        ([PASSPHRASE, "correct horse battery!"], "not the same"),
+    ] {
+        let (status, seen) = make(passphrases).await;
+        assert!(status == 1 && seen.contains(says) && !file.exists(), "{status}: {seen}");
+    }
+    let (status, seen) = make([PASSPHRASE, PASSPHRASE]).await;
+    assert_eq!(status, 0, "{seen}");
+    assert!(!seen.contains(PASSPHRASE), "{seen}");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let pem = std::fs::read_to_string(&file).unwrap();
+    let key = ApproverKey::open(&pem, &PASSPHRASE.into()).unwrap();
+    assert!(seen.contains(&format!("ada {}", key.public())), "{seen}");
+    let (status, seen) =
+        Terminal::start(world.command(["requests", "key", "ada", "--out", out])).ends().await;
+    assert!(status == 2 && seen.contains("never written over"), "{status}: {seen}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), pem);
+    for (arguments, says) in [(["key", "../ada"], "is no name"), (["key", "bob"], "terminal")] {
+        let ran = world.run(&["requests", arguments[0], arguments[1]]).await;
+        assert!(ran.status == 2 && ran.stderr.contains(says), "{ran:#?}");
+    }
+}
+
+/// A grant that is over in a second, and the wait for it.
+async fn timed(world: &World) -> String {
+    let mut arguments = parsed(PLAIN.arguments);
+    arguments["expires_in"] = "PT1S".into();
+    let ran = world.run(&["call", PLAIN.tool, &arguments.to_string()]).await;
+    let body = parsed(&ran.stdout);
+    assert_eq!(body["outcome"], "confirmed", "{body:#}");
+    let end: Timestamp = body["expires_at"].as_str().unwrap().parse().unwrap();
+    while Timestamp::now() <= end {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    body["receipt"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_over_is_taken_back_once() {
+    let world = free().await;
+    let ran = world.run(&["expire"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "nothing is due: {ran:#?}");
+    let receipt = timed(&world).await;
+    let (one, other) = tokio::join!(world.run(&["expire"]), world.run(&["expire"]));
+    assert_eq!((one.status, other.status), (0, 0), "{one:#?} {other:#?}");
+    let said = one.stdout + &other.stdout;
+    assert!(said.contains("confirmed") && said.matches(&receipt).count() == 1, "{said}");
+    assert_eq!(world.writes().len(), 2);
+    let ran = world.run(&["expire"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:#?}");
+    assert_eq!(world.writes().len(), 2);
+}
+
+/// Somebody changed the access since: nothing is taken away, and somebody has to look.
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_overdue_everywhere() {
+    let world = free().await;
+    let receipt = timed(&world).await;
+    let more = PLAIN.arguments.replace(r#"["R", "X"]"#, r#"["R", "W", "X"]"#);
+    meanwhile(&world, PLAIN.tool, &more).await;
+    for _ in 0..2 {
+        let ran = world.run(&["expire"]).await;
+        assert_eq!(ran.status, 1, "{ran:#?}");
+        assert!(ran.stderr.contains(&receipt) && ran.stdout.is_empty(), "{ran:#?}");
+        assert_eq!(world.writes().len(), 2, "nothing was taken back");
+    }
+    assert_eq!(listed(&world).await.1, [receipt.as_str()]);
+    let shown = world.run(&["requests"]).await.stdout;
+    assert!(shown.contains("overdue") && shown.contains(&receipt), "{shown}");
+}
