@@ -16,12 +16,9 @@ use crate::desk::Desk;
 use crate::ledger::Request;
 
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    #[command(flatten)]
-    list: list::Listing,
 }
 
 #[derive(Subcommand)]
@@ -51,7 +48,7 @@ enum Command {
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
-    match arguments.command.unwrap_or(Command::List(arguments.list)) {
+    match arguments.command.unwrap_or_else(|| Command::List(list::Listing::default())) {
         Command::List(arguments) => list::run(global, &arguments).await,
         Command::Approve(arguments) => approve::run(global, arguments).await,
         Command::Deny { receipt, reason } => deny(global, &receipt, reason).await,

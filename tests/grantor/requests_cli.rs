@@ -275,7 +275,7 @@ async fn the_list_says_what_a_person_needs() {
     for part in ["waiting", &receipt, &until, &request.requester, "/Harbor/Integrations"] {
         assert!(plain.stdout.contains(part), "{part}: {}", plain.stdout);
     }
-    let body = parsed(&world.run(&["requests", "--json"]).await.stdout);
+    let body = parsed(&world.run(&["requests", "list", "--json"]).await.stdout);
     let question = body["requests"][0]["question"].as_array().unwrap();
     assert!(question.len() > 3, "{question:?}");
     let asked = Asking {
@@ -284,7 +284,7 @@ async fn the_list_says_what_a_person_needs() {
         content: json!({ "summary": "one\u{1b}[2Jtwo", "question": "a\u{202e}b\nc" }),
     };
     ledger(&world).ask(&asked).await.unwrap();
-    for command in [&["requests"][..], &["requests", "--json"]] {
+    for command in [&["requests"][..], &["requests", "list", "--json"]] {
         let Ran { stdout, .. } = world.run(command).await;
         let hidden = stdout.contains(['\u{1b}', '\u{202e}']) || stdout.contains("\\u001b");
         assert!(stdout.contains("one[2Jtwo") && !hidden, "{stdout}");

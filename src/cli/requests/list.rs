@@ -10,7 +10,7 @@ use crate::desk::Desk;
 use crate::ledger::{Record, Request, State};
 use crate::text;
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(super) struct Listing {
     /// Print JSON, with the questions
     #[arg(long)]
