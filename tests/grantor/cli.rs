@@ -280,7 +280,7 @@ async fn the_demo_ends_each_scene_as_the_story_says() {
     let mut rest = ran.stdout.as_str();
     for scene in &SCENES {
         let (_, after) = rest.split_once(scene.asks).unwrap_or_else(|| panic!("{}", scene.asks));
-        let told = after.split('“').next().unwrap();
+        let told = after.split("\n“").next().unwrap();
         // A look has no such word.
         let word = format!("  {}  ", scene.outcome);
         assert!(scene.outcome.is_empty() || told.contains(&word), "{}: {told}", scene.asks);

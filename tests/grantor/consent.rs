@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::harness::{Era, World, parsed};
+use super::harness::{Era, World, example, parsed};
 use super::person::{Client, Heard, no, types, yes};
 use super::writes::GRANTS;
 
@@ -237,7 +237,8 @@ async fn access_that_moves_is_asked_for_anew() {
         let mut client = Client::start(&world, era).await;
         let (tool, arguments) = (GRANTS[3].tool, parsed(GRANTS[3].arguments));
         let asked = client.question(tool, &arguments).await;
-        let other = world.serve_with(&[("GRANTOR_POLICY", "")]).await;
+        let unasked = example("automation");
+        let other = world.serve_with(&[("GRANTOR_POLICY", unasked.to_str().unwrap())]).await;
         let mut moved = arguments.clone();
         moved["permission_list"] = json!(["R", "W"]);
         let answer = other.call(tool, moved).await;
