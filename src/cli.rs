@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod expire;
+mod ledger;
 mod paint;
 mod person;
 mod policy;
@@ -90,6 +91,8 @@ enum Command {
     Reconcile,
     /// Run the five fake vendors alone and print the environment that points at them
     Sandbox(sandbox::Arguments),
+    /// Show the last lines of the ledger, check that it is whole, or export it
+    Ledger(ledger::Arguments),
     /// Check the policy, or explain what it says of a change
     Policy(policy::Arguments),
     /// Print a completion script for a shell
@@ -141,6 +144,7 @@ async fn run(cli: Cli) -> Ran {
         Command::Expire => expire::run(&cli.global).await,
         Command::Reconcile => reconcile::run(&cli.global).await,
         Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
+        Command::Ledger(arguments) => ledger::run(&cli.global, arguments).await,
         Command::Policy(arguments) => policy::run(&cli.global, arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }

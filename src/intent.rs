@@ -65,6 +65,7 @@ impl Intent {
             "vendor": self.vendor,
             "base": self.base,
             "tool": self.tool,
+            "effect": self.effect.as_str(),
             "summary": self.summary,
             "wanted": self.wanted,
             "arguments": self.arguments,

@@ -2,19 +2,28 @@
 //!
 //! A change is opened and flushed to disk before anything leaves, and closed when its outcome is
 //! known; refusals are lines too. [`Opened`] is made here and nowhere else: a write that nobody
-//! recorded does not compile.
+//! recorded does not compile. Each line is chained to the one before it and sealed; a line whose
+//! seal does not hold is not acted on.
 
+mod audit;
 mod book;
+mod chain;
+mod files;
+mod index;
+pub mod ocsf;
+mod presence;
 mod record;
 mod request;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use audit::{Audit, Break, Head};
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Decision, Request, State};
 
@@ -24,10 +33,15 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Denied, Permitted};
 use crate::intent::Intent;
 use crate::secret::Secret;
-use book::Book;
+use book::{Book, Entry, Objection, Reading};
+use chain::Keys;
+use tokio::sync::OnceCell;
 
 pub struct Ledger {
     book: Arc<Book>,
+    /// Where the keys are kept, if not beside the ledger.
+    key: Option<Secret>,
+    keys: OnceCell<Arc<Keys>>,
 }
 
 /// A change that is on disk: it may leave, once.
@@ -35,6 +49,8 @@ pub struct Ledger {
 pub struct Opened {
     receipt: String,
     permitted: Box<Permitted>,
+    /// Gone with it: what is open then, and carried out by nobody, is looked into.
+    in_flight: Arc<Mutex<HashSet<String>>>,
 }
 
 /// A consent that is used up, on disk: good for what was asked, and for nothing else.
@@ -42,6 +58,10 @@ pub struct Opened {
 pub struct Spent {
     receipt: String,
 }
+
+const READ: &str = "cannot be read";
+const WRITE: &str = "cannot be written";
+const KEY: &str = "has no key";
 
 /// How a change ended, for its closing line.
 #[derive(Debug)]
@@ -60,8 +80,7 @@ impl Ledger {
     /// is missing is made by the first line.
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
         let requester = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
-        let _ = key;
-        Self { book: Arc::new(Book::new(dir, requester)) }
+        Self { book: Arc::new(Book::new(dir, requester)), key, keys: OnceCell::new() }
     }
 
     /// Who asks, as the lines name them: the operating-system user.
@@ -83,8 +102,11 @@ impl Ledger {
         let more = json!({ "policy": permitted.policy(), "consent": permitted.consent() });
         crate::json::extend(&mut content, more);
         let receipt = receipt.unwrap_or_else(new_receipt);
-        self.write("open", &receipt, content, true).await?;
-        Ok(Opened { receipt, permitted })
+        let in_flight = self.book.in_flight().clone();
+        in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(receipt.clone());
+        let opened = Opened { receipt, permitted, in_flight };
+        self.write("open", &opened.receipt, content, true).await?;
+        Ok(opened)
     }
 
     /// Records how a change ended. A line that cannot be written leaves the change open, which is
@@ -108,14 +130,14 @@ impl Ledger {
     ) -> Result<bool, Failure> {
         let mut content = closing.recorded();
         crate::json::put(&mut content, "by", by);
-        if by == "reconcile" {
-            let record = self.find(receipt).await?;
-            if record.is_none_or(|record| record.end.is_some()) {
-                return Ok(false);
-            }
-        }
-        self.write("found", receipt, content, false).await?;
-        Ok(true)
+        let (of, only_open) = (receipt.to_owned(), by == "reconcile");
+        let ended = move |reading: &Reading<'_>| {
+            let record = if only_open { reading.record(&of)? } else { None };
+            let ended = record.is_some_and(|record| record.end.is_some());
+            Ok(if ended { Err(Failure::refused("it has an end already")) } else { Ok(()) })
+        };
+        let written = self.write_unless("found", receipt, content, false, Box::new(ended)).await?;
+        Ok(written.is_ok())
     }
 
     /// Records a refusal, and gives its receipt.
@@ -157,8 +179,9 @@ impl Ledger {
     /// # Errors
     /// It does not wait for such an answer any more, or the line cannot be written.
     pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
-        self.asked(receipt).await?.may_be(answered.decision)?;
-        self.write("answered", receipt, json!(answered), true).await
+        let decision = answered.decision;
+        let asked = asked(receipt, move |request| request.may_be(decision));
+        self.write_unless("answered", receipt, json!(answered), true, asked).await?
     }
 
     /// Uses a consent up.
@@ -166,24 +189,16 @@ impl Ledger {
     /// # Errors
     /// There is none, it was used, or it has lapsed; or the line cannot be written.
     pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
-        self.asked(receipt).await?.may_be_spent()?;
-        self.write("spent", receipt, json!({}), true).await?;
+        let asked = asked(receipt, Request::may_be_spent);
+        self.write_unless("spent", receipt, json!({}), true, asked).await??;
         Ok(Spent { receipt: receipt.to_owned() })
-    }
-
-    async fn asked(&self, receipt: &str) -> Result<Request, Failure> {
-        let request = self.request(receipt).await?;
-        request.ok_or_else(|| {
-            Failure::invalid(format!("receipt: the ledger has no request {receipt}"))
-                .hint("`grantor requests` lists those that wait")
-        })
     }
 
     /// # Errors
     /// The ledger cannot be read.
     pub async fn request(&self, receipt: &str) -> Result<Option<Request>, Failure> {
         let receipt = receipt.to_owned();
-        self.read(move |book| book.request(&receipt)).await
+        self.read(move |reading| reading.request(&receipt)).await
     }
 
     /// The requests that wait or are approved and not used, oldest first.
@@ -191,7 +206,16 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn requests(&self) -> Result<Vec<Request>, Failure> {
-        self.read(Book::requests).await
+        self.read(|reading| {
+            let receipts = reading.index().live_requests(Timestamp::now())?;
+            let requests = receipts.iter().map(|receipt| reading.request(receipt));
+            let requests: Vec<_> =
+                requests.filter_map(Result::transpose).collect::<io::Result<_>>()?;
+            let live =
+                |request: &Request| matches!(request.state, State::Waiting | State::Approved);
+            Ok(requests.into_iter().filter(live).collect())
+        })
+        .await
     }
 
     /// The change of this receipt.
@@ -200,16 +224,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn find(&self, receipt: &str) -> Result<Option<Record>, Failure> {
         let receipt = receipt.to_owned();
-        let records = self.read(Book::records).await?;
-        Ok(records.into_iter().find(|record| record.receipt == receipt))
-    }
-
-    /// Every change, oldest first.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn history(&self) -> Result<Vec<Record>, Failure> {
-        self.read(Book::records).await
+        self.read(move |reading| reading.record(&receipt)).await
     }
 
     /// Changes that were opened since then, or are open, or overdue, newest first and at most so
@@ -222,29 +237,21 @@ impl Ledger {
         since: Timestamp,
         most: usize,
     ) -> Result<(Vec<Record>, usize), Failure> {
-        let mut records = self.read(Book::records).await?;
-        records.retain(|record| {
-            let fresh = record.time.parse::<Timestamp>().is_ok_and(|time| time >= since);
-            fresh || record.end.is_none() || record.overdue.is_some()
-        });
-        records.reverse();
-        let left = records.len().saturating_sub(most);
-        records.truncate(most);
-        Ok((records, left))
+        self.read(move |reading| {
+            let mut receipts = reading.index().recent(since)?;
+            let left = receipts.len().saturating_sub(most);
+            receipts.truncate(most);
+            Ok((reading.records(receipts)?, left))
+        })
+        .await
     }
 
-    /// Changes that were opened before then by a process that is gone, and have no end.
+    /// Changes that were opened before then, have no end, and that nobody is carrying out.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn orphans(&self, before: Timestamp) -> Result<Vec<Record>, Failure> {
-        let process = self.book.process().to_owned();
-        let mut records = self.read(Book::records).await?;
-        records.retain(|record| {
-            let old = record.time.parse::<Timestamp>().is_ok_and(|time| time < before);
-            old && record.end.is_none() && record.process != process
-        });
-        Ok(records)
+        self.work(move |book, keys| book.orphans(keys, before), READ).await
     }
 
     /// Changes whose time has come, that may stand, and that nothing has taken back.
@@ -252,9 +259,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
-        let mut records = self.read(Book::records).await?;
-        records.retain(|record| record.stands() && record.expires_at.is_some_and(|end| end <= now));
-        Ok(records)
+        self.read(move |reading| reading.records(reading.index().due(now)?)).await
     }
 
     /// The standing timed change of `[vendor, principal, role, resource]`, by ids.
@@ -262,11 +267,8 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn timed(&self, access: [&str; 4]) -> Result<Option<Record>, Failure> {
-        let records = self.read(Book::records).await?;
-        let timed = |record: &Record| {
-            record.stands() && record.expires_at.is_some() && record.key() == access
-        };
-        Ok(records.into_iter().rev().find(timed))
+        let access = index::access(&access);
+        self.read(move |reading| Ok(reading.records(reading.index().timed(&access)?)?.pop())).await
     }
 
     /// For each `[vendor, principal, role, resource]`, by ids, whether a change from here made it.
@@ -274,9 +276,11 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<bool>, Failure> {
-        let records = self.read(Book::records).await?;
-        let made = |access: &[String; 4]| records.iter().any(|record| record.made(access));
-        Ok(accesses.iter().map(made).collect())
+        let accesses: Vec<_> = accesses.iter().map(index::access).collect();
+        self.read(move |reading| {
+            accesses.iter().map(|access| reading.index().is_made(access)).collect()
+        })
+        .await
     }
 
     /// How many changes this requester opened since then, the ends of timed ones aside.
@@ -284,12 +288,8 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn changes_since(&self, since: Timestamp) -> Result<u32, Failure> {
-        let records = self.read(Book::records).await?;
-        let counts = records.iter().filter(|record| {
-            let fresh = record.time.parse::<Timestamp>().is_ok_and(|time| time >= since);
-            fresh && record.ends.is_none() && record.requester == self.requester()
-        });
-        Ok(u32::try_from(counts.count()).unwrap_or(u32::MAX))
+        let requester = self.requester().to_owned();
+        self.read(move |reading| reading.index().count_since(&requester, since)).await
     }
 
     /// Records that a timed change ends at another time, or never.
@@ -320,20 +320,48 @@ impl Ledger {
     /// # Errors
     /// The line cannot be written.
     pub async fn overdue(&self, receipt: &str, why: &str) -> Result<(), Failure> {
-        let record = self.find(receipt).await?;
-        if record.is_some_and(|record| record.overdue.as_deref() == Some(why)) {
-            return Ok(());
-        }
-        self.write("overdue", receipt, json!({ "why": why }), false).await
+        let (of, wanted) = (receipt.to_owned(), why.to_owned());
+        let known = move |reading: &Reading<'_>| {
+            let known = reading.record(&of)?.and_then(|record| record.overdue);
+            Ok(if known == Some(wanted) { Err(Failure::refused("it is known")) } else { Ok(()) })
+        };
+        let content = json!({ "why": why });
+        self.write_unless("overdue", receipt, content, false, Box::new(known)).await.map(|_| ())
     }
 
-    /// A seal for something that leaves and comes back, under the key in the state directory.
+    /// A seal for something that leaves and comes back.
     ///
     /// # Errors
     /// The key cannot be read or made.
     pub async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
         let (purpose, bytes) = (purpose.to_owned(), bytes.to_owned());
-        self.work(move |book| book.seal(&purpose, &bytes), "cannot be sealed").await
+        self.work(move |_, keys| keys.seal(&purpose, &bytes), "cannot be sealed").await
+    }
+
+    /// Reads every line and checks that the chain is whole; where a head was noted before, also
+    /// that it is still part of it.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
+        self.work(move |book, keys| book.audit(keys, noted.as_ref()), READ).await
+    }
+
+    /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn walk(
+        &self,
+        take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let book = self.book.clone();
+        self.blocking(move || book.walk(take), READ).await
+    }
+
+    /// Where the file is that is added to.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.book.path()
     }
 
     async fn write(
@@ -343,10 +371,33 @@ impl Ledger {
         content: Value,
         flush: bool,
     ) -> Result<(), Failure> {
-        let line = self.book.line(event, receipt, content);
-        let written = self.work(move |book| book.append(&line, flush), "cannot be written").await;
-        written.map_err(|failure| {
-            failure.hint(
+        self.add(event, receipt, content, flush, None).await?
+    }
+
+    /// Writes a line, unless something in the ledger stands against it; nobody can write between.
+    async fn write_unless(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+        objection: Objection,
+    ) -> Result<Result<(), Failure>, Failure> {
+        self.add(event, receipt, content, flush, Some(objection)).await
+    }
+
+    async fn add(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+        objection: Option<Objection>,
+    ) -> Result<Result<(), Failure>, Failure> {
+        let entry = Entry { event, receipt: receipt.to_owned(), content, flush };
+        let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
+        added.map_err(|failure| {
+            failure.or_hint(
                 "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR",
             )
         })
@@ -354,27 +405,68 @@ impl Ledger {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Book) -> io::Result<T> + Send + 'static,
+        look: impl FnOnce(&Reading<'_>) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
-        let read = self.work(read, "cannot be read").await;
+        let read = self.work(move |book, keys| book.read(keys, look), READ).await;
         read.map_err(|failure| {
-            failure.hint("make it readable for this user, or set GRANTOR_STATE_DIR")
+            failure.or_hint("make it readable for this user, or set GRANTOR_STATE_DIR")
         })
     }
 
-    /// Files make a thread wait: it is one of those that may.
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Book) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Book, &Keys) -> io::Result<T> + Send + 'static,
         trouble: &str,
     ) -> Result<T, Failure> {
-        let book = self.book.clone();
-        let done = tokio::task::spawn_blocking(move || work(&book)).await;
+        let (book, keys) = (self.book.clone(), self.keys().await?);
+        self.blocking(move || work(&book, &keys), trouble).await
+    }
+
+    async fn keys(&self) -> Result<Arc<Keys>, Failure> {
+        let keys = self.keys.get_or_try_init(|| async {
+            let Some(secret) = &self.key else {
+                let book = self.book.clone();
+                return self.blocking(move || Keys::parse(&book.own_key()?), KEY).await.map(Arc::new);
+            };
+            let wrong = |trouble: String| {
+                Failure::new(Kind::Unavailable, trouble)
+                    .hint("nothing was sent; give the key, or leave it out to have one kept beside the ledger")
+            };
+            let text = secret.read().await.map_err(|error| wrong(error.to_string()))?;
+            let keys = Keys::parse(crate::secret::expose(&text));
+            keys.map(Arc::new).map_err(|error| wrong(format!("{}: {error}", secret.name())))
+        });
+        keys.await.cloned()
+    }
+
+    /// Files make a thread wait: it is one of those that may.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+        trouble: &str,
+    ) -> Result<T, Failure> {
+        let done = tokio::task::spawn_blocking(work).await;
         done.map_err(io::Error::other).and_then(|done| done).map_err(|error| {
-            let path = self.book.path().display();
+            let path = self.book.path();
+            let path = path.display();
             Failure::new(Kind::Unavailable, format!("the ledger {path} {trouble}: {error}"))
         })
     }
+}
+
+/// Nobody has asked for it, or not so that it may be done now.
+fn asked(
+    receipt: &str,
+    may: impl FnOnce(&Request) -> Result<(), Failure> + Send + 'static,
+) -> Objection {
+    let receipt = receipt.to_owned();
+    Box::new(move |reading| {
+        Ok(match reading.request(&receipt)? {
+            Some(request) => may(&request),
+            None => Err(Failure::invalid(format!("receipt: the ledger has no request {receipt}"))
+                .hint("`grantor requests` lists those that wait")),
+        })
+    })
 }
 
 impl Closing<'_> {
@@ -413,6 +505,13 @@ impl Opened {
     /// What is to be sent.
     pub(crate) fn draft(&self) -> Option<&Draft> {
         self.intent().draft.as_ref()
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        in_flight.remove(&self.receipt);
     }
 }
 

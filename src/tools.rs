@@ -313,6 +313,15 @@ impl Effect {
     pub fn writes(self) -> bool {
         self != Self::Look
     }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 impl Tool {

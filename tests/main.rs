@@ -109,3 +109,12 @@ mod terminal;
 #[cfg(unix)]
 #[path = "grantor/requests_cli.rs"]
 mod requests_cli;
+
+/// Nobody changes what the ledger says, and the ledger stays quick.
+#[path = "grantor/chain.rs"]
+mod chain;
+
+/// A process may die at any point of a change: what it left is found out, and nothing is repeated.
+#[cfg(target_os = "linux")]
+#[path = "grantor/crash.rs"]
+mod crash;

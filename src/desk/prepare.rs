@@ -229,6 +229,7 @@ pub(super) fn refusal(order: &Order<'_>, step: &dyn Step, failure: &Failure) -> 
     (failure.kind == Kind::Refused).then(|| {
         json!({
             "tool": order.tool.spec.name,
+            "effect": order.tool.spec.effect.as_str(),
             "vendor": order.tool.spec.vendor,
             "summary": step.summary(),
             "wanted": step.wanted(),

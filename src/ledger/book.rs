@@ -1,149 +1,297 @@
-//! The file itself: lines are added under a lock, and read whole.
+//! The files at work: lines are added under a lock, and found by an index.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Record, Request, State};
+use super::audit::{Audit, Head};
+use super::chain::{Keys, Link};
+use super::files::{self, CURRENT, FULL, Segment};
+use super::index::Index;
+use super::presence::{self, Presence};
+use super::{Record, Request};
+use crate::failure::Failure;
 
 pub(super) struct Book {
     dir: PathBuf,
-    path: PathBuf,
     requester: String,
     process: String,
+    held: Mutex<Held>,
+    /// Receipts of changes that this process is carrying out.
+    in_flight: Arc<Mutex<HashSet<String>>>,
 }
+
+/// What a process keeps between two uses of the files.
+#[derive(Default)]
+struct Held {
+    index: Option<Index>,
+    /// The last line as this process wrote it, with the length of its file then.
+    last: Option<(u64, Link)>,
+    presence: Option<Presence>,
+}
+
+/// A line to add.
+pub(super) struct Entry {
+    pub event: &'static str,
+    pub receipt: String,
+    pub content: Value,
+    /// Whether it must be on disk before anything else happens.
+    pub flush: bool,
+}
+
+/// One that looks at the ledger while nobody can add to it, and may object to a line.
+pub(super) type Objection = Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<(), Failure>> + Send>;
+
+/// The ledger as it is now, for finding things in it.
+pub(super) struct Reading<'a> {
+    index: &'a Index,
+    dir: &'a Path,
+    keys: &'a Keys,
+}
+
+const LOCK: &str = "ledger.lock";
+const INDEX: &str = "ledger.index";
+const KEY: &str = "seal.key";
 
 impl Book {
     pub(super) fn new(dir: &Path, requester: String) -> Self {
-        let (dir, path) = (dir.to_owned(), dir.join("ledger.jsonl"));
-        Self { dir, path, requester, process: crate::random::id() }
+        let (dir, process) = (dir.to_owned(), crate::random::id());
+        Self { dir, requester, process, held: Mutex::default(), in_flight: Arc::default() }
     }
 
     pub(super) fn requester(&self) -> &str {
         &self.requester
     }
 
-    pub(super) fn process(&self) -> &str {
-        &self.process
+    pub(super) fn path(&self) -> PathBuf {
+        self.dir.join(CURRENT)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn in_flight(&self) -> &Arc<Mutex<HashSet<String>>> {
+        &self.in_flight
     }
 
-    pub(super) fn line(&self, event: &str, receipt: &str, content: Value) -> String {
-        let mut line = json!({
-            "event": event,
-            "receipt": receipt,
+    /// Whether anything was ever written.
+    pub(super) fn exists(&self) -> bool {
+        self.path().exists()
+    }
+
+    /// The key kept beside the ledger, made by whoever is first.
+    pub(super) fn own_key(&self) -> io::Result<String> {
+        let path = self.dir.join(KEY);
+        let _lock = self.lock()?;
+        match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = format!("{}{}\n", crate::random::id(), crate::random::id());
+                crate::private::create_new(&path, key.as_bytes())?;
+                Ok(key)
+            }
+            key => key,
+        }
+    }
+
+    /// Adds a line, unless something in the ledger stands against it.
+    pub(super) fn append(
+        &self,
+        keys: &Keys,
+        entry: Entry,
+        objection: Option<Objection>,
+    ) -> io::Result<Result<(), Failure>> {
+        let mut held = self.held();
+        let lock = self.lock()?;
+        if let Some(objection) = objection {
+            if let Err(failure) = self.reading(&mut held, keys, objection)? {
+                return Ok(Err(failure));
+            }
+        }
+        if held.presence.is_none() {
+            held.presence = Some(Presence::claim(&self.dir, &self.process)?);
+        }
+        let mut file = self.open_for_adding()?;
+        let last = self.last(&held, &mut file)?;
+        let line = keys.line(self.content(&entry), &last)?;
+        file.write_all(line.as_bytes())?;
+        let link = Link::of(line.trim_end()).unwrap_or(last);
+        held.last = Some((file.metadata()?.len(), link));
+        drop((lock, held));
+        // Others may write meanwhile: the order is settled.
+        if entry.flush {
+            file.sync_data()?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Looks something up in the ledger as it is now.
+    pub(super) fn read<T>(
+        &self,
+        keys: &Keys,
+        look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.reading(&mut self.held(), keys, look)
+    }
+
+    /// Changes that were opened before then, have no end, and that nobody is carrying out.
+    pub(super) fn orphans(&self, keys: &Keys, before: Timestamp) -> io::Result<Vec<Record>> {
+        let open = self.read(keys, |reading| reading.index.open_before(before))?;
+        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_orphan = |(receipt, process): &(String, String)| {
+            let mine = *process == self.process;
+            if mine { !in_flight.contains(receipt) } else { presence::is_gone(&self.dir, process) }
+        };
+        let orphans: Vec<_> = open.into_iter().filter(is_orphan).collect();
+        presence::sweep(&self.dir);
+        self.read(keys, |reading| reading.records(orphans.into_iter().map(|(receipt, _)| receipt)))
+    }
+
+    /// Gives every line, oldest first, as long as `take` wants more.
+    pub(super) fn walk(&self, mut take: impl FnMut(&str) -> io::Result<bool>) -> io::Result<()> {
+        for segment in files::segments(&self.dir)? {
+            let mut more = true;
+            let file = BufReader::new(File::open(&segment.path)?);
+            files::each_line(file, |_, line| {
+                more = take(line)?;
+                Ok(more)
+            })?;
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every line and checks what holds them together.
+    pub(super) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
+        let mut audit = Audit::default();
+        for Segment { path, .. } in files::segments(&self.dir)? {
+            audit.begin(&path);
+            let file = BufReader::new(File::open(&path)?);
+            files::each_line(file, |_, line| {
+                audit.line(line, keys, noted);
+                Ok(true)
+            })?;
+        }
+        Ok(audit.end(noted))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to add lines, for one process at a time, until it is dropped.
+    fn lock(&self) -> io::Result<File> {
+        crate::private::directory(&self.dir)?;
+        let lock = crate::private::open(&self.dir.join(LOCK))?;
+        lock.lock().map(|()| lock)
+    }
+
+    /// The ledger as far as it reaches now.
+    fn reading<T>(
+        &self,
+        held: &mut Held,
+        keys: &Keys,
+        look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let dir = &self.dir;
+        if !self.exists() {
+            // What nobody has written yet needs no file either.
+            return look(&Reading { index: &Index::in_memory(keys)?, dir, keys });
+        }
+        let path = dir.join(INDEX);
+        let index = match held.index.take() {
+            Some(index) => index,
+            None => Index::open(&path, keys)?,
+        };
+        let index = match caught_up(index, dir, keys) {
+            Ok(index) => index,
+            Err(error) => {
+                tracing::warn!(%error, "the index of the ledger is made anew");
+                Index::remove(&path);
+                caught_up(Index::open(&path, keys)?, dir, keys)?
+            }
+        };
+        look(&Reading { index: held.index.insert(index), dir, keys })
+    }
+
+    fn open_for_adding(&self) -> io::Result<File> {
+        let path = self.path();
+        let is_full = std::fs::metadata(&path).is_ok_and(|found| found.len() >= FULL);
+        if is_full && let Some(first) = files::first_number(&path)? {
+            std::fs::rename(&path, files::full_name(&self.dir, first))?;
+        }
+        let is_new = !path.exists();
+        let file = crate::private::append(&path)?;
+        if is_new {
+            // The name of the file, too, has to survive.
+            File::open(&self.dir)?.sync_all()?;
+        }
+        Ok(file)
+    }
+
+    /// The last line of the ledger. One that has no end gets one: its writer died over it.
+    fn last(&self, held: &Held, file: &mut File) -> io::Result<Link> {
+        let length = file.metadata()?.len();
+        if let Some((known, link)) = &held.last
+            && *known == length
+        {
+            return Ok(link.clone());
+        }
+        let tail = files::tail(file)?;
+        if tail.torn {
+            file.write_all(b"\n")?;
+        }
+        if let Some(link) = tail.link {
+            return Ok(link);
+        }
+        let full = files::segments(&self.dir)?.into_iter().rev();
+        for segment in full.filter(|segment| segment.path != self.path()) {
+            if let Some(link) = files::tail(&mut File::open(&segment.path)?)?.link {
+                return Ok(link);
+            }
+        }
+        Ok(Link::start())
+    }
+
+    fn content(&self, entry: &Entry) -> Value {
+        let mut content = json!({
+            "event": entry.event,
+            "receipt": entry.receipt,
             "time": Timestamp::now().to_string(),
             "requester": self.requester,
             "process": self.process,
         });
-        crate::json::extend(&mut line, content);
-        format!("{line}\n")
-    }
-
-    pub(super) fn append(&self, line: &str, flush: bool) -> io::Result<()> {
-        crate::private::directory(&self.dir)?;
-        let mut file = crate::private::append(&self.path)?;
-        // One lock a line keeps the lines of several processes whole.
-        file.lock()?;
-        if is_torn(&file)? {
-            file.write_all(b"\n")?;
-        }
-        file.write_all(line.as_bytes())?;
-        if flush { file.sync_data() } else { Ok(()) }
-    }
-
-    pub(super) fn records(&self) -> io::Result<Vec<Record>> {
-        let receipts = self.receipts()?;
-        let mut records: Vec<_> =
-            receipts.iter().filter_map(|(_, lines)| Record::of(lines)).collect();
-        let taken = |field: fn(&Record) -> &Option<String>, of: &str| {
-            let took = |other: &&Record| {
-                field(other).as_deref() == Some(of)
-                    && other.outcome().is_some_and(|outcome| !outcome.is_error())
-            };
-            records.iter().rev().find(took).map(|other| other.receipt.clone())
-        };
-        let taken: Vec<_> = records
-            .iter()
-            .map(|record| {
-                let of = &record.receipt;
-                (taken(|record| &record.undoes, of), taken(|record| &record.ends, of))
-            })
-            .collect();
-        for (record, (undone_by, ended_by)) in records.iter_mut().zip(taken) {
-            (record.undone_by, record.ended_by) = (undone_by, ended_by);
-        }
-        Ok(records)
-    }
-
-    pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
-        let receipts = self.receipts()?;
-        let lines = receipts.iter().find(|(known, _)| known == receipt);
-        Ok(lines.and_then(|(_, lines)| Request::of(lines, Timestamp::now())))
-    }
-
-    pub(super) fn requests(&self) -> io::Result<Vec<Request>> {
-        let (receipts, now) = (self.receipts()?, Timestamp::now());
-        let requests = receipts.iter().filter_map(|(_, lines)| Request::of(lines, now));
-        let live = |request: &Request| matches!(request.state, State::Waiting | State::Approved);
-        Ok(requests.filter(live).collect())
-    }
-
-    pub(super) fn seal(&self, purpose: &str, bytes: &[u8]) -> io::Result<[u8; 32]> {
-        use aws_lc_rs::hmac;
-        crate::private::directory(&self.dir)?;
-        let path = self.dir.join("seal.key");
-        let key = match std::fs::read(&path) {
-            Ok(key) => key,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = format!("{}{}", crate::random::id(), crate::random::id());
-                crate::private::write(&path, key.as_bytes())?;
-                key.into_bytes()
-            }
-            Err(error) => return Err(error),
-        };
-        let mut seal = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
-        seal.update(purpose.as_bytes());
-        seal.update(&[0]);
-        seal.update(bytes);
-        seal.sign().as_ref().try_into().map_err(io::Error::other)
-    }
-
-    /// The lines of each receipt, oldest first. A line that cannot be read is passed over.
-    fn receipts(&self) -> io::Result<Vec<(String, Vec<Value>)>> {
-        let file = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            file => file?,
-        };
-        let mut receipts = Vec::<(String, Vec<Value>)>::new();
-        for line in BufReader::new(file).lines() {
-            let Ok(line) = serde_json::from_str::<Value>(&line?) else {
-                tracing::warn!("a line of the ledger cannot be read");
-                continue;
-            };
-            let Some(receipt) = line.get("receipt").and_then(Value::as_str) else { continue };
-            match receipts.iter_mut().find(|(known, _)| known == receipt) {
-                Some((_, lines)) => lines.push(line),
-                None => receipts.push((receipt.to_owned(), vec![line])),
-            }
-        }
-        Ok(receipts)
+        crate::json::extend(&mut content, entry.content.clone());
+        content
     }
 }
 
-/// Whether the last line has no end: its writer died while writing it.
-fn is_torn(mut file: &File) -> io::Result<bool> {
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(false);
+fn caught_up(mut index: Index, dir: &Path, keys: &Keys) -> io::Result<Index> {
+    index.catch_up(dir, keys)?;
+    Ok(index)
+}
+
+impl Reading<'_> {
+    pub(super) fn record(&self, receipt: &str) -> io::Result<Option<Record>> {
+        self.index.record(self.dir, self.keys, receipt)
     }
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
+
+    pub(super) fn records(
+        &self,
+        receipts: impl IntoIterator<Item = String>,
+    ) -> io::Result<Vec<Record>> {
+        let records = receipts.into_iter().map(|receipt| self.record(&receipt));
+        records.filter_map(Result::transpose).collect()
+    }
+
+    pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
+        self.index.request(self.dir, self.keys, receipt)
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        self.index
+    }
 }

@@ -127,16 +127,6 @@ impl Record {
         self.wanted.clone()
     }
 
-    /// Whether this change made a row that a look shows, `{vendor, principal, role, resource}`.
-    pub fn granted(&self, row: &Value) -> bool {
-        let id = |field: &str| row.pointer(field).and_then(Value::as_str);
-        self.outcome() == Some(Outcome::Confirmed)
-            && id("/vendor") == Some(&self.vendor)
-            && id("/principal/id") == Some(&self.wanted.principal.id)
-            && id("/role/id") == Some(&self.wanted.role.id)
-            && id("/resource/id") == Some(&self.wanted.resource.id)
-    }
-
     /// From when to when it was wanted.
     pub fn term(&self) -> Term {
         Term { from: self.time.parse().unwrap_or_default(), until: self.expires_at }
@@ -148,12 +138,11 @@ impl Record {
 
     /// `[vendor, principal, role, resource]` that it was for, by ids.
     pub(super) fn key(&self) -> [&str; 4] {
-        let Access { principal, role, resource, .. } = &self.wanted;
-        [&self.vendor, &principal.id, &role.id, &resource.id]
+        self.ids(&self.wanted)
     }
 
-    /// Whether it may have left something behind that nothing has taken back.
-    pub(super) fn stands(&self) -> bool {
+    /// Whether it may have left something behind.
+    pub(super) fn has_left_something(&self) -> bool {
         let may = matches!(
             self.outcome(),
             Some(
@@ -164,20 +153,26 @@ impl Record {
                     | Outcome::PendingVendorApproval
             )
         );
-        may && self.undone_by.is_none() && self.ended_by.is_none() && self.over.is_none()
+        may && self.over.is_none()
     }
 
-    /// Whether it is what made `[vendor, principal, role, resource]`.
-    pub(super) fn made(&self, [vendor, principal, role, resource]: &[String; 4]) -> bool {
+    /// Whether it took another change back.
+    pub(super) fn takes_back(&self) -> bool {
+        let another = self.undoes.is_some() || self.ends.is_some();
+        another && self.outcome().is_some_and(|outcome| !outcome.is_error())
+    }
+
+    /// Each `[vendor, principal, role, resource]` that it is what made, by ids.
+    pub(super) fn made(&self) -> Vec<[&str; 4]> {
         let Some(end) = self.end.as_ref().filter(|end| end.outcome == Outcome::Confirmed) else {
-            return false;
+            return Vec::new();
         };
         let new = |row: &&Access| !row.pending && !self.before.iter().any(|old| old.is(row));
-        self.vendor == *vendor
-            && end.after.iter().filter(new).any(|row| {
-                row.principal.id == *principal
-                    && row.role.id == *role
-                    && row.resource.id == *resource
-            })
+        let ids = |row| self.ids(row);
+        end.after.iter().filter(new).map(ids).collect()
+    }
+
+    fn ids<'a>(&'a self, row: &'a Access) -> [&'a str; 4] {
+        [&self.vendor, &row.principal.id, &row.role.id, &row.resource.id]
     }
 }

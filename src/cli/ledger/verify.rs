@@ -1,0 +1,58 @@
+use std::process::ExitCode;
+
+use crate::cli::Ran;
+use crate::cli::paint::{self, DIM, GOOD, with};
+use crate::ledger::{Audit, Head, Ledger};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The head that an earlier run printed: it must still be part of the chain
+    #[arg(long, value_name = "NUMBER:HASH")]
+    head: Option<Head>,
+}
+
+/// What no chain can show, however whole it is.
+const CANNOT: [&str; 4] = [
+    "that the last lines were not cut off: note the head somewhere else, and give it as --head later",
+    "that whoever has the key did not write all of it anew: keep the key where they cannot read it",
+    "when things happened: the times are those of the machines that wrote the lines",
+    "what was done at a vendor without Grantor",
+];
+
+pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
+    let audit = ledger.audit(arguments.head).await?;
+    for found in &audit.breaks {
+        paint::complain(&format!("{}:{}: {}", found.file, found.line, found.what));
+    }
+    if audit.more > 0 {
+        paint::complain(&format!("and {} more", audit.more));
+    }
+    paint::lines(&told(&audit))?;
+    Ok(ExitCode::from(u8::from(!audit.is_whole())))
+}
+
+fn told(audit: &Audit) -> String {
+    let Audit { files, lines, torn, .. } = audit;
+    let Some(head) = &audit.head else {
+        return "  the ledger has no line yet\n".to_owned();
+    };
+    let mut told = String::new();
+    if audit.is_whole() {
+        let word = with(GOOD, "whole");
+        told.push_str(&format!(
+            "  {word}  {lines} lines in {files} file(s), one chain, each sealed\n"
+        ));
+    }
+    if let Some(first) = audit.first.filter(|first| *first > 1) {
+        told.push_str(&format!("  it begins with line {first}: what came before is not here\n"));
+    }
+    if *torn > 0 {
+        told.push_str(&format!(
+            "  {torn} line(s) were cut off while they were written: nothing was built on them\n"
+        ));
+    }
+    told.push_str(&format!("  {}  {head}\n", with(DIM, "head")));
+    told.push_str("  This does not show:\n");
+    told.extend(CANNOT.iter().map(|what| format!("  - {what}\n")));
+    told
+}
