@@ -318,3 +318,49 @@ async fn the_last_lines_are_shown() {
     assert_eq!(world.run(&["ledger"]).await.status, 0, "a ledger that is not there is empty");
     assert!(!world.path("state/ledger.jsonl").exists(), "and stays so");
 }
+
+/// Several servers, as several clients start them, on one ledger at the same time.
+async fn crowd(changes: usize) {
+    let world = World::new().await;
+    let people = ["Sam Rivera", "Tomás Ferreira", "Hiro Tanaka", "Grace Okafor"];
+    let spaces = ["/Harbor/Finance", "/Harbor/Integrations"];
+    let places = people.iter().flat_map(|person| spaces.iter().map(move |space| (*person, *space)));
+    let servers = places.map(async |(grantee, path)| {
+        let server = world.serve().await;
+        for number in 0..changes {
+            let mut arguments = json!({ "project_or_space_path": path, "grant_type": "USER",
+                "grantee": grantee });
+            let tool = if number % 2 == 0 {
+                arguments["permission_list"] = json!(["R"]);
+                "set_project_acl"
+            } else {
+                "remove_project_acl"
+            };
+            let answer = server.call(tool, arguments).await;
+            assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+        }
+        server.stop().await;
+    });
+    let servers: Vec<_> = servers.collect();
+    let count = servers.len() * changes;
+    futures_util::future::join_all(servers).await;
+    assert_eq!(world.writes().len(), count);
+    let ledger = world.ledger();
+    let receipts: std::collections::BTreeSet<_> =
+        ledger.iter().map(|line| line["receipt"].as_str().unwrap()).collect();
+    assert_eq!((ledger.len(), receipts.len()), (2 * count, count));
+    let ran = world.run(&["ledger", "verify"]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    println!("{count} receipts; {}", ran.stdout.lines().next().unwrap().trim());
+}
+
+#[tokio::test]
+async fn eight_servers_write_one_chain() {
+    crowd(12).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: cargo test --test grantor eight_thousand -- --ignored --nocapture"]
+async fn eight_thousand_changes_by_eight_servers_are_one_chain() {
+    crowd(1_000).await;
+}
