@@ -339,3 +339,56 @@ async fn the_answer_may_come_to_another_process() {
     assert!(matches!(again, Heard::Answer(answer) if answer.outcome() == "refused"));
     assert_eq!(world.writes().len(), 1);
 }
+
+/// Two processes are brought the same answer at the same moment: it counts once.
+#[tokio::test]
+async fn one_consent_that_two_processes_use_at_once_is_used_once() {
+    for _ in 0..10 {
+        let world = World::asking().await;
+        let mut one = Client::start(&world, Era::Modern).await;
+        let mut two = Client::start(&world, Era::Modern).await;
+        let arguments = parsed(ORDERS);
+        let asked = one.question(GRANT, &arguments).await;
+        let (first, second) = tokio::join!(
+            one.reply(GRANT, &arguments, &asked, yes(&json!({}))),
+            two.reply(GRANT, &arguments, &asked, yes(&json!({}))),
+        );
+        let mut outcomes = [first, second].map(|heard| heard.answer().outcome().to_owned());
+        outcomes.sort();
+        assert_eq!(outcomes, ["confirmed", "refused"]);
+        assert_eq!(world.writes().len(), 1);
+        let spent = world.ledger().into_iter().filter(|line| line["event"] == "spent");
+        assert_eq!(spent.count(), 1);
+    }
+}
+
+/// A state under the right seal, made for a time that is over or for another user.
+#[tokio::test]
+async fn a_state_that_is_too_old_or_another_users_is_no_consent() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Modern).await;
+    let arguments = parsed(ORDERS);
+    let asked = client.question(GRANT, &arguments).await;
+    let given = asked.state.clone().unwrap();
+    let [receipt, end, _] = given.split('.').collect::<Vec<_>>()[..] else { panic!("{given}") };
+    let ledger = grantor::ledger::Ledger::new(&world.path("state"), None);
+    let user = ledger.requester().to_owned();
+    let past = jiff::Timestamp::now().as_second() - 1;
+    let mut states = Vec::new();
+    for (end, user) in
+        [(past.to_string(), user.as_str()), (end.to_owned(), "eve"), (end.to_owned(), &user)]
+    {
+        let bound = format!("{receipt} {end} {user}");
+        let seal = ledger.seal("request state", bound.as_bytes()).await.unwrap();
+        let seal: String = seal.iter().map(|byte| format!("{byte:02x}")).collect();
+        states.push(format!("{receipt}.{end}.{seal}"));
+    }
+    assert_eq!(states.pop(), Some(given), "the seal is made as the server makes it");
+    for state in states {
+        let more =
+            json!({ "requestState": state, "inputResponses": { "consent": yes(&json!({})) } });
+        let answer = client.ask(GRANT, &arguments, more).await.answer();
+        assert_eq!(answer.outcome(), "refused", "{state}: {:#}", answer.body);
+    }
+    assert_eq!(world.writes().len(), 0);
+}

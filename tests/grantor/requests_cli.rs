@@ -575,3 +575,39 @@ async fn what_cannot_be_taken_back_is_overdue_everywhere() {
     let shown = world.run(&["requests"]).await.stdout;
     assert!(shown.contains("overdue") && shown.contains(&receipt), "{shown}");
 }
+
+/// What is due, and what was approved, stays where it is in a process that is read-only; the same
+/// two are carried out as soon as one is not.
+#[tokio::test]
+async fn a_read_only_process_ends_nothing_and_sends_nothing_that_was_approved() {
+    let world = World::asking().await;
+    let receipt = request(&world, &GRANTS[4]).await;
+    let mut arguments = parsed(PLAIN.arguments);
+    arguments["expires_in"] = "PT1S".into();
+    meanwhile(&world, PLAIN.tool, &arguments.to_string()).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    // Approved so long ago that whoever took the approval has left it to others.
+    let until = Timestamp::now() + SignedDuration::from_mins(9);
+    let answered = Answered { until: Some(until), ..approved("ada") };
+    ledger(&world).answer(&receipt, &answered).await.unwrap();
+    let look = json!({ "vendor": "snaplogic" });
+    for command in [&["expire"][..], &["requests", "run"]] {
+        let ran = world.run(&[&["--read-only"], command].concat()).await;
+        assert!(ran.status == 1 && ran.stderr.contains("read-only"), "{ran:#?}");
+    }
+    let server = world.serve_with(&[("GRANTOR_READ_ONLY", "1")]).await;
+    server.call("list_roles", look.clone()).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    server.stop().await;
+    assert_eq!(world.writes().len(), 1, "only the grant itself was ever sent");
+    let server = world.serve().await;
+    server.call("list_roles", look).await;
+    for _ in 0..100 {
+        if world.writes().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(world.writes().len(), 3, "{:#?}", world.ledger());
+    server.stop().await;
+}
