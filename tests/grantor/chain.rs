@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use grantor::ledger::{Answered, Audit, Decision, Head, Ledger};
+use grantor::ledger::{Answered, Asking, Audit, Decision, Head, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -126,14 +126,6 @@ async fn a_forged_line_is_not_acted_on() {
     let grant = &GRANTS[3];
     let body = parsed(&world.run(&["call", grant.tool, grant.arguments]).await.stdout);
     let receipt = body["receipt"].as_str().unwrap();
-    let approved = |until: Timestamp| Answered {
-        decision: Decision::Approved,
-        by: "eve".to_owned(),
-        how: "terminal".to_owned(),
-        reason: None,
-        until: Some(until),
-        proof: None,
-    };
     let until = Timestamp::now() + SignedDuration::from_mins(10);
     let line = {
         let lines = lines(&path(&world));
@@ -181,6 +173,35 @@ async fn what_was_read_before_is_checked_again() {
     write(&path, &changed);
     let ran = world.run(&["call", "check_change", &check]).await;
     assert_eq!(parsed(&ran.stdout)["outcome"], "invalid", "there is no such change: {ran:#?}");
+}
+
+/// Two processes that come to one approval at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_approval_is_spent_once_whoever_comes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, two] = [(), ()].map(|()| Ledger::new(dir.path(), None));
+    for _ in 0..50 {
+        let until = Timestamp::now() + SignedDuration::from_mins(10);
+        let asking = Asking { digest: "digest", until, content: json!({}) };
+        let receipt = one.ask(&asking).await.unwrap();
+        let approved = approved(until);
+        let (first, second) =
+            tokio::join!(one.answer(&receipt, &approved), two.answer(&receipt, &approved));
+        assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
+        let (first, second) = tokio::join!(one.spend(&receipt), two.spend(&receipt));
+        assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
+    }
+}
+
+fn approved(until: Timestamp) -> Answered {
+    Answered {
+        decision: Decision::Approved,
+        by: "eve".to_owned(),
+        how: "terminal".to_owned(),
+        reason: None,
+        until: Some(until),
+        proof: None,
+    }
 }
 
 #[tokio::test]
