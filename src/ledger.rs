@@ -14,6 +14,7 @@ pub mod ocsf;
 mod presence;
 mod record;
 mod request;
+mod store;
 
 use std::collections::HashSet;
 use std::io;
@@ -29,19 +30,15 @@ pub use request::{Answered, Asking, Decision, Request, State};
 
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::guard::{Denied, Permitted};
 use crate::intent::Intent;
 use crate::secret::Secret;
-use book::{Book, Entry, Objection, Reading};
-use chain::Keys;
-use tokio::sync::OnceCell;
+use book::{Objection, Reading};
+use store::{READ, Store};
 
 pub struct Ledger {
-    book: Arc<Book>,
-    /// Where the keys are kept, if not beside the ledger.
-    key: Option<Secret>,
-    keys: OnceCell<Arc<Keys>>,
+    store: Store,
 }
 
 /// A change that is on disk: it may leave, once.
@@ -59,10 +56,6 @@ pub struct Spent {
     receipt: String,
 }
 
-const READ: &str = "cannot be read";
-const WRITE: &str = "cannot be written";
-const KEY: &str = "has no key";
-
 /// How a change ended, for its closing line.
 #[derive(Debug)]
 pub struct Closing<'a> {
@@ -79,13 +72,12 @@ impl Ledger {
     /// A ledger in `dir`, sealed by `key` or else by a key kept beside it. Touches nothing: what
     /// is missing is made by the first line.
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
-        let requester = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
-        Self { book: Arc::new(Book::new(dir, requester)), key, keys: OnceCell::new() }
+        Self { store: Store::new(dir, key) }
     }
 
     /// Who asks, as the lines name them: the operating-system user.
     pub fn requester(&self) -> &str {
-        self.book.requester()
+        self.store.book.requester()
     }
 
     /// Records that a change is about to be sent, under a receipt that was asked for before or
@@ -102,17 +94,17 @@ impl Ledger {
         let more = json!({ "policy": permitted.policy(), "consent": permitted.consent() });
         crate::json::extend(&mut content, more);
         let receipt = receipt.unwrap_or_else(new_receipt);
-        let in_flight = self.book.in_flight().clone();
+        let in_flight = self.store.book.in_flight().clone();
         in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(receipt.clone());
         let opened = Opened { receipt, permitted, in_flight };
-        self.write("open", &opened.receipt, content, true).await?;
+        self.store.write("open", &opened.receipt, content, true).await?;
         Ok(opened)
     }
 
     /// Records how a change ended. A line that cannot be written leaves the change open, which is
     /// the safe reading; it is logged.
     pub async fn close(&self, receipt: &str, closing: &Closing<'_>) {
-        if let Err(error) = self.write("close", receipt, closing.recorded(), false).await {
+        if let Err(error) = self.store.write("close", receipt, closing.recorded(), false).await {
             tracing::error!(receipt, %error, "the closing line could not be written");
         }
     }
@@ -136,7 +128,8 @@ impl Ledger {
             let ended = record.is_some_and(|record| record.end.is_some());
             Ok(if ended { Err(Failure::refused("it has an end already")) } else { Ok(()) })
         };
-        let written = self.write_unless("found", receipt, content, false, Box::new(ended)).await?;
+        let written =
+            self.store.write_unless("found", receipt, content, false, Box::new(ended)).await?;
         Ok(written.is_ok())
     }
 
@@ -152,7 +145,7 @@ impl Ledger {
     pub async fn refuse_plainly(&self, mut content: Value) -> String {
         crate::json::put(&mut content, "outcome", Outcome::Refused.as_str());
         let receipt = new_receipt();
-        if let Err(error) = self.write("refused", &receipt, content, false).await {
+        if let Err(error) = self.store.write("refused", &receipt, content, false).await {
             tracing::error!(receipt, %error, "a refusal could not be recorded");
         }
         receipt
@@ -169,7 +162,7 @@ impl Ledger {
             "until": asking.until.to_string(),
             "content": asking.content,
         });
-        self.write("asked", &receipt, content, true).await?;
+        self.store.write("asked", &receipt, content, true).await?;
         Ok(receipt)
     }
 
@@ -181,7 +174,7 @@ impl Ledger {
     pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
         let decision = answered.decision;
         let asked = asked(receipt, move |request| request.may_be(decision));
-        self.write_unless("answered", receipt, json!(answered), true, asked).await?
+        self.store.write_unless("answered", receipt, json!(answered), true, asked).await?
     }
 
     /// Uses a consent up.
@@ -190,7 +183,7 @@ impl Ledger {
     /// There is none, it was used, or it has lapsed; or the line cannot be written.
     pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
         let asked = asked(receipt, Request::may_be_spent);
-        self.write_unless("spent", receipt, json!({}), true, asked).await??;
+        self.store.write_unless("spent", receipt, json!({}), true, asked).await??;
         Ok(Spent { receipt: receipt.to_owned() })
     }
 
@@ -198,7 +191,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn request(&self, receipt: &str) -> Result<Option<Request>, Failure> {
         let receipt = receipt.to_owned();
-        self.read(move |reading| reading.request(&receipt)).await
+        self.store.read(move |reading| reading.request(&receipt)).await
     }
 
     /// The requests that wait or are approved and not used, oldest first.
@@ -206,16 +199,17 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn requests(&self) -> Result<Vec<Request>, Failure> {
-        self.read(|reading| {
-            let receipts = reading.index().live_requests(Timestamp::now())?;
-            let requests = receipts.iter().map(|receipt| reading.request(receipt));
-            let requests: Vec<_> =
-                requests.filter_map(Result::transpose).collect::<io::Result<_>>()?;
-            let live =
-                |request: &Request| matches!(request.state, State::Waiting | State::Approved);
-            Ok(requests.into_iter().filter(live).collect())
-        })
-        .await
+        self.store
+            .read(|reading| {
+                let receipts = reading.index().live_requests(Timestamp::now())?;
+                let requests = receipts.iter().map(|receipt| reading.request(receipt));
+                let requests: Vec<_> =
+                    requests.filter_map(Result::transpose).collect::<io::Result<_>>()?;
+                let live =
+                    |request: &Request| matches!(request.state, State::Waiting | State::Approved);
+                Ok(requests.into_iter().filter(live).collect())
+            })
+            .await
     }
 
     /// The change of this receipt.
@@ -224,7 +218,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn find(&self, receipt: &str) -> Result<Option<Record>, Failure> {
         let receipt = receipt.to_owned();
-        self.read(move |reading| reading.record(&receipt)).await
+        self.store.read(move |reading| reading.record(&receipt)).await
     }
 
     /// Changes that were opened since then, or are open, or overdue, newest first and at most so
@@ -237,13 +231,14 @@ impl Ledger {
         since: Timestamp,
         most: usize,
     ) -> Result<(Vec<Record>, usize), Failure> {
-        self.read(move |reading| {
-            let mut receipts = reading.index().recent(since)?;
-            let left = receipts.len().saturating_sub(most);
-            receipts.truncate(most);
-            Ok((reading.records(receipts)?, left))
-        })
-        .await
+        self.store
+            .read(move |reading| {
+                let mut receipts = reading.index().recent(since)?;
+                let left = receipts.len().saturating_sub(most);
+                receipts.truncate(most);
+                Ok((reading.records(receipts)?, left))
+            })
+            .await
     }
 
     /// Changes that were opened before then, have no end, and that nobody is carrying out.
@@ -251,7 +246,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn orphans(&self, before: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.work(move |book, keys| book.orphans(keys, before), READ).await
+        self.store.work(move |book, keys| book.orphans(keys, before), READ).await
     }
 
     /// Changes whose time has come, that may stand, and that nothing has taken back.
@@ -259,7 +254,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.read(move |reading| reading.records(reading.index().due(now)?)).await
+        self.store.read(move |reading| reading.records(reading.index().due(now)?)).await
     }
 
     /// The standing timed change of `[vendor, principal, role, resource]`, by ids.
@@ -268,7 +263,9 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn timed(&self, access: [&str; 4]) -> Result<Option<Record>, Failure> {
         let access = index::access(&access);
-        self.read(move |reading| Ok(reading.records(reading.index().timed(&access)?)?.pop())).await
+        self.store
+            .read(move |reading| Ok(reading.records(reading.index().timed(&access)?)?.pop()))
+            .await
     }
 
     /// For each `[vendor, principal, role, resource]`, by ids, whether a change from here made it.
@@ -277,10 +274,11 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<bool>, Failure> {
         let accesses: Vec<_> = accesses.iter().map(index::access).collect();
-        self.read(move |reading| {
-            accesses.iter().map(|access| reading.index().is_made(access)).collect()
-        })
-        .await
+        self.store
+            .read(move |reading| {
+                accesses.iter().map(|access| reading.index().is_made(access)).collect()
+            })
+            .await
     }
 
     /// How many changes this requester opened since then, the ends of timed ones aside.
@@ -289,7 +287,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn changes_since(&self, since: Timestamp) -> Result<u32, Failure> {
         let requester = self.requester().to_owned();
-        self.read(move |reading| reading.index().count_since(&requester, since)).await
+        self.store.read(move |reading| reading.index().count_since(&requester, since)).await
     }
 
     /// Records that a timed change ends at another time, or never.
@@ -304,7 +302,7 @@ impl Ledger {
     ) -> Result<(), Failure> {
         let until = until.map(|until| until.to_string());
         let content = json!({ "expires_at": until, "content": content });
-        self.write("extended", receipt, content, true).await
+        self.store.write("extended", receipt, content, true).await
     }
 
     /// Records that the end of a timed change needs nothing more.
@@ -312,7 +310,7 @@ impl Ledger {
     /// # Errors
     /// The line cannot be written.
     pub async fn over(&self, receipt: &str, note: &str) -> Result<(), Failure> {
-        self.write("over", receipt, json!({ "note": note }), false).await
+        self.store.write("over", receipt, json!({ "note": note }), false).await
     }
 
     /// Records that the end of a timed change could not be carried out; once for each reason.
@@ -326,7 +324,10 @@ impl Ledger {
             Ok(if known == Some(wanted) { Err(Failure::refused("it is known")) } else { Ok(()) })
         };
         let content = json!({ "why": why });
-        self.write_unless("overdue", receipt, content, false, Box::new(known)).await.map(|_| ())
+        self.store
+            .write_unless("overdue", receipt, content, false, Box::new(known))
+            .await
+            .map(|_| ())
     }
 
     /// A seal for something that leaves and comes back.
@@ -335,7 +336,7 @@ impl Ledger {
     /// The key cannot be read or made.
     pub async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
         let (purpose, bytes) = (purpose.to_owned(), bytes.to_owned());
-        self.work(move |_, keys| keys.seal(&purpose, &bytes), "cannot be sealed").await
+        self.store.work(move |_, keys| keys.seal(&purpose, &bytes), "cannot be sealed").await
     }
 
     /// Reads every line and checks that the chain is whole; where a head was noted before, also
@@ -344,7 +345,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.work(move |book, keys| book.audit(keys, noted.as_ref()), READ).await
+        self.store.work(move |book, keys| book.audit(keys, noted.as_ref()), READ).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
@@ -355,102 +356,13 @@ impl Ledger {
         &self,
         take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
     ) -> Result<(), Failure> {
-        let book = self.book.clone();
-        self.blocking(move || book.walk(take), READ).await
+        let book = self.store.book.clone();
+        self.store.blocking(move || book.walk(take), READ).await
     }
 
     /// Where the file is that is added to.
     pub fn path(&self) -> std::path::PathBuf {
-        self.book.path()
-    }
-
-    async fn write(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-    ) -> Result<(), Failure> {
-        self.add(event, receipt, content, flush, None).await?
-    }
-
-    /// Writes a line, unless something in the ledger stands against it; nobody can write between.
-    async fn write_unless(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-        objection: Objection,
-    ) -> Result<Result<(), Failure>, Failure> {
-        self.add(event, receipt, content, flush, Some(objection)).await
-    }
-
-    async fn add(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-        objection: Option<Objection>,
-    ) -> Result<Result<(), Failure>, Failure> {
-        let entry = Entry { event, receipt: receipt.to_owned(), content, flush };
-        let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
-        added.map_err(|failure| {
-            failure.or_hint(
-                "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR",
-            )
-        })
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&Reading<'_>) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let read = self.work(move |book, keys| book.read(keys, look), READ).await;
-        read.map_err(|failure| {
-            failure.or_hint("make it readable for this user, or set GRANTOR_STATE_DIR")
-        })
-    }
-
-    async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Book, &Keys) -> io::Result<T> + Send + 'static,
-        trouble: &str,
-    ) -> Result<T, Failure> {
-        let (book, keys) = (self.book.clone(), self.keys().await?);
-        self.blocking(move || work(&book, &keys), trouble).await
-    }
-
-    async fn keys(&self) -> Result<Arc<Keys>, Failure> {
-        let keys = self.keys.get_or_try_init(|| async {
-            let Some(secret) = &self.key else {
-                let book = self.book.clone();
-                return self.blocking(move || Keys::parse(&book.own_key()?), KEY).await.map(Arc::new);
-            };
-            let wrong = |trouble: String| {
-                Failure::new(Kind::Unavailable, trouble)
-                    .hint("nothing was sent; give the key, or leave it out to have one kept beside the ledger")
-            };
-            let text = secret.read().await.map_err(|error| wrong(error.to_string()))?;
-            let keys = Keys::parse(crate::secret::expose(&text));
-            keys.map(Arc::new).map_err(|error| wrong(format!("{}: {error}", secret.name())))
-        });
-        keys.await.cloned()
-    }
-
-    /// Files make a thread wait: it is one of those that may.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> io::Result<T> + Send + 'static,
-        trouble: &str,
-    ) -> Result<T, Failure> {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(io::Error::other).and_then(|done| done).map_err(|error| {
-            let path = self.book.path();
-            let path = path.display();
-            Failure::new(Kind::Unavailable, format!("the ledger {path} {trouble}: {error}"))
-        })
+        self.store.book.path()
     }
 }
 

@@ -365,7 +365,6 @@ async fn crowd(changes: usize) {
     let servers: Vec<_> = servers.collect();
     let count = servers.len() * changes;
     futures_util::future::join_all(servers).await;
-    assert_eq!(world.writes().len(), count);
     let ledger = world.ledger();
     let receipts: std::collections::BTreeSet<_> =
         ledger.iter().map(|line| line["receipt"].as_str().unwrap()).collect();

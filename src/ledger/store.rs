@@ -1,0 +1,120 @@
+//! The book and its keys, on threads that may wait for a disk.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::book::{Book, Entry, Objection, Reading};
+use super::chain::Keys;
+use crate::failure::{Failure, Kind};
+use crate::secret::Secret;
+
+pub(super) struct Store {
+    pub book: Arc<Book>,
+    /// Where the keys are kept, if not beside the ledger.
+    key: Option<Secret>,
+    keys: OnceCell<Arc<Keys>>,
+}
+
+pub(super) const READ: &str = "cannot be read";
+const WRITE: &str = "cannot be written";
+const KEY: &str = "has no key";
+
+impl Store {
+    pub(super) fn new(dir: &Path, key: Option<Secret>) -> Self {
+        let requester = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
+        Self { book: Arc::new(Book::new(dir, requester)), key, keys: OnceCell::new() }
+    }
+
+    pub(super) async fn write(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+    ) -> Result<(), Failure> {
+        self.add(event, receipt, content, flush, None).await?
+    }
+
+    /// Writes a line, unless something in the ledger stands against it; nobody can write between.
+    pub(super) async fn write_unless(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+        objection: Objection,
+    ) -> Result<Result<(), Failure>, Failure> {
+        self.add(event, receipt, content, flush, Some(objection)).await
+    }
+
+    async fn add(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+        objection: Option<Objection>,
+    ) -> Result<Result<(), Failure>, Failure> {
+        let entry = Entry { event, receipt: receipt.to_owned(), content, flush };
+        let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
+        added.map_err(|failure| {
+            failure.or_hint(
+                "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR",
+            )
+        })
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Reading<'_>) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let read = self.work(move |book, keys| book.read(keys, look), READ).await;
+        read.map_err(|failure| {
+            failure.or_hint("make it readable for this user, or set GRANTOR_STATE_DIR")
+        })
+    }
+
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Book, &Keys) -> io::Result<T> + Send + 'static,
+        trouble: &str,
+    ) -> Result<T, Failure> {
+        let (book, keys) = (self.book.clone(), self.keys().await?);
+        self.blocking(move || work(&book, &keys), trouble).await
+    }
+
+    async fn keys(&self) -> Result<Arc<Keys>, Failure> {
+        let keys = self.keys.get_or_try_init(|| async {
+            let Some(secret) = &self.key else {
+                let book = self.book.clone();
+                return self.blocking(move || Keys::parse(&book.own_key()?), KEY).await.map(Arc::new);
+            };
+            let wrong = |trouble: String| {
+                Failure::new(Kind::Unavailable, trouble)
+                    .hint("nothing was sent; give the key, or leave it out to have one kept beside the ledger")
+            };
+            let text = secret.read().await.map_err(|error| wrong(error.to_string()))?;
+            let keys = Keys::parse(crate::secret::expose(&text));
+            keys.map(Arc::new).map_err(|error| wrong(format!("{}: {error}", secret.name())))
+        });
+        keys.await.cloned()
+    }
+
+    /// Files make a thread wait: it is one of those that may.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+        trouble: &str,
+    ) -> Result<T, Failure> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(io::Error::other).and_then(|done| done).map_err(|error| {
+            let path = self.book.path();
+            let path = path.display();
+            Failure::new(Kind::Unavailable, format!("the ledger {path} {trouble}: {error}"))
+        })
+    }
+}
