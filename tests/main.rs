@@ -109,3 +109,12 @@ mod terminal;
 #[cfg(unix)]
 #[path = "grantor/requests_cli.rs"]
 mod requests_cli;
+
+/// What is seen of a call from outside: lines, traces, and nobody's name.
+#[path = "grantor/observe.rs"]
+mod observe;
+
+/// What a collector gets, read off the wire.
+#[cfg(feature = "otel")]
+#[path = "grantor/otel.rs"]
+mod otel;
