@@ -25,6 +25,7 @@ pub use user_action::{Steps, UserAction};
 
 use crate::draft::Frozen;
 use crate::failure::{Failure, Kind};
+use crate::observe::Leg;
 use crate::secret::SecretError;
 use crate::transport::{Attempt, Reply, Wire};
 
@@ -145,7 +146,7 @@ impl From<SecretError> for AuthError {
 
 /// Sends a request of `auth`'s own and sorts what comes back; `what` names the step for messages.
 async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, AuthError> {
-    match wire.send(request, crate::transport::ATTEMPT).await {
+    match wire.send(request, crate::transport::ATTEMPT, Leg::Credential).await {
         Attempt::Reply(reply) if reply.is_success() => Ok(reply),
         Attempt::Reply(reply) if reply.status == 429 => {
             let message = format!("{what} answered 429{}", reply.said());

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub use settings::{Settings, all};
 
 use crate::approvers::Approvers;
+use crate::observe::Format;
 use crate::secret::Secret;
 use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
 use file::File;
@@ -36,6 +37,7 @@ pub struct Config {
     /// How long a question waits for a person while a call is open, in seconds.
     pub consent_wait: Option<u64>,
     pub log: Option<String>,
+    pub log_format: Format,
     /// Every answer says so.
     pub sandbox: bool,
     /// What an administrator should mend although it works.
@@ -82,6 +84,7 @@ const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
 /// The file of those whose signature approves.
 const APPROVERS: &str = "GRANTOR_APPROVERS";
 
+const LOG_FORMAT: &str = "GRANTOR_LOG_FORMAT";
 const CONSENT_WAIT: &str = "GRANTOR_CONSENT_WAIT";
 /// What is asked for longer than this is better asked at a terminal.
 const LONGEST_WAIT: u64 = 3600;
@@ -173,6 +176,16 @@ fn consent_wait(
     })
 }
 
+fn log_format(env: &dyn Fn(&str) -> Option<String>, file: &File) -> Result<Format, ConfigError> {
+    let name = match (env(LOG_FORMAT), file.own("log_format")) {
+        (Some(name), _) => name,
+        (None, Some(value)) => value.as_str().unwrap_or_default().to_owned(),
+        (None, None) => return Ok(Format::default()),
+    };
+    Format::named(&name)
+        .ok_or_else(|| ConfigError(format!("{LOG_FORMAT} is human or json, not {name:?}")))
+}
+
 impl Config {
     /// # Errors
     /// A file that cannot be read or does not parse, an unknown key, section or vendor, or
@@ -202,6 +215,7 @@ impl Config {
             approvers: approvers_of(sources, &file, &floor)?,
             consent_wait: consent_wait(env, &file)?,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
+            log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), own.warnings()].concat(),
         };
@@ -332,6 +346,9 @@ mod tests {
         check(&[("GRANTOR_CONSENT_WAIT", "0")], "", "from 1 to");
         check(&[], "[grantor]\nconsent_wait = \"60\"\n", "GRANTOR_CONSENT_WAIT");
         check(&[], "[grantor]\nconsent_wait = 3601\n", "to 3600");
+        check(&[("GRANTOR_LOG_FORMAT", "xml")], "", "GRANTOR_LOG_FORMAT is human or json");
+        check(&[("GRANTOR_LOG_FORMAT", "JSON")], "", "human or json, not \"JSON\"");
+        check(&[], "[grantor]\nlog_format = 3\n", "human or json, not");
         check(&[("GRANTOR_VENDORS", "dfns,acme")], "", "acme");
         check(&[], "[dfns]\nauth_token = 3\n", "line 2");
         check(&[], "[dfns]\n\nauth_tokne = \"x\"\n", "line 3");

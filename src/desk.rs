@@ -12,6 +12,7 @@ mod consent;
 mod prepare;
 mod question;
 mod review;
+mod seen;
 mod tend;
 mod turns;
 
@@ -33,6 +34,7 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError, Verdict};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
+use crate::observe::{Asked, Watch};
 use crate::tools::{Common, Lasting, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
@@ -66,6 +68,8 @@ pub struct Call {
     pub arguments: Map<String, Value>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
+    /// How it came; a terminal says nothing of it.
+    pub asked: Option<Asked>,
     pub progress: Progress,
     /// Whether the client has withdrawn the call: what was not sent then stays unsent.
     pub withdrawn: Withdrawn,
@@ -146,8 +150,19 @@ impl Desk {
     /// # Errors
     /// There is no such tool; everything else is an answer.
     pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
+        let found = catalogue::find(&call.tool, &self.config);
+        let spec = match &found {
+            Found::Unknown => None,
+            Found::Off(tool, _) | Found::On(tool) => Some(tool.spec),
+        };
+        let (tool, vendor) = (spec.map(|spec| spec.name), spec.and_then(|spec| spec.vendor));
+        let watch = Watch::start(tool, vendor, call.asked.as_ref());
+        watch.over(self.answer(found, call), seen::told).await
+    }
+
+    async fn answer(&self, found: Found, call: Call) -> Result<Answer, UnknownTool> {
         let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
-        let answer = match catalogue::find(&call.tool, &self.config) {
+        let answer = match found {
             Found::Unknown => return Err(UnknownTool),
             Found::Off(tool, failure) => off(tool, failure, call.arguments),
             Found::On(tool) => match (&tool.run, self.tenant(tool)) {

@@ -4,6 +4,8 @@
 //! take the road of a read. Both are *frozen* against a vendor's base URL: the body is serialised
 //! once, and those bytes are what is signed and what is sent.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 use url::Url;
 
@@ -39,6 +41,8 @@ pub enum Verb {
 /// A read: path and query, no host, no credential.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
+    /// The endpoint's own path, with its fields unfilled.
+    template: &'static str,
     path: String,
     query: Vec<(&'static str, String)>,
     needs: &'static str,
@@ -48,6 +52,8 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     verb: Verb,
+    /// The endpoint's own path, with its fields unfilled.
+    template: &'static str,
     path: String,
     query: Vec<(&'static str, String)>,
     /// The version this write depends on, sent as `If-Match`.
@@ -62,6 +68,8 @@ pub struct Frozen {
     pub(crate) url: Url,
     /// The path as the vendor sees it, without a gateway's prefix and without the query.
     pub(crate) path: String,
+    /// The same without what fills it: for logs, which name nobody.
+    pub(crate) template: Cow<'static, str>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -86,7 +94,8 @@ impl Source {
     /// # Errors
     /// A field that cannot be one path segment (or several, for `{+field}`).
     pub fn ask(&self, fields: &[(&str, &str)]) -> Result<Question, Failure> {
-        Ok(Question { path: fill(self.path, fields)?, query: Vec::new(), needs: self.needs })
+        let (template, path) = (self.path, fill(self.path, fields)?);
+        Ok(Question { template, path, query: Vec::new(), needs: self.needs })
     }
 }
 
@@ -122,8 +131,8 @@ impl Endpoint {
     /// # Errors
     /// A field that cannot be one path segment (or several, for `{+field}`).
     pub fn draft(&self, fields: &[(&str, &str)]) -> Result<Draft, Failure> {
-        let path = fill(self.path, fields)?;
-        Ok(Draft { verb: self.verb, path, query: Vec::new(), version: None, body: None })
+        let (verb, template, path) = (self.verb, self.path, fill(self.path, fields)?);
+        Ok(Draft { verb, template, path, query: Vec::new(), version: None, body: None })
     }
 }
 
@@ -210,6 +219,7 @@ impl Base {
             method: "GET",
             url,
             path: question.path.clone(),
+            template: question.template.into(),
             headers: vec![accept_json()],
             body: None,
         })
@@ -228,6 +238,7 @@ impl Base {
             method: draft.verb.as_str(),
             url: self.join(&draft.path, &draft.query)?,
             path: draft.path.clone(),
+            template: draft.template.into(),
             headers,
             body,
         })
@@ -243,6 +254,7 @@ impl Base {
             method: "POST",
             url: self.0.clone(),
             path: self.0.path().to_owned(),
+            template: self.0.path().to_owned().into(),
             headers: vec![
                 accept_json(),
                 ("content-type", "application/x-www-form-urlencoded".to_owned()),

@@ -17,6 +17,11 @@ pub fn unit() -> f64 {
     f64::from(u32::from_le_bytes(bytes())) / (f64::from(u32::MAX) + 1.0)
 }
 
+/// Any number but zero.
+pub fn nonzero() -> u64 {
+    u64::from_le_bytes(bytes()).max(1)
+}
+
 fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // aws-lc's generator fails only where the operating system has none, and then nothing

@@ -26,6 +26,7 @@ use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress};
+use crate::observe::{Asked, Trace};
 use stdio::Stdio;
 use tending::Tending;
 
@@ -181,6 +182,7 @@ impl ServerHandler for Face {
             client: context
                 .client_info()
                 .map(|client| format!("{} {}", client.name, client.version)),
+            asked: Some(asked(&context)),
             progress: progress(&context, &made),
             withdrawn: {
                 let stop = context.ct.clone();
@@ -223,6 +225,17 @@ async fn told_meanwhile<T>(
                 progress(format!("still waiting, for {} s", started.elapsed().as_secs()));
             }
         }
+    }
+}
+
+/// What the protocol says of a call beside the call itself.
+fn asked(context: &RequestContext<RoleServer>) -> Asked {
+    let state = context.meta.get_tracestate();
+    let parent = context.meta.get_traceparent();
+    Asked {
+        trace: parent.and_then(|parent| Trace::parse(parent, state)),
+        request_id: crate::text::clean(&context.id.to_string()),
+        protocol: context.protocol_version().map(|version| version.to_string()),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::auth::{AuthError, Authorize};
 use crate::draft::{Base, Frozen, Question};
 use crate::failure::{Failure, Kind};
 use crate::ledger::Opened;
+use crate::observe::Leg;
 use crate::secret::expose;
 use crate::text;
 
@@ -285,14 +286,14 @@ async fn persist(
     loop {
         let requests = if write { account.authorize.requests() } else { NonZeroU32::MIN };
         let (tried, generation) = match account.pace.turn(requests, deadline).await {
-            Ok(_place) => attempt(account, wire, frozen, deadline).await,
+            Ok(_place) => attempt(account, wire, frozen, deadline, Leg::Attempt(made + 1)).await,
             Err(wait) => (Tried::Early(wait), 0),
         };
         made += 1;
         let jitter = crate::random::unit();
         let tries = Tries { write, made, refused_before, left: deadline.left(), jitter };
         let Next::Again { after, fresh } = next(&tried, tries) else { return tried };
-        tracing::debug!(made, ?after, fresh, "trying again");
+        tracing::debug!(target: "grantor", made, ?after, fresh, "trying again");
         if fresh {
             refused_before = true;
             account.authorize.forget(generation).await;
@@ -306,6 +307,7 @@ async fn attempt(
     wire: &Wire,
     frozen: &Frozen,
     deadline: Deadline,
+    leg: Leg,
 ) -> (Tried, u64) {
     // Signing may take requests of its own, so it has a limit of its own.
     let signing = account.authorize.sign(frozen, wire);
@@ -318,7 +320,7 @@ async fn attempt(
         Ok(Ok(signed)) => {
             let generation = signed.generation();
             let limit = deadline.left().min(ATTEMPT);
-            (Tried::Sent(wire.send(signed, limit).await), generation)
+            (Tried::Sent(wire.send(signed, limit, leg).await), generation)
         }
     }
 }

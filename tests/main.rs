@@ -118,3 +118,12 @@ mod chain;
 #[cfg(target_os = "linux")]
 #[path = "grantor/crash.rs"]
 mod crash;
+
+/// What is seen of a call from outside: lines, traces, and nobody's name.
+#[path = "grantor/observe.rs"]
+mod observe;
+
+/// What a collector gets, read off the wire.
+#[cfg(feature = "otel")]
+#[path = "grantor/otel.rs"]
+mod otel;

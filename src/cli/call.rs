@@ -56,6 +56,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         tool: arguments.tool,
         arguments: fields,
         client: None,
+        asked: None,
         progress,
         withdrawn: Box::new(|| false),
         person: person::person(),

@@ -181,6 +181,7 @@ impl Explain {
             tool: self.tool.clone(),
             arguments: fields,
             client: None,
+            asked: None,
             progress: Box::new(|_| ()),
             withdrawn: Box::new(|| false),
             person: Person::Absent,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Global, paint};
 use crate::config::{self, Config, Flags, Sources};
+use crate::observe::{self, Format};
 use crate::sandbox::{Options, Sandbox};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -27,7 +28,7 @@ impl Setup {
         let environment = sandbox.as_ref().map(Sandbox::environment);
         sources.sandbox = environment.as_deref();
         let config = Config::load(&sources)?;
-        log(&config)?;
+        observe::start(config.log.as_deref(), config.log_format)?;
         Ok(Self { config, sandbox })
     }
 
@@ -35,13 +36,21 @@ impl Setup {
     pub(super) fn warn(&self) {
         for unready in self.config.unready.iter().filter(|unready| !unready.absent) {
             let troubles = unready.troubles.join("; ");
-            paint::complain(&format!("{} is left out: {troubles}", unready.vendor.name));
+            self.complain(&format!("{} is left out: {troubles}", unready.vendor.name));
         }
         if self.config.tenants.is_empty() {
-            paint::complain("no vendor is configured: no tool is served; run `grantor doctor`");
+            self.complain("no vendor is configured: no tool is served; run `grantor doctor`");
         }
         for warning in &self.config.warnings {
-            paint::complain(warning);
+            self.complain(warning);
+        }
+    }
+
+    /// A log collector reads lines of one kind.
+    fn complain(&self, what: &str) {
+        match self.config.log_format {
+            Format::Human => paint::complain(what),
+            Format::Json => tracing::warn!(target: "grantor", "{what}"),
         }
     }
 }
@@ -50,19 +59,4 @@ impl Setup {
 pub(super) fn sources(flags: &Flags) -> Sources<'_> {
     let floor = Some(Path::new(config::FLOOR));
     Sources { flags, environment: &config::environment, floor, sandbox: None }
-}
-
-/// Logs go to stderr: stdout is the protocol.
-fn log(config: &Config) -> Result<(), Error> {
-    use tracing_subscriber::filter::Targets;
-    use tracing_subscriber::prelude::*;
-    let text = config.log.as_deref().unwrap_or("warn");
-    let filter: Targets =
-        text.parse().map_err(|_| format!("GRANTOR_LOG: {text:?} is not a filter such as info"))?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    // A second set-up in one process keeps the first subscriber.
-    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
-    Ok(())
 }

@@ -22,11 +22,12 @@ struct Mistake {
 }
 
 /// Keys of `[grantor]`.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "read_only",
     "state_dir",
     "vendors",
     "log",
+    "log_format",
     "policy",
     "approvers",
     "ledger_key",

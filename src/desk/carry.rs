@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tracing::Instrument as _;
 
 use super::consent::Given;
 use super::prepare::{Prepared, Sendable};
@@ -143,7 +144,9 @@ impl Desk {
             Ok(opened) => opened,
             Err(failure) => return Item::stopped(step, &before.rows, &failure),
         };
-        let fate = transport::write(&ask.tenant.account, ask.wire, &opened, ask.deadline).await;
+        let span = tracing::info_span!(target: "grantor", "write", receipt = %opened.receipt());
+        let sending = transport::write(&ask.tenant.account, ask.wire, &opened, ask.deadline);
+        let fate = sending.instrument(span).await;
         let mut item = Item::sent(step, opened.receipt(), opened.intent(), policy);
         let mut request_id = None;
         match fate {

@@ -251,6 +251,7 @@ impl Call {
             tool: tool.to_owned(),
             arguments,
             client,
+            asked: None,
             progress: Box::new(|_| ()),
             withdrawn: Box::new(|| false),
             person,

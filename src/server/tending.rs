@@ -61,11 +61,12 @@ impl Tending {
             }
             pause = PAUSE;
             for tended in self.desk.tend().await {
-                let (receipt, summary) = (&tended.receipt, &tended.summary);
+                // Who is concerned is not for a log: the receipt leads there.
+                let receipt = &tended.receipt;
                 if tended.is_left() {
-                    tracing::warn!(receipt, summary, ending = ?tended.ending, "not carried out");
+                    tracing::warn!(%receipt, "not carried out: `grantor requests` says why");
                 } else {
-                    tracing::info!(receipt, summary, ending = ?tended.ending, "carried out");
+                    tracing::info!(%receipt, "carried out");
                 }
             }
         }

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::{Attempt, Reply};
 use crate::auth::Signed;
+use crate::observe::{Leg, Sending};
 use crate::secret::expose;
 
 #[derive(Default)]
@@ -26,20 +27,18 @@ pub(super) const LARGEST: usize = 8 * 1024 * 1024;
 
 impl Wire {
     /// Sends once and reads the whole answer, within `limit`.
-    pub async fn send(&self, signed: Signed, limit: Duration) -> Attempt {
-        let plain = signed.frozen().url.scheme() == "http";
-        let slot = if plain { &self.local } else { &self.client };
-        let client = match slot.get_or_init(|| async { client(plain) }).await {
+    pub(crate) async fn send(&self, signed: Signed, limit: Duration, leg: Leg) -> Attempt {
+        let client = match self.client(signed.frozen().url.scheme() == "http").await {
             Ok(client) => client,
             Err(trouble) => return Attempt::NotSent(trouble.clone()),
         };
-        let Some((method, url, headers)) = head(&signed) else {
+        let sending = Sending::start(signed.frozen(), leg);
+        let Some((method, url, headers)) = head(&signed, sending.headers()) else {
+            sending.end(Err("not_sent"));
             return Attempt::NotSent("a header of the request holds a forbidden byte".to_owned());
         };
         let secrets = signed.secrets().to_vec();
-        let started = std::time::Instant::now();
-        let mut request =
-            client.request(method.clone(), url.clone()).headers(headers).timeout(limit);
+        let mut request = client.request(method, url).headers(headers).timeout(limit);
         if let Some(body) = signed.into_body() {
             request = request.body(body);
         }
@@ -50,13 +49,46 @@ impl Wire {
             }
             Err(error) => lost(&error),
         };
-        let status = match &attempt {
-            Attempt::Reply(reply) => reply.status,
-            _ => 0,
-        };
-        let (path, host) = (url.path(), url.host_str().unwrap_or_default());
-        tracing::debug!(%method, host, path, status, took = ?started.elapsed(), "vendor request");
+        sending.end(match &attempt {
+            Attempt::Reply(reply) => Ok(reply.status),
+            Attempt::NotSent(_) => Err("not_sent"),
+            Attempt::Broken(_) => Err("broken"),
+            Attempt::Stalled => Err("timeout"),
+            Attempt::Oversized => Err("oversized"),
+        });
         attempt
+    }
+
+    async fn client(&self, plain: bool) -> Result<&reqwest::Client, &String> {
+        let slot = if plain { &self.local } else { &self.client };
+        slot.get_or_init(|| async { client(plain) }).await.as_ref()
+    }
+}
+
+/// What a collector is sent: no vendor's request, so it needs no proof and belongs to no call.
+#[cfg(feature = "otel")]
+impl Wire {
+    pub(crate) async fn deliver(
+        &self,
+        request: opentelemetry_http::Request<opentelemetry_http::Bytes>,
+    ) -> Result<
+        opentelemetry_http::Response<opentelemetry_http::Bytes>,
+        opentelemetry_http::HttpError,
+    > {
+        let plain = request.uri().scheme_str() == Some("http");
+        let client = self.client(plain).await.map_err(Clone::clone)?;
+        let mut request = reqwest::Request::try_from(request)?;
+        *request.timeout_mut() = Some(super::ATTEMPT);
+        match receive(client.execute(request).await?, Vec::new()).await {
+            Attempt::Reply(reply) => {
+                let mut response = opentelemetry_http::Response::builder().status(reply.status);
+                if let Some(wait) = reply.retry_after {
+                    response = response.header("retry-after", wait.as_secs());
+                }
+                Ok(response.body(reply.body.into())?)
+            }
+            _ => Err("the answer did not come whole".into()),
+        }
     }
 }
 
@@ -74,10 +106,13 @@ fn client(plain: bool) -> Result<reqwest::Client, String> {
         .map_err(|error| format!("the HTTP client cannot start: {}", describe(&error)))
 }
 
-fn head(signed: &Signed) -> Option<(reqwest::Method, url::Url, HeaderMap)> {
+fn head(
+    signed: &Signed,
+    trace: &[(&'static str, String)],
+) -> Option<(reqwest::Method, url::Url, HeaderMap)> {
     let frozen = signed.frozen();
     let mut headers = HeaderMap::new();
-    for (name, value) in &frozen.headers {
+    for (name, value) in frozen.headers.iter().chain(trace) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).ok()?);
     }
     for (name, secret) in signed.headers() {

@@ -179,6 +179,7 @@ async fn check(desk: &Desk, receipt: &str) -> Result<crate::desk::Answer, Error>
         tool: "check_change".to_owned(),
         arguments,
         client: None,
+        asked: None,
         progress: Box::new(|_| ()),
         withdrawn: Box::new(|| false),
         person: Person::Absent,
