@@ -1,0 +1,262 @@
+"""One Python SDK at work: the steps of scenario.json, and those that are no plain call.
+
+    client.py NAME MODE
+
+MODE is `1` for mcp 1.x, or the mode of an mcp 2.x client: `legacy`, `auto`. Prints a line a step,
+`pass` or `fail`, and leaves counting to `run`.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import sys
+import traceback
+
+name, mode = sys.argv[1:]
+grantor = os.environ["GRANTOR"]
+root = pathlib.Path(os.environ["ROOT"])
+work = pathlib.Path(os.environ["WORK"])
+scenario = json.loads((pathlib.Path(__file__).parent / "scenario.json").read_text())
+
+FIRST = mode == "1"
+# A grant that passes the gate of hold.py on its way, and one that any person may be asked about.
+HELD = {"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}
+ASKED = {"userKey": "marta.lindqvist@example.com", "roleKey": "Tester", "assetKeys": ["Billing"]}
+LONGEST = 60
+
+if FIRST:
+    import mcp.types as types
+    from mcp import ClientSession, McpError, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+else:
+    import mcp_types as types
+    from mcp import Client, MCPError as McpError, StdioServerParameters
+
+
+class Person:
+    """What the person at this client says, and what they were asked."""
+
+    def __init__(self):
+        self.says, self.types, self.asked, self.wait = None, None, [], asyncio.Event()
+        self.wait.set()
+
+    async def answer(self, _context, params):
+        question = params.model_dump(by_alias=True, mode="json")
+        self.asked.append(question)
+        await self.wait.wait()
+        content = {field: self.types for field in question["requestedSchema"]["properties"]}
+        return types.ElicitResult(action=self.says, content=content if self.says == "accept" else None)
+
+
+class Session:
+    """What both SDKs have in common."""
+
+    def __init__(self, sdk):
+        self.sdk = sdk
+
+    async def call(self, tool, arguments, progress=None):
+        timeout = {} if progress is None else {"progress_callback": progress}
+        result = await asyncio.wait_for(self.sdk.call_tool(tool, arguments, **timeout), LONGEST)
+        return result.model_dump(by_alias=True, mode="json")
+
+    async def tools(self):
+        result = await self.sdk.list_tools()
+        return result.model_dump(by_alias=True, mode="json")["tools"]
+
+    async def cancel(self, call):
+        if FIRST:
+            # This SDK has no word for it: the notification is sent by hand, for the last request.
+            last = self.sdk._request_id - 1
+            params = types.CancelledNotificationParams(requestId=last, reason="changed my mind")
+            note = types.CancelledNotification(method="notifications/cancelled", params=params)
+            await self.sdk.send_notification(types.ClientNotification(note))
+        call.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await call
+
+
+@contextlib.asynccontextmanager
+async def opened(command, arguments, environment=None, person=None):
+    server = StdioServerParameters(command=command, args=arguments, env=environment)
+    ask = person.answer if person else None
+    info = types.Implementation(name=name, version="1")
+    if FIRST:
+        async with stdio_client(server) as (reading, writing):
+            async with ClientSession(reading, writing, elicitation_callback=ask, client_info=info) as sdk:
+                hello = await sdk.initialize()
+                sdk.protocol_version = hello.protocolVersion
+                yield Session(sdk)
+    else:
+        async with Client(server, mode=mode, elicitation_callback=ask, client_info=info) as sdk:
+            yield Session(sdk)
+
+
+def state(folder):
+    return ["--state-dir", str(work / folder)]
+
+
+def found(body, path):
+    for key in path.split("/"):
+        if isinstance(body, list):
+            body = body[int(key)] if int(key) < len(body) else None
+        else:
+            body = body.get(key) if isinstance(body, dict) else None
+    return body
+
+
+def compare(body, expected, kept):
+    for path, want in expected.items():
+        have = found(body, path)
+        if isinstance(want, dict):
+            assert want["has"] in str(have), f"{path} is {have!r}, without {want['has']!r}"
+        else:
+            want = kept.get(want, want) if isinstance(want, str) else want
+            assert have == want, f"{path} is {have!r}, not {want!r}"
+
+
+async def take(session, person, step, kept):
+    arguments = {key: kept.get(value, value) if isinstance(value, str) else value for key, value in step["arguments"].items()}
+    person.asked, person.says = [], step.get("says")
+    person.types = step.get("types", step.get("typed"))
+    told = []
+
+    async def progress(made, _total, message):
+        told.append((made, message))
+
+    try:
+        result = await session.call(step["tool"], arguments, progress if step.get("progress") else None)
+    except McpError as error:
+        assert "error" in step, f"a protocol error: {error}"
+        assert error.error.code == step["error"], error.error
+        return
+    assert "error" not in step, f"no protocol error: {result}"
+    body = result["structuredContent"]
+    assert bool(result["isError"]) == step.get("isError", False), f"isError is {result['isError']}: {body}"
+    assert json.loads(result["content"][0]["text"]) == body, "the text is other than structuredContent"
+    compare(body, step["expect"], kept)
+    if "keep" in step:
+        kept["$" + step["keep"]] = body["receipt"]
+    if "says" in step:
+        assert len(person.asked) == 1, f"asked {len(person.asked)} times"
+        message, form = person.asked[0]["message"], person.asked[0]["requestedSchema"]
+        assert step["question"] in message, f"no {step['question']!r} in {message!r}"
+        wanted = ["grantee"] if "typed" in step else []
+        assert list(form["properties"]) == wanted, f"the form wants {form['properties']}"
+    else:
+        assert not person.asked, f"asked: {person.asked}"
+    if step.get("progress"):
+        steps = [made for made, _ in told]
+        assert steps and steps == sorted(set(steps)), f"progress was {told}"
+
+
+def report(ok, step, why=""):
+    why = " ".join(str(why).split())[:400]
+    print("\t".join(["pass" if ok else "fail", name, step] + ([why] if why else [])), flush=True)
+
+
+@contextlib.contextmanager
+def step(what):
+    try:
+        yield
+        report(True, what)
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        if not isinstance(error, AssertionError):
+            traceback.print_exc()
+        report(False, what, f"{type(error).__name__}: {error}")
+
+
+async def until(what, seconds=LONGEST):
+    for _ in range(seconds * 50):
+        if what():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+async def scenes():
+    for number, scene in enumerate(scenario):
+        with step(f"{scene['session']}: came and went"):
+            person, kept = Person(), {}
+            policy = ["--policy", str(root / scene["policy"])] if "policy" in scene else []
+            flags = ["--sandbox", *state(f"scene-{number}"), *policy]
+            async with opened(grantor, flags, person=person if scene.get("elicits") else None) as session:
+                with step(f"{scene['session']}: lists the tools, in {os.environ['ERA']}"):
+                    era = session.sdk.protocol_version
+                    assert era == os.environ["ERA"], f"the era is {era}"
+                    tools = await session.tools()
+                    assert len(tools) == 16, f"{len(tools)} tools"
+                    assert all(tool["outputSchema"] and tool["title"] for tool in tools)
+                for one in scene["steps"]:
+                    with step(one["step"]):
+                        await take(session, person, one, kept)
+
+
+async def refuses_a_liar():
+    with step("a result that breaks its outputSchema is not taken"):
+        flags = ["--sandbox", *state("liar")]
+        async with opened(sys.executable, [os.environ["LIAR"], grantor, *flags]) as session:
+            await session.tools()
+            try:
+                result = await session.call("list_roles", {"vendor": "centrasite"})
+            except (RuntimeError, McpError) as error:
+                assert "rows" in str(error), error
+            else:
+                raise AssertionError(f"taken: {result}")
+
+
+async def cancels_in_flight():
+    with step("a call that is cancelled in flight sends nothing"):
+        hold = work / "hold"
+        environment = json.loads((hold / "environment.json").read_text())
+        seen = lambda: (hold / "seen").read_text().splitlines() if (hold / "seen").exists() else []
+        policy = ["--policy", str(root / "policies/examples/automation.cedar")]
+        async with opened(grantor, [*state("held"), *policy], environment) as session:
+            await session.tools()
+            call = asyncio.ensure_future(session.call("set_asset_permissions", HELD))
+            await until(seen)
+            await session.cancel(call)
+            # What is asked next is answered, while the first still waits for its vendor.
+            checked = await session.call("check_change", {})
+            assert checked["structuredContent"]["changes"] == [], checked
+            (hold / "go").touch()
+        writes = [line for line in seen() if not line.startswith("GET ")]
+        assert seen() and not writes, f"sent all the same: {writes}"
+
+
+async def withdraws_a_question():
+    with step("a yes that comes after its call was cancelled grants nothing"):
+        person = Person()
+        person.says = "accept"
+        person.wait.clear()
+        flags = ["--sandbox", *state("withdrawn")]
+        async with opened(grantor, flags, person=person) as session:
+            await session.tools()
+            call = asyncio.ensure_future(session.call("grant_asset_role", ASKED))
+            await until(lambda: person.asked)
+            await session.cancel(call)
+            person.wait.set()
+            # Neither open nor carried out.
+            for _ in range(100):
+                open_or_done = (await session.call("check_change", {}))["structuredContent"]["changes"]
+                if not open_or_done:
+                    break
+                await asyncio.sleep(0.05)
+            assert open_or_done == [], open_or_done
+            held = {"vendor": "outsystems", "principal": ASKED["userKey"], "role": ASKED["roleKey"]}
+            rows = (await session.call("list_access", held))["structuredContent"]["rows"]
+            assert rows == [], f"granted all the same: {rows}"
+
+
+async def main():
+    await scenes()
+    await refuses_a_liar()
+    await cancels_in_flight()
+    if os.environ["ERA"] < "2026":
+        await withdraws_a_question()
+
+
+asyncio.run(main())
