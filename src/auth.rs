@@ -128,7 +128,8 @@ impl AuthError {
             Self::Refused { status, message } => {
                 let mut failure = Failure::new(Kind::NotPermitted, message).hint(
                     "the credential was refused: check that it is current and belongs to this \
-                     vendor and region, then run `grantor doctor`",
+                     vendor and region, and that this machine's clock is right, then run `grantor \
+                     doctor`",
                 );
                 failure.status = Some(*status);
                 failure
@@ -148,16 +149,15 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
     match wire.send(request, crate::transport::ATTEMPT).await {
         Attempt::Reply(reply) if reply.is_success() => Ok(reply),
         Attempt::Reply(reply) if reply.status == 429 => {
-            let message = format!("{what} answered 429{}", reply.said());
+            let message = reply.told(what);
             Err(AuthError::Throttled { message, retry_after: reply.retry_after })
         }
-        Attempt::Reply(reply) if reply.status >= 500 => {
-            Err(AuthError::Unreachable(format!("{what} answered {}", reply.status)))
+        Attempt::Reply(reply) if reply.status >= 500 || reply.is_half_success() => {
+            Err(AuthError::Unreachable(reply.told(what)))
         }
-        Attempt::Reply(reply) => Err(AuthError::Refused {
-            status: reply.status,
-            message: format!("{what} answered {}{}", reply.status, reply.said()),
-        }),
+        Attempt::Reply(reply) => {
+            Err(AuthError::Refused { status: reply.status, message: reply.told(what) })
+        }
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))
         }

@@ -109,3 +109,7 @@ mod terminal;
 #[cfg(unix)]
 #[path = "grantor/requests_cli.rs"]
 mod requests_cli;
+
+/// Whatever goes wrong at a vendor, in every combination: one word, one write, nobody else's trouble.
+#[path = "grantor/faults.rs"]
+mod faults;

@@ -287,6 +287,11 @@ impl Raw {
         Self { child, stdin, stdout: BufReader::new(stdout).lines() }
     }
 
+    /// The process, for what the operating system knows of it.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
     pub async fn send(&mut self, message: &Value) {
         self.send_bytes(format!("{message}\n").as_bytes()).await;
     }
