@@ -68,6 +68,8 @@ pub enum AuthError {
     Throttled { message: String, retry_after: Option<std::time::Duration> },
     /// It answered no.
     Refused { status: u16, message: String },
+    /// Its answer cannot be read.
+    Garbled(String),
     /// The credential cannot be read or used here.
     Unusable(String),
 }
@@ -123,8 +125,12 @@ impl AuthError {
                 .hint("nothing was sent; try again, and run `grantor doctor` if it stays so"),
             Self::Throttled { message, .. } => Failure::new(Kind::RateLimited, message)
                 .hint("nothing was sent; the vendor asks to slow down: try again in a minute"),
+            Self::Garbled(message) => Failure::garbled(message)
+                .hint("nothing was sent; a proxy may have answered in the vendor's place"),
             Self::Unusable(message) => Failure::new(Kind::Unavailable, message)
                 .hint("nothing was sent; mend the credential, then run `grantor doctor`"),
+            Self::Refused { status: 300..=399, message } => Failure::new(Kind::Rejected, message)
+                .hint("nothing was sent; redirects are not followed: check the configured URLs"),
             Self::Refused { status, message } => {
                 let mut failure = Failure::new(Kind::NotPermitted, message).hint(
                     "the credential was refused: check that it is current and belongs to this \
@@ -152,7 +158,10 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
             let message = reply.told(what);
             Err(AuthError::Throttled { message, retry_after: reply.retry_after })
         }
-        Attempt::Reply(reply) if reply.status >= 500 || reply.is_half_success() => {
+        Attempt::Reply(reply) if reply.is_half_success() => {
+            Err(AuthError::Garbled(reply.told(what)))
+        }
+        Attempt::Reply(reply) if reply.status >= 500 => {
             Err(AuthError::Unreachable(reply.told(what)))
         }
         Attempt::Reply(reply) => {
@@ -163,7 +172,7 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
         }
         Attempt::Stalled => Err(AuthError::Unreachable(format!("{what} took too long to answer"))),
         Attempt::Oversized => {
-            Err(AuthError::Unreachable(format!("{what} sent an answer that is too long")))
+            Err(AuthError::Garbled(format!("{what} sent an answer that is too long")))
         }
     }
 }
@@ -172,5 +181,5 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
 fn decode<T: serde::de::DeserializeOwned>(what: &str, reply: &Reply) -> Result<T, AuthError> {
     // The error of serde may quote the document, and the document may hold a token.
     serde_json::from_slice(&reply.body)
-        .map_err(|_| AuthError::Unreachable(format!("{what} sent an answer that cannot be read")))
+        .map_err(|_| AuthError::Garbled(format!("{what} sent an answer that cannot be read")))
 }
