@@ -69,6 +69,8 @@ pub enum AuthError {
     Throttled { message: String, retry_after: Option<std::time::Duration> },
     /// It answered no.
     Refused { status: u16, message: String },
+    /// Its answer cannot be read.
+    Garbled(String),
     /// The credential cannot be read or used here.
     Unusable(String),
 }
@@ -124,12 +126,17 @@ impl AuthError {
                 .hint("nothing was sent; try again, and run `grantor doctor` if it stays so"),
             Self::Throttled { message, .. } => Failure::new(Kind::RateLimited, message)
                 .hint("nothing was sent; the vendor asks to slow down: try again in a minute"),
+            Self::Garbled(message) => Failure::garbled(message)
+                .hint("nothing was sent; a proxy may have answered in the vendor's place"),
             Self::Unusable(message) => Failure::new(Kind::Unavailable, message)
                 .hint("nothing was sent; mend the credential, then run `grantor doctor`"),
+            Self::Refused { status: 300..=399, message } => Failure::new(Kind::Rejected, message)
+                .hint("nothing was sent; redirects are not followed: check the configured URLs"),
             Self::Refused { status, message } => {
                 let mut failure = Failure::new(Kind::NotPermitted, message).hint(
                     "the credential was refused: check that it is current and belongs to this \
-                     vendor and region, then run `grantor doctor`",
+                     vendor and region, and that this machine's clock is right, then run `grantor \
+                     doctor`",
                 );
                 failure.status = Some(*status);
                 failure
@@ -149,22 +156,24 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
     match wire.send(request, crate::transport::ATTEMPT, Leg::Credential).await {
         Attempt::Reply(reply) if reply.is_success() => Ok(reply),
         Attempt::Reply(reply) if reply.status == 429 => {
-            let message = format!("{what} answered 429{}", reply.said());
+            let message = reply.told(what);
             Err(AuthError::Throttled { message, retry_after: reply.retry_after })
         }
-        Attempt::Reply(reply) if reply.status >= 500 => {
-            Err(AuthError::Unreachable(format!("{what} answered {}", reply.status)))
+        Attempt::Reply(reply) if reply.is_half_success() => {
+            Err(AuthError::Garbled(reply.told(what)))
         }
-        Attempt::Reply(reply) => Err(AuthError::Refused {
-            status: reply.status,
-            message: format!("{what} answered {}{}", reply.status, reply.said()),
-        }),
+        Attempt::Reply(reply) if reply.status >= 500 => {
+            Err(AuthError::Unreachable(reply.told(what)))
+        }
+        Attempt::Reply(reply) => {
+            Err(AuthError::Refused { status: reply.status, message: reply.told(what) })
+        }
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))
         }
         Attempt::Stalled => Err(AuthError::Unreachable(format!("{what} took too long to answer"))),
         Attempt::Oversized => {
-            Err(AuthError::Unreachable(format!("{what} sent an answer that is too long")))
+            Err(AuthError::Garbled(format!("{what} sent an answer that is too long")))
         }
     }
 }
@@ -173,5 +182,5 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
 fn decode<T: serde::de::DeserializeOwned>(what: &str, reply: &Reply) -> Result<T, AuthError> {
     // The error of serde may quote the document, and the document may hold a token.
     serde_json::from_slice(&reply.body)
-        .map_err(|_| AuthError::Unreachable(format!("{what} sent an answer that cannot be read")))
+        .map_err(|_| AuthError::Garbled(format!("{what} sent an answer that cannot be read")))
 }

@@ -27,6 +27,7 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress};
 use crate::observe::{Asked, Trace};
+use crate::transport::telling;
 use stdio::Stdio;
 use tending::Tending;
 
@@ -192,8 +193,9 @@ impl ServerHandler for Face {
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
         let desk = self.desk.clone();
-        let waiting = progress(&context, &made);
-        let answering = self.calls.spawn(async move { desk.call(call).await });
+        let (waiting, listener) = (progress(&context, &made), progress(&context, &made));
+        let answering = async move { desk.call(call).await };
+        let answering = self.calls.spawn(telling(listener, answering));
         let answer = match told_meanwhile(answering, &waiting).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {

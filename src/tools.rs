@@ -337,8 +337,9 @@ impl Tool {
 }
 
 impl Heard {
-    /// What a status alone says: 2xx is a yes, anything else a no. A page of text where none or a
-    /// JSON body is documented was written by something else than the vendor.
+    /// What a status alone says: a plain yes is a yes, another 2xx is unclear, anything else is a
+    /// no. A page of text where none or a JSON body is documented was written by something else
+    /// than the vendor.
     pub fn by_status(reply: &Reply) -> Self {
         if reply.is_success() {
             let page = !reply.body.is_empty() && reply.json::<serde::de::IgnoredAny>().is_err();
@@ -348,6 +349,9 @@ impl Heard {
             } else {
                 Self::Yes { warnings: Vec::new() }
             }
+        } else if reply.is_half_success() {
+            let status = reply.status;
+            Self::Garbled(format!("the vendor answered {status}, which it does not document here"))
         } else {
             Self::No(crate::transport::refusal(reply, "the vendor"))
         }

@@ -5,17 +5,20 @@
 //! fate is unclear is never sent again; the desk reads it back.
 
 mod pace;
+mod told;
 mod wire;
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use pace::Pace;
+pub use told::{Listener, telling};
 pub use wire::Wire;
 
 use crate::auth::{AuthError, Authorize};
@@ -25,6 +28,7 @@ use crate::ledger::Opened;
 use crate::observe::Leg;
 use crate::secret::expose;
 use crate::text;
+use told::tell;
 
 /// The longest one attempt may take, reading the answer included; making its signature may take
 /// as long again.
@@ -59,7 +63,7 @@ pub enum Attempt {
     Oversized,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reply {
     pub status: u16,
     pub body: Vec<u8>,
@@ -67,6 +71,8 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The vendor's own name for this exchange, for its support.
     pub request_id: Option<String>,
+    /// How far the vendor's clock is ahead of this machine's, by its `Date`.
+    pub ahead: SignedDuration,
     /// What proved who we are: an answer may echo it, and no message may.
     pub(crate) secrets: Vec<SecretString>,
 }
@@ -110,6 +116,9 @@ enum Tried {
 }
 
 const MOST_TRIES: u32 = 4;
+/// Clocks that differ by more than this are named where a credential is refused: what proves who
+/// we are may be dated.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
 const STALLED: &str = "the answer took too long";
 
 impl Deadline {
@@ -123,8 +132,15 @@ impl Deadline {
 }
 
 impl Reply {
+    /// A plain yes. Any other 2xx is nothing that a vendor documents for all of its calls: an
+    /// answer that is only a part, or a promise.
     pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+        matches!(self.status, 200 | 201 | 204)
+    }
+
+    /// A 2xx that is no plain yes: what it means is for the vendor's documents to say.
+    pub fn is_half_success(&self) -> bool {
+        (200..300).contains(&self.status) && !self.is_success()
     }
 
     /// The body as JSON of the expected shape.
@@ -144,6 +160,17 @@ impl Reply {
     /// The vendor's own message, with a leading separator, or nothing.
     pub fn said(&self) -> String {
         self.message().map(|message| format!(": {message}")).unwrap_or_default()
+    }
+
+    /// What `who` answered, and what may be behind it.
+    pub fn told(&self, who: &str) -> String {
+        let mut told = format!("{who} answered {}{}", self.status, self.said());
+        if matches!(self.status, 400 | 401) && self.ahead.abs() > SKEW {
+            let word = if self.ahead.is_positive() { "behind" } else { "ahead of" };
+            let seconds = self.ahead.abs().as_secs();
+            told += &format!("; this machine's clock is {seconds} s {word} the vendor's");
+        }
+        told
     }
 
     /// The vendor's own message, wherever the common error shapes keep it.
@@ -192,10 +219,9 @@ pub async fn read(
         Tried::Unsigned(error) => Err(error.failure()),
         Tried::Sent(Attempt::Reply(reply)) if reply.is_success() => Ok(reply),
         Tried::Sent(Attempt::Reply(reply)) => Err(refusal(&reply, account.base.host())),
-        Tried::Sent(Attempt::NotSent(trouble) | Attempt::Broken(trouble)) => {
-            Err(unreachable(account.base.host(), &trouble))
-        }
-        Tried::Sent(Attempt::Stalled) => Err(unreachable(account.base.host(), STALLED)),
+        Tried::Sent(Attempt::NotSent(trouble)) => Err(unreachable(account.base.host(), &trouble)),
+        Tried::Sent(Attempt::Broken(trouble)) => Err(broken(account.base.host(), &trouble)),
+        Tried::Sent(Attempt::Stalled) => Err(broken(account.base.host(), STALLED)),
         Tried::Sent(Attempt::Oversized) => Err(Failure::garbled(oversized())),
     }
 }
@@ -225,8 +251,7 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
         }
         Tried::Sent(Attempt::Oversized) => Fate::Unclear { trouble: oversized(), status: None },
         Tried::Sent(Attempt::Reply(reply)) if reply.status >= 500 || reply.status < 200 => {
-            let trouble = format!("{host} answered {}{}", reply.status, reply.said());
-            Fate::Unclear { trouble, status: Some(reply.status) }
+            Fate::Unclear { trouble: reply.told(host), status: Some(reply.status) }
         }
         Tried::Sent(Attempt::Reply(reply)) if reply.status == 429 => {
             Fate::NotDone(refusal(&reply, host))
@@ -251,11 +276,15 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
         ),
         429 => (Kind::RateLimited, "the vendor asks to slow down; try again in a minute"),
         500.. => (Kind::Unavailable, "the vendor has trouble of its own; try again later"),
+        200..=299 => (
+            Kind::Garbled,
+            "the vendor does not document this answer: it may have changed its API, or a proxy \
+                 answered in its place",
+        ),
         300..=399 => (Kind::Rejected, "redirects are not followed: check the configured URL"),
         _ => (Kind::Rejected, "the vendor did not accept the request as it stands"),
     };
-    let mut failure =
-        Failure::new(kind, format!("{host} answered {}{}", reply.status, reply.said())).hint(hint);
+    let mut failure = Failure::new(kind, reply.told(host)).hint(hint);
     failure.status = Some(reply.status);
     failure
 }
@@ -263,7 +292,7 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
 fn early(host: &str, wait: Duration) -> Failure {
     let wait = wait.as_secs() + 1;
     Failure::new(Kind::RateLimited, format!("{host} takes no more requests for {wait} s"))
-        .hint("its documented rate is used up; nothing was sent, try again then")
+        .hint("its rate is used up, or it asked for a pause; nothing was sent, try again then")
 }
 
 fn oversized() -> String {
@@ -271,8 +300,18 @@ fn oversized() -> String {
 }
 
 fn unreachable(host: &str, trouble: &str) -> Failure {
-    Failure::new(Kind::Unavailable, format!("{host} could not be reached: {trouble}"))
-        .hint("check the address, the proxy settings and the network, then try again")
+    let hint = if trouble.contains("certificate") {
+        "its certificate is not accepted here: check the address and this machine's clock, or name \
+         the authority that signed it in SSL_CERT_FILE"
+    } else {
+        "check the address, the proxy settings and the network, then try again"
+    };
+    Failure::new(Kind::Unavailable, format!("{host} could not be reached: {trouble}")).hint(hint)
+}
+
+fn broken(host: &str, trouble: &str) -> Failure {
+    Failure::new(Kind::Unavailable, format!("{host} gave no whole answer: {trouble}"))
+        .hint("the vendor or the network has trouble; try again later")
 }
 
 async fn persist(
@@ -283,13 +322,17 @@ async fn persist(
     write: bool,
 ) -> Tried {
     let (mut made, mut refused_before) = (0, false);
+    let host = account.base.host();
     loop {
         let requests = if write { account.authorize.requests() } else { NonZeroU32::MIN };
-        let (tried, generation) = match account.pace.turn(requests, deadline).await {
+        let (tried, generation) = match account.pace.turn(requests, host, deadline).await {
             Ok(_place) => attempt(account, wire, frozen, deadline, Leg::Attempt(made + 1)).await,
             Err(wait) => (Tried::Early(wait), 0),
         };
         made += 1;
+        if let Some(wait) = tried.pause() {
+            account.pace.pause(wait);
+        }
         let jitter = crate::random::unit();
         let tries = Tries { write, made, refused_before, left: deadline.left(), jitter };
         let Next::Again { after, fresh } = next(&tried, tries) else { return tried };
@@ -297,6 +340,10 @@ async fn persist(
         if fresh {
             refused_before = true;
             account.authorize.forget(generation).await;
+        }
+        if after >= Duration::from_secs(1) {
+            let trouble = tried.trouble();
+            tell(|| format!("asking {host} again in {} s: {trouble}", after.as_secs()));
         }
         tokio::time::sleep(after).await;
     }
@@ -321,6 +368,26 @@ async fn attempt(
             let generation = signed.generation();
             let limit = deadline.left().min(ATTEMPT);
             (Tried::Sent(wire.send(signed, limit, leg).await), generation)
+        }
+    }
+}
+
+impl Tried {
+    /// How long the vendor asks everybody to wait.
+    fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::Sent(Attempt::Reply(reply)) if reply.status == 429 => reply.retry_after,
+            Self::Unsigned(AuthError::Throttled { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Why it is tried again, in a few words.
+    fn trouble(&self) -> String {
+        match self {
+            Self::Sent(Attempt::Reply(reply)) => format!("it answered {}", reply.status),
+            Self::Unsigned(_) => "no credential could be had".to_owned(),
+            _ => "it gave no whole answer".to_owned(),
         }
     }
 }
@@ -369,13 +436,7 @@ mod tests {
 
     fn reply(status: u16, retry_after: Option<u64>) -> Tried {
         let retry_after = retry_after.map(Duration::from_secs);
-        Tried::Sent(Attempt::Reply(Reply {
-            status,
-            body: vec![],
-            retry_after,
-            request_id: None,
-            secrets: vec![],
-        }))
+        Tried::Sent(Attempt::Reply(Reply { status, retry_after, ..Reply::default() }))
     }
 
     fn rule(tried: &Tried, write: bool, made: u32, refused_before: bool) -> Next {
@@ -426,14 +487,34 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_that_the_vendor_asks_for_is_everybodys() {
+        assert_eq!(reply(429, Some(7)).pause(), Some(Duration::from_secs(7)));
+        assert_eq!(reply(429, None).pause(), None);
+        assert_eq!(reply(503, Some(7)).pause(), None, "trouble of its own is one call's");
+    }
+
+    #[test]
+    fn clocks_that_differ_are_named_where_a_credential_is_refused() {
+        for (status, ahead, told) in [
+            (401, 7_200, "it answered 401; this machine's clock is 7200 s behind the vendor's"),
+            (400, -7_200, "it answered 400; this machine's clock is 7200 s ahead of the vendor's"),
+            (401, 2, "it answered 401"),
+            (500, 7_200, "it answered 500"),
+        ] {
+            let ahead = SignedDuration::from_secs(ahead);
+            let reply = Reply { status, ahead, ..Reply::default() };
+            assert_eq!(reply.told("it"), told);
+        }
+    }
+
+    #[test]
     fn an_echoed_secret_is_taken_out_however_it_is_written() {
         let echo = r#"{"message":"bad s3cr\/t, s3cr\u002ft, s3cr%2Ft and czNjci90"}"#;
         let reply = Reply {
             status: 200,
             body: echo.into(),
-            retry_after: None,
-            request_id: None,
             secrets: vec!["s3cr/t".into()],
+            ..Reply::default()
         };
         let hidden = "bad [REDACTED], [REDACTED], [REDACTED] and [REDACTED]";
         assert_eq!(reply.message().as_deref(), Some(hidden));
@@ -452,13 +533,7 @@ mod tests {
             (r#"{"message":"bridge"}"#, Some("bridge")),
             ("<html>", None),
         ] {
-            let reply = Reply {
-                status: 400,
-                body: body.into(),
-                retry_after: None,
-                request_id: None,
-                secrets: vec![],
-            };
+            let reply = Reply { status: 400, body: body.into(), ..Reply::default() };
             assert_eq!(reply.message().as_deref(), message, "{body}");
         }
     }

@@ -127,3 +127,7 @@ mod observe;
 #[cfg(feature = "otel")]
 #[path = "grantor/otel.rs"]
 mod otel;
+
+/// Whatever goes wrong at a vendor, in every combination: one word, one write, nobody else's trouble.
+#[path = "grantor/faults.rs"]
+mod faults;

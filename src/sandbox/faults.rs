@@ -10,7 +10,7 @@ use super::message::Ask;
 pub struct Fault {
     pub vendor: &'static str,
     pub method: &'static str,
-    /// Part of the path as it travels, percent-encoded.
+    /// Part of the path and the query as they travel, percent-encoded.
     pub path_contains: String,
     pub kind: FaultKind,
 }
@@ -31,6 +31,10 @@ pub enum FaultKind {
     Truncate,
     /// The request is applied; the reply is a 200 with `<html>`.
     Garble,
+    /// The request is applied; the reply has this in place of its own.
+    Alter { status: Option<u16>, headers: Vec<(&'static str, String)>, body: Option<String> },
+    /// The request is applied; the reply is a 200 with so many MiB of blanks.
+    Flood(usize),
 }
 
 #[derive(Default)]
@@ -47,11 +51,17 @@ impl Faults {
     /// The oldest fault that matches, which is spent by this.
     pub fn take(&self, vendor: &str, ask: &Ask) -> Option<FaultKind> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = format!("{}?{}", ask.path, ask.query);
         let index = waiting.iter().position(|fault| {
             fault.vendor == vendor
                 && fault.method == ask.method
-                && ask.path.contains(&fault.path_contains)
+                && asked.contains(&fault.path_contains)
         })?;
         Some(waiting.remove(index).kind)
+    }
+
+    /// Forgets those that no request has met.
+    pub fn clear(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

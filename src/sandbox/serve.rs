@@ -121,6 +121,22 @@ impl Site {
                 reply.body = b"<html>".to_vec();
                 Ok((reply, Extent::Whole))
             }
+            Some(FaultKind::Alter { status, headers, body }) => {
+                let mut reply = self.apply(ask).await;
+                reply.status = status.unwrap_or(reply.status);
+                reply.body = body.map_or(reply.body, String::into_bytes);
+                for (name, value) in headers {
+                    reply.headers.retain(|(known, _)| *known != name);
+                    reply = reply.with(name, value);
+                }
+                Ok((reply, Extent::Whole))
+            }
+            Some(FaultKind::Flood(mebibytes)) => {
+                self.apply(ask).await;
+                let mut reply = Reply::empty(200).with("content-type", "application/json");
+                reply.body = vec![b' '; 1024 * 1024];
+                Ok((reply, Extent::Repeated(mebibytes)))
+            }
         }
     }
 
@@ -166,7 +182,9 @@ fn respond(reply: &Reply, extent: Extent) -> Result<Response<Wire>, Gone> {
     if extent == Extent::Cut {
         response = response.header("content-length", reply.body.len() + 64);
     }
-    let body = Wire { bytes: Some(Bytes::copy_from_slice(&reply.body)), extent, flushed: false };
+    let copies = if let Extent::Repeated(copies) = extent { copies } else { 1 };
+    let bytes = Bytes::copy_from_slice(&reply.body);
+    let body = Wire { bytes, copies, cut: extent == Extent::Cut, flushed: false };
     response.body(body).map_err(|_| Gone)
 }
 
@@ -175,6 +193,8 @@ enum Extent {
     Whole,
     /// Fewer bytes than announced.
     Cut,
+    /// The same bytes so many times.
+    Repeated(usize),
 }
 
 /// The connection ends here, without a reply.
@@ -191,8 +211,11 @@ impl std::error::Error for Gone {}
 
 /// A reply's body on its way out.
 struct Wire {
-    bytes: Option<Bytes>,
-    extent: Extent,
+    bytes: Bytes,
+    /// How often they are still to be sent.
+    copies: usize,
+    /// Whether it breaks off then.
+    cut: bool,
     flushed: bool,
 }
 
@@ -204,10 +227,11 @@ impl Body for Wire {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
-        if let Some(bytes) = self.bytes.take() {
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        if self.copies > 0 {
+            self.copies -= 1;
+            return Poll::Ready(Some(Ok(Frame::data(self.bytes.clone()))));
         }
-        if self.extent == Extent::Whole {
+        if !self.cut {
             return Poll::Ready(None);
         }
         if !self.flushed {
@@ -220,15 +244,13 @@ impl Body for Wire {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.extent == Extent::Whole && self.bytes.as_ref().is_none_or(Bytes::is_empty)
+        !self.cut && (self.copies == 0 || self.bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (self.extent, &self.bytes) {
-            (Extent::Whole, bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
-            }
-            (Extent::Cut, _) => SizeHint::default(),
+        if self.cut {
+            return SizeHint::default();
         }
+        SizeHint::with_exact((self.bytes.len() * self.copies) as u64)
     }
 }

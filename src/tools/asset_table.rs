@@ -255,7 +255,7 @@ impl Step for AssetTable {
         }
         match reply.status {
             412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
-            200..300 => match (reply.json::<Permissions>(), reply.json::<Set>()) {
+            _ if reply.is_success() => match (reply.json::<Permissions>(), reply.json::<Set>()) {
                 (Ok(_), Ok(Set { warnings })) => {
                     let warnings = warnings.iter().map(|warning| reply.shown(warning)).collect();
                     Heard::Yes { warnings }

@@ -191,7 +191,7 @@ impl Step for PermissionAssignment {
     fn heard(&self, reply: &Reply) -> Heard {
         let readable = match (reply.status, &self.change) {
             (202, _) => reply.json::<ChangeRequest>().map(|request| Heard::Held(request.kept())),
-            (200..300, Direction::Assign { .. }) => {
+            (_, Direction::Assign { .. }) if reply.is_success() => {
                 reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() })
             }
             (409, Direction::Assign { .. }) => Ok(Heard::Exists(refusal(reply, "Dfns"))),

@@ -273,7 +273,7 @@ impl Step for SpaceEntry {
                 Heard::Garbled("the answer carries a failure of the vendor's own".to_owned())
             }
             Some(status @ 400..) => self.refused(&Reply { status, ..reply.clone() }),
-            _ if reply.is_success() => Heard::by_status(reply),
+            _ if reply.status < 300 => Heard::by_status(reply),
             _ => self.refused(reply),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
@@ -126,7 +127,9 @@ fn head(
 async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) -> Attempt {
     let status = response.status().as_u16();
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
-    let retry_after = header("retry-after").and_then(|text| wait(&text));
+    let date = header("date").and_then(|text| date(&text));
+    let ahead = date.map(|date| date.duration_since(Timestamp::now())).unwrap_or_default();
+    let retry_after = header("retry-after").and_then(|text| wait(&text, ahead));
     let request_id = header("x-request-id").map(|id| crate::text::clean(&id));
     let mut body = Vec::new();
     loop {
@@ -139,16 +142,20 @@ async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) ->
             Err(error) => return lost(&error),
         }
     }
-    Attempt::Reply(Reply { status, body, retry_after, request_id, secrets })
+    Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
 }
 
-/// `Retry-After` in either of its forms: seconds, or a date.
-fn wait(text: &str) -> Option<Duration> {
+/// `Retry-After` in either of its forms: seconds, or a date by a clock that is `ahead` of ours.
+fn wait(text: &str, ahead: SignedDuration) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
-    Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
+    let wait = date(text)?.duration_since(Timestamp::now()).checked_sub(ahead)?;
+    Some(Duration::try_from(wait).unwrap_or_default())
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp())
 }
 
 /// What became of a request that left and was not answered.
@@ -178,9 +185,21 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_in_both_forms() {
+        let wait = |text| wait(text, SignedDuration::ZERO);
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
         assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         assert!(wait("Fri, 31 Dec 2100 23:59:59 GMT").unwrap() > Duration::from_secs(3600));
         assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_by_the_vendors_clock() {
+        let text = "Fri, 31 Dec 2100 23:59:59 GMT";
+        let ahead = date(text).unwrap().duration_since(Timestamp::now());
+        let ten = SignedDuration::from_secs(10);
+        assert_eq!(wait(text, ahead + ten), Some(Duration::ZERO));
+        let left = wait(text, ahead - ten).unwrap();
+        assert!(left > Duration::from_secs(8) && left <= Duration::from_secs(10), "{left:?}");
+        assert_eq!(wait("7", ahead), Some(Duration::from_secs(7)));
     }
 }

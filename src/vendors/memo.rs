@@ -49,13 +49,7 @@ mod tests {
     use super::*;
 
     fn reply(size: usize) -> Reply {
-        Reply {
-            status: 200,
-            body: vec![b' '; size],
-            retry_after: None,
-            request_id: None,
-            secrets: vec![],
-        }
+        Reply { status: 200, body: vec![b' '; size], ..Reply::default() }
     }
 
     #[test]

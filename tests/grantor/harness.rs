@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use grantor::sandbox::{Fault, FaultKind, Modes, Options, Sandbox, Seen};
-use rmcp::model::{CallToolRequestParams, ProtocolVersion, Tool};
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, Tool};
 use rmcp::service::{RoleClient, RunningService, ServiceError};
 use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientLifecycleMode, ClientServiceExt as _, ServiceExt as _};
@@ -262,11 +262,16 @@ impl Server {
         &self,
         tool: &str,
         arguments: Value,
-    ) -> Result<rmcp::model::CallToolResult, ServiceError> {
+    ) -> Result<CallToolResult, ServiceError> {
+        let result = tokio::time::timeout(PATIENCE, self.ask(tool, arguments)).await;
+        result.expect("the call hangs")
+    }
+
+    /// Calls a tool and waits for ever.
+    pub async fn ask(&self, tool: &str, arguments: Value) -> Result<CallToolResult, ServiceError> {
         let Value::Object(arguments) = arguments else { panic!("{arguments} is no object") };
         let request = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        let call = self.client.call_tool(request);
-        tokio::time::timeout(PATIENCE, call).await.expect("the call hangs")
+        self.client.call_tool(request).await
     }
 
     pub async fn tools(&self) -> Vec<Tool> {
@@ -285,6 +290,11 @@ impl Raw {
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let stdin = Some(stdin);
         Self { child, stdin, stdout: BufReader::new(stdout).lines() }
+    }
+
+    /// The process, for what the operating system knows of it.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the server runs")
     }
 
     pub async fn send(&mut self, message: &Value) {

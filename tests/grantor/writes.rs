@@ -1,6 +1,5 @@
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use grantor::sandbox::FaultKind;
@@ -43,7 +42,7 @@ pub const GRANTS: [Grant; 11] = [
         vendor: "redox",
         variable: "REDOX_API_URL",
         method: "PUT",
-        path: "/role-assignment",
+        path: "/organizations/",
     },
     Grant {
         tool: "set_project_acl",
@@ -83,7 +82,7 @@ pub const GRANTS: [Grant; 11] = [
         vendor: "redox",
         variable: "REDOX_API_URL",
         method: "POST",
-        path: "/role-assignment",
+        path: "/environments/",
     },
     Grant {
         tool: "assign_environment_role",
@@ -91,7 +90,7 @@ pub const GRANTS: [Grant; 11] = [
         vendor: "redox",
         variable: "REDOX_API_URL",
         method: "PUT",
-        path: "/role-assignment",
+        path: "/environments/",
     },
     Grant {
         tool: "remove_environment_role",
@@ -99,7 +98,7 @@ pub const GRANTS: [Grant; 11] = [
         vendor: "redox",
         variable: "REDOX_API_URL",
         method: "DELETE",
-        path: "/role-assignment",
+        path: "/environments/",
     },
     Grant {
         tool: "remove_project_acl",
@@ -111,149 +110,10 @@ pub const GRANTS: [Grant; 11] = [
     },
 ];
 
-/// What happens to a write, what the answer says, and how often the write was sent.
-struct Event {
-    name: &'static str,
-    faults: fn() -> Vec<FaultKind>,
-    outcome: &'static str,
-    sent: usize,
-}
-
-const fn event(
-    name: &'static str,
-    faults: fn() -> Vec<FaultKind>,
-    outcome: &'static str,
-    sent: usize,
-) -> Event {
-    Event { name, faults, outcome, sent }
-}
-
 /// More faults than a write may have attempts.
 const ALWAYS: usize = 8;
 /// Most of a case is waiting.
 const AT_ONCE: usize = 16;
-const BRIEF: Duration = Duration::from_millis(100);
-
-/// As many faults as are expected to be met: one attempt more would succeed, and be seen.
-///
-/// Said no: sent again where the vendor did nothing with it, and only as often as that can help.
-const NOES: [Event; 12] = [
-    event("429 once", || vec![status_after(429, "0")], "confirmed", 2),
-    event("429 twice", || vec![status_after(429, "0"); 2], "confirmed", 3),
-    event("429 always", || vec![status_after(429, "0"); 4], "unavailable", 4),
-    event("429, later than a call may take", || vec![status_after(429, "120")], "unavailable", 1),
-    event("401 once", || vec![status(401)], "confirmed", 2),
-    event("401 always", || vec![status(401); 2], "rejected", 2),
-    event("400", || vec![status(400)], "rejected", 1),
-    event("403", || vec![status(403)], "rejected", 1),
-    event("404", || vec![status(404)], "rejected", 1),
-    event("409", || vec![status(409)], "rejected", 1),
-    event("422", || vec![status(422)], "rejected", 1),
-    event(
-        "302",
-        || {
-            let headers = vec![("location", "http://127.0.0.1:9/elsewhere".to_owned())];
-            vec![FaultKind::Status { status: 302, headers, body: String::new() }]
-        },
-        "rejected",
-        1,
-    ),
-];
-
-/// Applied, and the answer was lost or spoilt: reading back finds it.
-const LOST_ANSWERS: [Event; 4] = [
-    event("dropped after", || vec![FaultKind::DropAfter], "confirmed", 1),
-    event("silence after", || vec![FaultKind::StallAfter(BRIEF)], "confirmed", 1),
-    event("cut short", || vec![FaultKind::Truncate], "confirmed", 1),
-    event("garbled", || vec![FaultKind::Garble], "confirmed", 1),
-];
-
-/// Not applied as far as anybody can see, and never sent again.
-const UNCLEAR: [Event; 4] = [
-    event("500", || vec![status(500)], "unknown", 1),
-    event("503 with Retry-After", || vec![status_after(503, "0")], "unknown", 1),
-    event("dropped before", || vec![FaultKind::DropBefore], "unknown", 1),
-    event("silence", || vec![FaultKind::Stall(BRIEF)], "unknown", 1),
-];
-
-/// Every event with every change; all that is wrong is told at once.
-async fn check(events: &[Event]) {
-    let troubles = GRANTS.iter().map(|grant| troubles(events, grant));
-    let troubles = futures_util::future::join_all(troubles).await.concat();
-    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
-}
-
-/// One change on one server, each time from the beginning.
-async fn troubles(events: &[Event], grant: &Grant) -> Vec<String> {
-    let world = World::new().await;
-    let server = world.serve().await;
-    let mut troubles = Vec::new();
-    for event in events {
-        world.sandbox.reset().unwrap();
-        let (writes, lines) = (world.writes().len(), world.ledger().len());
-        for fault in (event.faults)() {
-            world.inject(grant.vendor, grant.method, grant.path, fault);
-        }
-        let answer = server.call(grant.tool, parsed(grant.arguments)).await;
-        let sent = world.writes().len() - writes;
-        let Event { name, outcome, sent: wanted, .. } = event;
-        let case = format!("{} ({}), {name}", grant.tool, grant.method);
-        if answer.outcome() != *outcome || sent != *wanted {
-            let found = format!("{} after {sent} writes: {}", answer.outcome(), answer.summary());
-            troubles.push(format!("{case}: {found}; wanted {outcome} after {wanted}"));
-        } else if let Err(trouble) = recorded(&world.ledger()[lines..], &answer) {
-            troubles.push(format!("{case}: {trouble}"));
-        }
-    }
-    troubles
-}
-
-/// However often it was sent, the ledger has one change: opened before, closed with the outcome.
-fn recorded(ledger: &[Value], answer: &Answer) -> Result<(), String> {
-    let [open, close] = ledger else {
-        return Err(format!("{} lines in the ledger", ledger.len()));
-    };
-    let receipt = &answer.body["receipt"];
-    let right = open["event"] == "open"
-        && close["event"] == "close"
-        && open["receipt"] == *receipt
-        && close["receipt"] == *receipt
-        && close["outcome"] == answer.body["outcome"]
-        && open["request"] == answer.body["request"];
-    if right { Ok(()) } else { Err(format!("the ledger says {open} and {close}")) }
-}
-
-#[tokio::test]
-async fn a_refused_write_is_sent_again_only_where_the_vendor_did_nothing() {
-    check(&NOES).await;
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_read_back_and_the_write_never_repeated() {
-    check(&LOST_ANSWERS).await;
-}
-
-#[tokio::test]
-async fn a_write_whose_fate_is_unclear_is_unknown_and_never_repeated() {
-    // Grantor waits before it gives up on such a write, so they are all waited for at once.
-    futures_util::future::join_all(UNCLEAR.chunks(1).map(check)).await;
-}
-
-/// A proxy's page under 200 is no vendor's yes.
-const PAGE: Event = event(
-    "a page of HTML under 200",
-    || {
-        let headers = vec![("content-type", "text/html".to_owned())];
-        vec![FaultKind::Status { status: 200, headers, body: "<html>Log in</html>".into() }]
-    },
-    "unknown",
-    1,
-);
-
-#[tokio::test]
-async fn a_yes_that_cannot_be_read_and_does_not_show_is_unknown() {
-    check(&[PAGE]).await;
-}
 
 /// Reads may be asked again, so that a hiccup before the write stops nothing.
 #[tokio::test]
