@@ -59,6 +59,9 @@ pub struct Resource {
 /// One row: a principal holds a role on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
+    /// The vendor's own id of the row, where it has one: an assignment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     pub principal: Named,
     pub role: Named,
     pub resource: Named,

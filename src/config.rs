@@ -242,7 +242,9 @@ impl Config {
         match (vendor.connect)(&settings) {
             Ok(account) => {
                 self.warnings.extend(settings.warnings());
-                self.tenants.push(Tenant { vendor, account, settings });
+                let base = account.base.as_str();
+                let name = if self.sandbox { "sandbox" } else { base }.to_owned();
+                self.tenants.push(Tenant { vendor, name, account, settings });
             }
             Err(troubles) => {
                 let absent = settings.is_empty();

@@ -257,7 +257,7 @@ impl Ledger {
         self.store.read(move |reading| reading.records(reading.index().due(now)?)).await
     }
 
-    /// The standing timed change of `[vendor, principal, role, resource]`, by ids.
+    /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -268,7 +268,7 @@ impl Ledger {
             .await
     }
 
-    /// For each `[vendor, principal, role, resource]`, by ids, whether a change from here made it.
+    /// For each `[tenant, principal, role, resource]`, by ids, whether a change from here made it.
     ///
     /// # Errors
     /// The ledger cannot be read.

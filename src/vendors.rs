@@ -76,6 +76,9 @@ pub struct Check {
 /// A vendor as configured: whose tenant, through which account.
 pub struct Tenant {
     pub vendor: &'static Vendor,
+    /// Which tenant it is, for telling changes at one from those at another: its base URL, or the
+    /// sandbox, whose ports are others each time.
+    pub name: String,
     pub account: Account,
     pub settings: Settings,
 }

@@ -64,12 +64,17 @@ fn lines(
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     if let Some(reason) = &order.common.reason {
-        lines.push(format!("The assistant says: “{}”", text::clean(reason)));
+        lines.push(format!("The assistant says: “{}”", text::clean(&unquoted(reason))));
     }
     if let Some(name) = typed {
         lines.push(format!("To agree, type the name of who gets it: {name}"));
     }
     lines.iter().map(|line| text::clean(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Words that cannot end the quotation they stand in.
+fn unquoted(text: &str) -> String {
+    text.replace(['“', '”', '„', '‟', '"'], "'")
 }
 
 fn who(order: &Order<'_>) -> String {

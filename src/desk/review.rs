@@ -14,7 +14,7 @@ use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
 use crate::transport::{CALL, Deadline};
-use crate::vendors::Asker;
+use crate::vendors::{Asker, Tenant};
 
 /// What an earlier change left, which must still be so when it is taken back.
 pub(super) struct Undoing {
@@ -22,6 +22,8 @@ pub(super) struct Undoing {
     /// What the vendor showed then.
     pub earlier: Vec<Access>,
     after: Vec<Access>,
+    /// A later change from here, after which the access is no longer this one's.
+    superseded_by: Option<String>,
 }
 
 /// Where a change stands, as reading the vendor shows.
@@ -118,10 +120,7 @@ impl Desk {
         else {
             return Err(Failure::invalid(format!("{} is not a tool of this version", record.tool)));
         };
-        let tenant = self.tenant(tool).ok_or_else(|| {
-            Failure::new(Kind::Unavailable, format!("{} is not configured here", record.vendor))
-                .hint("`grantor doctor` says what is missing")
-        })?;
+        let tenant = self.tenant_of(record)?;
         let Run::Change { resolve, .. } = tool.run else {
             return Err(Failure::invalid("this receipt is not of a change"));
         };
@@ -149,6 +148,22 @@ impl Desk {
         Ok(Standpoint { outcome, note, rows: now.rows, shown })
     }
 
+    /// The tenant that a change was made at: another one of the same vendor says nothing of it.
+    pub(super) fn tenant_of(&self, record: &Record) -> Result<&Tenant, Failure> {
+        let vendor = &record.vendor;
+        let tenant = self.config.tenant(vendor).ok_or_else(|| {
+            Failure::new(Kind::Unavailable, format!("{vendor} is not configured here"))
+                .hint("`grantor doctor` says what is missing")
+        })?;
+        if tenant.name == record.tenant {
+            return Ok(tenant);
+        }
+        let (then, now) = (&record.tenant, &tenant.name);
+        let receipt = &record.receipt;
+        Err(Failure::refused(format!("{receipt} was made at {then}, and this is {now}"))
+            .hint(format!("configure {vendor} as it was then")))
+    }
+
     pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
         let (record, undoing, reason) = match self.undoable(&call).await {
             Ok(found) => found,
@@ -167,7 +182,7 @@ impl Desk {
         origin: Origin,
         reason: Option<String>,
     ) -> Answer {
-        let inverse = match inverse(record) {
+        let inverse = match self.tenant_of(record).and_then(|_| inverse(record)) {
             Ok(inverse) => inverse,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
@@ -236,7 +251,8 @@ impl Undoing {
     /// What a record says that its change left.
     pub(super) fn of(record: &Record) -> Self {
         let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
-        Self { receipt: record.receipt.clone(), earlier: shown_then(record), after }
+        let (receipt, superseded_by) = (record.receipt.clone(), record.superseded_by.clone());
+        Self { receipt, earlier: shown_then(record), after, superseded_by }
     }
 
     /// # Errors
@@ -244,12 +260,19 @@ impl Undoing {
     pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
         let left: Vec<_> = self.after.iter().filter(|row| step.bears(row)).collect();
         let there: Vec<_> = now.rows.iter().filter(|row| step.bears(row)).collect();
-        let same = left.len() == there.len()
-            && left.iter().all(|row| there.iter().any(|other| row.is(other)));
-        if same {
-            return Ok(());
-        }
-        Err(Failure::refused(format!("the access was changed since {}", self.receipt))
+        let as_left = |row: &&Access| {
+            let as_it_was = |other: &&Access| {
+                row.is(other) && row.id == other.id && row.expires_at == other.expires_at
+            };
+            there.iter().any(as_it_was)
+        };
+        let same = left.len() == there.len() && left.iter().all(|row| as_left(row));
+        let by = match &self.superseded_by {
+            Some(by) => format!(", by {by}"),
+            None if same => return Ok(()),
+            None => String::new(),
+        };
+        Err(Failure::refused(format!("the access was changed since {}{by}", self.receipt))
             .hint("look at it with list_access, and grant or revoke what should be so"))
     }
 }
@@ -346,6 +369,7 @@ fn shown(record: &Record) -> Value {
         ("expires_at", end.as_ref()),
         ("overdue", record.overdue.as_ref()),
         ("undone_by", record.undone_by.as_ref()),
+        ("superseded_by", record.superseded_by.as_ref()),
         ("ended_by", record.ended_by.as_ref()),
         ("ended", record.over.as_ref()),
         ("undoes", record.undoes.as_ref()),

@@ -149,8 +149,8 @@ impl Desk {
     }
 
     async fn end(&self, record: &Record) -> Result<Ending, Failure> {
-        if self.config.tenant(&record.vendor).is_none() {
-            return Ok(Ending::Left(format!("{} is not configured here", record.vendor)));
+        if let Err(failure) = self.tenant_of(record) {
+            return Ok(Ending::Left(failure.message));
         }
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());

@@ -47,6 +47,7 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
         _ => None,
     };
     Access {
+        id: None,
         principal: Named { id: ids, name: Some(names), kind },
         role: Named { id: levels.clone(), name: Some(levels), kind: None },
         resource: asset.named(),
@@ -87,6 +88,7 @@ impl AssetTable {
         let mut known = entries.chain(self.losing.iter().cloned());
         let known = known.find(|known| known.id == bare.id && known.kind == bare.kind);
         Access {
+            id: None,
             principal: known.unwrap_or(bare),
             role: Holding::of(held).role(),
             ..self.wanted.clone()

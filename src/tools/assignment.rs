@@ -54,6 +54,7 @@ impl PermissionAssignment {
     ) -> Result<Self, Failure> {
         let own = dfns::is_own(ask, &principal.id).await?;
         let wanted = Access {
+            id: None,
             principal,
             role: role.named(),
             // Permissions count for the whole organization.
@@ -172,7 +173,8 @@ impl Step for PermissionAssignment {
                     continue;
                 }
                 let pending = assignment.is_pending();
-                standing.rows.push(Access { pending, ..self.wanted.clone() });
+                let id = Some(assignment.id.clone());
+                standing.rows.push(Access { id, pending, ..self.wanted.clone() });
                 if assignment.is_leaving() {
                     standing.notes.push(LEAVING.to_owned());
                 }

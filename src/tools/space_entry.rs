@@ -91,6 +91,7 @@ impl SpaceEntry {
         };
         let none = || Named { id: String::new(), name: Some("all access".to_owned()), kind: None };
         let wanted = Access {
+            id: None,
             principal: grantee.named(),
             role: entry.as_ref().map_or_else(none, set),
             resource: Named::new(&space, None, "project_space"),
@@ -109,6 +110,7 @@ impl SpaceEntry {
         let own = entry.subject == self.wanted.principal.id;
         let name = if own { self.wanted.principal.name.clone() } else { None };
         Access {
+            id: None,
             principal: Named::new(entry.subject, name, kind),
             role: role(&entry.perms, entry.inherit),
             ..self.wanted.clone()

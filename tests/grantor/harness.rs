@@ -354,10 +354,6 @@ impl Raw {
         hello
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
-    }
-
     /// Ends the process as a crash would.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();

@@ -435,7 +435,9 @@ async fn overtaken_with(
     });
     let proxy = proxy.await;
     let held_back = world.serve_with(&[(variable, &proxy.url)]).await;
-    let straight = world.serve().await;
+    // Somebody on another machine: on this one, they would wait for their turn.
+    let elsewhere = world.path("elsewhere");
+    let straight = world.serve_with(&[("GRANTOR_STATE_DIR", elsewhere.to_str().unwrap())]).await;
     let overtake = async {
         proxy.held.notified().await;
         let answer = straight.call(quick.0, quick.1.clone()).await;

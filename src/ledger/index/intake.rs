@@ -1,9 +1,7 @@
 //! Taking in the lines that came since: what they say of their receipts is worked out anew.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom};
-use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -38,7 +36,7 @@ pub(super) fn read_on(
         if segment.first > next.segment {
             (next.segment, next.offset) = (segment.first, 0);
         }
-        let mut file = File::open(&segment.path)?;
+        let mut file = segment.open()?;
         file.seek(SeekFrom::Start(next.offset))?;
         let (from, link) = (next.offset, &mut next.link);
         let read = files::each_line(BufReader::new(file), |at, line| {
@@ -80,7 +78,7 @@ fn found(place: &Place, segment: u64, offset: u64, line: &str) -> Option<Found> 
 /// Takes in lines, and works out anew what they say of their receipts.
 pub(super) fn take_lines(
     change: &Transaction<'_>,
-    dir: &Path,
+    segments: &[Segment],
     keys: &Keys,
     batch: Vec<Found>,
 ) -> io::Result<()> {
@@ -97,7 +95,7 @@ pub(super) fn take_lines(
             Some(known) => known,
             None => {
                 order.push(receipt.clone());
-                let earlier = lines(change, dir, keys, &receipt)?;
+                let earlier = lines(change, segments, keys, &receipt)?;
                 receipts.entry(receipt.clone()).or_insert(earlier)
             }
         };
@@ -139,27 +137,42 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     ];
     let mut keep = change.prepare_cached(&keep).map_err(trouble)?;
     keep.execute(values).map_err(trouble)?;
-    for of in [Some(receipt), record.undoes.as_ref(), record.ends.as_ref()].into_iter().flatten() {
-        let mut settle = change
-            .prepare_cached(
-                "UPDATE change SET taken = EXISTS (SELECT 1 FROM change AS taker
-                    WHERE taker.undoes = ?1 AND taker.takes
-                    UNION ALL SELECT 1 FROM change AS taker WHERE taker.ends = ?1 AND taker.takes)
-                 WHERE receipt = ?1",
-            )
-            .map_err(trouble)?;
-        settle.execute([of]).map_err(trouble)?;
-    }
+    keep_moved(change, record)?;
+    settle(change, record)
+}
+
+/// Keeps what came and went with a change.
+fn keep_moved(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let receipt = &record.receipt;
     change
-        .prepare_cached("DELETE FROM made WHERE receipt = ?")
+        .prepare_cached("DELETE FROM moved WHERE receipt = ?")
         .and_then(|mut forget| forget.execute([receipt]))
         .map_err(trouble)?;
-    let mut made =
-        change.prepare_cached("INSERT OR IGNORE INTO made VALUES (?, ?)").map_err(trouble)?;
-    for row in record.made() {
-        made.execute([&access(&row), receipt]).map_err(trouble)?;
+    let keep = "INSERT OR IGNORE INTO moved VALUES
+        (?1, ?2, (SELECT seq FROM change WHERE receipt = ?2), ?3)";
+    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
+    for (rows, made) in [(record.made(), true), (record.unmade(), false)] {
+        for row in rows {
+            keep.execute(params![access(&row), receipt, made]).map_err(trouble)?;
+        }
     }
     Ok(())
+}
+
+/// Works out anew which changes are taken back: this one, and those that it takes back.
+fn settle(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let settle = "UPDATE change SET taken =
+            EXISTS (SELECT 1 FROM change AS taker
+                WHERE taker.undoes = change.receipt AND taker.takes)
+            OR EXISTS (SELECT 1 FROM change AS taker
+                WHERE taker.ends = change.receipt AND taker.takes)
+         WHERE receipt IN (?1, ?2, ?3)";
+    let values = params![record.receipt, record.undoes, record.ends];
+    change
+        .prepare_cached(settle)
+        .and_then(|mut settle| settle.execute(values))
+        .map(|_| ())
+        .map_err(trouble)
 }
 
 /// Keeps a request while it waits, or is approved and not used.

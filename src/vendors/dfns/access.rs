@@ -66,6 +66,7 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
     let person = people.iter().find(|person| person.id == assignment.identity_id);
     let unknown = || Named { id: assignment.identity_id.clone(), name: None, kind: None };
     Access {
+        id: Some(assignment.id.clone()),
         principal: person.map_or_else(unknown, Principal::named),
         role: role.named(),
         resource: Named::new("organization", None, "organization"),

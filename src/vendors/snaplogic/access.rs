@@ -90,6 +90,7 @@ fn shows_others(ask: &Asker<'_>, entries: &[Entry]) -> bool {
 fn row(entry: Entry, path: &str) -> Access {
     let kind = entry.kind();
     Access {
+        id: None,
         principal: Named::new(entry.subject, None, kind),
         role: role(&entry.perms, entry.inherit),
         resource: Named::new(path, None, "project_space"),
