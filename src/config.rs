@@ -192,6 +192,7 @@ impl Config {
             Settings::own(OWN, env, &file)
         };
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
+        let state = crate::private::warnings(&state_dir);
         let mut config = Self {
             tenants: Vec::new(),
             unready: Vec::new(),
@@ -203,7 +204,7 @@ impl Config {
             consent_wait: consent_wait(env, &file)?,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             sandbox: sources.sandbox.is_some(),
-            warnings: [file.warnings(), own.warnings()].concat(),
+            warnings: [file.warnings(), own.warnings(), state].concat(),
         };
         for vendor in wanted(sources, &file)? {
             config.add(vendor, Settings::gather(vendor, sources, &file));
@@ -225,9 +226,9 @@ impl Config {
     }
 
     fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
+        self.warnings.extend(settings.warnings());
         match (vendor.connect)(&settings) {
             Ok(account) => {
-                self.warnings.extend(settings.warnings());
                 self.tenants.push(Tenant { vendor, account, settings });
             }
             Err(troubles) => {

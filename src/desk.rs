@@ -33,6 +33,7 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError, Verdict};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
+use crate::text;
 use crate::tools::{Common, Lasting, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
@@ -145,7 +146,10 @@ impl Desk {
 
     /// # Errors
     /// There is no such tool; everything else is an answer.
-    pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
+    pub async fn call(&self, mut call: Call) -> Result<Answer, UnknownTool> {
+        // Progress repeats names, which are the vendor's.
+        let tell = std::mem::replace(&mut call.progress, Box::new(|_| ()));
+        call.progress = Box::new(move |what| tell(text::clean(&what)));
         let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
         let answer = match catalogue::find(&call.tool, &self.config) {
             Found::Unknown => return Err(UnknownTool),

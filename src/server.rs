@@ -27,6 +27,8 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress};
 use stdio::Stdio;
+#[doc(hidden)]
+pub use stdio::sorted;
 use tending::Tending;
 
 /// How long calls in flight may take to finish after the client has gone.

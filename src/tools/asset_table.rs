@@ -141,7 +141,7 @@ impl AssetTable {
             warnings.push(format!(
                 "{} loses {}: the whole list is replaced (an owner keeps Full)",
                 label(&row.principal),
-                row.role.label()
+                row.role.said()
             ));
         }
         if self.replace {
@@ -182,7 +182,7 @@ impl Step for AssetTable {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        let set = format!("set {} on {} for {}", role.label(), label(resource), label(principal));
+        let set = format!("set {} on {} for {}", role.said(), label(resource), label(principal));
         if self.losing.is_empty() {
             return set;
         }
@@ -257,8 +257,9 @@ impl Step for AssetTable {
             412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
             200..300 => match (reply.json::<Permissions>(), reply.json::<Set>()) {
                 (Ok(_), Ok(Set { warnings })) => {
-                    let warnings = warnings.iter().map(|warning| reply.shown(warning)).collect();
-                    Heard::Yes { warnings }
+                    let said =
+                        |warning: &String| format!("the bridge says {}", reply.quoted(warning));
+                    Heard::Yes { warnings: warnings.iter().map(said).collect() }
                 }
                 (Err(failure), _) | (_, Err(failure)) => Heard::Garbled(failure.message),
             },
@@ -280,7 +281,7 @@ impl Step for AssetTable {
             Some((row, true)) => Finding::Elsewise(format!(
                 "{} does not hold {}",
                 label(&row.principal),
-                row.role.label()
+                row.role.said()
             )),
             Some((row, false)) => Finding::Lost(vec![row.clone()]),
         }
@@ -300,7 +301,7 @@ impl AssetTable {
             Some(row) => Finding::Elsewise(format!(
                 "{} still holds {}",
                 label(&row.principal),
-                row.role.label()
+                row.role.said()
             )),
             None => Finding::There,
         }
