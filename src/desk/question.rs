@@ -70,7 +70,8 @@ fn lines(
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     if let Some(reason) = &order.common.reason {
-        lines.push(format!("The assistant says: “{}”", text::clean(reason)));
+        let reason = text::clean(reason).replace(['“', '”'], "\"");
+        lines.push(format!("The assistant says: “{reason}”"));
     }
     if let Some(name) = typed {
         lines.push(format!("To agree, type the name of who gets it: {name}"));

@@ -190,7 +190,7 @@ async fn hostile_names_are_data_in_every_answer() {
     assert!(said.matches(READABLE).count() > 20, "the names were hostile: {said}");
     assert!(said.contains("cannot be seen"), "and it is said");
     raw.finish().await;
-    is_clean("stderr", &world.stderr().replace("A".repeat(1000).as_str(), ""));
+    world.stderr().lines().for_each(|line| is_clean("stderr", line));
 }
 
 #[tokio::test]
@@ -246,17 +246,7 @@ async fn hostile_messages_are_quoted() {
         for status in [400, 403, 500] {
             let message = format!("no{ORDERS}{}", "A".repeat(100_000));
             let body = json!({ "message": message, "error": { "message": message } }).to_string();
-            let fault = FaultKind::Status {
-                status,
-                headers: vec![("x-request-id", "id\u{1b}".into())],
-                body,
-            };
-            let fault = match fault {
-                FaultKind::Status { status, body, .. } => {
-                    FaultKind::Status { status, headers: Vec::new(), body }
-                }
-                other => other,
-            };
+            let fault = FaultKind::Status { status, headers: Vec::new(), body };
             world.inject(grant.vendor, grant.method, grant.path, fault);
             let answer = server.call(grant.tool, parsed(grant.arguments)).await;
             is_safe(grant.tool, &answer.body);

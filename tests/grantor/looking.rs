@@ -129,7 +129,7 @@ async fn only_the_rows_that_a_change_made_are_marked_as_granted_here() {
     assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
     assert!(marked().await.is_empty(), "an undo sends the rest of the list again");
     let summary = undone.summary();
-    assert!(summary.ends_with("loses access: API Team (group:api-team)"), "{summary}");
+    assert!(summary.ends_with("loses access: “API Team” (group:api-team)"), "{summary}");
 }
 
 /// Access until an approver agrees that it goes: listed as what it is, and that is said.
