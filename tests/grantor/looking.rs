@@ -147,7 +147,7 @@ async fn dfns_access_whose_removal_waits_is_listed_and_told() {
     let after = server.call("list_access", look).await;
     assert_eq!(rows(&after), rows(&before), "it is access still, and no grant that waits");
     let told = problem(&after, "dfns")["message"].as_str().unwrap();
-    assert!(told.ends_with("there is access: Payments Approver of Marta Lindqvist"), "{told}");
+    assert!(told.ends_with("there is access: “Payments Approver” of “Marta Lindqvist”"), "{told}");
     assert!(!after.is_error);
 }
 
