@@ -133,7 +133,10 @@ pub(crate) fn redact(text: &str, secrets: &[SecretString]) -> String {
         left = without(&left, secret);
         // Taking out what cannot be seen must not put a secret together again.
         let seen = text::strip(&left);
-        if [unquoted(&seen), seen].iter().any(|seen| seen.contains(secret)) {
+        if [unquoted(&seen), unescaped(&seen).into_owned(), seen]
+            .iter()
+            .any(|seen| seen.contains(secret))
+        {
             left = REDACTED.to_owned();
         }
     }
@@ -169,7 +172,10 @@ fn scrub_value(value: &mut Value, secrets: &[SecretString]) {
 fn without(text: &str, secret: &str) -> String {
     let percent = text::encode(secret);
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let plain = [secret.to_owned(), percent.clone(), lower_percent(&percent), form];
+    // A message may quote the JSON of a request.
+    let json = Value::from(secret).to_string();
+    let json = json.trim_matches('"').to_owned();
+    let plain = [secret.to_owned(), percent.clone(), lower_percent(&percent), form, json];
     let mut left = text.to_owned();
     for form in plain.into_iter().chain(in_base64(secret)) {
         if left.contains(&form) {
@@ -276,6 +282,8 @@ mod tests {
         let mut echoes = vec![secret.to_owned(), lower_percent(&percent), percent];
         echoes.push(secret.replace("cret", "\u{200b}cret"));
         echoes.push(secret.replace('/', "%2f"));
+        echoes.push(Value::from(secret).to_string());
+        echoes.push(secret.replace('/', r"\/"));
         for before in ["", "x", "xy"] {
             let bytes = format!("{before}{secret}zz");
             echoes.push(BASE64_STANDARD_NO_PAD.encode(&bytes));

