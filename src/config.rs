@@ -205,6 +205,7 @@ impl Config {
             Settings::own(OWN, env, &file)
         };
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
+        let state = crate::private::warnings(&state_dir);
         let mut config = Self {
             tenants: Vec::new(),
             unready: Vec::new(),
@@ -217,7 +218,7 @@ impl Config {
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
-            warnings: [file.warnings(), own.warnings()].concat(),
+            warnings: [file.warnings(), own.warnings(), state].concat(),
         };
         for vendor in wanted(sources, &file)? {
             config.add(vendor, Settings::gather(vendor, sources, &file));
@@ -239,9 +240,9 @@ impl Config {
     }
 
     fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
+        self.warnings.extend(settings.warnings());
         match (vendor.connect)(&settings) {
             Ok(account) => {
-                self.warnings.extend(settings.warnings());
                 let base = account.base.as_str();
                 let name = if self.sandbox { "sandbox" } else { base }.to_owned();
                 self.tenants.push(Tenant { vendor, name, account, settings });

@@ -35,6 +35,7 @@ use crate::guard::{Guard, PolicyError, Verdict};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
 use crate::observe::{Asked, Watch};
+use crate::text;
 use crate::tools::{Common, Lasting, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
@@ -158,7 +159,7 @@ impl Desk {
 
     /// # Errors
     /// There is no such tool; everything else is an answer.
-    pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
+    pub async fn call(&self, mut call: Call) -> Result<Answer, UnknownTool> {
         let found = catalogue::find(&call.tool, &self.config);
         let spec = match &found {
             Found::Unknown => None,
@@ -166,6 +167,9 @@ impl Desk {
         };
         let (tool, vendor) = (spec.map(|spec| spec.name), spec.and_then(|spec| spec.vendor));
         let watch = Watch::start(tool, vendor, call.asked.as_ref());
+        // Progress repeats names, which are the vendor's.
+        let tell = std::mem::replace(&mut call.progress, Box::new(|_| ()));
+        call.progress = Box::new(move |what| tell(text::clean(&what)));
         watch.over(self.answer(found, call), seen::told).await
     }
 

@@ -29,6 +29,8 @@ use crate::desk::{Answer, Call, Desk, Progress};
 use crate::observe::{Asked, Trace};
 use crate::transport::telling;
 use stdio::Stdio;
+#[doc(hidden)]
+pub use stdio::sorted;
 use tending::Tending;
 
 /// How long calls in flight may take to finish after the client has gone.

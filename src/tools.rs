@@ -38,6 +38,7 @@ use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record};
 use crate::schema;
+use crate::text;
 use crate::transport::{Deadline, Reply, Wire};
 use crate::vendors::{Asker, Tenant};
 use check_change::CheckChange;
@@ -374,11 +375,13 @@ impl Standing {
     }
 }
 
-/// "Orders (a111…)", or the id alone.
+/// “Orders” (a111…), or the id alone.
 pub fn label(named: &Named) -> String {
     match &named.name {
-        Some(name) if *name != named.id => format!("{name} ({})", named.id),
-        _ => named.id.clone(),
+        Some(name) if *name != named.id && !named.id.is_empty() => {
+            format!("{} ({})", named.said(), text::exact(&named.id))
+        }
+        _ => named.said(),
     }
 }
 

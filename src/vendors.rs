@@ -25,6 +25,7 @@ use crate::auth::Boxed;
 use crate::config::Settings;
 use crate::draft::Question;
 use crate::failure::{Failure, Kind};
+use crate::text;
 use crate::transport::{Account, Deadline, Reply, Wire};
 
 /// Every vendor, in the order users see them.
@@ -189,11 +190,11 @@ impl Find {
         Self { query: Some(query.to_owned()), ..Self::all() }
     }
 
-    /// Whether a name contains the query, letter case aside.
+    /// Whether a name contains the query, letter case aside, and what nobody can see.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
-        let query = query.to_lowercase();
-        names.iter().any(|name| name.to_lowercase().contains(&query))
+        let query = text::clean(query).to_lowercase();
+        names.iter().any(|name| text::clean(name).to_lowercase().contains(&query))
     }
 
     /// Whether this kind is looked for.

@@ -136,8 +136,8 @@ impl File {
         if !inline || !crate::secret::readable_by_others(&self.path) {
             return Vec::new();
         }
-        let path = self.path.display();
-        vec![format!("{path} holds a secret and can be read by others; run: chmod 600 '{path}'")]
+        let (path, mend) = (self.path.display(), crate::private::mend("600", &self.path));
+        vec![format!("{path} holds a secret and can be read by others; run: {mend}")]
     }
 
     pub(super) fn own(&self, key: &str) -> Option<&Value> {

@@ -320,6 +320,17 @@ fn too_long(line: &[u8]) -> Line {
     wrong(ErrorCode::PARSE_ERROR, trouble, recover_id(line))
 }
 
+/// What a line comes to, as JSON: `{code, id}` where it is answered at once, `{message}` where it is
+/// passed on, `null` where it is nothing. To try lines out; the server itself goes another way.
+#[doc(hidden)]
+pub fn sorted(line: &[u8]) -> Value {
+    match understand(line) {
+        Line::Nothing => Value::Null,
+        Line::Wrong { id, error } => serde_json::json!({ "code": error.code.0, "id": id }),
+        Line::Message(message) => serde_json::json!({ "message": message }),
+    }
+}
+
 /// Sorts a line into a message, something to be answered, or nothing. Pure.
 fn understand(line: &[u8]) -> Line {
     if line.iter().all(u8::is_ascii_whitespace) {

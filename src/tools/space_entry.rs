@@ -150,7 +150,7 @@ impl SpaceEntry {
             warnings.push(format!(
                 "{} is there now; whether SnapLogic replaces or adds is not \
                  documented, and is read back",
-                own.role.label()
+                own.role.said()
             ));
         } else if self.held(now).is_none() && !now.conclusive {
             warnings.push(
@@ -170,7 +170,7 @@ impl Step for SpaceEntry {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        let (principal, role, space) = (label(principal), role.label(), label(resource));
+        let (principal, role, space) = (label(principal), role.said(), label(resource));
         match self.entry {
             Some(_) => format!("grant {role} on {space} to {principal}"),
             None => format!("remove {role} on {space} from {principal}"),
@@ -283,7 +283,7 @@ impl Step for SpaceEntry {
     fn verify(&self, _: &Standing, now: &Standing) -> Finding {
         match (self.held(now), &self.entry) {
             (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Finding::There,
-            (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.label())),
+            (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.said())),
             (None, _) if !now.conclusive => Finding::CannotTell,
             (None, None) => Finding::There,
             (None, Some(_)) => Finding::Elsewise("the grantee is not listed".to_owned()),

@@ -513,7 +513,7 @@ async fn redox_the_role_that_is_replaced_is_shown() {
         arguments: SAM_ADMIN.1,
         outcome: "confirmed",
         sent: 1,
-        says: &["replaces the role member"],
+        says: &["replaces the role “member”"],
         ..Trap::default()
     })
     .await;
@@ -538,7 +538,7 @@ async fn redox_success_false_is_rejected() {
     world.inject("redox", "PUT", "/role-assignment", no);
     let answer = world.serve().await.call(SAM_ADMIN.0, parsed(SAM_ADMIN.1)).await;
     assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
-    assert!(answer.summary().contains("success: false: not today"), "{}", answer.summary());
+    assert!(answer.summary().contains("success: false: “not today”"), "{}", answer.summary());
     assert_eq!(answer.body["vendor_status"], 200);
     assert_eq!(world.writes().len(), 1);
 }
@@ -786,7 +786,8 @@ async fn centrasite_replacing_the_list_names_who_loses_and_the_owner_keeps_full(
     assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0]["removeExistingPermission"], true);
-    for loser in ["Users (group:users)", r"Alex Kim (HARBOR\akim)", r"Priya Raman (HARBOR\praman)"]
+    for loser in
+        ["“Users” (group:users)", r"“Alex Kim” (HARBOR\akim)", r"“Priya Raman” (HARBOR\praman)"]
     {
         assert!(answer.summary().contains(loser), "{}", answer.summary());
         assert!(answer.warnings().contains(&format!("{loser} loses")), "{}", answer.warnings());

@@ -43,7 +43,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A row cannot say that it is on its way out: it is access until an approver agrees.
 fn leaves(rows: &[&Access]) -> Option<Failure> {
-    let one = |row: &&Access| format!("{} of {}", row.role.label(), row.principal.label());
+    let one = |row: &&Access| format!("{} of {}", row.role.said(), row.principal.said());
     let rows = rows.iter().map(one).collect::<Vec<_>>().join(", ");
     (!rows.is_empty()).then(|| {
         let why = format!("the removal waits for approval, and until then there is access: {rows}");
