@@ -109,3 +109,11 @@ mod terminal;
 #[cfg(unix)]
 #[path = "grantor/requests_cli.rs"]
 mod requests_cli;
+
+/// More than a client should send, and less sense than it should have.
+#[path = "grantor/flood.rs"]
+mod flood;
+
+/// How a server ends while it has work.
+#[path = "grantor/ending.rs"]
+mod ending;
