@@ -167,9 +167,7 @@ impl Transport<RoleServer> for Stdio {
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let place = match &message {
             JsonRpcMessage::Response(response) => self.gate.answered(&response.id),
-            JsonRpcMessage::Error(error) => {
-                error.id.as_ref().and_then(|id| self.gate.answered(id))
-            }
+            JsonRpcMessage::Error(error) => error.id.as_ref().and_then(|id| self.gate.answered(id)),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
         let outbox = self.outbox.clone();

@@ -296,10 +296,14 @@ impl Raw {
         stdin.write_all(bytes).await.unwrap();
     }
 
-    /// Sends while the caller reads: a pipe holds only so much of either.
-    pub fn send_bytes_meanwhile(&mut self, bytes: Vec<u8>) -> tokio::task::JoinHandle<()> {
+    /// Sends while the caller reads: a pipe holds only so much of either. Its stdin comes back, and
+    /// is closed by whoever lets go of it.
+    pub fn send_bytes_meanwhile(&mut self, bytes: Vec<u8>) -> tokio::task::JoinHandle<ChildStdin> {
         let mut stdin = self.stdin.take().expect("stdin is open");
-        tokio::spawn(async move { stdin.write_all(&bytes).await.unwrap() })
+        tokio::spawn(async move {
+            stdin.write_all(&bytes).await.unwrap();
+            stdin
+        })
     }
 
     /// Closes our end of its stdout, sends once more, and says how it ends.
