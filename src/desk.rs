@@ -203,8 +203,8 @@ impl Desk {
 
     async fn look(&self, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, wire) = (&self.config.tenants, &self.wire);
-        let room = Room { tenants, wire, ledger: &self.ledger, deadline };
+        let (tenants, wire, names) = (&self.config.tenants, &self.wire, &self.names);
+        let room = Room { tenants, wire, names, ledger: &self.ledger, deadline };
         match look(Value::Object(call.arguments), room).await {
             Ok(rows) => Answer::rows(rows),
             Err(failure) => Answer::unasked(&failure),

@@ -14,6 +14,8 @@ mod pick;
 pub mod redox;
 pub mod snaplogic;
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, follow};
@@ -138,23 +140,21 @@ impl Variable {
 impl Asker<'_> {
     /// # Errors
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
-    pub async fn reply(&self, question: &Question) -> Result<Reply, Failure> {
+    pub async fn reply(&self, question: &Question) -> Result<Arc<Reply>, Failure> {
+        let Some(memo) = self.memo else { return self.fresh(question).await.map(Arc::new) };
         let key = format!("{} {}", self.tenant.vendor.name, question.shown());
-        if let Some(known) = self.memo.and_then(|memo| memo.get(&key)) {
-            return Ok(known);
-        }
+        memo.answer(key, self.fresh(question)).await
+    }
+
+    async fn fresh(&self, question: &Question) -> Result<Reply, Failure> {
         let (account, wire) = (&self.tenant.account, self.wire);
         let reply = crate::transport::read(account, wire, question, self.deadline).await;
-        let reply = reply.map_err(|failure| match question.needs() {
+        reply.map_err(|failure| match question.needs() {
             Some(needs) if failure.status == Some(403) => {
                 failure.hint(format!("the credential needs {needs}"))
             }
             _ => failure,
-        })?;
-        if let Some(memo) = self.memo {
-            memo.keep(key, &reply);
-        }
-        Ok(reply)
+        })
     }
 
     /// # Errors

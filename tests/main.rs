@@ -147,3 +147,11 @@ mod tried;
 /// Bytes made up, and the cases of the fuzzer.
 #[path = "grantor/garbage.rs"]
 mod garbage;
+
+/// More than a client should send, and less sense than it should have.
+#[path = "grantor/flood.rs"]
+mod flood;
+
+/// How a server ends while it has work.
+#[path = "grantor/ending.rs"]
+mod ending;

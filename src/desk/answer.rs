@@ -344,6 +344,13 @@ impl Item {
         self.status = failure.status.or(self.status);
     }
 
+    /// It failed inside, after it was recorded: the write may have left.
+    pub(super) fn break_off(&mut self) {
+        self.outcome = Outcome::Unknown;
+        self.note = Some("Grantor failed inside, and the write may have left".to_owned());
+        self.hint = Some("look before it is sent again, and report the lines on stderr".to_owned());
+    }
+
     fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: Policy) -> Self {
         let back = intent.expires_at.map(|end| {
             format!("a running Grantor that is not read-only, or `grantor expire`, takes it back at {end}")

@@ -2,10 +2,11 @@
 //!
 //! Everything readable is answered: a line that is no message gets an error, with its id where one
 //! can be found, and the connection lives. Lines are bounded, and so is what is in flight: more
-//! requests wait, while notifications pass. `receive` only takes from a queue, so it may be dropped
-//! at any point.
+//! requests wait, while notifications pass. A request keeps its place until its work is done and
+//! its answer is written, so a client that does not read is not read either. `receive` only takes
+//! from a queue, so it may be dropped at any point.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, GetMeta as _, JsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData,
+    GetExtensions as _, GetMeta as _, JsonRpcMessage, JsonRpcNotification, JsonRpcRequest,
     ProtocolVersion, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
@@ -21,14 +23,14 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::line::recover_id;
 
 /// The transport of one client.
 pub(super) struct Stdio {
-    inbox: mpsc::UnboundedReceiver<ClientJsonRpcMessage>,
     gate: Arc<Gate>,
-    outbox: mpsc::Sender<Vec<u8>>,
+    outbox: mpsc::Sender<Outgoing>,
 }
 
 /// The two ends at work.
@@ -39,35 +41,74 @@ pub(super) struct Streams {
     written: Arc<AtomicUsize>,
 }
 
+/// A line to be written, and the place that is free when it is.
+struct Outgoing {
+    line: Vec<u8>,
+    _place: Option<Place>,
+}
+
 /// What is in flight, and what waits for a place.
 struct Gate {
     state: Mutex<State>,
-    /// Told when a place becomes free.
+    /// Told when there is something to receive, or nothing any more.
+    changed: Notify,
+    /// Told when there is room for another line.
     freed: Notify,
+    /// Cancelled when no message will come any more.
+    over: CancellationToken,
 }
 
 #[derive(Default)]
 struct State {
-    /// Where messages go; gone when the input has ended and nothing waits any more.
-    admitted: Option<mpsc::UnboundedSender<ClientJsonRpcMessage>>,
-    /// Whether the input has ended.
-    ended: bool,
-    in_flight: HashSet<RequestId>,
-    waiting: VecDeque<(RequestId, ClientJsonRpcMessage)>,
+    /// Let through, and not yet received.
+    queue: VecDeque<ClientJsonRpcMessage>,
+    waiting: VecDeque<Waiting>,
+    /// Requests let through and not answered; one that was cancelled gets no answer, and its id is
+    /// free when its work is done.
+    unanswered: HashMap<RequestId, Option<Place>>,
+    places: usize,
+    /// What the requests in flight and waiting weigh.
+    weight: usize,
     /// Whether the client has chosen an era: before that, nothing but requests means anything.
     open: bool,
+    /// Whether the input has ended.
+    ended: bool,
+    /// Whether the process is asked to end: nothing new is begun.
+    stopping: bool,
+}
+
+struct Waiting {
+    request: JsonRpcRequest<ClientRequest>,
+    weight: usize,
+}
+
+/// A place among the requests in flight. It travels with the request, so that rmcp keeps it for as
+/// long as the work takes, and with the answer.
+#[derive(Clone)]
+struct Place(#[expect(dead_code, reason = "held to be dropped")] Arc<Taken>);
+
+struct Taken {
+    gate: Arc<Gate>,
+    id: RequestId,
+    weight: usize,
 }
 
 /// The longest line that is read; a longer one is answered and passed over.
-const LONGEST_LINE: usize = 4 * 1024 * 1024;
+const LONGEST_LINE: usize = 1024 * 1024;
 /// Requests that are worked on at the same time.
 const MOST_IN_FLIGHT: usize = 64;
-/// Requests that wait beyond that; then reading stops until one is done.
+/// Messages that wait beyond that; then reading stops until one is done.
 const MOST_WAITING: usize = 1_024;
+/// What all of them may weigh together, and any one of them.
+const HEAVIEST: usize = 8 * 1024 * 1024;
+/// What a JSON value takes in memory, however short its text.
+const VALUE: usize = 72;
 /// How long a client may take to read some of its last answers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Answers on their way out.
+/// Lines on their way out.
 const OUTBOX: usize = 256;
+/// The server is ending.
+const ENDING: ErrorCode = ErrorCode(-32000);
 
 /// What a line turned out to be.
 enum Line {
@@ -77,22 +118,25 @@ enum Line {
 }
 
 impl Stdio {
-    /// Starts reading and writing; both end with either stream.
+    /// Starts reading and writing; both end with either stream. Once `stop` is cancelled, what
+    /// waits is refused, and so is what still comes; `over` is cancelled when no message will come
+    /// any more.
     pub(super) fn start(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
+        stop: CancellationToken,
+        over: CancellationToken,
     ) -> (Self, Streams) {
-        let (admitted, inbox) = mpsc::unbounded_channel();
         let (outbox, lines) = mpsc::channel(OUTBOX);
-        let state = State { admitted: Some(admitted), ..State::default() };
-        let gate = Arc::new(Gate { state: Mutex::new(state), freed: Notify::new() });
+        let (state, changed, freed) = (Mutex::default(), Notify::new(), Notify::new());
+        let gate = Arc::new(Gate { state, changed, freed, over });
         let written = Arc::default();
         let streams = Streams {
             writing: tokio::spawn(write(writer, lines, Arc::clone(&written))),
             written,
-            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone())),
+            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), stop)),
         };
-        (Self { inbox, gate, outbox }, streams)
+        (Self { gate, outbox }, streams)
     }
 }
 
@@ -121,30 +165,30 @@ impl Transport<RoleServer> for Stdio {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        if let JsonRpcMessage::Response(response) = &message {
-            self.gate.done(&response.id);
-        } else if let JsonRpcMessage::Error(error) = &message
-            && let Some(id) = &error.id
-        {
-            self.gate.done(id);
-        }
-        let (line, outbox) = (encode(&message), self.outbox.clone());
+        let place = match &message {
+            JsonRpcMessage::Response(response) => self.gate.answered(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref().and_then(|id| self.gate.answered(id)),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
+        let outbox = self.outbox.clone();
         async move {
-            let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-            outbox.send(line?).await.map_err(gone)
+            let outgoing = Outgoing { line: encode(&message)?, _place: place };
+            outbox.send(outgoing).await.map_err(gone)
         }
     }
 
     /// The next message, or the end. A client that no longer reads has gone as well.
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         tokio::select! {
-            message = self.inbox.recv() => message,
-            () = self.outbox.closed() => None,
+            message = self.gate.next() => message,
+            () = self.outbox.closed() => {
+                self.gate.over.cancel();
+                None
+            }
         }
     }
 
     async fn close(&mut self) -> Result<(), io::Error> {
-        self.inbox.close();
         Ok(())
     }
 }
@@ -154,89 +198,154 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a message through, or keeps it until there is a place; `None` refuses it.
-    fn admit(&self, message: ClientJsonRpcMessage) -> Option<()> {
-        let mut state = self.state();
-        match &message {
-            JsonRpcMessage::Request(request) => {
-                let id = request.id.clone();
-                let known = |(waiting, _): &(RequestId, _)| *waiting == id;
-                if state.in_flight.contains(&id) || state.waiting.iter().any(known) {
-                    return None;
+    /// Lets a message through, or keeps it until there is a place.
+    fn admit(
+        self: &Arc<Self>,
+        message: ClientJsonRpcMessage,
+        weight: usize,
+    ) -> Result<(), ErrorData> {
+        match message {
+            JsonRpcMessage::Request(request) => self.request(request, weight)?,
+            JsonRpcMessage::Notification(notification) => self.notification(notification),
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {
+                let mut state = self.state();
+                // An answer to something this server asked; before it has asked, nothing is one.
+                if state.open {
+                    state.queue.push_back(message);
                 }
-                state.open |= chooses_era(&request.request);
-                if state.in_flight.len() >= MOST_IN_FLIGHT {
-                    state.waiting.push_back((id, message));
-                    return Some(());
-                }
-                state.in_flight.insert(id);
             }
-            JsonRpcMessage::Notification(_) if !state.open => return Some(()),
-            JsonRpcMessage::Notification(notification) => {
-                if let rmcp::model::ClientNotification::CancelledNotification(cancelled) =
-                    &notification.notification
-                    && let Some(id) = &cancelled.params.request_id
-                {
-                    state.waiting.retain(|(waiting, _)| waiting != id);
-                    // It is not answered, so its place is free.
-                    if state.in_flight.remove(id) {
-                        self.next(&mut state);
+        }
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn request(
+        self: &Arc<Self>,
+        request: JsonRpcRequest<ClientRequest>,
+        weight: usize,
+    ) -> Result<(), ErrorData> {
+        let mut state = self.state();
+        if state.stopping {
+            return Err(ending());
+        }
+        let known = |waiting: &Waiting| waiting.request.id == request.id;
+        if state.unanswered.contains_key(&request.id) || state.waiting.iter().any(known) {
+            let trouble = "a request with this id is still being worked on";
+            return Err(ErrorData::invalid_request(trouble, None));
+        }
+        state.open |= chooses_era(&request.request);
+        state.weight += weight;
+        state.waiting.push_back(Waiting { request, weight });
+        self.fill(&mut state);
+        Ok(())
+    }
+
+    fn notification(&self, notification: JsonRpcNotification<ClientNotification>) {
+        let mut state = self.state();
+        if !state.open {
+            return;
+        }
+        let mut cancelled = None;
+        if let ClientNotification::CancelledNotification(told) = &notification.notification
+            && let Some(id) = &told.params.request_id
+        {
+            cancelled = state.unanswered.get_mut(id).and_then(Option::take);
+            let State { waiting, weight, .. } = &mut *state;
+            waiting.retain(|waiting| {
+                let stays = waiting.request.id != *id;
+                *weight -= if stays { 0 } else { waiting.weight };
+                stays
+            });
+        }
+        state.queue.push_back(JsonRpcMessage::Notification(notification));
+        drop(state);
+        // Giving a place back takes the state again.
+        drop(cancelled);
+    }
+
+    /// Lets requests through while there are places.
+    fn fill(self: &Arc<Self>, state: &mut State) {
+        while state.places < MOST_IN_FLIGHT
+            && let Some(Waiting { mut request, weight }) = state.waiting.pop_front()
+        {
+            let id = request.id.clone();
+            let place = Place(Arc::new(Taken { gate: self.clone(), id, weight }));
+            state.places += 1;
+            state.unanswered.insert(request.id.clone(), Some(place.clone()));
+            request.request.extensions_mut().insert(place);
+            state.queue.push_back(JsonRpcMessage::Request(request));
+        }
+    }
+
+    /// The place of a request that is being answered: its id may be used again.
+    fn answered(&self, id: &RequestId) -> Option<Place> {
+        let place = self.state().unanswered.remove(id).flatten();
+        self.changed.notify_one();
+        place
+    }
+
+    /// The next message; `None` when none will come and none is left to answer.
+    async fn next(&self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            {
+                let mut state = self.state();
+                if let Some(message) = state.queue.pop_front() {
+                    if state.queue.len() < MOST_WAITING {
+                        self.freed.notify_one();
+                    }
+                    return Some(message);
+                }
+                if (state.ended || state.stopping) && state.waiting.is_empty() {
+                    self.over.cancel();
+                    if state.unanswered.is_empty() {
+                        return None;
                     }
                 }
             }
-            // An answer to something this server asked; before it has asked, nothing is one.
-            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) if !state.open => {
-                return Some(());
-            }
-            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+            self.changed.notified().await;
         }
-        state.pass(message);
-        Some(())
-    }
-
-    /// A request was answered: the next one may go in.
-    fn done(&self, id: &RequestId) {
-        let mut state = self.state();
-        if state.in_flight.remove(id) {
-            self.next(&mut state);
-        }
-    }
-
-    fn next(&self, state: &mut State) {
-        if let Some((id, message)) = state.waiting.pop_front() {
-            state.in_flight.insert(id);
-            state.pass(message);
-        }
-        state.close_if_over();
-        self.freed.notify_one();
     }
 
     /// No more input: what waits is still worked on.
     fn end(&self) {
+        self.state().ended = true;
+        self.changed.notify_one();
+    }
+
+    /// Begins nothing any more; the requests that waited are to be refused.
+    fn stop(&self) -> Vec<RequestId> {
         let mut state = self.state();
-        state.ended = true;
-        state.close_if_over();
+        state.stopping = true;
+        let refused: Vec<_> = state.waiting.drain(..).collect();
+        state.weight -= refused.iter().map(|waiting| waiting.weight).sum::<usize>();
+        self.changed.notify_one();
+        self.freed.notify_one();
+        refused.into_iter().map(|waiting| waiting.request.id).collect()
     }
 
     async fn room(&self) {
-        while self.state().waiting.len() >= MOST_WAITING {
+        let full = |state: &State| {
+            let messages = state.waiting.len() + state.queue.len();
+            messages >= MOST_WAITING || state.weight >= HEAVIEST
+        };
+        while full(&self.state()) {
             self.freed.notified().await;
         }
     }
 }
 
-impl State {
-    fn pass(&self, message: ClientJsonRpcMessage) {
-        if let Some(admitted) = &self.admitted {
-            // The receiver ends only with the connection.
-            let _ = admitted.send(message);
+impl Drop for Taken {
+    /// The next request may go in.
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.places -= 1;
+        state.weight -= self.weight;
+        if state.unanswered.get(&self.id).is_some_and(Option::is_none) {
+            state.unanswered.remove(&self.id);
         }
-    }
-
-    fn close_if_over(&mut self) {
-        if self.ended && self.waiting.is_empty() {
-            self.admitted = None;
-        }
+        self.gate.fill(&mut state);
+        self.gate.changed.notify_one();
+        self.gate.freed.notify_one();
     }
 }
 
@@ -257,7 +366,32 @@ fn chooses_era(request: &ClientRequest) -> bool {
 async fn read(
     reader: impl AsyncRead + Send + Unpin,
     gate: Arc<Gate>,
-    outbox: mpsc::Sender<Vec<u8>>,
+    outbox: mpsc::Sender<Outgoing>,
+    stop: CancellationToken,
+) {
+    let mut lines = std::pin::pin!(answer_lines(reader, &gate, &outbox));
+    let ended = tokio::select! {
+        () = &mut lines => true,
+        () = stop.cancelled() => false,
+    };
+    if ended {
+        gate.end();
+        stop.cancelled().await;
+    }
+    for id in gate.stop() {
+        if say(ending(), Some(id), &outbox).await.is_err() {
+            return;
+        }
+    }
+    if !ended {
+        lines.await;
+    }
+}
+
+async fn answer_lines(
+    reader: impl AsyncRead + Send + Unpin,
+    gate: &Arc<Gate>,
+    outbox: &mpsc::Sender<Outgoing>,
 ) {
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
     let (mut line, mut whole) = (Vec::new(), true);
@@ -276,24 +410,25 @@ async fn read(
             continue;
         }
         // The last line counts without its end, too.
-        if answer(&line, whole, &gate, &outbox).await.is_err() || ended {
-            break;
+        if answer(&line, whole, gate, outbox).await.is_err() || ended {
+            return;
         }
         line.clear();
+        line.shrink_to(64 * 1024);
         whole = true;
         gate.room().await;
     }
-    gate.end();
 }
 
 /// Passes a line's message on, or answers what is wrong with it.
 async fn answer(
     line: &[u8],
     whole: bool,
-    gate: &Gate,
-    outbox: &mpsc::Sender<Vec<u8>>,
+    gate: &Arc<Gate>,
+    outbox: &mpsc::Sender<Outgoing>,
 ) -> io::Result<()> {
-    let understood = if whole { understand(line) } else { too_long(line) };
+    let weight = weight(line);
+    let understood = if whole && weight <= HEAVIEST { understand(line) } else { too_long(line) };
     let (id, error) = match understood {
         Line::Nothing => return Ok(()),
         Line::Wrong { id, error } => (id, error),
@@ -302,21 +437,35 @@ async fn answer(
                 JsonRpcMessage::Request(request) => Some(request.id.clone()),
                 _ => None,
             };
-            if gate.admit(*message).is_some() {
-                return Ok(());
-            }
-            (
-                id,
-                ErrorData::invalid_request("a request with this id is still being worked on", None),
-            )
+            let Err(error) = gate.admit(*message, weight) else { return Ok(()) };
+            (id, error)
         }
     };
+    say(error, id, outbox).await
+}
+
+async fn say(
+    error: ErrorData,
+    id: Option<RequestId>,
+    outbox: &mpsc::Sender<Outgoing>,
+) -> io::Result<()> {
     let line = encode(&ServerJsonRpcMessage::error(error, id))?;
-    outbox.send(line).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    outbox.send(Outgoing { line, _place: None }).await.map_err(gone)
+}
+
+fn gone<T>(_: T) -> io::Error {
+    io::ErrorKind::BrokenPipe.into()
+}
+
+fn ending() -> ErrorData {
+    ErrorData::new(ENDING, "this server is ending; nothing was done with this request", None)
 }
 
 fn too_long(line: &[u8]) -> Line {
-    let trouble = format!("a line of more than {LONGEST_LINE} bytes is not read");
+    let trouble = format!(
+        "a line of more than {LONGEST_LINE} bytes, or more than {} values, is not read",
+        HEAVIEST / VALUE
+    );
     wrong(ErrorCode::PARSE_ERROR, trouble, recover_id(line))
 }
 
@@ -329,6 +478,12 @@ pub fn sorted(line: &[u8]) -> Value {
         Line::Wrong { id, error } => serde_json::json!({ "code": error.code.0, "id": id }),
         Line::Message(message) => serde_json::json!({ "message": message }),
     }
+}
+
+/// About how many bytes a line takes once it is understood.
+fn weight(line: &[u8]) -> usize {
+    let values = line.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    line.len() + values * VALUE
 }
 
 /// Sorts a line into a message, something to be answered, or nothing. Pure.
@@ -397,15 +552,16 @@ fn encode(message: &ServerJsonRpcMessage) -> io::Result<Vec<u8>> {
 /// Writes what is there, then flushes once.
 async fn write(
     mut writer: impl AsyncWrite + Send + Unpin,
-    mut lines: mpsc::Receiver<Vec<u8>>,
+    mut lines: mpsc::Receiver<Outgoing>,
     written: Arc<AtomicUsize>,
 ) {
-    while let Some(line) = lines.recv().await {
-        let mut batch = line;
+    while let Some(Outgoing { line: mut batch, _place: place }) = lines.recv().await {
+        let mut places = vec![place];
         while batch.len() < 64 * 1024
-            && let Ok(more) = lines.try_recv()
+            && let Ok(Outgoing { line, _place: place }) = lines.try_recv()
         {
-            batch.extend_from_slice(&more);
+            batch.extend_from_slice(&line);
+            places.push(place);
         }
         if writer.write_all(&batch).await.is_err() || writer.flush().await.is_err() {
             return;
