@@ -116,7 +116,7 @@ impl Desk {
                 let items = self.items(&request).await?;
                 let items: Vec<_> = items.iter().map(|item| item.receipt.as_str()).collect();
                 if items.is_empty() {
-                    nothing("was approved, and nothing was sent of it")
+                    nothing("was approved, and no change of it is recorded")
                 } else {
                     Failure::refused("that request was for several changes")
                         .hint(format!("undo each of them: {}", items.join(", ")))

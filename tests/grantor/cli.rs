@@ -147,11 +147,8 @@ async fn what_nothing_starts_with_is_told_with_what_to_do() {
         for arguments in [&["tools"][..], &["tools", "--hash"], &["call", "list_roles"], &["serve"]]
         {
             let mut command = world.command(arguments);
-            let ran = run({
-                command.env(name, value);
-                command
-            })
-            .await;
+            command.env(name, value);
+            let ran = run(command).await;
             assert_eq!(ran.status, 1, "{value} {arguments:?}: {ran:#?}");
             assert!(ran.stderr.contains(says) && ran.stdout.is_empty(), "{value}: {ran:#?}");
             plain(&ran);
