@@ -202,12 +202,30 @@ impl Ledger {
         self.store
             .read(|reading| {
                 let receipts = reading.index().live_requests(Timestamp::now())?;
-                let requests = receipts.iter().map(|receipt| reading.request(receipt));
-                let requests: Vec<_> =
-                    requests.filter_map(Result::transpose).collect::<io::Result<_>>()?;
+                let requests = reading.requests(receipts)?;
                 let live =
                     |request: &Request| matches!(request.state, State::Waiting | State::Approved);
                 Ok(requests.into_iter().filter(live).collect())
+            })
+            .await
+    }
+
+    /// Requests that wait or are approved and not used, and those asked since then that came to
+    /// nothing; what is open first, then newest first, at most so many; and how many were left out.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn asked(
+        &self,
+        since: Timestamp,
+        most: usize,
+    ) -> Result<(Vec<Request>, usize), Failure> {
+        self.store
+            .read(move |reading| {
+                let mut receipts = reading.index().asked(since, Timestamp::now())?;
+                let left = receipts.len().saturating_sub(most);
+                receipts.truncate(most);
+                Ok((reading.requests(receipts)?, left))
             })
             .await
     }

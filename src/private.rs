@@ -13,6 +13,13 @@ pub(crate) fn directory(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Says of which path an error is, and what to do about it.
+pub(crate) fn told(path: &Path, error: &io::Error) -> io::Error {
+    let path = path.display();
+    let told = format!("{path}: {error}; make it writable, or set --state-dir");
+    io::Error::new(error.kind(), told)
+}
+
 /// For reading and writing, as it is, or empty if there is none.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     options().write(true).read(true).open(path)

@@ -105,7 +105,8 @@ impl Answer {
             request: Some(shown),
             warnings: vec![format!("nothing was read or changed: {}", failure.message)],
             hint: Some("enter these parameters in the vendor's own console".to_owned()),
-            ..Changed::new(Outcome::Preview, "to be entered by hand".to_owned())
+            summary: "To be entered by hand: from here nothing would be sent".to_owned(),
+            ..Changed::new(Outcome::Preview, String::new())
         })
     }
 

@@ -72,13 +72,13 @@ impl Desk {
 
     /// What happened in the last 24 hours, and what is not finished.
     async fn lately(&self) -> Result<Value, Failure> {
-        let requests = self.ledger.requests().await?;
-        let mut changes: Vec<_> = requests.iter().rev().map(asked).collect();
-        let (records, left) = self.ledger.recent(Timestamp::now() - RECENT, MOST).await?;
-        changes.extend(records.iter().map(shown));
+        let since = Timestamp::now() - RECENT;
+        let (requests, unseen) = self.ledger.asked(since, MOST).await?;
+        let (records, left) = self.ledger.recent(since, MOST).await?;
+        let changes: Vec<_> = requests.iter().map(asked).chain(records.iter().map(shown)).collect();
         let mut body = json!({ "changes": changes });
-        if left > 0 {
-            put(&mut body, "note", format!("{left} older ones are left out"));
+        if unseen + left > 0 {
+            put(&mut body, "note", format!("{} older ones are left out", unseen + left));
         }
         Ok(body)
     }
@@ -87,15 +87,45 @@ impl Desk {
     async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
         let request = self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))?;
         let mut shown = asked(&request);
-        let (mut items, most) = (Vec::new(), intents(&request));
-        for number in 1..=most {
-            let record = self.ledger.find(&format!("{receipt}.{number}")).await?;
-            items.extend(record.as_ref().map(self::shown));
-        }
+        let items = self.items(&request).await?;
         if !items.is_empty() {
-            put(&mut shown, "changes", json!(items));
+            put(&mut shown, "changes", items.iter().map(self::shown).collect::<Vec<_>>());
         }
         Ok(shown)
+    }
+
+    /// What was sent of a request for several changes.
+    async fn items(&self, request: &Request) -> Result<Vec<Record>, Failure> {
+        let mut items = Vec::new();
+        for number in 1..=intents(request) {
+            items.extend(self.ledger.find(&format!("{}.{number}", request.receipt)).await?);
+        }
+        Ok(items)
+    }
+
+    /// Why there is nothing to undo under a receipt that is no change.
+    async fn no_change(&self, receipt: &str) -> Result<Failure, Failure> {
+        let Some(request) = self.ledger.request(receipt).await? else {
+            return Ok(unknown(receipt));
+        };
+        let nothing = |words: &str| {
+            Failure::refused(format!("that request {words}; there is nothing to undo"))
+        };
+        Ok(match request.state {
+            State::Waiting | State::Approved => nothing("is not carried out yet")
+                .hint(format!("`grantor requests deny {receipt}` stops it")),
+            State::Spent => {
+                let items = self.items(&request).await?;
+                let items: Vec<_> = items.iter().map(|item| item.receipt.as_str()).collect();
+                if items.is_empty() {
+                    nothing("was approved, and no change of it is recorded")
+                } else {
+                    Failure::refused("that request was for several changes")
+                        .hint(format!("undo each of them: {}", items.join(", ")))
+                }
+            }
+            state => nothing(state.words()).hint(format!("check_change {receipt} says more")),
+        })
     }
 
     /// Keeps what became of a change that had not been settled.
@@ -210,7 +240,9 @@ impl Desk {
     async fn undoable(&self, call: &Call) -> Result<(Record, Undoing, Option<String>), Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(call.arguments.clone()))?;
         let receipt = receipt.as_str();
-        let record = self.ledger.find(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        let Some(record) = self.ledger.find(receipt).await? else {
+            return Err(self.no_change(receipt).await?);
+        };
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {

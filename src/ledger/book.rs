@@ -286,6 +286,14 @@ impl Reading<'_> {
         self.index.request(self.segments, self.keys, receipt)
     }
 
+    pub(super) fn requests(
+        &self,
+        receipts: impl IntoIterator<Item = String>,
+    ) -> io::Result<Vec<Request>> {
+        let requests = receipts.into_iter().map(|receipt| self.request(&receipt));
+        requests.filter_map(Result::transpose).collect()
+    }
+
     pub(super) fn index(&self) -> &Index {
         self.index
     }

@@ -33,7 +33,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`].
-const VERSION: i64 = 2;
+const VERSION: i64 = 1;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, seq INTEGER, hash TEXT);
@@ -53,8 +53,10 @@ const SCHEMA: &str = "
     CREATE TABLE moved (access TEXT, receipt TEXT, seq INTEGER, made INTEGER,
         PRIMARY KEY (access, seq, made)) WITHOUT ROWID;
     CREATE INDEX moved_by ON moved (receipt);
-    CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, until INTEGER) WITHOUT ROWID;
-    CREATE INDEX request_until ON request (until);
+    CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, asked INTEGER, until INTEGER,
+        live INTEGER) WITHOUT ROWID;
+    CREATE INDEX request_asked ON request (asked);
+    CREATE INDEX request_live ON request (until) WHERE live;
 ";
 
 impl Index {
@@ -218,7 +220,18 @@ impl Index {
     /// Receipts of requests that nobody has answered, or whose approval was not used, and that
     /// have not lapsed; oldest first.
     pub(super) fn live_requests(&self, now: Timestamp) -> io::Result<Vec<String>> {
-        self.receipts("SELECT receipt FROM request WHERE until >= ? ORDER BY seq", [at(now)])
+        let query = "SELECT receipt FROM request WHERE live AND until >= ? ORDER BY seq";
+        self.receipts(query, [at(now)])
+    }
+
+    /// Receipts of live requests, newest first, then of those asked since then that are not live
+    /// and were not used.
+    pub(super) fn asked(&self, since: Timestamp, now: Timestamp) -> io::Result<Vec<String>> {
+        self.receipts(
+            "SELECT receipt FROM request WHERE asked >= ?1 OR (live AND until >= ?2)
+             ORDER BY live AND until >= ?2 DESC, seq DESC",
+            [at(since), at(now)],
+        )
     }
 
     /// Changes that were opened since then, or are open, or overdue, newest first.

@@ -190,6 +190,20 @@ async fn one_vendors_trouble_hides_no_others_rows() {
     assert_eq!(problem(&answer, "snaplogic")["kind"], "not_listable");
 }
 
+/// What is set already is not asked for.
+#[tokio::test]
+async fn redox_says_only_what_is_left_to_set() {
+    let name = "name other roles under [redox.roles] in the configuration file";
+    for (set, hint) in
+        [(true, name.to_owned()), (false, format!("set REDOX_ORGANIZATION_ID, and {name}"))]
+    {
+        let world = World::new().await;
+        let world = if set { world } else { world.unset("REDOX_ORGANIZATION_ID") };
+        let answer = world.serve().await.call("list_roles", json!({ "vendor": "redox" })).await;
+        assert_eq!(problem(&answer, "redox")["hint"], hint.as_str(), "{:#}", answer.body);
+    }
+}
+
 #[tokio::test]
 async fn where_every_vendor_asked_has_failed_the_answer_is_an_error() {
     let world = World::new().await.set("DFNS_API_URL", "http://127.0.0.1:1");

@@ -20,6 +20,8 @@ use crate::failure::Failure;
 use crate::ledger::{Decision, Request, State};
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa\n  \
+    grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --key grantor-ada.pem")]
 pub(super) struct Arguments {
     /// The receipt of the request; `grantor requests` lists them
     receipt: String,

@@ -175,14 +175,13 @@ fn settle(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
         .map_err(trouble)
 }
 
-/// Keeps a request while it waits, or is approved and not used.
+/// Keeps a request until it is used: then its receipt is of a change.
 fn keep_request(
     change: &Transaction<'_>,
     receipt: &str,
     request: Option<Request>,
 ) -> io::Result<()> {
-    let live = request.filter(|request| matches!(request.state, State::Waiting | State::Approved));
-    let Some(request) = live else {
+    let Some(request) = request.filter(|request| request.state != State::Spent) else {
         return change
             .prepare_cached("DELETE FROM request WHERE receipt = ?")
             .and_then(|mut forget| forget.execute([receipt]))
@@ -192,8 +191,9 @@ fn keep_request(
     let approved = request.answered.as_ref().filter(|_| request.state == State::Approved);
     let until = approved.and_then(|answered| answered.until).unwrap_or(request.until);
     let keep = "INSERT OR REPLACE INTO request VALUES
-        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2)";
-    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
-    keep.execute(params![receipt, at(until)]).map_err(trouble)?;
+        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2, ?3, ?4)";
+    let is_live = matches!(request.state, State::Waiting | State::Approved);
+    let values = params![receipt, at(request.time), at(until), is_live];
+    change.prepare_cached(keep).and_then(|mut keep| keep.execute(values)).map_err(trouble)?;
     Ok(())
 }
