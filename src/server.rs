@@ -2,6 +2,7 @@
 //!
 //! Both protocol eras over stdio: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
 
+mod gate;
 mod line;
 mod person;
 mod stdio;
