@@ -256,7 +256,8 @@ mod files {
         let files: Vec<_> =
             std::fs::read_dir(&state).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(files.len() >= 2, "{files:?}");
-        files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{file:?}"));
+        let wanted = |path: &Path| if path.is_dir() { 0o700 } else { 0o600 };
+        files.iter().for_each(|file| assert_eq!(mode(file), wanted(file), "{file:?}"));
     }
 
     /// The command that is printed mends it: it is run as it stands.

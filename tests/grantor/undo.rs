@@ -317,7 +317,7 @@ async fn a_change_that_cannot_be_undone_says_so_before() {
         (
             "assign_organization_role",
             json!({ "role": { "name": "member" }, "user": { "name": "priya.raman@example.com" } }),
-            "undoing this grants owner",
+            "undoing this grants “owner”",
         ),
         ("set_project_acl", parsed(GRANTS[3].arguments), "cannot be undone from here"),
     ] {
