@@ -213,6 +213,14 @@ pub struct Inverse {
     pub arguments: Value,
 }
 
+impl Inverse {
+    /// Whether it gives access, rather than taking it away.
+    pub fn grants(&self) -> bool {
+        let own = |tool: &&Tool| tool.spec.name == self.tool;
+        TOOLS.iter().find(own).is_none_or(|tool| tool.spec.effect == Effect::Grant)
+    }
+}
+
 /// What a step would do.
 #[derive(Debug)]
 pub enum Plan {

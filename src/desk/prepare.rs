@@ -162,21 +162,26 @@ impl Desk {
             client: order.client.clone(),
         };
         if intent.expires_at.is_some() && intent.draft.is_some() {
-            can_end(order, &intent)?;
+            can_end(order, &intent, self.approvers.is_some())?;
         }
         Ok(intent)
     }
 }
 
 /// A grant is not given an end that nothing could bring about.
-fn can_end(order: &Order<'_>, intent: &Intent) -> Result<(), Failure> {
+fn can_end(order: &Order<'_>, intent: &Intent, signed: bool) -> Result<(), Failure> {
     let Run::Change { inverse, .. } = order.tool.run else { return Ok(()) };
-    let record = Record::foreseen(intent)?;
-    inverse(&record).map(|_| ()).map_err(|failure| {
-        Failure::refused(format!("an end cannot be kept here: {}", failure.message))
+    let refused = |why: &str| {
+        Failure::refused(format!("an end cannot be kept here: {why}"))
             .hint("grant it without an end, and take it back by hand")
-    })
+    };
+    let inverse = inverse(&Record::foreseen(intent)?).map_err(|why| refused(&why.message))?;
+    if signed && inverse.grants() { Err(refused(UNSIGNED_END)) } else { Ok(()) }
 }
+
+/// Where approvers sign, the ledger's word alone gives nobody anything: it can be written by others.
+pub(super) const UNSIGNED_END: &str =
+    "it would give access back, and what gives access is signed by an approver";
 
 /// The names by which the ledger finds an access again.
 pub(super) fn key<'a>(tenant: &'a str, access: &'a Access) -> [&'a str; 4] {

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::prepare::UNSIGNED_END;
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
@@ -216,6 +217,10 @@ impl Desk {
             Ok(inverse) => inverse,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
+        let unasked = matches!(origin.cause, Cause::Expiry(_));
+        if unasked && self.approvers.is_some() && inverse.grants() {
+            return Answer::stopped(&undo_change::SPEC, &Failure::refused(UNSIGNED_END));
+        }
         let mut arguments = match inverse.arguments {
             Value::Object(arguments) => arguments,
             _ => Map::new(),

@@ -700,3 +700,23 @@ async fn nothing_is_taken_back_at_another_tenant() {
     assert!(!rows.to_string().contains("granted_here"), "{rows:#}");
     assert_eq!(world.writes().len(), 1);
 }
+
+/// Where approvers sign, an end takes access away and gives none: the ledger's word is not enough.
+#[tokio::test]
+async fn an_end_gives_nothing_that_no_approver_signed() {
+    let (world, _) = signed().await;
+    let admin = json!({ "role": { "name": "admin" }, "user": { "name": "user@example.com" },
+        "expires_in": "PT1S" });
+    let ran = world.run(&["call", "assign_organization_role", &admin.to_string()]).await;
+    assert!(ran.status == 1 && ran.stdout.contains("signed by an approver"), "{ran:#?}");
+    // As if somebody had written into the ledger that it was granted, for a second.
+    let mut command = world.command(["call", "assign_organization_role", &admin.to_string()]);
+    command.env_remove("GRANTOR_APPROVERS").env("GRANTOR_POLICY", rules(&world));
+    assert_eq!(super::harness::run(command).await.status, 0);
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let mut command = world.command(["expire"]);
+    command.env("GRANTOR_POLICY", rules(&world));
+    let ran = super::harness::run(command).await;
+    assert!(ran.status == 1 && ran.stderr.contains("signed by an approver"), "{ran:#?}");
+    assert_eq!(world.writes().len(), 1, "the earlier role is not given back");
+}
