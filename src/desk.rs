@@ -55,11 +55,15 @@ pub struct Desk {
     wire: Wire,
     /// Look-ups of names, shared by the calls of a burst.
     names: Memo,
+    /// Lists of roles, shared by those who ask for them at about the same time.
+    roles: Memo,
     turns: Turns,
 }
 
 /// How long a looked-up name is good for.
 const NAMES: Duration = Duration::from_secs(5);
+/// How long a list of roles is the same for everybody who asks.
+const ROLES: Duration = Duration::from_secs(1);
 /// How often a person is asked anew because the access moved while they were thinking.
 const ROUNDS: usize = 3;
 
@@ -139,9 +143,9 @@ impl Desk {
     pub fn with(mut config: Config, guard: Guard) -> Self {
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let approvers = config.approvers.take();
-        let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
+        let (wire, names, roles) = (Wire::default(), Memo::lasting(NAMES), Memo::lasting(ROLES));
         let turns = Turns::beside(&config.state_dir);
-        Self { config, guard, ledger, approvers, wire, names, turns }
+        Self { config, guard, ledger, approvers, wire, names, roles, turns }
     }
 
     pub fn config(&self) -> &Config {
@@ -197,14 +201,20 @@ impl Desk {
         Ok(answer.finish(self.config.sandbox))
     }
 
+    /// Something has changed, or was not found: what is known of names and roles is asked anew.
+    fn forget_names(&self) {
+        self.names.clear();
+        self.roles.clear();
+    }
+
     fn tenant(&self, tool: &Tool) -> Option<&Tenant> {
         self.config.tenant(tool.spec.vendor?)
     }
 
     async fn look(&self, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, wire, names) = (&self.config.tenants, &self.wire, &self.names);
-        let room = Room { tenants, wire, names, ledger: &self.ledger, deadline };
+        let (tenants, wire, roles) = (&self.config.tenants, &self.wire, &self.roles);
+        let room = Room { tenants, wire, roles, ledger: &self.ledger, deadline };
         match look(Value::Object(call.arguments), room).await {
             Ok(rows) => Answer::rows(rows),
             Err(failure) => Answer::unasked(&failure),
@@ -226,7 +236,7 @@ impl Desk {
         for _ in 0..ROUNDS {
             if approved.is_some() {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
-                self.names.clear();
+                self.forget_names();
             }
             let (deadline, memo) = (Deadline::after(CALL), Some(&self.names));
             let ask = Asker { tenant, wire: &self.wire, deadline, memo, earlier };
@@ -270,7 +280,7 @@ impl Desk {
         (call.progress)("looking up names".to_owned());
         let mut steps = resolve(arguments, ask).await.inspect_err(|_| {
             // What is not known now may be in a moment.
-            self.names.clear();
+            self.forget_names();
         })?;
         steps.iter_mut().for_each(|step| step.last(order.term));
         Ok(steps)

@@ -269,8 +269,8 @@ pub enum Finding {
 pub struct Room<'a> {
     pub tenants: &'a [Tenant],
     pub wire: &'a Wire,
-    /// What names and roles there were a moment ago; never who has access.
-    pub names: &'a Memo,
+    /// What roles there were a moment ago; never who has access.
+    pub roles: &'a Memo,
     pub ledger: &'a Ledger,
     pub deadline: Deadline,
 }

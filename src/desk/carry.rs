@@ -41,7 +41,7 @@ impl Desk {
         ask: &Asker<'_>,
         call: &Call,
     ) -> Vec<Item> {
-        self.names.clear();
+        self.forget_names();
         let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
         for (index, (step, mut one)) in steps.iter().zip(prepared).enumerate() {
             let step = step.as_ref();
@@ -75,7 +75,7 @@ impl Desk {
             items.push(item);
         }
         // What others read meanwhile may no longer be so.
-        self.names.clear();
+        self.forget_names();
         items
     }
 

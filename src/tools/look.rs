@@ -59,7 +59,7 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
     let tenants = tenants(&room, asked.vendor, cursor.as_ref())?;
     let (wire, deadline) = (room.wire, room.deadline);
-    let memo = asked.remembered.then_some(room.names);
+    let memo = asked.remembered.then_some(room.roles);
     let answers = tenants.into_iter().map(|tenant| {
         let vendor = tenant.vendor.name;
         let from = cursor.as_ref().and_then(|cursor| cursor.0.get(vendor).cloned());

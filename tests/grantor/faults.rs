@@ -496,6 +496,10 @@ impl Lane<'_> {
         group: &'static [&'static str],
         problem: fn(&str) -> Option<&'static str>,
     ) -> Vec<Cell> {
+        if *tool == "list_roles" {
+            // Looks at roles within a second share one answer.
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+        }
         let answer = called(server, tool, arguments).await;
         let found = answer.as_ref().map(Found::of).unwrap_or_default();
         let is_usual = |vendor: &&&str| {
@@ -854,11 +858,12 @@ async fn a_body_of_64_mib_is_not_kept() {
     let world = World::new().await;
     let mut raw = world.serve_raw();
     raw.hello("2025-11-25").await;
-    let look = json!({ "name": "list_roles", "arguments": { "vendor": "dfns" } });
+    let look = json!({ "name": "find_principals",
+        "arguments": { "vendor": "dfns", "query": "a" } });
     raw.ask(1, "tools/call", look.clone()).await;
     let before = most_memory(raw.id());
     for id in 2..6 {
-        world.inject("dfns", "GET", "/permissions", FaultKind::Flood(64));
+        world.inject("dfns", "GET", "/auth/users", FaultKind::Flood(64));
         let answer = raw.ask(id, "tools/call", look.clone()).await;
         let kind = &answer["result"]["structuredContent"]["problems"][0]["kind"];
         assert_eq!(kind, "garbled", "{answer:#}");
@@ -908,7 +913,8 @@ async fn a_burst_waits_for_the_vendors_rate_and_says_so() {
     let mut raw = world.serve_raw();
     raw.hello("2025-11-25").await;
     for id in 1..=63 {
-        send_look(&mut raw, id, "list_roles", json!({ "vendor": "outsystems" })).await;
+        let look = json!({ "vendor": "outsystems", "query": "a" });
+        send_look(&mut raw, id, "find_principals", look).await;
     }
     let told = told_until_answered(&mut raw, 63).await;
     let waits = told.iter().filter(|(_, message)| message.contains("for the rate limit of"));

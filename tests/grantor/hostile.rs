@@ -369,13 +369,13 @@ mod at_a_terminal {
         }
         // One that is carried out, and what comes after it.
         let mut timed = calls[0].1.clone();
-        timed["expires_in"] = json!("PT1S");
+        timed["expires_in"] = json!("PT4S");
         let ran = world.run(&["call", calls[0].0, &timed.to_string()]).await;
         let body = parsed(&ran.stdout);
         assert_eq!(body["outcome"], "confirmed", "{body:#}");
         is_safe("call", &body);
         is_clean("call", &ran.stderr);
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
         for command in [
             vec!["doctor"],
             vec!["requests"],
