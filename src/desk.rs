@@ -128,7 +128,7 @@ enum Walked {
     /// To its end; or to a question that the client takes to its person.
     Done(Vec<Item>, Option<Pending>),
     /// Somebody was asked and agreed: all of it is looked at again before it is sent.
-    Agreed(Request),
+    Agreed(Box<Request>),
 }
 
 impl Desk {
@@ -252,7 +252,7 @@ impl Desk {
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(Walked::Agreed(request)) => approved = Some(request),
+                Ok(Walked::Agreed(request)) => approved = Some(*request),
                 Err((step, failure)) => {
                     if let Some(refusal) = prepare::refusal(&order, step, &failure) {
                         self.ledger.refuse_plainly(refusal).await;
@@ -365,7 +365,7 @@ impl Desk {
         drop(turn);
         let sought = self.seek(order, steps, &prepared, &digest, call).await;
         match sought.map_err(stopped)? {
-            Sought::Approved(request) => Ok(Walked::Agreed(request)),
+            Sought::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
             Sought::Refused(why) => Err(stopped(Failure::refused(why))),
             Sought::Waiting(request, pending) => {
                 Ok(Walked::Done(waiting(steps, prepared, &request), pending))

@@ -5,7 +5,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a helper of a test fails as the test does"
+    clippy::print_stdout,
+    reason = "a helper of a test fails as the test does, and prints what it has measured"
 )]
 
 /// Starts a server against a sandbox, calls its tools, and reads what it left behind.

@@ -303,7 +303,7 @@ impl Undoing {
             };
             there.iter().any(as_it_was)
         };
-        let same = left.len() == there.len() && left.iter().all(|row| as_left(row));
+        let same = left.len() == there.len() && left.iter().all(as_left);
         let by = match &self.superseded_by {
             Some(by) => format!(", by {by}"),
             None if same => return Ok(()),

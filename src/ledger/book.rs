@@ -99,10 +99,10 @@ impl Book {
     ) -> io::Result<Result<(), Failure>> {
         let mut held = self.held();
         let lock = self.lock()?;
-        if let Some(objection) = objection {
-            if let Err(failure) = self.reading(&mut held, keys, objection)? {
-                return Ok(Err(failure));
-            }
+        if let Some(objection) = objection
+            && let Err(failure) = self.reading(&mut held, keys, objection)?
+        {
+            return Ok(Err(failure));
         }
         if held.presence.is_none() {
             held.presence = Some(Presence::claim(&self.dir, &self.process)?);

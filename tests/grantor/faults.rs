@@ -84,6 +84,7 @@ const TRICKS: &str = "not \u{1b}[31mallowed\u{202e} here";
 
 const HOURS: SignedDuration = SignedDuration::from_hours(5);
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn cases() -> Vec<Case> {
     vec![
         // The vendor did nothing with it, and says so.

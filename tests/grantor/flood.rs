@@ -215,7 +215,7 @@ fn valid(legacy: bool, id: u64, dice: &mut Dice) -> String {
         (false, "") => format!(r#""_meta":{META}"#),
         (false, _) => format!(r#","_meta":{META}"#),
     };
-    let id = if id % 2 == 0 { id.to_string() } else { format!("\"q{id}\"") };
+    let id = if id.is_multiple_of(2) { id.to_string() } else { format!("\"q{id}\"") };
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{meta}}}}}"#)
 }
 

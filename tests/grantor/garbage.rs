@@ -144,7 +144,8 @@ proptest! {
 /// What a fuzzer finds is kept as a file of `fuzz/cases/TARGET/`.
 #[test]
 fn each_case_of_the_fuzzer_holds() {
-    let targets: [(&str, fn(&[u8])); 4] = [
+    type Target = (&'static str, fn(&[u8]));
+    let targets: [Target; 4] = [
         ("line", tried::line),
         ("reply", tried::reply),
         ("arguments", tried::arguments),

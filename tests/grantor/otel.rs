@@ -10,10 +10,13 @@ use super::harness::{World, status_after};
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
 
+/// Requests: their paths and bodies.
+type Got = Vec<(String, Vec<u8>)>;
+
 /// A collector that keeps the requests it gets.
 struct Collector {
     url: String,
-    got: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    got: Arc<Mutex<Got>>,
 }
 
 /// A span as it was exported.
@@ -67,7 +70,7 @@ impl Collector {
 }
 
 /// Requests of one connection, each answered with an empty 200.
-async fn take(mut stream: TcpStream, kept: Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+async fn take(mut stream: TcpStream, kept: Arc<Mutex<Got>>) {
     let mut bytes = Vec::new();
     loop {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
@@ -249,7 +252,7 @@ async fn a_call_and_its_requests_are_spans_of_the_clients_trace() {
     });
     for parent in told {
         let known = |span: &&Exported| parent == format!("00-{ID}-{}-01", span.span);
-        assert!(requests.iter().any(|span| known(&span)), "{parent} is nobody's");
+        assert!(requests.iter().any(known), "{parent} is nobody's");
     }
     let text = format!("{spans:?}");
     assert!(!text.contains("user@example.com") && !text.contains("Orders"), "{text}");
