@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::access::{Access, Approval, Named, Outcome};
+use crate::access::{Access, Approval, Named, Outcome, Role};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
@@ -380,6 +380,15 @@ pub fn label(named: &Named) -> String {
         Some(name) if *name != named.id => format!("{name} ({})", named.id),
         _ => named.id.clone(),
     }
+}
+
+/// Why a grant of the role is one of privilege, where it is.
+fn privilege(role: &Role) -> Option<String> {
+    let name = label(&role.named());
+    role.privileged.then(|| match &role.description {
+        Some(unshown) => format!("{name}: {unshown}"),
+        None => format!("{name} lets its holder change who may do what"),
+    })
 }
 
 /// What to know before a privileged role is taken away: giving it back is a privileged grant.
