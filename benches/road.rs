@@ -76,6 +76,7 @@ impl Bench {
             tool: tool.to_owned(),
             arguments,
             client: None,
+            asked: None,
             progress: Box::new(|_| ()),
             withdrawn: Box::new(|| false),
             person: grantor::desk::Person::Absent,

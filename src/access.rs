@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// Who gets access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Principal {
@@ -59,6 +61,9 @@ pub struct Resource {
 /// One row: a principal holds a role on a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
+    /// The vendor's own id of the row, where it has one: an assignment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     pub principal: Named,
     pub role: Named,
     pub resource: Named,
@@ -99,6 +104,16 @@ impl Named {
         Self { id: id.into(), name, kind: Some(kind.to_owned()) }
     }
 
+    /// As a sentence of ours says it: a name is the vendor's words, so it stands in quotes.
+    pub fn said(&self) -> String {
+        match &self.name {
+            // What has no id is a phrase of ours.
+            Some(phrase) if self.id.is_empty() => phrase.clone(),
+            Some(name) => text::quoted(name),
+            None => text::exact(&self.id),
+        }
+    }
+
     /// The name where there is one, else the id.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
@@ -124,7 +139,7 @@ impl Principal {
     /// What a person should know about the principal before granting them anything.
     pub fn warnings(&self) -> Vec<String> {
         let asleep = self.active == Some(false);
-        asleep.then(|| format!("{} is not active", self.named().label())).into_iter().collect()
+        asleep.then(|| format!("{} is not active", self.named().said())).into_iter().collect()
     }
 
     pub fn named(&self) -> Named {

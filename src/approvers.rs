@@ -54,7 +54,8 @@ impl Approvers {
     /// The file cannot be read, others may write it, or a line of it is no approver.
     pub fn load(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let mut file = File::open(path).map_err(|error| format!("{shown}: {error}"))?;
+        let mut file = File::open(path)
+            .map_err(|error| format!("{shown}: {error}; name a file that can be read: {FORM}"))?;
         if crate::private::writable_by_others(&file) {
             return Err(format!(
                 "{shown} says who may approve and can be written by others; run: \

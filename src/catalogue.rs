@@ -51,7 +51,14 @@ fn off(tool: &Tool, config: &Config) -> Option<Failure> {
     if config.tenant(vendor).is_some() {
         return None;
     }
-    let missing = config.troubles(vendor).join("; ");
+    let Some(missing) = config.troubles(vendor) else {
+        let trouble = format!("{name} needs {vendor}, which is left out here");
+        return Some(Failure::invalid(trouble).hint(format!(
+            "start without --vendor and GRANTOR_VENDORS (`vendors` in the configuration file), or \
+             name {vendor} there"
+        )));
+    };
+    let missing = missing.join("; ");
     Some(
         Failure::invalid(format!("{name} needs {vendor}, which is not configured: {missing}"))
             .hint("set what is missing and restart; `grantor doctor` checks it"),

@@ -40,6 +40,9 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
+Each of --config, --policy, --state-dir, --read-only and --vendor has a variable, which it wins \
+over: GRANTOR_CONFIG, GRANTOR_POLICY, GRANTOR_STATE_DIR, GRANTOR_READ_ONLY, GRANTOR_VENDORS.
+
 Exit status: 0 done, already so, or previewed; 3 not finished (a person or the vendor's approvers \
 have to agree, or nothing can be read back); 1 failed, refused, or left undone; 2 wrong usage.
 
@@ -63,7 +66,7 @@ struct Global {
     /// Change nothing: changing tools are not listed and are refused
     #[arg(long, global = true)]
     read_only: bool,
-    /// Only these vendors
+    /// Only these vendors [default: all that are configured]
     #[arg(long = "vendor", global = true, value_name = "NAME,…", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(VENDORS.iter().map(|vendor| vendor.name)))]
     vendors: Vec<String>,
@@ -72,22 +75,34 @@ struct Global {
 #[derive(Subcommand)]
 enum Command {
     /// Serve MCP over stdin and stdout (the default)
+    #[command(after_help = "An MCP client starts it. In the client's configuration:\n  \
+        {\"mcpServers\": {\"grantor\": {\"command\": \"grantor\", \"args\": [\"serve\"]}}}")]
     Serve,
     /// Watch an assistant's calls grant access at five fake vendors
+    #[command(after_help = "It needs no account and no configuration, and leaves nothing behind.")]
     Demo,
     /// Call one tool, as an assistant would
     Call(call::Arguments),
     /// List the tools that this configuration serves
     Tools(tools::Arguments),
     /// Check each vendor's configuration, credential and reachability; reads only
+    #[command(after_help = "Examples:\n  grantor doctor\n  grantor --sandbox doctor\n\n\
+        Exit status: 0 all that is configured is well, 1 something is wrong or nothing is configured.")]
     Doctor,
     /// Undo a change by its receipt
     Undo(undo::Arguments),
     /// List what waits for a person; approve, deny or carry it out
     Requests(requests::Arguments),
     /// Take back what was granted for a time that is over, once; for cron or a systemd timer
+    #[command(after_help = "Example, a line for cron:\n  */5 * * * *  grantor expire\n\n\
+        Exit status: 0 all that was due is taken back, 1 something is left for a person: see stderr.")]
     Expire,
     /// Find out how changes ended whose process died; reads vendors, writes to none
+    #[command(
+        after_help = "A running server does this by itself. Run it after a crash, where none \
+        is running.\n\nExit status: 0 every change has an end, 1 something is left for a person: \
+        see stderr."
+    )]
     Reconcile,
     /// Run the five fake vendors alone and print the environment that points at them
     Sandbox(sandbox::Arguments),

@@ -205,6 +205,7 @@ impl Config {
             Settings::own(OWN, env, &file)
         };
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
+        let state = crate::private::warnings(&state_dir);
         let mut config = Self {
             tenants: Vec::new(),
             unready: Vec::new(),
@@ -217,7 +218,7 @@ impl Config {
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
-            warnings: [file.warnings(), own.warnings()].concat(),
+            warnings: [file.warnings(), own.warnings(), state].concat(),
         };
         for vendor in wanted(sources, &file)? {
             config.add(vendor, Settings::gather(vendor, sources, &file));
@@ -230,19 +231,19 @@ impl Config {
         self.tenants.iter().find(|tenant| tenant.vendor.name == vendor)
     }
 
-    /// What is missing or wrong for a vendor that is not ready.
-    pub fn troubles(&self, vendor: &str) -> Vec<String> {
-        match self.unready.iter().find(|unready| unready.vendor.name == vendor) {
-            Some(unready) => unready.troubles.clone(),
-            None => vec!["it is left out by --vendor or GRANTOR_VENDORS".to_owned()],
-        }
+    /// What is missing or wrong for a vendor that is not ready; none where it was not wanted.
+    pub fn troubles(&self, vendor: &str) -> Option<&[String]> {
+        let unready = self.unready.iter().find(|unready| unready.vendor.name == vendor)?;
+        Some(&unready.troubles)
     }
 
     fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
+        self.warnings.extend(settings.warnings());
         match (vendor.connect)(&settings) {
             Ok(account) => {
-                self.warnings.extend(settings.warnings());
-                self.tenants.push(Tenant { vendor, account, settings });
+                let base = account.base.as_str();
+                let name = if self.sandbox { "sandbox" } else { base }.to_owned();
+                self.tenants.push(Tenant { vendor, name, account, settings });
             }
             Err(troubles) => {
                 let absent = settings.is_empty();
@@ -352,6 +353,17 @@ mod tests {
         check(&[("GRANTOR_VENDORS", "dfns,acme")], "", "acme");
         check(&[], "[dfns]\nauth_token = 3\n", "line 2");
         check(&[], "[dfns]\n\nauth_tokne = \"x\"\n", "line 3");
+        check(
+            &[],
+            "[grantor]\nread_onli = true\n",
+            "in [grantor]; there are read_only, state_dir,",
+        );
+        check(
+            &[],
+            "[dfns]\nauth_tokne = \"x\"\n",
+            "; there are api_url, auth_token, credential_id,",
+        );
+        check(&[], "[redox.role]\nx = 1\n", "organization_id, roles");
         check(&[], "[acme]\n", "line 1");
         check(&[], "read_only = \n", "line 1");
         check(&[], "[grantor]\napprovers = \"/nowhere\"\n", "GRANTOR_APPROVERS: /nowhere");

@@ -35,6 +35,7 @@ use crate::guard::{Guard, PolicyError, Verdict};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
 use crate::observe::{Asked, Watch};
+use crate::text;
 use crate::tools::{Common, Lasting, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Memo, Tenant};
@@ -118,6 +119,14 @@ struct Order<'a> {
     changes_this_hour: u32,
 }
 
+/// How far a call came.
+enum Walked {
+    /// To its end; or to a question that the client takes to its person.
+    Done(Vec<Item>, Option<Pending>),
+    /// Somebody was asked and agreed: all of it is looked at again before it is sent.
+    Agreed(Request),
+}
+
 impl Desk {
     /// # Errors
     /// The policy or the approvers do not load.
@@ -131,7 +140,8 @@ impl Desk {
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let approvers = config.approvers.take();
         let (wire, names) = (Wire::default(), Memo::lasting(NAMES));
-        Self { config, guard, ledger, approvers, wire, names, turns: Turns::default() }
+        let turns = Turns::beside(&config.state_dir);
+        Self { config, guard, ledger, approvers, wire, names, turns }
     }
 
     pub fn config(&self) -> &Config {
@@ -149,7 +159,7 @@ impl Desk {
 
     /// # Errors
     /// There is no such tool; everything else is an answer.
-    pub async fn call(&self, call: Call) -> Result<Answer, UnknownTool> {
+    pub async fn call(&self, mut call: Call) -> Result<Answer, UnknownTool> {
         let found = catalogue::find(&call.tool, &self.config);
         let spec = match &found {
             Found::Unknown => None,
@@ -157,6 +167,9 @@ impl Desk {
         };
         let (tool, vendor) = (spec.map(|spec| spec.name), spec.and_then(|spec| spec.vendor));
         let watch = Watch::start(tool, vendor, call.asked.as_ref());
+        // Progress repeats names, which are the vendor's.
+        let tell = std::mem::replace(&mut call.progress, Box::new(|_| ()));
+        call.progress = Box::new(move |what| tell(text::clean(&what)));
         watch.over(self.answer(found, call), seen::told).await
     }
 
@@ -190,8 +203,8 @@ impl Desk {
 
     async fn look(&self, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, wire) = (&self.config.tenants, &self.wire);
-        let room = Room { tenants, wire, ledger: &self.ledger, deadline };
+        let (tenants, wire, names) = (&self.config.tenants, &self.wire, &self.names);
+        let room = Room { tenants, wire, names, ledger: &self.ledger, deadline };
         match look(Value::Object(call.arguments), room).await {
             Ok(rows) => Answer::rows(rows),
             Err(failure) => Answer::unasked(&failure),
@@ -199,47 +212,68 @@ impl Desk {
     }
 
     async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call, origin: Origin) -> Answer {
-        let approved = match self.answered(&mut call.person).await {
+        let mut approved = match self.answered(&mut call.person).await {
             Ok(approved) => approved,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
-        let (order, arguments) = match self.order(tool, &mut call, origin, approved.as_ref()) {
+        let (mut order, arguments) = match self.order(tool, &mut call, origin, approved.as_ref()) {
             Ok(order) => order,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
-        let Run::Change { resolve, .. } = tool.run else {
-            return Answer::stopped(tool.spec, &Failure::invalid("this tool changes nothing"));
-        };
-        let deadline = Deadline::after(CALL);
+        order.changes_this_hour = self.changes_this_hour().await;
         let earlier = order.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
-        let ask = Asker { tenant, wire: &self.wire, deadline, memo: Some(&self.names), earlier };
-        (call.progress)("looking up names".to_owned());
-        let mut steps = match resolve(arguments, &ask).await {
-            Ok(steps) => steps,
-            Err(failure) => {
-                // What is not known now may be in a moment.
+        for _ in 0..ROUNDS {
+            if approved.is_some() {
+                // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.names.clear();
-                return Answer::stopped(tool.spec, &failure);
             }
-        };
-        steps.iter_mut().for_each(|step| step.last(order.term));
-        let changes_this_hour = self.changes_this_hour().await;
-        let order = Order { width: steps.len(), changes_this_hour, ..order };
-        match self.walk(&order, &steps, &ask, &call, approved).await {
-            Ok((mut items, pending)) => {
-                for (item, step) in items.iter_mut().zip(&steps) {
-                    item.show(step.as_ref());
+            let (deadline, memo) = (Deadline::after(CALL), Some(&self.names));
+            let ask = Asker { tenant, wire: &self.wire, deadline, memo, earlier };
+            let steps = match self.resolve(&order, arguments.clone(), &ask, &call).await {
+                Ok(steps) => steps,
+                Err(failure) => return Answer::stopped(tool.spec, &failure),
+            };
+            order.width = steps.len();
+            match self.walk(&order, &steps, &ask, &call, approved.take()).await {
+                Ok(Walked::Done(mut items, pending)) => {
+                    for (item, step) in items.iter_mut().zip(&steps) {
+                        item.show(step.as_ref());
+                    }
+                    return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Answer { pending, ..Answer::changed(tool.spec, items) }
-            }
-            Err((step, failure)) => {
-                if let Some(refusal) = prepare::refusal(&order, step, &failure) {
-                    self.ledger.refuse_plainly(refusal).await;
+                Ok(Walked::Agreed(request)) => approved = Some(request),
+                Err((step, failure)) => {
+                    if let Some(refusal) = prepare::refusal(&order, step, &failure) {
+                        self.ledger.refuse_plainly(refusal).await;
+                    }
+                    return Answer::stopped_at(tool.spec, step, &failure);
                 }
-                Answer::stopped_at(tool.spec, step, &failure)
             }
         }
+        let failure = Failure::refused("the access kept changing while a person was asked")
+            .hint("call again when it has settled");
+        Answer::stopped(tool.spec, &failure)
+    }
+
+    /// Names to ids: a step for each access that changes.
+    async fn resolve(
+        &self,
+        order: &Order<'_>,
+        arguments: Value,
+        ask: &Asker<'_>,
+        call: &Call,
+    ) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let Run::Change { resolve, .. } = order.tool.run else {
+            return Err(Failure::invalid("this tool changes nothing"));
+        };
+        (call.progress)("looking up names".to_owned());
+        let mut steps = resolve(arguments, ask).await.inspect_err(|_| {
+            // What is not known now may be in a moment.
+            self.names.clear();
+        })?;
+        steps.iter_mut().for_each(|step| step.last(order.term));
+        Ok(steps)
     }
 
     /// What is asked for, and the tool's own arguments.
@@ -273,8 +307,8 @@ impl Desk {
         Ok((order, Value::Object(arguments)))
     }
 
-    /// Prepares all steps, asks a person where one is needed, and carries the steps out unless
-    /// that is not wanted or one of them is denied.
+    /// Prepares all steps, and asks a person where one is needed who has not agreed yet; otherwise
+    /// carries the steps out, unless that is not wanted or one of them is denied.
     ///
     /// # Errors
     /// A step that cannot be prepared, before anything was sent.
@@ -284,55 +318,49 @@ impl Desk {
         steps: &'s [Box<dyn Step>],
         ask: &Asker<'_>,
         call: &Call,
-        mut approved: Option<Request>,
-    ) -> Result<(Vec<Item>, Option<Pending>), (&'s dyn Step, Failure)> {
-        let Some(first) = steps.first() else { return Ok((Vec::new(), None)) };
+        approved: Option<Request>,
+    ) -> Result<Walked, (&'s dyn Step, Failure)> {
+        let Some(first) = steps.first() else { return Ok(Walked::Done(Vec::new(), None)) };
         let stopped = |failure| (first.as_ref(), failure);
-        for _ in 0..ROUNDS {
-            let turn = self.turns.take(keys(ask.tenant, steps)).await;
-            let now = Memo::lasting(CALL);
-            let ask = Asker { memo: Some(&now), deadline: Deadline::after(CALL), ..*ask };
-            (call.progress)("reading the access there is".to_owned());
-            let prepared = self.prepare_all(order, steps, &ask).await?;
-            if order.common.dry_run.unwrap_or(false) {
-                return Ok((preview(steps, prepared), None));
+        let dry_run = order.common.dry_run.unwrap_or(false);
+        let turn = self.turns.take(keys(ask.tenant, steps), dry_run).await.map_err(stopped)?;
+        let now = Memo::lasting(CALL);
+        let ask = Asker { memo: Some(&now), deadline: Deadline::after(CALL), ..*ask };
+        (call.progress)("reading the access there is".to_owned());
+        let prepared = self.prepare_all(order, steps, &ask).await?;
+        if dry_run {
+            return Ok(Walked::Done(preview(steps, prepared), None));
+        }
+        if prepared.iter().any(Prepared::is_denied) {
+            return Ok(Walked::Done(self.refuse(steps, prepared).await, None));
+        }
+        let ask = Asker { memo: None, ..ask };
+        let Some(digests) = consent::digests(steps, &prepared) else {
+            let items = self.carry(order, steps, prepared, None, &ask, call).await;
+            return Ok(Walked::Done(items, None));
+        };
+        if matches!(order.cause, Cause::Expiry(_)) {
+            return Err(stopped(Failure::refused("the policy wants a person for this end")));
+        }
+        let digest = consent::whole(&digests);
+        if let Some(request) = approved {
+            let question = Question::about(order, steps, &prepared);
+            let given = self.spend(&request, digests, &question).await.map_err(stopped)?;
+            if let Some(given) = given {
+                let items = self.carry(order, steps, prepared, Some(&given), &ask, call).await;
+                return Ok(Walked::Done(items, None));
             }
-            if prepared.iter().any(Prepared::is_denied) {
-                return Ok((self.refuse(steps, prepared).await, None));
-            }
-            let ask = Asker { memo: None, ..ask };
-            let Some(digests) = consent::digests(steps, &prepared) else {
-                return Ok((self.carry(order, steps, prepared, None, &ask, call).await, None));
-            };
-            if matches!(order.cause, Cause::Expiry(_)) {
-                return Err(stopped(Failure::refused("the policy wants a person for this end")));
-            }
-            let digest = consent::whole(&digests);
-            if let Some(request) = approved.take() {
-                let question = Question::about(order, steps, &prepared);
-                let given = self.spend(&request, digests, &question).await.map_err(stopped)?;
-                if let Some(given) = given {
-                    return Ok((
-                        self.carry(order, steps, prepared, Some(&given), &ask, call).await,
-                        None,
-                    ));
-                }
-                (call.progress)("the access changed meanwhile: asking again".to_owned());
-            }
-            drop(turn);
-            let sought = self.seek(order, steps, &prepared, &digest, call).await;
-            match sought.map_err(stopped)? {
-                Sought::Approved(request) => approved = Some(request),
-                Sought::Refused(why) => return Err(stopped(Failure::refused(why))),
-                Sought::Waiting(request, pending) => {
-                    return Ok((waiting(steps, prepared, &request), pending));
-                }
+            (call.progress)("the access changed meanwhile: asking again".to_owned());
+        }
+        drop(turn);
+        let sought = self.seek(order, steps, &prepared, &digest, call).await;
+        match sought.map_err(stopped)? {
+            Sought::Approved(request) => Ok(Walked::Agreed(request)),
+            Sought::Refused(why) => Err(stopped(Failure::refused(why))),
+            Sought::Waiting(request, pending) => {
+                Ok(Walked::Done(waiting(steps, prepared, &request), pending))
             }
         }
-        Err(stopped(
-            Failure::refused("the access kept changing while a person was asked")
-                .hint("call again when it has settled"),
-        ))
     }
 
     /// One refusal refuses the whole call, before any of it is sent.

@@ -322,13 +322,16 @@ fn push_segment(path: &mut String, name: &str, segment: &str) -> Result<(), Fail
         "holds a `.` or `..` segment"
     } else if segment.chars().any(char::is_control) {
         "holds a control character"
+    } else if !text::is_clean(segment) {
+        // What a person was shown would not be what is sent.
+        "is too long, or holds characters that cannot be seen"
     } else {
         path.push('/');
         path.push_str(&text::encode_segment(segment));
         return Ok(());
     };
-    let shown = text::clean(segment);
-    Err(Failure::invalid(format!("{name} {trouble}: {shown:?}"))
+    let shown = text::quoted(&text::exact(segment));
+    Err(Failure::invalid(format!("{name} {trouble}: {shown}"))
         .hint(format!("give {name} as the vendor lists it, without path tricks")))
 }
 
@@ -355,9 +358,20 @@ mod tests {
 
     #[test]
     fn a_segment_that_is_not_a_name_is_refused() {
-        for bad in
-            ["", ".", "..", "../x", "x/../y", "..\\x", "%2e%2e", "%2E", "a\0b", "a\nb", "\u{85}"]
-        {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "x/../y",
+            "..\\x",
+            "%2e%2e",
+            "%2E",
+            "a\0b",
+            "a\nb",
+            "\u{85}",
+            "a\u{200b}",
+        ] {
             assert!(ONE.ask(&[("key", bad)]).is_err(), "{bad:?}");
         }
         for bad in ["Org/../Other", "Org//Space", "Org/./S", "Org/%2e%2e/x", "", "Org/"] {

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use crate::access::Outcome;
+use crate::text;
 
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -55,8 +56,10 @@ pub struct Candidate {
 }
 
 impl Failure {
+    /// Whatever a vendor said in it is clean from here on: a failure also ends up in logs.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, candidates: Vec::new(), status: None }
+        let message = text::clean(&message.into());
+        Self { kind, message, hint: None, candidates: Vec::new(), status: None }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -72,7 +75,7 @@ impl Failure {
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(text::clean(&hint.into()));
         self
     }
 

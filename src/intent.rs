@@ -11,8 +11,10 @@ use crate::tools::Effect;
 #[derive(Clone, Debug)]
 pub struct Intent {
     pub vendor: &'static str,
-    /// Base URL of the vendor: which tenant it is.
+    /// Base URL of the vendor.
     pub base: String,
+    /// Which tenant of the vendor it is.
+    pub tenant: String,
     pub tool: &'static str,
     pub effect: Effect,
     pub cause: Cause,
@@ -64,6 +66,7 @@ impl Intent {
         json!({
             "vendor": self.vendor,
             "base": self.base,
+            "tenant": self.tenant,
             "tool": self.tool,
             "effect": self.effect.as_str(),
             "summary": self.summary,

@@ -202,12 +202,30 @@ impl Ledger {
         self.store
             .read(|reading| {
                 let receipts = reading.index().live_requests(Timestamp::now())?;
-                let requests = receipts.iter().map(|receipt| reading.request(receipt));
-                let requests: Vec<_> =
-                    requests.filter_map(Result::transpose).collect::<io::Result<_>>()?;
+                let requests = reading.requests(receipts)?;
                 let live =
                     |request: &Request| matches!(request.state, State::Waiting | State::Approved);
                 Ok(requests.into_iter().filter(live).collect())
+            })
+            .await
+    }
+
+    /// Requests that wait or are approved and not used, and those asked since then that came to
+    /// nothing; what is open first, then newest first, at most so many; and how many were left out.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn asked(
+        &self,
+        since: Timestamp,
+        most: usize,
+    ) -> Result<(Vec<Request>, usize), Failure> {
+        self.store
+            .read(move |reading| {
+                let mut receipts = reading.index().asked(since, Timestamp::now())?;
+                let left = receipts.len().saturating_sub(most);
+                receipts.truncate(most);
+                Ok((reading.requests(receipts)?, left))
             })
             .await
     }
@@ -257,7 +275,7 @@ impl Ledger {
         self.store.read(move |reading| reading.records(reading.index().due(now)?)).await
     }
 
-    /// The standing timed change of `[vendor, principal, role, resource]`, by ids.
+    /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -268,7 +286,7 @@ impl Ledger {
             .await
     }
 
-    /// For each `[vendor, principal, role, resource]`, by ids, whether a change from here made it.
+    /// For each `[tenant, principal, role, resource]`, by ids, whether a change from here made it.
     ///
     /// # Errors
     /// The ledger cannot be read.

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes a directory and those above it, 0700 where they are new.
 pub(crate) fn directory(path: &Path) -> io::Result<()> {
@@ -11,6 +11,13 @@ pub(crate) fn directory(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Says of which path an error is, and what to do about it.
+pub(crate) fn told(path: &Path, error: &io::Error) -> io::Error {
+    let path = path.display();
+    let told = format!("{path}: {error}; make it writable, or set --state-dir");
+    io::Error::new(error.kind(), told)
 }
 
 /// For reading and writing, as it is, or empty if there is none.
@@ -28,6 +35,42 @@ pub(crate) fn create_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = options().write(true).create_new(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// What accounts other than the owner's may get at in a state directory, with the command that
+/// mends each.
+#[cfg(unix)]
+pub(crate) fn warnings(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    let open = |path: &Path| crate::secret::readable_by_others(path);
+    let folder = open(dir)
+        .then(|| format!("{} is open to others; run: {}", dir.display(), mend("700", dir)));
+    let files = files.iter().filter(|path| open(path)).take(MOST_WARNINGS);
+    let file = |path: &PathBuf| {
+        format!("{} can be read or changed by others; run: {}", path.display(), mend("600", path))
+    };
+    folder.into_iter().chain(files.map(file)).collect()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn warnings(_: &Path) -> Vec<String> {
+    Vec::new()
+}
+
+/// More of them have one cause, which the first ones show.
+#[cfg(unix)]
+const MOST_WARNINGS: usize = 8;
+
+/// The command that gives a file these permissions, as a shell reads it.
+pub(crate) fn mend(mode: &str, path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:".contains(c);
+    if !path.is_empty() && !path.starts_with('-') && path.chars().all(plain) {
+        return format!("chmod {mode} {path}");
+    }
+    format!("chmod {mode} -- '{}'", path.replace('\'', r"'\''"))
 }
 
 /// Whether accounts other than the owner's may write the file.
@@ -53,4 +96,21 @@ fn options() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_command_is_one_word() {
+        for (path, command) in [
+            ("/a/b.pem", "chmod 600 /a/b.pem"),
+            ("/a b/it's", r"chmod 600 -- '/a b/it'\''s'"),
+            ("$(x)", "chmod 600 -- '$(x)'"),
+            ("-R", "chmod 600 -- '-R'"),
+        ] {
+            assert_eq!(mend("600", Path::new(path)), command);
+        }
+    }
 }

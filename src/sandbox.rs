@@ -200,12 +200,16 @@ fn open(state: Option<PathBuf>, kind: KeyKind) -> io::Result<(Store, Keys)> {
     // The client may run elsewhere, and is told where its keys are.
     let directory = state.map(std::path::absolute).transpose()?;
     let directory = directory.as_deref();
-    if let Some(directory) = directory {
-        crate::private::directory(directory)?;
-    }
-    let store = Store::open(directory)?;
-    let keys = store.alone(|| Keys::open(directory, kind))?;
-    Ok((store, keys))
+    let opened = || {
+        directory.map(crate::private::directory).transpose()?;
+        let store = Store::open(directory)?;
+        let keys = store.alone(|| Keys::open(directory, kind))?;
+        Ok((store, keys))
+    };
+    opened().map_err(|error| match directory {
+        Some(directory) => crate::private::told(directory, &error),
+        None => error,
+    })
 }
 
 fn key_variable(pem: &Pem, inline: &'static str, file: &'static str) -> (&'static str, String) {

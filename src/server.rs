@@ -2,6 +2,7 @@
 //!
 //! Both protocol eras over stdio: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
 
+mod gate;
 mod line;
 mod person;
 mod stdio;
@@ -17,18 +18,22 @@ use rmcp::model::{
     PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
     ServerConfig, Tool,
 };
-use rmcp::service::{RequestContext, ServerInitializeError};
+use rmcp::service::{RequestContext, RunningService, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
-use crate::desk::{Answer, Call, Desk, Progress};
+use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
 use crate::observe::{Asked, Trace};
 use crate::transport::telling;
 use stdio::Stdio;
+#[doc(hidden)]
+pub use stdio::sorted;
 use tending::Tending;
 
 /// How long calls in flight may take to finish after the client has gone.
@@ -47,41 +52,38 @@ struct Face {
     info: Arc<ServerConfig>,
     calls: TaskTracker,
     tending: Arc<Tending>,
+    /// Cancelled when the process is asked to end.
+    stop: CancellationToken,
+    /// Cancelled when the client will say nothing more.
+    over: CancellationToken,
 }
+
+/// How serving a client ended.
+type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Serves one client over stdin and stdout until it goes, then finishes what is in flight.
 ///
 /// # Errors
 /// The client never spoke MCP, or stdout broke before the first answer.
-pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let face = Face::new(desk);
-    let (calls, tending) = (face.calls.clone(), face.tending.clone());
-    let mut signals = std::pin::pin!(Signals::listen()?.any());
+pub async fn serve_stdio(desk: Desk) -> Served {
+    // Asked to end, a process begins nothing new; without more input it finishes what it was given.
+    let stop = CancellationToken::new();
+    let over = stop.child_token();
+    let (signals, asked) = (Signals::listen()?, stop.clone());
+    tokio::spawn(async move {
+        signals.any().await;
+        asked.cancel();
+    });
     let (reader, writer) = rmcp::transport::stdio_pipes();
-    let (stdio, streams) = Stdio::start(reader, writer);
-    let starting = face.serve(stdio);
-    let started = tokio::select! {
-        started = starting => started,
-        () = &mut signals => return Ok(()),
-    };
-    let served = match started {
-        Ok(service) => {
-            let stop = service.cancellation_token();
-            let waiting = service.waiting();
-            tokio::pin!(waiting);
-            let ended = tokio::select! {
-                ended = &mut waiting => ended,
-                () = signals => {
-                    stop.cancel();
-                    waiting.await
-                }
-            };
-            ended.map(|_| ()).map_err(Into::into)
-        }
+    let (stdio, streams) = Stdio::start(reader, writer, stop.clone(), over.clone());
+    let face = Face::new(desk, stop, over.clone());
+    let calls = face.calls.clone();
+    let served = match face.serve(stdio).await {
+        Ok(service) => finished(service, &over).await,
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
     };
-    tending.stop();
+    over.cancel();
     calls.close();
     if tokio::time::timeout(FAREWELL, calls.wait()).await.is_err() {
         tracing::error!("calls were still in flight; what they sent is open in the ledger");
@@ -90,8 +92,26 @@ pub async fn serve_stdio(desk: Desk) -> Result<(), Box<dyn std::error::Error + S
     served
 }
 
+/// Waits until all is answered, and not for ever when nothing more will come.
+async fn finished(service: RunningService<RoleServer, Face>, over: &CancellationToken) -> Served {
+    let cut = service.cancellation_token();
+    let mut waiting = std::pin::pin!(service.waiting());
+    let late = async {
+        over.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    let ended = tokio::select! {
+        ended = &mut waiting => ended,
+        () = late => {
+            cut.cancel();
+            waiting.await
+        }
+    };
+    ended.map(|_| ()).map_err(Into::into)
+}
+
 impl Face {
-    fn new(desk: Desk) -> Self {
+    fn new(desk: Desk, stop: CancellationToken, over: CancellationToken) -> Self {
         let config = desk.config();
         let tools = catalogue::listed(config)
             .filter_map(|tool| serde_json::from_value(catalogue::definition(tool)).ok())
@@ -103,8 +123,8 @@ impl Face {
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
-        let tending = Tending::new(desk.clone(), calls.clone());
-        Self { desk, tools, info, calls, tending }
+        let tending = Tending::new(desk.clone(), calls.clone(), over.clone());
+        Self { desk, tools, info, calls, tending, stop, over }
     }
 
     /// What every modern result carries and no legacy one does.
@@ -174,7 +194,7 @@ impl ServerHandler for Face {
         self.tending.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let patience = self.desk.config().consent_wait.map(Duration::from_secs);
-        let person = person::person(&request, &context, patience);
+        let person = person::person(&request, &context, patience, &self.over);
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
@@ -186,8 +206,8 @@ impl ServerHandler for Face {
             asked: Some(asked(&context)),
             progress: progress(&context, &made),
             withdrawn: {
-                let stop = context.ct.clone();
-                Box::new(move || stop.is_cancelled())
+                let (withdrawn, stop) = (context.ct.clone(), self.stop.clone());
+                Box::new(move || withdrawn.is_cancelled() || stop.is_cancelled())
             },
             person,
         };
@@ -196,12 +216,8 @@ impl ServerHandler for Face {
         let (waiting, listener) = (progress(&context, &made), progress(&context, &made));
         let answering = async move { desk.call(call).await };
         let answering = self.calls.spawn(telling(listener, answering));
-        let answer = match told_meanwhile(answering, &waiting).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
-            }
-            Err(_) => broken(),
+        let Ok(answer) = answered(answering, &waiting).await else {
+            return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
         };
         if let Some(pending) = &answer.pending {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
@@ -212,10 +228,18 @@ impl ServerHandler for Face {
     }
 }
 
+/// The answer of a call; one that panicked has one, too.
+async fn answered(
+    call: JoinHandle<Result<Answer, UnknownTool>>,
+    progress: &Progress,
+) -> Result<Answer, UnknownTool> {
+    told_meanwhile(call, progress).await.unwrap_or_else(|_| Ok(broken()))
+}
+
 /// Waits for a call, and says every few seconds that it is still under way: clients give up on a
 /// call that is silent for too long.
 async fn told_meanwhile<T>(
-    call: tokio::task::JoinHandle<T>,
+    call: JoinHandle<T>,
     progress: &Progress,
 ) -> Result<T, tokio::task::JoinError> {
     tokio::pin!(call);
@@ -343,5 +367,22 @@ impl Signals {
     async fn any(self) {
         // Without a handler the signal keeps its usual effect.
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_answered_and_not_waited_for() {
+        let calls = TaskTracker::new();
+        let call = calls.spawn(async { panic!("on purpose") });
+        let progress: Progress = Box::new(|_| ());
+        let answer = answered(call, &progress).await.unwrap();
+        assert_eq!((answer.is_error, answer.outcome), (true, Some(Outcome::Unknown)));
+        assert_eq!(result(answer).is_error, Some(true));
+        calls.close();
+        calls.wait().await;
     }
 }

@@ -2,13 +2,22 @@
 //!
 //! A name or a message that comes from a vendor may carry terminal escapes, direction overrides
 //! or characters nobody can see. [`clean`] takes them out before a model or a terminal sees them.
+//! An id must not be altered, or two of them could look alike: [`exact`] writes out what [`clean`]
+//! would take out.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// The longest text that is shown whole; what follows is cut, and the cut is visible.
 pub const LONGEST: usize = 2_000;
+/// Longer than the longest path of a request, and than any id.
+const LONGEST_EXACT: usize = 4 * LONGEST;
+/// The most of a vendor's words that a sentence of ours repeats.
+const LONGEST_QUOTE: usize = 200;
+/// Where an answer holds ids and what is made of them.
+const EXACT: [&str; 5] = ["id", "path", "within", "request", "next_cursor"];
+const HIDDEN: &str = "the name holds characters that cannot be seen: go by the id";
 
 /// `text` without control, format, private-use and unassigned characters, at most
 /// [`LONGEST`] characters long. White space of every kind becomes one plain space a character.
@@ -16,22 +25,81 @@ pub fn clean(text: &str) -> String {
     if text.len() <= LONGEST && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text.to_owned();
     }
-    let mut kept = text.chars().filter_map(visible);
-    let mut cleaned: String = kept.by_ref().take(LONGEST).collect();
-    if kept.next().is_some() {
-        cleaned.push('…');
-    }
-    cleaned
+    cut(text.chars().filter_map(visible), LONGEST)
 }
 
-/// Cleans every string of a JSON value in place; the keys are ours and stay.
+/// As [`clean`], however long the text is.
+pub fn strip(text: &str) -> String {
+    text.chars().filter_map(visible).collect()
+}
+
+/// Whether [`clean`] leaves the text as it is: only such text is ever sent as part of a path.
+pub fn is_clean(text: &str) -> bool {
+    clean(text) == text
+}
+
+/// Whether there is something in the text that nobody can see; white space of any kind aside.
+pub fn hides(text: &str) -> bool {
+    text.chars().any(|c| visible(c).is_none())
+}
+
+/// An id as it is, with whatever [`clean`] would change written out: `\u{200b}`. Two ids that
+/// differ never look the same.
+pub fn exact(text: &str) -> String {
+    let shown = |c: char| match visible(c) {
+        Some(same) if same == c => c.to_string(),
+        _ => c.escape_unicode().to_string(),
+    };
+    let escaped: String = text.chars().take(LONGEST_EXACT).map(shown).collect();
+    if text.chars().nth(LONGEST_EXACT).is_some() { escaped + "…" } else { escaped }
+}
+
+/// A vendor's words inside a sentence of ours: clean, short and in quotes that they cannot close.
+pub fn quoted(text: &str) -> String {
+    let inner = text.chars().filter_map(visible).map(|c| match c {
+        '“' | '”' => '"',
+        c => c,
+    });
+    let mark = if hides(text) { " (with hidden characters)" } else { "" };
+    format!("“{}”{mark}", cut(inner, LONGEST_QUOTE))
+}
+
+/// Cleans every string of a JSON value in place; the keys are ours and stay. Ids and requests are
+/// shown exactly. A name that hides something says so, since the name alone does not show it.
 pub fn clean_value(value: &mut Value) {
     match value {
         Value::String(text) => *text = clean(text),
         Value::Array(items) => items.iter_mut().for_each(clean_value),
-        Value::Object(fields) => fields.values_mut().for_each(clean_value),
+        Value::Object(fields) => clean_fields(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+fn clean_fields(fields: &mut Map<String, Value>) {
+    let hidden = fields.get("name").and_then(Value::as_str).is_some_and(hides);
+    for (key, value) in fields.iter_mut() {
+        if EXACT.contains(&key.as_str()) { exact_value(value) } else { clean_value(value) }
+    }
+    if hidden {
+        fields.insert("hidden".to_owned(), HIDDEN.into());
+    }
+}
+
+fn exact_value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = exact(text),
+        Value::Array(items) => items.iter_mut().for_each(exact_value),
+        Value::Object(fields) => fields.values_mut().for_each(exact_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn cut(mut kept: impl Iterator<Item = char>, longest: usize) -> String {
+    let mut text: String = kept.by_ref().take(longest).collect();
+    if kept.next().is_some() {
+        text.push('…');
+    }
+    text
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -56,6 +124,9 @@ pub fn encode_segment(text: &str) -> String {
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn visible(c: char) -> Option<char> {
+    if matches!(c, ' '..='~') {
+        return Some(c);
+    }
     match c.general_category() {
         _ if c.is_whitespace() => Some(' '),
         GeneralCategory::Control
@@ -63,7 +134,8 @@ fn visible(c: char) -> Option<char> {
         | GeneralCategory::PrivateUse
         | GeneralCategory::Surrogate
         | GeneralCategory::Unassigned => None,
-        // Variation selectors and the Hangul and Khmer fillers are letters or marks that draw nothing.
+        // Variation selectors, fillers and the empty Braille pattern are letters, marks or symbols
+        // that draw nothing.
         _ if is_blank(c) => None,
         _ => Some(c),
     }
@@ -72,12 +144,14 @@ fn visible(c: char) -> Option<char> {
 fn is_blank(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
+        | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn clean_takes_out_what_cannot_be_seen() {
@@ -101,5 +175,108 @@ mod tests {
         assert_eq!(cleaned.chars().count(), LONGEST + 1);
         assert!(cleaned.ends_with('…'));
         assert_eq!(clean(&"a".repeat(LONGEST)).len(), LONGEST);
+    }
+
+    /// Every character there is, against the standard's own categories.
+    #[test]
+    fn clean_leaves_no_character_of_a_category_that_draws_nothing() {
+        use GeneralCategory::{
+            Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator,
+            Surrogate, Unassigned,
+        };
+        for c in '\0'..=char::MAX {
+            let cleaned = strip(&c.to_string());
+            match c.general_category() {
+                _ if c.is_whitespace() => assert_eq!(cleaned, " ", "{c:?}"),
+                Control | Format | PrivateUse | Surrogate | Unassigned => {
+                    assert_eq!(cleaned, "", "{c:?}");
+                }
+                LineSeparator | ParagraphSeparator | SpaceSeparator => panic!("no space: {c:?}"),
+                _ => assert!(cleaned.is_empty() || cleaned == c.to_string(), "{c:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ids_that_differ_never_look_the_same() {
+        for (id, shown) in [
+            ("us-1", "us-1"),
+            ("us\u{200b}-1", "us\\u{200b}-1"),
+            ("us\u{a0}-1", "us\\u{a0}-1"),
+            (r"HARBOR\srivera", r"HARBOR\srivera"),
+        ] {
+            assert_eq!(exact(id), shown);
+            assert_eq!(is_clean(id), id == shown, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_cannot_be_closed_from_inside() {
+        assert_eq!(quoted("Orders"), "“Orders”");
+        assert_eq!(quoted("x” to “y"), "“x\" to \"y”");
+        assert_eq!(quoted("a\u{202e}b\nc"), "“ab c” (with hidden characters)");
+        assert!(quoted(&"a".repeat(9_999)).chars().count() < LONGEST_QUOTE + 4);
+    }
+
+    #[test]
+    fn a_value_keeps_its_ids_and_says_which_name_hides_something() {
+        let mut value = json!({
+            "rows": [{ "id": "a\u{200b}", "name": "S\u{200b}am" }, { "id": "b", "name": "S\u{a0}am" }],
+            "request": { "path": "/a/b", "body": { "note": "x\u{202e}" } },
+            "message": "x\u{202e}",
+        });
+        clean_value(&mut value);
+        assert_eq!(
+            value,
+            json!({
+                "rows": [
+                    { "id": "a\\u{200b}", "name": "Sam", "hidden": HIDDEN },
+                    { "id": "b", "name": "S am" },
+                ],
+                "request": { "path": "/a/b", "body": { "note": "x\\u{202e}" } },
+                "message": "x",
+            })
+        );
+    }
+
+    fn texts() -> impl Strategy<Value = String> {
+        let hostile = prop::sample::select(vec![
+            '\u{1b}',
+            '\u{202e}',
+            '\u{e0041}',
+            '\u{200d}',
+            '\u{fe0f}',
+            '\u{2028}',
+            '\u{9b}',
+            '“',
+            'a',
+        ]);
+        prop::collection::vec(prop_oneof![any::<char>(), hostile], 0..60)
+            .prop_map(|chars| chars.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_is_idempotent(text in texts(), times in 1_usize..400) {
+            let cleaned = clean(&text.repeat(times));
+            prop_assert_eq!(clean(&cleaned), cleaned.clone());
+            prop_assert!(cleaned.chars().count() <= LONGEST + 1);
+        }
+
+        #[test]
+        fn what_is_shown_of_a_vendor_is_clean(text in texts()) {
+            for shown in [exact(&text), quoted(&text), strip(&text)] {
+                prop_assert!(!hides(&shown) && strip(&shown) == shown, "{:?}", shown);
+            }
+            let quote = quoted(&text);
+            prop_assert_eq!(quote.matches(['“', '”']).count(), 2);
+        }
+
+        #[test]
+        fn different_ids_are_shown_differently(one in texts(), other in texts()) {
+            // An id that spells an escape out is the one that could look like another.
+            prop_assume!(one != other && !one.contains('\\') && !other.contains('\\'));
+            prop_assert_ne!(exact(&one), exact(&other));
+        }
     }
 }

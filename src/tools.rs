@@ -30,7 +30,7 @@ pub mod undo_change;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::access::{Access, Approval, Named, Outcome, Role};
 use crate::auth::Boxed;
@@ -38,8 +38,9 @@ use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record};
 use crate::schema;
+use crate::text;
 use crate::transport::{Deadline, Reply, Wire};
-use crate::vendors::{Asker, Tenant};
+use crate::vendors::{Asker, Memo, Tenant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting, Term};
 use undo_change::UndoChange;
@@ -260,6 +261,8 @@ pub enum Finding {
 pub struct Room<'a> {
     pub tenants: &'a [Tenant],
     pub wire: &'a Wire,
+    /// What names and roles there were a moment ago; never who has access.
+    pub names: &'a Memo,
     pub ledger: &'a Ledger,
     pub deadline: Deadline,
 }
@@ -374,11 +377,13 @@ impl Standing {
     }
 }
 
-/// "Orders (a111…)", or the id alone.
+/// “Orders” (a111…), or the id alone.
 pub fn label(named: &Named) -> String {
     match &named.name {
-        Some(name) if *name != named.id => format!("{name} ({})", named.id),
-        _ => named.id.clone(),
+        Some(name) if *name != named.id && !named.id.is_empty() => {
+            format!("{} ({})", named.said(), text::exact(&named.id))
+        }
+        _ => named.said(),
     }
 }
 
@@ -411,6 +416,26 @@ pub fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
     })
 }
 
+/// The arguments of a change to its type. One that there is not is told with all that there are:
+/// the type knows only its own.
+fn parse_change<C: Change>(arguments: Value) -> Result<C, Failure> {
+    let names = arguments.as_object().into_iter().flat_map(Map::keys);
+    let names: Vec<String> = names.cloned().collect();
+    parse(arguments).map_err(|failure| {
+        let input = change_input::<C>();
+        let known = input.get("properties").and_then(Value::as_object);
+        let known: Vec<&String> = known.into_iter().flat_map(Map::keys).collect();
+        let Some(unknown) = names.iter().find(|name| !known.contains(name)) else {
+            return failure;
+        };
+        let known = known.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Failure {
+            message: format!("there is no argument {unknown:?}; there are {known}"),
+            ..failure
+        }
+    })
+}
+
 /// The arguments of a change: its own, then those of its kind.
 fn change_input<C: Change>() -> Value {
     let own = schema::input::<C>();
@@ -429,9 +454,9 @@ fn resolve<'a, C: Change>(
     arguments: Value,
     ask: &'a Asker<'a>,
 ) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>> {
-    Box::pin(async move { parse::<C>(arguments)?.resolve(ask).await })
+    Box::pin(async move { parse_change::<C>(arguments)?.resolve(ask).await })
 }
 
 fn by_hand<C: Change>(arguments: Value) -> Result<Option<Value>, Failure> {
-    parse::<C>(arguments)?.by_hand()
+    parse_change::<C>(arguments)?.by_hand()
 }

@@ -11,7 +11,6 @@ mod wire;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -26,7 +25,7 @@ use crate::draft::{Base, Frozen, Question};
 use crate::failure::{Failure, Kind};
 use crate::ledger::Opened;
 use crate::observe::Leg;
-use crate::secret::expose;
+use crate::secret::redact;
 use crate::text;
 use told::tell;
 
@@ -63,7 +62,7 @@ pub enum Attempt {
     Oversized,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Reply {
     pub status: u16,
     pub body: Vec<u8>,
@@ -157,9 +156,9 @@ impl Reply {
         })
     }
 
-    /// The vendor's own message, with a leading separator, or nothing.
+    /// The vendor's own message in quotes, with a leading separator, or nothing.
     pub fn said(&self) -> String {
-        self.message().map(|message| format!(": {message}")).unwrap_or_default()
+        self.message().map(|message| format!(": {}", text::quoted(&message))).unwrap_or_default()
     }
 
     /// What `who` answered, and what may be behind it.
@@ -193,13 +192,24 @@ impl Reply {
 
     /// Text of this answer as it may be shown: without what proved who we are.
     pub fn shown(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in self.secrets.iter().map(expose).filter(|secret| !secret.is_empty()) {
-            for form in [secret.to_owned(), text::encode(secret), BASE64_STANDARD.encode(secret)] {
-                text = text.replace(&form, "[REDACTED]");
-            }
-        }
-        text::clean(&text)
+        text::clean(&redact(text, &self.secrets))
+    }
+
+    /// The same as words of the vendor's, inside a sentence of ours.
+    pub fn quoted(&self, text: &str) -> String {
+        text::quoted(&redact(text, &self.secrets))
+    }
+
+    /// An answer that nobody was asked for: to try out what is made of one.
+    pub fn made(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, ..Self::default() }
+    }
+}
+
+/// A body may hold a token, so it does not print.
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply({}, {} bytes)", self.status, self.body.len())
     }
 }
 

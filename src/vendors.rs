@@ -14,6 +14,8 @@ mod pick;
 pub mod redox;
 pub mod snaplogic;
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, Row, follow};
@@ -25,6 +27,7 @@ use crate::auth::Boxed;
 use crate::config::Settings;
 use crate::draft::Question;
 use crate::failure::{Failure, Kind};
+use crate::text;
 use crate::transport::{Account, Deadline, Reply, Wire};
 
 /// What is said of a role that is privileged because nobody can tell that it is not.
@@ -79,6 +82,9 @@ pub struct Check {
 /// A vendor as configured: whose tenant, through which account.
 pub struct Tenant {
     pub vendor: &'static Vendor,
+    /// Which tenant it is, for telling changes at one from those at another: its base URL, or the
+    /// sandbox, whose ports are others each time.
+    pub name: String,
     pub account: Account,
     pub settings: Settings,
 }
@@ -137,23 +143,21 @@ impl Variable {
 impl Asker<'_> {
     /// # Errors
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
-    pub async fn reply(&self, question: &Question) -> Result<Reply, Failure> {
+    pub async fn reply(&self, question: &Question) -> Result<Arc<Reply>, Failure> {
+        let Some(memo) = self.memo else { return self.fresh(question).await.map(Arc::new) };
         let key = format!("{} {}", self.tenant.vendor.name, question.shown());
-        if let Some(known) = self.memo.and_then(|memo| memo.get(&key)) {
-            return Ok(known);
-        }
+        memo.answer(key, self.fresh(question)).await
+    }
+
+    async fn fresh(&self, question: &Question) -> Result<Reply, Failure> {
         let (account, wire) = (&self.tenant.account, self.wire);
         let reply = crate::transport::read(account, wire, question, self.deadline).await;
-        let reply = reply.map_err(|failure| match question.needs() {
+        reply.map_err(|failure| match question.needs() {
             Some(needs) if failure.status == Some(403) => {
                 failure.hint(format!("the credential needs {needs}"))
             }
             _ => failure,
-        })?;
-        if let Some(memo) = self.memo {
-            memo.keep(key, &reply);
-        }
-        Ok(reply)
+        })
     }
 
     /// # Errors
@@ -189,11 +193,11 @@ impl Find {
         Self { query: Some(query.to_owned()), ..Self::all() }
     }
 
-    /// Whether a name contains the query, letter case aside.
+    /// Whether a name contains the query, letter case aside, and what nobody can see.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
-        let query = query.to_lowercase();
-        names.iter().any(|name| name.to_lowercase().contains(&query))
+        let query = text::clean(query).to_lowercase();
+        names.iter().any(|name| text::clean(name).to_lowercase().contains(&query))
     }
 
     /// Whether this kind is looked for.

@@ -131,3 +131,27 @@ mod otel;
 /// Whatever goes wrong at a vendor, in every combination: one word, one write, nobody else's trouble.
 #[path = "grantor/faults.rs"]
 mod faults;
+
+/// What a vendor writes is data, wherever it is shown, and never a word of ours.
+#[path = "grantor/hostile.rs"]
+mod hostile;
+
+/// No credential, and nothing made of one, is shown or kept anywhere.
+#[path = "grantor/secrets.rs"]
+mod secrets;
+
+/// What holds of any bytes at all, for proptest here and for the fuzzer in `fuzz/`.
+#[path = "grantor/tried.rs"]
+mod tried;
+
+/// Bytes made up, and the cases of the fuzzer.
+#[path = "grantor/garbage.rs"]
+mod garbage;
+
+/// More than a client should send, and less sense than it should have.
+#[path = "grantor/flood.rs"]
+mod flood;
+
+/// How a server ends while it has work.
+#[path = "grantor/ending.rs"]
+mod ending;

@@ -70,9 +70,9 @@ impl UserAction {
                 message: "the vendor does not accept this credential id for signing".to_owned(),
             });
         }
-        let answer = self.answer(&challenge).await?;
+        let (answer, signature) = self.answer(&challenge).await?;
         let what = "the signing service";
-        let request = self.step(&self.steps.complete, answer, bearer)?;
+        let request = self.step(&self.steps.complete, answer, bearer)?.hiding(&signature);
         let earned: Earned = decode(what, &exchange(what, request, wire).await?)?;
         Ok(earned.user_action)
     }
@@ -96,7 +96,8 @@ impl UserAction {
         decode(what, &exchange(what, request, wire).await?)
     }
 
-    async fn answer(&self, challenge: &Challenge) -> Result<Value, AuthError> {
+    /// What is answered, and the signature in it.
+    async fn answer(&self, challenge: &Challenge) -> Result<(Value, SecretString), AuthError> {
         let pem = self.private_key.read().await?;
         let key = PrivateKey::from_pem(self.private_key.name(), &pem)?;
         // Compact, in this order, the challenge as it came: these bytes are what is signed.
@@ -105,17 +106,19 @@ impl UserAction {
         let signature = key.sign(client_data.as_bytes()).ok_or_else(|| {
             AuthError::Unusable(format!("{} could not sign", self.private_key.name()))
         })?;
-        Ok(json!({
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+        let answer = json!({
             "challengeIdentifier": challenge.challenge_identifier,
             "firstFactor": {
                 "kind": "Key",
                 "credentialAssertion": {
                     "credId": self.credential_id,
                     "clientData": BASE64_URL_SAFE_NO_PAD.encode(client_data),
-                    "signature": BASE64_URL_SAFE_NO_PAD.encode(signature),
+                    "signature": &signature,
                 },
             },
-        }))
+        });
+        Ok((answer, signature.into()))
     }
 
     fn step(

@@ -8,8 +8,11 @@ use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  grantor --sandbox call grant_asset_role '{\"userKey\": \
-    \"user@example.com\", \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}' --dry-run")]
+#[command(
+    after_help = "Examples:\n  grantor --sandbox call list_roles '{\"query\": \"Developer\"}'\n  \
+    grantor --sandbox call grant_asset_role '{\"userKey\": \
+    \"user@example.com\", \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}' --dry-run"
+)]
 pub(super) struct Arguments {
     /// The tool's name; `grantor tools` lists them
     tool: String,
@@ -83,14 +86,26 @@ pub(super) fn status(answer: &Answer) -> ExitCode {
     ExitCode::from(status.unwrap_or(u8::from(answer.is_error)))
 }
 
-fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
-    let mut text = arguments.json.clone().unwrap_or_else(|| "{}".to_owned());
+/// A tool's arguments: none, as given, or from stdin.
+///
+/// # Errors
+/// Wrong usage, in words.
+pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
+    let mut text = json.unwrap_or("{}").to_owned();
     if text == "-" {
         text.clear();
         io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
     }
-    let mut fields: Map<String, Value> = serde_json::from_str(&text)
-        .map_err(|error| format!("the arguments are not a JSON object: {error}"))?;
+    serde_json::from_str(&text).map_err(|error| {
+        format!(
+            "the arguments are not a JSON object: {error}; give one such as \
+             '{{\"query\": \"Developer\"}}', in single quotes, or - to read stdin"
+        )
+    })
+}
+
+fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
+    let mut fields = object(arguments.json.as_deref())?;
     if arguments.dry_run {
         fields.insert("dry_run".to_owned(), Value::Bool(true));
     }

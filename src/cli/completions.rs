@@ -6,6 +6,8 @@ use clap_complete::Shell;
 use super::{Cli, Ran};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  \
+    grantor completions bash > ~/.local/share/bash-completion/completions/grantor")]
 pub(super) struct Arguments {
     /// The shell to complete in
     shell: Shell,

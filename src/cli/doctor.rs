@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global) -> Ran {
         shown.push_str(&unready_report(unready));
     }
     for warning in &config.warnings {
-        shown.push_str(&format!("{}  {warning}\n", with(WAITS, "mend")));
+        shown.push_str(&format!("{}  {}\n", with(WAITS, "mend"), text::strip(warning)));
     }
     let (report, sound) = policy_report(&config);
     shown.push_str(&report);
@@ -58,7 +58,10 @@ fn policy_report(config: &Config) -> (String, bool) {
             let rules = guard.rules().len();
             (format!("{}  {of} ({rules} rules)\n", with(DIM, "policy")), true)
         }
-        Err(error) => (format!("{}  {error}\n", with(BAD, "policy")), false),
+        Err(error) => {
+            let error = text::clean(&error.to_string());
+            (format!("{}  {error}\n", with(BAD, "policy")), false)
+        }
     }
 }
 
@@ -71,10 +74,10 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
         let value = if variable.secret {
             tenant.settings.origin(variable.name)
         } else {
-            tenant.settings.get(variable.name).map(text::clean)
+            tenant.settings.get(variable.name).map(str::to_owned)
         };
         if let Some(value) = value {
-            report.push_str(&format!("  {}  {value}\n", with(DIM, variable.name)));
+            report.push_str(&format!("  {}  {}\n", with(DIM, variable.name), text::clean(&value)));
         }
     }
     let deadline = Deadline::after(PATIENCE);
@@ -125,7 +128,7 @@ fn unready_report(unready: &Unready) -> String {
     }
     let mut report = format!("{title} {}\n", with(BAD, "half configured"));
     for trouble in &unready.troubles {
-        report.push_str(&format!("  {}  {trouble}\n", with(BAD, "missing")));
+        report.push_str(&format!("  {}  {}\n", with(BAD, "missing"), text::clean(trouble)));
     }
     report
 }

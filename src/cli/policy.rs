@@ -1,6 +1,6 @@
 //! The rules in force: whether they hold, and what they say of a change.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
-use super::{Global, Ran, paint, setup, setup::Setup};
+use super::{Global, Ran, call, paint, setup, setup::Setup};
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Person};
 use crate::guard::{Circumstances, Effect as Kind, Guard, Judged, Rule, Supposed};
@@ -27,6 +27,7 @@ pub(super) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Check a policy and list its rules
+    #[command(after_help = "Examples:\n  grantor policy check\n  grantor policy check rules.cedar")]
     Check {
         /// The policy; without it, the one in force
         file: Option<PathBuf>,
@@ -46,7 +47,7 @@ enum Command {
     expires_in, expires_at, undoes, ends, requester, changes_this_hour, now.\n\n\
     Exit status: 0 allowed, 3 asked, 1 denied or not judged, 2 wrong usage.")]
 struct Explain {
-    /// The changing tool
+    /// The changing tool; `grantor tools` lists them
     tool: String,
     /// Its arguments as a JSON object, or - to read them from stdin [default: {}]
     json: Option<String>,
@@ -117,17 +118,12 @@ impl Explain {
         let changes = |effect| matches!(effect, Effect::Grant | Effect::Revoke);
         let mut tools = TOOLS.iter().map(|tool| tool.spec);
         if !tools.any(|spec| spec.name == self.tool && changes(spec.effect)) {
-            return Err(format!("{:?} is no tool that grants or revokes", self.tool));
+            return Err(format!(
+                "{:?} is no tool that grants or revokes; `grantor tools` lists them",
+                self.tool
+            ));
         }
-        let mut text = self.json.clone().unwrap_or_else(|| "{}".to_owned());
-        if text == "-" {
-            text.clear();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(|error| format!("stdin: {error}"))?;
-        }
-        serde_json::from_str(&text)
-            .map_err(|error| format!("the arguments are not a JSON object: {error}"))
+        call::object(self.json.as_deref())
     }
 
     async fn run(self, global: &Global, fields: Map<String, Value>) -> Ran {

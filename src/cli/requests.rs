@@ -28,18 +28,26 @@ enum Command {
     /// Read a request's question, agree to it at this terminal, and have it carried out
     Approve(approve::Arguments),
     /// Say no to a request, also after it was approved and before it is sent
+    #[command(after_help = "Example:\n  \
+        grantor requests deny gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --reason 'the wrong Sam'")]
     Deny {
-        /// The receipt of the request
+        /// The receipt of the request; `grantor requests` lists them
         receipt: String,
         /// Why not; kept in the ledger
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// Carry out what was approved and not sent, at the vendors that are configured here
+    #[command(after_help = "A running server that is not read-only does this by itself; \
+        this is for where none is running.")]
     Run,
     /// Make an approver's signing key under a passphrase, and print its line for the approvers file
+    #[command(
+        after_help = "Example:\n  grantor requests key ada    # then add the line it prints to \
+        the file of GRANTOR_APPROVERS"
+    )]
     Key {
-        /// The approver's name
+        /// The approver's name: letters, digits and . _ - + @
         name: String,
         /// Where the key goes; never over another file [default: grantor-NAME.pem]
         #[arg(long, value_name = "FILE")]

@@ -5,6 +5,9 @@ use crate::config;
 use crate::sandbox::{Options, Sandbox};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  grantor sandbox > sandbox.env &    # kill %1 ends it\n  \
+    . ./sandbox.env && grantor doctor    # once the file is written\n\n\
+    With --sandbox any other command brings its own: this is for programs beside Grantor.")]
 pub(super) struct Arguments {
     /// First of five consecutive ports [default: any free ones]
     #[arg(long, value_name = "N")]

@@ -1,8 +1,12 @@
 use super::{Global, Ran, call};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  grantor call check_change    # the receipts of the last 24 hours\n  \
+    grantor undo gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --reason 'the wrong Sam'"
+)]
 pub(super) struct Arguments {
-    /// The receipt of the change to undo
+    /// The receipt of the change to undo; `grantor call check_change` lists the latest
     receipt: String,
     /// Why; kept in the ledger
     #[arg(long, value_name = "TEXT")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{ConfigError, Sources, floor};
-use crate::vendors::VENDORS;
+use crate::vendors::{VENDORS, Vendor};
 
 /// A configuration file, or nothing where there is none.
 #[derive(Default)]
@@ -37,6 +37,7 @@ const OWN: [&str; 9] = [
 const SECRET: [&str; 1] = ["ledger_key"];
 /// Keys of a vendor's section that are tables of their own.
 const TABLES: [&str; 1] = ["roles"];
+const NAMED: &str = "give another --config (or GRANTOR_CONFIG), or leave it out for the usual file";
 const FORMS: &str =
     "text; a secret may also be { env = \"…\" }, { file = \"…\" } or { command = [\"…\"] }";
 
@@ -46,12 +47,12 @@ impl File {
         if let Some(path) =
             named.or_else(|| (sources.environment)("GRANTOR_CONFIG").map(Into::into))
         {
-            return Self::read(&path);
+            return Self::read(&path, NAMED);
         }
         let project = directories::ProjectDirs::from("", "", "grantor");
         let usual = project.map(|dirs| dirs.config_dir().join("config.toml"));
         match usual {
-            Some(path) if path.exists() => Self::read(&path),
+            Some(path) if path.exists() => Self::read(&path, NAMED),
             _ => Ok(Self::default()),
         }
     }
@@ -63,15 +64,16 @@ impl File {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             _ => {
                 floor::check(path)?;
-                Self::read(path)
+                Self::read(path, "an administrator makes it readable for everybody")
             }
         }
     }
 
-    fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// `advice` is what to do about a file that cannot be read.
+    fn read(path: &Path, advice: &str) -> Result<Self, ConfigError> {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError(format!("{shown}: {error}")))?;
+            .map_err(|error| ConfigError(format!("{shown}: {error}; {advice}")))?;
         let at = |line: usize, text: &str| ConfigError(format!("{shown}, line {line}: {text}"));
         // Only the message of a syntax error: the line it quotes may hold a secret.
         let tables: Table = toml::from_str(&text).map_err(|error| {
@@ -136,8 +138,8 @@ impl File {
         if !inline || !crate::secret::readable_by_others(&self.path) {
             return Vec::new();
         }
-        let path = self.path.display();
-        vec![format!("{path} holds a secret and can be read by others; run: chmod 600 '{path}'")]
+        let (path, mend) = (self.path.display(), crate::private::mend("600", &self.path));
+        vec![format!("{path} holds a secret and can be read by others; run: {mend}")]
     }
 
     pub(super) fn own(&self, key: &str) -> Option<&Value> {
@@ -188,15 +190,23 @@ fn check(tables: &Table) -> Result<(), Mistake> {
                 None if vendor.is_none() && OWN.contains(&key.as_str()) => {}
                 None if vendor.is_some() && TABLES.contains(&key.as_str()) && value.is_table() => {}
                 None => {
-                    return mistake(
-                        Some(key),
-                        format!("there is no setting {key:?} in [{section}]"),
-                    );
+                    let known = settings(vendor, value.is_table()).join(", ");
+                    let text =
+                        format!("there is no setting {key:?} in [{section}]; there are {known}");
+                    return mistake(Some(key), text);
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What there is in a vendor's section, or in Grantor's own; tables where a table was meant.
+fn settings(vendor: Option<&Vendor>, tables: bool) -> Vec<String> {
+    let Some(vendor) = vendor else { return OWN.map(str::to_owned).to_vec() };
+    let tables = TABLES.iter().filter(|_| tables).map(|&table| table.to_owned());
+    let keys = vendor.variables.iter().map(|variable| key_of(vendor.name, variable.name));
+    keys.chain(tables).collect()
 }
 
 fn fits(value: &Value, secret: bool) -> bool {

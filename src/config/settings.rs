@@ -135,8 +135,8 @@ impl Settings {
     pub(super) fn warnings(&self) -> Vec<String> {
         let open = |(name, found): (&&str, &Found)| match found {
             Found::File(path) if readable_by_others(path) => {
-                let path = path.display();
-                Some(format!("{name}: {path} can be read by others; run: chmod 600 '{path}'"))
+                let (shown, mend) = (path.display(), crate::private::mend("600", path));
+                Some(format!("{name}: {shown} can be read by others; run: {mend}"))
             }
             _ => None,
         };

@@ -105,7 +105,8 @@ impl Answer {
             request: Some(shown),
             warnings: vec![format!("nothing was read or changed: {}", failure.message)],
             hint: Some("enter these parameters in the vendor's own console".to_owned()),
-            ..Changed::new(Outcome::Preview, "to be entered by hand".to_owned())
+            summary: "To be entered by hand: from here nothing would be sent".to_owned(),
+            ..Changed::new(Outcome::Preview, String::new())
         })
     }
 
@@ -342,6 +343,13 @@ impl Item {
         self.note = Some(failure.message.clone());
         self.hint.clone_from(&failure.hint);
         self.status = failure.status.or(self.status);
+    }
+
+    /// It failed inside, after it was recorded: the write may have left.
+    pub(super) fn break_off(&mut self) {
+        self.outcome = Outcome::Unknown;
+        self.note = Some("Grantor failed inside, and the write may have left".to_owned());
+        self.hint = Some("look before it is sent again, and report the lines on stderr".to_owned());
     }
 
     fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: Policy) -> Self {

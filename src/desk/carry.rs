@@ -1,7 +1,9 @@
 //! From a permitted intent to an outcome: record, send, read back, record.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde_json::json;
 use tracing::Instrument as _;
 
@@ -12,7 +14,7 @@ use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
 use crate::intent::Cause;
-use crate::ledger::{Closing, Spent};
+use crate::ledger::{Closing, Opened, Spent};
 use crate::tools::{Finding, Heard, Standing, Step, label};
 use crate::transport::{self, Fate};
 use crate::vendors::Asker;
@@ -72,6 +74,8 @@ impl Desk {
             stopped = item.outcome.is_error();
             items.push(item);
         }
+        // What others read meanwhile may no longer be so.
+        self.names.clear();
         items
     }
 
@@ -144,23 +148,13 @@ impl Desk {
             Ok(opened) => opened,
             Err(failure) => return Item::stopped(step, &before.rows, &failure),
         };
-        let span = tracing::info_span!(target: "grantor", "write", receipt = %opened.receipt());
-        let sending = transport::write(&ask.tenant.account, ask.wire, &opened, ask.deadline);
-        let fate = sending.instrument(span).await;
         let mut item = Item::sent(step, opened.receipt(), opened.intent(), policy);
-        let mut request_id = None;
-        match fate {
-            Fate::NotDone(failure) => item.fail(&failure),
-            Fate::Answered(reply) => {
-                item.status = Some(reply.status);
-                request_id.clone_from(&reply.request_id);
-                self.find_out(step, Said::Heard(step.heard(&reply)), before, ask, &mut item).await;
-            }
-            Fate::Unclear { trouble, status } => {
-                item.status = status;
-                self.find_out(step, Said::Unclear(trouble), before, ask, &mut item).await;
-            }
-        }
+        // What is open in the ledger is closed, whatever happens.
+        let exchange = AssertUnwindSafe(self.exchange(step, &opened, before, ask, &mut item));
+        let request_id = exchange.catch_unwind().await.unwrap_or_else(|_| {
+            item.break_off();
+            None
+        });
         let closing = Closing {
             outcome: item.outcome,
             status: item.status,
@@ -171,6 +165,35 @@ impl Desk {
         };
         self.ledger.close(opened.receipt(), &closing).await;
         item
+    }
+
+    /// Sends, and finds out what came of it; gives the vendor's name for the exchange.
+    async fn exchange(
+        &self,
+        step: &dyn Step,
+        opened: &Opened,
+        before: &Standing,
+        ask: &Asker<'_>,
+        item: &mut Item,
+    ) -> Option<String> {
+        let span = tracing::info_span!(target: "grantor", "write", receipt = %opened.receipt());
+        let sending = transport::write(&ask.tenant.account, ask.wire, opened, ask.deadline);
+        match sending.instrument(span).await {
+            Fate::NotDone(failure) => {
+                item.fail(&failure);
+                None
+            }
+            Fate::Answered(reply) => {
+                item.status = Some(reply.status);
+                self.find_out(step, Said::Heard(step.heard(&reply)), before, ask, item).await;
+                reply.request_id
+            }
+            Fate::Unclear { trouble, status } => {
+                item.status = status;
+                self.find_out(step, Said::Unclear(trouble), before, ask, item).await;
+                None
+            }
+        }
     }
 
     /// Finds out what is so now, and what to call it.

@@ -99,7 +99,7 @@ impl Desk {
         if order.tool.spec.effect != Effect::Grant || order.cause != Cause::Request {
             return Ok(Err(warnings));
         }
-        let timed = self.ledger.timed(key(ask.tenant.vendor.name, step.wanted())).await?;
+        let timed = self.ledger.timed(key(&ask.tenant.name, step.wanted())).await?;
         let timed = timed.and_then(|record| Some((record.expires_at?, record)));
         let owned = step.wanted().expires_at.is_none();
         match (timed, order.term.until) {
@@ -140,6 +140,7 @@ impl Desk {
         let intent = Intent {
             vendor: ask.tenant.vendor.name,
             base: ask.tenant.account.base.as_str().to_owned(),
+            tenant: ask.tenant.name.clone(),
             tool: order.tool.spec.name,
             effect: order.tool.spec.effect,
             cause,
@@ -178,8 +179,8 @@ fn can_end(order: &Order<'_>, intent: &Intent) -> Result<(), Failure> {
 }
 
 /// The names by which the ledger finds an access again.
-pub(super) fn key<'a>(vendor: &'a str, access: &'a Access) -> [&'a str; 4] {
-    [vendor, &access.principal.id, &access.role.id, &access.resource.id]
+pub(super) fn key<'a>(tenant: &'a str, access: &'a Access) -> [&'a str; 4] {
+    [tenant, &access.principal.id, &access.role.id, &access.resource.id]
 }
 
 impl Prepared {

@@ -1,11 +1,17 @@
 //! What a person is asked: everything that would happen, in plain words.
 
+use jiff::Timestamp;
+
 use super::{Order, Prepared};
-use crate::access::Access;
+use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};
 use crate::text;
 use crate::tools::{Effect, Step, label};
+
+const LONGEST_TYPED: usize = 200;
+/// More rows than a person reads.
+const MOST_ROWS: usize = 100;
 
 /// A question to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +32,7 @@ impl Question {
             let intent = match one {
                 Prepared::Judged(Verdict::Ask(asked), _) => {
                     if asked.typed {
-                        typed = Some(asked.intent.wanted.principal.label().to_owned());
+                        typed = Some(to_be_typed(&asked.intent.wanted.principal));
                     }
                     why.push(asked.why.as_str());
                     &asked.intent
@@ -39,7 +45,7 @@ impl Question {
         let summary: Vec<_> = items.iter().map(|(_, intent)| intent.summary.as_str()).collect();
         let summary = text::clean(&summary.join("; "));
         let text = lines(order, &items, &why, typed.as_deref());
-        Self { summary, text, typed: typed.map(|name| text::clean(&name)) }
+        Self { summary, text, typed }
     }
 }
 
@@ -64,17 +70,36 @@ fn lines(
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     if let Some(reason) = &order.common.reason {
-        lines.push(format!("The assistant says: “{}”", text::clean(reason)));
+        let reason = unquoted(&text::clean(reason));
+        lines.push(format!("The assistant says: “{reason}”"));
     }
     if let Some(name) = typed {
         lines.push(format!("To agree, type the name of who gets it: {name}"));
     }
-    lines.iter().map(|line| text::clean(line)).collect::<Vec<_>>().join("\n")
+    // Nothing is cut here: a person agrees to what they see. Names and reasons were, each by itself.
+    lines.iter().map(|line| text::strip(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// A name that can be typed as it is shown, or else the id.
+fn to_be_typed(principal: &Named) -> String {
+    let plain = |name: &&String| {
+        text::is_clean(name)
+            && name.trim() == name.as_str()
+            && !name.is_empty()
+            && name.chars().count() <= LONGEST_TYPED
+    };
+    let name = principal.name.as_ref().filter(plain);
+    name.cloned().unwrap_or_else(|| text::clean(&principal.id))
+}
+
+/// Words that cannot end the quotation they stand in.
+fn unquoted(text: &str) -> String {
+    text.replace(['“', '”', '„', '‟', '"'], "'")
 }
 
 fn who(order: &Order<'_>) -> String {
     match &order.client {
-        Some(client) => format!("An assistant ({client}), for {},", order.requester),
+        Some(client) => format!("An assistant ({}), for {},", text::clean(client), order.requester),
         None => format!("Grantor, for {},", order.requester),
     }
 }
@@ -99,18 +124,28 @@ fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
 fn rows(step: &dyn Step, rows: &[Access]) -> String {
     let row = |row: &Access| {
         let pending = if row.pending { " (pending)" } else { "" };
-        let end = row.expires_at.as_ref().map(|end| format!(" until {end}")).unwrap_or_default();
+        let end =
+            row.expires_at.as_ref().map(|end| format!(" until {}", time(end))).unwrap_or_default();
         format!(
             "{}: {} on {}{end}{pending}",
             label(&row.principal),
-            row.role.label(),
+            row.role.said(),
             label(&row.resource)
         )
     };
     let mut shown: Vec<_> = rows.iter().filter(|row| step.bears(row)).map(row).collect();
     // The same access is the same question, in whatever order a vendor lists it.
     shown.sort_unstable();
+    if shown.len() > MOST_ROWS {
+        let left = shown.split_off(MOST_ROWS).len();
+        shown.push(format!("and {left} more"));
+    }
     if shown.is_empty() { "no such access".to_owned() } else { shown.join("; ") }
+}
+
+/// A time that is none is the vendor's words.
+fn time(text: &str) -> String {
+    if text.parse::<Timestamp>().is_ok() { text.to_owned() } else { text::quoted(text) }
 }
 
 fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

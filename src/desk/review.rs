@@ -14,7 +14,7 @@ use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
 use crate::transport::{CALL, Deadline};
-use crate::vendors::Asker;
+use crate::vendors::{Asker, Tenant};
 
 /// What an earlier change left, which must still be so when it is taken back.
 pub(super) struct Undoing {
@@ -22,6 +22,8 @@ pub(super) struct Undoing {
     /// What the vendor showed then.
     pub earlier: Vec<Access>,
     after: Vec<Access>,
+    /// A later change from here, after which the access is no longer this one's.
+    superseded_by: Option<String>,
 }
 
 /// Where a change stands, as reading the vendor shows.
@@ -70,13 +72,13 @@ impl Desk {
 
     /// What happened in the last 24 hours, and what is not finished.
     async fn lately(&self) -> Result<Value, Failure> {
-        let requests = self.ledger.requests().await?;
-        let mut changes: Vec<_> = requests.iter().rev().map(asked).collect();
-        let (records, left) = self.ledger.recent(Timestamp::now() - RECENT, MOST).await?;
-        changes.extend(records.iter().map(shown));
+        let since = Timestamp::now() - RECENT;
+        let (requests, unseen) = self.ledger.asked(since, MOST).await?;
+        let (records, left) = self.ledger.recent(since, MOST).await?;
+        let changes: Vec<_> = requests.iter().map(asked).chain(records.iter().map(shown)).collect();
         let mut body = json!({ "changes": changes });
-        if left > 0 {
-            put(&mut body, "note", format!("{left} older ones are left out"));
+        if unseen + left > 0 {
+            put(&mut body, "note", format!("{} older ones are left out", unseen + left));
         }
         Ok(body)
     }
@@ -85,15 +87,45 @@ impl Desk {
     async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
         let request = self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))?;
         let mut shown = asked(&request);
-        let (mut items, most) = (Vec::new(), intents(&request));
-        for number in 1..=most {
-            let record = self.ledger.find(&format!("{receipt}.{number}")).await?;
-            items.extend(record.as_ref().map(self::shown));
-        }
+        let items = self.items(&request).await?;
         if !items.is_empty() {
-            put(&mut shown, "changes", json!(items));
+            put(&mut shown, "changes", items.iter().map(self::shown).collect::<Vec<_>>());
         }
         Ok(shown)
+    }
+
+    /// What was sent of a request for several changes.
+    async fn items(&self, request: &Request) -> Result<Vec<Record>, Failure> {
+        let mut items = Vec::new();
+        for number in 1..=intents(request) {
+            items.extend(self.ledger.find(&format!("{}.{number}", request.receipt)).await?);
+        }
+        Ok(items)
+    }
+
+    /// Why there is nothing to undo under a receipt that is no change.
+    async fn no_change(&self, receipt: &str) -> Result<Failure, Failure> {
+        let Some(request) = self.ledger.request(receipt).await? else {
+            return Ok(unknown(receipt));
+        };
+        let nothing = |words: &str| {
+            Failure::refused(format!("that request {words}; there is nothing to undo"))
+        };
+        Ok(match request.state {
+            State::Waiting | State::Approved => nothing("is not carried out yet")
+                .hint(format!("`grantor requests deny {receipt}` stops it")),
+            State::Spent => {
+                let items = self.items(&request).await?;
+                let items: Vec<_> = items.iter().map(|item| item.receipt.as_str()).collect();
+                if items.is_empty() {
+                    nothing("was approved, and no change of it is recorded")
+                } else {
+                    Failure::refused("that request was for several changes")
+                        .hint(format!("undo each of them: {}", items.join(", ")))
+                }
+            }
+            state => nothing(state.words()).hint(format!("check_change {receipt} says more")),
+        })
     }
 
     /// Keeps what became of a change that had not been settled.
@@ -118,10 +150,7 @@ impl Desk {
         else {
             return Err(Failure::invalid(format!("{} is not a tool of this version", record.tool)));
         };
-        let tenant = self.tenant(tool).ok_or_else(|| {
-            Failure::new(Kind::Unavailable, format!("{} is not configured here", record.vendor))
-                .hint("`grantor doctor` says what is missing")
-        })?;
+        let tenant = self.tenant_of(record)?;
         let Run::Change { resolve, .. } = tool.run else {
             return Err(Failure::invalid("this receipt is not of a change"));
         };
@@ -149,6 +178,22 @@ impl Desk {
         Ok(Standpoint { outcome, note, rows: now.rows, shown })
     }
 
+    /// The tenant that a change was made at: another one of the same vendor says nothing of it.
+    pub(super) fn tenant_of(&self, record: &Record) -> Result<&Tenant, Failure> {
+        let vendor = &record.vendor;
+        let tenant = self.config.tenant(vendor).ok_or_else(|| {
+            Failure::new(Kind::Unavailable, format!("{vendor} is not configured here"))
+                .hint("`grantor doctor` says what is missing")
+        })?;
+        if tenant.name == record.tenant {
+            return Ok(tenant);
+        }
+        let (then, now) = (&record.tenant, &tenant.name);
+        let receipt = &record.receipt;
+        Err(Failure::refused(format!("{receipt} was made at {then}, and this is {now}"))
+            .hint(format!("configure {vendor} as it was then")))
+    }
+
     pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
         let (record, undoing, reason) = match self.undoable(&call).await {
             Ok(found) => found,
@@ -167,7 +212,7 @@ impl Desk {
         origin: Origin,
         reason: Option<String>,
     ) -> Answer {
-        let inverse = match inverse(record) {
+        let inverse = match self.tenant_of(record).and_then(|_| inverse(record)) {
             Ok(inverse) => inverse,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
@@ -195,7 +240,9 @@ impl Desk {
     async fn undoable(&self, call: &Call) -> Result<(Record, Undoing, Option<String>), Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(call.arguments.clone()))?;
         let receipt = receipt.as_str();
-        let record = self.ledger.find(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        let Some(record) = self.ledger.find(receipt).await? else {
+            return Err(self.no_change(receipt).await?);
+        };
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {
@@ -236,7 +283,8 @@ impl Undoing {
     /// What a record says that its change left.
     pub(super) fn of(record: &Record) -> Self {
         let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
-        Self { receipt: record.receipt.clone(), earlier: shown_then(record), after }
+        let (receipt, superseded_by) = (record.receipt.clone(), record.superseded_by.clone());
+        Self { receipt, earlier: shown_then(record), after, superseded_by }
     }
 
     /// # Errors
@@ -244,12 +292,19 @@ impl Undoing {
     pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
         let left: Vec<_> = self.after.iter().filter(|row| step.bears(row)).collect();
         let there: Vec<_> = now.rows.iter().filter(|row| step.bears(row)).collect();
-        let same = left.len() == there.len()
-            && left.iter().all(|row| there.iter().any(|other| row.is(other)));
-        if same {
-            return Ok(());
-        }
-        Err(Failure::refused(format!("the access was changed since {}", self.receipt))
+        let as_left = |row: &&Access| {
+            let as_it_was = |other: &&Access| {
+                row.is(other) && row.id == other.id && row.expires_at == other.expires_at
+            };
+            there.iter().any(as_it_was)
+        };
+        let same = left.len() == there.len() && left.iter().all(|row| as_left(row));
+        let by = match &self.superseded_by {
+            Some(by) => format!(", by {by}"),
+            None if same => return Ok(()),
+            None => String::new(),
+        };
+        Err(Failure::refused(format!("the access was changed since {}{by}", self.receipt))
             .hint("look at it with list_access, and grant or revoke what should be so"))
     }
 }
@@ -346,6 +401,7 @@ fn shown(record: &Record) -> Value {
         ("expires_at", end.as_ref()),
         ("overdue", record.overdue.as_ref()),
         ("undone_by", record.undone_by.as_ref()),
+        ("superseded_by", record.superseded_by.as_ref()),
         ("ended_by", record.ended_by.as_ref()),
         ("ended", record.over.as_ref()),
         ("undoes", record.undoes.as_ref()),

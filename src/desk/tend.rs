@@ -75,15 +75,12 @@ impl Desk {
             return Ok(None);
         }
         let path = self.config.state_dir.join(LOCK);
-        let shown = path.display().to_string();
         let locked = tokio::task::spawn_blocking(move || {
-            let file = crate::private::open(&path)?;
-            file.lock().map(|()| file)
+            let locked = crate::private::open(&path).and_then(|file| file.lock().map(|()| file));
+            locked.map_err(|error| crate::private::told(&path, &error))
         });
         let locked = locked.await.map_err(io::Error::other).and_then(|locked| locked);
-        locked
-            .map(Some)
-            .map_err(|error| Failure::new(Kind::Unavailable, format!("{shown}: {error}")))
+        locked.map(Some).map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
     }
 
     /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none.
@@ -149,8 +146,8 @@ impl Desk {
     }
 
     async fn end(&self, record: &Record) -> Result<Ending, Failure> {
-        if self.config.tenant(&record.vendor).is_none() {
-            return Ok(Ending::Left(format!("{} is not configured here", record.vendor)));
+        if let Err(failure) = self.tenant_of(record) {
+            return Ok(Ending::Left(failure.message));
         }
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());

@@ -2,29 +2,104 @@
 //! has read, and compares what it reads afterwards with that.
 
 use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
-/// Who is waiting for whom, by vendor and principal.
-#[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<String, Weak<Queue<()>>>>);
+use crate::failure::{Failure, Kind};
+use crate::transport::{CALL, Deadline};
+
+/// Who is waiting for whom.
+pub(super) struct Turns {
+    /// In this process, by vendor and principal.
+    queues: Mutex<HashMap<String, Weak<Queue<()>>>>,
+    /// Where the locks are that other processes respect.
+    dir: PathBuf,
+}
+
+/// The turn of a call; given back when it is dropped.
+pub(super) struct Turn {
+    _queues: Vec<OwnedMutexGuard<()>>,
+    _locks: Vec<File>,
+}
+
+/// Files that stand for all principals there may be.
+const LOCKS: u8 = 64;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Turns {
-    /// Waits until no other call changes the access of any of `keys`; given back when dropped.
-    pub(super) async fn take(&self, mut keys: Vec<String>) -> Vec<OwnedMutexGuard<()>> {
+    pub(super) fn beside(state: &Path) -> Self {
+        Self { queues: Mutex::default(), dir: state.join("turns") }
+    }
+
+    /// Waits until no other call, of this process or another, changes the access of any of `keys`.
+    /// A call that sends nothing waits for those of its own process alone.
+    ///
+    /// # Errors
+    /// The state directory cannot be written, or others do not come to an end.
+    pub(super) async fn take(
+        &self,
+        mut keys: Vec<String>,
+        sends_nothing: bool,
+    ) -> Result<Turn, Failure> {
         // In one order, so that two calls never wait for each other.
         keys.sort_unstable();
         keys.dedup();
-        let mut held = Vec::new();
-        for key in keys {
-            held.push(self.queue(key).lock_owned().await);
+        let mut queues = Vec::new();
+        for key in &keys {
+            queues.push(self.queue(key.clone()).lock_owned().await);
         }
-        held
+        let locks = if sends_nothing { Vec::new() } else { self.locks(&keys).await? };
+        Ok(Turn { _queues: queues, _locks: locks })
+    }
+
+    async fn locks(&self, keys: &[String]) -> Result<Vec<File>, Failure> {
+        let mut places: Vec<u8> = keys.iter().map(|key| place(key)).collect();
+        places.sort_unstable();
+        places.dedup();
+        let deadline = Deadline::after(CALL);
+        let mut locks = Vec::new();
+        for place in places {
+            let lock = self.open(place).map_err(|error| self.trouble(&error))?;
+            loop {
+                match lock.try_lock() {
+                    Ok(()) => break,
+                    Err(TryLockError::Error(error)) => return Err(self.trouble(&error)),
+                    Err(TryLockError::WouldBlock) if deadline.left().is_zero() => {
+                        return Err(Failure::new(
+                            Kind::Unavailable,
+                            "another process is still changing the same access",
+                        )
+                        .hint("nothing was sent; try again in a minute"));
+                    }
+                    Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+            locks.push(lock);
+        }
+        Ok(locks)
+    }
+
+    fn open(&self, place: u8) -> io::Result<File> {
+        crate::private::directory(&self.dir)?;
+        crate::private::open(&self.dir.join(format!("{place:02}")))
+    }
+
+    fn trouble(&self, error: &io::Error) -> Failure {
+        let dir = self.dir.display();
+        Failure::new(
+            Kind::Unavailable,
+            format!("the ledger's folder {dir} cannot be written: {error}"),
+        )
+        .hint("nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR")
     }
 
     fn queue(&self, key: String) -> Arc<Queue<()>> {
-        let Ok(mut queues) = self.0.lock() else { return Arc::default() };
+        let Ok(mut queues) = self.queues.lock() else { return Arc::default() };
         queues.retain(|_, queue| queue.strong_count() > 0);
         if let Some(queue) = queues.get(&key).and_then(Weak::upgrade) {
             return queue;
@@ -35,21 +110,43 @@ impl Turns {
     }
 }
 
+/// The file that stands for a principal, among others.
+fn place(key: &str) -> u8 {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.as_bytes());
+    digest.as_ref().first().copied().unwrap_or_default() % LOCKS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn keys(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
     #[tokio::test]
     async fn one_after_the_other_and_nobody_for_ever() {
-        let turns = Turns::default();
-        let keys = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let first = turns.take(keys(&["b", "a", "a"])).await;
-        let mut second = std::pin::pin!(turns.take(keys(&["a"])));
+        let dir = tempfile::tempdir().unwrap();
+        let turns = Turns::beside(dir.path());
+        let first = turns.take(keys(&["b", "a", "a"]), true).await.unwrap();
+        let mut second = std::pin::pin!(turns.take(keys(&["a"]), true));
         assert!(futures_util::poll!(&mut second).is_pending());
-        let other = turns.take(keys(&["c"])).await;
+        let other = turns.take(keys(&["c"]), true).await.unwrap();
         drop((first, other));
-        assert_eq!(second.await.len(), 1);
-        drop(turns.take(keys(&["z"])).await);
-        assert_eq!(turns.0.lock().unwrap().len(), 1, "queues nobody stands in are forgotten");
+        drop(second.await.unwrap());
+        drop(turns.take(keys(&["z"]), true).await.unwrap());
+        assert_eq!(turns.queues.lock().unwrap().len(), 1, "queues nobody stands in are forgotten");
+        assert!(!dir.path().join("turns").exists(), "who sends nothing leaves nothing behind");
+    }
+
+    #[tokio::test]
+    async fn another_process_waits_for_its_turn_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = [(), ()].map(|()| Turns::beside(dir.path()));
+        let first = one.take(keys(&["a", "b"]), false).await.unwrap();
+        let mut second = std::pin::pin!(other.take(keys(&["b", "c"]), false));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert!(second.await.is_ok());
     }
 }

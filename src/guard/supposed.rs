@@ -84,6 +84,7 @@ impl Supposed {
         Ok(Intent {
             vendor,
             base: format!("https://{host}"),
+            tenant: format!("https://{host}"),
             tool: spec.name,
             effect: spec.effect,
             cause: match (self.undoes, self.ends) {
@@ -116,6 +117,7 @@ impl Supposed {
 
     fn wanted(&self) -> Access {
         Access {
+            id: None,
             principal: self.grantee.named("somebody", "user"),
             role: Named { kind: None, ..self.role.named("a-role", "role") },
             resource: self.resource.named("something", "asset"),
@@ -130,6 +132,7 @@ impl Supposed {
     fn rows(&self, wanted: &Access, effect: Effect) -> (Vec<Access>, Vec<Access>) {
         let named = |id: &str| Named { id: id.to_owned(), name: None, kind: None };
         let held = |held: &Held| Access {
+            id: None,
             role: named(&held.role),
             resource: named(&held.resource),
             ..wanted.clone()

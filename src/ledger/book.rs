@@ -50,7 +50,7 @@ pub(super) type Objection = Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<()
 /// The ledger as it is now, for finding things in it.
 pub(super) struct Reading<'a> {
     index: &'a Index,
-    dir: &'a Path,
+    segments: &'a [Segment],
     keys: &'a Keys,
 }
 
@@ -74,11 +74,6 @@ impl Book {
 
     pub(super) fn in_flight(&self) -> &Arc<Mutex<HashSet<String>>> {
         &self.in_flight
-    }
-
-    /// Whether anything was ever written.
-    pub(super) fn exists(&self) -> bool {
-        self.path().exists()
     }
 
     /// The key kept beside the ledger, made by whoever is first.
@@ -152,7 +147,7 @@ impl Book {
     pub(super) fn walk(&self, mut take: impl FnMut(&str) -> io::Result<bool>) -> io::Result<()> {
         for segment in files::segments(&self.dir)? {
             let mut more = true;
-            let file = BufReader::new(File::open(&segment.path)?);
+            let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {
                 more = take(line)?;
                 Ok(more)
@@ -167,9 +162,9 @@ impl Book {
     /// Reads every line and checks what holds them together.
     pub(super) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
         let mut audit = Audit::default();
-        for Segment { path, .. } in files::segments(&self.dir)? {
-            audit.begin(&path);
-            let file = BufReader::new(File::open(&path)?);
+        for segment in files::segments(&self.dir)? {
+            audit.begin(&segment.path);
+            let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {
                 audit.line(line, keys, noted);
                 Ok(true)
@@ -196,31 +191,31 @@ impl Book {
         keys: &Keys,
         look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let dir = &self.dir;
-        if !self.exists() {
+        let segments = &files::segments(&self.dir)?;
+        if segments.is_empty() {
             // What nobody has written yet needs no file either.
-            return look(&Reading { index: &Index::in_memory(keys)?, dir, keys });
+            return look(&Reading { index: &Index::in_memory(keys)?, segments, keys });
         }
-        let path = dir.join(INDEX);
+        let path = self.dir.join(INDEX);
         let index = match held.index.take() {
             Some(index) => index,
             None => Index::open(&path, keys)?,
         };
-        let index = match caught_up(index, dir, keys) {
+        let index = match caught_up(index, segments, keys) {
             Ok(index) => index,
             Err(error) => {
                 tracing::warn!(%error, "the index of the ledger is made anew");
                 Index::remove(&path);
-                caught_up(Index::open(&path, keys)?, dir, keys)?
+                caught_up(Index::open(&path, keys)?, segments, keys)?
             }
         };
-        look(&Reading { index: held.index.insert(index), dir, keys })
+        look(&Reading { index: held.index.insert(index), segments, keys })
     }
 
     fn open_for_adding(&self) -> io::Result<File> {
         let path = self.path();
         let is_full = std::fs::metadata(&path).is_ok_and(|found| found.len() >= FULL);
-        if is_full && let Some(first) = files::first_number(&path)? {
+        if is_full && let Some(first) = files::first_number(&mut File::open(&path)?)? {
             std::fs::rename(&path, files::full_name(&self.dir, first))?;
         }
         let is_new = !path.exists();
@@ -249,7 +244,7 @@ impl Book {
         }
         let full = files::segments(&self.dir)?.into_iter().rev();
         for segment in full.filter(|segment| segment.path != self.path()) {
-            if let Some(link) = files::tail(&mut File::open(&segment.path)?)?.link {
+            if let Some(link) = files::tail(&mut segment.open()?)?.link {
                 return Ok(link);
             }
         }
@@ -269,14 +264,14 @@ impl Book {
     }
 }
 
-fn caught_up(mut index: Index, dir: &Path, keys: &Keys) -> io::Result<Index> {
-    index.catch_up(dir, keys)?;
+fn caught_up(mut index: Index, segments: &[Segment], keys: &Keys) -> io::Result<Index> {
+    index.catch_up(segments, keys)?;
     Ok(index)
 }
 
 impl Reading<'_> {
     pub(super) fn record(&self, receipt: &str) -> io::Result<Option<Record>> {
-        self.index.record(self.dir, self.keys, receipt)
+        self.index.record(self.segments, self.keys, receipt)
     }
 
     pub(super) fn records(
@@ -288,7 +283,15 @@ impl Reading<'_> {
     }
 
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
-        self.index.request(self.dir, self.keys, receipt)
+        self.index.request(self.segments, self.keys, receipt)
+    }
+
+    pub(super) fn requests(
+        &self,
+        receipts: impl IntoIterator<Item = String>,
+    ) -> io::Result<Vec<Request>> {
+        let requests = receipts.into_iter().map(|receipt| self.request(&receipt));
+        requests.filter_map(Result::transpose).collect()
     }
 
     pub(super) fn index(&self) -> &Index {

@@ -14,10 +14,12 @@ pub(super) const CURRENT: &str = "ledger.jsonl";
 pub(super) const FULL: u64 = 64 * 1024 * 1024;
 
 /// One file of the ledger, known by the number of its first line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Segment {
     pub first: u64,
     pub path: PathBuf,
+    /// The file that was added to when it was looked for, whatever it is called by now.
+    current: Option<File>,
 }
 
 /// The end of a file.
@@ -28,27 +30,54 @@ pub(super) struct Tail {
     pub torn: bool,
 }
 
+impl Segment {
+    pub(super) fn open(&self) -> io::Result<File> {
+        let mut file = match &self.current {
+            Some(file) => file.try_clone()?,
+            None => File::open(&self.path)?,
+        };
+        file.rewind()?;
+        Ok(file)
+    }
+
+    pub(super) fn length(&self) -> io::Result<u64> {
+        Ok(self.open()?.metadata()?.len())
+    }
+}
+
 /// Every file of the ledger in `dir`, in the order they were written.
 pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
+    // The one that grows first: should it get its other name meanwhile, it is found twice and
+    // never missed.
+    let current = current(dir)?;
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut segments = Vec::new();
+    let mut segments: Vec<_> = current.into_iter().collect();
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let number = name.strip_prefix("ledger-").and_then(|name| name.strip_suffix(".jsonl"));
-        if let Some(first) = number.and_then(|number| number.parse().ok()) {
-            segments.push(Segment { first, path });
+        let number = number.and_then(|number| number.parse().ok());
+        let is_new = |first: &u64| segments.iter().all(|known| known.first != *first);
+        if let Some(first) = number.filter(is_new) {
+            segments.push(Segment { first, path, current: None });
         }
     }
     segments.sort_by_key(|segment| segment.first);
-    let path = dir.join(CURRENT);
-    if let Some(first) = first_number(&path)? {
-        segments.push(Segment { first, path });
-    }
     Ok(segments)
+}
+
+/// The file that is added to, where it has a line.
+fn current(dir: &Path) -> io::Result<Option<Segment>> {
+    let path = dir.join(CURRENT);
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let first = first_number(&mut file)?;
+    Ok(first.map(|first| Segment { first, path, current: Some(file) }))
 }
 
 /// The name of a file that is full.
@@ -57,11 +86,10 @@ pub(super) fn full_name(dir: &Path, first: u64) -> PathBuf {
 }
 
 /// The number of a file's first line that has one.
-pub(super) fn first_number(path: &Path) -> io::Result<Option<u64>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
+pub(super) fn first_number(file: &mut File) -> io::Result<Option<u64>> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no ordinary file"));
+    }
     let mut first = None;
     each_line(BufReader::new(file), |_, line| {
         first = Place::of(line).map(|place| place.seq);

@@ -50,10 +50,13 @@ const SCHEMA: &str = "
     CREATE INDEX change_overdue ON change (seq) WHERE overdue AND remains AND NOT taken;
     CREATE INDEX change_undoes ON change (undoes) WHERE undoes IS NOT NULL;
     CREATE INDEX change_ends ON change (ends) WHERE ends IS NOT NULL;
-    CREATE TABLE made (access TEXT, receipt TEXT, PRIMARY KEY (access, receipt)) WITHOUT ROWID;
-    CREATE INDEX made_by ON made (receipt);
-    CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, until INTEGER) WITHOUT ROWID;
-    CREATE INDEX request_until ON request (until);
+    CREATE TABLE moved (access TEXT, receipt TEXT, seq INTEGER, made INTEGER,
+        PRIMARY KEY (access, seq, made)) WITHOUT ROWID;
+    CREATE INDEX moved_by ON moved (receipt);
+    CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, asked INTEGER, until INTEGER,
+        live INTEGER) WITHOUT ROWID;
+    CREATE INDEX request_asked ON request (asked);
+    CREATE INDEX request_live ON request (until) WHERE live;
 ";
 
 impl Index {
@@ -119,7 +122,7 @@ impl Index {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        let tables = ["position", "line", "change", "made", "request"];
+        let tables = ["position", "line", "change", "moved", "request"];
         let clear: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
         let change = begin(&mut self.database)?;
         change.execute_batch(&clear).map_err(trouble)?;
@@ -127,23 +130,22 @@ impl Index {
     }
 
     /// Takes in the lines that came since.
-    pub(super) fn catch_up(&mut self, dir: &Path, keys: &Keys) -> io::Result<()> {
-        let segments = files::segments(dir)?;
+    pub(super) fn catch_up(&mut self, segments: &[Segment], keys: &Keys) -> io::Result<()> {
         if let Some(position) = position(&self.database)?
-            && !is_there(&position, &segments)?
+            && !is_there(&position, segments)?
         {
             tracing::warn!("the ledger is shorter than when it was last read: lines are missing");
             self.forget()?;
         }
-        if is_current(&self.database, &segments)? {
+        if is_current(&self.database, segments)? {
             return Ok(());
         }
-        while self.take_in(dir, &segments, keys)? {}
+        while self.take_in(segments, keys)? {}
         Ok(())
     }
 
     /// Takes in some lines; whether there may be more.
-    fn take_in(&mut self, dir: &Path, segments: &[Segment], keys: &Keys) -> io::Result<bool> {
+    fn take_in(&mut self, segments: &[Segment], keys: &Keys) -> io::Result<bool> {
         let change = begin(&mut self.database)?;
         let position = position(&change)?;
         let mut next = position.clone().unwrap_or_else(|| Position {
@@ -156,7 +158,7 @@ impl Index {
             return Ok(false);
         }
         let more = batch.len() >= BATCH;
-        intake::take_lines(&change, dir, keys, batch)?;
+        intake::take_lines(&change, segments, keys, batch)?;
         set_position(&change, keys, &next)?;
         change.commit().map_err(trouble)?;
         Ok(more)
@@ -164,14 +166,15 @@ impl Index {
 
     pub(super) fn record(
         &self,
-        dir: &Path,
+        segments: &[Segment],
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Option<Record>> {
-        let lines = lines(&self.database, dir, keys, receipt)?;
+        let lines = lines(&self.database, segments, keys, receipt)?;
         let Some(mut record) = Record::of(&lines) else { return Ok(None) };
         record.undone_by = self.taker("undoes", receipt)?;
         record.ended_by = self.taker("ends", receipt)?;
+        record.superseded_by = self.superseder(receipt)?;
         Ok(Some(record))
     }
 
@@ -187,20 +190,48 @@ impl Index {
         taker.map_err(trouble)
     }
 
+    /// The first later change in which the access that this one was for came or went. Undoing is
+    /// no change of its own here: it brings back what was there, as it was.
+    fn superseder(&self, receipt: &str) -> io::Result<Option<String>> {
+        let query = "SELECT later.receipt FROM change, moved AS later
+            WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
+            AND NOT EXISTS (SELECT 1 FROM change AS undo
+                WHERE undo.undoes = later.receipt AND undo.takes)
+            AND NOT EXISTS (SELECT 1 FROM change AS undo
+                WHERE undo.receipt = later.receipt AND undo.undoes IS NOT NULL AND later.made)
+            ORDER BY later.seq LIMIT 1";
+        let found = self
+            .database
+            .prepare_cached(query)
+            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)).optional());
+        found.map_err(trouble)
+    }
+
     pub(super) fn request(
         &self,
-        dir: &Path,
+        segments: &[Segment],
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Option<Request>> {
-        let lines = lines(&self.database, dir, keys, receipt)?;
+        let lines = lines(&self.database, segments, keys, receipt)?;
         Ok(Request::of(&lines, Timestamp::now()))
     }
 
     /// Receipts of requests that nobody has answered, or whose approval was not used, and that
     /// have not lapsed; oldest first.
     pub(super) fn live_requests(&self, now: Timestamp) -> io::Result<Vec<String>> {
-        self.receipts("SELECT receipt FROM request WHERE until >= ? ORDER BY seq", [at(now)])
+        let query = "SELECT receipt FROM request WHERE live AND until >= ? ORDER BY seq";
+        self.receipts(query, [at(now)])
+    }
+
+    /// Receipts of live requests, newest first, then of those asked since then that are not live
+    /// and were not used.
+    pub(super) fn asked(&self, since: Timestamp, now: Timestamp) -> io::Result<Vec<String>> {
+        self.receipts(
+            "SELECT receipt FROM request WHERE asked >= ?1 OR (live AND until >= ?2)
+             ORDER BY live AND until >= ?2 DESC, seq DESC",
+            [at(since), at(now)],
+        )
     }
 
     /// Changes that were opened since then, or are open, or overdue, newest first.
@@ -249,7 +280,7 @@ impl Index {
     pub(super) fn is_made(&self, access: &str) -> io::Result<bool> {
         let found = self
             .database
-            .prepare_cached("SELECT 1 FROM made WHERE access = ?")
+            .prepare_cached("SELECT 1 FROM moved WHERE access = ? AND made")
             .and_then(|mut query| query.exists([access]));
         found.map_err(trouble)
     }
@@ -332,7 +363,7 @@ fn set_position(change: &Transaction<'_>, keys: &Keys, position: &Position) -> i
 fn is_there(position: &Position, segments: &[Segment]) -> io::Result<bool> {
     let segment = segments.iter().find(|segment| segment.first == position.segment);
     let Some(segment) = segment else { return Ok(false) };
-    Ok(std::fs::metadata(&segment.path)?.len() >= position.offset)
+    Ok(segment.length()? >= position.offset)
 }
 
 /// Whether nothing came since: then nobody has to wait for the right to write.
@@ -340,12 +371,17 @@ fn is_current(database: &Connection, segments: &[Segment]) -> io::Result<bool> {
     let (Some(position), Some(last)) = (position(database)?, segments.last()) else {
         return Ok(segments.is_empty());
     };
-    let length = std::fs::metadata(&last.path)?.len();
+    let length = last.length()?;
     Ok(position.segment == last.first && position.offset == length)
 }
 
 /// The sealed lines of a receipt, oldest first.
-fn lines(database: &Connection, dir: &Path, keys: &Keys, receipt: &str) -> io::Result<Vec<Value>> {
+fn lines(
+    database: &Connection,
+    segments: &[Segment],
+    keys: &Keys,
+    receipt: &str,
+) -> io::Result<Vec<Value>> {
     let query = "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY seq";
     let mut query = database.prepare_cached(query).map_err(trouble)?;
     let places = query.query_map([receipt], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
@@ -353,7 +389,6 @@ fn lines(database: &Connection, dir: &Path, keys: &Keys, receipt: &str) -> io::R
     if places.is_empty() {
         return Ok(Vec::new());
     }
-    let segments = files::segments(dir)?;
     let (mut lines, mut opened) = (Vec::new(), None::<(u64, File)>);
     for (segment, offset, length) in places {
         let file = match &mut opened {
@@ -362,7 +397,7 @@ fn lines(database: &Connection, dir: &Path, keys: &Keys, receipt: &str) -> io::R
                 let Some(found) = segments.iter().find(|known| known.first == segment) else {
                     continue;
                 };
-                &mut opened.insert((segment, File::open(&found.path)?)).1
+                &mut opened.insert((segment, found.open()?)).1
             }
         };
         let line = files::read_at(file, offset, length)?;

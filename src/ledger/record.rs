@@ -18,8 +18,8 @@ pub struct Record {
     /// The process that opened it.
     pub process: String,
     pub vendor: String,
-    /// Base URL of the vendor: which tenant it was.
-    pub base: String,
+    /// Which tenant of the vendor it was at.
+    pub tenant: String,
     pub tool: String,
     pub summary: String,
     wanted: Access,
@@ -57,6 +57,10 @@ pub struct Record {
     /// The change that ended it, when its time had come.
     #[serde(skip)]
     pub ended_by: Option<String>,
+    /// A later change after which what this one did is no longer its own: it took the access away,
+    /// or gave it anew.
+    #[serde(skip)]
+    pub superseded_by: Option<String>,
     /// Why its end needs nothing more.
     #[serde(skip)]
     pub over: Option<String>,
@@ -136,7 +140,7 @@ impl Record {
         self.end.as_ref().map(|end| end.outcome)
     }
 
-    /// `[vendor, principal, role, resource]` that it was for, by ids.
+    /// `[tenant, principal, role, resource]` that it was for, by ids.
     pub(super) fn key(&self) -> [&str; 4] {
         self.ids(&self.wanted)
     }
@@ -162,17 +166,30 @@ impl Record {
         another && self.outcome().is_some_and(|outcome| !outcome.is_error())
     }
 
-    /// Each `[vendor, principal, role, resource]` that it is what made, by ids.
+    /// Each `[tenant, principal, role, resource]` that it is what made, by ids.
     pub(super) fn made(&self) -> Vec<[&str; 4]> {
+        self.difference(|end| (&end.after, &self.before))
+    }
+
+    /// Each that it is what took away.
+    pub(super) fn unmade(&self) -> Vec<[&str; 4]> {
+        self.difference(|end| (&self.before, &end.after))
+    }
+
+    /// The rows of one side that the other lacks, where it is known that the change is why.
+    fn difference<'a>(
+        &'a self,
+        sides: impl FnOnce(&'a End) -> (&'a Vec<Access>, &'a Vec<Access>),
+    ) -> Vec<[&'a str; 4]> {
         let Some(end) = self.end.as_ref().filter(|end| end.outcome == Outcome::Confirmed) else {
             return Vec::new();
         };
-        let new = |row: &&Access| !row.pending && !self.before.iter().any(|old| old.is(row));
-        let ids = |row| self.ids(row);
-        end.after.iter().filter(new).map(ids).collect()
+        let (these, those) = sides(end);
+        let only = |row: &&Access| !row.pending && !those.iter().any(|other| other.is(row));
+        these.iter().filter(only).map(|row| self.ids(row)).collect()
     }
 
     fn ids<'a>(&'a self, row: &'a Access) -> [&'a str; 4] {
-        [&self.vendor, &row.principal.id, &row.role.id, &row.resource.id]
+        [&self.tenant, &row.principal.id, &row.role.id, &row.resource.id]
     }
 }

@@ -3,6 +3,9 @@
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
+/// What our own lines are logged under.
+const OWN: &str = "grantor";
+
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -24,9 +27,7 @@ impl Format {
 
 pub(super) fn start(filter: Option<&str>, format: Format) -> Result<(), String> {
     let text = filter.unwrap_or("warn");
-    let filter: Targets =
-        text.parse().map_err(|_| format!("GRANTOR_LOG: {text:?} is not a filter such as info"))?;
-    let filter = sparing(filter);
+    let filter = sparing(parse(text)?);
     let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry();
@@ -41,10 +42,32 @@ pub(super) fn start(filter: Option<&str>, format: Format) -> Result<(), String> 
     Ok(())
 }
 
+/// Levels, and targets with a level each. The parser takes any other word for a target, which then
+/// silences everything else: one that is none of ours has to be given its level.
+fn parse(text: &str) -> Result<Targets, String> {
+    let is_sound = |part: &str| match part.split_once('=') {
+        Some((target, _)) => is_target(target),
+        None if part.starts_with(OWN) => is_target(part),
+        None => !part.is_empty() && part.parse::<LevelFilter>().is_ok(),
+    };
+    let filter = text.split(',').all(is_sound).then(|| text.parse().ok()).flatten();
+    filter.ok_or_else(|| {
+        format!(
+            "GRANTOR_LOG: {text:?} is not a filter: give a level (off, error, warn, info, debug or \
+             trace), or targets with one, such as grantor=debug,hyper=info"
+        )
+    })
+}
+
+/// Whether something can log under this name.
+fn is_target(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
+    name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.chars().all(fits)
+}
+
 /// In detail other crates log whole messages, with names and all in them: only whoever names such a
 /// crate hears that. A level alone is for Grantor's own lines.
 fn sparing(filter: Targets) -> Targets {
-    const OWN: &str = "grantor";
     match filter.default_level() {
         Some(level) if level > LevelFilter::INFO => {
             let named = filter.iter().any(|(target, _)| target == OWN);
@@ -59,6 +82,21 @@ fn sparing(filter: Targets) -> Targets {
 mod tests {
     use super::*;
     use tracing::Level;
+
+    #[test]
+    fn a_filter_that_names_nothing_is_refused() {
+        for good in
+            ["off", "WARN", "info,hyper=trace", "grantor", "grantor::desk=debug", "3", "rmcp=off"]
+        {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["!!", "warning", "inof", "grantor=loud", "info, hyper=info", "=info", "info,", ""]
+        {
+            let told = parse(bad).err().unwrap_or_default();
+            assert!(told.contains("such as grantor=debug"), "{bad:?}: {told:?}");
+        }
+    }
 
     #[test]
     fn a_level_alone_is_for_our_own_lines() {

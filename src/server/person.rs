@@ -22,6 +22,8 @@ struct Elicitation {
     peer: Peer<RoleServer>,
     patience: Duration,
     withdrawn: CancellationToken,
+    /// Cancelled when the client will say nothing more.
+    over: CancellationToken,
 }
 
 /// The name of the question in `inputRequests`, and of what the person types in its form.
@@ -37,6 +39,7 @@ pub(super) fn person(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
     patience: Option<Duration>,
+    over: &CancellationToken,
 ) -> Person {
     let elicitation = context.client_capabilities().and_then(|able| able.elicitation);
     // An empty object, too, means forms.
@@ -53,6 +56,7 @@ pub(super) fn person(
                 peer: context.peer.clone(),
                 patience: patience.unwrap_or(usual),
                 withdrawn: context.ct.clone(),
+                over: over.clone(),
             }))
         }
         _ => Person::Absent,
@@ -114,9 +118,12 @@ impl Consult for Elicitation {
             let Ok(form) = form(question) else { return Reply::Silence };
             let asking = self.peer.create_elicitation_with_timeout(form, Some(self.patience));
             tokio::select! {
+                // What was said last counts.
+                biased;
                 // No answer and a broken one are no consent.
                 answer = asking => answer.as_ref().map_or(Reply::Silence, reply),
                 () = self.withdrawn.cancelled() => Reply::Silence,
+                () = self.over.cancelled() => Reply::Silence,
             }
         })
     }

@@ -2,33 +2,32 @@
 //!
 //! Everything readable is answered: a line that is no message gets an error, with its id where one
 //! can be found, and the connection lives. Lines are bounded, and so is what is in flight: more
-//! requests wait, while notifications pass. `receive` only takes from a queue, so it may be dropped
-//! at any point.
+//! requests wait, while notifications pass, and a client that does not read is not read either.
+//! `receive` only takes from a queue, so it may be dropped at any point.
 
-use std::collections::{HashSet, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, GetMeta as _, JsonRpcMessage,
-    ProtocolVersion, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use super::gate::{Gate, HEAVIEST, Place, VALUE, ending};
 use super::line::recover_id;
 
 /// The transport of one client.
 pub(super) struct Stdio {
-    inbox: mpsc::UnboundedReceiver<ClientJsonRpcMessage>,
     gate: Arc<Gate>,
-    outbox: mpsc::Sender<Vec<u8>>,
+    outbox: mpsc::Sender<Outgoing>,
 }
 
 /// The two ends at work.
@@ -39,36 +38,18 @@ pub(super) struct Streams {
     written: Arc<AtomicUsize>,
 }
 
-/// What is in flight, and what waits for a place.
-struct Gate {
-    state: Mutex<State>,
-    /// Told when a place becomes free.
-    freed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    /// Where messages go; gone when the input has ended and nothing waits any more.
-    admitted: Option<mpsc::UnboundedSender<ClientJsonRpcMessage>>,
-    /// Whether the input has ended.
-    ended: bool,
-    in_flight: HashSet<RequestId>,
-    waiting: VecDeque<(RequestId, ClientJsonRpcMessage)>,
-    /// Whether the client has chosen an era: before that, nothing but requests means anything.
-    open: bool,
+/// A line to be written, and the place that is free when it is.
+struct Outgoing {
+    line: Vec<u8>,
+    _place: Option<Place>,
 }
 
 /// The longest line that is read; a longer one is answered and passed over.
-const LONGEST_LINE: usize = 4 * 1024 * 1024;
-/// Requests that are worked on at the same time.
-const MOST_IN_FLIGHT: usize = 64;
-/// Requests that wait beyond that; then reading stops until one is done.
-const MOST_WAITING: usize = 1_024;
+const LONGEST_LINE: usize = 1024 * 1024;
 /// How long a client may take to read some of its last answers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Answers on their way out.
+/// Lines on their way out.
 const OUTBOX: usize = 256;
-
 /// What a line turned out to be.
 enum Line {
     Message(Box<ClientJsonRpcMessage>),
@@ -77,22 +58,24 @@ enum Line {
 }
 
 impl Stdio {
-    /// Starts reading and writing; both end with either stream.
+    /// Starts reading and writing; both end with either stream. Once `stop` is cancelled, what
+    /// waits is refused, and so is what still comes; `over` is cancelled when no message will come
+    /// any more.
     pub(super) fn start(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
+        stop: CancellationToken,
+        over: CancellationToken,
     ) -> (Self, Streams) {
-        let (admitted, inbox) = mpsc::unbounded_channel();
         let (outbox, lines) = mpsc::channel(OUTBOX);
-        let state = State { admitted: Some(admitted), ..State::default() };
-        let gate = Arc::new(Gate { state: Mutex::new(state), freed: Notify::new() });
+        let gate = Arc::new(Gate::new(over));
         let written = Arc::default();
         let streams = Streams {
             writing: tokio::spawn(write(writer, lines, Arc::clone(&written))),
             written,
-            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone())),
+            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), stop)),
         };
-        (Self { inbox, gate, outbox }, streams)
+        (Self { gate, outbox }, streams)
     }
 }
 
@@ -121,143 +104,63 @@ impl Transport<RoleServer> for Stdio {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        if let JsonRpcMessage::Response(response) = &message {
-            self.gate.done(&response.id);
-        } else if let JsonRpcMessage::Error(error) = &message
-            && let Some(id) = &error.id
-        {
-            self.gate.done(id);
-        }
-        let (line, outbox) = (encode(&message), self.outbox.clone());
+        let place = match &message {
+            JsonRpcMessage::Response(response) => self.gate.answered(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref().and_then(|id| self.gate.answered(id)),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
+        let outbox = self.outbox.clone();
         async move {
-            let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-            outbox.send(line?).await.map_err(gone)
+            let outgoing = Outgoing { line: encode(&message)?, _place: place };
+            outbox.send(outgoing).await.map_err(gone)
         }
     }
 
     /// The next message, or the end. A client that no longer reads has gone as well.
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         tokio::select! {
-            message = self.inbox.recv() => message,
-            () = self.outbox.closed() => None,
+            message = self.gate.next() => message,
+            () = self.outbox.closed() => {
+                self.gate.over.cancel();
+                None
+            }
         }
     }
 
     async fn close(&mut self) -> Result<(), io::Error> {
-        self.inbox.close();
         Ok(())
-    }
-}
-
-impl Gate {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets a message through, or keeps it until there is a place; `None` refuses it.
-    fn admit(&self, message: ClientJsonRpcMessage) -> Option<()> {
-        let mut state = self.state();
-        match &message {
-            JsonRpcMessage::Request(request) => {
-                let id = request.id.clone();
-                let known = |(waiting, _): &(RequestId, _)| *waiting == id;
-                if state.in_flight.contains(&id) || state.waiting.iter().any(known) {
-                    return None;
-                }
-                state.open |= chooses_era(&request.request);
-                if state.in_flight.len() >= MOST_IN_FLIGHT {
-                    state.waiting.push_back((id, message));
-                    return Some(());
-                }
-                state.in_flight.insert(id);
-            }
-            JsonRpcMessage::Notification(_) if !state.open => return Some(()),
-            JsonRpcMessage::Notification(notification) => {
-                if let rmcp::model::ClientNotification::CancelledNotification(cancelled) =
-                    &notification.notification
-                    && let Some(id) = &cancelled.params.request_id
-                {
-                    state.waiting.retain(|(waiting, _)| waiting != id);
-                    // It is not answered, so its place is free.
-                    if state.in_flight.remove(id) {
-                        self.next(&mut state);
-                    }
-                }
-            }
-            // An answer to something this server asked; before it has asked, nothing is one.
-            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) if !state.open => {
-                return Some(());
-            }
-            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
-        }
-        state.pass(message);
-        Some(())
-    }
-
-    /// A request was answered: the next one may go in.
-    fn done(&self, id: &RequestId) {
-        let mut state = self.state();
-        if state.in_flight.remove(id) {
-            self.next(&mut state);
-        }
-    }
-
-    fn next(&self, state: &mut State) {
-        if let Some((id, message)) = state.waiting.pop_front() {
-            state.in_flight.insert(id);
-            state.pass(message);
-        }
-        state.close_if_over();
-        self.freed.notify_one();
-    }
-
-    /// No more input: what waits is still worked on.
-    fn end(&self) {
-        let mut state = self.state();
-        state.ended = true;
-        state.close_if_over();
-    }
-
-    async fn room(&self) {
-        while self.state().waiting.len() >= MOST_WAITING {
-            self.freed.notified().await;
-        }
-    }
-}
-
-impl State {
-    fn pass(&self, message: ClientJsonRpcMessage) {
-        if let Some(admitted) = &self.admitted {
-            // The receiver ends only with the connection.
-            let _ = admitted.send(message);
-        }
-    }
-
-    fn close_if_over(&mut self) {
-        if self.ended && self.waiting.is_empty() {
-            self.admitted = None;
-        }
-    }
-}
-
-/// Whether rmcp leaves its opening with this request.
-fn chooses_era(request: &ClientRequest) -> bool {
-    match request {
-        ClientRequest::InitializeRequest(_) => true,
-        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-        request => {
-            let meta = request.get_meta();
-            let known = |version| ProtocolVersion::KNOWN_VERSIONS.contains(&version);
-            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
-                && meta.protocol_version().is_some_and(known)
-        }
     }
 }
 
 async fn read(
     reader: impl AsyncRead + Send + Unpin,
     gate: Arc<Gate>,
-    outbox: mpsc::Sender<Vec<u8>>,
+    outbox: mpsc::Sender<Outgoing>,
+    stop: CancellationToken,
+) {
+    let mut lines = std::pin::pin!(answer_lines(reader, &gate, &outbox));
+    let ended = tokio::select! {
+        () = &mut lines => true,
+        () = stop.cancelled() => false,
+    };
+    if ended {
+        gate.end();
+        stop.cancelled().await;
+    }
+    for id in gate.stop() {
+        if say(ending(), Some(id), &outbox).await.is_err() {
+            return;
+        }
+    }
+    if !ended {
+        lines.await;
+    }
+}
+
+async fn answer_lines(
+    reader: impl AsyncRead + Send + Unpin,
+    gate: &Arc<Gate>,
+    outbox: &mpsc::Sender<Outgoing>,
 ) {
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
     let (mut line, mut whole) = (Vec::new(), true);
@@ -276,24 +179,25 @@ async fn read(
             continue;
         }
         // The last line counts without its end, too.
-        if answer(&line, whole, &gate, &outbox).await.is_err() || ended {
-            break;
+        if answer(&line, whole, gate, outbox).await.is_err() || ended {
+            return;
         }
         line.clear();
+        line.shrink_to(64 * 1024);
         whole = true;
         gate.room().await;
     }
-    gate.end();
 }
 
 /// Passes a line's message on, or answers what is wrong with it.
 async fn answer(
     line: &[u8],
     whole: bool,
-    gate: &Gate,
-    outbox: &mpsc::Sender<Vec<u8>>,
+    gate: &Arc<Gate>,
+    outbox: &mpsc::Sender<Outgoing>,
 ) -> io::Result<()> {
-    let understood = if whole { understand(line) } else { too_long(line) };
+    let weight = weight(line);
+    let understood = if whole && weight <= HEAVIEST { understand(line) } else { too_long(line) };
     let (id, error) = match understood {
         Line::Nothing => return Ok(()),
         Line::Wrong { id, error } => (id, error),
@@ -302,22 +206,49 @@ async fn answer(
                 JsonRpcMessage::Request(request) => Some(request.id.clone()),
                 _ => None,
             };
-            if gate.admit(*message).is_some() {
-                return Ok(());
-            }
-            (
-                id,
-                ErrorData::invalid_request("a request with this id is still being worked on", None),
-            )
+            let Err(error) = gate.admit(*message, weight) else { return Ok(()) };
+            (id, error)
         }
     };
+    say(error, id, outbox).await
+}
+
+async fn say(
+    error: ErrorData,
+    id: Option<RequestId>,
+    outbox: &mpsc::Sender<Outgoing>,
+) -> io::Result<()> {
     let line = encode(&ServerJsonRpcMessage::error(error, id))?;
-    outbox.send(line).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    outbox.send(Outgoing { line, _place: None }).await.map_err(gone)
+}
+
+fn gone<T>(_: T) -> io::Error {
+    io::ErrorKind::BrokenPipe.into()
 }
 
 fn too_long(line: &[u8]) -> Line {
-    let trouble = format!("a line of more than {LONGEST_LINE} bytes is not read");
+    let trouble = format!(
+        "a line of more than {LONGEST_LINE} bytes, or more than {} values, is not read",
+        HEAVIEST / VALUE
+    );
     wrong(ErrorCode::PARSE_ERROR, trouble, recover_id(line))
+}
+
+/// What a line comes to, as JSON: `{code, id}` where it is answered at once, `{message}` where it is
+/// passed on, `null` where it is nothing. To try lines out; the server itself goes another way.
+#[doc(hidden)]
+pub fn sorted(line: &[u8]) -> Value {
+    match understand(line) {
+        Line::Nothing => Value::Null,
+        Line::Wrong { id, error } => serde_json::json!({ "code": error.code.0, "id": id }),
+        Line::Message(message) => serde_json::json!({ "message": message }),
+    }
+}
+
+/// About how many bytes a line takes once it is understood.
+fn weight(line: &[u8]) -> usize {
+    let values = line.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    line.len() + values * VALUE
 }
 
 /// Sorts a line into a message, something to be answered, or nothing. Pure.
@@ -386,15 +317,16 @@ fn encode(message: &ServerJsonRpcMessage) -> io::Result<Vec<u8>> {
 /// Writes what is there, then flushes once.
 async fn write(
     mut writer: impl AsyncWrite + Send + Unpin,
-    mut lines: mpsc::Receiver<Vec<u8>>,
+    mut lines: mpsc::Receiver<Outgoing>,
     written: Arc<AtomicUsize>,
 ) {
-    while let Some(line) = lines.recv().await {
-        let mut batch = line;
+    while let Some(Outgoing { line: mut batch, _place: place }) = lines.recv().await {
+        let mut places = vec![place];
         while batch.len() < 64 * 1024
-            && let Ok(more) = lines.try_recv()
+            && let Ok(Outgoing { line, _place: place }) = lines.try_recv()
         {
-            batch.extend_from_slice(&more);
+            batch.extend_from_slice(&line);
+            places.push(place);
         }
         if writer.write_all(&batch).await.is_err() || writer.flush().await.is_err() {
             return;

@@ -14,7 +14,7 @@ use crate::desk::Desk;
 pub(super) struct Tending {
     desk: Arc<Desk>,
     tasks: TaskTracker,
-    stop: CancellationToken,
+    over: CancellationToken,
     called: Notify,
     begun: OnceLock<()>,
 }
@@ -24,9 +24,10 @@ const QUIET: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
 
 impl Tending {
-    pub(super) fn new(desk: Arc<Desk>, tasks: TaskTracker) -> Arc<Self> {
-        let (stop, called) = (CancellationToken::new(), Notify::new());
-        Arc::new(Self { desk, tasks, stop, called, begun: OnceLock::new() })
+    /// Ends, after what is being done then, when `over` is cancelled.
+    pub(super) fn new(desk: Arc<Desk>, tasks: TaskTracker, over: CancellationToken) -> Arc<Self> {
+        let (called, begun) = (Notify::new(), OnceLock::new());
+        Arc::new(Self { desk, tasks, over, called, begun })
     }
 
     /// A message came; the first one starts the clock.
@@ -46,16 +47,11 @@ impl Tending {
         self.called.notify_one();
     }
 
-    /// Ends after what is being done now.
-    pub(super) fn stop(&self) {
-        self.stop.cancel();
-    }
-
     async fn go_on(&self) {
         let mut pause = QUIET;
         loop {
             tokio::select! {
-                () = self.stop.cancelled() => return,
+                () = self.over.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
                 () = self.called.notified(), if pause == QUIET => {}
             }

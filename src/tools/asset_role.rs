@@ -49,6 +49,7 @@ pub(super) async fn resolve(
     let names: BTreeMap<_, _> = names.collect();
     let one = |asset: &crate::access::Resource| AssetRole {
         wanted: Access {
+            id: None,
             principal: user.named(),
             role: role.named(),
             resource: asset.named(),

@@ -47,6 +47,7 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
         _ => None,
     };
     Access {
+        id: None,
         principal: Named { id: ids, name: Some(names), kind },
         role: Named { id: levels.clone(), name: Some(levels), kind: None },
         resource: asset.named(),
@@ -87,6 +88,7 @@ impl AssetTable {
         let mut known = entries.chain(self.losing.iter().cloned());
         let known = known.find(|known| known.id == bare.id && known.kind == bare.kind);
         Access {
+            id: None,
             principal: known.unwrap_or(bare),
             role: Holding::of(held).role(),
             ..self.wanted.clone()
@@ -141,7 +143,7 @@ impl AssetTable {
             warnings.push(format!(
                 "{} loses {}: the whole list is replaced (an owner keeps Full)",
                 label(&row.principal),
-                row.role.label()
+                row.role.said()
             ));
         }
         if self.replace {
@@ -182,7 +184,7 @@ impl Step for AssetTable {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        let set = format!("set {} on {} for {}", role.label(), label(resource), label(principal));
+        let set = format!("set {} on {} for {}", role.said(), label(resource), label(principal));
         if self.losing.is_empty() {
             return set;
         }
@@ -257,8 +259,9 @@ impl Step for AssetTable {
             412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
             _ if reply.is_success() => match (reply.json::<Permissions>(), reply.json::<Set>()) {
                 (Ok(_), Ok(Set { warnings })) => {
-                    let warnings = warnings.iter().map(|warning| reply.shown(warning)).collect();
-                    Heard::Yes { warnings }
+                    let said =
+                        |warning: &String| format!("the bridge says {}", reply.quoted(warning));
+                    Heard::Yes { warnings: warnings.iter().map(said).collect() }
                 }
                 (Err(failure), _) | (_, Err(failure)) => Heard::Garbled(failure.message),
             },
@@ -280,7 +283,7 @@ impl Step for AssetTable {
             Some((row, true)) => Finding::Elsewise(format!(
                 "{} does not hold {}",
                 label(&row.principal),
-                row.role.label()
+                row.role.said()
             )),
             Some((row, false)) => Finding::Lost(vec![row.clone()]),
         }
@@ -300,7 +303,7 @@ impl AssetTable {
             Some(row) => Finding::Elsewise(format!(
                 "{} still holds {}",
                 label(&row.principal),
-                row.role.label()
+                row.role.said()
             )),
             None => Finding::There,
         }

@@ -54,6 +54,7 @@ impl PermissionAssignment {
     ) -> Result<Self, Failure> {
         let own = dfns::is_own(ask, &principal.id).await?;
         let wanted = Access {
+            id: None,
             principal,
             role: role.named(),
             // Permissions count for the whole organization.
@@ -100,8 +101,8 @@ impl PermissionAssignment {
         if leaves(now) {
             return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
         }
-        let there = now.rows.iter().any(|row| !row.pending);
-        let (true, Some(assignment)) = (there, now.version.as_deref()) else {
+        let there = now.rows.iter().find(|row| !row.pending);
+        let Some(assignment) = there.and_then(|row| row.id.as_deref()) else {
             if now.rows.is_empty() {
                 return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
             }
@@ -185,10 +186,8 @@ impl Step for PermissionAssignment {
                     continue;
                 }
                 let pending = assignment.is_pending();
-                if !pending {
-                    standing.version = Some(assignment.id.clone());
-                }
-                standing.rows.push(Access { pending, ..self.wanted.clone() });
+                let id = Some(assignment.id.clone());
+                standing.rows.push(Access { id, pending, ..self.wanted.clone() });
                 if assignment.is_leaving() {
                     standing.notes.push(LEAVING.to_owned());
                 }

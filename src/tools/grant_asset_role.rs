@@ -11,6 +11,7 @@ use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
+use crate::text;
 use crate::vendors::Asker;
 use crate::vendors::outsystems;
 
@@ -81,10 +82,13 @@ impl Granting {
     /// The same role on the same asset in another portfolio is another grant.
     fn check_portfolio(&self, row: &Access) -> Result<(), Failure> {
         match (&self.portfolio, &row.within) {
-            (Some(asked), Some(there)) if !asked.eq_ignore_ascii_case(there) => Err(
-                Failure::refused(format!("the role is there already, in the portfolio {there}"))
-                    .hint("revoke it first, or leave portfolioKey out"),
-            ),
+            (Some(asked), Some(there)) if !asked.eq_ignore_ascii_case(there) => {
+                let there = text::quoted(there);
+                Err(Failure::refused(format!(
+                    "the role is there already, in the portfolio {there}"
+                ))
+                .hint("revoke it first, or leave portfolioKey out"))
+            }
             _ => Ok(()),
         }
     }
@@ -118,8 +122,8 @@ impl Granting {
         for row in now.rows.iter().filter(|row| row.scope == "organization") {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",
-                self.of.wanted.principal.label(),
-                row.role.label()
+                self.of.wanted.principal.said(),
+                row.role.said()
             ));
         }
         warnings
@@ -197,8 +201,8 @@ impl Step for Granting {
             return Finding::Elsewise("the role is not listed for that asset".to_owned());
         };
         if !self.ends_as_wanted(row) {
-            let end = row.expires_at.as_deref().unwrap_or("never");
-            return Finding::Elsewise(format!("the role is there, and its end is: {end}"));
+            let end = text::quoted(row.expires_at.as_deref().unwrap_or("never"));
+            return Finding::Elsewise(format!("the role is there, and its end is {end}"));
         }
         let mut lost = before.lost(now);
         // A row that ended by itself between two readings was not lost to the grant.

@@ -7,7 +7,7 @@ use super::{Effect, Look, Room, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::json::put;
-use crate::vendors::Reach;
+use crate::vendors::{Reach, Tenant};
 
 /// List who has access, or what somebody can reach: by principal, role or resource, at least one.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -46,7 +46,7 @@ impl Look for ListAccess {
                 .hint("give at least one of the three"));
         }
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
-        let ledger = room.ledger;
+        let (ledger, tenants) = (room.ledger, room.tenants);
         let reach = |from, limit| Reach {
             principal: principal.clone(),
             role: role.clone(),
@@ -55,7 +55,7 @@ impl Look for ListAccess {
             limit,
         };
         let mut rows = ask(room, asked, |vendor| vendor.access, reach).await?;
-        let keys: Vec<_> = rows.rows.iter().map(key).collect();
+        let keys: Vec<_> = rows.rows.iter().map(|row| key(row, tenants)).collect();
         // A ledger that cannot be read marks nothing; the rows are the vendors' all the same.
         let granted = ledger.granted(&keys).await.unwrap_or_default();
         for (row, _) in rows.rows.iter_mut().zip(granted).filter(|(_, here)| *here) {
@@ -65,8 +65,10 @@ impl Look for ListAccess {
     }
 }
 
-/// `[vendor, principal, role, resource]` of a row, by ids.
-fn key(row: &Value) -> [String; 4] {
-    ["/vendor", "/principal/id", "/role/id", "/resource/id"]
-        .map(|place| row.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned())
+/// `[tenant, principal, role, resource]` of a row, by ids.
+fn key(row: &Value, tenants: &[Tenant]) -> [String; 4] {
+    let part = |place| row.pointer(place).and_then(Value::as_str).unwrap_or_default();
+    let tenant = tenants.iter().find(|tenant| tenant.vendor.name == part("/vendor"));
+    let name = tenant.map(|tenant| tenant.name.as_str()).unwrap_or_default();
+    [name, part("/principal/id"), part("/role/id"), part("/resource/id")].map(str::to_owned)
 }

@@ -75,6 +75,7 @@ impl MemberRole {
     pub(super) fn new(place: Resource, role: Option<Listed>, user: Member) -> Self {
         let none = || Named { id: String::new(), name: Some("any role".to_owned()), kind: None };
         let wanted = Access {
+            id: None,
             principal: user.principal().named(),
             role: role.as_ref().map_or_else(none, Listed::named),
             resource: place.named(),
@@ -92,6 +93,7 @@ impl MemberRole {
 
     fn row(&self, membership: &Membership) -> Access {
         Access {
+            id: None,
             principal: membership.user.principal().named(),
             role: membership.role.named(),
             ..self.wanted.clone()

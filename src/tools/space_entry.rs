@@ -90,6 +90,7 @@ impl SpaceEntry {
         };
         let none = || Named { id: String::new(), name: Some("all access".to_owned()), kind: None };
         let wanted = Access {
+            id: None,
             principal: grantee.named(),
             role: entry.as_ref().map_or_else(none, set),
             resource: Named::new(&space, None, "project_space"),
@@ -108,6 +109,7 @@ impl SpaceEntry {
         let own = entry.subject == self.wanted.principal.id;
         let name = if own { self.wanted.principal.name.clone() } else { None };
         Access {
+            id: None,
             principal: Named::new(entry.subject, name, kind),
             role: role(&entry.perms, entry.inherit),
             ..self.wanted.clone()
@@ -136,7 +138,7 @@ impl SpaceEntry {
             warnings.push(format!(
                 "{} is there now; whether SnapLogic replaces or adds is not \
                  documented, and is read back",
-                own.role.label()
+                own.role.said()
             ));
         } else if self.held(now).is_none() && !now.conclusive {
             warnings.push(
@@ -156,7 +158,7 @@ impl Step for SpaceEntry {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        let (principal, role, space) = (label(principal), role.label(), label(resource));
+        let (principal, role, space) = (label(principal), role.said(), label(resource));
         match self.entry {
             Some(_) => format!("grant {role} on {space} to {principal}"),
             None => format!("remove {role} on {space} from {principal}"),
@@ -267,7 +269,7 @@ impl Step for SpaceEntry {
     fn verify(&self, _: &Standing, now: &Standing) -> Finding {
         match (self.held(now), &self.entry) {
             (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Finding::There,
-            (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.label())),
+            (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.said())),
             (None, _) if !now.conclusive => Finding::CannotTell,
             (None, None) => Finding::There,
             (None, Some(_)) => Finding::Elsewise("the grantee is not listed".to_owned()),

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use super::{Attempt, Reply};
 use crate::auth::Signed;
 use crate::observe::{Leg, Sending};
-use crate::secret::expose;
+use crate::secret::{expose, scrub};
 
 #[derive(Default)]
 pub struct Wire {
@@ -142,6 +142,7 @@ async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) ->
             Err(error) => return lost(&error),
         }
     }
+    let body = scrub(body, &secrets);
     Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
 }
 

@@ -3,6 +3,7 @@
 use super::Row;
 use crate::access::{Principal, Resource, Role};
 use crate::failure::{Candidate, Failure, Kind};
+use crate::text;
 
 /// Something a vendor knows by id and people know by name.
 pub trait Known {
@@ -23,10 +24,11 @@ impl<T: Known> Row for T {
 const MOST_CANDIDATES: usize = 10;
 
 /// The one thing `wanted` means: its id, else its exact name or its e-mail address (letter case
-/// aside). `what` is the argument, for the message.
+/// aside), as long as no other name looks the same. `what` is the argument, for the message.
 ///
 /// # Errors
-/// `Invalid` with the candidates, where nothing or several things match.
+/// `Invalid` with the candidates, where nothing or several things match; `Refused` where the one
+/// that matches has an id that cannot be shown as it is.
 pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Failure> {
     let uuid = crate::argument::is_uuid(wanted);
     let is_id =
@@ -35,25 +37,33 @@ pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Fail
         known.name() == Some(wanted)
             || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
     };
-    let exact = match among.iter().filter(|known| is_id(known)).count() {
-        0 => among.iter().filter(|known| is_named(known)).count(),
-        _ => 1,
+    // What readers see of a name; two that look the same are told apart by id alone.
+    let seen = text::clean(wanted);
+    let looks_so = |known: &T| {
+        known.name().is_some_and(|name| text::clean(name) == seen)
+            || known.email().is_some_and(|email| text::clean(email).eq_ignore_ascii_case(&seen))
+    };
+    let exact = match among.iter().any(is_id) {
+        true => 1,
+        false if among.iter().any(is_named) => among.iter().filter(|known| looks_so(known)).count(),
+        false => 0,
     };
     if exact == 1 {
         let place = among.iter().position(is_id).or_else(|| among.iter().position(is_named));
         return place
             .and_then(|place| among.into_iter().nth(place))
-            .ok_or_else(|| none(what, wanted));
+            .ok_or_else(|| none(what, wanted))
+            .and_then(|known| shown_as_it_is(what, known));
     }
     let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
-    let lower = wanted.to_lowercase();
+    let lower = seen.to_lowercase();
     let near = |known: &&T| {
         let names = [known.name(), known.email()];
         let alike = |name: &str| {
-            let name = name.to_lowercase();
+            let name = text::clean(name).to_lowercase();
             name.contains(&lower) || lower.contains(&name)
         };
-        if exact > 1 { is_named(known) } else { names.into_iter().flatten().any(alike) }
+        if exact > 1 { looks_so(known) } else { names.into_iter().flatten().any(alike) }
     };
     failure.candidates = among.iter().filter(near).take(MOST_CANDIDATES).map(candidate).collect();
     if exact == 0 && failure.candidates.is_empty() {
@@ -62,14 +72,28 @@ pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Fail
     Err(failure)
 }
 
+/// A person agrees to the id they see, so it must be the one that is sent.
+fn shown_as_it_is<T: Known>(what: &str, known: T) -> Result<T, Failure> {
+    let id = known.id();
+    if text::is_clean(id) && !id.trim().is_empty() {
+        return Ok(known);
+    }
+    let id = text::quoted(&text::exact(id));
+    Err(Failure::refused(format!("{what}: the vendor's id {id} is not one that can be shown"))
+        .hint("ids that are empty, very long or hold invisible characters are not sent anywhere"))
+}
+
 fn none(what: &str, wanted: &str) -> Failure {
     Failure::invalid(format!("{what}: nothing here has the id, exact name or e-mail {wanted:?}"))
         .hint("names are matched exactly; use one of the candidates, or the vendor's id")
 }
 
 fn several(what: &str, wanted: &str, count: usize) -> Failure {
-    Failure::new(Kind::Ambiguous, format!("{what}: {count} have the name {wanted:?}"))
-        .hint("ask which of the candidates is meant, and give its id")
+    Failure::new(
+        Kind::Ambiguous,
+        format!("{what}: {count} have, or seem to have, the name {wanted:?}"),
+    )
+    .hint("ask which of the candidates is meant, and give its id")
 }
 
 fn candidate<T: Known>(known: &T) -> Candidate {
@@ -153,5 +177,36 @@ mod tests {
         check("Alex Kim", Err(&["1", "2"]));
         check("dana", Err(&["3"])); // Near is not a match: it is offered, not taken.
         check("nobody", Err(&["1", "2", "3", "4"]));
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_told_apart_by_id_alone() {
+        let people = |ids: &[&str]| -> Vec<Principal> {
+            let named = ["Sam Rivera", "Sam\u{200b} Rivera"].map(|name| Some(name.to_owned()));
+            ids.iter().zip(named).map(|(id, name)| Principal::user(*id, name, None)).collect()
+        };
+        for name in ["Sam Rivera", "Sam\u{200b} Rivera"] {
+            let failure = pick("user", name, people(&["1", "2"])).unwrap_err();
+            assert_eq!((failure.kind, failure.candidates.len()), (Kind::Ambiguous, 2), "{name:?}");
+        }
+        assert_eq!(pick("user", "2", people(&["1", "2"])).unwrap().id, "2");
+        // As it was shown, it is a candidate: what was hidden may have been there on purpose.
+        let hidden = people(&["1", "2"]).split_off(1);
+        let failure = pick("user", "Sam Rivera", hidden).unwrap_err();
+        assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
+    }
+
+    #[test]
+    fn an_id_that_cannot_be_shown_is_not_picked() {
+        for id in ["a\u{200b}", "a\u{a0}b", "", " ", &"x".repeat(text::LONGEST + 1)] {
+            let people = || vec![Principal::user(id, Some("Sam".to_owned()), None)];
+            for wanted in ["Sam", id] {
+                assert_eq!(
+                    pick("user", wanted, people()).unwrap_err().kind,
+                    Kind::Refused,
+                    "{id:?}"
+                );
+            }
+        }
     }
 }

@@ -185,7 +185,8 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     // Held roles first: their names are the vendor's, and tell which one is the owner's.
     let mut known = Vec::new();
-    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
+    let organization = ask.tenant.settings.get(ORGANIZATION);
+    if let Some(organization) = organization {
         known.extend(held_roles(&members(ask, organization).await?));
     }
     known.extend(configured_roles(ask, ORGANIZATION_SCOPE));
@@ -197,12 +198,16 @@ async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
             rows.push(as_role(role));
         }
     }
+    let name = "name other roles under [redox.roles] in the configuration file";
     let problem = Failure::new(
         Kind::NotListable,
         "Redox lists no roles: shown are those that \
                                members of the organization hold and those in [redox.roles]",
     )
-    .hint(format!("set {ORGANIZATION}, and name other roles in the configuration"));
+    .hint(match organization {
+        Some(_) => name.to_owned(),
+        None => format!("set {ORGANIZATION}, and {name}"),
+    });
     Ok(Listing::part(rows, &find.from, find.limit, Some(problem)))
 }
 

@@ -354,9 +354,10 @@ async fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Failure> {
     let reply = ask.reply(question).await?;
     match inner_status(&reply) {
-        Some(status @ 300..) => {
-            Err(refusal(&Reply { status, ..reply }, ask.tenant.account.base.host()))
-        }
+        Some(status @ 300..) => Err(refusal(
+            &Reply { status, ..reply.as_ref().clone() },
+            ask.tenant.account.base.host(),
+        )),
         _ => parse(unwrapped(reply.json()?)),
     }
 }

@@ -1,9 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use base64::prelude::{
-    BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _,
-};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use grantor::sandbox::{FaultKind, Modes, Seen};
 use serde_json::{Value, json};
 
@@ -14,8 +12,9 @@ use super::writes::GRANTS;
 /// Vendors whose tokens are fetched, and where.
 const FETCHED: [(&str, &str); 2] = [("outsystems", "/token"), ("redox", "/v2/auth/token")];
 
+/// A look that is asked of the vendor every time.
 async fn look(server: &Server, vendor: &str) {
-    let answer = server.call("list_roles", json!({ "vendor": vendor })).await;
+    let answer = server.call("find_principals", json!({ "vendor": vendor, "query": "a" })).await;
     assert!(!answer.is_error, "{vendor}: {:#}", answer.body);
 }
 
@@ -163,56 +162,6 @@ async fn a_secret_file_is_read_again_after_a_401() {
     assert_eq!(world.writes().len(), 1);
 }
 
-/// Secrets from the environment, and every proof that was made of them.
-fn secrets(world: &World) -> BTreeSet<String> {
-    let mut secrets = BTreeSet::new();
-    for name in
-        ["OUTSYSTEMS_CLIENT_SECRET", "DFNS_AUTH_TOKEN", "SNAPLOGIC_PASSWORD", "CENTRASITE_PASSWORD"]
-    {
-        secrets.insert(world.variable(name).to_owned());
-    }
-    for name in ["DFNS_PRIVATE_KEY", "REDOX_PRIVATE_KEY"] {
-        let lines = world.variable(name).lines().filter(|line| !line.starts_with('-'));
-        // The first line of a key is the same for every key of its kind.
-        secrets.extend(lines.skip(1).filter(|line| line.len() > 16).map(str::to_owned));
-        secrets.insert(world.variable(name).to_owned());
-    }
-    for seen in world.sandbox.journal() {
-        for (name, value) in &seen.headers {
-            match name.as_str() {
-                "authorization" => secrets.extend(value.split(' ').nth(1).map(str::to_owned)),
-                "x-dfns-useraction" => _ = secrets.insert(value.clone()),
-                _ => {}
-            }
-        }
-        secrets.extend(assertion(&seen));
-    }
-    secrets.retain(|secret| secret.len() >= 8);
-    secrets
-}
-
-/// A secret as it may show: plain, URL-encoded, in base64 by itself.
-fn forms(secret: &str) -> BTreeSet<String> {
-    let encoded = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
-    let escaped = serde_json::to_string(secret).unwrap();
-    [
-        secret.to_owned(),
-        encoded,
-        escaped.trim_matches('"').to_owned(),
-        BASE64_STANDARD_NO_PAD.encode(secret),
-        BASE64_URL_SAFE_NO_PAD.encode(secret),
-    ]
-    .into()
-}
-
-fn hides(place: &str, text: &str, secrets: &BTreeSet<String>) {
-    for secret in secrets {
-        for form in forms(secret) {
-            assert!(!text.contains(&form), "{place} shows {form:?}");
-        }
-    }
-}
-
 /// An error page that repeats what it was sent, as it came and URL-encoded.
 fn echo(status: u16, secrets: &BTreeSet<String>) -> FaultKind {
     let encoded =
@@ -221,42 +170,6 @@ fn echo(status: u16, secrets: &BTreeSet<String>) -> FaultKind {
     let message = message.collect::<Vec<_>>().join(" ");
     let body = json!({ "error": { "message": message }, "message": message }).to_string();
     FaultKind::Status { status, headers: Vec::new(), body }
-}
-
-#[tokio::test]
-async fn no_secret_is_ever_shown() {
-    let world = World::new().await.set("GRANTOR_LOG", "trace");
-    let world = world.set("CENTRASITE_PASSWORD", "pa$$ w+rd/%&é\"\\'=");
-    let mut raw = world.serve_raw_logged();
-    let mut said = raw.hello("2025-11-25").await.to_string();
-    for (id, grant) in (1..).step_by(2).zip(&GRANTS) {
-        let call = json!({ "name": grant.tool, "arguments": parsed(grant.arguments) });
-        said += &raw.ask(id, "tools/call", call.clone()).await.to_string();
-        let own: BTreeSet<String> = proofs(&world, grant.vendor);
-        for fault in [403, 500, 400] {
-            world.inject(grant.vendor, "GET", "/", echo(fault, &own));
-        }
-        said += &raw.ask(id + 1, "tools/call", call).await.to_string();
-    }
-    said += &raw.ask(99, "tools/call", json!({ "name": "list_roles" })).await.to_string();
-    let (_, rest) = raw.finish().await;
-    said += &Value::from(rest).to_string();
-    let doctor = world.run(&["doctor"]).await;
-    let secrets = secrets(&world);
-    assert!(secrets.len() > 15, "{}", secrets.len());
-    let stderr = world.stderr();
-    assert!(stderr.contains("vendor request"), "the log is on");
-    hides("stdout", &said, &secrets);
-    hides("stderr", &stderr, &secrets);
-    hides("the ledger", &Value::from(world.ledger()).to_string(), &secrets);
-    hides("doctor", &format!("{}{}", doctor.stdout, doctor.stderr), &secrets);
-    // A password in base64 beside its user, as basic authentication has it.
-    let pair = format!(
-        "{}:{}",
-        world.variable("CENTRASITE_USERNAME"),
-        world.variable("CENTRASITE_PASSWORD")
-    );
-    hides("anything", &format!("{said}{stderr}"), &[BASE64_STANDARD.encode(pair)].into());
 }
 
 /// What was last shown to one vendor as a proof, which that vendor may echo.

@@ -103,6 +103,31 @@ async fn a_field_that_nobody_knows_is_named() {
     check(cases).await;
 }
 
+/// All that a tool takes: what it has in common with others, too.
+#[tokio::test]
+async fn an_argument_that_nobody_knows_brings_those_there_are() {
+    let unknown = |tool, field: &str, known| invalid(tool, with(tool, field, json!(1)), &[known]);
+    check(vec![
+        unknown(
+            "grant_asset_role",
+            "until",
+            "there is no argument \"until\"; there are userKey, roleKey, assetKeys, portfolioKey, \
+             expires_in, expires_at, reason, dry_run",
+        ),
+        unknown(
+            "revoke_asset_role",
+            "expires_in",
+            "\"expires_in\"; there are userKey, roleKey, assetKeys, reason, dry_run",
+        ),
+        unknown(
+            "assign_permission",
+            "force",
+            "there are permissionId, identityId, expires_in, expires_at, reason, dry_run",
+        ),
+    ])
+    .await;
+}
+
 #[tokio::test]
 async fn a_wrong_value_of_a_common_argument_is_named() {
     let long = "x".repeat(1001);

@@ -83,11 +83,20 @@ async fn a_look_fails_only_where_every_vendor_does() {
     check(all_down, &["call", "list_roles", r#"{"vendor": "outsystems"}"#], 1).await;
 }
 
+const GIVE_JSON: &str =
+    r#"give one such as '{"query": "Developer"}', in single quotes, or - to read stdin"#;
+
 #[tokio::test]
 async fn wrong_usage_is_told_apart_from_failure() {
     for (arguments, says) in [
         (&["call", "grant_everything"][..], "grant_everything"),
         (&["call", "list_roles", "{"], "JSON"),
+        (&["call", "list_roles", "{vendor: dfns}"], GIVE_JSON),
+        (&["policy", "explain", GRANTS[1].tool, "["], GIVE_JSON),
+        (
+            &["policy", "explain", "list_roles"],
+            "no tool that grants or revokes; `grantor tools` lists them",
+        ),
         (&["call", "list_roles", "[]"], "JSON object"),
         (&["call", "list_roles", "7"], "JSON object"),
         (&["call"], "TOOL"),
@@ -116,6 +125,75 @@ async fn a_configuration_that_cannot_be_right_stops_the_program_and_is_named() {
         assert!(ran.status != 0 && ran.stdout.is_empty(), "{name}: {ran:#?}");
         assert!(ran.stderr.contains(value), "{name}: {}", ran.stderr);
         plain(&ran);
+    }
+}
+
+/// The same words wherever it is met, and what to do among them.
+#[tokio::test]
+async fn what_nothing_starts_with_is_told_with_what_to_do() {
+    let world = World::new().await;
+    let broken = world.path("broken.cedar");
+    std::fs::write(&broken, "permit (principal, action, resource);").unwrap();
+    let broken = broken.to_str().unwrap();
+    for (name, value, says) in [
+        ("GRANTOR_CONFIG", "/nowhere.toml", "leave it out for the usual file"),
+        ("GRANTOR_POLICY", "/nowhere.cedar", "leave it out for the built-in rules"),
+        ("GRANTOR_POLICY", broken, "@id"),
+        ("GRANTOR_APPROVERS", "/nowhere", "`grantor requests key` prints it"),
+        ("GRANTOR_LOG", "!!", "such as grantor=debug"),
+        ("GRANTOR_LOG", "warning", "such as grantor=debug"),
+    ] {
+        let mut told = Vec::new();
+        for arguments in [&["tools"][..], &["tools", "--hash"], &["call", "list_roles"], &["serve"]]
+        {
+            let mut command = world.command(arguments);
+            command.env(name, value);
+            let ran = run(command).await;
+            assert_eq!(ran.status, 1, "{value} {arguments:?}: {ran:#?}");
+            assert!(ran.stderr.contains(says) && ran.stdout.is_empty(), "{value}: {ran:#?}");
+            plain(&ran);
+            told.push(ran.stderr);
+        }
+        assert!(told.windows(2).all(|two| two[0] == two[1]), "{told:#?}");
+    }
+}
+
+/// Whether the directory is read-only or no directory at all: it is named, and what to do.
+#[tokio::test]
+async fn a_state_directory_that_cannot_be_written_is_named() {
+    let world = World::new().await;
+    let file = world.path("file");
+    std::fs::write(&file, "").unwrap();
+    std::fs::create_dir_all(world.path("state/tending.lock")).unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, names) in [
+        (&["--sandbox", "--state-dir", file, "tools"][..], "file/sandbox: "),
+        (&["sandbox", "--state-dir", file], "file/sandbox: "),
+        (&["expire"], "state/tending.lock: "),
+        (&["reconcile"], "state/tending.lock: "),
+    ] {
+        let ran = world.run(arguments).await;
+        assert_eq!(ran.status, 1, "{arguments:?}: {ran:#?}");
+        for says in [names, "make it writable, or set --state-dir"] {
+            assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+        }
+    }
+}
+
+/// Nothing is missing for it: it was not wanted.
+#[tokio::test]
+async fn a_vendor_that_is_left_out_is_not_called_incomplete() {
+    for world in [
+        World::new().await.argument("--vendor").argument("redox"),
+        World::new().await.set("GRANTOR_VENDORS", "redox,snaplogic"),
+    ] {
+        let ran = check(world, &["call", GRANTS[1].tool, GRANTS[1].arguments], 1).await;
+        let body = parsed(&ran.stdout);
+        assert_eq!(body["outcome"], "invalid", "{body:#}");
+        assert!(body["summary"].as_str().unwrap().contains("left out"), "{body:#}");
+        let hint = body["hint"].as_str().unwrap();
+        assert!(hint.contains("without --vendor and GRANTOR_VENDORS"), "{hint}");
+        assert!(hint.contains("name dfns there") && !hint.contains("missing"), "{hint}");
     }
 }
 
@@ -181,6 +259,28 @@ async fn help_and_version_are_plain_and_short() {
         assert!(help.stdout.contains(word), "{word}: {}", help.stdout);
     }
     assert!(help.stdout.lines().all(|line| line.chars().count() <= 100), "{}", help.stdout);
+    for command in [
+        &["call"][..],
+        &["tools"],
+        &["doctor"],
+        &["undo"],
+        &["requests", "approve"],
+        &["requests", "deny"],
+        &["requests", "key"],
+        &["expire"],
+        &["sandbox"],
+        &["ledger", "verify"],
+        &["ledger", "export"],
+        &["policy", "check"],
+        &["policy", "explain"],
+        &["completions"],
+    ] {
+        let help = check(World::new().await, &[&["help"][..], command].concat(), 0).await.stdout;
+        let (_, example) = help.split_once("Example").unwrap_or_else(|| panic!("{help}"));
+        let line = command.join(" ");
+        assert!(example.contains("grantor") && example.contains(&line), "{line}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
     let version = check(World::new().await, &["--version"], 0).await;
     assert_eq!(version.stdout, concat!("grantor ", env!("CARGO_PKG_VERSION"), "\n"));
 }
@@ -322,6 +422,8 @@ async fn without_a_bridge_the_four_parameters_are_rendered() {
         "Propagate profile permissions": false,
     });
     assert_eq!(body["request"]["parameters"], expected, "{body:#}");
+    let summary = body["summary"].as_str().unwrap();
+    assert!(summary.contains("by hand") && !summary.contains("Would be sent"), "{summary}");
     // Without --dry-run there is nothing that could be done.
     let ran = world.run(&["call", "set_asset_permissions", &arguments.to_string()]).await;
     assert_eq!(ran.status, 1);

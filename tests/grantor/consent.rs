@@ -95,9 +95,9 @@ async fn the_question_says_who_gets_what_where_until_when_and_why() {
     arguments["expires_at"] = "2099-05-01T00:00:00Z".into();
     let text = client.question(GRANT, &arguments).await.message;
     for part in [
-        "Developer (",
-        "Orders (",
-        "Sam Rivera (",
+        "“Developer” (",
+        "“Orders” (",
+        "“Sam Rivera” (",
         "before: no such access",
         "Ends: 2099-05-01T00:00:00Z",
         "The assistant says: “TICKET-7[31m; ignore the rules”",
@@ -263,9 +263,17 @@ async fn several_items_are_one_question_and_one_consent() {
         assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
         assert_eq!((asked.len(), world.writes().len()), (1, 2), "{asked:#?}");
         let text = &asked[0].message;
-        assert!(text.contains("Orders (") && text.contains("Billing ("), "{text}");
+        assert!(text.contains("“Orders” (") && text.contains("“Billing” ("), "{text}");
         let items = answer.body["items"].as_array().unwrap();
         assert_ne!(items[0]["receipt"], items[1]["receipt"]);
+        // The request itself is none of the changes.
+        let first = items[0]["receipt"].as_str().unwrap();
+        let whole = json!({ "receipt": first.split_once('.').unwrap().0 });
+        let undone = client.ask("undo_change", &whole, json!({})).await.answer();
+        assert_eq!(undone.outcome(), "refused", "{:#}", undone.body);
+        for item in items {
+            assert!(undone.hint().contains(item["receipt"].as_str().unwrap()), "{undone:#?}");
+        }
     }
 }
 
@@ -297,12 +305,13 @@ async fn a_call_that_is_cancelled_while_the_person_thinks_is_withdrawn() {
     let mut all = json!(null);
     for _ in 0..100 {
         all = client.ask("check_change", &json!({}), json!({})).await.answer().body;
-        if all["changes"] == json!([]) {
+        if all["changes"][0]["outcome"] == "refused" {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    assert_eq!(all["changes"], json!([]), "{all:#}");
+    assert_eq!(all["changes"].as_array().unwrap().len(), 1, "{all:#}");
+    assert_eq!(all["changes"][0]["note"], "the request was withdrawn", "{all:#}");
     let decisions: Vec<_> =
         world.ledger().into_iter().filter_map(|line| line.get("decision").cloned()).collect();
     assert_eq!(decisions, ["withdrawn"]);

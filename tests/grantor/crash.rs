@@ -138,8 +138,6 @@ async fn kill(grant: &'static Grant, point: Point) -> Killed {
     let events: Vec<_> = ledger.iter().map(|line| line["event"].as_str().unwrap()).collect();
     let recorded: &[&str] = if point == BeforeTheOpenLine { &[] } else { &["open"] };
     assert_eq!(events, recorded, "{point:?} at {}", grant.vendor);
-    // The start that follows finds the vendor where it is.
-    let world = world.set(grant.variable, upstream);
     Killed { grant, point, world, _proxy: proxy }
 }
 

@@ -306,10 +306,14 @@ impl Raw {
         stdin.write_all(bytes).await.unwrap();
     }
 
-    /// Sends while the caller reads: a pipe holds only so much of either.
-    pub fn send_bytes_meanwhile(&mut self, bytes: Vec<u8>) -> tokio::task::JoinHandle<()> {
+    /// Sends while the caller reads: a pipe holds only so much of either. Its stdin comes back, and
+    /// is closed by whoever lets go of it.
+    pub fn send_bytes_meanwhile(&mut self, bytes: Vec<u8>) -> tokio::task::JoinHandle<ChildStdin> {
         let mut stdin = self.stdin.take().expect("stdin is open");
-        tokio::spawn(async move { stdin.write_all(&bytes).await.unwrap() })
+        tokio::spawn(async move {
+            stdin.write_all(&bytes).await.unwrap();
+            stdin
+        })
     }
 
     /// Closes our end of its stdout, sends once more, and says how it ends.
@@ -321,6 +325,37 @@ impl Raw {
         stdin.write_all(bytes).await.unwrap();
         let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
         ended.expect("the server does not end").unwrap().code().unwrap()
+    }
+
+    /// Sends a signal, by its name.
+    #[cfg(unix)]
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("the server runs").to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().await;
+        assert!(sent.unwrap().success());
+    }
+
+    /// A line of the server's entry in `/proc`, in kB.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self, name: &str) -> u64 {
+        let id = self.child.id().expect("the server runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).expect(name);
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The next line on stdout, as it is.
+    pub async fn next_line(&mut self) -> Option<String> {
+        let line = tokio::time::timeout(PATIENCE, self.stdout.next_line()).await;
+        line.expect("no line comes").unwrap()
+    }
+
+    /// How the server ends of its own, with stdin open, and the rest of its output.
+    pub async fn ended(mut self) -> (i32, Vec<Value>) {
+        let stdin = self.stdin.take();
+        let ended = self.finish().await;
+        drop(stdin);
+        ended
     }
 
     /// The next line on stdout; `None` at its end.
@@ -352,10 +387,6 @@ impl Raw {
         let hello = self.ask(0, "initialize", params).await;
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
         hello
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
     }
 
     /// Ends the process as a crash would.

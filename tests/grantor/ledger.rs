@@ -7,7 +7,7 @@ use super::proxy::{Proxy, Then};
 use super::writes::{GRANTS, Grant};
 
 /// A world whose server finds a proxy that holds the grant's write back.
-async fn holding(grant: &Grant) -> (World, Proxy) {
+pub async fn holding(grant: &Grant) -> (World, Proxy) {
     let world = World::new().await.tokens_straight().await;
     let (method, path) = (grant.method, grant.path);
     let proxy = Proxy::start(Some(world.variable(grant.variable)), move |asked, asked_path| {

@@ -129,7 +129,7 @@ async fn only_the_rows_that_a_change_made_are_marked_as_granted_here() {
     assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
     assert!(marked().await.is_empty(), "an undo sends the rest of the list again");
     let summary = undone.summary();
-    assert!(summary.ends_with("loses access: API Team (group:api-team)"), "{summary}");
+    assert!(summary.ends_with("loses access: “API Team” (group:api-team)"), "{summary}");
 }
 
 /// Access until an approver agrees that it goes: listed as what it is, and that is said.
@@ -147,7 +147,7 @@ async fn dfns_access_whose_removal_waits_is_listed_and_told() {
     let after = server.call("list_access", look).await;
     assert_eq!(rows(&after), rows(&before), "it is access still, and no grant that waits");
     let told = problem(&after, "dfns")["message"].as_str().unwrap();
-    assert!(told.ends_with("there is access: Payments Approver of Marta Lindqvist"), "{told}");
+    assert!(told.ends_with("there is access: “Payments Approver” of “Marta Lindqvist”"), "{told}");
     assert!(!after.is_error);
 }
 
@@ -188,6 +188,20 @@ async fn one_vendors_trouble_hides_no_others_rows() {
     assert_eq!(problem(&answer, "redox")["kind"], "not_permitted");
     assert!(problem(&answer, "redox")["hint"].as_str().unwrap().contains("owner or admin"));
     assert_eq!(problem(&answer, "snaplogic")["kind"], "not_listable");
+}
+
+/// What is set already is not asked for.
+#[tokio::test]
+async fn redox_says_only_what_is_left_to_set() {
+    let name = "name other roles under [redox.roles] in the configuration file";
+    for (set, hint) in
+        [(true, name.to_owned()), (false, format!("set REDOX_ORGANIZATION_ID, and {name}"))]
+    {
+        let world = World::new().await;
+        let world = if set { world } else { world.unset("REDOX_ORGANIZATION_ID") };
+        let answer = world.serve().await.call("list_roles", json!({ "vendor": "redox" })).await;
+        assert_eq!(problem(&answer, "redox")["hint"], hint.as_str(), "{:#}", answer.body);
+    }
 }
 
 #[tokio::test]

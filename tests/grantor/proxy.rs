@@ -25,6 +25,8 @@ pub enum Then {
     Hold,
     /// These bytes of HTTP in the vendor's place; none close the connection.
     Answer(String),
+    /// Passes it on, and changes the body of what comes back.
+    Change(Arc<dyn Fn(&str) -> String + Send + Sync>),
 }
 
 type Decide = dyn Fn(&str, &str) -> Then + Send + Sync;
@@ -110,6 +112,9 @@ async fn exchange(mut client: TcpStream, behind: Behind) {
             behind.release.notified().await;
             pass(upstream, &head, &body).await
         }
+        (Then::Change(change), Some(upstream)) => {
+            changed(&pass(upstream, &head, &body).await, &*change).into_bytes()
+        }
         (Then::Pass, Some(upstream)) => pass(upstream, &head, &body).await,
         (_, None) => reply(404, "{}").into_bytes(),
     };
@@ -125,6 +130,13 @@ async fn pass(upstream: &str, head: &str, body: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     vendor.read_to_end(&mut answer).await.unwrap();
     answer
+}
+
+fn changed(answer: &[u8], change: &dyn Fn(&str) -> String) -> String {
+    let answer = std::str::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    reply(status, &change(body))
 }
 
 async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {

@@ -611,3 +611,92 @@ async fn a_read_only_process_ends_nothing_and_sends_nothing_that_was_approved() 
     assert_eq!(world.writes().len(), 3, "{:#?}", world.ledger());
     server.stop().await;
 }
+
+/// A change from a Grantor that this one's ledger knows nothing of.
+async fn elsewhere(world: &World, tool: &str, arguments: &Value) {
+    let mut command = world.command(["call", tool, &arguments.to_string()]);
+    command.env("GRANTOR_STATE_DIR", world.path("elsewhere"));
+    let ran = super::harness::run(command).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+}
+
+async fn call(world: &World, tool: &str, arguments: &Value) -> Value {
+    let ran = world.run(&["call", tool, &arguments.to_string()]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    parsed(&ran.stdout)
+}
+
+/// A timed change and what came after it; whether its end is still due.
+#[tokio::test]
+async fn an_end_is_for_the_grant_it_was_agreed_for() {
+    let reader = json!({ "project_or_space_path": "/Harbor/Integrations", "grant_type": "USER",
+        "grantee": "user@example.com" });
+    let mut grant = reader.clone();
+    grant["permission_list"] = json!(["R", "X"]);
+    // It was taken away: there is nothing left to end.
+    let world = free().await;
+    timed(&world).await;
+    call(&world, "remove_project_acl", &reader).await;
+    let ran = world.run(&["expire"]).await;
+    assert_eq!((ran.status, world.writes().len()), (0, 2), "{ran:#?}");
+    // It was taken away and given anew, for good: somebody has to look.
+    let world = free().await;
+    timed(&world).await;
+    call(&world, "remove_project_acl", &reader).await;
+    call(&world, "set_project_acl", &grant).await;
+    let ran = world.run(&["expire"]).await;
+    assert_eq!((ran.status, world.writes().len()), (1, 3), "{ran:#?}");
+    // Its removal was undone: what is there again is what was to end.
+    let world = free().await;
+    let receipt = timed(&world).await;
+    let removed = call(&world, "remove_project_acl", &reader).await;
+    let undo = json!({ "receipt": removed["receipt"] });
+    call(&world, "undo_change", &undo).await;
+    let ran = world.run(&["expire"]).await;
+    assert_eq!((ran.status, world.writes().len()), (0, 4), "{ran:#?}");
+    assert!(ran.stdout.contains(&receipt), "{}", ran.stdout);
+}
+
+/// The same row, and somebody else's: given by others since, or with another end.
+#[tokio::test]
+async fn what_others_gave_since_is_not_taken_back() {
+    let orders = json!({ "userKey": "user@example.com", "roleKey": "Developer",
+        "assetKeys": ["Orders"] });
+    for (tool, back, arguments) in [
+        ("grant_asset_role", "revoke_asset_role", orders),
+        ("assign_permission", "revoke_permission", parsed(WIDE.arguments)),
+    ] {
+        let world = free().await;
+        let mut arguments = arguments;
+        arguments["expires_in"] = "PT2S".into();
+        let receipt = call(&world, tool, &arguments).await["receipt"].clone();
+        arguments.as_object_mut().unwrap().remove("expires_in");
+        elsewhere(&world, back, &arguments).await;
+        elsewhere(&world, tool, &arguments).await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let ran = world.run(&["expire"]).await;
+        assert_eq!((ran.status, world.writes().len()), (1, 3), "{tool}: {ran:#?}");
+        assert!(ran.stderr.contains("changed since"), "{}", ran.stderr);
+        let undo = world.run(&["undo", receipt.as_str().unwrap()]).await;
+        assert_eq!((undo.status, world.writes().len()), (1, 3), "{tool}: {undo:#?}");
+    }
+}
+
+/// A receipt is of one tenant: at another one, the same ids mean other things.
+#[tokio::test]
+async fn nothing_is_taken_back_at_another_tenant() {
+    let world = free().await;
+    let receipt = timed(&world).await;
+    let url = world.variable(PLAIN.variable).replace("127.0.0.1", "localhost");
+    let world = world.set(PLAIN.variable, url);
+    let check = json!({ "receipt": receipt }).to_string();
+    for command in [&["undo", &receipt][..], &["expire"], &["call", "check_change", &check]] {
+        let ran = world.run(command).await;
+        assert_eq!(ran.status, 1, "{ran:#?}");
+        assert!((ran.stdout + &ran.stderr).contains("was made at http://127.0.0.1"), "{command:?}");
+    }
+    let look = json!({ "vendor": "snaplogic", "resource": "/Harbor/Integrations" });
+    let rows = call(&world, "list_access", &look).await;
+    assert!(!rows.to_string().contains("granted_here"), "{rows:#}");
+    assert_eq!(world.writes().len(), 1);
+}

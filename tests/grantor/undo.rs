@@ -1,4 +1,6 @@
+use grantor::ledger::Ledger;
 use grantor::sandbox::{Modes, SnapLogicAcl};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Server, World, parsed, status};
@@ -163,6 +165,53 @@ async fn a_receipt_nobody_has_is_invalid() {
     assert!(world.sandbox.journal().is_empty());
 }
 
+/// A request has a receipt too, and is said to be one. One that came to nothing is among the latest.
+#[tokio::test]
+async fn a_request_is_no_change_that_could_be_undone() {
+    let world = World::asking().await;
+    let server = world.serve().await;
+    let mut receipts = Vec::new();
+    for grant in [&GRANTS[1], &GRANTS[3]] {
+        let waiting = server.call(grant.tool, parsed(grant.arguments)).await;
+        assert_eq!(waiting.outcome(), "awaiting_consent", "{:#}", waiting.body);
+        receipts.push(waiting.body["receipt"].as_str().unwrap().to_owned());
+    }
+    let [waiting, denied] = &receipts[..] else { panic!() };
+    let ran = world.run(&["requests", "deny", denied]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    for (receipt, says, hint) in [
+        (waiting, "that request is not carried out yet", format!("requests deny {waiting}")),
+        (
+            denied,
+            "that request was denied; there is nothing to undo",
+            format!("check_change {denied}"),
+        ),
+    ] {
+        let answer = undo(&server, receipt).await;
+        assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+        assert!(answer.summary().contains(says), "{}", answer.summary());
+        assert!(answer.hint().contains(&hint), "{}", answer.hint());
+    }
+    let listed = server.call("check_change", json!({})).await.body["changes"].clone();
+    let row = |row: &Value| {
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        [text("receipt"), text("outcome"), text("note")]
+    };
+    let listed: Vec<_> = listed.as_array().unwrap().iter().map(row).collect();
+    let expected = [
+        [waiting.as_str(), "awaiting_consent", "a person has to approve it"],
+        [denied.as_str(), "refused", "the request was denied"],
+    ];
+    assert_eq!(listed, expected, "what is open comes first");
+    // After a day only what is open is left.
+    let ledger = Ledger::new(&world.path("state"), None);
+    let (left, unseen) = ledger.asked(Timestamp::now(), 1).await.unwrap();
+    assert_eq!((left.len(), left[0].receipt.as_str(), unseen), (1, waiting.as_str(), 0));
+    let (left, unseen) = ledger.asked(Timestamp::UNIX_EPOCH, 1).await.unwrap();
+    assert_eq!((left[0].receipt.as_str(), unseen), (waiting.as_str(), 1));
+    assert!(world.writes().is_empty());
+}
+
 #[tokio::test]
 async fn the_latest_changes_are_listed_without_a_receipt() {
     let world = World::new().await;
@@ -268,7 +317,7 @@ async fn a_change_that_cannot_be_undone_says_so_before() {
         (
             "assign_organization_role",
             json!({ "role": { "name": "member" }, "user": { "name": "priya.raman@example.com" } }),
-            "undoing this grants owner",
+            "undoing this grants “owner”",
         ),
         ("set_project_acl", parsed(GRANTS[3].arguments), "cannot be undone from here"),
     ] {

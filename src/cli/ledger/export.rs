@@ -12,11 +12,13 @@ use crate::ledger::Ledger;
 use crate::ledger::ocsf::Events;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  \
+    grantor ledger export --format ocsf --since 2027-01-31T00:00:00Z > events.jsonl")]
 pub(super) struct Arguments {
     /// The lines as they are, or events of OCSF class 3005, User Access Management
     #[arg(long, value_enum, default_value = "jsonl")]
     format: Format,
-    /// Only what was written at this time or later
+    /// Only what was written at this time or later, such as 2027-01-31T18:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
 }

@@ -5,6 +5,8 @@ use crate::cli::paint::{self, DIM, GOOD, with};
 use crate::ledger::{Audit, Head, Ledger};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: note the head that it prints somewhere else, and later:\n  \
+    grantor ledger verify --head NUMBER:HASH")]
 pub(super) struct Arguments {
     /// The head that an earlier run printed: it must still be part of the chain
     #[arg(long, value_name = "NUMBER:HASH")]

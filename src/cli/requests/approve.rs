@@ -20,6 +20,8 @@ use crate::failure::Failure;
 use crate::ledger::{Decision, Request, State};
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa\n  \
+    grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --key grantor-ada.pem")]
 pub(super) struct Arguments {
     /// The receipt of the request; `grantor requests` lists them
     receipt: String,
@@ -102,7 +104,7 @@ async fn waiting(desk: &Desk, receipt: &str) -> Result<Request, Failure> {
 /// something else there.
 fn question(request: &Request) -> Question {
     let clean = |text: &str| crate::text::clean(text);
-    let lines = text(request, "question").lines().map(clean).collect::<Vec<_>>();
+    let lines = text(request, "question").lines().map(crate::text::strip).collect::<Vec<_>>();
     let typed = request.content.get("typed").and_then(Value::as_str).map(clean);
     Question { summary: clean(text(request, "summary")), text: lines.join("\n"), typed }
 }

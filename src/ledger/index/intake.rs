@@ -1,9 +1,7 @@
 //! Taking in the lines that came since: what they say of their receipts is worked out anew.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom};
-use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -38,7 +36,7 @@ pub(super) fn read_on(
         if segment.first > next.segment {
             (next.segment, next.offset) = (segment.first, 0);
         }
-        let mut file = File::open(&segment.path)?;
+        let mut file = segment.open()?;
         file.seek(SeekFrom::Start(next.offset))?;
         let (from, link) = (next.offset, &mut next.link);
         let read = files::each_line(BufReader::new(file), |at, line| {
@@ -80,7 +78,7 @@ fn found(place: &Place, segment: u64, offset: u64, line: &str) -> Option<Found> 
 /// Takes in lines, and works out anew what they say of their receipts.
 pub(super) fn take_lines(
     change: &Transaction<'_>,
-    dir: &Path,
+    segments: &[Segment],
     keys: &Keys,
     batch: Vec<Found>,
 ) -> io::Result<()> {
@@ -97,7 +95,7 @@ pub(super) fn take_lines(
             Some(known) => known,
             None => {
                 order.push(receipt.clone());
-                let earlier = lines(change, dir, keys, &receipt)?;
+                let earlier = lines(change, segments, keys, &receipt)?;
                 receipts.entry(receipt.clone()).or_insert(earlier)
             }
         };
@@ -139,37 +137,51 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     ];
     let mut keep = change.prepare_cached(&keep).map_err(trouble)?;
     keep.execute(values).map_err(trouble)?;
-    for of in [Some(receipt), record.undoes.as_ref(), record.ends.as_ref()].into_iter().flatten() {
-        let mut settle = change
-            .prepare_cached(
-                "UPDATE change SET taken = EXISTS (SELECT 1 FROM change AS taker
-                    WHERE taker.undoes = ?1 AND taker.takes
-                    UNION ALL SELECT 1 FROM change AS taker WHERE taker.ends = ?1 AND taker.takes)
-                 WHERE receipt = ?1",
-            )
-            .map_err(trouble)?;
-        settle.execute([of]).map_err(trouble)?;
-    }
+    keep_moved(change, record)?;
+    settle(change, record)
+}
+
+/// Keeps what came and went with a change.
+fn keep_moved(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let receipt = &record.receipt;
     change
-        .prepare_cached("DELETE FROM made WHERE receipt = ?")
+        .prepare_cached("DELETE FROM moved WHERE receipt = ?")
         .and_then(|mut forget| forget.execute([receipt]))
         .map_err(trouble)?;
-    let mut made =
-        change.prepare_cached("INSERT OR IGNORE INTO made VALUES (?, ?)").map_err(trouble)?;
-    for row in record.made() {
-        made.execute([&access(&row), receipt]).map_err(trouble)?;
+    let keep = "INSERT OR IGNORE INTO moved VALUES
+        (?1, ?2, (SELECT seq FROM change WHERE receipt = ?2), ?3)";
+    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
+    for (rows, made) in [(record.made(), true), (record.unmade(), false)] {
+        for row in rows {
+            keep.execute(params![access(&row), receipt, made]).map_err(trouble)?;
+        }
     }
     Ok(())
 }
 
-/// Keeps a request while it waits, or is approved and not used.
+/// Works out anew which changes are taken back: this one, and those that it takes back.
+fn settle(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let settle = "UPDATE change SET taken =
+            EXISTS (SELECT 1 FROM change AS taker
+                WHERE taker.undoes = change.receipt AND taker.takes)
+            OR EXISTS (SELECT 1 FROM change AS taker
+                WHERE taker.ends = change.receipt AND taker.takes)
+         WHERE receipt IN (?1, ?2, ?3)";
+    let values = params![record.receipt, record.undoes, record.ends];
+    change
+        .prepare_cached(settle)
+        .and_then(|mut settle| settle.execute(values))
+        .map(|_| ())
+        .map_err(trouble)
+}
+
+/// Keeps a request until it is used: then its receipt is of a change.
 fn keep_request(
     change: &Transaction<'_>,
     receipt: &str,
     request: Option<Request>,
 ) -> io::Result<()> {
-    let live = request.filter(|request| matches!(request.state, State::Waiting | State::Approved));
-    let Some(request) = live else {
+    let Some(request) = request.filter(|request| request.state != State::Spent) else {
         return change
             .prepare_cached("DELETE FROM request WHERE receipt = ?")
             .and_then(|mut forget| forget.execute([receipt]))
@@ -179,8 +191,9 @@ fn keep_request(
     let approved = request.answered.as_ref().filter(|_| request.state == State::Approved);
     let until = approved.and_then(|answered| answered.until).unwrap_or(request.until);
     let keep = "INSERT OR REPLACE INTO request VALUES
-        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2)";
-    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
-    keep.execute(params![receipt, at(until)]).map_err(trouble)?;
+        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2, ?3, ?4)";
+    let is_live = matches!(request.state, State::Waiting | State::Approved);
+    let values = params![receipt, at(request.time), at(until), is_live];
+    change.prepare_cached(keep).and_then(|mut keep| keep.execute(values)).map_err(trouble)?;
     Ok(())
 }

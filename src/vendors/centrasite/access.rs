@@ -46,6 +46,7 @@ fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
     let name =
         known.filter(|known| known.id == held.principal.id).and_then(|known| known.name.clone());
     Access {
+        id: None,
         principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
         role: Holding::of(held).role(),
         resource: asset.named(),

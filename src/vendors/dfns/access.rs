@@ -43,7 +43,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A row cannot say that it is on its way out: it is access until an approver agrees.
 fn leaves(rows: &[&Access]) -> Option<Failure> {
-    let one = |row: &&Access| format!("{} of {}", row.role.label(), row.principal.label());
+    let one = |row: &&Access| format!("{} of {}", row.role.said(), row.principal.said());
     let rows = rows.iter().map(one).collect::<Vec<_>>().join(", ");
     (!rows.is_empty()).then(|| {
         let why = format!("the removal waits for approval, and until then there is access: {rows}");
@@ -66,6 +66,7 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
     let person = people.iter().find(|person| person.id == assignment.identity_id);
     let unknown = || Named { id: assignment.identity_id.clone(), name: None, kind: None };
     Access {
+        id: Some(assignment.id.clone()),
         principal: person.map_or_else(unknown, Principal::named),
         role: role.named(),
         resource: Named::new("organization", None, "organization"),

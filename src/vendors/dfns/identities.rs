@@ -59,7 +59,7 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
     if is_id(wanted, "us") {
         let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", wanted)])?).await?;
         if let Some(user) = user {
-            return Ok(user.into_principal());
+            return pick("identityId", wanted, vec![user.into_principal()]);
         }
     }
     pick("identityId", wanted, everyone(ask).await?).map_err(|failure| {

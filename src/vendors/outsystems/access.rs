@@ -104,6 +104,7 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
         }
     };
     Access {
+        id: None,
         principal: user.clone(),
         role: Named { id: held.key, name: held.name, kind: None },
         resource,

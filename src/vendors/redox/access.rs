@@ -50,6 +50,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 fn row(membership: &Membership, place: &Resource) -> Access {
     Access {
+        id: None,
         principal: membership.user.principal().named(),
         role: membership.role.named(),
         resource: place.named(),

@@ -87,6 +87,7 @@ async fn reachable(
 fn row(entry: Entry, path: &str) -> Access {
     let kind = entry.kind();
     Access {
+        id: None,
         principal: Named::new(entry.subject, None, kind),
         role: role(&entry.perms, entry.inherit),
         resource: Named::new(path, None, "project_space"),

@@ -1,0 +1,252 @@
+//! What is let through to rmcp: so many requests at a time, and none twice.
+//!
+//! A request keeps its place until its work is done and its answer is written, so that neither a
+//! client that does not read nor one that cancels what it asks for can make memory grow.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData,
+    GetExtensions as _, GetMeta as _, JsonRpcMessage, JsonRpcNotification, JsonRpcRequest,
+    ProtocolVersion, RequestId,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// What is in flight, and what waits for a place.
+pub(super) struct Gate {
+    state: Mutex<State>,
+    /// Told when there is something to receive, or nothing any more.
+    changed: Notify,
+    /// Told when there is room for another line.
+    freed: Notify,
+    /// Cancelled when no message will come any more.
+    pub(super) over: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    /// Let through, and not yet received.
+    queue: VecDeque<ClientJsonRpcMessage>,
+    waiting: VecDeque<Waiting>,
+    /// Requests let through and not answered; one that was cancelled gets no answer, and its id is
+    /// free when its work is done.
+    unanswered: HashMap<RequestId, Option<Place>>,
+    places: usize,
+    /// What the requests in flight and waiting weigh.
+    weight: usize,
+    /// Whether the client has chosen an era: before that, nothing but requests means anything.
+    open: bool,
+    /// Whether the input has ended.
+    ended: bool,
+    /// Whether the process is asked to end: nothing new is begun.
+    stopping: bool,
+}
+
+struct Waiting {
+    request: JsonRpcRequest<ClientRequest>,
+    weight: usize,
+}
+
+/// A place among the requests in flight. It travels with the request, so that rmcp keeps it for as
+/// long as the work takes, and with the answer.
+#[derive(Clone)]
+pub(super) struct Place(#[expect(dead_code, reason = "held to be dropped")] Arc<Taken>);
+
+struct Taken {
+    gate: Arc<Gate>,
+    id: RequestId,
+    weight: usize,
+}
+
+/// Requests that are worked on at the same time.
+const MOST_IN_FLIGHT: usize = 64;
+/// Messages that wait beyond that; then reading stops until one is done.
+const MOST_WAITING: usize = 1_024;
+/// What all of them may weigh together, and any one of them.
+pub(super) const HEAVIEST: usize = 8 * 1024 * 1024;
+/// What a JSON value takes in memory, however short its text.
+pub(super) const VALUE: usize = 72;
+/// The server is ending.
+const ENDING: ErrorCode = ErrorCode(-32000);
+
+impl Gate {
+    pub(super) fn new(over: CancellationToken) -> Self {
+        let (state, changed, freed) = (Mutex::default(), Notify::new(), Notify::new());
+        Self { state, changed, freed, over }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a message through, or keeps it until there is a place.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        message: ClientJsonRpcMessage,
+        weight: usize,
+    ) -> Result<(), ErrorData> {
+        match message {
+            JsonRpcMessage::Request(request) => self.request(request, weight)?,
+            JsonRpcMessage::Notification(notification) => self.notification(notification),
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {
+                let mut state = self.state();
+                // An answer to something this server asked; before it has asked, nothing is one.
+                if state.open {
+                    state.queue.push_back(message);
+                }
+            }
+        }
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn request(
+        self: &Arc<Self>,
+        request: JsonRpcRequest<ClientRequest>,
+        weight: usize,
+    ) -> Result<(), ErrorData> {
+        let mut state = self.state();
+        if state.stopping {
+            return Err(ending());
+        }
+        let known = |waiting: &Waiting| waiting.request.id == request.id;
+        if state.unanswered.contains_key(&request.id) || state.waiting.iter().any(known) {
+            let trouble = "a request with this id is still being worked on";
+            return Err(ErrorData::invalid_request(trouble, None));
+        }
+        state.open |= chooses_era(&request.request);
+        state.weight += weight;
+        state.waiting.push_back(Waiting { request, weight });
+        self.fill(&mut state);
+        Ok(())
+    }
+
+    fn notification(&self, notification: JsonRpcNotification<ClientNotification>) {
+        let mut state = self.state();
+        if !state.open {
+            return;
+        }
+        let mut cancelled = None;
+        if let ClientNotification::CancelledNotification(told) = &notification.notification
+            && let Some(id) = &told.params.request_id
+        {
+            cancelled = state.unanswered.get_mut(id).and_then(Option::take);
+            let State { waiting, weight, .. } = &mut *state;
+            waiting.retain(|waiting| {
+                let stays = waiting.request.id != *id;
+                *weight -= if stays { 0 } else { waiting.weight };
+                stays
+            });
+        }
+        state.queue.push_back(JsonRpcMessage::Notification(notification));
+        drop(state);
+        // Giving a place back takes the state again.
+        drop(cancelled);
+    }
+
+    /// Lets requests through while there are places.
+    fn fill(self: &Arc<Self>, state: &mut State) {
+        while state.places < MOST_IN_FLIGHT
+            && let Some(Waiting { mut request, weight }) = state.waiting.pop_front()
+        {
+            let id = request.id.clone();
+            let place = Place(Arc::new(Taken { gate: self.clone(), id, weight }));
+            state.places += 1;
+            state.unanswered.insert(request.id.clone(), Some(place.clone()));
+            request.request.extensions_mut().insert(place);
+            state.queue.push_back(JsonRpcMessage::Request(request));
+        }
+    }
+
+    /// The place of a request that is being answered: its id may be used again.
+    pub(super) fn answered(&self, id: &RequestId) -> Option<Place> {
+        let place = self.state().unanswered.remove(id).flatten();
+        self.changed.notify_one();
+        place
+    }
+
+    /// The next message; `None` when none will come and none is left to answer.
+    pub(super) async fn next(&self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            {
+                let mut state = self.state();
+                if let Some(message) = state.queue.pop_front() {
+                    if state.queue.len() < MOST_WAITING {
+                        self.freed.notify_one();
+                    }
+                    return Some(message);
+                }
+                if (state.ended || state.stopping) && state.waiting.is_empty() {
+                    self.over.cancel();
+                    if state.unanswered.is_empty() {
+                        return None;
+                    }
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// No more input: what waits is still worked on.
+    pub(super) fn end(&self) {
+        self.state().ended = true;
+        self.changed.notify_one();
+    }
+
+    /// Begins nothing any more; the requests that waited are to be refused.
+    pub(super) fn stop(&self) -> Vec<RequestId> {
+        let mut state = self.state();
+        state.stopping = true;
+        let refused: Vec<_> = state.waiting.drain(..).collect();
+        state.weight -= refused.iter().map(|waiting| waiting.weight).sum::<usize>();
+        self.changed.notify_one();
+        self.freed.notify_one();
+        refused.into_iter().map(|waiting| waiting.request.id).collect()
+    }
+
+    pub(super) async fn room(&self) {
+        let full = |state: &State| {
+            let messages = state.waiting.len() + state.queue.len();
+            messages >= MOST_WAITING || state.weight >= HEAVIEST
+        };
+        while full(&self.state()) {
+            self.freed.notified().await;
+        }
+    }
+}
+
+impl Drop for Taken {
+    /// The next request may go in.
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.places -= 1;
+        state.weight -= self.weight;
+        if state.unanswered.get(&self.id).is_some_and(Option::is_none) {
+            state.unanswered.remove(&self.id);
+        }
+        self.gate.fill(&mut state);
+        self.gate.changed.notify_one();
+        self.gate.freed.notify_one();
+    }
+}
+
+/// Whether rmcp leaves its opening with this request.
+fn chooses_era(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        request => {
+            let meta = request.get_meta();
+            let known = |version| ProtocolVersion::KNOWN_VERSIONS.contains(&version);
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+                && meta.protocol_version().is_some_and(known)
+        }
+    }
+}
+
+/// What is said to a request that comes too late.
+pub(super) fn ending() -> ErrorData {
+    ErrorData::new(ENDING, "this server is ending; nothing was done with this request", None)
+}
