@@ -14,7 +14,9 @@ mod user_action;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use secrecy::SecretString;
+use serde_json::Value;
 
 pub use basic::Basic;
 pub use bearer::Bearer;
@@ -44,6 +46,12 @@ pub trait Authorize: Send + Sync {
     /// signature is made with a fresh one. An older generation is none of our business: somebody
     /// else has renewed it since.
     fn forget(&self, generation: u64) -> Boxed<'_, ()>;
+
+    /// What the token in use says of whom it stands for, where it is a JWT. Nothing is checked:
+    /// not who signed it, and not whether the vendor agrees.
+    fn claims<'a>(&'a self, _: &'a Wire) -> Boxed<'a, Option<Value>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// How many requests a signed write is, signing included, where the vendor counts those too.
     fn requests(&self) -> NonZeroU32 {
@@ -176,6 +184,13 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
             Err(AuthError::Garbled(format!("{what} sent an answer that is too long")))
         }
     }
+}
+
+/// The claims of a JWT (RFC 7519).
+fn claims(token: &SecretString) -> Option<Value> {
+    let part = crate::secret::expose(token).split('.').nth(1)?;
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// Decodes the reply of a request of `auth`'s own.

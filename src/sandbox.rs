@@ -34,7 +34,7 @@ use tokio::task::AbortHandle;
 pub use self::faults::{Fault, FaultKind};
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
-pub use self::modes::{Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost};
+pub use self::modes::{Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost, Told};
 
 use self::centrasite::CentraSite;
 use self::dfns::Dfns;
@@ -161,7 +161,7 @@ impl Sandbox {
 
     /// A JWT that SnapLogic accepts on its public API instead of the password.
     pub fn snaplogic_token(&self) -> String {
-        self.keys.secrets.snaplogic_bearer.clone()
+        snaplogic::token(&self.keys.secrets, &self.modes)
     }
 
     fn listen(&mut self, vendor: &'static str, listener: TcpListener) -> io::Result<()> {

@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::access::{Access, Approval, Named, Outcome};
+use crate::access::{Access, Approval, Named, Outcome, Role};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
@@ -393,6 +393,15 @@ pub fn label(named: &Named) -> String {
         }
         _ => named.said(),
     }
+}
+
+/// Why a grant of the role is one of privilege, where it is.
+fn privilege(role: &Role) -> Option<String> {
+    let name = label(&role.named());
+    role.privileged.then(|| match &role.description {
+        Some(unshown) => format!("{name}: {unshown}"),
+        None => format!("{name} lets its holder change who may do what"),
+    })
 }
 
 /// What to know before a privileged role is taken away: giving it back is a privileged grant.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-pub use listing::{Listing, Page, Place, follow};
+pub use listing::{Listing, Page, Place, Row, follow};
 pub use memo::Memo;
 pub use pick::{Known, pick};
 
@@ -29,6 +29,9 @@ use crate::draft::Question;
 use crate::failure::{Failure, Kind};
 use crate::text;
 use crate::transport::{Account, Deadline, Reply, Wire};
+
+/// What is said of a role that is privileged because nobody can tell that it is not.
+const UNSHOWN: &str = "its permissions are not shown, so it counts as privileged";
 
 /// Every vendor, in the order users see them.
 pub const VENDORS: &[&Vendor] =

@@ -1,6 +1,8 @@
 //! RFC 6750 with a token the operator supplies.
 
-use super::{AuthError, Authorize, Boxed, Signed};
+use serde_json::Value;
+
+use super::{AuthError, Authorize, Boxed, Signed, claims};
 use crate::draft::Frozen;
 use crate::secret::Secret;
 use crate::transport::Wire;
@@ -23,5 +25,9 @@ impl Authorize for Bearer {
 
     fn forget(&self, _: u64) -> Boxed<'_, ()> {
         Box::pin(self.token.forget())
+    }
+
+    fn claims<'a>(&'a self, _: &'a Wire) -> Boxed<'a, Option<Value>> {
+        Box::pin(async move { claims(&self.token.read().await.ok()?) })
     }
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{AuthError, Authorize, Boxed, Signed};
+use super::{AuthError, Authorize, Boxed, Signed, claims};
 use crate::draft::Frozen;
 use crate::transport::Wire;
 
@@ -76,6 +77,13 @@ impl<I: Issuer> Authorize for Fetched<I> {
             if self.tokens.forget(generation).await {
                 self.issuer.forget().await;
             }
+        })
+    }
+
+    fn claims<'a>(&'a self, wire: &'a Wire) -> Boxed<'a, Option<Value>> {
+        Box::pin(async move {
+            let (token, _) = self.tokens.get(self.issuer.issue(wire)).await.ok()?;
+            claims(&token)
         })
     }
 }

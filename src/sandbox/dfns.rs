@@ -132,10 +132,10 @@ impl Fake for Dfns {
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
         match path.as_slice() {
             ["permissions"] => {
-                let shown = PERMISSIONS.iter().map(Permission::shown);
+                let shown = PERMISSIONS.iter().map(|one| one.shown(&self.modes));
                 page(shown.collect(), ask, 500, 50)
             }
-            ["permissions", id] => Ok(Reply::json(200, &permission(id)?.shown())),
+            ["permissions", id] => Ok(Reply::json(200, &permission(id)?.shown(&self.modes))),
             ["permissions", id, "assignments"] => self.list_assignments(books, id, ask),
             ["auth", "users"] => list_users(books, ask),
             ["auth", "users", id] => user(books, id),

@@ -13,12 +13,16 @@ pub struct Modes {
     pub outsystems_token_seconds: u32,
     /// Requests a minute before OutSystems answers 429, counted for each API domain.
     pub outsystems_per_minute: Option<u32>,
-    /// `Manage member access` for `User management > Manage member access`.
-    pub outsystems_short_permission_names: bool,
+    /// How a role's list tells its permissions.
+    pub outsystems_told: Told,
+    /// The name of the permission to grant roles, which has changed over time.
+    pub outsystems_manage_access: &'static str,
     /// 240 more roles and 240 more users, three pages each.
     pub many_roles: bool,
     /// The kind of key made for Dfns; one already in the state directory stays.
     pub dfns_key: KeyKind,
+    /// Whether a permission tells its operations.
+    pub dfns_tells_operations: bool,
     /// Whether an assignment that still waits for approval is listed.
     pub dfns_lists_pending: bool,
     /// Whether a 202 says which approval it waits for.
@@ -29,6 +33,9 @@ pub struct Modes {
     pub dfns_revoke_no_content: bool,
     /// Lifetime of a Redox token.
     pub redox_token_seconds: u32,
+    /// Whether a SnapLogic token's user is in `snaplogic_username`, its `sub` being the identity
+    /// provider's own, or in `sub`.
+    pub snaplogic_username_claim: bool,
     /// What a SnapLogic POST does to a subject already on the list.
     pub snaplogic_post: SnapLogicPost,
     /// Whose entries a SnapLogic GET shows.
@@ -47,6 +54,21 @@ pub enum SecondGrant {
 pub enum OtherRole {
     Replace,
     Reject,
+}
+
+/// Every field of a permission in a role is optional, and so is the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// `User management > Manage member access`
+    Names,
+    /// `Manage member access`
+    ShortNames,
+    EmptyNames,
+    NullNames,
+    KeysAlone,
+    ClaimsAlone,
+    NullList,
+    NoList,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +90,17 @@ impl Default for Modes {
             other_role: OtherRole::Replace,
             outsystems_token_seconds: 43_200,
             outsystems_per_minute: None,
-            outsystems_short_permission_names: false,
+            outsystems_told: Told::Names,
+            outsystems_manage_access: "Manage member access",
             many_roles: false,
             dfns_key: KeyKind::Ed25519,
+            dfns_tells_operations: true,
             dfns_lists_pending: true,
             dfns_approval_id: true,
             dfns_approved_fails: false,
             dfns_revoke_no_content: false,
             redox_token_seconds: 300,
+            snaplogic_username_claim: false,
             snaplogic_post: SnapLogicPost::Set,
             snaplogic_acl: SnapLogicAcl::Everyone,
             centrasite_text_versions: false,

@@ -590,6 +590,7 @@ fn oauth(status: u16, error: &str, description: &str) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::super::client::{Answer, Client, start};
+    use super::super::modes::Told;
     use super::catalogue::{BILLING, REPORTS};
     use super::*;
 
@@ -837,15 +838,39 @@ mod tests {
 
     #[tokio::test]
     async fn permission_names_may_be_short() {
-        for (short, expected) in
-            [(false, "User management > Manage member access"), (true, "Manage member access")]
-        {
-            let modes = Modes { outsystems_short_permission_names: short, ..Modes::default() };
+        for (outsystems_told, expected) in [
+            (Told::Names, "User management > Manage member access"),
+            (Told::ShortNames, "Manage member access"),
+        ] {
+            let modes = Modes { outsystems_told, ..Modes::default() };
             let (_sandbox, client) = start(modes).await;
             let token = token(&client).await;
             let path = format!("{IDENTITY}/organization-roles?nameContains=release");
             let answer = get(&client, &token, &path).await;
             assert_eq!(answer.at("/results/0/permissions/3/name"), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_may_leave_out_what_its_permissions_are() {
+        for (outsystems_told, fields) in [
+            (Told::EmptyNames, &["permissionKey"][..]),
+            (Told::NullNames, &["permissionKey"]),
+            (Told::KeysAlone, &["permissionKey"]),
+            (Told::ClaimsAlone, &["claimName"]),
+            (Told::NullList, &[]),
+            (Told::NoList, &[]),
+        ] {
+            let modes = Modes { outsystems_told, ..Modes::default() };
+            let (_sandbox, client) = start(modes).await;
+            let token = token(&client).await;
+            let path = format!("{IDENTITY}/organization-roles?nameContains=release");
+            let answer = get(&client, &token, &path).await;
+            for field in ["permissionKey", "claimName", "name"] {
+                let told = answer.at(&format!("/results/0/permissions/3/{field}"));
+                let told = told.as_str().is_some_and(|text| !text.is_empty());
+                assert_eq!(told, fields.contains(&field), "{outsystems_told:?} {field}");
+            }
         }
     }
 }

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::keys::Keys;
-use super::message::{Ask, Reply, ensure};
+use super::keys::{Keys, Secrets};
+use super::message::{Ask, Reply, ensure, set};
 use super::modes::{Modes, SnapLogicAcl, SnapLogicPost};
 use super::people::{self, PEOPLE, Person};
 use super::serve::Fake;
@@ -109,6 +110,25 @@ pub(super) fn seed() -> Books {
     Books { acls, groups }
 }
 
+/// A token of the customer's identity provider. Only its last part is a secret.
+pub(super) fn token(secrets: &Secrets, modes: &Modes) -> String {
+    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let head = part(json!({ "alg": "RS256", "typ": "JWT" }));
+    let mut claims = json!({
+        "iss": "https://id.example.com",
+        "aud": "https://elastic.snaplogic.com/api/1/rest/public",
+        "org": ORG,
+        "iat": 1_770_000_000,
+        "exp": 1_893_456_000,
+        "sub": people::GRANTOR.email,
+    });
+    if modes.snaplogic_username_claim {
+        set(&mut claims, "sub", "9f2a6c1e");
+        set(&mut claims, "snaplogic_username", people::GRANTOR.email);
+    }
+    format!("{head}.{}.{}", part(claims), secrets.snaplogic_bearer)
+}
+
 pub(super) struct SnapLogic {
     password: String,
     bearer: String,
@@ -119,7 +139,7 @@ impl SnapLogic {
     pub fn new(keys: &Keys, modes: &Modes) -> SnapLogic {
         SnapLogic {
             password: keys.secrets.snaplogic.clone(),
-            bearer: keys.secrets.snaplogic_bearer.clone(),
+            bearer: token(&keys.secrets, modes),
             modes: modes.clone(),
         }
     }

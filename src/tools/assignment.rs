@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label, one_way};
+use super::{Finding, Heard, Plan, Standing, Step, label, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
 use crate::auth::Boxed;
 use crate::failure::Failure;
@@ -21,8 +21,8 @@ pub(super) struct PermissionAssignment {
 pub(super) enum Direction {
     /// With what is to be known of who gets it.
     Assign { warnings: Vec<String> },
-    /// With the assignment as it is listed, where it is.
-    Revoke(Option<Assignment>),
+    /// This assignment, where the caller named one, else whichever is listed.
+    Revoke(Option<String>),
 }
 
 const LEAVING: &str = "its removal waits for approval; until then the access is there";
@@ -41,7 +41,7 @@ impl PermissionAssignment {
         ask: &Asker<'_>,
         role: Role,
         identity: Named,
-        assignment: Option<Assignment>,
+        assignment: Option<String>,
     ) -> Result<Self, Failure> {
         Self::new(ask, role, identity, Direction::Revoke(assignment)).await
     }
@@ -67,6 +67,18 @@ impl PermissionAssignment {
         Ok(Self { wanted, role, own, change })
     }
 
+    /// What to say of an assignment that the caller did not name.
+    fn other_than_meant(&self, listed: &Assignment) -> Option<String> {
+        let Direction::Revoke(Some(meant)) = &self.change else { return None };
+        let (principal, role) = (label(&self.wanted.principal), label(&self.wanted.role));
+        (listed.id != *meant).then(|| {
+            let other = &listed.id;
+            format!(
+                "{principal} has {role} through another assignment, {other}, not through {meant}"
+            )
+        })
+    }
+
     fn plan_assigning(&self, now: &Standing, warnings: &[String]) -> Result<Plan, Failure> {
         if now.rows.iter().any(|row| !row.pending) {
             let outcome = Outcome::AlreadyPresent;
@@ -82,17 +94,15 @@ impl PermissionAssignment {
         Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings: warnings.to_vec() })
     }
 
-    fn plan_revoking(
-        &self,
-        now: &Standing,
-        assignment: Option<&Assignment>,
-    ) -> Result<Plan, Failure> {
+    /// The one that is listed now is revoked: another may have taken its place since a person
+    /// was asked.
+    fn plan_revoking(&self, now: &Standing) -> Result<Plan, Failure> {
         let mut warnings = now.notes.clone();
         if leaves(now) {
             return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
         }
-        let there = now.rows.iter().any(|row| !row.pending);
-        let (true, Some(assignment)) = (there, assignment) else {
+        let there = now.rows.iter().find(|row| !row.pending);
+        let Some(assignment) = there.and_then(|row| row.id.as_deref()) else {
             if now.rows.is_empty() {
                 return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
             }
@@ -102,7 +112,7 @@ impl PermissionAssignment {
         if self.role.privileged {
             warnings.push(one_way(&self.wanted.role));
         }
-        let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", &*assignment.id)];
+        let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
     }
 }
@@ -151,9 +161,7 @@ impl Step for PermissionAssignment {
 
     fn privileged(&self) -> Option<String> {
         let grants = matches!(self.change, Direction::Assign { .. });
-        let role = label(&self.wanted.role);
-        (grants && self.role.privileged)
-            .then(|| format!("{role} lets its holder change who may do what"))
+        privilege(&self.role).filter(|_| grants)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -164,12 +172,17 @@ impl Step for PermissionAssignment {
         self.own
     }
 
-    /// The assignment as it is listed, with a note where its removal waits.
+    /// The assignment as it is listed, with a note where its removal waits, and where it is
+    /// another than the one that is meant.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(async move {
             let mut standing = Standing { conclusive: true, ..Standing::default() };
             for assignment in dfns::assignments(ask, &self.wanted.role.id).await? {
                 if assignment.identity_id != self.wanted.principal.id {
+                    continue;
+                }
+                if let Some(other) = self.other_than_meant(&assignment) {
+                    standing.notes.push(other);
                     continue;
                 }
                 let pending = assignment.is_pending();
@@ -186,7 +199,7 @@ impl Step for PermissionAssignment {
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         match &self.change {
             Direction::Assign { warnings } => self.plan_assigning(now, warnings),
-            Direction::Revoke(assignment) => self.plan_revoking(now, assignment.as_ref()),
+            Direction::Revoke(_) => self.plan_revoking(now),
         }
     }
 

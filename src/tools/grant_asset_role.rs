@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, label};
+use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, label, privilege};
 use crate::access::{Access, Outcome};
 use crate::argument::{Name, Uuid};
 use crate::auth::Boxed;
@@ -146,8 +146,7 @@ impl Step for Granting {
     }
 
     fn privileged(&self) -> Option<String> {
-        let role = label(&self.of.wanted.role);
-        self.of.role.privileged.then(|| format!("{role} lets its holder change who may do what"))
+        privilege(&self.of.role)
     }
 
     fn contains(&self) -> Vec<String> {

@@ -166,8 +166,13 @@ impl Step for MemberRole {
     }
 
     fn privileged(&self) -> Option<String> {
-        let owner = self.role.as_ref().is_some_and(Listed::is_owner);
-        (self.is_organization() && owner).then(|| "an owner may change everybody's role".to_owned())
+        let role = self.role.as_ref().filter(|_| self.is_organization())?;
+        let why = if role.is_owner() {
+            "an owner may change everybody's role"
+        } else {
+            "the role has no name, so it may be the owner's, and counts as privileged"
+        };
+        role.may_be_owner().then(|| why.to_owned())
     }
 
     /// The other rows only tell who may be demoted.

@@ -36,14 +36,10 @@ impl Change for RevokePermission {
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let role = dfns::permission(ask, self.permission_id.as_str()).await?;
-        let all = dfns::assignments(ask, &role.id).await?;
         let (principal, assignment) = match (&self.identity_id, &self.assignment_id) {
-            (Some(wanted), None) => {
-                let identity = dfns::identity(ask, wanted.as_str()).await?;
-                let own = all.into_iter().find(|one| one.identity_id == identity.id);
-                (identity.named(), own)
-            }
+            (Some(wanted), None) => (dfns::identity(ask, wanted.as_str()).await?.named(), None),
             (None, Some(id)) => {
+                let all = dfns::assignments(ask, &role.id).await?;
                 let own = all.into_iter().find(|one| one.id == id.as_str());
                 let own = own.ok_or_else(|| {
                     Failure::invalid(format!(
@@ -53,7 +49,7 @@ impl Change for RevokePermission {
                     ))
                     .hint("list_access shows who holds it; give identityId instead")
                 })?;
-                (dfns::named(ask, &own.identity_id).await?, Some(own))
+                (dfns::named(ask, &own.identity_id).await?, Some(own.id))
             }
             _ => {
                 return Err(Failure::invalid("needs exactly one of identityId and assignmentId"));

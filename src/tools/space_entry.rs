@@ -16,7 +16,7 @@ use crate::ledger::Record;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::snaplogic::space::{Path, letters, role};
-use crate::vendors::snaplogic::{self, Entry};
+use crate::vendors::snaplogic::{self, Caller, Entry};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -37,8 +37,7 @@ pub(super) struct SpaceEntry {
     grant_type: GrantType,
     /// None takes the entry away.
     entry: Option<Wanted>,
-    /// Whose credential asks, where it is known.
-    caller: Option<String>,
+    caller: Caller,
 }
 
 /// What was there before, as a change; where the vendor showed too little, it is not known.
@@ -101,7 +100,7 @@ impl SpaceEntry {
             pending: false,
         };
         let project = path.project.map(|_| given.to_owned());
-        let caller = ask.tenant.settings.get(snaplogic::USERNAME).map(str::to_owned);
+        let caller = Caller::of(ask).await;
         Ok(Self { wanted, space, project, grant_type, entry, caller })
     }
 
@@ -124,17 +123,6 @@ impl SpaceEntry {
 
     fn held<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
         standing.rows.iter().find(|row| self.is_own(row))
-    }
-
-    /// Whether the list shows anybody but the caller: if not, it may be the caller's own view.
-    fn shows_others(&self, rows: &[Access]) -> bool {
-        let mut subjects: Vec<&str> = rows.iter().map(|row| row.principal.id.as_str()).collect();
-        subjects.sort_unstable();
-        subjects.dedup();
-        match &self.caller {
-            Some(caller) => subjects.iter().any(|subject| !subject.eq_ignore_ascii_case(caller)),
-            None => subjects.len() > 1,
-        }
     }
 
     fn warnings(&self, now: &Standing) -> Vec<String> {
@@ -198,7 +186,7 @@ impl Step for SpaceEntry {
         let group = &self.wanted.principal.id;
         let system = self.entry.is_some()
             && self.grant_type == GrantType::Group
-            && snaplogic::SYSTEM_GROUPS.contains(&group.as_str());
+            && snaplogic::SYSTEM_GROUPS.iter().any(|system| system.eq_ignore_ascii_case(group));
         system.then(|| format!("{group} is a system group of the whole environment"))
     }
 
@@ -207,11 +195,8 @@ impl Step for SpaceEntry {
         letters.map(|&letter| letter.to_owned()).collect()
     }
 
-    /// User names are e-mail addresses, and nothing says that their letter case counts.
     fn own(&self) -> bool {
-        let grantee = &self.wanted.principal.id;
-        let named = self.caller.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(grantee));
-        self.grant_type == GrantType::User && named
+        self.grant_type == GrantType::User && self.caller.is(&self.wanted.principal.id)
     }
 
     /// The other rows only tell how much the vendor shows.
@@ -231,7 +216,8 @@ impl Step for SpaceEntry {
                     _ => failure,
                 })?;
             let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
-            let conclusive = self.shows_others(&rows);
+            let subjects = rows.iter().map(|row| row.principal.id.as_str());
+            let conclusive = self.caller.sees_others(subjects);
             Ok(Standing { rows, conclusive, ..Standing::default() })
         })
     }

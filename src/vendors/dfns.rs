@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use identities::{SERVICE_ACCOUNTS, USERS, everyone};
 pub use identities::{identity, is_own, named};
 
-use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
+use super::{
+    Asker, Check, Find, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, follow, pick,
+};
 use crate::access::{Approval, Principal, Resource, Role};
 use crate::auth::{Boxed, UserAction};
 use crate::config::{Settings, all};
@@ -150,8 +152,7 @@ struct Items<T> {
 struct Permission {
     id: String,
     name: Option<String>,
-    #[serde(default)]
-    operations: Vec<String>,
+    operations: Option<Vec<String>>,
     #[serde(default)]
     is_archived: bool,
 }
@@ -261,7 +262,7 @@ pub async fn approval(ask: &Asker<'_>, kept: &Value) -> Result<Option<Approval>,
     }))
 }
 
-async fn list<T: serde::de::DeserializeOwned>(
+async fn list<T: Row + serde::de::DeserializeOwned>(
     ask: &Asker<'_>,
     question: Question,
     from: Place,
@@ -289,14 +290,17 @@ fn is_id(text: &str, prefix: &str) -> bool {
 
 impl Permission {
     fn into_role(self) -> Role {
-        let privileged = self.name.as_deref() == Some("ManagedFullAdminAccess")
-            || self.operations.iter().any(|operation| changes_access(operation));
+        let operations = self.operations.iter().flatten();
+        let certain = self.name.as_deref() == Some("ManagedFullAdminAccess")
+            || operations.clone().any(|operation| changes_access(operation));
+        let unshown =
+            self.operations.is_none() || operations.clone().any(|name| name.trim().is_empty());
         Role {
             id: self.id,
             name: self.name,
-            privileged,
-            description: None,
-            permissions: self.operations,
+            privileged: certain || unshown,
+            description: (unshown && !certain).then(|| UNSHOWN.to_owned()),
+            permissions: self.operations.unwrap_or_default(),
         }
     }
 }
@@ -304,10 +308,34 @@ impl Permission {
 /// An operation other than reading on permissions, policies, users or service accounts.
 fn changes_access(operation: &str) -> bool {
     const AREAS: [&str; 4] = ["permissions:", "policies:", "auth:users:", "auth:serviceaccounts:"];
-    let operation = operation.to_lowercase();
-    let changes =
-        AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":read");
-    changes || operation == "*"
+    let operation = operation.trim().to_lowercase();
+    match operation.split_once('*') {
+        // Nothing documents wildcards; one could reach whatever starts like it.
+        Some((stem, _)) => {
+            AREAS.iter().any(|area| area.starts_with(stem) || stem.starts_with(area))
+        }
+        None => {
+            AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":read")
+        }
+    }
+}
+
+impl Row for Permission {
+    fn key(&self) -> Option<String> {
+        Some(self.id.clone())
+    }
+}
+
+impl Row for Assignment {
+    fn key(&self) -> Option<String> {
+        Some(self.id.clone())
+    }
+}
+
+impl Row for Evaluation {
+    fn key(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Assignment {
@@ -338,9 +366,10 @@ impl ChangeRequest {
         json!({ "id": self.id, "approval_id": self.approval_id })
     }
 
-    /// Waits for approval, to create (`"Create"`) or to delete (`"Delete"`).
+    /// Waits for approval, to create (`"Create"`) or to delete (`"Delete"`). One that does not say
+    /// how it ended is taken to wait still: what it would create is no access yet.
     pub fn waits_to(&self, operation: &str) -> bool {
-        self.status.as_deref() == Some("Pending")
+        !matches!(self.status.as_deref(), Some("Applied" | "Failed" | "Rejected"))
             && self.operation_kind.as_deref().is_none_or(|kind| kind == operation)
     }
 }
@@ -356,6 +385,9 @@ mod tests {
             ("Policies:Update", true),
             ("permissions:assign", true),
             ("*", true),
+            ("Auth:*", true),
+            ("Permissions:*", true),
+            ("Wallets:*", false),
             ("Auth:Users:Create", true),
             ("Auth:ServiceAccounts:Read", false),
             ("Permissions:Assignments:Read", false),
@@ -363,6 +395,43 @@ mod tests {
             ("Auth:Logs:Read", false),
         ] {
             assert_eq!(changes_access(operation), privileged, "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_permission_that_does_not_tell_its_operations_counts_as_privileged() {
+        for (operations, privileged) in [
+            (json!(["Wallets:Read"]), false),
+            (json!([]), false),
+            (json!(["Wallets:Read", ""]), true),
+            (Value::Null, true),
+        ] {
+            let permission = json!({ "id": "pm-1", "name": "P", "operations": operations });
+            let role = serde_json::from_value::<Permission>(permission).unwrap().into_role();
+            assert_eq!((role.privileged, role.description.is_some()), (privileged, privileged));
+        }
+        let bare = serde_json::from_value::<Permission>(json!({ "id": "pm-1" })).unwrap();
+        assert!(bare.into_role().privileged);
+    }
+
+    #[test]
+    fn a_change_request_waits_until_it_says_how_it_ended() {
+        let listed = |request: Value| -> Assignment {
+            let mut one = json!({ "id": "as-1", "permissionId": "pm-1", "identityId": "us-1" });
+            crate::json::put(&mut one, "pendingChangeRequest", request);
+            serde_json::from_value(one).unwrap()
+        };
+        for (status, pending) in [
+            (json!("Pending"), true),
+            (Value::Null, true),
+            (json!("Held"), true),
+            (json!("Applied"), false),
+        ] {
+            let create = json!({ "id": "cr-1", "operationKind": "Create", "status": status });
+            assert_eq!(listed(create).is_pending(), pending, "{status}");
+            let delete = json!({ "id": "cr-1", "operationKind": "Delete", "status": status });
+            let row = listed(delete);
+            assert_eq!((row.is_pending(), row.is_leaving()), (false, pending), "{status}");
         }
     }
 

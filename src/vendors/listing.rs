@@ -1,5 +1,7 @@
 //! Lists that come in pages: all of them are followed, and a page that is missing is said.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind};
@@ -28,14 +30,21 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// A row as a vendor lists it.
+pub trait Row {
+    /// What tells it from other rows, where anything does.
+    fn key(&self) -> Option<String>;
+}
+
 /// More pages than any tenant has: a vendor that keeps naming a next page is not followed for ever.
 const MOST_PAGES: usize = 500;
 
-/// Follows pages from `from` until `limit` rows that `keep` accepts are found.
+/// Follows pages from `from` until `limit` rows that `keep` accepts are found, each once: a list
+/// that grows while it is read shows a row at the end of one page again at the start of the next.
 ///
 /// # Errors
 /// The first page fails. A later page that fails is a `problem` beside the rows found so far.
-pub async fn follow<T, Fetch, Fetched>(
+pub async fn follow<T: Row, Fetch, Fetched>(
     from: Place,
     limit: usize,
     keep: impl Fn(&T) -> bool,
@@ -46,6 +55,7 @@ where
     Fetched: Future<Output = Result<Page<T>, Failure>>,
 {
     let (mut rows, mut place) = (Vec::new(), from);
+    let mut seen = HashSet::new();
     for fetched in 0..MOST_PAGES {
         let page = match fetch(place.page.clone()).await {
             Ok(page) => page,
@@ -53,6 +63,9 @@ where
             Err(failure) => return Ok(cut(rows, &failure.message)),
         };
         for (index, row) in page.rows.into_iter().enumerate().skip(place.skip) {
+            if row.key().is_some_and(|key| !seen.insert(key)) {
+                continue;
+            }
             if rows.len() == limit {
                 let next = Some(Place { page: place.page, skip: index });
                 return Ok(Listing { rows, next, problem: None });
@@ -113,6 +126,12 @@ impl<T> Listing<T> {
 mod tests {
     use super::*;
 
+    impl Row for u32 {
+        fn key(&self) -> Option<String> {
+            Some(self.to_string())
+        }
+    }
+
     /// Seven rows in pages of three; page 2 can be made to fail.
     async fn fetch(page: Option<String>, broken: bool) -> Result<Page<u32>, Failure> {
         let start: u32 = page.map_or(0, |page| page.parse().unwrap());
@@ -134,6 +153,20 @@ mod tests {
             from = next;
         }
         assert_eq!(seen, [0, 2, 4, 6]);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_two_pages_show_is_one_row() {
+        let pages = async |page: Option<String>| {
+            let (rows, next) = match page.as_deref() {
+                None => (vec![0, 1, 2], Some("1".to_owned())),
+                _ => (vec![2, 3, 4], None),
+            };
+            Ok(Page { rows, next })
+        };
+        let listing = follow(Place::default(), 4, |_| true, pages).await.unwrap();
+        assert_eq!(listing.rows, [0, 1, 2, 3]);
+        assert_eq!(listing.next, Some(Place { page: Some("1".to_owned()), skip: 2 }));
     }
 
     #[tokio::test]

@@ -3,14 +3,16 @@
 //! <https://success.outsystems.com/documentation/outsystems_developer_cloud/odc_rest_apis/>
 
 mod access;
+mod privilege;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
 pub use access::row;
+use privilege::OrganizationRole;
 
-use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
+use super::{Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, follow, pick};
 use crate::access::{Principal, Resource, Role};
 use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
@@ -143,21 +145,6 @@ struct User {
 }
 
 #[derive(Deserialize)]
-struct OrganizationRole {
-    key: String,
-    name: Option<String>,
-    #[serde(default)]
-    permissions: Option<Vec<Permission>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Permission {
-    name: Option<String>,
-    claim_name: Option<String>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Asset {
     asset_key: String,
@@ -187,7 +174,8 @@ async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     let question = ROLES.ask(&[])?.maybe("nameContains", find.query.as_deref());
     let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
     let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
-    Ok(listing.map(OrganizationRole::into_role))
+    let Listing { rows, next, problem } = listing;
+    Ok(Listing { rows: privilege::judged(ask, rows).await, next, problem })
 }
 
 /// Users whose name or e-mail address contains the query.
@@ -218,11 +206,8 @@ pub async fn role(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
     if is_key(wanted) {
         let found: Option<OrganizationRole> =
             ask.read_maybe(&ROLE.ask(&[("key", wanted)])?).await?;
-        return pick(
-            "roleKey",
-            wanted,
-            found.map(OrganizationRole::into_role).into_iter().collect(),
-        );
+        let found = found.into_iter().collect();
+        return pick("roleKey", wanted, privilege::judged(ask, found).await);
     }
     pick("roleKey", wanted, roles(ask, Find::matching(wanted)).await?.complete()?)
 }
@@ -282,7 +267,7 @@ pub async fn held(ask: &Asker<'_>, user_key: &str) -> Result<Vec<HeldRole>, Fail
     list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
 }
 
-async fn list<T: serde::de::DeserializeOwned>(
+async fn list<T: Row + serde::de::DeserializeOwned>(
     ask: &Asker<'_>,
     question: Question,
     from: Place,
@@ -320,40 +305,6 @@ fn is_key(text: &str) -> bool {
     crate::argument::is_uuid(text)
 }
 
-impl OrganizationRole {
-    fn into_role(self) -> Role {
-        let permissions: Vec<String> = self
-            .permissions
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|permission| permission.name.or(permission.claim_name))
-            .collect();
-        let privileged = self.name.as_deref() == Some("Administrator")
-            || permissions.iter().any(|permission| manages_users(permission));
-        Role { id: self.key, name: self.name, privileged, description: None, permissions }
-    }
-}
-
-/// A permission to manage who may do what: "User management > Manage …". Some lists leave the
-/// area out, so the rights of that area are known by name too.
-fn manages_users(permission: &str) -> bool {
-    const RIGHTS: [&str; 6] = [
-        "manage users",
-        "manage member access",
-        "manage organization access",
-        "manage organization roles",
-        "manage end-user access",
-        "manage end-user groups",
-    ];
-    let permission = permission.to_lowercase();
-    match permission.split_once('>') {
-        Some((area, right)) => {
-            area.trim() == "user management" && right.trim().starts_with("manage")
-        }
-        None => RIGHTS.contains(&permission.trim()),
-    }
-}
-
 impl User {
     fn into_principal(self) -> Principal {
         Principal { active: self.is_active, ..Principal::user(self.key, self.name, self.email) }
@@ -363,6 +314,26 @@ impl User {
 impl Asset {
     fn into_resource(self) -> Resource {
         Resource::new("asset", self.asset_key, self.name)
+    }
+}
+
+impl Row for User {
+    fn key(&self) -> Option<String> {
+        Some(self.key.clone())
+    }
+}
+
+impl Row for Asset {
+    fn key(&self) -> Option<String> {
+        Some(self.asset_key.clone())
+    }
+}
+
+/// No assignment has an id: it is a role on an asset, or in the organization, in a portfolio.
+impl Row for HeldRole {
+    fn key(&self) -> Option<String> {
+        let Self { key, asset_key, portfolio_key, .. } = self;
+        Some(format!("{key} {asset_key:?} {portfolio_key:?}"))
     }
 }
 
@@ -383,19 +354,6 @@ mod tests {
             (0, 99, page(None, None), None),
         ] {
             assert_eq!(next_offset(offset, count, Some(&page)), next, "{offset} {count}");
-        }
-    }
-
-    #[test]
-    fn privilege_is_what_a_role_contains() {
-        for (permission, privileged) in [
-            ("User management > Manage member access", true),
-            ("User management > Manage organization roles", true),
-            ("Manage member access", true),
-            ("User management > View members", false),
-            ("Asset management > Manage assets", false),
-        ] {
-            assert_eq!(manages_users(permission), privileged, "{permission}");
         }
     }
 }

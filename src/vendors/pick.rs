@@ -1,5 +1,6 @@
 //! Names to ids: exactly one match, or the candidates.
 
+use super::Row;
 use crate::access::{Principal, Resource, Role};
 use crate::failure::{Candidate, Failure, Kind};
 use crate::text;
@@ -12,6 +13,12 @@ pub trait Known {
         None
     }
     fn kind(&self) -> &str;
+}
+
+impl<T: Known> Row for T {
+    fn key(&self) -> Option<String> {
+        Some(format!("{} {}", self.kind(), self.id()))
+    }
 }
 
 const MOST_CANDIDATES: usize = 10;

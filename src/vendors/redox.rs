@@ -418,7 +418,7 @@ fn configured_roles(ask: &Asker<'_>, scope: &str) -> Vec<Listed> {
 }
 
 pub fn as_role(role: Listed) -> Role {
-    let privileged = role.is_owner();
+    let privileged = role.may_be_owner();
     Role { id: role.id, name: role.name, privileged, description: None, permissions: vec![] }
 }
 
@@ -436,6 +436,11 @@ impl Membership {
 impl Listed {
     pub fn named(&self) -> Named {
         Named { id: self.id.clone(), name: self.name.clone(), kind: None }
+    }
+
+    /// Whether it is the owner's, or could be: nothing but its name tells.
+    pub fn may_be_owner(&self) -> bool {
+        self.is_owner() || self.name.as_deref().is_none_or(|name| name.trim().is_empty())
     }
 
     pub fn is_owner(&self) -> bool {

@@ -3,6 +3,7 @@
 //! <https://docs.snaplogic.com/public-apis/apis-asset.html>
 
 mod access;
+mod caller;
 pub mod space;
 
 use std::collections::BTreeSet;
@@ -10,7 +11,9 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Asker, Check, Find, Listing, Page, Place, Variable, Vendor, follow, pick};
+pub use caller::Caller;
+
+use super::{Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, follow, pick};
 use crate::access::{Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
@@ -27,8 +30,8 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required("SNAPLOGIC_URL", "the control plane, https://elastic.snaplogic.com"),
         Variable::optional(USERNAME, "a service account, for basic authentication"),
         Variable::optional("SNAPLOGIC_PASSWORD", "its password").secret(),
-        Variable::optional("SNAPLOGIC_TOKEN", "a JWT, instead of a password").secret(),
-        Variable::optional("SNAPLOGIC_TOKEN_URL", "the identity provider's token endpoint"),
+        Variable::optional(TOKEN, "a JWT, instead of a password").secret(),
+        Variable::optional(TOKEN_URL, "the identity provider's token endpoint"),
         Variable::optional("SNAPLOGIC_CLIENT_ID", "the client id there"),
         Variable::optional("SNAPLOGIC_CLIENT_SECRET", "the client secret there").secret(),
         Variable::optional("SNAPLOGIC_SCOPE", "the scope to ask for there"),
@@ -55,7 +58,9 @@ pub static VENDOR: Vendor = Vendor {
     }],
 };
 
-pub const USERNAME: &str = "SNAPLOGIC_USERNAME";
+const USERNAME: &str = "SNAPLOGIC_USERNAME";
+const TOKEN: &str = "SNAPLOGIC_TOKEN";
+const TOKEN_URL: &str = "SNAPLOGIC_TOKEN_URL";
 const ORG: &str = "SNAPLOGIC_ORG";
 const INTERNAL: &str = "SNAPLOGIC_INTERNAL_READS";
 
@@ -178,11 +183,11 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 
 /// Whichever credential is there; a complete one of any kind will do.
 fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
-    if settings.has("SNAPLOGIC_TOKEN") {
-        return Ok(Box::new(Bearer { token: settings.secret("SNAPLOGIC_TOKEN")? }));
+    if settings.has(TOKEN) {
+        return Ok(Box::new(Bearer { token: settings.secret(TOKEN)? }));
     }
-    if settings.has("SNAPLOGIC_TOKEN_URL") {
-        let endpoint = TokenEndpoint::Given(settings.url("SNAPLOGIC_TOKEN_URL")?);
+    if settings.has(TOKEN_URL) {
+        let endpoint = TokenEndpoint::Given(settings.url(TOKEN_URL)?);
         let client_id = settings.text("SNAPLOGIC_CLIENT_ID")?;
         let secret = settings.secret("SNAPLOGIC_CLIENT_SECRET")?;
         let scope = settings.get("SNAPLOGIC_SCOPE").map(str::to_owned);
@@ -379,6 +384,12 @@ fn parse<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Failure> {
         Failure::garbled("the vendor's answer is not what it documents")
             .hint("the vendor may have changed its API, or a proxy answered in its place")
     })
+}
+
+impl Row for User {
+    fn key(&self) -> Option<String> {
+        Some(self.username.clone())
+    }
 }
 
 impl User {

@@ -1,10 +1,11 @@
 use grantor::sandbox::{
-    FaultKind, KeyKind, Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost,
+    FaultKind, KeyKind, Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
 };
 use serde_json::{Value, json};
 
-use super::harness::{Answer, World, parsed, status};
-use super::proxy::{Proxy, Then, get};
+use super::harness::{Answer, Era, World, example, parsed, status};
+use super::person::{Client, types};
+use super::proxy::{Proxy, Then, get, reply};
 use super::writes::GRANTS;
 
 /// One call in a fresh world, after the calls that lead up to it.
@@ -196,23 +197,86 @@ async fn outsystems_a_role_that_is_there_is_not_sent_again() {
     .await;
 }
 
-/// Some lists leave the area of a permission out: a manager of access is one all the same.
+const UNSHOWN: &str = "its permissions are not shown, so it counts as privileged";
+
+fn on_orders(role: &str) -> Value {
+    json!({ "userKey": "user@example.com", "roleKey": role, "assetKeys": ["Orders"] })
+}
+
+/// However a role tells its permissions: who manages access is not made, and where a role tells
+/// nothing at all, nobody knows that it is harmless.
 #[tokio::test]
-async fn outsystems_a_privileged_role_is_refused_however_its_permissions_are_named() {
-    for outsystems_short_permission_names in [false, true] {
+async fn outsystems_privilege_is_known_however_permissions_are_told() {
+    for (outsystems_told, developer) in [
+        (Told::Names, "confirmed"),
+        (Told::ShortNames, "confirmed"),
+        (Told::EmptyNames, "confirmed"),
+        (Told::NullNames, "confirmed"),
+        (Told::KeysAlone, "confirmed"),
+        (Told::ClaimsAlone, "confirmed"),
+        (Told::NullList, "refused"),
+        (Told::NoList, "refused"),
+    ] {
+        let world = World::with(Modes { outsystems_told, ..Modes::default() }).await;
+        let server = world.serve().await;
         for role in ["Administrator", "Release Manager"] {
-            let world =
-                World::with(Modes { outsystems_short_permission_names, ..Modes::default() }).await;
-            let server = world.serve().await;
-            let arguments = json!({
-                "userKey": "user@example.com", "roleKey": role, "assetKeys": ["Orders"],
-            });
-            let answer = server.call("grant_asset_role", arguments).await;
-            assert_eq!(answer.outcome(), "refused", "{role}: {:#}", answer.body);
+            let answer = server.call("grant_asset_role", on_orders(role)).await;
+            assert_eq!(
+                answer.outcome(),
+                "refused",
+                "{role} {outsystems_told:?}: {:#}",
+                answer.body
+            );
             assert_eq!(answer.body["policy"]["verdict"], "deny");
-            assert!(world.writes().is_empty());
+        }
+        assert!(world.writes().is_empty());
+        let answer = server.call("grant_asset_role", on_orders("Developer")).await;
+        assert_eq!(answer.outcome(), developer, "{outsystems_told:?}: {:#}", answer.body);
+        let unshown = answer.body.to_string().contains(UNSHOWN);
+        assert_eq!(unshown, developer == "refused", "{:#}", answer.body);
+        if outsystems_told == Told::Names {
+            let asked = world.count("GET", "/identity/v1/permissions");
+            assert_eq!(asked, 0, "names settle it");
+        }
+        let roles = server.call("list_roles", json!({ "vendor": "outsystems" })).await;
+        for row in roles.body["rows"].as_array().unwrap() {
+            let name = row["name"].as_str().unwrap();
+            let manages = ["Administrator", "Release Manager"].contains(&name);
+            assert_eq!(row["privileged"], manages || unshown, "{outsystems_told:?}: {row}");
         }
     }
+}
+
+/// The rights of that area are renamed and added to: what they have in common is how they begin.
+#[tokio::test]
+async fn outsystems_a_right_to_manage_users_is_known_by_its_area_under_any_name() {
+    for outsystems_manage_access in
+        ["Manage members", "Manage invitations", "Manage access policies"]
+    {
+        for outsystems_told in [Told::Names, Told::ShortNames, Told::KeysAlone] {
+            let modes = Modes { outsystems_told, outsystems_manage_access, ..Modes::default() };
+            let answer = check(Trap {
+                modes,
+                tool: "grant_asset_role",
+                arguments: r#"{"userKey": "user@example.com", "roleKey": "Release Manager", "assetKeys": ["Orders"]}"#,
+                outcome: "refused",
+                ..Trap::default()
+            })
+            .await;
+            assert!(!answer.body.to_string().contains(UNSHOWN), "{:#}", answer.body);
+        }
+    }
+}
+
+/// A key says nothing where the vendor's list of permissions cannot be read.
+#[tokio::test]
+async fn outsystems_permissions_that_cannot_be_looked_up_count_as_privileged() {
+    let world = World::with(Modes { outsystems_told: Told::KeysAlone, ..Modes::default() }).await;
+    world.inject("outsystems", "GET", "/identity/v1/permissions", status(403));
+    let answer = world.serve().await.call("grant_asset_role", on_orders("Developer")).await;
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    assert!(answer.body.to_string().contains(UNSHOWN), "{:#}", answer.body);
+    assert!(world.writes().is_empty());
 }
 
 #[tokio::test]
@@ -489,6 +553,74 @@ async fn dfns_privilege_is_what_a_permission_contains_and_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn dfns_a_permission_that_does_not_tell_its_operations_counts_as_privileged() {
+    let world = World::with(Modes { dfns_tells_operations: false, ..Modes::default() }).await;
+    let server = world.serve().await;
+    let (tool, arguments) = (GRANTS[1].tool, parsed(GRANTS[1].arguments));
+    let answer = server.call(tool, arguments).await;
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    assert!(answer.body.to_string().contains(UNSHOWN), "{:#}", answer.body);
+    assert!(world.writes().is_empty());
+    let roles = server.call("list_roles", json!({ "vendor": "dfns" })).await;
+    assert!(roles.body["rows"].as_array().unwrap().iter().all(|row| row["privileged"] == true));
+}
+
+const HIRO: &str =
+    r#"{"permissionId": "Wallet Operator", "identityId": "hiro.tanaka@example.com"}"#;
+
+/// The assignment that somebody was asked about is gone, and another is in its place: it is asked
+/// about by itself, and it is the one that is revoked.
+#[tokio::test]
+async fn dfns_an_assignment_that_was_replaced_meanwhile_is_asked_for_anew() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Modern).await;
+    let arguments = parsed(HIRO);
+    let asked = client.question("revoke_permission", &arguments).await;
+    replace(&world).await;
+    let already = world.writes().len();
+    let again =
+        client.reply("revoke_permission", &arguments, &asked, types(&asked.form)).await.question();
+    assert_eq!(world.writes().len(), already, "nothing is sent for another assignment");
+    let answer =
+        client.reply("revoke_permission", &arguments, &again, types(&again.form)).await.answer();
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let sent = &world.writes()[already..];
+    assert_eq!(sent.len(), 1);
+    assert!(
+        sent[0].path.contains("/assignments/as-") && !sent[0].path.ends_with(HIROS),
+        "{sent:?}"
+    );
+}
+
+/// Whoever names an assignment means that one: another of the same role is left alone, and told.
+#[tokio::test]
+async fn dfns_an_assignment_that_was_named_is_the_only_one_meant() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Legacy).await;
+    let arguments = json!({ "permissionId": "Wallet Operator", "assignmentId": HIROS });
+    let asked = client.question("revoke_permission", &arguments).await;
+    replace(&world).await;
+    let already = world.writes().len();
+    let heard = client.reply("revoke_permission", &arguments, &asked, types(&asked.form)).await;
+    let answer = heard.answer();
+    assert_eq!(answer.outcome(), "already_absent", "{:#}", answer.body);
+    assert!(answer.warnings().contains("through another assignment, as-"), "{:#}", answer.body);
+    assert_eq!(world.writes().len(), already);
+}
+
+const HIROS: &str = "as-ccc7l-sukyg-suu5rfuwvqxiwrv2";
+
+/// Somebody else revokes Hiro's permission and assigns it again.
+async fn replace(world: &World) {
+    let unasked = example("automation");
+    let other = world.serve_with(&[("GRANTOR_POLICY", unasked.to_str().unwrap())]).await;
+    for tool in ["revoke_permission", "assign_permission"] {
+        let answer = other.call(tool, parsed(HIRO)).await;
+        assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    }
+}
+
 /// Somebody else's token cannot be listed, so nobody can say whose it is.
 #[tokio::test]
 async fn dfns_a_token_that_cannot_be_seen_gets_nothing() {
@@ -691,9 +823,9 @@ async fn snaplogic_an_absent_row_is_evidence_only_where_others_are_listed() {
     }
 }
 
-/// With a token nobody can say who the caller is: one lone row may be the caller's own.
+/// A token may call the caller otherwise than the list does: one lone row may be the caller's own.
 #[tokio::test]
-async fn snaplogic_a_caller_that_is_not_known_makes_a_lone_row_no_evidence() {
+async fn snaplogic_a_lone_row_is_no_evidence_to_a_token() {
     let modes = Modes { snaplogic_acl: SnapLogicAcl::CallerOnly, ..Modes::default() };
     let world = World::with(modes).await;
     let token = world.sandbox.snaplogic_token();
@@ -701,6 +833,38 @@ async fn snaplogic_a_caller_that_is_not_known_makes_a_lone_row_no_evidence() {
     let world = world.set("SNAPLOGIC_TOKEN", token);
     let answer = world.serve().await.call(SPACE.0, parsed(SPACE.1)).await;
     assert_eq!(answer.outcome(), "unconfirmed", "{:#}", answer.body);
+}
+
+/// A token says whom it stands for, in one claim or another: nobody is granted anything by
+/// themselves, however the token was had.
+#[tokio::test]
+async fn snaplogic_a_token_is_not_used_to_grant_its_own_user_access() {
+    for snaplogic_username_claim in [false, true] {
+        for fetched in [false, true] {
+            let world = World::with(Modes { snaplogic_username_claim, ..Modes::default() }).await;
+            let token = world.sandbox.snaplogic_token();
+            let issued = json!({ "access_token": token, "expires_in": 3600 }).to_string();
+            let issuer = Proxy::start(None, move |_, _| Then::Answer(reply(200, &issued))).await;
+            let world = world.unset("SNAPLOGIC_USERNAME").unset("SNAPLOGIC_PASSWORD");
+            let world = if fetched {
+                let world = world.set("SNAPLOGIC_TOKEN_URL", issuer.url.as_str());
+                world.set("SNAPLOGIC_CLIENT_ID", "id").set("SNAPLOGIC_CLIENT_SECRET", "secret")
+            } else {
+                world.set("SNAPLOGIC_TOKEN", token)
+            };
+            let server = world.serve().await;
+            for (grantee, outcome) in
+                [("grantor@example.com", "refused"), ("user@example.com", "confirmed")]
+            {
+                let mut arguments = parsed(SPACE.1);
+                arguments["grantee"] = grantee.into();
+                arguments["permission_list"] = json!(["R"]);
+                let answer = server.call(SPACE.0, arguments).await;
+                assert_eq!(answer.outcome(), outcome, "{grantee} {fetched}: {:#}", answer.body);
+            }
+            assert_eq!(world.writes().len(), 1);
+        }
+    }
 }
 
 /// Whether a second POST sets or merges shows only afterwards.

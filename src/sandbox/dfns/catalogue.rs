@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::message::set;
+use super::super::modes::Modes;
 use super::super::people::{self, PEOPLE};
 use super::Books;
 
@@ -49,17 +51,20 @@ impl Permission {
         self.id == LEGACY_OPERATOR
     }
 
-    pub fn shown(&self) -> Value {
-        json!({
+    pub fn shown(&self, modes: &Modes) -> Value {
+        let mut shown = json!({
             "id": self.id,
             "name": self.name,
-            "operations": self.operations,
             "status": "Active",
             "isImmutable": self.id == FULL_ADMIN,
             "isArchived": self.archived(),
             "dateCreated": "2026-01-12T08:00:00.000Z",
             "dateUpdated": "2026-01-12T08:00:00.000Z",
-        })
+        });
+        if modes.dfns_tells_operations {
+            set(&mut shown, "operations", self.operations);
+        }
+        shown
     }
 }
 

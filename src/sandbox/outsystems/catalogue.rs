@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::modes::Modes;
+use super::super::message::set;
+use super::super::modes::{Modes, Told};
 use super::super::people::PEOPLE;
 
 pub(super) const PORTFOLIO: &str = "c498b6e7-3648-445e-9afa-3a387f006745";
@@ -96,7 +97,13 @@ pub(super) fn users(many: bool) -> Vec<Value> {
 pub(super) fn roles(modes: &Modes) -> Vec<Value> {
     let own = ROLES.iter().zip(0..).map(|((key, name, held), index)| {
         let held: Vec<Value> = held.iter().map(|name| held_permission(name, modes)).collect();
-        json!({ "key": key, "name": name, "permissions": held, "isReadOnly": index < 2 })
+        let mut role = json!({ "key": key, "name": name, "isReadOnly": index < 2 });
+        match modes.outsystems_told {
+            Told::NoList => {}
+            Told::NullList => set(&mut role, "permissions", Value::Null),
+            _ => set(&mut role, "permissions", held),
+        }
+        role
     });
     let extra = (1..=if modes.many_roles { EXTRA } else { 0 }).map(|number| {
         json!({
@@ -123,7 +130,7 @@ pub(super) fn permissions(modes: &Modes) -> Vec<Value> {
             "allowStages": *name == DEPLOY || *name == SEE_STAGES,
             "allowPortfolios": on_assets,
             "allowedScopes": scopes,
-            "claimName": claim(name),
+            "claimName": claim(&full(name, modes)),
             "remarks": null,
         })
     });
@@ -166,19 +173,38 @@ fn user(key: &str, name: &str, email: &str, status: &str) -> Value {
 fn held_permission(name: &str, modes: &Modes) -> Value {
     let mut permissions = PERMISSIONS.iter();
     let key = permissions.find(|(_, other, _)| *other == name);
-    json!({
-        "permissionKey": key.map(|(key, ..)| key),
-        "environmentKeys": [],
-        "portfolioKeys": [],
-        "claimName": claim(name),
-        "name": shown(name, modes),
-    })
+    let mut held = json!({ "environmentKeys": [], "portfolioKeys": [] });
+    let told = modes.outsystems_told;
+    if told != Told::ClaimsAlone {
+        set(&mut held, "permissionKey", key.map(|(key, ..)| *key));
+    }
+    match told {
+        Told::EmptyNames => set(&mut held, "name", ""),
+        Told::NullNames => set(&mut held, "name", Value::Null),
+        Told::KeysAlone => {}
+        Told::ClaimsAlone => set(&mut held, "claimName", claim(&full(name, modes))),
+        _ => {
+            set(&mut held, "claimName", claim(&full(name, modes)));
+            set(&mut held, "name", shown(name, modes));
+        }
+    }
+    held
 }
 
-fn shown<'a>(name: &'a str, modes: &Modes) -> &'a str {
+fn full(name: &str, modes: &Modes) -> String {
     match name.split_once(" > ") {
-        Some((_, short)) if modes.outsystems_short_permission_names => short,
-        _ => name,
+        Some((area, _)) if name == MANAGE_ACCESS => {
+            format!("{area} > {}", modes.outsystems_manage_access)
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn shown(name: &str, modes: &Modes) -> String {
+    let full = full(name, modes);
+    match full.split_once(" > ") {
+        Some((_, short)) if modes.outsystems_told == Told::ShortNames => short.to_owned(),
+        _ => full,
     }
 }
 

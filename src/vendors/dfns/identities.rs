@@ -6,7 +6,7 @@ use super::{CREDENTIAL, Items, is_id, list};
 use crate::access::{Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Place, pick};
+use crate::vendors::{Asker, Place, Row, pick};
 
 pub(super) const USERS: Source =
     Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
@@ -146,6 +146,12 @@ fn shown<T>(listed: Result<Vec<T>, Failure>) -> Result<Vec<T>, Failure> {
             Ok(Vec::new())
         }
         listed => listed,
+    }
+}
+
+impl Row for User {
+    fn key(&self) -> Option<String> {
+        Some(self.user_id.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who has access at SnapLogic: a space lists its entries, and nothing else lists anything.
 
 use super::space::{Path, role};
-use super::{Entry, USERNAME, acl, group, group_members, spaces, user};
+use super::{Caller, Entry, acl, group, group_members, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::vendors::{Asker, Listing, Reach, crowd};
@@ -23,7 +23,10 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     };
     let read = |path: String| async move { Ok((acl(ask, &path).await?, path)) };
     let crowd = crowd::each("spaces", paths, BUDGET, read).await?;
-    let only_caller = crowd.found.iter().any(|(entries, _)| !shows_others(ask, entries));
+    let caller = Caller::of(ask).await;
+    let only_caller = crowd.found.iter().any(|(entries, _)| {
+        !caller.sees_others(entries.iter().map(|entry| entry.subject.as_str()))
+    });
     let rows = crowd.found.into_iter().flat_map(|(entries, path)| {
         entries.into_iter().map(|entry| row(entry, &path)).collect::<Vec<_>>()
     });
@@ -79,12 +82,6 @@ async fn reachable(
         _ => row.principal.id == principal.id,
     };
     Ok(rows.into_iter().filter(kept).collect())
-}
-
-/// Whether entries show anybody but the caller: if not, they may be the caller's own view.
-fn shows_others(ask: &Asker<'_>, entries: &[Entry]) -> bool {
-    let caller = ask.tenant.settings.get(USERNAME);
-    entries.iter().any(|entry| Some(entry.subject.as_str()) != caller)
 }
 
 fn row(entry: Entry, path: &str) -> Access {
