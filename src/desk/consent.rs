@@ -280,8 +280,8 @@ impl Desk {
         };
         let [receipt, end, seal] =
             <[&str; 3]>::try_from(state.split('.').collect::<Vec<_>>()).map_err(|_| wrong())?;
-        let is_number = end.bytes().all(|byte| byte.is_ascii_digit());
-        let end: i64 = end.parse().ok().filter(|_| is_number).ok_or_else(wrong)?;
+        let is_as_given = |number: &i64| number.to_string() == end;
+        let end: i64 = end.parse().ok().filter(is_as_given).ok_or_else(wrong)?;
         let made = self.ledger.seal(PURPOSE, self.bound(receipt, end).as_bytes()).await?;
         let made = crate::text::hex(&made);
         let same =

@@ -141,6 +141,8 @@ async fn a_state_that_was_not_given_out_is_no_consent() {
         receipt.to_owned(),
         format!("{receipt}.{later}.{seal}"),
         format!("{receipt}.0.{seal}"),
+        format!("{receipt}.+{end}.{seal}"),
+        format!("{receipt}.0{end}.{seal}"),
         format!("{receipt}.{end}.{flipped}"),
         format!("{receipt}.{end}.{seal}0"),
         format!("{receipt}.{end}"),
