@@ -604,8 +604,9 @@ async fn dfns_an_assignment_that_was_named_is_the_only_one_meant() {
     let already = world.writes().len();
     let heard = client.reply("revoke_permission", &arguments, &asked, types(&asked.form)).await;
     let answer = heard.answer();
-    assert_eq!(answer.outcome(), "already_absent", "{:#}", answer.body);
-    assert!(answer.warnings().contains("through another assignment, as-"), "{:#}", answer.body);
+    // What was agreed to is looked up anew: there is no such assignment any more.
+    assert_eq!(answer.outcome(), "invalid", "{:#}", answer.body);
+    assert!(answer.summary().contains("has no assignment as-"), "{:#}", answer.body);
     assert_eq!(world.writes().len(), already);
 }
 
