@@ -221,7 +221,10 @@ fn body(path: &str) -> String {
         }
         _ => {
             let rows = rows(|n| {
-                format!(r#"{{"key":"00000000-0000-0000-0000-0000000000{n:02}","name":"Role {n}"}}"#)
+                format!(
+                    r#"{{"key":"00000000-0000-0000-0000-0000000000{n:02}","name":"Role {n}",
+                    "permissions":[{{"name":"Asset management > View"}}]}}"#
+                )
             });
             format!(r#"{{"results":[{rows}],"page":{{"totalResults":20}}}}"#)
         }

@@ -16,7 +16,7 @@ mod find_principals;
 mod find_resources;
 mod grant_asset_role;
 mod list_access;
-mod list_roles;
+pub mod list_roles;
 mod look;
 mod member_role;
 mod remove_environment_role;
