@@ -13,7 +13,7 @@ pub struct Audit {
     pub first: Option<u64>,
     /// The last line: worth noting where nobody who can write the ledger can write.
     pub head: Option<Head>,
-    /// Where the chain breaks, at most [`MOST`] of them.
+    /// Where the chain breaks, at most a hundred places.
     pub breaks: Vec<Break>,
     /// Breaks beyond those.
     pub more: usize,
