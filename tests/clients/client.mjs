@@ -215,7 +215,7 @@ if (ERA < "2026") {
       // Neither open nor carried out.
       await until(async () => {
         const checked = await session.call("check_change", {});
-        return checked.structuredContent.changes.length === 0;
+        return checked.structuredContent.changes.every(({ outcome }) => outcome === "refused");
       });
       const held = { vendor: "outsystems", principal: ASKED.userKey, role: ASKED.roleKey };
       const { structuredContent } = await session.call("list_access", held);

@@ -241,7 +241,8 @@ async def withdraws_a_question():
             person.wait.set()
             # Neither open nor carried out.
             for _ in range(100):
-                open_or_done = (await session.call("check_change", {}))["structuredContent"]["changes"]
+                changes = (await session.call("check_change", {}))["structuredContent"]["changes"]
+                open_or_done = [change for change in changes if change["outcome"] != "refused"]
                 if not open_or_done:
                     break
                 await asyncio.sleep(0.05)
