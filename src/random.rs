@@ -1,7 +1,5 @@
 //! Randomness: ids that cannot be guessed and jitter that spreads retries.
 
-use aws_lc_rs::rand;
-
 /// 128 random bits as 26 characters of `a-z2-7`.
 pub fn id() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -22,11 +20,12 @@ pub fn nonzero() -> u64 {
     u64::from_le_bytes(bytes()).max(1)
 }
 
+/// From the operating system itself: aws-lc's own generator takes tens of milliseconds to begin,
+/// which every start would pay.
 fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // aws-lc's generator fails only where the operating system has none, and then nothing
-    // that needs a secret works either.
-    if rand::fill(&mut bytes).is_err() {
+    // Where the operating system has no randomness, nothing that needs a secret works either.
+    if getrandom::fill(&mut bytes).is_err() {
         std::process::abort();
     }
     bytes
