@@ -9,7 +9,6 @@ mod answer;
 mod carry;
 mod circumstances;
 mod consent;
-mod lately;
 mod prepare;
 mod question;
 mod review;
@@ -17,6 +16,7 @@ mod seen;
 mod tend;
 mod turns;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,15 +35,15 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError, Verdict};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
+use crate::memo::Memo;
 use crate::observe::{Asked, Watch};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
 use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
-use crate::vendors::{Asker, Memo, Tenant};
+use crate::vendors::{Asker, Read, Tenant};
 use answer::Item;
 use consent::Sought;
-use lately::Lately;
 use prepare::Prepared;
 use review::Undoing;
 use turns::Turns;
@@ -57,11 +57,9 @@ pub struct Desk {
     approvers: Option<Approvers>,
     wire: Wire,
     /// Look-ups of names, shared by the calls of a burst.
-    names: Memo,
+    names: Memo<Read>,
     /// Lists of roles, shared by those who ask for them at about the same time.
-    roles: Memo,
-    /// The answers made of them.
-    lately: Lately,
+    roles: Memo<Arc<Answer>>,
     turns: Turns,
 }
 
@@ -149,9 +147,8 @@ impl Desk {
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Memo::lasting(NAMES), Memo::lasting(ROLES));
-        let lately = Lately::lasting(ROLES);
         let turns = Turns::beside(&config.state_dir);
-        Self { config, guard, ledger, approvers, wire, names, roles, lately, turns }
+        Self { config, guard, ledger, approvers, wire, names, roles, turns }
     }
 
     pub fn config(&self) -> &Config {
@@ -211,7 +208,6 @@ impl Desk {
     fn forget_names(&self) {
         self.names.clear();
         self.roles.clear();
-        self.lately.clear();
     }
 
     fn tenant(&self, tool: &Tool) -> Option<&Tenant> {
@@ -220,22 +216,22 @@ impl Desk {
 
     async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, wire, roles) = (&self.config.tenants, &self.wire, &self.roles);
-        let room = Room { tenants, wire, roles, ledger: &self.ledger, deadline };
+        let (tenants, wire) = (&self.config.tenants, &self.wire);
+        let room = Room { tenants, wire, ledger: &self.ledger, deadline };
         let arguments = Value::Object(call.arguments);
-        let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
-        if let Some(answer) = shared.as_ref().and_then(|question| self.lately.get(question)) {
-            return Answer::clone(&answer);
-        }
-        let answer = match look(arguments, room).await {
-            Ok(rows) => Answer::rows(rows),
-            Err(failure) => Answer::unasked(&failure),
+        let question = arguments.to_string();
+        let answer = async {
+            let answer = match look(arguments, room).await {
+                Ok(rows) => Answer::rows(rows),
+                Err(failure) => Answer::unasked(&failure),
+            };
+            answer.finish(self.config.sandbox)
         };
-        let answer = answer.finish(self.config.sandbox);
-        if let Some(question) = shared {
-            self.lately.keep(question, &answer);
+        if tool.spec.name != ListRoles::SPEC.name {
+            return answer.await;
         }
-        answer
+        let shared = self.roles.answer(question, async { Arc::new(answer.await) }).await;
+        Answer::clone(&shared)
     }
 
     async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call, origin: Origin) -> Answer {

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod auth;
 pub mod config;
 mod json;
+pub mod memo;
 pub mod observe;
 mod private;
 mod random;

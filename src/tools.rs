@@ -40,7 +40,7 @@ use crate::ledger::{Ledger, Record};
 use crate::schema;
 use crate::text;
 use crate::transport::{Deadline, Reply, Wire};
-use crate::vendors::{Asker, Memo, Tenant};
+use crate::vendors::{Asker, Tenant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting, Term};
 use undo_change::UndoChange;
@@ -269,8 +269,6 @@ pub enum Finding {
 pub struct Room<'a> {
     pub tenants: &'a [Tenant],
     pub wire: &'a Wire,
-    /// What roles there were a moment ago; never who has access.
-    pub roles: &'a Memo,
     pub ledger: &'a Ledger,
     pub deadline: Deadline,
 }

@@ -8,7 +8,6 @@ pub mod centrasite;
 mod crowd;
 pub mod dfns;
 mod listing;
-mod memo;
 pub mod outsystems;
 mod pick;
 pub mod redox;
@@ -19,7 +18,6 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, Row, follow};
-pub use memo::Memo;
 pub use pick::{Known, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
@@ -27,6 +25,7 @@ use crate::auth::Boxed;
 use crate::config::Settings;
 use crate::draft::Question;
 use crate::failure::{Failure, Kind};
+use crate::memo::{Memo, Shared};
 use crate::text;
 use crate::transport::{Account, Deadline, Reply, Wire};
 
@@ -89,13 +88,19 @@ pub struct Tenant {
     pub settings: Settings,
 }
 
+/// How a question ended.
+pub type Read = Result<Arc<Reply>, Failure>;
+
+/// A longer reply is not kept for others.
+const LONGEST: usize = 64 * 1024;
+
 /// Asks one tenant questions on behalf of one call.
 pub struct Asker<'a> {
     pub tenant: &'a Tenant,
     pub wire: &'a Wire,
     pub deadline: Deadline,
     /// Answers that need not be read again.
-    pub memo: Option<&'a Memo>,
+    pub memo: Option<&'a Memo<Read>>,
     /// Rows that the vendor showed before a change, where that change is looked at again: what it
     /// listed then counts as listed, though nobody may hold it any more.
     pub earlier: &'a [Access],
@@ -140,13 +145,20 @@ impl Variable {
     }
 }
 
+impl Shared for Read {
+    fn lasts(&self) -> bool {
+        self.as_ref().is_ok_and(|reply| reply.body.len() <= LONGEST)
+    }
+}
+
 impl Asker<'_> {
     /// # Errors
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
-    pub async fn reply(&self, question: &Question) -> Result<Arc<Reply>, Failure> {
+    pub async fn reply(&self, question: &Question) -> Read {
         let Some(memo) = self.memo else { return self.fresh(question).await.map(Arc::new) };
         let key = format!("{} {}", self.tenant.vendor.name, question.shown());
-        memo.answer(key, self.fresh(question)).await
+        let fresh = async { self.fresh(question).await.map(Arc::new) };
+        memo.answer(key, fresh).await
     }
 
     async fn fresh(&self, question: &Question) -> Result<Reply, Failure> {

@@ -1,5 +1,7 @@
 //! Answers: closed words and rows, cleaned of whatever vendors may have put into text.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use crate::failure::{Candidate, Failure};
 use crate::guard::{Denied, Policy};
 use crate::intent::Intent;
 use crate::json;
+use crate::memo::Shared;
 use crate::text;
 use crate::tools::{Problem, Rows, Spec, Step};
 
@@ -79,6 +82,15 @@ pub(super) struct Item {
     /// What a reader should know about the outcome.
     pub(super) note: Option<String>,
     hint: Option<String>,
+}
+
+/// The answer to a look, for others who ask the same; one with a trouble in it may be better in a
+/// moment.
+impl Shared for Arc<Answer> {
+    fn lasts(&self) -> bool {
+        let problems = self.body.get("problems").and_then(Value::as_array);
+        !self.is_error && problems.is_none_or(Vec::is_empty)
+    }
 }
 
 impl Answer {

@@ -34,7 +34,7 @@ impl Look for ListRoles {
 
     async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
         let query = self.query.map(Name::into_string);
-        let asked = Asked::new(self.vendor, self.limit, self.cursor).remembered();
+        let asked = Asked::new(self.vendor, self.limit, self.cursor);
         ask(
             room,
             asked,

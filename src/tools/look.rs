@@ -20,7 +20,6 @@ pub(super) struct Asked {
     vendor: Option<Which>,
     limit: usize,
     cursor: Option<Token>,
-    remembered: bool,
 }
 
 /// `next_cursor` of an earlier answer, as a client passes it back.
@@ -59,14 +58,13 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
     let tenants = tenants(&room, asked.vendor, cursor.as_ref())?;
     let (wire, deadline) = (room.wire, room.deadline);
-    let memo = asked.remembered.then_some(room.roles);
     let answers = tenants.into_iter().map(|tenant| {
         let vendor = tenant.vendor.name;
         let from = cursor.as_ref().and_then(|cursor| cursor.0.get(vendor).cloned());
         let from = from.unwrap_or_default();
         let question = question(from.clone(), limit);
         async move {
-            let ask = Asker { tenant, wire, deadline, memo, earlier: &[] };
+            let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
             let listing = lookup(tenant.vendor)(&ask, question).await;
             Answered { vendor, from, listing }
         }
@@ -152,13 +150,7 @@ fn labelled(vendor: &str, row: &impl Serialize) -> Value {
 
 impl Asked {
     pub(super) fn new(vendor: Option<Which>, limit: Option<Limit>, cursor: Option<Token>) -> Self {
-        Self { vendor, limit: limit.map_or(USUAL, Limit::get), cursor, remembered: false }
-    }
-
-    /// What was read a moment ago will do: for what a burst of calls asks again and again, and
-    /// never for access.
-    pub(super) fn remembered(self) -> Self {
-        Self { remembered: true, ..self }
+        Self { vendor, limit: limit.map_or(USUAL, Limit::get), cursor }
     }
 }
 

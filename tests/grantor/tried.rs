@@ -1,15 +1,16 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use grantor::config::{Config, Flags, Sources};
 use grantor::draft::{Draft, Endpoint};
 use grantor::ledger::Ledger;
+use grantor::memo::Memo;
 use grantor::text;
 use grantor::tools::{Finding, Heard, Plan, Run, Standing, TOOLS, Tool};
 use grantor::transport::{Deadline, Reply, Wire};
-use grantor::vendors::{Asker, Find, Memo, Reach, centrasite, dfns, outsystems, redox, snaplogic};
+use grantor::vendors::{Asker, Find, Reach, centrasite, dfns, outsystems, redox, snaplogic};
 use serde_json::{Value, json};
 
 /// Settings with which each vendor is configured; nothing listens there.
@@ -149,7 +150,7 @@ fn config() -> &'static Config {
 }
 
 async fn looks(reply: &Reply) {
-    let (wire, memo) = (Wire::default(), Memo::answering(reply.clone()));
+    let (wire, memo) = (Wire::default(), Memo::answering(Ok(Arc::new(reply.clone()))));
     let find = || Find { limit: 50, ..Find::matching("a") };
     let reach = || Reach { principal: Some("a".to_owned()), limit: 50, ..Reach::default() };
     for tenant in &config().tenants {
@@ -169,7 +170,7 @@ async fn looks(reply: &Reply) {
 /// A change as far as its draft, and what would be made of this answer to it.
 async fn change(tool: &Tool, arguments: Value, reply: &Reply) {
     let Run::Change { resolve, .. } = tool.run else { return };
-    let (wire, memo) = (Wire::default(), Memo::answering(reply.clone()));
+    let (wire, memo) = (Wire::default(), Memo::answering(Ok(Arc::new(reply.clone()))));
     let tenant = config().tenant(tool.spec.vendor.unwrap()).unwrap();
     let deadline = Deadline::after(Duration::ZERO);
     let ask = Asker { tenant, wire: &wire, deadline, memo: Some(&memo), earlier: &[] };

@@ -1,0 +1,155 @@
+//! Answers that were given a moment ago, or are on their way, and need not be found again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::OnceCell;
+
+/// Answers by question, each for a while from when it was asked for.
+pub struct Memo<T> {
+    life: Duration,
+    /// The answer to everything, where that is given.
+    always: Option<T>,
+    known: Mutex<HashMap<String, Arc<Entry<T>>>>,
+}
+
+/// An answer that others may be given, too.
+pub trait Shared: Clone {
+    /// Whether it is as good in a moment; if not, only those who wait for it already get it.
+    fn lasts(&self) -> bool;
+}
+
+/// Whoever asks while another does so already waits for the same answer.
+struct Entry<T> {
+    asked: Instant,
+    answer: OnceCell<T>,
+}
+
+/// A burst of calls asks the same again and again; more than these are not kept.
+const MOST: usize = 64;
+
+impl<T: Shared> Memo<T> {
+    pub fn lasting(life: Duration) -> Self {
+        Self { life, always: None, known: Mutex::default() }
+    }
+
+    /// The same answer to every question, which is then asked nowhere: to try out what is made of it.
+    pub fn answering(answer: T) -> Self {
+        Self { always: Some(answer), ..Self::lasting(Duration::ZERO) }
+    }
+
+    /// Forgets everything: something has changed, or a name was not found.
+    pub fn clear(&self) {
+        if let Ok(mut known) = self.known.lock() {
+            known.clear();
+        }
+    }
+
+    /// The answer that is known or on its way, or else the one that `fresh` brings.
+    pub async fn answer(&self, question: String, fresh: impl Future<Output = T>) -> T {
+        if let Some(answer) = &self.always {
+            return answer.clone();
+        }
+        let entry = self.entry(&question);
+        let answer = entry.answer.get_or_init(|| fresh).await;
+        if !answer.lasts() {
+            self.forget(&question, &entry);
+        }
+        answer.clone()
+    }
+
+    fn entry(&self, question: &str) -> Arc<Entry<T>> {
+        let fresh = || Arc::new(Entry { asked: Instant::now(), answer: OnceCell::new() });
+        let Ok(mut known) = self.known.lock() else { return fresh() };
+        let young = |entry: &Arc<Entry<T>>| entry.asked.elapsed() < self.life;
+        if let Some(entry) = known.get(question).filter(|entry| young(entry)) {
+            return entry.clone();
+        }
+        if known.len() >= MOST {
+            known.retain(|_, entry| young(entry));
+        }
+        let entry = fresh();
+        if known.len() < MOST {
+            known.insert(question.to_owned(), entry.clone());
+        }
+        entry
+    }
+
+    fn forget(&self, question: &str, entry: &Arc<Entry<T>>) {
+        let Ok(mut known) = self.known.lock() else { return };
+        if known.get(question).is_some_and(|kept| Arc::ptr_eq(kept, entry)) {
+            known.remove(question);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    /// Whether it lasts.
+    impl Shared for bool {
+        fn lasts(&self) -> bool {
+            *self
+        }
+    }
+
+    /// Asks a question; whether it was asked afresh, for an answer that lasts or not.
+    async fn asks(memo: &Memo<bool>, question: &str, lasts: bool) -> bool {
+        let asked = AtomicUsize::new(0);
+        let fresh = async {
+            asked.fetch_add(1, SeqCst);
+            lasts
+        };
+        assert_eq!(memo.answer(question.to_owned(), fresh).await, lasts);
+        asked.load(SeqCst) == 1
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_for_its_life_and_within_bounds() {
+        let memo = Memo::lasting(Duration::from_secs(60));
+        assert!(asks(&memo, "a", true).await && !asks(&memo, "a", true).await);
+        assert!(asks(&memo, "b", false).await && asks(&memo, "b", false).await);
+        for number in 0..2 * MOST {
+            asks(&memo, &number.to_string(), true).await;
+        }
+        assert!(memo.known.lock().unwrap().len() <= MOST);
+        memo.clear();
+        assert!(asks(&memo, "a", true).await);
+        let short = Memo::lasting(Duration::ZERO);
+        assert!(asks(&short, "a", true).await && asks(&short, "a", true).await);
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_meanwhile_share_one_answer_that_may_not_last() {
+        let memo = Memo::lasting(Duration::from_secs(60));
+        let asked = AtomicUsize::new(0);
+        let failing = || async {
+            tokio::task::yield_now().await;
+            asked.fetch_add(1, SeqCst);
+            false
+        };
+        let both = tokio::join!(
+            memo.answer("a".to_owned(), failing()),
+            memo.answer("a".to_owned(), failing())
+        );
+        assert_eq!(both, (false, false));
+        assert_eq!(asked.load(SeqCst), 1);
+        assert!(asks(&memo, "a", true).await, "it is not kept");
+    }
+
+    /// What is forgotten while it is on its way is asked for anew.
+    #[tokio::test]
+    async fn nobody_joins_what_was_forgotten() {
+        let memo = Memo::lasting(Duration::from_secs(60));
+        let slow = async {
+            memo.clear();
+            true
+        };
+        assert!(memo.answer("a".to_owned(), slow).await);
+        assert!(asks(&memo, "a", true).await);
+    }
+}
