@@ -4,6 +4,7 @@
 //! cannot be evaluated denies. [`Permitted`] is made here and nowhere else, and without one nothing
 //! is recorded or sent.
 
+mod actions;
 pub mod consent;
 mod explain;
 mod facts;

@@ -1,13 +1,15 @@
 //! A policy's text: checked in every way that can be checked before the first change, and decided.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode,
-    ValidationWarning, Validator,
+    AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Request, Schema,
+    ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
 
+use super::actions::ByAction;
 use super::facts::{Case, Language};
 use super::{READ_ONLY, Trouble};
 
@@ -15,6 +17,8 @@ use super::{READ_ONLY, Trouble};
 pub(super) struct Rules {
     pub(super) language: Language,
     set: PolicySet,
+    /// Sorted when the first is needed, so that a start need not wait for it.
+    by_action: OnceLock<Result<ByAction, String>>,
     listed: Vec<Rule>,
     text: String,
 }
@@ -57,7 +61,7 @@ impl Rules {
         let set = PolicySet::from_policies(policies)
             .map_err(|error| vec![Trouble::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
-        Ok(Self { language, set, listed, text: text.to_owned() })
+        Ok(Self { language, set, by_action: OnceLock::new(), listed, text: text.to_owned() })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -72,12 +76,24 @@ impl Rules {
         self.text.contains(word)
     }
 
+    /// The rules that are about what is asked.
+    fn about(&self, request: &Request) -> Result<&PolicySet, String> {
+        let sort = || ByAction::sort(&self.set, &self.language.actions);
+        let sorted = self.by_action.get_or_init(sort).as_ref().map_err(Clone::clone)?;
+        let about = request.action().and_then(|action| sorted.about(action));
+        about.ok_or_else(|| "the schema has no such action".to_owned())
+    }
+
     pub(super) fn decide(&self, case: &Case) -> Ruling {
         let (request, entities) = match self.language.ask(case) {
             Ok(asked) => asked,
             Err(trouble) => return unjudged(&trouble),
         };
-        let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+        let rules = match self.about(&request) {
+            Ok(rules) => rules,
+            Err(trouble) => return unjudged(&trouble),
+        };
+        let response = Authorizer::new().is_authorized(&request, rules, &entities);
         let diagnostics = response.diagnostics();
         // Cedar leaves out a rule that fails; a forbid that is left out would be a yes.
         let failed: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();

@@ -1,9 +1,11 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use cedar_policy::SchemaFragment;
 use grantor::guard::{Circumstances, Guard, Policy, Supposed, Verdict};
 use grantor::tools::{Effect, TOOLS};
 use serde_json::{Value, json};
 
+use super::golden;
 use super::harness::{Ran, World, example, parsed};
 use super::writes::GRANTS;
 
@@ -298,6 +300,23 @@ fn every_tool_is_an_action_in_its_group() {
         assert!(allows(&ends, ending.clone()) && !allows(&undos, ending.clone()));
         assert!(!allows(&grants, ending.clone()) && !allows(&revokes, ending), "{}", spec.name);
     }
+}
+
+/// The schema that Grantor reads at its start is the one that people read.
+#[test]
+fn the_schema_is_the_same_in_both_its_forms() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let text = std::fs::read_to_string(folder.join("grantor.cedarschema")).unwrap();
+    let (schema, _) = SchemaFragment::from_cedarschema_str(&text).unwrap();
+    let mut schema = schema.to_json_value().unwrap();
+    schema.sort_all_objects();
+    let read = folder.join("grantor.cedarschema.json");
+    if golden::updating() {
+        std::fs::write(read, format!("{schema:#}\n")).unwrap();
+        return;
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(read).unwrap()).unwrap();
+    assert_eq!(kept, schema, "{}", golden::how("policy::the_schema"));
 }
 
 /// What is written of a change in the schema is what a rule sees.
