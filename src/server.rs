@@ -8,8 +8,8 @@ mod person;
 mod stdio;
 mod tending;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmcp::model::{
@@ -48,7 +48,8 @@ const LONGEST_INSTRUCTIONS: usize = 2_000;
 #[derive(Clone)]
 struct Face {
     desk: Arc<Desk>,
-    tools: Arc<[Tool]>,
+    /// Written out when a client first asks for them.
+    tools: Arc<OnceLock<Vec<Tool>>>,
     info: Arc<ServerConfig>,
     calls: TaskTracker,
     tending: Arc<Tending>,
@@ -113,9 +114,6 @@ async fn finished(service: RunningService<RoleServer, Face>, over: &Cancellation
 impl Face {
     fn new(desk: Desk, stop: CancellationToken, over: CancellationToken) -> Self {
         let config = desk.config();
-        let tools = catalogue::listed(config)
-            .filter_map(|tool| serde_json::from_value(catalogue::definition(tool)).ok())
-            .collect();
         let server =
             Implementation::new("grantor", env!("CARGO_PKG_VERSION")).with_title("Grantor");
         let info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
@@ -124,7 +122,14 @@ impl Face {
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
         let tending = Tending::new(desk.clone(), calls.clone(), over.clone());
-        Self { desk, tools, info, calls, tending, stop, over }
+        Self { desk, tools: Arc::default(), info, calls, tending, stop, over }
+    }
+
+    fn tools(&self) -> &[Tool] {
+        self.tools.get_or_init(|| {
+            let definitions = catalogue::listed(self.desk.config()).map(catalogue::definition);
+            definitions.filter_map(|tool| serde_json::from_value(tool).ok()).collect()
+        })
     }
 
     /// What every modern result carries and no legacy one does.
@@ -178,7 +183,7 @@ impl ServerHandler for Face {
                 None,
             ));
         }
-        let mut result = ListToolsResult::with_all_items(self.tools.to_vec());
+        let mut result = ListToolsResult::with_all_items(self.tools().to_vec());
         result.meta = self.meta(&context);
         if result.meta.is_some() {
             result.ttl_ms = Some(TTL_MS);
