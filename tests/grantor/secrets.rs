@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
-use grantor::observe::Format;
+use grantor::observe::{Format, Told, Watch};
 use grantor::sandbox::{FaultKind, Modes, Options, Sandbox, Seen};
 use serde_json::{Value, json};
 
@@ -286,9 +286,12 @@ async fn a_panic_shows_its_place_and_no_secret() {
     said.files(&home.path().join("state"));
     said.hides(&[secret].into());
     let told: Vec<_> = ran.stderr.lines().filter(|line| line.contains("failed inside")).collect();
-    let [told] = told[..] else { panic!("{}", ran.stderr) };
-    assert!(told.contains("ending.rs:") && !told.contains("on purpose"), "{told}");
+    let [write, look] = told[..] else { panic!("{}", ran.stderr) };
+    assert!(write.contains("ending.rs:") && look.contains("secrets.rs:"), "{told:?}");
+    assert!(!ran.stderr.contains("on purpose"), "{told:?}");
     assert!(ran.stdout.contains(r#""outcome":"unknown""#), "{}", ran.stdout);
+    let end = "call tool=list_roles vendor=dfns outcome=unknown took_ms=";
+    assert!(ran.stderr.contains(end), "a call that broke has its line: {}", ran.stderr);
 }
 
 #[tokio::test]
@@ -305,6 +308,9 @@ async fn a_child_panics_with_a_secret_in_hand() {
     let (desk, armed) = breaking(&sandbox, &home.join("state"), &words).await;
     let answer = answer_when(true, &desk, &armed).await;
     println!("{}", answer.body);
+    let watch = Watch::start(Some("list_roles"), Some("dfns"), None);
+    let look = async move { assert!(words.is_empty(), "{words}") };
+    assert!(tokio::spawn(watch.over(look, |()| Told::default())).await.is_err());
 }
 
 #[cfg(unix)]
