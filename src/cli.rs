@@ -128,6 +128,7 @@ impl Global {
 
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
+    crate::observe::hush_panics();
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let run = match runtime {

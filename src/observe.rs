@@ -4,6 +4,7 @@
 //! Tool, vendor, outcome and receipt are told; arguments and people are not. The receipt leads to
 //! them in the ledger, which has rules of its own about who reads it.
 
+mod broken;
 #[cfg_attr(feature = "otel", path = "observe/otel.rs")]
 #[cfg_attr(not(feature = "otel"), path = "observe/silent.rs")]
 mod export;
@@ -66,6 +67,11 @@ tokio::task_local! {
 pub fn start(filter: Option<&str>, format: Format) -> Result<(), String> {
     lines::start(filter, format)?;
     export::start()
+}
+
+/// From now on a panic tells its place, and nothing that the program had in hand.
+pub fn hush_panics() {
+    std::panic::set_hook(Box::new(broken::told));
 }
 
 impl Watch {

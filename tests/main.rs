@@ -156,3 +156,11 @@ mod flood;
 /// How a server ends while it has work.
 #[path = "grantor/ending.rs"]
 mod ending;
+
+/// TLS in front of the fake vendors, with HTTP/2 or without.
+#[path = "grantor/front.rs"]
+mod front;
+
+/// What vendors offer over TLS is spoken, and a write over it is sent once.
+#[path = "grantor/tls.rs"]
+mod tls;

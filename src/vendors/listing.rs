@@ -176,4 +176,20 @@ mod tests {
         assert_eq!(listing.rows, [0, 1, 2]);
         assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
     }
+
+    /// Neither one that names the same page again, nor one that always names another.
+    #[tokio::test]
+    async fn a_list_without_an_end_is_not_followed_for_ever() {
+        for (same, most) in [(true, 2), (false, MOST_PAGES)] {
+            let asked = std::cell::Cell::new(0);
+            let endless = |_| {
+                asked.set(asked.get() + 1);
+                let next = if same { 1 } else { asked.get() };
+                async move { Ok(Page { rows: Vec::<u32>::new(), next: Some(next.to_string()) }) }
+            };
+            let listing = follow(Place::default(), 9, |_| true, endless).await.unwrap();
+            assert_eq!(asked.get(), most);
+            assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grantor::auth::{AuthError, Authorize, Boxed, Signed};
 use grantor::config::{Config, Flags, Sources};
-use grantor::desk::{Call, Desk, Person};
+use grantor::desk::{Answer, Call, Desk, Person};
 use grantor::draft::Frozen;
 use grantor::sandbox::{Options, Sandbox};
 use grantor::transport::{Account, Wire};
@@ -182,6 +182,7 @@ async fn a_question_is_not_waited_for_when_nobody_can_answer() {
 struct Breaks {
     inner: Box<dyn Authorize>,
     armed: Arc<AtomicBool>,
+    words: String,
 }
 
 impl Authorize for Breaks {
@@ -190,7 +191,7 @@ impl Authorize for Breaks {
         request: &'a Frozen,
         wire: &'a Wire,
     ) -> Boxed<'a, Result<Signed, AuthError>> {
-        assert!(!self.armed.swap(false, SeqCst), "on purpose");
+        assert!(!self.armed.swap(false, SeqCst), "{}", self.words);
         self.inner.sign(request, wire)
     }
 
@@ -199,8 +200,8 @@ impl Authorize for Breaks {
     }
 }
 
-/// A desk whose signing breaks once, for the first write.
-async fn breaking(sandbox: &Sandbox, home: &Path) -> (Desk, Arc<AtomicBool>) {
+/// A desk whose signing breaks once, for the first write, with these words.
+pub async fn breaking(sandbox: &Sandbox, home: &Path, words: &str) -> (Desk, Arc<AtomicBool>) {
     let environment = sandbox.environment();
     let policy = Some(example("automation"));
     let flags = Flags { state_dir: Some(home.into()), policy, ..Flags::default() };
@@ -208,7 +209,7 @@ async fn breaking(sandbox: &Sandbox, home: &Path) -> (Desk, Arc<AtomicBool>) {
     let sources = Sources { flags: &flags, environment, floor: None, sandbox };
     let mut config = Config::load(&sources).unwrap();
     let armed = Arc::new(AtomicBool::new(false));
-    let breaks = |inner| Box::new(Breaks { inner, armed: armed.clone() });
+    let breaks = |inner| Box::new(Breaks { inner, armed: armed.clone(), words: words.to_owned() });
     let tenants = std::mem::take(&mut config.tenants).into_iter().map(|tenant| {
         let authorize = breaks(tenant.account.authorize);
         Tenant { account: Account { authorize, ..tenant.account }, ..tenant }
@@ -217,25 +218,30 @@ async fn breaking(sandbox: &Sandbox, home: &Path) -> (Desk, Arc<AtomicBool>) {
     (Desk::new(config).unwrap(), armed)
 }
 
+/// What a desk answers to a write, just before which it is armed to break or not.
+pub async fn answer_when(breaks: bool, desk: &Desk, armed: &Arc<AtomicBool>) -> Answer {
+    let armed = armed.clone();
+    let arm = move |told: String| armed.store(breaks && told.contains("(1 of 1)"), SeqCst);
+    let call = Call {
+        tool: GRANT.tool.to_owned(),
+        arguments: parsed(GRANT.arguments).as_object().unwrap().clone(),
+        client: None,
+        asked: None,
+        progress: Box::new(arm),
+        withdrawn: Box::new(|| false),
+        person: Person::Absent,
+    };
+    desk.call(call).await.unwrap()
+}
+
 /// Grantor's own mistake, after the change was recorded: it is said, and recorded as unknown.
 #[tokio::test]
 async fn a_panic_in_a_write_is_unknown_in_the_answer_and_in_the_ledger() {
     let home = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
-    let (desk, armed) = breaking(&sandbox, home.path()).await;
+    let (desk, armed) = breaking(&sandbox, home.path(), "on purpose").await;
     for (breaks, wanted) in [(true, "unknown"), (false, "confirmed")] {
-        let armed = armed.clone();
-        let arm = move |told: String| armed.store(breaks && told.contains("(1 of 1)"), SeqCst);
-        let call = Call {
-            tool: GRANT.tool.to_owned(),
-            arguments: parsed(GRANT.arguments).as_object().unwrap().clone(),
-            client: None,
-            asked: None,
-            progress: Box::new(arm),
-            withdrawn: Box::new(|| false),
-            person: Person::Absent,
-        };
-        let answer = desk.call(call).await.unwrap();
+        let answer = answer_when(breaks, &desk, &armed).await;
         assert_eq!((&answer.body["outcome"], answer.is_error), (&json!(wanted), breaks));
         let receipt = answer.body["receipt"].as_str().unwrap();
         let record = desk.ledger().find(receipt).await.unwrap().unwrap();

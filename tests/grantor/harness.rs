@@ -207,6 +207,10 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 pub async fn run(mut command: Command) -> Ran {
+    run_any(&mut command).await
+}
+
+pub async fn run_any(command: &mut Command) -> Ran {
     let output = tokio::time::timeout(PATIENCE, command.output()).await;
     let output = output.expect("the command hangs").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -118,11 +118,17 @@ async fn exchange(mut client: TcpStream, behind: Behind) {
         (Then::Pass, Some(upstream)) => pass(upstream, &head, &body).await,
         (_, None) => reply(404, "{}").into_bytes(),
     };
-    // A client that has given up is its own affair.
-    let _ = client.write_all(&answer).await;
+    finish(&mut client, &answer).await;
 }
 
-async fn pass(upstream: &str, head: &str, body: &[u8]) -> Vec<u8> {
+/// Answers, and ends the connection. A client that has given up is its own affair.
+pub async fn finish(client: &mut (impl AsyncWrite + Unpin), answer: &[u8]) {
+    let _ = client.write_all(answer).await;
+    let _ = client.shutdown().await;
+}
+
+/// What a vendor answers to a request, as the bytes of both.
+pub async fn pass(upstream: &str, head: &str, body: &[u8]) -> Vec<u8> {
     let mut vendor = TcpStream::connect(upstream).await.unwrap();
     let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
     vendor.write_all(head.as_bytes()).await.unwrap();
@@ -139,7 +145,8 @@ fn changed(answer: &[u8], change: &dyn Fn(&str) -> String) -> String {
     reply(status, &change(body))
 }
 
-async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+/// The head and the body of the next request on a connection.
+pub async fn request(client: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
-use grantor::sandbox::{FaultKind, Modes, Seen};
+use grantor::observe::{Format, Told, Watch};
+use grantor::sandbox::{FaultKind, Modes, Options, Sandbox, Seen};
 use serde_json::{Value, json};
 
+use super::ending::{answer_when, breaking};
+use super::front::{Fronts, PROTOCOLS};
 use super::harness::{Ran, World, parsed};
 use super::person::{self, Client};
 use super::writes::GRANTS;
@@ -228,6 +231,86 @@ async fn the_steps_before_a_write_show_nothing_either() {
             said.hides(&proofs);
         }
     }
+}
+
+/// Whoever asks other crates for all they have to tell is told no secret of them either.
+#[tokio::test]
+async fn no_layer_of_http_2_or_tls_logs_a_secret() {
+    const LAYERS: &str = "trace,grantor=trace,h2=trace,hyper=trace,hyper_util=trace,hyper_rustls=trace,\
+        reqwest=trace,rustls=trace,rustls_platform_verifier=trace,tokio=trace,mio=trace,tower=trace";
+    for protocol in PROTOCOLS {
+        let world = World::new().await.set("GRANTOR_LOG", LAYERS);
+        let (fronts, world) = Fronts::start(world, protocol).await;
+        let mut said = Said::default();
+        let server = world.serve().await;
+        for grant in &GRANTS[..5] {
+            let answer = server.call(grant.tool, parsed(grant.arguments)).await;
+            assert_eq!(answer.outcome(), "confirmed", "{protocol}: {:#}", answer.body);
+            said.add(grant.tool, answer.body.to_string());
+            for status in [403, 500, 200] {
+                world.inject(grant.vendor, "GET", "/", echo(status, &own(&world, grant.vendor)));
+                let query = json!({ "vendor": grant.vendor, "query": "not" });
+                let looked = server.call("find_principals", query).await;
+                said.add("find_principals", looked.body.to_string());
+            }
+        }
+        server.stop().await;
+        for command in [["doctor"].as_slice(), &["call", "list_roles"]] {
+            said.ran(&command.join(" "), &world.run(command).await);
+        }
+        let log = world.stderr();
+        assert_eq!(log.contains(" h2::"), protocol == "h2", "what HTTP/2 does is in the log");
+        said.add("stderr", log);
+        said.files(&world.path("state"));
+        assert!(fronts.seen().keys().all(|(spoken, _)| spoken == protocol));
+        let secrets = secrets(&world);
+        assert!(secrets.len() > 15, "{}", secrets.len());
+        said.hides(&secrets);
+    }
+}
+
+/// Where the child below is told to keep its things.
+const CHILD: &str = "GRANTOR_TEST_OF_A_PANIC";
+
+/// A panic may say what the program had in hand; nobody is told that.
+#[tokio::test]
+async fn a_panic_shows_its_place_and_no_secret() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "secrets::a_child_panics_with_a_secret_in_hand", "--ignored"]);
+    let ran = super::harness::run_any(child.arg("--nocapture").env(CHILD, home.path())).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    let secret = std::fs::read_to_string(home.path().join("secret")).unwrap();
+    let mut said = Said::default();
+    said.ran("the child", &ran);
+    said.files(&home.path().join("state"));
+    said.hides(&[secret].into());
+    let told: Vec<_> = ran.stderr.lines().filter(|line| line.contains("failed inside")).collect();
+    let [write, look] = told[..] else { panic!("{}", ran.stderr) };
+    assert!(write.contains("ending.rs:") && look.contains("secrets.rs:"), "{told:?}");
+    assert!(!ran.stderr.contains("on purpose"), "{told:?}");
+    assert!(ran.stdout.contains(r#""outcome":"unknown""#), "{}", ran.stdout);
+    let end = "call tool=list_roles vendor=dfns outcome=unknown took_ms=";
+    assert!(ran.stderr.contains(end), "a call that broke has its line: {}", ran.stderr);
+}
+
+#[tokio::test]
+#[ignore = "it is the child of the test above, which reads its stderr"]
+async fn a_child_panics_with_a_secret_in_hand() {
+    let home = std::path::PathBuf::from(std::env::var_os(CHILD).expect("a parent"));
+    grantor::observe::hush_panics();
+    grantor::observe::start(Some("trace"), Format::Human).unwrap();
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let environment = sandbox.environment();
+    let secret = &environment.iter().find(|(name, _)| *name == "SNAPLOGIC_PASSWORD").unwrap().1;
+    std::fs::write(home.join("secret"), secret).unwrap();
+    let words = format!("on purpose: {secret}");
+    let (desk, armed) = breaking(&sandbox, &home.join("state"), &words).await;
+    let answer = answer_when(true, &desk, &armed).await;
+    println!("{}", answer.body);
+    let watch = Watch::start(Some("list_roles"), Some("dfns"), None);
+    let look = async move { assert!(words.is_empty(), "{words}") };
+    assert!(tokio::spawn(watch.over(look, |()| Told::default())).await.is_err());
 }
 
 #[cfg(unix)]

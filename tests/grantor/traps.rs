@@ -1,3 +1,7 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+
 use grantor::sandbox::{
     FaultKind, KeyKind, Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
 };
@@ -611,6 +615,28 @@ async fn dfns_an_assignment_that_was_named_is_the_only_one_meant() {
 }
 
 const HIROS: &str = "as-ccc7l-sukyg-suu5rfuwvqxiwrv2";
+
+/// Between looking it up and revoking it, another comes in its place, which nobody asked about.
+#[tokio::test]
+async fn dfns_an_assignment_in_the_place_of_the_one_that_was_named_stays() {
+    const OTHER: &str = "as-ddd8m-tvlzh-tvv6sgvxwryjxsw3";
+    let world = World::new().await;
+    let first = AtomicBool::new(true);
+    let change: Arc<dyn Fn(&str) -> String + Send + Sync> =
+        Arc::new(|body: &str| body.replace(HIROS, OTHER));
+    let proxy = Proxy::start(Some(world.variable("DFNS_API_URL")), move |method, path| {
+        let listed = method == "GET" && path.ends_with("/assignments");
+        let again = listed && !first.swap(false, SeqCst);
+        if again { Then::Change(change.clone()) } else { Then::Pass }
+    });
+    let proxy = proxy.await;
+    let server = world.serve_with(&[("DFNS_API_URL", &proxy.url)]).await;
+    let arguments = json!({ "permissionId": "Wallet Operator", "assignmentId": HIROS });
+    let answer = server.call("revoke_permission", arguments).await;
+    assert_eq!(answer.outcome(), "already_absent", "{:#}", answer.body);
+    assert!(answer.warnings().contains(OTHER), "{:#}", answer.body);
+    assert!(world.writes().is_empty());
+}
 
 /// Somebody else revokes Hiro's permission and assigns it again.
 async fn replace(world: &World) {
