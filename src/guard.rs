@@ -179,7 +179,7 @@ impl Guard {
         client: Option<&str>,
         at: &Circumstances<'_>,
     ) -> Result<(), Failure> {
-        match self.rules.decide(&Case::of_look(tool, client, at)) {
+        match self.rules.decide(Case::of_look(tool, client, at)) {
             Ruling::Allow(_) => Ok(()),
             Ruling::Ask { rules, .. } => {
                 let rules = rules.join(", ");
@@ -198,7 +198,7 @@ impl Guard {
                 hint: "an administrator starts it without --read-only".to_owned(),
             };
         }
-        let mut ruling = self.rules.decide(&Case::of_change(intent, at));
+        let mut ruling = self.rules.decide(Case::of_change(intent, at));
         if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut ruling, &intent.privileged) {
             message.push_str(&format!("; it is privileged: {privilege}"));
         }

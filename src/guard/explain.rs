@@ -43,7 +43,7 @@ impl Guard {
             Ruling::Ask { rules, .. } => ("ask", rules),
             Ruling::Deny { rules, .. } => ("deny", rules),
         };
-        let asked = self.rules.language.ask(&Case::of_change(intent, at));
+        let asked = self.rules.language.ask(Case::of_change(intent, at));
         let explain = |rule: &Rule| {
             let (satisfied, why) = match (&asked, self.rules.policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {

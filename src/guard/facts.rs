@@ -58,32 +58,32 @@ impl Language {
         })
     }
 
-    /// The case as a request and the entities it speaks of, checked against the schema.
-    pub(super) fn ask(&self, case: &Case) -> Result<(Request, Entities), String> {
+    /// The case as a request and the entities it speaks of. Cases are made here alone, so that
+    /// tests check them against the schema, and nobody has to wait for that.
+    pub(super) fn ask(&self, case: Case) -> Result<(Request, Entities), String> {
         let named = |kind: &EntityTypeName, id: &str| {
             EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
         };
         let mut entities = self.actions.clone();
-        let resource = match &case.resource {
+        let resource = match case.resource {
             Some(target) => {
                 let id = named(&self.resource, &target.id);
-                let entity =
-                    Entity::new(id.clone(), target.attributes.iter().cloned().collect(), [].into())
-                        .map_err(|error| error.to_string())?;
+                let attributes = target.attributes.into_iter().collect();
+                let entity = Entity::new(id.clone(), attributes, [].into())
+                    .map_err(|error| error.to_string())?;
                 entities =
                     entities.add_entities([entity], None).map_err(|error| error.to_string())?;
                 id
             }
             None => named(&self.directory, "vendors"),
         };
-        let context =
-            Context::from_pairs(case.context.clone()).map_err(|error| error.to_string())?;
+        let context = Context::from_pairs(case.context).map_err(|error| error.to_string())?;
         let request = Request::new(
             named(&self.requester, &case.requester),
             named(&self.action, case.action),
             resource,
             context,
-            Some(&self.schema),
+            cfg!(debug_assertions).then_some(&self.schema),
         );
         Ok((request.map_err(|error| error.to_string())?, entities))
     }

@@ -84,7 +84,7 @@ impl Rules {
         about.ok_or_else(|| "the schema has no such action".to_owned())
     }
 
-    pub(super) fn decide(&self, case: &Case) -> Ruling {
+    pub(super) fn decide(&self, case: Case) -> Ruling {
         let (request, entities) = match self.language.ask(case) {
             Ok(asked) => asked,
             Err(trouble) => return unjudged(&trouble),
