@@ -264,7 +264,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn orphans(&self, before: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store.work(move |book, keys| book.orphans(keys, before), READ).await
+        self.store.look(move |book, keys| book.orphans(keys, before)).await
     }
 
     /// Changes whose time has come, that may stand, and that nothing has taken back.
@@ -347,6 +347,14 @@ impl Ledger {
             .await
             .map(|_| ())
     }
+    /// Whether there can be lines: tries the key, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// The key cannot be read or is none, or the ledger cannot be read.
+    pub async fn try_out(&self) -> Result<(), Failure> {
+        self.store.try_keys().await
+    }
+
 
     /// A seal for something that leaves and comes back.
     ///
@@ -363,7 +371,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.store.work(move |book, keys| book.audit(keys, noted.as_ref()), READ).await
+        self.store.look(move |book, keys| book.audit(keys, noted.as_ref())).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.

@@ -156,3 +156,7 @@ mod flood;
 /// How a server ends while it has work.
 #[path = "grantor/ending.rs"]
 mod ending;
+
+/// What looking leaves behind: nothing.
+#[path = "grantor/traces.rs"]
+mod traces;

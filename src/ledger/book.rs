@@ -76,6 +76,11 @@ impl Book {
         &self.in_flight
     }
 
+    /// Whether there is a line.
+    pub(super) fn is_begun(&self) -> io::Result<bool> {
+        Ok(!files::segments(&self.dir)?.is_empty())
+    }
+
     /// The key kept beside the ledger, made by whoever is first.
     pub(super) fn own_key(&self) -> io::Result<String> {
         let path = self.dir.join(KEY);
@@ -162,7 +167,7 @@ impl Book {
     /// Reads every line and checks what holds them together.
     pub(super) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
         let mut audit = Audit::default();
-        for segment in files::segments(&self.dir)? {
+        for segment in self.segments(keys)? {
             audit.begin(&segment.path);
             let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {
@@ -185,13 +190,18 @@ impl Book {
     }
 
     /// The ledger as far as it reaches now.
+    /// The files. Whoever has no keys looked before there was a line, whatever came since.
+    fn segments(&self, keys: &Keys) -> io::Result<Vec<Segment>> {
+        if keys.is_none() { Ok(Vec::new()) } else { files::segments(&self.dir) }
+    }
+
     fn reading<T>(
         &self,
         held: &mut Held,
         keys: &Keys,
         look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let segments = &files::segments(&self.dir)?;
+        let segments = &self.segments(keys)?;
         if segments.is_empty() {
             // What nobody has written yet needs no file either.
             return look(&Reading { index: &Index::in_memory(keys)?, segments, keys });
