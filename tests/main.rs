@@ -160,3 +160,7 @@ mod ending;
 /// What looking leaves behind: nothing.
 #[path = "grantor/traces.rs"]
 mod traces;
+
+/// What the doctor finds.
+#[path = "grantor/doctor.rs"]
+mod doctor;
