@@ -145,7 +145,8 @@ impl Book {
         };
         let orphans: Vec<_> = open.into_iter().filter(is_orphan).collect();
         presence::sweep(&self.dir);
-        self.read(keys, |reading| reading.records(orphans.into_iter().map(|(receipt, _)| receipt)))
+        let receipts = orphans.into_iter().map(|(receipt, _)| receipt);
+        self.read(keys, |reading| reading.each(receipts, Reading::record))
     }
 
     /// Gives every line, oldest first, as long as `take` wants more.
@@ -189,12 +190,12 @@ impl Book {
         lock.lock().map(|()| lock)
     }
 
-    /// The ledger as far as it reaches now.
     /// The files. Whoever has no keys looked before there was a line, whatever came since.
     fn segments(&self, keys: &Keys) -> io::Result<Vec<Segment>> {
         if keys.is_none() { Ok(Vec::new()) } else { files::segments(&self.dir) }
     }
 
+    /// The ledger as far as it reaches now.
     fn reading<T>(
         &self,
         held: &mut Held,
@@ -284,24 +285,30 @@ impl Reading<'_> {
         self.index.record(self.segments, self.keys, receipt)
     }
 
-    pub(super) fn records(
-        &self,
-        receipts: impl IntoIterator<Item = String>,
-    ) -> io::Result<Vec<Record>> {
-        let records = receipts.into_iter().map(|receipt| self.record(&receipt));
-        records.filter_map(Result::transpose).collect()
-    }
-
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
         self.index.request(self.segments, self.keys, receipt)
     }
 
-    pub(super) fn requests(
+    /// What `look` finds of each receipt, where it finds something.
+    pub(super) fn each<T>(
         &self,
         receipts: impl IntoIterator<Item = String>,
-    ) -> io::Result<Vec<Request>> {
-        let requests = receipts.into_iter().map(|receipt| self.request(&receipt));
-        requests.filter_map(Result::transpose).collect()
+        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
+    ) -> io::Result<Vec<T>> {
+        let found = receipts.into_iter().map(|receipt| look(self, &receipt));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// The same of so many at most, and how many were left out.
+    pub(super) fn first<T>(
+        &self,
+        most: usize,
+        mut receipts: Vec<String>,
+        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
+    ) -> io::Result<(Vec<T>, usize)> {
+        let left = receipts.len().saturating_sub(most);
+        receipts.truncate(most);
+        Ok((self.each(receipts, look)?, left))
     }
 
     pub(super) fn index(&self) -> &Index {
