@@ -10,89 +10,133 @@
     reason = "a benchmark waits, prints, and fails loudly where it cannot run"
 )]
 
-use std::collections::HashMap;
+mod common;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use common::Server;
+use serde_json::{Value, json};
 
 /// Requests that a client has sent and not yet got answers to.
 const PIPELINED: usize = 64;
 const CALLS: usize = 50_000;
 const ASKING: usize = 10_000;
+const GRANTS: usize = 1_000;
 
 fn main() {
     if std::env::args().any(|argument| argument == "--vendor") {
         return vendor();
     }
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     let mut vendor = Vendor::start();
     println!("{PIPELINED} requests pipelined; each line is one run of its own server");
-    let look = |vendor: &str| call("list_roles", &format!(r#"{{"vendor":"{vendor}"}}"#));
-    let asking = call("find_principals", r#"{"vendor":"centrasite","query":"a"}"#);
+    if wanted("looks") {
+        looks(&vendor.url);
+    }
+    if wanted("grants") {
+        grants(&vendor.url);
+    }
+    vendor.child.kill().unwrap();
+    vendor.child.wait().unwrap();
+}
+
+fn looks(url: &str) {
+    let look = |vendor: &str| call("list_roles", &json!({ "vendor": vendor }));
+    let asking = call("find_principals", &json!({ "vendor": "centrasite", "query": "a" }));
     let list = r#""method":"tools/list","params":{}"#.to_owned();
-    measure("tools/list", &vendor.url, CALLS / 5, &list);
-    measure("list_roles, asks nobody", &vendor.url, CALLS, &look("centrasite"));
-    measure("list_roles, of a vendor", &vendor.url, CALLS, &look("outsystems"));
-    let road = measure("find_principals, a request each", &vendor.url, ASKING, &asking);
-    let bare = bare(&vendor.url);
+    let run = |what: &str, count: usize, request: String| {
+        let state = tempfile::tempdir().unwrap();
+        measure(what, url, state.path(), count, |_| request.clone(), |_| ())
+    };
+    run("tools/list", CALLS / 5, list);
+    run("list_roles, asks nobody", CALLS, look("centrasite"));
+    run("list_roles, of a vendor", CALLS, look("outsystems"));
+    let road = run("find_principals, a request each", ASKING, asking);
+    let bare = bare(url);
     println!(
         "{:<34} {bare:>8.0} a second; the road is {:.2} of it",
         "bare HTTP client",
         road / bare
     );
-    vendor.child.kill().unwrap();
-    vendor.child.wait().unwrap();
 }
 
-fn call(tool: &str, arguments: &str) -> String {
+/// As many changes, each of somebody else's access to something else: every one is confirmed, sent
+/// once, and in the ledger.
+fn grants(url: &str) {
+    let state = tempfile::tempdir().unwrap();
+    let grant = |number: usize| {
+        let arguments = json!({
+            "project_or_space_path": format!("/Bench/space-{number}"),
+            "grant_type": "USER",
+            "grantee": format!("user-{number}@example.com"),
+            "permission_list": ["R"],
+        });
+        call("set_project_acl", &arguments)
+    };
+    let confirmed = |result: &str| {
+        let answer: Value = serde_json::from_str(result).unwrap();
+        let outcome = answer.pointer("/result/structuredContent/outcome");
+        assert_eq!(outcome, Some(&json!("confirmed")), "{answer:#}");
+    };
+    measure("set_project_acl, four requests", url, state.path(), GRANTS, grant, confirmed);
+    let ledger = std::fs::read_to_string(state.path().join("ledger.jsonl")).unwrap();
+    let lines = ledger.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let confirmed = lines.filter(|line| line.get("outcome") == Some(&json!("confirmed")));
+    let receipts: HashSet<String> =
+        confirmed.filter_map(|line| Some(line.get("receipt")?.as_str()?.to_owned())).collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let writes = runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.get(format!("{url}{WRITES}")).send().await.unwrap().text().await.unwrap()
+    });
+    let verified = common::command(state.path(), &[]).args(["ledger", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+    // The first one is to warm up.
+    assert_eq!((receipts.len(), writes.as_str()), (GRANTS + 1, format!("{}", GRANTS + 1).as_str()));
+    println!("{:<34} {writes} writes at the vendor, {} receipts, whole", "", receipts.len());
+}
+
+fn call(tool: &str, arguments: &Value) -> String {
     format!(r#""method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}"#)
 }
 
 /// Sends `count` requests, so many at a time, and prints calls a second, times and memory.
-fn measure(what: &str, url: &str, count: usize, request: &str) -> f64 {
-    let state = tempfile::tempdir().unwrap();
-    let mut server = Command::new(env!("CARGO_BIN_EXE_grantor"))
-        .env_clear()
-        .env("GRANTOR_STATE_DIR", state.path())
-        .env("HOME", state.path())
-        .envs([
-            ("OUTSYSTEMS_PORTAL_URL", url),
-            ("OUTSYSTEMS_TOKEN_URL", &format!("{url}/token")),
-            ("OUTSYSTEMS_CLIENT_ID", "id"),
-            ("OUTSYSTEMS_CLIENT_SECRET", "secret"),
-            ("CENTRASITE_BRIDGE_URL", url),
-            ("CENTRASITE_USERNAME", "user"),
-            ("CENTRASITE_PASSWORD", "password"),
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = server.stdin.take().unwrap();
-    let mut stdout = BufReader::with_capacity(1 << 16, server.stdout.take().unwrap());
-    let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
-    writeln!(stdin, "{hello}").unwrap();
+fn measure(
+    what: &str,
+    url: &str,
+    state: &Path,
+    count: usize,
+    request: impl Fn(usize) -> String,
+    check: impl Fn(&str),
+) -> f64 {
+    let mut server = start(url, state);
     let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
     // One to warm up: a token, a connection.
-    ask(&mut stdin, 1, request);
-    stdout.read_line(&mut line).unwrap();
+    ask(&mut server.stdin, 1, &request(1));
+    server.stdout.read_line(&mut line).unwrap();
     let started = Instant::now();
     let (mut sent, mut times) = (HashMap::new(), Vec::with_capacity(count));
     let mut batch = Vec::new();
     let mut next = 2;
     while times.len() < count {
         while sent.len() < PIPELINED && next < count + 2 {
-            ask(&mut batch, next, request);
+            ask(&mut batch, next, &request(next));
             sent.insert(next, Instant::now());
             next += 1;
         }
-        stdin.write_all(&batch).unwrap();
+        server.stdin.write_all(&batch).unwrap();
         batch.clear();
         loop {
             line.clear();
-            stdout.read_line(&mut line).unwrap();
+            server.stdout.read_line(&mut line).unwrap();
             let rest = line.strip_prefix(r#"{"jsonrpc":"2.0","id":"#).unwrap();
             let (id, result) = rest.split_once(',').unwrap();
             assert!(
@@ -100,7 +144,8 @@ fn measure(what: &str, url: &str, count: usize, request: &str) -> f64 {
                 "{line}"
             );
             times.push(sent.remove(&id.parse().unwrap()).unwrap().elapsed());
-            if stdout.buffer().is_empty() {
+            check(&line);
+            if server.stdout.buffer().is_empty() {
                 break;
             }
         }
@@ -108,21 +153,33 @@ fn measure(what: &str, url: &str, count: usize, request: &str) -> f64 {
     let rate = f64::from(u32::try_from(count).unwrap()) / started.elapsed().as_secs_f64();
     times.sort_unstable();
     let at = |part: usize| *times.get(times.len() * part / 100).unwrap();
-    let memory = memory(&server);
+    let memory = server.memory("VmHWM");
     println!("{what:<34} {rate:>8.0} a second  p50 {:?}  p99 {:?}  {memory}", at(50), at(99));
-    drop(stdin);
-    server.wait().unwrap();
+    server.finish();
     rate
+}
+
+fn start(url: &str, state: &Path) -> Server {
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples/automation.cedar");
+    Server::start(
+        state,
+        &[
+            ("GRANTOR_POLICY", policy.to_str().unwrap()),
+            ("OUTSYSTEMS_PORTAL_URL", url),
+            ("OUTSYSTEMS_TOKEN_URL", &format!("{url}/token")),
+            ("OUTSYSTEMS_CLIENT_ID", "id"),
+            ("OUTSYSTEMS_CLIENT_SECRET", "secret"),
+            ("SNAPLOGIC_URL", url),
+            ("SNAPLOGIC_TOKEN", "token"),
+            ("CENTRASITE_BRIDGE_URL", url),
+            ("CENTRASITE_USERNAME", "user"),
+            ("CENTRASITE_PASSWORD", "password"),
+        ],
+    )
 }
 
 fn ask(to: &mut impl std::io::Write, id: usize, request: &str) {
     writeln!(to, r#"{{"jsonrpc":"2.0","id":{id},{request}}}"#).unwrap();
-}
-
-fn memory(server: &Child) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id()));
-    let status = status.unwrap_or_default();
-    status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("memory unknown").to_owned()
 }
 
 /// As many requests as `find_principals` makes, by the bare client, as many at a time as Grantor
@@ -170,48 +227,97 @@ impl Vendor {
     }
 }
 
-/// Answers every request at once, by its path alone.
+/// Answers every request at once: by its path alone, but for access control lists, which it keeps.
 fn vendor() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("http://{}", listener.local_addr().unwrap());
-    let answers = Arc::new(Mutex::new(HashMap::new()));
+    let kept = Arc::new(Mutex::new(Kept::default()));
     for stream in listener.incoming() {
-        let (stream, answers) = (stream.unwrap(), answers.clone());
-        std::thread::spawn(move || serve(stream, &answers));
+        let (stream, kept) = (stream.unwrap(), kept.clone());
+        std::thread::spawn(move || serve(stream, &kept));
     }
 }
 
-fn serve(mut stream: TcpStream, answers: &Mutex<HashMap<String, Arc<Vec<u8>>>>) {
+#[derive(Default)]
+struct Kept {
+    answers: HashMap<String, Arc<Vec<u8>>>,
+    /// The entries of each list, as they are answered.
+    lists: HashMap<String, Vec<Value>>,
+    writes: usize,
+}
+
+const LISTS: &str = "/api/1/rest/public/assetapi/acl/";
+const USERS: &str = "/api/1/rest/public/users/";
+/// Where the vendor says how many writes it has seen.
+const WRITES: &str = "/writes";
+
+fn serve(mut stream: TcpStream, kept: &Mutex<Kept>) {
     stream.set_nodelay(true).unwrap();
     let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
     loop {
-        let end = loop {
-            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                break end + 4;
+        let (mut head, mut whole) = (None, usize::MAX);
+        while bytes.len() < whole {
+            if head.is_none()
+                && let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n")
+            {
+                let text = String::from_utf8_lossy(bytes.get(..end).unwrap()).to_lowercase();
+                let length = text.split_once("content-length: ").map_or("0", |(_, rest)| rest);
+                let length = length.lines().next().unwrap();
+                whole = end + 4 + length.parse::<usize>().unwrap();
+                head = Some(end + 4);
+                continue;
             }
             match stream.read(&mut chunk) {
                 Ok(count @ 1..) => bytes.extend(chunk.iter().take(count)),
                 _ => return,
             }
-        };
-        let head = String::from_utf8(bytes.drain(..end).collect()).unwrap();
-        let path = head.split(' ').nth(1).unwrap();
-        let path = path.split('?').next().unwrap().to_owned();
-        if path == "/token" {
-            // Its form comes in the same packet, and is nobody's business.
-            bytes.clear();
         }
-        let answer = answers.lock().unwrap().entry(path).or_insert_with_key(|path| {
-            let body = body(path);
-            let length = body.len();
-            let head = format!("HTTP/1.1 200 -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
-            Arc::new(format!("{head}{body}").into_bytes())
-        }).clone();
+        let request: Vec<u8> = bytes.drain(..whole).collect();
+        let (head, body) = request.split_at(head.unwrap());
+        let head = std::str::from_utf8(head).unwrap();
+        let (method, rest) = head.split_once(' ').unwrap();
+        let path = rest.split([' ', '?']).next().unwrap();
+        let answer = kept.lock().unwrap().answer(method, path, body);
         stream.write_all(&answer).unwrap();
     }
 }
 
-fn body(path: &str) -> String {
+impl Kept {
+    fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> Arc<Vec<u8>> {
+        if let Some(list) = path.strip_prefix(LISTS) {
+            let entries = self.lists.entry(list.to_owned()).or_default();
+            if method == "POST" {
+                self.writes += 1;
+                let set: Value = serde_json::from_slice(body).unwrap();
+                let part = |name: &str| set.get(name).unwrap().clone();
+                entries.push(json!({
+                    "subject_type": "user",
+                    "subject": part("grantee"),
+                    "perms": part("permission_list"),
+                    "inherit": part("inherit"),
+                }));
+            }
+            return whole(&json!({ "acl": entries }).to_string());
+        }
+        if let Some(user) = path.strip_prefix(USERS) {
+            let name = percent_encoding::percent_decode_str(user).decode_utf8().unwrap();
+            return whole(&json!({ "username": name }).to_string());
+        }
+        if path == WRITES {
+            return whole(&self.writes.to_string());
+        }
+        let canned = self.answers.entry(path.to_owned());
+        canned.or_insert_with_key(|path| whole(&canned_body(path))).clone()
+    }
+}
+
+fn whole(body: &str) -> Arc<Vec<u8>> {
+    let mut answer = String::from("HTTP/1.1 200 -\r\ncontent-type: application/json\r\n");
+    write!(answer, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    Arc::new(answer.into_bytes())
+}
+
+fn canned_body(path: &str) -> String {
     let rows = |row: fn(usize) -> String| (0..20).map(row).collect::<Vec<_>>().join(",");
     match path {
         "/token" => r#"{"access_token":"t","token_type":"Bearer","expires_in":3600}"#.to_owned(),

@@ -11,11 +11,12 @@
 )]
 
 use std::hint::black_box;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+mod common;
+
+use common::Server;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use grantor::catalogue;
 use grantor::config::{Config, Flags, Sources};
@@ -229,58 +230,36 @@ fn granting(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Spawns the server with five vendors configured and waits for its reply to `initialize`.
-fn spawn(state: &Path) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_grantor"))
-        .env_clear()
-        .env("GRANTOR_STATE_DIR", state)
-        .env("HOME", state)
-        .envs([
-            ("OUTSYSTEMS_PORTAL_URL", "https://portal.example.com"),
-            ("OUTSYSTEMS_CLIENT_ID", "id"),
-            ("OUTSYSTEMS_CLIENT_SECRET", "secret"),
-            ("DFNS_AUTH_TOKEN", "token"),
-            ("DFNS_CREDENTIAL_ID", "cr-1"),
-            ("DFNS_PRIVATE_KEY", "key"),
-            ("REDOX_CLIENT_ID", "id"),
-            ("REDOX_KEY_ID", "kid"),
-            ("REDOX_PRIVATE_KEY", "key"),
-            ("SNAPLOGIC_URL", "https://elastic.example.com"),
-            ("SNAPLOGIC_TOKEN", "token"),
-            ("CENTRASITE_BRIDGE_URL", "https://bridge.example.com"),
-            ("CENTRASITE_USERNAME", "user"),
-            ("CENTRASITE_PASSWORD", "password"),
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {},
-        "clientInfo": { "name": "bench", "version": "1" },
-    }});
-    writeln!(child.stdin.as_mut().unwrap(), "{hello}").unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("protocolVersion"), "{line}");
-    child
-}
+/// Five vendors, none of which is asked.
+const VARIABLES: [(&str, &str); 14] = [
+    ("OUTSYSTEMS_PORTAL_URL", "https://portal.example.com"),
+    ("OUTSYSTEMS_CLIENT_ID", "id"),
+    ("OUTSYSTEMS_CLIENT_SECRET", "secret"),
+    ("DFNS_AUTH_TOKEN", "token"),
+    ("DFNS_CREDENTIAL_ID", "cr-1"),
+    ("DFNS_PRIVATE_KEY", "key"),
+    ("REDOX_CLIENT_ID", "id"),
+    ("REDOX_KEY_ID", "kid"),
+    ("REDOX_PRIVATE_KEY", "key"),
+    ("SNAPLOGIC_URL", "https://elastic.example.com"),
+    ("SNAPLOGIC_TOKEN", "token"),
+    ("CENTRASITE_BRIDGE_URL", "https://bridge.example.com"),
+    ("CENTRASITE_USERNAME", "user"),
+    ("CENTRASITE_PASSWORD", "password"),
+];
 
 fn starting(criterion: &mut Criterion) {
     let state = tempfile::tempdir().unwrap();
+    let spawn = || Server::start(state.path(), &VARIABLES);
     let mut group = criterion.benchmark_group("start");
     group.bench_function("spawn to initialize", |bencher| {
-        bencher.iter_batched(|| (), |()| spawn(state.path()), BatchSize::PerIteration);
+        bencher.iter_batched(|| (), |()| spawn(), BatchSize::PerIteration);
     });
     group.finish();
-    let mut child = spawn(state.path());
+    let server = spawn();
     std::thread::sleep(std::time::Duration::from_millis(200));
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS unknown");
-    eprintln!("start/idle memory          {memory}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    eprintln!("start/idle memory          {}", server.memory("VmRSS"));
+    server.finish();
 }
 
 criterion_group!(benches, building, judging, reading, granting, starting);

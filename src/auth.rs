@@ -28,7 +28,7 @@ pub use user_action::{Steps, UserAction};
 use crate::draft::Frozen;
 use crate::failure::{Failure, Kind};
 use crate::observe::Leg;
-use crate::secret::SecretError;
+use crate::secret::{Secret, SecretError};
 use crate::transport::{Attempt, Reply, Wire};
 
 /// A boxed future, for the traits whose implementations are chosen at run time.
@@ -53,6 +53,12 @@ pub trait Authorize: Send + Sync {
         Box::pin(std::future::ready(None))
     }
 
+    /// What can be told of each secret while nothing is sent: it is read, and a key makes a
+    /// signature that nobody sees.
+    fn trials(&self) -> Boxed<'_, Vec<Trial>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
     /// How many requests a signed write is, signing included, where the vendor counts those too.
     fn requests(&self) -> NonZeroU32 {
         NonZeroU32::MIN
@@ -66,6 +72,12 @@ pub struct Signed {
     /// What must not come back in a message: the proofs themselves.
     secrets: Vec<SecretString>,
     generation: u64,
+}
+
+/// What came of trying one secret: what it was good for, or why it is good for nothing.
+pub struct Trial {
+    pub name: String,
+    pub found: Result<&'static str, AuthError>,
 }
 
 /// Why a request could not be signed; the request itself did not leave.
@@ -131,25 +143,43 @@ impl AuthError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Unreachable(message) => Failure::new(Kind::Unavailable, message)
-                .hint("nothing was sent; try again, and run `grantor doctor` if it stays so"),
+                .hint("nothing was sent; try again later")
+                .for_doctor(),
             Self::Throttled { message, .. } => Failure::new(Kind::RateLimited, message)
                 .hint("nothing was sent; the vendor asks to slow down: try again in a minute"),
             Self::Garbled(message) => Failure::garbled(message)
                 .hint("nothing was sent; a proxy may have answered in the vendor's place"),
             Self::Unusable(message) => Failure::new(Kind::Unavailable, message)
-                .hint("nothing was sent; mend the credential, then run `grantor doctor`"),
+                .hint("nothing was sent; mend the credential")
+                .for_doctor(),
             Self::Refused { status: 300..=399, message } => Failure::new(Kind::Rejected, message)
                 .hint("nothing was sent; redirects are not followed: check the configured URLs"),
             Self::Refused { status, message } => {
-                let mut failure = Failure::new(Kind::NotPermitted, message).hint(
+                let failure = Failure::new(Kind::NotPermitted, message).hint(
                     "the credential was refused: check that it is current and belongs to this \
-                     vendor and region, and that this machine's clock is right, then run `grantor \
-                     doctor`",
+                     vendor and region, and that this machine's clock is right",
                 );
+                let mut failure = failure.for_doctor();
                 failure.status = Some(*status);
                 failure
             }
         }
+    }
+}
+
+impl Trial {
+    /// Of a secret that is sent as it is.
+    async fn reading(secret: &Secret) -> Self {
+        Self::of(secret, secret.read().await.map(|_| "can be read").map_err(AuthError::from))
+    }
+
+    /// Of a private key that was to sign something.
+    fn signing<T>(key: &Secret, signed: Result<T, AuthError>) -> Self {
+        Self::of(key, signed.map(|_| "signs"))
+    }
+
+    fn of(secret: &Secret, found: Result<&'static str, AuthError>) -> Self {
+        Self { name: secret.name().to_owned(), found }
     }
 }
 

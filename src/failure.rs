@@ -46,6 +46,8 @@ pub enum Kind {
     NotListable,
 }
 
+const DOCTOR: &str = "; `grantor doctor` tries every credential";
+
 /// One thing a name could have meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
@@ -76,6 +78,18 @@ impl Failure {
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(text::clean(&hint.into()));
+        self
+    }
+
+    /// Says at the end of the hint where more can be found out.
+    pub fn for_doctor(mut self) -> Self {
+        self.hint = self.hint.map(|hint| hint + DOCTOR);
+        self
+    }
+
+    /// The same for somebody who is running the doctor already.
+    pub fn by_doctor(mut self) -> Self {
+        self.hint = self.hint.map(|hint| hint.strip_suffix(DOCTOR).unwrap_or(&hint).to_owned());
         self
     }
 

@@ -202,7 +202,7 @@ impl Ledger {
         self.store
             .read(|reading| {
                 let receipts = reading.index().live_requests(Timestamp::now())?;
-                let requests = reading.requests(receipts)?;
+                let requests = reading.each(receipts, Reading::request)?;
                 let live =
                     |request: &Request| matches!(request.state, State::Waiting | State::Approved);
                 Ok(requests.into_iter().filter(live).collect())
@@ -222,10 +222,8 @@ impl Ledger {
     ) -> Result<(Vec<Request>, usize), Failure> {
         self.store
             .read(move |reading| {
-                let mut receipts = reading.index().asked(since, Timestamp::now())?;
-                let left = receipts.len().saturating_sub(most);
-                receipts.truncate(most);
-                Ok((reading.requests(receipts)?, left))
+                let receipts = reading.index().asked(since, Timestamp::now())?;
+                reading.first(most, receipts, Reading::request)
             })
             .await
     }
@@ -251,10 +249,7 @@ impl Ledger {
     ) -> Result<(Vec<Record>, usize), Failure> {
         self.store
             .read(move |reading| {
-                let mut receipts = reading.index().recent(since)?;
-                let left = receipts.len().saturating_sub(most);
-                receipts.truncate(most);
-                Ok((reading.records(receipts)?, left))
+                reading.first(most, reading.index().recent(since)?, Reading::record)
             })
             .await
     }
@@ -264,7 +259,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn orphans(&self, before: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store.work(move |book, keys| book.orphans(keys, before), READ).await
+        self.store.look(move |book, keys| book.orphans(keys, before)).await
     }
 
     /// Changes whose time has come, that may stand, and that nothing has taken back.
@@ -272,7 +267,9 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store.read(move |reading| reading.records(reading.index().due(now)?)).await
+        self.store
+            .read(move |reading| reading.each(reading.index().due(now)?, Reading::record))
+            .await
     }
 
     /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
@@ -282,7 +279,9 @@ impl Ledger {
     pub async fn timed(&self, access: [&str; 4]) -> Result<Option<Record>, Failure> {
         let access = index::access(&access);
         self.store
-            .read(move |reading| Ok(reading.records(reading.index().timed(&access)?)?.pop()))
+            .read(move |reading| {
+                Ok(reading.each(reading.index().timed(&access)?, Reading::record)?.pop())
+            })
             .await
     }
 
@@ -348,6 +347,14 @@ impl Ledger {
             .map(|_| ())
     }
 
+    /// Whether there can be lines: tries the key, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// The key cannot be read or is none, or the ledger cannot be read.
+    pub async fn try_out(&self) -> Result<(), Failure> {
+        self.store.try_keys().await
+    }
+
     /// A seal for something that leaves and comes back.
     ///
     /// # Errors
@@ -363,7 +370,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.store.work(move |book, keys| book.audit(keys, noted.as_ref()), READ).await
+        self.store.look(move |book, keys| book.audit(keys, noted.as_ref())).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.

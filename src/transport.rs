@@ -275,8 +275,8 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
     let (kind, hint) = match reply.status {
         401 => (
             Kind::NotPermitted,
-            "the credential is not accepted: it may have expired, been \
-                 revoked, or belong to another region; run `grantor doctor`",
+            "the credential is not accepted: it may have expired, been revoked, or belong to \
+                 another region",
         ),
         403 => (Kind::NotPermitted, "the credential lacks a permission for this"),
         404 => (
@@ -294,7 +294,8 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
         300..=399 => (Kind::Rejected, "redirects are not followed: check the configured URL"),
         _ => (Kind::Rejected, "the vendor did not accept the request as it stands"),
     };
-    let mut failure = Failure::new(kind, reply.told(host)).hint(hint);
+    let failure = Failure::new(kind, reply.told(host)).hint(hint);
+    let mut failure = if reply.status == 401 { failure.for_doctor() } else { failure };
     failure.status = Some(reply.status);
     failure
 }

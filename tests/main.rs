@@ -164,3 +164,11 @@ mod front;
 /// What vendors offer over TLS is spoken, and a write over it is sent once.
 #[path = "grantor/tls.rs"]
 mod tls;
+
+/// What looking leaves behind: nothing.
+#[path = "grantor/traces.rs"]
+mod traces;
+
+/// What the doctor finds.
+#[path = "grantor/doctor.rs"]
+mod doctor;

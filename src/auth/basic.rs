@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use secrecy::SecretString;
 
-use super::{AuthError, Authorize, Boxed, Signed};
+use super::{AuthError, Authorize, Boxed, Signed, Trial};
 use crate::draft::Frozen;
 use crate::secret::{Secret, expose};
 use crate::transport::Wire;
@@ -26,6 +26,10 @@ impl Authorize for Basic {
             let signed = Signed::bare(request.clone()).header("authorization", "Basic ", &proof);
             Ok(signed.hiding(&password))
         })
+    }
+
+    fn trials(&self) -> Boxed<'_, Vec<Trial>> {
+        Box::pin(async move { vec![Trial::reading(&self.password).await] })
     }
 
     fn forget(&self, _: u64) -> Boxed<'_, ()> {

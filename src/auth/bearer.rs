@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{AuthError, Authorize, Boxed, Signed, claims};
+use super::{AuthError, Authorize, Boxed, Signed, Trial, claims};
 use crate::draft::Frozen;
 use crate::secret::Secret;
 use crate::transport::Wire;
@@ -21,6 +21,10 @@ impl Authorize for Bearer {
             let token = self.token.read().await?;
             Ok(Signed::bare(request.clone()).header("authorization", "Bearer ", &token))
         })
+    }
+
+    fn trials(&self) -> Boxed<'_, Vec<Trial>> {
+        Box::pin(async move { vec![Trial::reading(&self.token).await] })
     }
 
     fn forget(&self, _: u64) -> Boxed<'_, ()> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::token::{Issued, Issuer};
-use super::{AuthError, Signed, decode, exchange};
+use super::{AuthError, Signed, Trial, decode, exchange};
 use crate::draft::{Base, Source};
 use crate::secret::{Secret, expose};
 use crate::transport::Wire;
@@ -68,6 +68,10 @@ impl Issuer for ClientCredentials {
         let request = Signed::bare(endpoint.form(&form)).hiding(&secret);
         let what = "the token endpoint";
         decode(what, &exchange(what, request, wire).await?)
+    }
+
+    async fn trial(&self) -> Trial {
+        Trial::reading(&self.client_secret).await
     }
 
     async fn forget(&self) {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::key::PrivateKey;
 use super::token::{Issued, Issuer};
-use super::{AuthError, Signed, decode, exchange};
+use super::{AuthError, Signed, Trial, decode, exchange};
 use crate::draft::Base;
 use crate::secret::{Secret, expose};
 use crate::transport::Wire;
@@ -70,6 +70,10 @@ impl Issuer for JwtAssertion {
         let request = Signed::bare(self.token_url.form(&form)).hiding(&assertion);
         let what = "the token endpoint";
         decode(what, &exchange(what, request, wire).await?)
+    }
+
+    async fn trial(&self) -> Trial {
+        Trial::signing(&self.private_key, self.assertion().await)
     }
 
     async fn forget(&self) {

@@ -27,9 +27,13 @@ impl PrivateKey {
         let text = expose(pem).replace("\\n", "\n");
         let unusable = |trouble| AuthError::Unusable(format!("{name} {trouble}"));
         let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
-            .map_err(|_| unusable("is not a private key in PEM form"))?;
+            .map_err(|_| unusable(trouble_with(&text)))?;
         Self::from_der(&key).ok_or_else(|| {
-            unusable("is not an Ed25519, P-256, secp256k1 or RSA (2048 bits or more) private key")
+            unusable(if matches!(key, PrivateKeyDer::Sec1(_)) {
+                "is in SEC1 form; `openssl pkcs8 -topk8 -nocrypt` writes it as PKCS#8"
+            } else {
+                "is not a whole Ed25519, P-256, secp256k1 or RSA (2048 bits or more) private key"
+            })
         })
     }
 
@@ -68,6 +72,21 @@ impl PrivateKey {
             Self::Rsa(key) => sign_rsa(key, &RSA_PKCS1_SHA384, message),
             Self::Ed25519(_) | Self::Ecdsa(_) => None,
         }
+    }
+}
+
+/// Why no private key was found in a text.
+fn trouble_with(text: &str) -> &'static str {
+    if text.contains("ENCRYPTED") {
+        "is under a passphrase, which nobody is there to type; `openssl pkey -in KEY -out PLAIN` \
+         writes it without"
+    } else if text.contains("BEGIN PUBLIC KEY") || text.contains("BEGIN CERTIFICATE") {
+        "is the public half: the private key is needed"
+    } else if text.contains("-----BEGIN ") {
+        "is not a whole private key in PEM form: something between its BEGIN and END lines is \
+         missing or garbled"
+    } else {
+        "is not a private key in PEM form, which begins with -----BEGIN PRIVATE KEY-----"
     }
 }
 

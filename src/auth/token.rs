@@ -7,13 +7,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{AuthError, Authorize, Boxed, Signed, claims};
+use super::{AuthError, Authorize, Boxed, Signed, Trial, claims};
 use crate::draft::Frozen;
 use crate::transport::Wire;
 
 /// A way to get tokens.
 pub trait Issuer: Send + Sync {
     fn issue(&self, wire: &Wire) -> impl Future<Output = Result<Issued, AuthError>> + Send;
+
+    /// As [`Authorize::trials`], of the one secret there is.
+    fn trial(&self) -> impl Future<Output = Trial> + Send;
 
     /// Forgets what proved who we are, so that it is read again.
     fn forget(&self) -> impl Future<Output = ()> + Send;
@@ -70,6 +73,10 @@ impl<I: Issuer> Authorize for Fetched<I> {
             let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
             Ok(signed.of(generation))
         })
+    }
+
+    fn trials(&self) -> Boxed<'_, Vec<Trial>> {
+        Box::pin(async move { vec![self.issuer.trial().await] })
     }
 
     fn forget(&self, generation: u64) -> Boxed<'_, ()> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::key::PrivateKey;
-use super::{AuthError, Authorize, Boxed, Signed, decode, exchange};
+use super::{AuthError, Authorize, Boxed, Signed, Trial, decode, exchange};
 use crate::draft::{Base, Endpoint, Frozen};
 use crate::secret::Secret;
 use crate::transport::Wire;
@@ -98,15 +98,10 @@ impl UserAction {
 
     /// What is answered, and the signature in it.
     async fn answer(&self, challenge: &Challenge) -> Result<(Value, SecretString), AuthError> {
-        let pem = self.private_key.read().await?;
-        let key = PrivateKey::from_pem(self.private_key.name(), &pem)?;
         // Compact, in this order, the challenge as it came: these bytes are what is signed.
         let client_data =
             json!({ "type": "key.get", "challenge": challenge.challenge }).to_string();
-        let signature = key.sign(client_data.as_bytes()).ok_or_else(|| {
-            AuthError::Unusable(format!("{} could not sign", self.private_key.name()))
-        })?;
-        let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.signature(&client_data).await?);
         let answer = json!({
             "challengeIdentifier": challenge.challenge_identifier,
             "firstFactor": {
@@ -119,6 +114,13 @@ impl UserAction {
             },
         });
         Ok((answer, signature.into()))
+    }
+
+    async fn signature(&self, message: &str) -> Result<Vec<u8>, AuthError> {
+        let name = self.private_key.name();
+        let key = PrivateKey::from_pem(name, &self.private_key.read().await?)?;
+        let signed = key.sign(message.as_bytes());
+        signed.ok_or_else(|| AuthError::Unusable(format!("{name} could not sign")))
     }
 
     fn step(
@@ -152,6 +154,13 @@ impl Authorize for UserAction {
             }
             let action = self.earn(request, &bearer, wire).await?;
             Ok(signed.header(self.steps.header, "", &action))
+        })
+    }
+
+    fn trials(&self) -> Boxed<'_, Vec<Trial>> {
+        Box::pin(async move {
+            let token = Trial::reading(&self.token).await;
+            vec![token, Trial::signing(&self.private_key, self.signature("a trial").await)]
         })
     }
 

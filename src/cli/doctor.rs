@@ -3,9 +3,11 @@ use std::time::Duration;
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
+use crate::auth::Trial;
 use crate::config::{Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
+use crate::ledger::Ledger;
 use crate::text;
 use crate::tools::{Spec, TOOLS};
 use crate::transport::{Deadline, Wire};
@@ -15,7 +17,7 @@ use crate::vendors::{Asker, Check, Need, Tenant};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(global: &Global) -> Ran {
-    let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
+    let Setup { mut config, sandbox: _sandbox } = Setup::load(global).await?;
     let wire = Wire::default();
     let checks = config.tenants.iter().map(|tenant| examine(tenant, &wire));
     let examined = futures_util::future::join_all(checks).await;
@@ -35,12 +37,9 @@ pub(super) async fn run(global: &Global) -> Ran {
     let (report, sound) = policy_report(&config);
     shown.push_str(&report);
     healthy &= sound;
-    let read_only = if config.read_only { " (read-only)" } else { "" };
-    shown.push_str(&format!(
-        "{}  {}{read_only}\n",
-        with(DIM, "ledger"),
-        config.state_dir.display()
-    ));
+    let (report, sound) = ledger_report(&mut config).await;
+    shown.push_str(&report);
+    healthy &= sound;
     paint::lines(&shown)?;
     if examined.is_empty() {
         paint::complain("no vendor is configured; `grantor demo` shows what it would be like");
@@ -65,6 +64,19 @@ fn policy_report(config: &Config) -> (String, bool) {
     }
 }
 
+/// Where the ledger is, and whether its key is one.
+async fn ledger_report(config: &mut Config) -> (String, bool) {
+    let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
+    match ledger.try_out().await {
+        Ok(()) => {
+            let (place, read_only) = (config.state_dir.display(), config.read_only);
+            let read_only = if read_only { " (read-only)" } else { "" };
+            (format!("{}  {place}{read_only}\n", with(DIM, "ledger")), true)
+        }
+        Err(failure) => (format!("{}  {failure}\n", with(BAD, "ledger")), false),
+    }
+}
+
 /// One vendor: where it is, which credential is used, and what that credential may see.
 async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
     let vendor = tenant.vendor;
@@ -83,6 +95,14 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
     let deadline = Deadline::after(PATIENCE);
     let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
     let mut sound = true;
+    for Trial { name, found } in tenant.account.authorize.trials().await {
+        let (line, ok) = match found {
+            Ok(what) => (format!("  {}      {name} {what}\n", with(GOOD, "ok")), true),
+            Err(error) => (failed("failed", &error.failure().by_doctor().to_string()), false),
+        };
+        report.push_str(&line);
+        sound &= ok;
+    }
     for check in vendor.checks {
         let (line, ok) = examine_one(&ask, check).await;
         report.push_str(&line);
@@ -110,9 +130,13 @@ async fn examine_one(ask: &Asker<'_>, check: &Check) -> (String, bool) {
         Err(failure) => {
             let absent = failure.kind == Kind::NotPermitted && failure.status == Some(403);
             let word = if absent { "absent" } else { "failed" };
-            (format!("  {}  {what}: {failure}\n", with(BAD, word)), false)
+            (failed(word, &format!("{what}: {}", failure.by_doctor())), false)
         }
     }
+}
+
+fn failed(word: &str, why: &str) -> String {
+    format!("  {}  {why}\n", with(BAD, word))
 }
 
 fn unready_report(unready: &Unready) -> String {
@@ -128,7 +152,7 @@ fn unready_report(unready: &Unready) -> String {
     }
     let mut report = format!("{title} {}\n", with(BAD, "half configured"));
     for trouble in &unready.troubles {
-        report.push_str(&format!("  {}  {}\n", with(BAD, "missing"), text::clean(trouble)));
+        report.push_str(&format!("  {}  {}\n", with(BAD, "mend"), text::clean(trouble)));
     }
     report
 }

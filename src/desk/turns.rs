@@ -1,7 +1,7 @@
 //! Changes to one principal's access at one vendor go one after the other: each rests on what it
 //! has read, and compares what it reads afterwards with that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::transport::{CALL, Deadline};
 
 /// Who is waiting for whom.
 pub(super) struct Turns {
-    /// In this process, by vendor and principal.
+    /// In this process, by vendor and principal, and by the place of a lock.
     queues: Mutex<HashMap<String, Weak<Queue<()>>>>,
     /// Where the locks are that other processes respect.
     dir: PathBuf,
@@ -23,8 +23,9 @@ pub(super) struct Turns {
 
 /// The turn of a call; given back when it is dropped.
 pub(super) struct Turn {
-    _queues: Vec<OwnedMutexGuard<()>>,
+    // Dropped in this order: whoever is woken finds the lock free.
     _locks: Vec<File>,
+    _queues: Vec<OwnedMutexGuard<()>>,
 }
 
 /// Files that stand for all principals there may be.
@@ -53,35 +54,35 @@ impl Turns {
         for key in &keys {
             queues.push(self.queue(key.clone()).lock_owned().await);
         }
-        let locks = if sends_nothing { Vec::new() } else { self.locks(&keys).await? };
-        Ok(Turn { _queues: queues, _locks: locks })
+        let (mut locks, deadline) = (Vec::new(), Deadline::after(CALL));
+        if !sends_nothing {
+            // Several principals have one place: who waits for one of this process is woken, and
+            // only for another process is the lock tried again and again.
+            for place in places(&keys) {
+                queues.push(self.queue(format!("lock {place}")).lock_owned().await);
+                locks.push(self.lock(place, deadline).await?);
+            }
+        }
+        Ok(Turn { _locks: locks, _queues: queues })
     }
 
-    async fn locks(&self, keys: &[String]) -> Result<Vec<File>, Failure> {
-        let mut places: Vec<u8> = keys.iter().map(|key| place(key)).collect();
-        places.sort_unstable();
-        places.dedup();
-        let deadline = Deadline::after(CALL);
-        let mut locks = Vec::new();
-        for place in places {
-            let lock = self.open(place).map_err(|error| self.trouble(&error))?;
-            loop {
-                match lock.try_lock() {
-                    Ok(()) => break,
-                    Err(TryLockError::Error(error)) => return Err(self.trouble(&error)),
-                    Err(TryLockError::WouldBlock) if deadline.left().is_zero() => {
-                        return Err(Failure::new(
-                            Kind::Unavailable,
-                            "another process is still changing the same access",
-                        )
-                        .hint("nothing was sent; try again in a minute"));
-                    }
-                    Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+    /// Waits for other processes.
+    async fn lock(&self, place: u8, deadline: Deadline) -> Result<File, Failure> {
+        let lock = self.open(place).map_err(|error| self.trouble(&error))?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(error)) => return Err(self.trouble(&error)),
+                Err(TryLockError::WouldBlock) if deadline.left().is_zero() => {
+                    return Err(Failure::new(
+                        Kind::Unavailable,
+                        "another process is still changing the same access",
+                    )
+                    .hint("nothing was sent; try again in a minute"));
                 }
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
             }
-            locks.push(lock);
         }
-        Ok(locks)
     }
 
     fn open(&self, place: u8) -> io::Result<File> {
@@ -108,6 +109,11 @@ impl Turns {
         queues.insert(key, Arc::downgrade(&queue));
         queue
     }
+}
+
+/// The files that stand for these principals, among others; in one order.
+fn places(keys: &[String]) -> BTreeSet<u8> {
+    keys.iter().map(|key| place(key)).collect()
 }
 
 /// The file that stands for a principal, among others.
@@ -137,6 +143,19 @@ mod tests {
         drop(turns.take(keys(&["z"]), true).await.unwrap());
         assert_eq!(turns.queues.lock().unwrap().len(), 1, "queues nobody stands in are forgotten");
         assert!(!dir.path().join("turns").exists(), "who sends nothing leaves nothing behind");
+    }
+
+    /// Two principals may have one lock.
+    #[tokio::test]
+    async fn who_waits_in_the_same_process_goes_on_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let turns = Turns::beside(dir.path());
+        let twin = (0..).map(|n| n.to_string()).find(|name| place(name) == place("a")).unwrap();
+        let first = turns.take(keys(&["a"]), false).await.unwrap();
+        let mut second = std::pin::pin!(turns.take(keys(&[&twin]), false));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert!(futures_util::poll!(&mut second).is_ready(), "and not after a pause");
     }
 
     #[tokio::test]

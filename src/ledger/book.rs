@@ -76,6 +76,11 @@ impl Book {
         &self.in_flight
     }
 
+    /// Whether there is a line.
+    pub(super) fn is_begun(&self) -> io::Result<bool> {
+        Ok(!files::segments(&self.dir)?.is_empty())
+    }
+
     /// The key kept beside the ledger, made by whoever is first.
     pub(super) fn own_key(&self) -> io::Result<String> {
         let path = self.dir.join(KEY);
@@ -140,7 +145,8 @@ impl Book {
         };
         let orphans: Vec<_> = open.into_iter().filter(is_orphan).collect();
         presence::sweep(&self.dir);
-        self.read(keys, |reading| reading.records(orphans.into_iter().map(|(receipt, _)| receipt)))
+        let receipts = orphans.into_iter().map(|(receipt, _)| receipt);
+        self.read(keys, |reading| reading.each(receipts, Reading::record))
     }
 
     /// Gives every line, oldest first, as long as `take` wants more.
@@ -162,7 +168,7 @@ impl Book {
     /// Reads every line and checks what holds them together.
     pub(super) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
         let mut audit = Audit::default();
-        for segment in files::segments(&self.dir)? {
+        for segment in self.segments(keys)? {
             audit.begin(&segment.path);
             let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {
@@ -184,6 +190,11 @@ impl Book {
         lock.lock().map(|()| lock)
     }
 
+    /// The files. Whoever has no keys looked before there was a line, whatever came since.
+    fn segments(&self, keys: &Keys) -> io::Result<Vec<Segment>> {
+        if keys.is_none() { Ok(Vec::new()) } else { files::segments(&self.dir) }
+    }
+
     /// The ledger as far as it reaches now.
     fn reading<T>(
         &self,
@@ -191,7 +202,7 @@ impl Book {
         keys: &Keys,
         look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let segments = &files::segments(&self.dir)?;
+        let segments = &self.segments(keys)?;
         if segments.is_empty() {
             // What nobody has written yet needs no file either.
             return look(&Reading { index: &Index::in_memory(keys)?, segments, keys });
@@ -274,24 +285,30 @@ impl Reading<'_> {
         self.index.record(self.segments, self.keys, receipt)
     }
 
-    pub(super) fn records(
-        &self,
-        receipts: impl IntoIterator<Item = String>,
-    ) -> io::Result<Vec<Record>> {
-        let records = receipts.into_iter().map(|receipt| self.record(&receipt));
-        records.filter_map(Result::transpose).collect()
-    }
-
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
         self.index.request(self.segments, self.keys, receipt)
     }
 
-    pub(super) fn requests(
+    /// What `look` finds of each receipt, where it finds something.
+    pub(super) fn each<T>(
         &self,
         receipts: impl IntoIterator<Item = String>,
-    ) -> io::Result<Vec<Request>> {
-        let requests = receipts.into_iter().map(|receipt| self.request(&receipt));
-        requests.filter_map(Result::transpose).collect()
+        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
+    ) -> io::Result<Vec<T>> {
+        let found = receipts.into_iter().map(|receipt| look(self, &receipt));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// The same of so many at most, and how many were left out.
+    pub(super) fn first<T>(
+        &self,
+        most: usize,
+        mut receipts: Vec<String>,
+        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
+    ) -> io::Result<(Vec<T>, usize)> {
+        let left = receipts.len().saturating_sub(most);
+        receipts.truncate(most);
+        Ok((self.each(receipts, look)?, left))
     }
 
     pub(super) fn index(&self) -> &Index {

@@ -69,6 +69,15 @@ impl Keys {
         Ok(Self(keys.iter().map(key).collect()))
     }
 
+    /// Those of a ledger that nobody has written to.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What tells these keys from others.
     pub(super) fn ids(&self) -> String {
         self.0.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(" ")

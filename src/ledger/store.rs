@@ -72,8 +72,19 @@ impl Store {
         &self,
         look: impl FnOnce(&Reading<'_>) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
-        let read = self.work(move |book, keys| book.read(keys, look), READ).await;
-        read.map_err(|failure| {
+        self.look(move |book, keys| book.read(keys, look)).await
+    }
+
+    /// Work that changes nothing, and makes nothing either where there is no ledger.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Book, &Keys) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let looked = async {
+            let (book, keys) = (self.book.clone(), self.known_keys().await?);
+            self.blocking(move || look(&book, &keys), READ).await
+        };
+        looked.await.map_err(|failure| {
             failure.or_hint("make it readable for this user, or set GRANTOR_STATE_DIR")
         })
     }
@@ -85,6 +96,21 @@ impl Store {
     ) -> Result<T, Failure> {
         let (book, keys) = (self.book.clone(), self.keys().await?);
         self.blocking(move || work(&book, &keys), trouble).await
+    }
+
+    /// Tries the keys that there are; makes none where there is no ledger.
+    pub(super) async fn try_keys(&self) -> Result<(), Failure> {
+        let keys = if self.key.is_some() { self.keys().await } else { self.known_keys().await };
+        keys.map(|_| ())
+    }
+
+    /// The keys of the ledger there is.
+    async fn known_keys(&self) -> Result<Arc<Keys>, Failure> {
+        let book = self.book.clone();
+        if self.keys.initialized() || self.blocking(move || book.is_begun(), READ).await? {
+            return self.keys().await;
+        }
+        Ok(Arc::new(Keys::none()))
     }
 
     async fn keys(&self) -> Result<Arc<Keys>, Failure> {

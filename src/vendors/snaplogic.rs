@@ -196,7 +196,7 @@ fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
     }
     let username = settings.text(USERNAME).map_err(|_| {
         format!(
-            "{USERNAME} and SNAPLOGIC_PASSWORD, or SNAPLOGIC_TOKEN, or SNAPLOGIC_TOKEN_URL \
+            "set {USERNAME} and SNAPLOGIC_PASSWORD, or SNAPLOGIC_TOKEN, or SNAPLOGIC_TOKEN_URL \
                  with SNAPLOGIC_CLIENT_ID and SNAPLOGIC_CLIENT_SECRET"
         )
     })?;

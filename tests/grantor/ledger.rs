@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{World, parsed};
+use super::harness::{Raw, World, parsed};
 use super::proxy::{Proxy, Then};
 use super::writes::{GRANTS, Grant};
 
@@ -17,6 +17,18 @@ pub async fn holding(grant: &Grant) -> (World, Proxy) {
     let proxy = proxy.await;
     let world = world.set(grant.variable, &proxy.url);
     (world, proxy)
+}
+
+/// The same with a server whose write has left.
+async fn holding_a_call_of(grant: &Grant) -> (World, Proxy, Raw) {
+    let (world, proxy) = holding(grant).await;
+    let mut raw = world.serve_raw();
+    raw.hello("2025-11-25").await;
+    let params = json!({ "name": grant.tool, "arguments": parsed(grant.arguments) });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    raw.send(&call).await;
+    proxy.held.notified().await;
+    (world, proxy, raw)
 }
 
 #[tokio::test]
@@ -56,14 +68,7 @@ async fn a_change_is_on_disk_before_it_leaves() {
 /// A client that goes does not take a write with it.
 #[tokio::test]
 async fn a_write_in_flight_is_finished_and_recorded_after_the_client_has_gone() {
-    let grant = &GRANTS[3];
-    let (world, proxy) = holding(grant).await;
-    let mut raw = world.serve_raw();
-    raw.hello("2025-11-25").await;
-    let params = json!({ "name": grant.tool, "arguments": parsed(grant.arguments) });
-    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-    raw.send(&call).await;
-    proxy.held.notified().await;
+    let (world, proxy, raw) = holding_a_call_of(&GRANTS[3]).await;
     let release = async {
         // Time for the server to notice that nobody listens any more.
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -80,14 +85,7 @@ async fn a_write_in_flight_is_finished_and_recorded_after_the_client_has_gone() 
 /// A process that dies leaves its change open: the truth, and what a person has to look at.
 #[tokio::test]
 async fn a_process_that_dies_leaves_the_change_open() {
-    let grant = &GRANTS[3];
-    let (world, proxy) = holding(grant).await;
-    let mut raw = world.serve_raw();
-    raw.hello("2025-11-25").await;
-    let params = json!({ "name": grant.tool, "arguments": parsed(grant.arguments) });
-    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-    raw.send(&call).await;
-    proxy.held.notified().await;
+    let (world, _proxy, raw) = holding_a_call_of(&GRANTS[3]).await;
     raw.kill().await;
     let ledger = world.ledger();
     assert_eq!(ledger.len(), 1, "{ledger:?}");

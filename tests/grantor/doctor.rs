@@ -1,0 +1,121 @@
+use super::harness::{Ran, World};
+
+const SIGNS: [&str; 2] = ["DFNS_PRIVATE_KEY", "REDOX_PRIVATE_KEY"];
+
+/// What doctor says of a world: the lines that tell of trouble.
+async fn check(world: &World, ends: i32) -> (Ran, Vec<String>) {
+    let ran = world.run(&["doctor"]).await;
+    assert_eq!(ran.status, ends, "{ran:#?}");
+    assert!(!ran.stdout.contains("grantor doctor"), "it is running: {}", ran.stdout);
+    assert!(world.writes().is_empty());
+    assert_eq!(world.count("POST", "/auth/action"), 0, "no signature leaves");
+    let trouble = |line: &&str| line.trim_start().starts_with("failed");
+    let troubles = ran.stdout.lines().filter(trouble).map(str::to_owned).collect();
+    (ran, troubles)
+}
+
+/// The same without the settings that the other checks of these vendors take.
+async fn keys_alone() -> World {
+    World::new().await.unset("REDOX_ORGANIZATION_ID").unset("SNAPLOGIC_ORG")
+}
+
+#[tokio::test]
+async fn a_key_that_signs_is_said_to() {
+    let world = keys_alone().await;
+    let (ran, _) = check(&world, 0).await;
+    for name in SIGNS {
+        let line = format!("ok      {name} signs");
+        assert!(ran.stdout.contains(&line), "{line}: {}", ran.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_sign_is_named_with_what_to_do() {
+    let label = |pem: &str, kind: &str| pem.replace("PRIVATE KEY", kind);
+    for name in SIGNS {
+        let known = keys_alone().await.variable(name).to_owned();
+        for (given, words) in [
+            (known[..known.len() / 2].to_owned(), "between its BEGIN and END lines"),
+            (known.replacen("\nM", "\n!", 1), "between its BEGIN and END lines"),
+            (known.replacen("\nM", "\nMM", 1), "BEGIN and END lines|is not a whole"),
+            (label(&known, "ENCRYPTED PRIVATE KEY"), "openssl pkey"),
+            (label(&known, "PUBLIC KEY"), "the private key is needed"),
+            (label(&known, "EC PRIVATE KEY"), "openssl pkcs8"),
+            ("/etc/keys/own.pem".to_owned(), "BEGIN PRIVATE KEY"),
+        ] {
+            assert_ne!(given, known);
+            let world = keys_alone().await.set(name, &given);
+            let (ran, troubles) = check(&world, 1).await;
+            let [line] = troubles.as_slice() else { panic!("{given}: {}", ran.stdout) };
+            let told = words.split('|').any(|words| line.contains(words));
+            assert!(line.contains(name) && told, "{words}: {line}");
+            hides(&ran, &known);
+        }
+    }
+}
+
+/// No stretch of a key that would help anybody.
+fn hides(ran: &Ran, key: &str) {
+    let inside = key.lines().filter(|line| !line.starts_with("-----"));
+    for part in inside.flat_map(|line| line.as_bytes().chunks(8)) {
+        let part = std::str::from_utf8(part).unwrap();
+        let said = ran.stdout.contains(part) || ran.stderr.contains(part);
+        assert!(part.len() < 8 || !said, "{ran:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_kind_than_the_vendor_takes_is_named() {
+    let world = keys_alone().await;
+    let other = world.variable("DFNS_PRIVATE_KEY").to_owned();
+    let world = world.set("REDOX_PRIVATE_KEY", other);
+    let (ran, troubles) = check(&world, 1).await;
+    assert!(troubles[0].contains("REDOX_PRIVATE_KEY is not an RSA key"), "{}", ran.stdout);
+}
+
+/// Files and commands are read, also where nothing else would need them.
+#[tokio::test]
+async fn a_secret_that_is_not_where_it_should_be_is_named() {
+    for name in ["DFNS_PRIVATE_KEY", "REDOX_PRIVATE_KEY", "SNAPLOGIC_PASSWORD"] {
+        let world = keys_alone().await.unset(name);
+        let config = world.path("config.toml");
+        let world = world.set("GRANTOR_CONFIG", config.to_str().unwrap());
+        std::fs::write(&config, "").unwrap();
+        let nowhere = world.path("nowhere");
+        let world = world.set(&format!("{name}_FILE"), nowhere.to_str().unwrap());
+        let (ran, troubles) = check(&world, 1).await;
+        assert!(troubles[0].contains("nowhere") && troubles[0].contains(name), "{}", ran.stdout);
+        let world = world.unset(&format!("{name}_FILE"));
+        let (vendor, key) = name.split_once('_').unwrap();
+        let (vendor, key) = (vendor.to_lowercase(), key.to_lowercase());
+        let command = r#"{ command = ["sh", "-c", "echo hunter2; exit 3"] }"#;
+        std::fs::write(&config, format!("[{vendor}]\n{key} = {command}\n")).unwrap();
+        let (ran, troubles) = check(&world, 1).await;
+        let told = troubles[0].contains("exit status: 3") && troubles[0].contains(name);
+        assert!(told && !ran.stdout.contains("hunter2"), "{}", ran.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_key_that_is_none_is_named() {
+    let world = World::new().await.set("GRANTOR_LEDGER_KEY", "hunter2");
+    let (ran, _) = check(&world, 1).await;
+    assert!(ran.stdout.contains("GRANTOR_LEDGER_KEY: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("openssl rand -hex 32") && !ran.stdout.contains("hunter2"));
+    assert!(!world.path("state").exists());
+}
+
+/// Each trouble reads as one sentence, whatever it is.
+#[tokio::test]
+async fn what_is_to_be_mended_is_not_all_missing() {
+    for (world, line) in [
+        (World::new().await.unset("DFNS_AUTH_TOKEN"), "mend  DFNS_AUTH_TOKEN is missing"),
+        (
+            World::new().await.set("SNAPLOGIC_URL", "http://elastic.example.com"),
+            "mend  SNAPLOGIC_URL must be https",
+        ),
+    ] {
+        let (ran, _) = check(&world, 1).await;
+        assert!(ran.stdout.contains(line), "{line}: {}", ran.stdout);
+    }
+}
