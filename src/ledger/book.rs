@@ -185,8 +185,14 @@ impl Book {
 
     /// The right to add lines, for one process at a time, until it is dropped.
     fn lock(&self) -> io::Result<File> {
-        crate::private::directory(&self.dir)?;
-        let lock = crate::private::open(&self.dir.join(LOCK))?;
+        let path = self.dir.join(LOCK);
+        let lock = match crate::private::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                crate::private::directory(&self.dir)?;
+                crate::private::open(&path)?
+            }
+            lock => lock?,
+        };
         lock.lock().map(|()| lock)
     }
 
@@ -225,13 +231,14 @@ impl Book {
 
     fn open_for_adding(&self) -> io::Result<File> {
         let path = self.path();
-        let is_full = std::fs::metadata(&path).is_ok_and(|found| found.len() >= FULL);
-        if is_full && let Some(first) = files::first_number(&mut File::open(&path)?)? {
+        let mut file = crate::private::append(&path)?;
+        let mut length = file.metadata()?.len();
+        if length >= FULL && let Some(first) = files::first_number(&mut file)? {
             std::fs::rename(&path, files::full_name(&self.dir, first))?;
+            file = crate::private::append(&path)?;
+            length = 0;
         }
-        let is_new = !path.exists();
-        let file = crate::private::append(&path)?;
-        if is_new {
+        if length == 0 {
             // The name of the file, too, has to survive.
             File::open(&self.dir)?.sync_all()?;
         }
