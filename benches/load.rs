@@ -53,7 +53,7 @@ fn looks(url: &str) {
     let asking = call("find_principals", &json!({ "vendor": "centrasite", "query": "a" }));
     let list = r#""method":"tools/list","params":{}"#.to_owned();
     let run = |what: &str, count: usize, request: String| {
-        let state = tempfile::tempdir().unwrap();
+        let state = common::state();
         measure(what, url, state.path(), count, |_| request.clone(), |_| ())
     };
     run("tools/list", CALLS / 5, list);
@@ -71,7 +71,7 @@ fn looks(url: &str) {
 /// As many changes, each of somebody else's access to something else: every one is confirmed, sent
 /// once, and in the ledger.
 fn grants(url: &str) {
-    let state = tempfile::tempdir().unwrap();
+    let state = common::state();
     let grant = |number: usize| {
         let arguments = json!({
             "project_or_space_path": format!("/Bench/space-{number}"),

@@ -47,7 +47,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let runtime = Runtime::new().unwrap();
-        let state = tempfile::tempdir().unwrap();
+        let state = common::state();
         let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
         let environment = sandbox.environment();
         let policy =
@@ -249,7 +249,7 @@ const VARIABLES: [(&str, &str); 14] = [
 ];
 
 fn starting(criterion: &mut Criterion) {
-    let state = tempfile::tempdir().unwrap();
+    let state = common::state();
     let spawn = || Server::start(state.path(), &VARIABLES);
     let mut group = criterion.benchmark_group("start");
     group.bench_function("spawn to initialize", |bencher| {

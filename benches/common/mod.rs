@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use tempfile::TempDir;
+
 /// A server that has answered `initialize`.
 pub struct Server {
     pub child: Child,
@@ -40,6 +42,14 @@ impl Server {
         drop((stdin, stdout));
         child.wait().unwrap();
     }
+}
+
+/// A state directory as Grantor would make it: nobody else may look in.
+pub fn state() -> TempDir {
+    let mut folder = tempfile::Builder::new();
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    folder.tempdir().unwrap()
 }
 
 /// The built program with these variables and nothing of the caller's own.

@@ -168,8 +168,9 @@ async fn start(killed: &Killed) -> (Point, String) {
     (*point, outcome)
 }
 
+/// Minutes are for a machine that has much else to do.
 async fn until(mut so: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
+    for _ in 0..18_000 {
         if so() {
             return;
         }
