@@ -219,7 +219,7 @@ impl Step for AssetTable {
         if self.entries.len() < 2 {
             return Vec::new();
         }
-        self.entries.iter().map(|entry| entry.part(&self.wanted, outcome, before, after)).collect()
+        self.entries.iter().map(|entry| entry.part(self, outcome, before, after)).collect()
     }
 
     /// Everybody's row, where everybody's may go.
@@ -269,45 +269,58 @@ impl Step for AssetTable {
         }
     }
 
-    /// Everything that was wanted is there, and nothing that should have stayed is gone. More than
-    /// wanted is there where an owner keeps Full.
+    /// Every entry holds what was meant, no less and no more, and nobody else lost or kept what they
+    /// should not have.
     fn verify(&self, before: &Standing, now: &Standing) -> Finding {
         let expected = self.expected(before);
-        let missing = expected
-            .iter()
-            .find(|row| !now.rows.iter().any(|found| is_same(found, row) && covers(found, row)));
-        let entry = missing.map(|row| (row, self.entries.iter().any(|entry| entry.is(row))));
-        match entry {
-            None if self.replace => self.verify_replaced(&expected, before, now),
-            None => Finding::There,
-            Some((row, true)) => Finding::Elsewise(format!(
-                "{} does not hold {}",
-                label(&row.principal),
-                row.role.said()
-            )),
-            Some((row, false)) => Finding::Lost(vec![row.clone()]),
+        let (own, others): (Vec<_>, Vec<_>) =
+            expected.iter().partition(|row| self.entries.iter().any(|entry| entry.is(row)));
+        if let Some(other) = own.into_iter().find_map(|row| other_than(row, &now.rows)) {
+            return Finding::Elsewise(other);
         }
+        let kept = |row: &&Access| !now.rows.iter().any(|f| is_same(f, row) && covers(f, row));
+        if let Some(lost) = others.into_iter().find(kept) {
+            return Finding::Lost(vec![lost.clone()]);
+        }
+        if self.replace { replaced(&expected, before, now) } else { Finding::There }
     }
 }
 
-impl AssetTable {
-    /// After a replacement, whoever was to go and still holds what they held, unless it is the
-    /// irrevocable Full of an owner, shows that it was not one.
-    fn verify_replaced(&self, expected: &[Access], before: &Standing, now: &Standing) -> Finding {
-        let left = now.rows.iter().find(|row| {
-            let stays = expected.iter().any(|kept| is_same(kept, row) && covers(kept, row));
-            let was = before.rows.iter().any(|old| is_same(old, row));
-            was && !stays && Holding::parse(&row.role.id).level != Level::Full
-        });
-        match left {
-            Some(row) => Finding::Elsewise(format!(
-                "{} still holds {}",
-                label(&row.principal),
-                row.role.said()
-            )),
-            None => Finding::There,
-        }
+/// How what is there differs from this row, in words.
+fn other_than(row: &Access, there: &[Access]) -> Option<String> {
+    let (who, wanted) = (label(&row.principal), Holding::parse(&row.role.id));
+    match there.iter().find(|found| is_same(found, row)) {
+        Some(found) if Holding::parse(&found.role.id) == wanted => None,
+        Some(found) => Some(format!("{who} holds {}, not {}", found.role.said(), row.role.said())),
+        None => Some(format!("{who} does not hold {}", row.role.said())),
     }
+}
+
+/// After a replacement, whoever was to go and is still there shows that it was none, but for the
+/// asset's owner, whose Full cannot be taken. Who that is, the list does not say: it may be one user,
+/// and only where something shows that the list was set at all.
+fn replaced(expected: &[Access], before: &Standing, now: &Standing) -> Finding {
+    let was = |row: &&Access| before.rows.iter().any(|old| is_same(old, row));
+    let stays = |row: &&Access| expected.iter().any(|kept| is_same(kept, row));
+    let left: Vec<_> = now.rows.iter().filter(was).filter(|row| !stays(row)).collect();
+    let is_set = match (&before.version, &now.version) {
+        (Some(old), Some(new)) => old != new,
+        _ => !same(&before.rows, &now.rows),
+    };
+    match left.as_slice() {
+        [] => Finding::There,
+        [only] if is_set && may_own(only) => Finding::There,
+        [first, ..] => Finding::Elsewise(format!(
+            "{} still holds {}",
+            label(&first.principal),
+            first.role.said()
+        )),
+    }
+}
+
+fn may_own(row: &Access) -> bool {
+    row.principal.kind.as_deref() == Some("user")
+        && Holding::parse(&row.role.id).level == Level::Full
 }
 
 impl Wanted {
@@ -318,7 +331,8 @@ impl Wanted {
 
     fn is_full_for_everybody(&self) -> bool {
         let named = [Some(self.principal.id.as_str()), self.principal.name.as_deref()];
-        let system = |name: &str| centrasite::SYSTEM_GROUPS.contains(&name);
+        let groups = centrasite::SYSTEM_GROUPS;
+        let system = |name: &str| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
         self.level == Level::Full && named.into_iter().flatten().any(system)
     }
 
@@ -328,13 +342,20 @@ impl Wanted {
     }
 
     /// How this entry ended within a change that ended with `outcome`.
-    fn part(&self, of: &Access, outcome: Outcome, before: &[Access], after: &[Access]) -> Value {
+    fn part(
+        &self,
+        of: &AssetTable,
+        outcome: Outcome,
+        before: &[Access],
+        after: &[Access],
+    ) -> Value {
+        let (resource, replace) = (of.wanted.resource.clone(), of.replace);
         let own =
             |rows: &[Access]| rows.iter().filter(|row| self.is(row)).cloned().collect::<Vec<_>>();
         let (before, after) = (own(before), own(after));
         let wanted = Holding::of(&self.held());
-        let holds =
-            |rows: &[Access]| rows.iter().any(|row| Holding::parse(&row.role.id).covers(&wanted));
+        let is_so = |held: &Holding| if replace { *held == wanted } else { held.covers(&wanted) };
+        let holds = |rows: &[Access]| rows.iter().any(|row| is_so(&Holding::parse(&row.role.id)));
         let outcome = match outcome {
             Outcome::Confirmed | Outcome::Mismatch if holds(&before) => Outcome::AlreadyPresent,
             Outcome::Mismatch if holds(&after) => Outcome::Confirmed,
@@ -342,7 +363,7 @@ impl Wanted {
         };
         json!({
             "principal": self.principal.named(),
-            "resource": of.resource,
+            "resource": resource,
             "outcome": outcome,
             "before": before,
             "after": after,

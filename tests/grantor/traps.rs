@@ -918,6 +918,44 @@ async fn snaplogic_a_second_grant_is_read_back_as_what_it_became() {
     }
 }
 
+/// A user is an address, whose letter case says nothing: the list may write it otherwise than the
+/// directory does.
+#[tokio::test]
+async fn snaplogic_an_address_in_another_letter_case_is_the_same_user() {
+    let world = World::new().await;
+    let url = world.variable("SNAPLOGIC_URL").to_owned();
+    let shout = |body: &str| body.replace("alex.kim@example.com", "Alex.Kim@Example.com");
+    let shout: Arc<dyn Fn(&str) -> String + Send + Sync> = Arc::new(shout);
+    let proxy = Proxy::start(Some(&url), move |method, path| {
+        if method == "GET" && path.contains("/acl/") {
+            Then::Change(shout.clone())
+        } else {
+            Then::Pass
+        }
+    });
+    let proxy = proxy.await;
+    let server = world.serve_with(&[("SNAPLOGIC_URL", &proxy.url)]).await;
+    let space = "/Harbor/Integrations";
+    let entry = json!({ "project_or_space_path": space, "grant_type": "USER",
+        "grantee": "alex.kim@example.com" });
+    let held = || {
+        server.call(
+            "list_access",
+            json!({ "vendor": "snaplogic", "resource": space,
+        "principal": "alex.kim@example.com" }),
+        )
+    };
+    assert_eq!(held().await.body["rows"].as_array().unwrap().len(), 1);
+    let mut less = entry.clone();
+    less["permission_list"] = json!(["R"]);
+    let answer = server.call("set_project_acl", less).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let answer = server.call("remove_project_acl", entry).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    assert_eq!(world.writes().len(), 2);
+    assert_eq!(held().await.body["rows"].as_array().unwrap().len(), 0);
+}
+
 #[tokio::test]
 async fn snaplogic_the_groups_of_the_whole_environment_are_refused() {
     for (group, outcome) in
@@ -986,6 +1024,87 @@ async fn centrasite_replacing_the_list_names_who_loses_and_the_owner_keeps_full(
     }
     assert_eq!(answer.rows("before").len(), 4);
     assert_eq!(answer.rows("after"), ["Full on OrderService", "View on OrderService"]);
+}
+
+/// Lowering and taking away are read back as exactly that: a list that stayed as it was is no success,
+/// whatever the bridge said of it.
+#[tokio::test]
+async fn centrasite_a_list_that_was_not_set_is_seen() {
+    let lowered = json!([{ "user": r"HARBOR\akim", "permission": "View" }]);
+    let taken = json!([
+        { "user": "Priya Raman", "permission": "Full" },
+        { "group": "Users", "permission": "View" },
+        { "group": "API Team", "permission": "Modify",
+            "profilePermissions": [{ "name": "Technical Details", "permission": "Modify" }] },
+    ]);
+    let dropped = json!([
+        { "user": "Priya Raman", "permission": "Full" },
+        { "user": r"HARBOR\akim", "permission": "Full" },
+        { "group": "Users", "permission": "View" },
+        { "group": "API Team", "permission": "Modify" },
+    ]);
+    for entries in [lowered, taken, dropped] {
+        for (status, outcome) in [(200, "mismatch"), (500, "unknown")] {
+            let world = World::new().await;
+            let url = world.variable("CENTRASITE_BRIDGE_URL").to_owned();
+            let yes = r#"{"asset": "it", "version": "2", "permissions": []}"#;
+            let proxy = Proxy::start(Some(&url), move |method, _| match method {
+                "POST" => Then::Answer(reply(status, yes)),
+                _ => Then::Pass,
+            });
+            let proxy = proxy.await;
+            let server = world.serve_with(&[("CENTRASITE_BRIDGE_URL", &proxy.url)]).await;
+            let arguments = json!({
+                "asset": "OrderService",
+                "userGroupAssetPermission": entries,
+                "removeExistingPermission": true,
+            });
+            let answer = server.call("set_asset_permissions", arguments).await;
+            assert_eq!(answer.outcome(), outcome, "{status} {entries}: {:#}", answer.body);
+        }
+    }
+}
+
+/// More than was asked for is not what was asked for.
+#[tokio::test]
+async fn centrasite_a_higher_permission_than_asked_for_is_a_mismatch() {
+    let world = World::new().await;
+    let url = world.variable("CENTRASITE_BRIDGE_URL").to_owned();
+    let raise = |body: &str| {
+        let sams = r#"srivera"},"permission":"#;
+        body.replace(&format!("{sams}\"View\""), &format!("{sams}\"Full\""))
+    };
+    let raise: Arc<dyn Fn(&str) -> String + Send + Sync> = Arc::new(raise);
+    let proxy = Proxy::start(Some(&url), move |_, _| Then::Change(raise.clone())).await;
+    let server = world.serve_with(&[("CENTRASITE_BRIDGE_URL", &proxy.url)]).await;
+    let arguments = json!({
+        "asset": "BillingService",
+        "userGroupAssetPermission": [{ "user": "Sam Rivera", "permission": "View" }],
+    });
+    let answer = server.call("set_asset_permissions", arguments).await;
+    assert_eq!(answer.outcome(), "mismatch", "{:#}", answer.body);
+    assert!(answer.summary().contains("holds “Full”, not “View”"), "{}", answer.summary());
+}
+
+/// Who was lowered was not there before at what they have now.
+#[tokio::test]
+async fn centrasite_each_who_was_lowered_is_confirmed() {
+    let (answer, _) = set_permissions(
+        Modes::default(),
+        json!({
+            "asset": "OrderService",
+            "userGroupAssetPermission": [
+                { "user": r"HARBOR\akim", "permission": "View" },
+                { "group": "API Team", "permission": "View" },
+                { "group": "Users", "permission": "View" },
+            ],
+            "removeExistingPermission": true,
+        }),
+    )
+    .await;
+    let items = answer.body["items"].as_array().unwrap();
+    let words: Vec<_> = items.iter().map(|item| item["outcome"].as_str().unwrap()).collect();
+    assert_eq!(words, ["confirmed", "confirmed", "already_present"], "{:#}", answer.body);
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
             .collect::<Vec<_>>()
     });
     let fits = |row: &Access| {
-        principal.as_ref().is_none_or(|principal| principal.id == row.principal.id)
+        let wanted = principal.as_ref().map(Principal::named);
+        wanted.is_none_or(|it| it.id == row.principal.id && it.kind == row.principal.kind)
             && reach.role.as_ref().is_none_or(|role| row.role.id.split(' ').next() == Some(role))
     };
     let rows = rows.filter(fits).collect();
