@@ -105,15 +105,14 @@ impl SpaceEntry {
     }
 
     fn row(&self, entry: Entry) -> Access {
-        let kind = entry.kind();
-        let own = entry.subject == self.wanted.principal.id;
-        let name = if own { self.wanted.principal.name.clone() } else { None };
-        Access {
-            id: None,
-            principal: Named::new(entry.subject, name, kind),
-            role: role(&entry.perms, entry.inherit),
-            ..self.wanted.clone()
-        }
+        let (kind, wanted) = (entry.kind(), &self.wanted.principal);
+        let role = role(&entry.perms, entry.inherit);
+        let principal = if entry.is_of(wanted) {
+            wanted.clone()
+        } else {
+            Named::new(entry.subject, None, kind)
+        };
+        Access { id: None, principal, role, ..self.wanted.clone() }
     }
 
     fn is_own(&self, row: &Access) -> bool {
@@ -201,7 +200,7 @@ impl Step for SpaceEntry {
 
     /// The other rows only tell how much the vendor shows.
     fn bears(&self, row: &Access) -> bool {
-        row.principal.id == self.wanted.principal.id
+        self.is_own(row)
     }
 
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {

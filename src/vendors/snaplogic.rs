@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use caller::Caller;
 
 use super::{Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, follow, pick};
-use crate::access::{Principal, PrincipalKind, Resource, Role};
+use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
@@ -131,6 +131,21 @@ impl Entry {
     pub fn kind(&self) -> &'static str {
         if self.subject_type.eq_ignore_ascii_case("group") { "group" } else { "user" }
     }
+
+    /// Whether this is the entry of that user or group. A user is an address, whose letter case says
+    /// nothing; a group is a name.
+    pub fn is_of(&self, principal: &Named) -> bool {
+        match (self.kind(), principal.kind.as_deref() == Some("group")) {
+            ("group", true) => self.subject == principal.id,
+            ("user", false) => is_same_user(&self.subject, &principal.id),
+            _ => false,
+        }
+    }
+}
+
+/// User names are addresses, and nothing says that their letter case counts.
+pub fn is_same_user(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! Who has access at SnapLogic: a space lists its entries, and nothing else lists anything.
 
 use super::space::{Path, role};
-use super::{Caller, Entry, acl, group, group_members, spaces, user};
+use super::{Caller, Entry, acl, group, group_members, is_same_user, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::vendors::{Asker, Listing, Reach, crowd};
@@ -73,13 +73,18 @@ async fn reachable(
     }
     let read = |group: String| async move {
         let members = group_members(ask, org, &group).await?;
-        Ok(members.contains(&principal.id).then_some(group))
+        let is_member = members.iter().any(|member| is_same_user(member, &principal.id));
+        Ok(is_member.then_some(group))
     };
     let crowd = crowd::each("groups", groups, GROUPS, read).await?;
     let own: Vec<String> = crowd.found.into_iter().flatten().collect();
-    let kept = |row: &Access| match row.principal.kind.as_deref() {
-        Some("group") => own.contains(&row.principal.id) || row.principal.id == principal.id,
-        _ => row.principal.id == principal.id,
+    let asked = principal.kind == PrincipalKind::Group;
+    let kept = |row: &Access| {
+        if is_group(&row) {
+            own.contains(&row.principal.id) || asked && row.principal.id == principal.id
+        } else {
+            !asked && is_same_user(&row.principal.id, &principal.id)
+        }
     };
     Ok(rows.into_iter().filter(kept).collect())
 }

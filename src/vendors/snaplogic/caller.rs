@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{TOKEN, TOKEN_URL, USERNAME};
+use super::{TOKEN, TOKEN_URL, USERNAME, is_same_user};
 use crate::vendors::Asker;
 
 /// The user names that Grantor itself has here.
@@ -31,9 +31,8 @@ impl Caller {
         Self { names, certain }
     }
 
-    /// User names are e-mail addresses, and nothing says that their letter case counts.
     pub fn is(&self, user: &str) -> bool {
-        self.names.iter().any(|name| name.to_lowercase() == user.to_lowercase())
+        self.names.iter().any(|name| is_same_user(name, user))
     }
 
     /// Whether a list of these subjects shows anybody but the caller: if not, it may be the
