@@ -175,9 +175,10 @@ fn without(text: &str, secret: &str) -> String {
     // A message may quote the JSON of a request.
     let json = Value::from(secret).to_string();
     let json = json.trim_matches('"').to_owned();
-    let plain = [secret.to_owned(), percent.clone(), lower_percent(&percent), form, json];
+    let lower = [&percent, &form].map(|form| lower_percent(form));
+    let plain = [secret.to_owned(), percent, form, json].into_iter().chain(lower);
     let mut left = text.to_owned();
-    for form in plain.into_iter().chain(in_base64(secret)) {
+    for form in plain.chain(in_base64(secret)) {
         if left.contains(&form) {
             left = left.replace(&form, REDACTED);
         }
@@ -276,10 +277,12 @@ mod tests {
 
     #[test]
     fn an_echo_is_taken_out_of_a_body_however_it_is_written() {
-        let secret = "s3cret/with+\"odd\"=signs é";
+        let secret = "s3cret/with+\"odd\"=signs é and blanks";
         let secrets = [SecretString::from(secret)];
         let percent = text::encode(secret);
         let mut echoes = vec![secret.to_owned(), lower_percent(&percent), percent];
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        echoes.extend([lower_percent(&form), form]);
         echoes.push(secret.replace("cret", "\u{200b}cret"));
         echoes.push(secret.replace('/', "%2f"));
         echoes.push(Value::from(secret).to_string());

@@ -1,6 +1,7 @@
 //! OAuth 2.0 client credentials (RFC 6749, 4.4), with the token endpoint given or discovered
 //! (OpenID Connect Discovery 1.0).
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -68,6 +69,10 @@ impl Issuer for ClientCredentials {
         let request = Signed::bare(endpoint.form(&form)).hiding(&secret);
         let what = "the token endpoint";
         decode(what, &exchange(what, request, wire).await?)
+    }
+
+    async fn sent(&self) -> Option<SecretString> {
+        self.client_secret.read().await.ok()
     }
 
     async fn trial(&self) -> Trial {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -14,6 +14,11 @@ use crate::transport::Wire;
 /// A way to get tokens.
 pub trait Issuer: Send + Sync {
     fn issue(&self, wire: &Wire) -> impl Future<Output = Result<Issued, AuthError>> + Send;
+
+    /// What proves who we are and is itself sent, if anything is: no answer may repeat it.
+    fn sent(&self) -> impl Future<Output = Option<SecretString>> + Send {
+        std::future::ready(None)
+    }
 
     /// As [`Authorize::trials`], of the one secret there is.
     fn trial(&self) -> impl Future<Output = Trial> + Send;
@@ -32,7 +37,14 @@ pub struct Fetched<I> {
 #[derive(Deserialize)]
 pub struct Issued {
     access_token: SecretString,
+    #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<f64>,
+}
+
+/// Some endpoints write the number as text; what is neither says nothing.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()))
 }
 
 /// The token in use, if any, and how many there have been.
@@ -71,7 +83,8 @@ impl<I: Issuer> Authorize for Fetched<I> {
         Box::pin(async move {
             let (token, generation) = self.tokens.get(self.issuer.issue(wire)).await?;
             let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &token);
-            Ok(signed.of(generation))
+            let sent = self.issuer.sent().await;
+            Ok(sent.iter().fold(signed, Signed::hiding).of(generation))
         })
     }
 
@@ -175,6 +188,16 @@ mod tests {
         assert!(!tokens.forget(first).await, "somebody renewed it since");
         get(3600.0).await.unwrap();
         assert_eq!(fetched.load(SeqCst), 3, "a token with no life left is not used again");
+    }
+
+    #[test]
+    fn a_life_is_a_number_or_the_text_of_one() {
+        for (said, life) in [("3599", Some(3599.0)), ("\"3599\"", Some(3599.0)), ("\"soon\"", None)]
+        {
+            let answer = format!(r#"{{"access_token":"t","expires_in":{said}}}"#);
+            let issued: Issued = serde_json::from_str(&answer).unwrap();
+            assert_eq!(issued.expires_in, life, "{said}");
+        }
     }
 
     #[tokio::test]
