@@ -146,6 +146,22 @@ pub struct Member {
 #[derive(Deserialize)]
 struct Envelope<T> {
     payload: T,
+    meta: Option<Value>,
+}
+
+impl<T> Envelope<T> {
+    /// All of a list. No document says that these come in pages; one that says of itself that it goes
+    /// on is not taken for the whole.
+    fn whole(self) -> Result<T, Failure> {
+        let next = self.meta.as_ref().and_then(|meta| meta.pointer("/page/links/next"));
+        if next.is_some_and(|next| !next.is_null()) {
+            return Err(Failure::new(
+                Kind::Incomplete,
+                "a page of the list is missing: Redox says that it goes on, and not how",
+            ));
+        }
+        Ok(self.payload)
+    }
 }
 
 #[derive(Deserialize)]
@@ -244,7 +260,7 @@ pub async fn environments(ask: &Asker<'_>, organization: &str) -> Result<Vec<Res
     let question = ENVIRONMENTS.ask(&[("organizationId", organization)])?;
     let answer: Envelope<Environments> = ask.read(&question).await?;
     let resource = |listed: Listed| Resource::new("environment", listed.id, listed.name);
-    Ok(answer.payload.environments.into_iter().map(resource).collect())
+    Ok(answer.whole()?.environments.into_iter().map(resource).collect())
 }
 
 /// Everybody in an environment, with the role they hold there.
@@ -257,7 +273,7 @@ pub async fn environment_members(
 ) -> Result<Vec<Membership>, Failure> {
     let question = ENVIRONMENT_MEMBERS.ask(&[("environmentId", environment)])?;
     let answer: Envelope<Memberships> = ask.read(&question).await?;
-    Ok(answer.payload.memberships)
+    Ok(answer.whole()?.memberships)
 }
 
 /// The organization that calls mean where they name none.
@@ -278,7 +294,7 @@ pub fn configured_organization<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> 
 pub async fn members(ask: &Asker<'_>, organization: &str) -> Result<Vec<Membership>, Failure> {
     let question = MEMBERS.ask(&[("organizationId", organization)])?;
     let answer: Envelope<Memberships> = ask.read(&question).await?;
-    Ok(answer.payload.memberships)
+    Ok(answer.whole()?.memberships)
 }
 
 /// The organization role with this id or exact name, among those held and configured.

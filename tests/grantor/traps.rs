@@ -715,6 +715,35 @@ async fn redox_an_owner_is_made_by_hand() {
     .await;
 }
 
+/// No document says that these lists come in pages. Where one says so itself, nobody is said to be
+/// missing from it.
+#[tokio::test]
+async fn redox_a_list_that_says_it_goes_on_is_not_the_whole() {
+    let world = World::new().await;
+    let url = world.variable("REDOX_API_URL").trim_end_matches('/').to_owned();
+    let page = |body: &str| {
+        let mut body: Value = serde_json::from_str(body).unwrap();
+        body["meta"] = json!({ "page": { "links": { "next": "/v1/more" } } });
+        body.to_string()
+    };
+    let page: Arc<dyn Fn(&str) -> String + Send + Sync> = Arc::new(page);
+    let proxy = Proxy::start(Some(&url), move |method, path| {
+        let list = method == "GET" && path.ends_with("/role-assignment");
+        if list { Then::Change(page.clone()) } else { Then::Pass }
+    });
+    let proxy = proxy.await;
+    let tokens = format!("{url}/v2/auth/token");
+    let variables = [("REDOX_API_URL", proxy.url.as_str()), ("REDOX_TOKEN_URL", &tokens)];
+    let server = world.serve_with(&variables).await;
+    let grant = &GRANTS[2];
+    let answer = server.call(grant.tool, parsed(grant.arguments)).await;
+    assert_eq!(answer.outcome(), "unavailable", "{:#}", answer.body);
+    let query = json!({ "vendor": "redox", "query": "a" });
+    let looked = server.call("find_principals", query).await;
+    assert_eq!(looked.body["problems"][0]["kind"], "incomplete", "{:#}", looked.body);
+    assert!(world.writes().is_empty());
+}
+
 /// One of two owners may step back; the last one may not, or nobody could undo it.
 #[tokio::test]
 async fn redox_the_last_owner_is_not_demoted() {
