@@ -112,12 +112,12 @@ impl Book {
         if held.presence.is_none() {
             held.presence = Some(Presence::claim(&self.dir, &self.process)?);
         }
-        let mut file = self.open_for_adding()?;
-        let last = self.last(&held, &mut file)?;
+        let (mut file, length) = self.open_for_adding()?;
+        let (last, length) = self.last(&held, &mut file, length)?;
         let line = keys.line(self.content(&entry), &last)?;
         file.write_all(line.as_bytes())?;
         let link = Link::of(line.trim_end()).unwrap_or(last);
-        held.last = Some((file.metadata()?.len(), link));
+        held.last = Some((length + line.len() as u64, link));
         drop((lock, held));
         // Others may write meanwhile: the order is settled.
         if entry.flush {
@@ -229,7 +229,8 @@ impl Book {
         look(&Reading { index: held.index.insert(index), segments, keys })
     }
 
-    fn open_for_adding(&self) -> io::Result<File> {
+    /// The file that lines go to, and its length.
+    fn open_for_adding(&self) -> io::Result<(File, u64)> {
         let path = self.path();
         let mut file = crate::private::append(&path)?;
         let mut length = file.metadata()?.len();
@@ -244,31 +245,32 @@ impl Book {
             // The name of the file, too, has to survive.
             File::open(&self.dir)?.sync_all()?;
         }
-        Ok(file)
+        Ok((file, length))
     }
 
-    /// The last line of the ledger. One that has no end gets one: its writer died over it.
-    fn last(&self, held: &Held, file: &mut File) -> io::Result<Link> {
-        let length = file.metadata()?.len();
+    /// The last line of the ledger, and the length of the file then. A line that has no end gets one:
+    /// its writer died over it.
+    fn last(&self, held: &Held, file: &mut File, length: u64) -> io::Result<(Link, u64)> {
         if let Some((known, link)) = &held.last
             && *known == length
         {
-            return Ok(link.clone());
+            return Ok((link.clone(), length));
         }
         let tail = files::tail(file)?;
+        let length = length + u64::from(tail.torn);
         if tail.torn {
             file.write_all(b"\n")?;
         }
         if let Some(link) = tail.link {
-            return Ok(link);
+            return Ok((link, length));
         }
         let full = files::segments(&self.dir)?.into_iter().rev();
         for segment in full.filter(|segment| segment.path != self.path()) {
             if let Some(link) = files::tail(&mut segment.open()?)?.link {
-                return Ok(link);
+                return Ok((link, length));
             }
         }
-        Ok(Link::start())
+        Ok((Link::start(), length))
     }
 
     fn content(&self, entry: &Entry) -> Value {
