@@ -56,6 +56,7 @@ impl Desk {
         let Some(record) = self.ledger.find(receipt.as_str()).await? else {
             return self.asked_for(receipt.as_str()).await;
         };
+        let record = self.followed_up(record).await?;
         let mut shown = shown(&record);
         if record.undone_by.is_some() {
             put(&mut shown, "note", "it was undone");
@@ -65,7 +66,8 @@ impl Desk {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
             put(&mut shown, "outcome", json!(found.outcome));
-            put(&mut shown, "note", found.note);
+            let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over()));
+            put(&mut shown, "note", holds.unwrap_or(found.note));
             put(&mut shown, "now", json!(found.shown));
         }
         Ok(shown)
@@ -130,7 +132,11 @@ impl Desk {
     }
 
     /// Keeps what became of a change that had not been settled.
-    async fn learn(&self, record: &Record, found: &Standpoint) {
+    pub(super) async fn learn(&self, record: &Record, found: &Standpoint) {
+        if let Err(failure) = self.leave_over(record, found).await {
+            tracing::warn!(%failure.message, "an end that is held could not be recorded");
+            return;
+        }
         let unsettled = matches!(
             record.outcome(),
             Some(Outcome::Unknown | Outcome::PendingVendorApproval | Outcome::Unconfirmed)
@@ -143,6 +149,37 @@ impl Desk {
         {
             tracing::warn!(%failure.message, "what was found could not be recorded");
         }
+    }
+
+    /// Where an end that the vendor held has not come, its grant is overdue.
+    async fn leave_over(&self, record: &Record, found: &Standpoint) -> Result<(), Failure> {
+        let Some(timed) = record.ends.as_ref().filter(|_| record.is_held()) else { return Ok(()) };
+        let by = &record.receipt;
+        let why = match found.outcome {
+            Outcome::Confirmed => return Ok(()),
+            Outcome::PendingVendorApproval => holds(by, true),
+            _ => format!("{by} was to end it: {}", found.note),
+        };
+        self.ledger.overdue(timed, &why).await
+    }
+
+    /// Finds out what became of the change that is to take a record back and that the vendor
+    /// holds, and gives its receipt.
+    pub(super) async fn follow_up(&self, record: &Record) -> Result<String, Failure> {
+        let by = record.held_by.as_deref().unwrap_or_default();
+        let holder = self.ledger.find(by).await?.ok_or_else(|| unknown(by))?;
+        let found = self.stands(&holder).await?;
+        self.learn(&holder, &found).await;
+        Ok(holder.receipt)
+    }
+
+    /// The same record, after what the vendor held of taking it back was looked at.
+    async fn followed_up(&self, record: Record) -> Result<Record, Failure> {
+        if record.held_by.is_none() {
+            return Ok(record);
+        }
+        self.follow_up(&record).await?;
+        Ok(self.ledger.find(&record.receipt).await?.unwrap_or(record))
     }
 
     /// Asks the vendor whether the change still stands.
@@ -248,6 +285,7 @@ impl Desk {
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(self.no_change(receipt).await?);
         };
+        let record = self.followed_up(record).await?;
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {
@@ -256,6 +294,9 @@ impl Desk {
         };
         if let Some(by) = record.undone_by.as_ref().or(record.ended_by.as_ref()) {
             return refused(format!("{receipt} was undone by {by}"));
+        }
+        if let Some(by) = &record.held_by {
+            return refused(holds(by, record.is_over()));
         }
         let mut undoing = Undoing::of(&record);
         if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
@@ -312,6 +353,15 @@ impl Undoing {
         Err(Failure::refused(format!("the access was changed since {}{by}", self.receipt))
             .hint("look at it with list_access, and grant or revoke what should be so"))
     }
+}
+
+/// What to say of a change that another is to take back which the vendor holds.
+pub(super) fn holds(by: &str, is_over: bool) -> String {
+    let when = if is_over { "its time is over, and " } else { "" };
+    format!(
+        "{when}the vendor's approvers hold {by}, which is to take it back: until they agree, the \
+         access is there"
+    )
 }
 
 /// The rows that a change met, and the one it was for: ids and names as the vendor gave them.
