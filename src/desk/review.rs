@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::hold::holds;
 use super::prepare::UNSIGNED_END;
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
@@ -149,37 +150,6 @@ impl Desk {
         {
             tracing::warn!(%failure.message, "what was found could not be recorded");
         }
-    }
-
-    /// Where an end that the vendor held has not come, its grant is overdue.
-    async fn leave_over(&self, record: &Record, found: &Standpoint) -> Result<(), Failure> {
-        let Some(timed) = record.ends.as_ref().filter(|_| record.is_held()) else { return Ok(()) };
-        let by = &record.receipt;
-        let why = match found.outcome {
-            Outcome::Confirmed => return Ok(()),
-            Outcome::PendingVendorApproval => holds(by, true),
-            _ => format!("{by} was to end it: {}", found.note),
-        };
-        self.ledger.overdue(timed, &why).await
-    }
-
-    /// Finds out what became of the change that is to take a record back and that the vendor
-    /// holds, and gives its receipt.
-    pub(super) async fn follow_up(&self, record: &Record) -> Result<String, Failure> {
-        let by = record.held_by.as_deref().unwrap_or_default();
-        let holder = self.ledger.find(by).await?.ok_or_else(|| unknown(by))?;
-        let found = self.stands(&holder).await?;
-        self.learn(&holder, &found).await;
-        Ok(holder.receipt)
-    }
-
-    /// The same record, after what the vendor held of taking it back was looked at.
-    async fn followed_up(&self, record: Record) -> Result<Record, Failure> {
-        if record.held_by.is_none() {
-            return Ok(record);
-        }
-        self.follow_up(&record).await?;
-        Ok(self.ledger.find(&record.receipt).await?.unwrap_or(record))
     }
 
     /// Asks the vendor whether the change still stands.
@@ -355,15 +325,6 @@ impl Undoing {
     }
 }
 
-/// What to say of a change that another is to take back which the vendor holds.
-pub(super) fn holds(by: &str, is_over: bool) -> String {
-    let when = if is_over { "its time is over, and " } else { "" };
-    format!(
-        "{when}the vendor's approvers hold {by}, which is to take it back: until they agree, the \
-         access is there"
-    )
-}
-
 /// The rows that a change met, and the one it was for: ids and names as the vendor gave them.
 fn shown_then(record: &Record) -> Vec<Access> {
     record.before.iter().cloned().chain([record.wanted()]).collect()
@@ -429,7 +390,7 @@ fn inverse(record: &Record) -> Result<Inverse, Failure> {
     }
 }
 
-fn unknown(receipt: &str) -> Failure {
+pub(super) fn unknown(receipt: &str) -> Failure {
     Failure::invalid(format!("receipt: the ledger has no change {receipt}"))
         .hint("check_change without a receipt lists those of the last 24 hours")
 }

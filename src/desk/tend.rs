@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
-use super::review::holds;
+use super::hold::holds;
 use super::{Answer, Call, Called, Desk, Origin, Person, Undoing};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
