@@ -9,6 +9,7 @@ mod answer;
 mod carry;
 mod circumstances;
 mod consent;
+mod hold;
 mod prepare;
 mod question;
 mod review;

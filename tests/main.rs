@@ -172,3 +172,7 @@ mod traces;
 /// What the doctor finds.
 #[path = "grantor/doctor.rs"]
 mod doctor;
+
+/// Ends that the vendor's own approvers hold.
+#[path = "grantor/held.rs"]
+mod held;

@@ -100,6 +100,10 @@ impl Desk {
             return Ok(Err(warnings));
         }
         let timed = self.ledger.timed(key(&ask.tenant.name, step.wanted())).await?;
+        if timed.as_ref().is_some_and(|record| record.held_by.is_some()) {
+            // It may go at any time: an end that is moved would promise that it stays.
+            return Ok(Err(warnings));
+        }
         let timed = timed.and_then(|record| Some((record.expires_at?, record)));
         let owned = step.wanted().expires_at.is_none();
         match (timed, order.term.until) {

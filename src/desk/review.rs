@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::hold::holds;
 use super::prepare::UNSIGNED_END;
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
@@ -56,6 +57,7 @@ impl Desk {
         let Some(record) = self.ledger.find(receipt.as_str()).await? else {
             return self.asked_for(receipt.as_str()).await;
         };
+        let record = self.followed_up(record).await?;
         let mut shown = shown(&record);
         if record.undone_by.is_some() {
             put(&mut shown, "note", "it was undone");
@@ -65,7 +67,8 @@ impl Desk {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
             put(&mut shown, "outcome", json!(found.outcome));
-            put(&mut shown, "note", found.note);
+            let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over()));
+            put(&mut shown, "note", holds.unwrap_or(found.note));
             put(&mut shown, "now", json!(found.shown));
         }
         Ok(shown)
@@ -130,7 +133,11 @@ impl Desk {
     }
 
     /// Keeps what became of a change that had not been settled.
-    async fn learn(&self, record: &Record, found: &Standpoint) {
+    pub(super) async fn learn(&self, record: &Record, found: &Standpoint) {
+        if let Err(failure) = self.leave_over(record, found).await {
+            tracing::warn!(%failure.message, "an end that is held could not be recorded");
+            return;
+        }
         let unsettled = matches!(
             record.outcome(),
             Some(Outcome::Unknown | Outcome::PendingVendorApproval | Outcome::Unconfirmed)
@@ -248,6 +255,7 @@ impl Desk {
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(self.no_change(receipt).await?);
         };
+        let record = self.followed_up(record).await?;
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {
@@ -256,6 +264,9 @@ impl Desk {
         };
         if let Some(by) = record.undone_by.as_ref().or(record.ended_by.as_ref()) {
             return refused(format!("{receipt} was undone by {by}"));
+        }
+        if let Some(by) = &record.held_by {
+            return refused(holds(by, record.is_over()));
         }
         let mut undoing = Undoing::of(&record);
         if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
@@ -379,7 +390,7 @@ fn inverse(record: &Record) -> Result<Inverse, Failure> {
     }
 }
 
-fn unknown(receipt: &str) -> Failure {
+pub(super) fn unknown(receipt: &str) -> Failure {
     Failure::invalid(format!("receipt: the ledger has no change {receipt}"))
         .hint("check_change without a receipt lists those of the last 24 hours")
 }

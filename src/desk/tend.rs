@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
+use super::hold::holds;
 use super::{Answer, Call, Called, Desk, Origin, Person, Undoing};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
@@ -37,6 +38,8 @@ const UNDERWAY: SignedDuration = SignedDuration::from_hours(24);
 const MOST: usize = 10_000;
 /// How long the command that took an approval has to carry it out itself.
 const UNATTENDED: SignedDuration = SignedDuration::from_secs(20);
+const STILL_HELD: &str = "its time is over, and the vendor's approvers still hold the grant \
+    itself: it is no access yet, and is taken back if they approve it";
 /// The file whose lock is the right to tend.
 const LOCK: &str = "tending.lock";
 
@@ -136,13 +139,58 @@ impl Desk {
                     && matches!(other.outcome(), None | Some(Outcome::Unknown))
             };
             let ending = match (&record.overdue, recent.iter().find(underway)) {
+                _ if record.held_by.is_some() => self.end_held(&record).await?,
                 (Some(why), _) => Ending::Left(why.clone()),
                 (None, Some(other)) => Ending::Left(format!("{} is to end it", other.receipt)),
+                (None, None) if record.is_held() => self.end_what_waited(&record).await?,
                 (None, None) => self.end(&record).await?,
             };
             tended.push(Tended::new(&record, ending));
         }
         Ok(tended)
+    }
+
+    /// Finds out what became of a change that is to take this one back and that the vendor holds.
+    /// It is not sent again while it is held, and an end not after it was denied either.
+    async fn end_held(&self, record: &Record) -> Result<Ending, Failure> {
+        let by = match self.follow_up(record).await {
+            Ok(by) => by,
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
+        let Some(now) = self.ledger.find(&record.receipt).await? else {
+            return Ok(Ending::Left(holds(&by, true)));
+        };
+        if now.undone_by.is_some() || now.ended_by.is_some() {
+            let said = format!("the vendor's approvers agreed to {by}, and it is taken back");
+            return Ok(Ending::Done(Outcome::Confirmed, said));
+        }
+        match now.overdue {
+            Some(why) => Ok(Ending::Left(why)),
+            None if now.held_by.is_some() => Ok(Ending::Left(holds(&by, true))),
+            None => self.end(&now).await,
+        }
+    }
+
+    /// Ends a grant that was held by the vendor when it was last looked at.
+    async fn end_what_waited(&self, record: &Record) -> Result<Ending, Failure> {
+        let found = match self.stands(record).await {
+            Ok(found) => found,
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
+        self.learn(record, &found).await;
+        match found.outcome {
+            Outcome::PendingVendorApproval => Ok(Ending::Left(STILL_HELD.to_owned())),
+            // Whether it comes yet is not known.
+            Outcome::Unknown => Ok(Ending::Left(found.note)),
+            Outcome::Rejected => {
+                let said = format!("{}: there is nothing to take back", found.note);
+                Ok(Ending::Done(Outcome::AlreadyAbsent, said))
+            }
+            _ => {
+                let now = self.ledger.find(&record.receipt).await?;
+                self.end(now.as_ref().unwrap_or(record)).await
+            }
+        }
     }
 
     async fn end(&self, record: &Record) -> Result<Ending, Failure> {
@@ -156,7 +204,16 @@ impl Desk {
         let answer = self.take_back(record, call, origin, None).await;
         let (outcome, said) = answer.told();
         match outcome {
-            Outcome::Confirmed | Outcome::Unconfirmed | Outcome::PendingVendorApproval => {}
+            Outcome::Confirmed | Outcome::Unconfirmed => {}
+            Outcome::PendingVendorApproval => {
+                // Without a receipt it is a removal from elsewhere that waits: it is looked at again.
+                let Some(by) = answer.body.get("receipt").and_then(Value::as_str) else {
+                    return Ok(Ending::Left(said));
+                };
+                let why = holds(by, true);
+                self.ledger.overdue(&record.receipt, &why).await?;
+                return Ok(Ending::Left(why));
+            }
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent => {
                 self.ledger.over(&record.receipt, "it was gone already").await?;
             }

@@ -32,8 +32,8 @@ struct Position {
     link: Link,
 }
 
-/// Raised with every change of [`SCHEMA`].
-const VERSION: i64 = 1;
+/// Raised with every change of [`SCHEMA`], and of what its columns mean.
+const VERSION: i64 = 2;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, seq INTEGER, hash TEXT);
@@ -175,7 +175,30 @@ impl Index {
         record.undone_by = self.taker("undoes", receipt)?;
         record.ended_by = self.taker("ends", receipt)?;
         record.superseded_by = self.superseder(receipt)?;
+        if record.undone_by.is_some() || record.ended_by.is_some() {
+            record.overdue = None;
+        } else {
+            record.held_by = self.holder(segments, keys, receipt)?;
+        }
         Ok(Some(record))
+    }
+
+    /// The last change that was to take this one back, where the vendor holds it.
+    fn holder(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        receipt: &str,
+    ) -> io::Result<Option<String>> {
+        let last = self.receipts(
+            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
+                UNION SELECT receipt, seq FROM change WHERE ends = ?1)
+             ORDER BY seq DESC LIMIT 1",
+            [receipt],
+        )?;
+        let Some(last) = last.into_iter().next() else { return Ok(None) };
+        let record = Record::of(&lines(&self.database, segments, keys, &last)?);
+        Ok(record.filter(Record::is_held).map(|record| record.receipt))
     }
 
     /// The last change that took this one back.

@@ -57,6 +57,9 @@ pub struct Record {
     /// The change that ended it, when its time had come.
     #[serde(skip)]
     pub ended_by: Option<String>,
+    /// The change that is to undo or end it, and that the vendor holds for its approvers.
+    #[serde(skip)]
+    pub held_by: Option<String>,
     /// A later change after which what this one did is no longer its own: it took the access away,
     /// or gave it anew.
     #[serde(skip)]
@@ -131,6 +134,11 @@ impl Record {
         self.wanted.clone()
     }
 
+    /// Whether its time has come to be taken back.
+    pub fn is_over(&self) -> bool {
+        self.expires_at.is_some_and(|end| end <= Timestamp::now())
+    }
+
     /// From when to when it was wanted.
     pub fn term(&self) -> Term {
         Term { from: self.time.parse().unwrap_or_default(), until: self.expires_at }
@@ -160,10 +168,16 @@ impl Record {
         may && self.over.is_none()
     }
 
-    /// Whether it took another change back.
+    /// Whether it took another change back. What the vendor holds has taken nothing back yet.
     pub(super) fn takes_back(&self) -> bool {
         let another = self.undoes.is_some() || self.ends.is_some();
-        another && self.outcome().is_some_and(|outcome| !outcome.is_error())
+        let done = |outcome: Outcome| !outcome.is_error() && !is_held(outcome);
+        another && self.outcome().is_some_and(done)
+    }
+
+    /// Whether the vendor holds it for its approvers, as last found.
+    pub fn is_held(&self) -> bool {
+        self.outcome().is_some_and(is_held)
     }
 
     /// Each `[tenant, principal, role, resource]` that it is what made, by ids.
@@ -192,4 +206,8 @@ impl Record {
     fn ids<'a>(&'a self, row: &'a Access) -> [&'a str; 4] {
         [&self.tenant, &row.principal.id, &row.role.id, &row.resource.id]
     }
+}
+
+fn is_held(outcome: Outcome) -> bool {
+    outcome == Outcome::PendingVendorApproval
 }

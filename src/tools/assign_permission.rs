@@ -39,11 +39,11 @@ impl Change for AssignPermission {
             let trouble = format!("permissionId: must have at most {LONGEST_ID} characters");
             return Err(Failure::invalid(trouble));
         }
-        let (role, identity) = tokio::try_join!(
+        let (permission, identity) = tokio::try_join!(
             dfns::permission(ask, self.permission_id.as_str()),
             dfns::identity(ask, self.identity_id.as_str()),
         )?;
-        Ok(vec![Box::new(PermissionAssignment::assigned(ask, role, &identity).await?)])
+        Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, &identity).await?)])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::{Finding, Heard, Plan, Standing, Step, label, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
 use crate::auth::Boxed;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
-use crate::vendors::dfns::{self, Assignment, ChangeRequest};
+use crate::vendors::dfns::{self, Assignment, ChangeRequest, Permission};
 
 /// What becomes of one identity's one permission.
 pub(super) struct PermissionAssignment {
@@ -19,8 +19,8 @@ pub(super) struct PermissionAssignment {
 }
 
 pub(super) enum Direction {
-    /// With what is to be known of who gets it.
-    Assign { warnings: Vec<String> },
+    /// With what is to be known of who gets it, and whether it can be had no more.
+    Assign { warnings: Vec<String>, is_archived: bool },
     /// This assignment, where the caller named one, else whichever is listed.
     Revoke(Option<String>),
 }
@@ -30,11 +30,12 @@ const LEAVING: &str = "its removal waits for approval; until then the access is 
 impl PermissionAssignment {
     pub(super) async fn assigned(
         ask: &Asker<'_>,
-        role: Role,
+        permission: Permission,
         identity: &Principal,
     ) -> Result<Self, Failure> {
-        let change = Direction::Assign { warnings: identity.warnings() };
-        Self::new(ask, role, identity.named(), change).await
+        let is_archived = permission.is_archived;
+        let change = Direction::Assign { warnings: identity.warnings(), is_archived };
+        Self::new(ask, permission.into_role(), identity.named(), change).await
     }
 
     pub(super) async fn revoked(
@@ -79,7 +80,12 @@ impl PermissionAssignment {
         })
     }
 
-    fn plan_assigning(&self, now: &Standing, warnings: &[String]) -> Result<Plan, Failure> {
+    fn plan_assigning(
+        &self,
+        now: &Standing,
+        warnings: &[String],
+        is_archived: bool,
+    ) -> Result<Plan, Failure> {
         if now.rows.iter().any(|row| !row.pending) {
             let outcome = Outcome::AlreadyPresent;
             return Ok(Plan::Already { outcome, warnings: now.notes.clone() });
@@ -88,6 +94,11 @@ impl PermissionAssignment {
             let outcome = Outcome::PendingVendorApproval;
             let waiting = "the same assignment already waits for approval; it was not asked again";
             return Ok(Plan::Already { outcome, warnings: vec![waiting.to_owned()] });
+        }
+        if is_archived {
+            let role = label(&self.wanted.role);
+            let trouble = format!("permissionId: {role} is archived and cannot be assigned");
+            return Err(Failure::invalid(trouble).hint("list_roles shows the permissions in force"));
         }
         let draft = dfns::ASSIGN.draft(&[("permissionId", &self.wanted.role.id)])?;
         let draft = draft.body(json!({ "identityId": self.wanted.principal.id }));
@@ -120,6 +131,16 @@ impl PermissionAssignment {
 /// The ids of a row, as arguments of either tool.
 pub(super) fn arguments(row: &Access) -> Value {
     json!({ "permissionId": row.role.id, "identityId": row.principal.id })
+}
+
+/// What a change request says of itself: where it came to nothing, nobody will approve it.
+fn heard_of(request: &ChangeRequest) -> Heard {
+    if !request.came_to_nothing() {
+        return Heard::Held(request.kept());
+    }
+    let status = request.status.as_deref().unwrap_or_default();
+    let trouble = format!("Dfns says of its change request {} that it is {status}", request.id);
+    Heard::Exists(Failure::new(Kind::Rejected, trouble))
 }
 
 /// Whether the removal waits for approval.
@@ -198,14 +219,16 @@ impl Step for PermissionAssignment {
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         match &self.change {
-            Direction::Assign { warnings } => self.plan_assigning(now, warnings),
+            Direction::Assign { warnings, is_archived } => {
+                self.plan_assigning(now, warnings, *is_archived)
+            }
             Direction::Revoke(_) => self.plan_revoking(now),
         }
     }
 
     fn heard(&self, reply: &Reply) -> Heard {
         let readable = match (reply.status, &self.change) {
-            (202, _) => reply.json::<ChangeRequest>().map(|request| Heard::Held(request.kept())),
+            (202, _) => reply.json().map(|request| heard_of(&request)),
             (_, Direction::Assign { .. }) if reply.is_success() => {
                 reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() })
             }

@@ -35,7 +35,7 @@ impl Change for RevokePermission {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let role = dfns::permission(ask, self.permission_id.as_str()).await?;
+        let role = dfns::permission(ask, self.permission_id.as_str()).await?.into_role();
         let (principal, assignment) = match (&self.identity_id, &self.assignment_id) {
             (Some(wanted), None) => (dfns::identity(ask, wanted.as_str()).await?.named(), None),
             (None, Some(id)) => {

@@ -14,7 +14,7 @@ use identities::{SERVICE_ACCOUNTS, USERS, everyone};
 pub use identities::{identity, is_own, named};
 
 use super::{
-    Asker, Check, Find, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, follow, pick,
+    Asker, Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, follow, pick,
 };
 use crate::access::{Approval, Principal, Resource, Role};
 use crate::auth::{Boxed, UserAction};
@@ -147,14 +147,16 @@ struct Items<T> {
     next_page_token: Option<String>,
 }
 
+/// A role, in the words of the dashboard.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Permission {
+pub struct Permission {
     id: String,
     name: Option<String>,
     operations: Option<Vec<String>>,
+    /// It can be assigned to nobody any more.
     #[serde(default)]
-    is_archived: bool,
+    pub is_archived: bool,
 }
 
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
@@ -205,24 +207,26 @@ async fn resources(_: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failu
     Ok(Listing::whole(fits.then_some(organization).into_iter().collect()))
 }
 
-/// The permission with this id or exact name.
+/// The permission with this id or exact name, whether it is in force or archived.
 ///
 /// # Errors
-/// None or several match, it is archived, or the list cannot be read whole.
-pub async fn permission(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
-    let what = "permissionId";
-    if !is_id(wanted, "pm") {
-        return pick(what, wanted, roles(ask, Find::all()).await?.complete()?);
-    }
-    let found: Option<Permission> =
-        ask.read_maybe(&PERMISSION.ask(&[("permissionId", wanted)])?).await?;
-    if found.as_ref().is_some_and(|permission| permission.is_archived) {
-        return Err(Failure::invalid(format!(
-            "{what}: {wanted} is archived and cannot be assigned"
-        ))
-        .hint("list_roles shows the permissions in force"));
-    }
-    pick(what, wanted, found.map(Permission::into_role).into_iter().collect())
+/// None or several match, or the list cannot be read whole.
+pub async fn permission(ask: &Asker<'_>, wanted: &str) -> Result<Permission, Failure> {
+    let among = if is_id(wanted, "pm") {
+        let found = ask.read_maybe(&PERMISSION.ask(&[("permissionId", wanted)])?).await?;
+        found.into_iter().collect()
+    } else {
+        permissions(ask).await?
+    };
+    pick("permissionId", wanted, among)
+}
+
+/// All there are, those that are archived last: who holds one holds it still.
+async fn permissions(ask: &Asker<'_>) -> Result<Vec<Permission>, Failure> {
+    let listing = list(ask, PERMISSIONS.ask(&[])?, Place::default(), usize::MAX, |_| true).await?;
+    let mut all: Vec<Permission> = listing.complete()?;
+    all.sort_by_key(|permission| permission.is_archived);
+    Ok(all)
 }
 
 /// Every assignment of the permission, also those that wait for approval; none that were turned
@@ -289,7 +293,7 @@ fn is_id(text: &str, prefix: &str) -> bool {
 }
 
 impl Permission {
-    fn into_role(self) -> Role {
+    pub fn into_role(self) -> Role {
         let operations = self.operations.iter().flatten();
         let certain = self.name.as_deref() == Some("ManagedFullAdminAccess")
             || operations.clone().any(|operation| changes_access(operation));
@@ -320,9 +324,15 @@ fn changes_access(operation: &str) -> bool {
     }
 }
 
-impl Row for Permission {
-    fn key(&self) -> Option<String> {
-        Some(self.id.clone())
+impl Known for Permission {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+    fn kind(&self) -> &'static str {
+        "role"
     }
 }
 
@@ -348,8 +358,7 @@ impl Assignment {
     pub fn is_void(&self) -> bool {
         let request = self.pending_change_request.as_ref();
         request.is_some_and(|request| {
-            request.operation_kind.as_deref() == Some("Create")
-                && matches!(request.status.as_deref(), Some("Rejected" | "Failed"))
+            request.operation_kind.as_deref() == Some("Create") && request.came_to_nothing()
         })
     }
 
@@ -364,6 +373,11 @@ impl ChangeRequest {
     /// What is needed to ask after it later.
     pub fn kept(&self) -> Value {
         json!({ "id": self.id, "approval_id": self.approval_id })
+    }
+
+    /// It was turned down, or could not be carried out.
+    pub fn came_to_nothing(&self) -> bool {
+        matches!(self.status.as_deref(), Some("Rejected" | "Failed"))
     }
 
     /// Waits for approval, to create (`"Create"`) or to delete (`"Delete"`). One that does not say

@@ -1,9 +1,9 @@
 //! Who has access at Dfns: permissions list their assignments, and identities do not.
 
-use super::{Assignment, assignments, everyone, identity, permission, roles};
+use super::{Assignment, Permission, assignments, everyone, identity, permission, permissions};
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Find, Listing, Reach, crowd};
+use crate::vendors::{Asker, Listing, Reach, crowd};
 
 /// Permissions whose assignments one call reads.
 const BUDGET: usize = 200;
@@ -20,8 +20,9 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     };
     let among = match &reach.role {
         Some(wanted) => vec![permission(ask, wanted).await?],
-        None => roles(ask, Find::all()).await?.complete()?,
+        None => permissions(ask).await?,
     };
+    let among = among.into_iter().map(Permission::into_role).collect();
     let people = match &principal {
         Some(only) => vec![only.clone()],
         None => everyone(ask).await?,
