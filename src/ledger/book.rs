@@ -233,7 +233,9 @@ impl Book {
         let path = self.path();
         let mut file = crate::private::append(&path)?;
         let mut length = file.metadata()?.len();
-        if length >= FULL && let Some(first) = files::first_number(&mut file)? {
+        if length >= FULL
+            && let Some(first) = files::first_number(&mut file)?
+        {
             std::fs::rename(&path, files::full_name(&self.dir, first))?;
             file = crate::private::append(&path)?;
             length = 0;
