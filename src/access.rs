@@ -72,6 +72,9 @@ pub struct Access {
     /// The container it counts in, where the vendor has such: a portfolio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<String>,
+    /// When it begins, where that is still to come: not access yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<String>,
     /// When the vendor ends it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,

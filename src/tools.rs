@@ -170,6 +170,12 @@ pub trait Step: Send + Sync {
         true
     }
 
+    /// Whether the row stands where this change writes: only such a row can show that somebody
+    /// else was there.
+    fn touches(&self, row: &Access) -> bool {
+        self.bears(row)
+    }
+
     /// How each part of the change ended, where it is for several at once and the vendor takes
     /// them together.
     fn parts(&self, _outcome: Outcome, _before: &[Access], _after: &[Access]) -> Vec<Value> {
@@ -261,6 +267,8 @@ pub enum Finding {
     Elsewise(String),
     /// It is there, and these rows are gone.
     Lost(Vec<Access>),
+    /// It is there, and these rows, which reach further, came with it.
+    Wider(Vec<Access>),
     /// The vendor shows too little to tell.
     CannotTell,
 }

@@ -150,7 +150,8 @@ fn access(row: &Value) -> String {
     let [principal, role, resource] = ["principal", "role", "resource"].map(|key| name(row, key));
     let waits = if row.get("pending").is_some() { " (waits for approval)" } else { "" };
     let until = string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
-    format!("{principal}: {role} on {resource}{until}{waits}")
+    let from = string(row, "starts_at").map(|start| format!(" from {start}")).unwrap_or_default();
+    format!("{principal}: {role} on {resource}{from}{until}{waits}")
 }
 
 fn name<'a>(row: &'a Value, key: &str) -> &'a str {

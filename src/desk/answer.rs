@@ -263,7 +263,7 @@ impl Item {
             receipt: None,
             summary: step.summary(),
             wanted: step.wanted().clone(),
-            expires_at: step.wanted().expires_at.clone(),
+            expires_at: None,
             before: before.to_vec(),
             after: before.to_vec(),
             parts: Vec::new(),

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::consent::Given;
 use super::prepare::{Prepared, Sendable};
 use super::{Call, Desk, Item, Order};
-use crate::access::Outcome;
+use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
 use crate::intent::Cause;
@@ -276,6 +276,7 @@ fn conclude(
             says("the vendor holds it for its own approvers; access is as before"),
         ),
         (Finding::Lost(rows), _) => (Outcome::Mismatch, Some(lost(&rows))),
+        (Finding::Wider(rows), _) => (Outcome::Mismatch, Some(wider(&rows))),
         (_, Said::Heard(Heard::Exists(failure) | Heard::No(failure))) => {
             (Outcome::Rejected, Some(failure.message.clone()))
         }
@@ -312,12 +313,21 @@ fn unread(said: &Said, failure: &Failure) -> (Outcome, Option<String>) {
     }
 }
 
-fn lost(rows: &[crate::access::Access]) -> String {
-    let rows = rows.iter().map(|row| format!("{} on {}", label(&row.role), label(&row.resource)));
-    let rows = rows.collect::<Vec<_>>().join(", ");
+fn lost(rows: &[Access]) -> String {
+    let rows = named(rows);
     format!(
         "the vendor took away access that was there before: {rows}; grant it again to restore it"
     )
+}
+
+fn wider(rows: &[Access]) -> String {
+    let rows = named(rows);
+    format!("wider access than was asked for came with it: {rows}; take it away at the vendor")
+}
+
+fn named(rows: &[Access]) -> String {
+    let rows = rows.iter().map(|row| format!("{} on {}", label(&row.role), label(&row.resource)));
+    rows.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -355,6 +365,7 @@ mod tests {
             (yes(), Ok(Finding::Held), PendingVendorApproval),
             (yes(), elsewise(), Mismatch),
             (yes(), Ok(Finding::Lost(vec![])), Mismatch),
+            (yes(), Ok(Finding::Wider(vec![])), Mismatch),
             (yes(), Ok(Finding::CannotTell), Unconfirmed),
             (yes(), down(), Unknown),
             (yes(), closed(), Unconfirmed),
@@ -369,6 +380,7 @@ mod tests {
             (unclear(), Ok(Finding::CannotTell), Unknown),
             (unclear(), down(), Unknown),
             (unclear(), Ok(Finding::Lost(vec![])), Mismatch),
+            (unclear(), Ok(Finding::Wider(vec![])), Mismatch),
         ] {
             check(said, found, outcome);
         }

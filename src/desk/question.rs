@@ -126,8 +126,13 @@ fn rows(step: &dyn Step, rows: &[Access]) -> String {
         let pending = if row.pending { " (pending)" } else { "" };
         let end =
             row.expires_at.as_ref().map(|end| format!(" until {}", time(end))).unwrap_or_default();
+        let start = row
+            .starts_at
+            .as_ref()
+            .map(|start| format!(" from {}", time(start)))
+            .unwrap_or_default();
         format!(
-            "{}: {} on {}{end}{pending}",
+            "{}: {} on {}{start}{end}{pending}",
             label(&row.principal),
             row.role.said(),
             label(&row.resource)

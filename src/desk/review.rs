@@ -175,7 +175,15 @@ impl Desk {
             conclusive: record.conclusive,
             ..Standing::default()
         };
-        let finding = step.verify(&before, &now);
+        let finding = match step.verify(&before, &now) {
+            // What was found whole then took nothing along, and brought nothing along.
+            Finding::Lost(_) | Finding::Wider(_)
+                if record.outcome() == Some(Outcome::Confirmed) =>
+            {
+                Finding::There
+            }
+            finding => finding,
+        };
         let held = record.end.as_ref().and_then(|end| end.held.as_ref());
         let approval = match held {
             Some(held) if finding != Finding::There => step.approval(held, &ask).await?,
@@ -306,13 +314,11 @@ impl Undoing {
     /// # Errors
     /// The access is not as the change left it: somebody changed it since.
     pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
-        let left: Vec<_> = self.after.iter().filter(|row| step.bears(row)).collect();
-        let there: Vec<_> = now.rows.iter().filter(|row| step.bears(row)).collect();
+        let left: Vec<_> = self.after.iter().filter(|row| step.touches(row)).collect();
+        let there: Vec<_> = now.rows.iter().filter(|row| step.touches(row)).collect();
         let as_left = |row: &&Access| {
-            let as_it_was = |other: &&Access| {
-                row.is(other) && row.id == other.id && row.expires_at == other.expires_at
-            };
-            there.iter().any(as_it_was)
+            let told = |row: &Access| (row.id.clone(), row.within.clone(), row.expires_at.clone());
+            there.iter().any(|other| row.is(other) && told(row) == told(other))
         };
         let same = left.len() == there.len() && left.iter().all(as_left);
         let by = match &self.superseded_by {
@@ -350,8 +356,8 @@ fn standing(
     approval: Option<Approval>,
     now: &Standing,
 ) -> (Outcome, String) {
-    let bears = |row: &&Access| step.bears(row);
-    let (now, before) = (now.rows.iter().filter(bears), record.before.iter().filter(bears));
+    let touches = |row: &&Access| step.touches(row);
+    let (now, before) = (now.rows.iter().filter(touches), record.before.iter().filter(touches));
     let as_before = now.clone().count() == before.clone().count()
         && now.clone().all(|row| before.clone().any(|other| row.is(other)));
     let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch));
@@ -369,6 +375,7 @@ fn standing(
             (Outcome::Unconfirmed, "the vendor shows this credential too little to tell")
         }
         (Finding::Lost(_), None) => (Outcome::Mismatch, "other access was lost with it"),
+        (Finding::Wider(_), None) => (Outcome::Mismatch, "it reaches further than was asked"),
         (Finding::Elsewise(_), None) if as_before && !settled => {
             (Outcome::Unavailable, "it did not happen: the access is as before")
         }

@@ -13,6 +13,8 @@ pub struct Modes {
     pub outsystems_token_seconds: u32,
     /// Requests a minute before OutSystems answers 429, counted for each API domain.
     pub outsystems_per_minute: Option<u32>,
+    /// Whether OutSystems takes a role away when its period is over.
+    pub outsystems_ends: bool,
     /// How a role's list tells its permissions.
     pub outsystems_told: Told,
     /// The name of the permission to grant roles, which has changed over time.
@@ -90,6 +92,7 @@ impl Default for Modes {
             other_role: OtherRole::Replace,
             outsystems_token_seconds: 43_200,
             outsystems_per_minute: None,
+            outsystems_ends: true,
             outsystems_told: Told::Names,
             outsystems_manage_access: "Manage member access",
             many_roles: false,

@@ -113,7 +113,7 @@ impl Fake for OutSystems {
             return Ok(self.discovery());
         }
         self.admit(ask)?;
-        let grants = current(&world.outsystems);
+        let grants = self.current(&world.outsystems);
         match path.as_slice() {
             ["api", "identity", "v1", rest @ ..] => match rest {
                 ["users"] => self.list_users(&grants, ask),
@@ -147,7 +147,7 @@ impl Fake for OutSystems {
         };
         find(&self.users, "key", user)?;
         find(&self.roles, "key", role)?;
-        world.outsystems = current(&world.outsystems);
+        world.outsystems = self.current(&world.outsystems);
         match ask.method.as_str() {
             "POST" => self.grant(&mut world.outsystems, user, role, ask),
             "DELETE" => self.revoke(&mut world.outsystems, user, role, ask),
@@ -422,6 +422,16 @@ impl OutSystems {
         Ok(Reply::empty(204))
     }
 
+    /// The grants whose time has not passed, where that makes a difference.
+    fn current(&self, grants: &[Grant]) -> Vec<Grant> {
+        let now = Timestamp::now();
+        let lasts = |grant: &&Grant| {
+            let end = grant.period.as_ref().and_then(|period| period.end_time);
+            !self.modes.outsystems_ends || end.is_none_or(|end| end > now)
+        };
+        grants.iter().filter(lasts).cloned().collect()
+    }
+
     fn assets_named(&self, keys: Option<Vec<String>>) -> Result<Vec<String>, Reply> {
         let mut keys = keys.unwrap_or_default();
         keys.sort();
@@ -434,16 +444,6 @@ impl OutSystems {
         }
         Ok(keys)
     }
-}
-
-/// The grants whose time has not passed.
-fn current(grants: &[Grant]) -> Vec<Grant> {
-    let now = Timestamp::now();
-    let lasts = |grant: &&Grant| {
-        let end = grant.period.as_ref().and_then(|period| period.end_time);
-        end.is_none_or(|end| end > now)
-    };
-    grants.iter().filter(lasts).cloned().collect()
 }
 
 fn check_period(period: Option<&Period>) -> Result<(), Reply> {

@@ -9,7 +9,7 @@ use crate::access::{Access, Principal, Role};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::vendors::Asker;
-use crate::vendors::outsystems;
+use crate::vendors::outsystems::{self, same_key};
 
 /// One user and one role, on one asset of those a call names.
 #[derive(Clone)]
@@ -55,6 +55,7 @@ pub(super) async fn resolve(
             resource: asset.named(),
             scope: "asset".into(),
             within: None,
+            starts_at: None,
             expires_at: None,
             pending: false,
         },
@@ -75,7 +76,12 @@ impl AssetRole {
     }
 
     pub(super) fn is_wanted(&self, row: &Access) -> bool {
-        row.role.id == self.wanted.role.id && row.resource.id == self.wanted.resource.id
+        same_key(&row.role.id, &self.wanted.role.id) && self.is_there(row)
+    }
+
+    /// Whether the row is of this very asset, in whatever role and portfolio.
+    pub(super) fn is_there(&self, row: &Access) -> bool {
+        same_key(&row.resource.id, &self.wanted.resource.id)
     }
 
     pub(super) fn path(&self) -> [(&str, &str); 2] {

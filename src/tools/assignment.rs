@@ -62,6 +62,7 @@ impl PermissionAssignment {
             resource: Named::new("organization", None, "organization"),
             scope: "organization".into(),
             within: None,
+            starts_at: None,
             expires_at: None,
             pending: false,
         };

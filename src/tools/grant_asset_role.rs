@@ -13,7 +13,7 @@ use crate::json::put;
 use crate::ledger::Record;
 use crate::text;
 use crate::vendors::Asker;
-use crate::vendors::outsystems;
+use crate::vendors::outsystems::{self, same_key};
 
 /// Grant an OutSystems organization role to a user for one or more assets. Stops where the user
 /// holds another role on an asset.
@@ -43,6 +43,9 @@ struct Period {
     start: Timestamp,
     end: Timestamp,
 }
+
+/// How far the vendor's clock may be off.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 
 impl Change for GrantAssetRole {
     const SPEC: Spec = Spec {
@@ -82,7 +85,7 @@ impl Granting {
     /// The same role on the same asset in another portfolio is another grant.
     fn check_portfolio(&self, row: &Access) -> Result<(), Failure> {
         match (&self.portfolio, &row.within) {
-            (Some(asked), Some(there)) if !asked.eq_ignore_ascii_case(there) => {
+            (Some(_), Some(there)) if !self.is_placed(row) => {
                 let there = text::quoted(there);
                 Err(Failure::refused(format!(
                     "the role is there already, in the portfolio {there}"
@@ -93,8 +96,28 @@ impl Granting {
         }
     }
 
+    /// The row that is wanted, in the portfolio that is wanted where there are several.
+    fn row<'r>(&self, mut rows: impl Iterator<Item = &'r Access> + Clone) -> Option<&'r Access> {
+        let wanted = |row: &&Access| self.of.is_wanted(row);
+        let placed = rows.clone().filter(wanted).find(|row| self.is_placed(row));
+        placed.or_else(|| rows.find(wanted))
+    }
+
+    /// Whether the row counts where it was asked to.
+    fn is_placed(&self, row: &Access) -> bool {
+        let there = row.within.as_deref().unwrap_or_default();
+        self.portfolio.as_deref().is_none_or(|asked| same_key(asked, there))
+    }
+
     /// What a row that is there already means for a request with or without an end.
     fn already(&self, row: &Access) -> Result<Plan, Failure> {
+        if let Some(start) = &row.starts_at {
+            let start = text::quoted(start);
+            return Err(Failure::refused(format!(
+                "the role is assigned there, and begins at {start} only"
+            ))
+            .hint("wait until then, or revoke that assignment and grant the role again"));
+        }
         let there = end(row);
         let mut warnings = Vec::new();
         match (there, self.period.map(|period| period.end)) {
@@ -119,7 +142,7 @@ impl Granting {
 
     fn warnings(&self, now: &Standing) -> Vec<String> {
         let mut warnings = self.of.user.warnings();
-        for row in now.rows.iter().filter(|row| row.scope == "organization") {
+        for row in now.rows.iter().filter(|row| row.scope == "organization" && has_begun(row)) {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",
                 self.of.wanted.principal.said(),
@@ -153,6 +176,10 @@ impl Step for Granting {
         self.of.role.permissions.clone()
     }
 
+    fn touches(&self, row: &Access) -> bool {
+        self.of.is_there(row)
+    }
+
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(self.of.current(ask))
     }
@@ -167,12 +194,11 @@ impl Step for Granting {
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         let mut there = now.rows.iter().filter(|row| !has_ended(row, SignedDuration::ZERO));
-        if let Some(row) = there.clone().find(|row| self.of.is_wanted(row)) {
+        if let Some(row) = self.row(there.clone()) {
             self.check_portfolio(row)?;
             return self.already(row);
         }
-        let there = there.find(|row| row.resource.id == self.of.wanted.resource.id);
-        if let Some(other) = there {
+        if let Some(other) = there.find(|row| self.of.is_there(row)) {
             return Err(Failure::refused(format!(
                 "{} already holds {} on {}, and OutSystems keeps one role an app: a second grant \
                  may replace it",
@@ -197,16 +223,29 @@ impl Step for Granting {
     }
 
     fn verify(&self, before: &Standing, now: &Standing) -> Finding {
-        let Some(row) = now.rows.iter().find(|row| self.of.is_wanted(row)) else {
+        let Some(row) = self.row(now.rows.iter()) else {
             return Finding::Elsewise("the role is not listed for that asset".to_owned());
         };
+        if !self.is_placed(row) {
+            let there = text::quoted(row.within.as_deref().unwrap_or("none"));
+            return Finding::Elsewise(format!("the role is there, and its portfolio is {there}"));
+        }
+        if !has_begun(row) {
+            let start = text::quoted(row.starts_at.as_deref().unwrap_or_default());
+            return Finding::Elsewise(format!("the role is there, and begins at {start} only"));
+        }
         if !self.ends_as_wanted(row) {
             let end = text::quoted(row.expires_at.as_deref().unwrap_or("never"));
             return Finding::Elsewise(format!("the role is there, and its end is {end}"));
         }
+        let mut came = now.lost(before);
+        came.retain(|row| row.scope == "organization");
+        if !came.is_empty() {
+            return Finding::Wider(came);
+        }
         let mut lost = before.lost(now);
         // A row that ended by itself between two readings was not lost to the grant.
-        lost.retain(|row| !has_ended(row, SignedDuration::from_secs(60)));
+        lost.retain(|row| !has_ended(row, CLOCKS));
         if lost.is_empty() { Finding::There } else { Finding::Lost(lost) }
     }
 }
@@ -218,4 +257,12 @@ fn end(row: &Access) -> Option<Timestamp> {
 /// Whether a row has ended, or will within `slack`.
 fn has_ended(row: &Access, slack: SignedDuration) -> bool {
     end(row).is_some_and(|end| end <= Timestamp::now() + slack)
+}
+
+/// Whether a row counts by now, or is about to: the vendor's clock may be a little ahead.
+fn has_begun(row: &Access) -> bool {
+    let soon = Timestamp::now() + CLOCKS;
+    row.starts_at
+        .as_deref()
+        .is_none_or(|start| start.parse().is_ok_and(|start: Timestamp| start <= soon))
 }

@@ -9,9 +9,10 @@ use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::Record;
+use crate::text;
 use crate::transport::Reply;
 use crate::vendors::Asker;
-use crate::vendors::outsystems;
+use crate::vendors::outsystems::{self, same_key};
 
 /// Revoke an OutSystems organization role of a user for one or more assets. Says what access is
 /// left.
@@ -47,11 +48,17 @@ impl Change for RevokeAssetRole {
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
+        let wanted = record.wanted();
         let row = record.before.iter().find(|row| {
-            let wanted = record.wanted();
-            row.role.id == wanted.role.id && row.resource.id == wanted.resource.id
+            same_key(&row.role.id, &wanted.role.id)
+                && same_key(&row.resource.id, &wanted.resource.id)
         });
-        let mut arguments = asset_role::arguments(&record.wanted());
+        if let Some(start) = row.and_then(|row| row.starts_at.as_deref()) {
+            let start = text::quoted(start);
+            return Err(Failure::refused(format!("what was revoked was to begin at {start} only"))
+                .hint("granting it from here would give it at once; assign it in the ODC portal"));
+        }
+        let mut arguments = asset_role::arguments(&wanted);
         if let Some(end) = row.and_then(|row| row.expires_at.as_deref()) {
             crate::json::put(&mut arguments, "expires_at", end);
         }
@@ -83,6 +90,10 @@ impl Step for Revoking {
 
     fn contains(&self) -> Vec<String> {
         self.0.role.permissions.clone()
+    }
+
+    fn touches(&self, row: &Access) -> bool {
+        self.0.is_there(row)
     }
 
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
@@ -120,7 +131,8 @@ impl Step for Revoking {
 impl Revoking {
     /// What still reaches the asset once this role is gone.
     fn left(&self, now: &Standing) -> Vec<String> {
-        let whole = now.rows.iter().filter(|row| row.scope == "organization");
+        let whole =
+            now.rows.iter().filter(|row| row.scope == "organization" && row.starts_at.is_none());
         let left = |row: &Access| {
             format!(
                 "access is left: {} reaches the asset as {} through the organization",

@@ -241,7 +241,7 @@ async fn page<A: Answer>(
     let question = question.clone().with("limit", PAGE).with("offset", offset);
     let (rows, total) = ask.read::<A>(&question).await?.rows();
     let next = next(offset, rows.len(), total);
-    Ok(Page { rows, next })
+    Page::at_offset(rows, next, total.map(|total| total as u64))
 }
 
 fn offset(from: Option<&str>) -> usize {
@@ -280,10 +280,10 @@ pub async fn permissions(ask: &Asker<'_>, asset: &str) -> Result<Permissions, Fa
     ask.read(&PERMISSIONS.ask(&[("id", asset)])?).await
 }
 
-fn next(offset: usize, count: usize, total: Option<usize>) -> Option<String> {
+fn next(offset: usize, count: usize, total: Option<usize>) -> Option<u64> {
     let after = offset + count;
-    let more = count > 0 && total.map_or(count >= PAGE, |total| after < total);
-    more.then(|| after.to_string())
+    let more = total.map_or(count >= PAGE, |total| after < total);
+    more.then_some(after as u64)
 }
 
 impl Asset {

@@ -277,7 +277,8 @@ async fn list<T: Row + serde::de::DeserializeOwned>(
         let question = question.clone().maybe("paginationToken", page);
         async move {
             let Items { items, next_page_token } = ask.read::<Items<T>>(&question).await?;
-            Ok(Page { rows: items, next: next_page_token.filter(|token| !token.is_empty()) })
+            let next = next_page_token.filter(|token| !token.is_empty());
+            Ok(Page { rows: items, next, total: None })
         }
     })
     .await

@@ -28,6 +28,23 @@ pub struct Place {
 pub struct Page<T> {
     pub rows: Vec<T>,
     pub next: Option<String>,
+    /// How many rows the vendor says there are on all pages, where it does.
+    pub total: Option<u64>,
+}
+
+impl<T> Page<T> {
+    /// A page of a list that is read by offset. An empty one is its end, unless it says itself
+    /// where the rest begins: that rest would be rows nobody has seen.
+    ///
+    /// # Errors
+    /// `Incomplete`: it is empty, and says that there is more.
+    pub fn at_offset(rows: Vec<T>, next: Option<u64>, total: Option<u64>) -> Result<Self, Failure> {
+        if rows.is_empty() && next.is_some() {
+            let message = "the vendor sends an empty page of a list, and says that there is more";
+            return Err(Failure::new(Kind::Incomplete, message).hint("try again"));
+        }
+        Ok(Self { rows, next: next.map(|next| next.to_string()), total })
+    }
 }
 
 /// A row as a vendor lists it.
@@ -55,7 +72,7 @@ where
     Fetched: Future<Output = Result<Page<T>, Failure>>,
 {
     let (mut rows, mut place) = (Vec::new(), from);
-    let mut seen = HashSet::new();
+    let (mut seen, mut total) = (HashSet::new(), None);
     for fetched in 0..MOST_PAGES {
         let page = match fetch(place.page.clone()).await {
             Ok(page) => page,
@@ -74,6 +91,11 @@ where
                 rows.push(row);
             }
         }
+        if page.total.is_some_and(|now| total.is_some_and(|before| now < before)) {
+            // What followed has moved up, some of it to pages that were read already.
+            return Ok(cut(rows, "the list got shorter while it was read"));
+        }
+        total = page.total.or(total);
         match page.next {
             None => return Ok(Listing { rows, next: None, problem: None }),
             Some(next) if place.page.as_ref() == Some(&next) => {
@@ -139,7 +161,11 @@ mod tests {
             return Err(Failure::new(Kind::Unavailable, "down"));
         }
         let end = (start + 3).min(7);
-        Ok(Page { rows: (start..end).collect(), next: (end < 7).then(|| end.to_string()) })
+        Ok(Page {
+            rows: (start..end).collect(),
+            next: (end < 7).then(|| end.to_string()),
+            total: None,
+        })
     }
 
     #[tokio::test]
@@ -162,7 +188,7 @@ mod tests {
                 None => (vec![0, 1, 2], Some("1".to_owned())),
                 _ => (vec![2, 3, 4], None),
             };
-            Ok(Page { rows, next })
+            Ok(Page { rows, next, total: None })
         };
         let listing = follow(Place::default(), 4, |_| true, pages).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2, 3]);
@@ -177,6 +203,32 @@ mod tests {
         assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
     }
 
+    /// By its own words: an empty page that names a rest, a total that shrinks.
+    #[tokio::test]
+    async fn a_list_that_contradicts_itself_is_incomplete() {
+        for (second, whole) in [
+            ((vec![3], None, Some(4)), true),
+            ((vec![3], None, Some(5)), true),
+            ((vec![], None, None), true),
+            ((vec![], Some(6), Some(4)), false),
+            ((vec![3], None, Some(3)), false),
+            ((vec![], None, Some(0)), false),
+        ] {
+            let pages = async |page: Option<String>| {
+                let (rows, next, total) = match page {
+                    None => (vec![0, 1, 2], Some(3), Some(4)),
+                    Some(_) => second.clone(),
+                };
+                Page::at_offset(rows, next, total)
+            };
+            let listing = follow(Place::default(), 9, |_| true, pages).await.unwrap();
+            assert!(listing.rows.starts_with(&[0, 1, 2]), "{second:?}");
+            assert_eq!(listing.complete().is_ok(), whole, "{second:?}");
+        }
+        let first = Page::<u32>::at_offset(Vec::new(), Some(100), None);
+        assert_eq!(first.err().unwrap().kind, Kind::Incomplete);
+    }
+
     /// Neither one that names the same page again, nor one that always names another.
     #[tokio::test]
     async fn a_list_without_an_end_is_not_followed_for_ever() {
@@ -185,7 +237,8 @@ mod tests {
             let endless = |_| {
                 asked.set(asked.get() + 1);
                 let next = if same { 1 } else { asked.get() };
-                async move { Ok(Page { rows: Vec::<u32>::new(), next: Some(next.to_string()) }) }
+                let next = Some(next.to_string());
+                async move { Ok(Page { rows: Vec::<u32>::new(), next, total: None }) }
             };
             let listing = follow(Place::default(), 9, |_| true, endless).await.unwrap();
             assert_eq!(asked.get(), most);

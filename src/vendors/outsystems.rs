@@ -119,6 +119,7 @@ pub struct HeldRole {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GrantPeriod {
+    pub start_time: Option<String>,
     pub end_time: Option<String>,
 }
 
@@ -282,23 +283,27 @@ async fn list<T: Row + serde::de::DeserializeOwned>(
         let question = question.clone().with("limit", PAGE).with("offset", offset);
         let Envelope { results, page } = ask.read::<Envelope<T>>(&question).await?;
         let next = next_offset(offset, results.len() as u64, page.as_ref());
-        Ok(Page { rows: results, next: next.map(|next| next.to_string()) })
+        Page::at_offset(results, next, page.and_then(|page| page.total_results))
     })
     .await
 }
 
-/// `nextPageOffset` is optional, so its absence does not prove the end: an empty page does, and so
-/// does the total, where that is told.
+/// `nextPageOffset` is optional, so its absence does not prove the end: the total does, where that
+/// is told, and a page that is not full where neither is.
 fn next_offset(offset: u64, count: u64, page: Option<&PageInfo>) -> Option<u64> {
     let page = page?;
     let after = offset + count;
     match (page.next_page_offset, page.total_results) {
-        _ if count == 0 => None,
         (_, Some(total)) if after >= total => None,
         (Some(next), _) => Some(next),
         (None, Some(_)) => Some(after),
         (None, None) => (count >= PAGE).then_some(after),
     }
+}
+
+/// Keys are UUIDs, whose letters mean the same in either case.
+pub fn same_key(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 fn is_key(text: &str) -> bool {
@@ -349,7 +354,10 @@ mod tests {
             (200, 40, page(None, Some(240)), None),
             (0, 100, page(None, Some(240)), Some(100)),
             (0, 100, page(Some(100), Some(100)), None),
-            (0, 0, page(Some(100), None), None),
+            (0, 0, page(Some(100), None), Some(100)),
+            (0, 0, page(None, Some(1)), Some(0)),
+            (0, 0, page(None, Some(0)), None),
+            (0, 0, page(None, None), None),
             (0, 100, page(None, None), Some(100)),
             (0, 99, page(None, None), None),
         ] {

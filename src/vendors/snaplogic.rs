@@ -260,7 +260,7 @@ async fn users(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
                 .with("limit", PAGE);
             let Users { users } = read(ask, &question).await?;
             let next = (users.len() >= PAGE).then(|| (offset + users.len()).to_string());
-            Ok(Page { rows: users, next })
+            Ok(Page { rows: users, next, total: None })
         },
     );
     Ok(all.await?.complete()?.into_iter().map(User::into_principal).collect())

@@ -2,6 +2,9 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use grantor::sandbox::{Fault, FaultKind, Modes, Options, Sandbox, Seen};
@@ -13,6 +16,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use super::proxy::{Proxy, Then};
 
 /// Longer than any call may take; only a hang gets there.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -112,6 +117,33 @@ impl World {
         let document = super::proxy::get(&document, "").await;
         let outsystems = parsed(&document)["token_endpoint"].as_str().unwrap().to_owned();
         self.set("REDOX_TOKEN_URL", redox).set("OUTSYSTEMS_TOKEN_URL", outsystems)
+    }
+
+    /// With other pages of a user's roles than OutSystems has: `change` is told as well whether
+    /// something was granted through the proxy. Tokens must come straight.
+    pub async fn with_role_pages(
+        self,
+        change: impl Fn(&mut Value, bool) + Send + Sync + 'static,
+    ) -> (Self, Proxy) {
+        let (granted, change) = (AtomicBool::new(false), Arc::new(change));
+        let upstream = self.variable("OUTSYSTEMS_PORTAL_URL").to_owned();
+        let proxy = Proxy::start(Some(&upstream), move |method, path| {
+            if method == "POST" {
+                granted.store(true, SeqCst);
+            }
+            let (change, granted) = (change.clone(), granted.load(SeqCst));
+            if method == "GET" && path.contains("/users/") && path.ends_with("/organization-roles")
+            {
+                return Then::Change(Arc::new(move |body| {
+                    let mut page = parsed(body);
+                    change(&mut page, granted);
+                    page.to_string()
+                }));
+            }
+            Then::Pass
+        });
+        let proxy = proxy.await;
+        (self.set("OUTSYSTEMS_PORTAL_URL", proxy.url.clone()), proxy)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

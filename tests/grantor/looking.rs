@@ -4,6 +4,7 @@ use grantor::sandbox::Modes;
 use serde_json::{Value, json};
 
 use super::harness::{Answer, World, status};
+use super::proxy::{Proxy, Then};
 
 fn rows(answer: &Answer) -> &Vec<Value> {
     answer.body["rows"].as_array().unwrap_or_else(|| panic!("no rows: {:#}", answer.body))
@@ -275,4 +276,27 @@ async fn all_pages_are_followed_once() {
     let answer = server.call("list_roles", all).await;
     assert!(rows(&answer).len() >= 240);
     assert_eq!(world.count("GET", "organization-roles"), 3);
+}
+
+/// An empty page ends a list, unless its own total says that there are rows nobody has seen.
+#[tokio::test]
+async fn centrasite_an_empty_page_that_says_there_is_more_is_incomplete() {
+    let world = World::new().await;
+    let empty = |_: &str| r#"{"principals": [], "total": 10}"#.to_owned();
+    let empty: std::sync::Arc<dyn Fn(&str) -> String + Send + Sync> = std::sync::Arc::new(empty);
+    let upstream = world.variable("CENTRASITE_BRIDGE_URL").to_owned();
+    let proxy = Proxy::start(Some(&upstream), move |_, path| match path.ends_with("/principals") {
+        true => Then::Change(empty.clone()),
+        false => Then::Pass,
+    })
+    .await;
+    let world = world.set("CENTRASITE_BRIDGE_URL", proxy.url.clone());
+    let server = world.serve().await;
+    let look = json!({ "vendor": "centrasite", "query": "API" });
+    let answer = server.call("find_principals", look).await;
+    assert_eq!(problem(&answer, "centrasite")["kind"], "incomplete", "{:#}", answer.body);
+    let set = json!({ "asset": "BillingService",
+        "userGroupAssetPermission": [{ "group": "API Team", "permission": "Modify" }] });
+    let answer = server.call("set_asset_permissions", set).await;
+    assert_eq!((answer.outcome(), world.writes().len()), ("unavailable", 0), "{:#}", answer.body);
 }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use grantor::approvers::key::ApproverKey;
 use grantor::approvers::{Proof, Statement};
 use grantor::ledger::{Answered, Asking, Decision, Ledger, Request};
+use grantor::sandbox::Modes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -679,6 +680,34 @@ async fn what_others_gave_since_is_not_taken_back() {
         assert!(ran.stderr.contains("changed since"), "{}", ran.stderr);
         let undo = world.run(&["undo", receipt.as_str().unwrap()]).await;
         assert_eq!((undo.status, world.writes().len()), (1, 3), "{tool}: {undo:#?}");
+    }
+}
+
+/// Each end is of one access: what is granted beside it, in the same call or later, has its own.
+#[tokio::test]
+async fn what_is_granted_beside_it_does_not_keep_an_end_from_coming() {
+    for (due, beside) in [
+        (json!(["Orders"]), json!(["Billing"])),
+        (json!(["Orders", "Billing"]), json!(["Customer Portal"])),
+    ] {
+        let modes = Modes { outsystems_ends: false, ..Modes::default() };
+        let world = World::with(modes).await;
+        let path = rules(&world);
+        let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
+        let mut arguments = json!({ "userKey": "user@example.com", "roleKey": "Developer",
+            "assetKeys": due, "expires_in": "PT10S" });
+        let granted = call(&world, "grant_asset_role", &arguments).await;
+        let end: Timestamp = granted["expires_at"].as_str().unwrap().parse().unwrap();
+        arguments.as_object_mut().unwrap().remove("expires_in");
+        arguments["assetKeys"] = beside;
+        call(&world, "grant_asset_role", &arguments).await;
+        while Timestamp::now() <= end {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let ran = world.run(&["expire"]).await;
+        assert_eq!(ran.status, 0, "{due}: {ran:#?}");
+        let taken = world.writes().iter().filter(|seen| seen.method == "DELETE").count();
+        assert_eq!(taken, due.as_array().unwrap().len(), "{ran:#?}");
     }
 }
 

@@ -201,6 +201,115 @@ async fn outsystems_a_role_that_is_there_is_not_sent_again() {
     .await;
 }
 
+/// A call in a world where the list of the user's roles is another one.
+async fn seen_otherwise(
+    tool: &str,
+    arguments: Value,
+    change: impl Fn(&mut Value, bool) + Send + Sync + 'static,
+) -> (Answer, usize) {
+    let world = World::new().await.tokens_straight().await;
+    let (world, _proxy) = world.with_role_pages(change).await;
+    let server = world.serve().await;
+    let answer = server.call(tool, arguments).await;
+    (answer, world.writes().len())
+}
+
+fn told(answer: &Answer) -> String {
+    format!("{}\n{}\n{}", answer.summary(), answer.hint(), answer.warnings())
+}
+
+const ALEX_ON_ORDERS: &str =
+    r#"{"userKey": "alex.kim@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#;
+
+/// What begins later is not access now, and is not given back as if it were.
+#[tokio::test]
+async fn outsystems_a_role_that_begins_later_is_not_there_yet() {
+    let later = |page: &mut Value, _: bool| {
+        let period = json!({ "startTime": "2099-01-01T00:00:00Z", "endTime": null });
+        page["results"][0]["grantPeriod"] = period;
+    };
+    let (answer, sent) = seen_otherwise("grant_asset_role", parsed(ALEX_ON_ORDERS), later).await;
+    assert_eq!((answer.outcome(), sent), ("refused", 0), "{:#}", answer.body);
+    assert!(told(&answer).contains("begins at “2099-01-01T00:00:00Z” only"), "{}", told(&answer));
+    let look = json!({ "principal": "alex.kim@example.com", "vendor": "outsystems" });
+    let (answer, _) = seen_otherwise("list_access", look, later).await;
+    assert_eq!(answer.body["rows"][0]["starts_at"], "2099-01-01T00:00:00Z", "{:#}", answer.body);
+}
+
+/// Elsewhere than asked, later than asked, or with the whole organization beside it.
+#[tokio::test]
+async fn outsystems_what_is_not_as_asked_is_a_mismatch() {
+    type Seen = fn(&mut Vec<Value>);
+    let cases: [(Seen, &str); 3] = [
+        (
+            |rows| rows[0]["portfolioKey"] = json!("0f5b8d1e-1f7a-4f0e-9f77-0a3b6a1d2c3e"),
+            "its portfolio is “0f5b8d1e-1f7a-4f0e-9f77-0a3b6a1d2c3e”",
+        ),
+        (
+            |rows| rows[0]["grantPeriod"] = json!({ "startTime": "2099-01-01T00:00:00Z" }),
+            "begins at “2099-01-01T00:00:00Z” only",
+        ),
+        (
+            |rows| {
+                let mut whole = rows[0].clone();
+                (whole["assetKey"], whole["portfolioKey"]) = (Value::Null, Value::Null);
+                rows.push(whole);
+            },
+            "wider access than was asked for came with it: “Developer”",
+        ),
+    ];
+    for (change, says) in cases {
+        let mut arguments = on_orders("Developer");
+        arguments["portfolioKey"] = json!("c498b6e7-3648-445e-9afa-3a387f006745");
+        let (answer, sent) = seen_otherwise("grant_asset_role", arguments, move |page, granted| {
+            if granted {
+                change(page["results"].as_array_mut().unwrap());
+            }
+        })
+        .await;
+        assert_eq!((answer.outcome(), sent), ("mismatch", 1), "{:#}", answer.body);
+        assert!(told(&answer).contains(says), "{says}: {}", told(&answer));
+    }
+}
+
+/// Neither "not there" nor "no other role there": nobody has seen the rows.
+#[tokio::test]
+async fn outsystems_an_empty_page_that_says_there_is_more_is_not_the_end() {
+    for fields in [
+        json!({ "nextPageOffset": 100, "totalResults": null }),
+        json!({ "nextPageOffset": null, "totalResults": 1 }),
+    ] {
+        for tool in ["grant_asset_role", "revoke_asset_role"] {
+            let fields = fields.clone();
+            let empty = move |page: &mut Value, _: bool| {
+                page["results"] = json!([]);
+                page["page"] = json!({ "count": 0, "limit": 100, "offset": 0 });
+                for (key, value) in fields.as_object().unwrap() {
+                    page["page"][key] = value.clone();
+                }
+            };
+            let (answer, sent) = seen_otherwise(tool, parsed(ALEX_ON_ORDERS), empty).await;
+            assert_eq!((answer.outcome(), sent), ("unavailable", 0), "{tool}: {:#}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn outsystems_keys_mean_the_same_in_either_letter_case() {
+    let upper = |page: &mut Value, _: bool| {
+        for key in ["key", "assetKey", "portfolioKey"] {
+            if let Some(text) = page["results"][0][key].as_str() {
+                page["results"][0][key] = json!(text.to_uppercase());
+            }
+        }
+    };
+    let (answer, sent) = seen_otherwise("revoke_asset_role", parsed(ALEX_ON_ORDERS), upper).await;
+    assert_eq!((answer.outcome(), sent), ("confirmed", 1), "{:#}", answer.body);
+    let look = json!({ "principal": "alex.kim@example.com", "vendor": "outsystems", "role": "Developer", "resource": "Orders" });
+    let (answer, _) = seen_otherwise("list_access", look, upper).await;
+    assert_eq!(answer.body["rows"].as_array().unwrap().len(), 1, "{:#}", answer.body);
+}
+
 const UNSHOWN: &str = "its permissions are not shown, so it counts as privileged";
 
 fn on_orders(role: &str) -> Value {
@@ -334,7 +443,7 @@ async fn outsystems_the_end_of_a_grant_is_sent_and_a_later_one_refused() {
         &["is not shortened"],
     ))
     .await;
-    check(Trap {
+    let lasting = check(Trap {
         first: &[DEVELOPER_ON_ORDERS],
         tool: UNTIL_MAY.0,
         arguments: UNTIL_MAY.1,
@@ -343,6 +452,7 @@ async fn outsystems_the_end_of_a_grant_is_sent_and_a_later_one_refused() {
         ..Trap::default()
     })
     .await;
+    assert_eq!(lasting.body["expires_at"], Value::Null, "nothing ends then: {:#}", lasting.body);
 }
 
 const PAYMENTS: (&str, &str) = (

@@ -1,3 +1,7 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+
 use grantor::ledger::Ledger;
 use grantor::sandbox::{Modes, SnapLogicAcl};
 use jiff::Timestamp;
@@ -94,6 +98,64 @@ async fn a_change_that_somebody_changed_since_is_not_undone() {
         assert_eq!(answer.outcome(), "refused", "{}: {:#}", grant.tool, answer.body);
         assert!(answer.summary().contains("changed since"), "{}", answer.summary());
         assert_eq!(world.writes().len(), 2, "{}", grant.tool);
+    }
+}
+
+/// What stands on other assets is not what the change was about.
+#[tokio::test]
+async fn outsystems_what_came_or_went_on_other_assets_does_not_stop_an_undo() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let role = |role: &str, assets: Value| json!({ "userKey": "user@example.com", "roleKey": role, "assetKeys": assets });
+    let billing = server.call("grant_asset_role", role("Tester", json!(["Billing"]))).await;
+    let both = role("Developer", json!(["Orders", "Customer Portal"]));
+    let granted = server.call("grant_asset_role", both).await;
+    assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
+    // One row beside them goes, another comes.
+    assert_eq!(
+        undo(&server, billing.body["receipt"].as_str().unwrap()).await.outcome(),
+        "confirmed"
+    );
+    server
+        .call("grant_asset_role", role("Tester", json!(["c1acc990-6424-450a-a36b-f9b3ddcb369d"])))
+        .await;
+    server.call("grant_asset_role", role("Support Engineer", json!(["Billing"]))).await;
+    for item in granted.body["items"].as_array().unwrap() {
+        let receipt = item["receipt"].as_str().unwrap();
+        assert_eq!(checked(&server, receipt).await["outcome"], "confirmed", "{item:#}");
+        let answer = undo(&server, receipt).await;
+        assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+        let (before, after) = (answer.rows("before"), answer.rows("after"));
+        assert_eq!(before.len(), after.len() + 1, "nothing else came or went");
+    }
+}
+
+/// Another role on the asset, and the same one in another portfolio, are somebody else's.
+#[tokio::test]
+async fn outsystems_what_changed_on_the_asset_itself_stops_an_undo() {
+    let since: [fn(&mut Value); 3] = [
+        |row| row["portfolioKey"] = json!("0f5b8d1e-1f7a-4f0e-9f77-0a3b6a1d2c3e"),
+        |row| row["key"] = json!("6fced11d-2bd8-41e6-847a-8387cdde8d51"),
+        |row| row["grantPeriod"] = json!({ "startTime": null, "endTime": "2099-01-01T00:00:00Z" }),
+    ];
+    for (index, change) in since.into_iter().enumerate() {
+        let world = World::new().await.tokens_straight().await;
+        let changed = Arc::new(AtomicBool::new(false));
+        let since = changed.clone();
+        let (world, _proxy) = world
+            .with_role_pages(move |page, _| {
+                if since.load(SeqCst) {
+                    page["results"].as_array_mut().unwrap().iter_mut().for_each(change);
+                }
+            })
+            .await;
+        let server = world.serve().await;
+        let (_, receipt) = done(&server, &GRANTS[0]).await;
+        changed.store(true, SeqCst);
+        let answer = undo(&server, &receipt).await;
+        assert_eq!(answer.outcome(), "refused", "{index}: {:#}", answer.body);
+        assert!(answer.summary().contains("changed since"), "{index}: {}", answer.summary());
+        assert_eq!(world.writes().len(), 1, "{index}");
     }
 }
 

@@ -73,6 +73,7 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
         resource: Named::new("organization", None, "organization"),
         scope: "organization".into(),
         within: None,
+        starts_at: None,
         expires_at: None,
         pending: assignment.is_pending(),
     }

@@ -5,7 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{HeldRole, ROLE_USERS, USERS, User, asset, held, list as pages, role, user};
+use jiff::Timestamp;
+
+use super::{
+    GrantPeriod, HeldRole, ROLE_USERS, USERS, User, asset, held, list as pages, role, same_key,
+    user,
+};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
 use crate::vendors::{Asker, Listing, Place, Reach, crowd};
@@ -41,10 +46,10 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         held.into_iter().map(|held| row(&user, held, &names)).collect::<Vec<_>>()
     });
     let fits = |row: &Access| {
-        role.as_ref().is_none_or(|role| role.id == row.role.id)
+        role.as_ref().is_none_or(|role| same_key(&role.id, &row.role.id))
             && asset.as_ref().is_none_or(|asset| {
                 // A role for the organization reaches the asset too, and is shown as what it is.
-                row.scope == "organization" || row.resource.id == asset.id
+                row.scope == "organization" || same_key(&row.resource.id, &asset.id)
             })
     };
     Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, crowd.problem))
@@ -103,6 +108,10 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
             ("asset", Named::new(key, name, "asset"))
         }
     };
+    let (start, end) = match held.grant_period {
+        Some(GrantPeriod { start_time, end_time }) => (start_time, end_time),
+        None => (None, None),
+    };
     Access {
         id: None,
         principal: user.clone(),
@@ -110,7 +119,13 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
         resource,
         scope: scope.into(),
         within: held.portfolio_key,
-        expires_at: held.grant_period.and_then(|period| period.end_time),
+        starts_at: start.filter(|start| !has_passed(start)),
+        expires_at: end,
         pending: false,
     }
+}
+
+/// Whether a time is over; one that cannot be read may still be to come.
+fn has_passed(time: &str) -> bool {
+    time.parse::<Timestamp>().is_ok_and(|time| time <= Timestamp::now())
 }
