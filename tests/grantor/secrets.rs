@@ -296,6 +296,7 @@ async fn a_panic_shows_its_place_and_no_secret() {
 
 #[tokio::test]
 #[ignore = "it is the child of the test above, which reads its stderr"]
+#[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the product")]
 async fn a_child_panics_with_a_secret_in_hand() {
     let home = std::path::PathBuf::from(std::env::var_os(CHILD).expect("a parent"));
     grantor::observe::hush_panics();
