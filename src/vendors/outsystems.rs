@@ -289,12 +289,13 @@ async fn list<T: Row + serde::de::DeserializeOwned>(
 }
 
 /// `nextPageOffset` is optional, so its absence does not prove the end: the total does, where that
-/// is told, and a page that is not full where neither is.
+/// is told, and where it is not, an empty page, or one that is not full and names no next.
 fn next_offset(offset: u64, count: u64, page: Option<&PageInfo>) -> Option<u64> {
     let page = page?;
     let after = offset + count;
     match (page.next_page_offset, page.total_results) {
         (_, Some(total)) if after >= total => None,
+        (_, None) if count == 0 => None,
         (Some(next), _) => Some(next),
         (None, Some(_)) => Some(after),
         (None, None) => (count >= PAGE).then_some(after),
@@ -354,7 +355,7 @@ mod tests {
             (200, 40, page(None, Some(240)), None),
             (0, 100, page(None, Some(240)), Some(100)),
             (0, 100, page(Some(100), Some(100)), None),
-            (0, 0, page(Some(100), None), Some(100)),
+            (0, 0, page(Some(100), None), None),
             (0, 0, page(None, Some(1)), Some(0)),
             (0, 0, page(None, Some(0)), None),
             (0, 0, page(None, None), None),

@@ -276,7 +276,7 @@ async fn outsystems_what_is_not_as_asked_is_a_mismatch() {
 #[tokio::test]
 async fn outsystems_an_empty_page_that_says_there_is_more_is_not_the_end() {
     for fields in [
-        json!({ "nextPageOffset": 100, "totalResults": null }),
+        json!({ "nextPageOffset": 100, "totalResults": 1 }),
         json!({ "nextPageOffset": null, "totalResults": 1 }),
     ] {
         for tool in ["grant_asset_role", "revoke_asset_role"] {
