@@ -233,6 +233,29 @@ async fn the_steps_before_a_write_show_nothing_either() {
     }
 }
 
+/// A client secret goes to the token endpoint alone, and whoever else repeats it is not repeated.
+#[tokio::test]
+async fn a_client_secret_is_not_shown_whoever_says_it() {
+    let world = World::new().await;
+    let secret = world.variable("OUTSYSTEMS_CLIENT_SECRET").to_owned();
+    let server = world.serve().await;
+    let body = json!({ "title": format!("client {secret} may not") }).to_string();
+    let no = FaultKind::Status { status: 400, headers: Vec::new(), body };
+    world.inject("outsystems", "POST", "/", no.clone());
+    world.inject("outsystems", "POST", "/organization-roles/", no);
+    let grant = &GRANTS[0];
+    let mut said = Said::default();
+    for _ in 0..2 {
+        let answer = server.call(grant.tool, parsed(grant.arguments)).await;
+        assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
+        assert!(answer.summary().contains("[REDACTED]"), "{}", answer.summary());
+        said.add(grant.tool, answer.body.to_string());
+    }
+    server.stop().await;
+    said.files(&world.path("state"));
+    said.hides(&[secret].into());
+}
+
 /// Whoever asks other crates for all they have to tell is told no secret of them either.
 #[tokio::test]
 async fn no_layer_of_http_2_or_tls_logs_a_secret() {
