@@ -24,6 +24,8 @@ pub(super) struct Undoing {
     /// What the vendor showed then.
     pub earlier: Vec<Access>,
     after: Vec<Access>,
+    /// What an undo gave back of it since, maybe under another id.
+    given_back: Vec<Access>,
     /// A later change from here, after which the access is no longer this one's.
     superseded_by: Option<String>,
 }
@@ -308,7 +310,8 @@ impl Undoing {
     pub(super) fn of(record: &Record) -> Self {
         let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
         let (receipt, superseded_by) = (record.receipt.clone(), record.superseded_by.clone());
-        Self { receipt, earlier: shown_then(record), after, superseded_by }
+        let given_back = record.given_back.clone();
+        Self { receipt, earlier: shown_then(record), after, given_back, superseded_by }
     }
 
     /// # Errors
@@ -317,8 +320,12 @@ impl Undoing {
         let left: Vec<_> = self.after.iter().filter(|row| step.touches(row)).collect();
         let there: Vec<_> = now.rows.iter().filter(|row| step.touches(row)).collect();
         let as_left = |row: &&Access| {
-            let told = |row: &Access| (row.id.clone(), row.within.clone(), row.expires_at.clone());
-            there.iter().any(|other| row.is(other) && told(row) == told(other))
+            let told = |row: &Access| (row.within.clone(), row.expires_at.clone());
+            let ours = |other: &Access| {
+                let given = self.given_back.iter().any(|it| it.is(other) && it.id == other.id);
+                row.id == other.id || given
+            };
+            there.iter().any(|other| row.is(other) && told(row) == told(other) && ours(other))
         };
         let same = left.len() == there.len() && left.iter().all(as_left);
         let by = match &self.superseded_by {

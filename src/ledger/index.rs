@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::chain::{Keys, Link};
 use super::files::{self, Segment};
 use super::{Record, Request};
+use crate::access::Access;
 use intake::BATCH;
 
 pub(super) struct Index {
@@ -175,12 +176,32 @@ impl Index {
         record.undone_by = self.taker("undoes", receipt)?;
         record.ended_by = self.taker("ends", receipt)?;
         record.superseded_by = self.superseder(receipt)?;
+        record.given_back = self.given_back(segments, keys, receipt)?;
         if record.undone_by.is_some() || record.ended_by.is_some() {
             record.overdue = None;
         } else {
             record.held_by = self.holder(segments, keys, receipt)?;
         }
         Ok(Some(record))
+    }
+
+    /// The rows that the last undo left which gave back what this one made.
+    fn given_back(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        receipt: &str,
+    ) -> io::Result<Vec<Access>> {
+        let last = self.receipts(
+            "SELECT undo.receipt FROM change, moved AS later, change AS undo
+             WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
+             AND later.made AND undo.receipt = later.receipt AND undo.undoes IS NOT NULL
+             ORDER BY later.seq DESC LIMIT 1",
+            [receipt],
+        )?;
+        let Some(last) = last.into_iter().next() else { return Ok(Vec::new()) };
+        let undo = Record::of(&lines(&self.database, segments, keys, &last)?);
+        Ok(undo.and_then(|undo| undo.end).map(|end| end.after).unwrap_or_default())
     }
 
     /// The last change that was to take this one back, where the vendor holds it.

@@ -711,6 +711,41 @@ async fn what_is_granted_beside_it_does_not_keep_an_end_from_coming() {
     }
 }
 
+/// Timed access that was revoked and given back by undoing that ends when it was to end, whatever id
+/// the vendor gives it the second time; given by hand in between, it is not ours to take.
+#[tokio::test]
+async fn what_an_undo_gave_back_still_ends() {
+    for by_hand in [false, true] {
+        let world = World::new().await;
+        let path = rules(&world);
+        let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
+        let mut arguments = json!({ "permissionId": "Wallet Operator",
+            "identityId": "user@example.com", "expires_in": "PT8S" });
+        let granted = call(&world, "assign_permission", &arguments).await;
+        let end: Timestamp = granted["expires_at"].as_str().unwrap().parse().unwrap();
+        arguments.as_object_mut().unwrap().remove("expires_in");
+        let revoked = call(&world, "revoke_permission", &arguments).await;
+        if by_hand {
+            let elsewhere = world.path("elsewhere");
+            let dir = elsewhere.to_str().unwrap();
+            let server = world.serve_with(&[("GRANTOR_STATE_DIR", dir)]).await;
+            let answer = server.call("assign_permission", arguments).await;
+            assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+        } else {
+            let receipt = json!({ "receipt": revoked["receipt"] });
+            let undone = call(&world, "undo_change", &receipt).await;
+            assert_eq!(undone["outcome"], "confirmed", "{undone:#}");
+        }
+        while Timestamp::now() <= end {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let before = world.writes().len();
+        let ran = world.run(&["expire"]).await;
+        let taken = world.writes()[before..].iter().filter(|seen| seen.method == "DELETE").count();
+        assert_eq!(taken, usize::from(!by_hand), "{ran:#?}");
+    }
+}
+
 /// A receipt is of one tenant: at another one, the same ids mean other things.
 #[tokio::test]
 async fn nothing_is_taken_back_at_another_tenant() {
