@@ -201,10 +201,11 @@ impl World {
         std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 
-    /// Every line of the ledger.
+    /// Every line of the ledger. One that has no end is still being written.
     pub fn ledger(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("state/ledger.jsonl")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// What was sent to change somebody's access, at any vendor.
