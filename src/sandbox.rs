@@ -51,7 +51,7 @@ pub struct Options {
     /// The directory that keeps state and credentials; without one they end with the sandbox.
     pub state: Option<PathBuf>,
     pub modes: Modes,
-    /// The first of five consecutive ports; without one, whichever are free.
+    /// The first of five consecutive ports; without one, or with 0, whichever are free.
     pub port: Option<u16>,
 }
 
@@ -71,6 +71,7 @@ impl Sandbox {
     /// Five listeners on 127.0.0.1, answering when this returns.
     pub async fn start(options: Options) -> io::Result<Sandbox> {
         let Options { state, modes, port } = options;
+        let port = port.filter(|&first| first != 0);
         let kind = modes.dfns_key;
         // Making an RSA key, or waiting for another process that does, takes long.
         let opened = tokio::task::spawn_blocking(move || open(state, kind));

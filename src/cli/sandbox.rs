@@ -9,7 +9,7 @@ use crate::sandbox::{Options, Sandbox};
     . ./sandbox.env && grantor doctor    # once the file is written\n\n\
     With --sandbox any other command brings its own: this is for programs beside Grantor.")]
 pub(super) struct Arguments {
-    /// First of five consecutive ports [default: any free ones]
+    /// First of five consecutive ports [default: any free ones, as with 0]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
     /// Put the fake vendors back to how they began
