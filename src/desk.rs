@@ -16,6 +16,7 @@ mod review;
 mod seen;
 mod tend;
 mod turns;
+mod undoing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,8 @@ use crate::vendors::{Asker, Read, Tenant};
 use answer::Item;
 use consent::Sought;
 use prepare::Prepared;
-use review::Undoing;
 use turns::Turns;
+use undoing::Undoing;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -220,7 +221,7 @@ impl Desk {
         let (tenants, wire) = (&self.config.tenants, &self.wire);
         let room = Room { tenants, wire, ledger: &self.ledger, deadline };
         let arguments = Value::Object(call.arguments);
-        let question = arguments.to_string();
+        let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
         let answer = async {
             let answer = match look(arguments, room).await {
                 Ok(rows) => Answer::rows(rows),
@@ -228,9 +229,7 @@ impl Desk {
             };
             answer.finish(self.config.sandbox)
         };
-        if tool.spec.name != ListRoles::SPEC.name {
-            return answer.await;
-        }
+        let Some(question) = shared else { return answer.await };
         let shared = self.roles.answer(question, async { Arc::new(answer.await) }).await;
         Answer::clone(&shared)
     }

@@ -285,6 +285,16 @@ impl Ledger {
             .await
     }
 
+    /// The rows that the last undo left which gave back what this change made: a vendor may have
+    /// given it anew, under another id.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn given_back(&self, receipt: &str) -> Result<Vec<Access>, Failure> {
+        let receipt = receipt.to_owned();
+        self.store.read(move |reading| reading.given_back(&receipt)).await
+    }
+
     /// For each `[tenant, principal, role, resource]`, by ids, whether a change from here made it.
     ///
     /// # Errors

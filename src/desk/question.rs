@@ -124,13 +124,10 @@ fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
 fn rows(step: &dyn Step, rows: &[Access]) -> String {
     let row = |row: &Access| {
         let pending = if row.pending { " (pending)" } else { "" };
-        let end =
-            row.expires_at.as_ref().map(|end| format!(" until {}", time(end))).unwrap_or_default();
-        let start = row
-            .starts_at
-            .as_ref()
-            .map(|start| format!(" from {}", time(start)))
-            .unwrap_or_default();
+        let when = |word: &str, at: &Option<String>| {
+            at.as_ref().map(|at| format!(" {word} {}", time(at))).unwrap_or_default()
+        };
+        let (start, end) = (when("from", &row.starts_at), when("until", &row.expires_at));
         format!(
             "{}: {} on {}{start}{end}{pending}",
             label(&row.principal),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::hold::holds;
 use super::prepare::UNSIGNED_END;
+use super::undoing::{Undoing, shown_then};
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
@@ -17,18 +18,6 @@ use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
 use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Tenant};
-
-/// What an earlier change left, which must still be so when it is taken back.
-pub(super) struct Undoing {
-    receipt: String,
-    /// What the vendor showed then.
-    pub earlier: Vec<Access>,
-    after: Vec<Access>,
-    /// What an undo gave back of it since, maybe under another id.
-    given_back: Vec<Access>,
-    /// A later change from here, after which the access is no longer this one's.
-    superseded_by: Option<String>,
-}
 
 /// Where a change stands, as reading the vendor shows.
 pub(super) struct Standpoint {
@@ -278,7 +267,7 @@ impl Desk {
         if let Some(by) = &record.held_by {
             return refused(holds(by, record.is_over()));
         }
-        let mut undoing = Undoing::of(&record);
+        let mut undoing = self.undoing(&record).await?;
         if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
@@ -303,44 +292,6 @@ impl Standpoint {
             held: None,
         }
     }
-}
-
-impl Undoing {
-    /// What a record says that its change left.
-    pub(super) fn of(record: &Record) -> Self {
-        let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
-        let (receipt, superseded_by) = (record.receipt.clone(), record.superseded_by.clone());
-        let given_back = record.given_back.clone();
-        Self { receipt, earlier: shown_then(record), after, given_back, superseded_by }
-    }
-
-    /// # Errors
-    /// The access is not as the change left it: somebody changed it since.
-    pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
-        let left: Vec<_> = self.after.iter().filter(|row| step.touches(row)).collect();
-        let there: Vec<_> = now.rows.iter().filter(|row| step.touches(row)).collect();
-        let as_left = |row: &&Access| {
-            let told = |row: &Access| (row.within.clone(), row.expires_at.clone());
-            let ours = |other: &Access| {
-                let given = self.given_back.iter().any(|it| it.is(other) && it.id == other.id);
-                row.id == other.id || given
-            };
-            there.iter().any(|other| row.is(other) && told(row) == told(other) && ours(other))
-        };
-        let same = left.len() == there.len() && left.iter().all(as_left);
-        let by = match &self.superseded_by {
-            Some(by) => format!(", by {by}"),
-            None if same => return Ok(()),
-            None => String::new(),
-        };
-        Err(Failure::refused(format!("the access was changed since {}{by}", self.receipt))
-            .hint("look at it with list_access, and grant or revoke what should be so"))
-    }
-}
-
-/// The rows that a change met, and the one it was for: ids and names as the vendor gave them.
-fn shown_then(record: &Record) -> Vec<Access> {
-    record.before.iter().cloned().chain([record.wanted()]).collect()
 }
 
 /// Whether a change that ended so may have left something behind.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
-use super::{Answer, Call, Called, Desk, Origin, Person, Undoing};
+use super::{Answer, Call, Called, Desk, Origin, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
@@ -199,7 +199,8 @@ impl Desk {
         }
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
-        let origin = Origin { called, cause, undoing: Some(Undoing::of(record)) };
+        let undoing = Some(self.undoing(record).await?);
+        let origin = Origin { called, cause, undoing };
         let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
         let answer = self.take_back(record, call, origin, None).await;
         let (outcome, said) = answer.told();

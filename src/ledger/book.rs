@@ -15,6 +15,7 @@ use super::files::{self, CURRENT, FULL, Segment};
 use super::index::Index;
 use super::presence::{self, Presence};
 use super::{Record, Request};
+use crate::access::Access;
 use crate::failure::Failure;
 
 pub(super) struct Book {
@@ -294,6 +295,11 @@ fn caught_up(mut index: Index, segments: &[Segment], keys: &Keys) -> io::Result<
 impl Reading<'_> {
     pub(super) fn record(&self, receipt: &str) -> io::Result<Option<Record>> {
         self.index.record(self.segments, self.keys, receipt)
+    }
+
+    /// The rows that the last undo left which gave back what this change made.
+    pub(super) fn given_back(&self, receipt: &str) -> io::Result<Vec<Access>> {
+        self.index.given_back(self.segments, self.keys, receipt)
     }
 
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {

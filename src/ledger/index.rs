@@ -176,7 +176,6 @@ impl Index {
         record.undone_by = self.taker("undoes", receipt)?;
         record.ended_by = self.taker("ends", receipt)?;
         record.superseded_by = self.superseder(receipt)?;
-        record.given_back = self.given_back(segments, keys, receipt)?;
         if record.undone_by.is_some() || record.ended_by.is_some() {
             record.overdue = None;
         } else {
@@ -186,21 +185,21 @@ impl Index {
     }
 
     /// The rows that the last undo left which gave back what this one made.
-    fn given_back(
+    pub(super) fn given_back(
         &self,
         segments: &[Segment],
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Vec<Access>> {
-        let last = self.receipts(
+        let undo = self.last(
+            segments,
+            keys,
             "SELECT undo.receipt FROM change, moved AS later, change AS undo
              WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
              AND later.made AND undo.receipt = later.receipt AND undo.undoes IS NOT NULL
              ORDER BY later.seq DESC LIMIT 1",
-            [receipt],
+            receipt,
         )?;
-        let Some(last) = last.into_iter().next() else { return Ok(Vec::new()) };
-        let undo = Record::of(&lines(&self.database, segments, keys, &last)?);
         Ok(undo.and_then(|undo| undo.end).map(|end| end.after).unwrap_or_default())
     }
 
@@ -211,15 +210,28 @@ impl Index {
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Option<String>> {
-        let last = self.receipts(
+        let last = self.last(
+            segments,
+            keys,
             "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
                 UNION SELECT receipt, seq FROM change WHERE ends = ?1)
              ORDER BY seq DESC LIMIT 1",
-            [receipt],
+            receipt,
         )?;
-        let Some(last) = last.into_iter().next() else { return Ok(None) };
-        let record = Record::of(&lines(&self.database, segments, keys, &last)?);
-        Ok(record.filter(Record::is_held).map(|record| record.receipt))
+        Ok(last.filter(Record::is_held).map(|record| record.receipt))
+    }
+
+    /// The change that a query finds for a receipt, by its own lines alone.
+    fn last(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        query: &str,
+        receipt: &str,
+    ) -> io::Result<Option<Record>> {
+        let found = self.receipts(query, [receipt])?;
+        let Some(found) = found.into_iter().next() else { return Ok(None) };
+        Ok(Record::of(&lines(&self.database, segments, keys, &found)?))
     }
 
     /// The last change that took this one back.

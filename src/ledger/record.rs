@@ -60,10 +60,6 @@ pub struct Record {
     /// The change that is to undo or end it, and that the vendor holds for its approvers.
     #[serde(skip)]
     pub held_by: Option<String>,
-    /// What the last undo left that gave back what this one made: a vendor may have given it anew,
-    /// under another id.
-    #[serde(skip)]
-    pub given_back: Vec<Access>,
     /// A later change after which what this one did is no longer its own: it took the access away,
     /// or gave it anew.
     #[serde(skip)]

@@ -76,7 +76,7 @@ impl AssetRole {
     }
 
     pub(super) fn is_wanted(&self, row: &Access) -> bool {
-        same_key(&row.role.id, &self.wanted.role.id) && self.is_there(row)
+        is_same(row, &self.wanted)
     }
 
     /// Whether the row is of this very asset, in whatever role and portfolio.
@@ -92,6 +92,11 @@ impl AssetRole {
     pub(super) fn arguments(&self) -> Value {
         arguments(&self.wanted)
     }
+}
+
+/// Whether both rows are of one role on one asset.
+pub(super) fn is_same(one: &Access, other: &Access) -> bool {
+    same_key(&one.role.id, &other.role.id) && same_key(&one.resource.id, &other.resource.id)
 }
 
 /// The keys of a row, as arguments of either tool.

@@ -279,8 +279,8 @@ impl Step for AssetTable {
         if let Some(other) = own.into_iter().find_map(|row| other_than(row, &now.rows)) {
             return Finding::Elsewise(other);
         }
-        let kept = |row: &&Access| !now.rows.iter().any(|f| is_same(f, row) && covers(f, row));
-        if let Some(lost) = others.into_iter().find(kept) {
+        let lost = |row: &&Access| !now.rows.iter().any(|f| is_same(f, row) && covers(f, row));
+        if let Some(lost) = others.into_iter().find(lost) {
             return Finding::Lost(vec![lost.clone()]);
         }
         if self.replace { replaced(&expected, before, now) } else { Finding::There }

@@ -12,7 +12,7 @@ use crate::ledger::Record;
 use crate::text;
 use crate::transport::Reply;
 use crate::vendors::Asker;
-use crate::vendors::outsystems::{self, same_key};
+use crate::vendors::outsystems;
 
 /// Revoke an OutSystems organization role of a user for one or more assets. Says what access is
 /// left.
@@ -49,10 +49,7 @@ impl Change for RevokeAssetRole {
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         let wanted = record.wanted();
-        let row = record.before.iter().find(|row| {
-            same_key(&row.role.id, &wanted.role.id)
-                && same_key(&row.resource.id, &wanted.resource.id)
-        });
+        let row = record.before.iter().find(|row| asset_role::is_same(row, &wanted));
         if let Some(start) = row.and_then(|row| row.starts_at.as_deref()) {
             let start = text::quoted(start);
             return Err(Failure::refused(format!("what was revoked was to begin at {start} only"))
