@@ -10,6 +10,7 @@ mod explain;
 mod facts;
 mod rules;
 mod supposed;
+mod together;
 
 use std::fmt;
 use std::sync::Arc;

@@ -43,7 +43,8 @@ impl Guard {
             Ruling::Ask { rules, .. } => ("ask", rules),
             Ruling::Deny { rules, .. } => ("deny", rules),
         };
-        let asked = self.rules.language.ask(Case::of_change(intent, at));
+        let language = &self.rules.language;
+        let asked = language.ask(Case::of_change(intent, at), language.actions.clone());
         let explain = |rule: &Rule| {
             let (satisfied, why) = match (&asked, self.rules.policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {

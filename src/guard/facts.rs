@@ -58,13 +58,15 @@ impl Language {
         })
     }
 
-    /// The case as a request and the entities it speaks of. Cases are made here alone, so that
-    /// tests check them against the schema, and nobody has to wait for that.
-    pub(super) fn ask(&self, case: Case) -> Result<(Request, Entities), String> {
-        let named = |kind: &EntityTypeName, id: &str| {
-            EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
-        };
-        let mut entities = self.actions.clone();
+    pub(super) fn action(&self, case: &Case) -> EntityUid {
+        named(&self.action, case.action)
+    }
+
+    /// The case as a request, and the entities it speaks of beside the actions. Cases are made here
+    /// alone, so that tests check them against the schema, and nobody has to wait for that.
+    pub(super) fn ask(&self, case: Case, actions: Entities) -> Result<(Request, Entities), String> {
+        let action = self.action(&case);
+        let mut entities = actions;
         let resource = match case.resource {
             Some(target) => {
                 let id = named(&self.resource, &target.id);
@@ -78,15 +80,15 @@ impl Language {
             None => named(&self.directory, "vendors"),
         };
         let context = Context::from_pairs(case.context).map_err(|error| error.to_string())?;
-        let request = Request::new(
-            named(&self.requester, &case.requester),
-            named(&self.action, case.action),
-            resource,
-            context,
-            cfg!(debug_assertions).then_some(&self.schema),
-        );
+        let requester = named(&self.requester, &case.requester);
+        let schema = cfg!(debug_assertions).then_some(&self.schema);
+        let request = Request::new(requester, action, resource, context, schema);
         Ok((request.map_err(|error| error.to_string())?, entities))
     }
+}
+
+fn named(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
 impl Case {

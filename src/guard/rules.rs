@@ -1,24 +1,22 @@
 //! A policy's text: checked in every way that can be checked before the first change, and decided.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Request, Schema,
-    ValidationMode, ValidationWarning, Validator,
+    Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
 
 use super::actions::ByAction;
 use super::facts::{Case, Language};
+use super::together::{self, Outcome};
 use super::{READ_ONLY, Trouble};
 
 /// A policy that was checked.
 pub(super) struct Rules {
     pub(super) language: Language,
     set: PolicySet,
-    /// Sorted when the first is needed, so that a start need not wait for it.
-    by_action: OnceLock<Result<ByAction, String>>,
+    by_action: ByAction,
     listed: Vec<Rule>,
     text: String,
 }
@@ -61,7 +59,8 @@ impl Rules {
         let set = PolicySet::from_policies(policies)
             .map_err(|error| vec![Trouble::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
-        Ok(Self { language, set, by_action: OnceLock::new(), listed, text: text.to_owned() })
+        let by_action = ByAction::of(&language.actions);
+        Ok(Self { language, set, by_action, listed, text: text.to_owned() })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -76,40 +75,31 @@ impl Rules {
         self.text.contains(word)
     }
 
-    /// The rules that are about what is asked.
-    fn about(&self, request: &Request) -> Result<&PolicySet, String> {
-        let sort = || ByAction::sort(&self.set, &self.language.actions);
-        let sorted = self.by_action.get_or_init(sort).as_ref().map_err(Clone::clone)?;
-        let about = request.action().and_then(|action| sorted.about(action));
-        about.ok_or_else(|| "the schema has no such action".to_owned())
-    }
-
     pub(super) fn decide(&self, case: Case) -> Ruling {
-        let (request, entities) = match self.language.ask(case) {
-            Ok(asked) => asked,
+        let outcome = match self.ask(case) {
+            Ok(outcome) => outcome,
             Err(trouble) => return unjudged(&trouble),
         };
-        let rules = match self.about(&request) {
-            Ok(rules) => rules,
-            Err(trouble) => return unjudged(&trouble),
-        };
-        let response = Authorizer::new().is_authorized(&request, rules, &entities);
-        let diagnostics = response.diagnostics();
         // Cedar leaves out a rule that fails; a forbid that is left out would be a yes.
-        let failed: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
-        if !failed.is_empty() {
-            return broken(diagnostics.errors().map(rule_of).collect(), &failed);
+        if !outcome.errors.is_empty() {
+            let rules = outcome.errors.iter().map(|error| together::failed(error).to_string());
+            let errors: Vec<_> = outcome.errors.iter().map(ToString::to_string).collect();
+            return broken(rules.collect(), &errors);
         }
-        let deciding: Vec<&PolicyId> = diagnostics.reason().collect();
-        let deciding: Vec<&Rule> = self
-            .listed
-            .iter()
-            .filter(|rule| deciding.iter().any(|id| AsRef::<str>::as_ref(*id) == rule.id))
-            .collect();
-        match response.decision() {
+        let decides =
+            |rule: &&Rule| outcome.deciding.iter().any(|id| AsRef::<str>::as_ref(id) == rule.id);
+        let deciding: Vec<&Rule> = self.listed.iter().filter(decides).collect();
+        match outcome.decision {
             Decision::Allow => permitted(&deciding),
             Decision::Deny => denied(&deciding),
         }
+    }
+
+    fn ask(&self, case: Case) -> Result<Outcome, String> {
+        let action = self.language.action(&case);
+        let about = self.by_action.about(&action, &self.set, &self.language.actions)?;
+        let (request, entities) = self.language.ask(case, about.entities.clone())?;
+        Ok(about.rules.ask(&request, &entities))
     }
 }
 
@@ -158,11 +148,6 @@ fn unjudged(trouble: &str) -> Ruling {
         message: format!("this change cannot be put before the policy: {trouble}"),
         hint: "nothing is allowed that cannot be judged; report this".to_owned(),
     }
-}
-
-fn rule_of(error: &AuthorizationError) -> String {
-    let AuthorizationError::PolicyEvaluationError(error) = error;
-    error.policy_id().to_string()
 }
 
 fn ids(rules: &[&Rule]) -> Vec<String> {
