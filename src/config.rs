@@ -364,6 +364,11 @@ mod tests {
             "; there are api_url, auth_token, credential_id,",
         );
         check(&[], "[redox.role]\nx = 1\n", "organization_id, roles");
+        let role = |role: &str| format!("[redox.roles]\na = {{ id = \"1\" }}\nb = {role}\n");
+        check(&[], &role("{ scope = \"environment\" }"), "[redox.roles]: b: missing field `id`");
+        check(&[], &role("{ id = \"2\", scop = \"environment\" }"), "`scop`, expected `id`");
+        check(&[], &role("{ id = \"2\", scope = \"env\" }"), "b: unknown variant `env`, expected");
+        check(&[], "[dfns.roles]\na = { id = \"1\" }\n", "no setting \"roles\" in [dfns]");
         check(&[], "[acme]\n", "line 1");
         check(&[], "read_only = \n", "line 1");
         check(&[], "[grantor]\napprovers = \"/nowhere\"\n", "GRANTOR_APPROVERS: /nowhere");

@@ -24,7 +24,7 @@ pub use supposed::Supposed;
 
 use crate::failure::Failure;
 use crate::intent::Intent;
-use facts::Case;
+use facts::{Case, Subject};
 use rules::{Rules, Ruling};
 
 /// The rules in force, read once: a file that changes afterwards changes nothing.
@@ -180,7 +180,7 @@ impl Guard {
         client: Option<&str>,
         at: &Circumstances<'_>,
     ) -> Result<(), Failure> {
-        match self.rules.decide(Case::of_look(tool, client, at)) {
+        match self.rules.decide(Case { subject: Subject::Look { tool, client }, at }) {
             Ruling::Allow(_) => Ok(()),
             Ruling::Ask { rules, .. } => {
                 let rules = rules.join(", ");
@@ -199,7 +199,7 @@ impl Guard {
                 hint: "an administrator starts it without --read-only".to_owned(),
             };
         }
-        let mut ruling = self.rules.decide(Case::of_change(intent, at));
+        let mut ruling = self.rules.decide(Case { subject: Subject::Change(intent), at });
         if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut ruling, &intent.privileged) {
             message.push_str(&format!("; it is privileged: {privilege}"));
         }

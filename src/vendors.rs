@@ -42,6 +42,8 @@ pub struct Vendor {
     pub name: &'static str,
     pub title: &'static str,
     pub variables: &'static [Variable],
+    /// Tables of its section of the configuration file, beside its settings.
+    pub tables: &'static [Tabled],
     /// Base URL and credential from the settings, or what is wrong with them.
     pub connect: fn(&Settings) -> Result<Account, Vec<String>>,
     pub roles: Lookup<Find, Role>,
@@ -62,6 +64,12 @@ pub struct Variable {
     pub secret: bool,
     pub need: Need,
     pub help: &'static str,
+}
+
+/// A table of a vendor's section, and what is wrong with one.
+pub struct Tabled {
+    pub name: &'static str,
+    pub check: fn(&toml::Table) -> Result<(), String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

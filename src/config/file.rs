@@ -35,8 +35,6 @@ const OWN: [&str; 9] = [
 ];
 /// Those of them that are secrets.
 const SECRET: [&str; 1] = ["ledger_key"];
-/// Keys of a vendor's section that are tables of their own.
-const TABLES: [&str; 1] = ["roles"];
 const NAMED: &str = "give another --config (or GRANTOR_CONFIG), or leave it out for the usual file";
 const FORMS: &str =
     "text; a secret may also be { env = \"…\" }, { file = \"…\" } or { command = [\"…\"] }";
@@ -175,38 +173,47 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             return mistake(None, format!("{section} must be a section, [{section}]"));
         };
         for (key, value) in content {
-            let variable = vendor.and_then(|vendor| {
-                vendor.variables.iter().find(|known| key_of(vendor.name, known.name) == *key)
-            });
-            match variable {
-                Some(variable) if fits(value, variable.secret) => {}
-                Some(_) => return mistake(Some(key), format!("{key} must be {FORMS}")),
-                None if vendor.is_none()
-                    && SECRET.contains(&key.as_str())
-                    && !fits(value, true) =>
-                {
-                    return mistake(Some(key), format!("{key} must be {FORMS}"));
-                }
-                None if vendor.is_none() && OWN.contains(&key.as_str()) => {}
-                None if vendor.is_some() && TABLES.contains(&key.as_str()) && value.is_table() => {}
-                None => {
-                    let known = settings(vendor, value.is_table()).join(", ");
-                    let text =
-                        format!("there is no setting {key:?} in [{section}]; there are {known}");
-                    return mistake(Some(key), text);
-                }
+            let checked = match vendor {
+                Some(vendor) => check_setting(vendor, key, value),
+                None => check_own(key, value),
+            };
+            if let Err(text) = checked {
+                return mistake(Some(key), text);
             }
         }
     }
     Ok(())
 }
 
-/// What there is in a vendor's section, or in Grantor's own; tables where a table was meant.
-fn settings(vendor: Option<&Vendor>, tables: bool) -> Vec<String> {
-    let Some(vendor) = vendor else { return OWN.map(str::to_owned).to_vec() };
-    let tables = TABLES.iter().filter(|_| tables).map(|&table| table.to_owned());
+fn check_own(key: &str, value: &Value) -> Result<(), String> {
+    if !OWN.contains(&key) {
+        return Err(unknown(key, "grantor", &OWN.join(", ")));
+    }
+    if SECRET.contains(&key) && !fits(value, true) {
+        return Err(format!("{key} must be {FORMS}"));
+    }
+    Ok(())
+}
+
+fn check_setting(vendor: &Vendor, key: &str, value: &Value) -> Result<(), String> {
+    let mut variables = vendor.variables.iter();
+    if let Some(variable) = variables.find(|known| key_of(vendor.name, known.name) == key) {
+        let fits = fits(value, variable.secret);
+        return if fits { Ok(()) } else { Err(format!("{key} must be {FORMS}")) };
+    }
+    // A table is offered where one was meant.
+    let tables = vendor.tables.iter().filter(|_| value.is_table());
+    let named = tables.clone().find(|table| table.name == key);
+    if let (Some(named), Some(table)) = (named, value.as_table()) {
+        return (named.check)(table).map_err(|text| format!("[{}.{key}]: {text}", vendor.name));
+    }
     let keys = vendor.variables.iter().map(|variable| key_of(vendor.name, variable.name));
-    keys.chain(tables).collect()
+    let known: Vec<_> = keys.chain(tables.map(|table| table.name.to_owned())).collect();
+    Err(unknown(key, vendor.name, &known.join(", ")))
+}
+
+fn unknown(key: &str, section: &str, known: &str) -> String {
+    format!("there is no setting {key:?} in [{section}]; there are {known}")
 }
 
 fn fits(value: &Value, secret: bool) -> bool {

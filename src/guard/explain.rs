@@ -6,7 +6,7 @@ use cedar_policy::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::facts::Case;
+use super::facts::{Case, Subject};
 use super::rules::{Effect, Rule, Ruling};
 use super::{Circumstances, Guard, Policy};
 use crate::intent::Intent;
@@ -43,8 +43,9 @@ impl Guard {
             Ruling::Ask { rules, .. } => ("ask", rules),
             Ruling::Deny { rules, .. } => ("deny", rules),
         };
-        let language = &self.rules.language;
-        let asked = language.ask(Case::of_change(intent, at), language.actions.clone());
+        let (language, case) =
+            (&self.rules.language, Case { subject: Subject::Change(intent), at });
+        let asked = language.ask(case, language.actions.clone(), &|_| true);
         let explain = |rule: &Rule| {
             let (satisfied, why) = match (&asked, self.rules.policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {

@@ -23,26 +23,32 @@ pub(super) struct Language {
     directory: EntityTypeName,
 }
 
-/// One question to the policy, before it is put into Cedar's own terms.
-pub(super) struct Case {
-    requester: String,
-    action: &'static str,
-    resource: Option<Target>,
-    context: Vec<(String, Value)>,
+/// One question to the policy.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) at: &'a Circumstances<'a>,
 }
 
-/// What access is to.
-struct Target {
-    id: String,
-    attributes: Vec<(String, Value)>,
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Change(&'a Intent),
+    Look { tool: &'static str, client: Option<&'a str> },
+}
+
+/// Whether a rule may ask for a field of this name.
+pub(super) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
+
+/// Fields of a record, those alone that are wanted.
+struct Fields<'a> {
+    wanted: Wanted<'a>,
+    pairs: Vec<(String, Value)>,
 }
 
 /// `policies/grantor.cedarschema` in the form that Cedar reads several times as fast.
 const SCHEMA: &str = include_str!("../../policies/grantor.cedarschema.json");
 /// More accesses in one call than a person takes in at a glance.
 const MANY: usize = 10;
-
-type Fields = Vec<(String, Value)>;
 
 impl Language {
     pub(super) fn new() -> Result<Self, String> {
@@ -58,32 +64,52 @@ impl Language {
         })
     }
 
-    pub(super) fn action(&self, case: &Case) -> EntityUid {
-        named(&self.action, case.action)
+    pub(super) fn action(&self, case: Case<'_>) -> EntityUid {
+        named(&self.action, case.action())
     }
 
     /// The case as a request, and the entities it speaks of beside the actions. Cases are made here
     /// alone, so that tests check them against the schema, and nobody has to wait for that.
-    pub(super) fn ask(&self, case: Case, actions: Entities) -> Result<(Request, Entities), String> {
-        let action = self.action(&case);
-        let mut entities = actions;
-        let resource = match case.resource {
-            Some(target) => {
-                let id = named(&self.resource, &target.id);
-                let attributes = target.attributes.into_iter().collect();
-                let entity = Entity::new(id.clone(), attributes, [].into())
-                    .map_err(|error| error.to_string())?;
-                entities =
-                    entities.add_entities([entity], None).map_err(|error| error.to_string())?;
-                id
+    pub(super) fn ask(
+        &self,
+        case: Case<'_>,
+        actions: Entities,
+        wanted: Wanted<'_>,
+    ) -> Result<(Request, Entities), String> {
+        if cfg!(debug_assertions) {
+            self.request(case, &|_| true, Some(&self.schema))?;
+        }
+        let request = self.request(case, wanted, None)?;
+        let Subject::Change(intent) = case.subject else { return Ok((request, actions)) };
+        let attributes = resource(intent, wanted).pairs.into_iter().collect();
+        let entity = Entity::new(self.resource(case), attributes, [].into());
+        let entity = entity.map_err(|error| error.to_string())?;
+        let entities = actions.add_entities([entity], None).map_err(|error| error.to_string())?;
+        Ok((request, entities))
+    }
+
+    fn request(
+        &self,
+        case: Case<'_>,
+        wanted: Wanted<'_>,
+        schema: Option<&Schema>,
+    ) -> Result<Request, String> {
+        let context = Context::from_pairs(case.context(wanted).pairs);
+        let context = context.map_err(|error| error.to_string())?;
+        let requester = named(&self.requester, case.at.requester);
+        let request =
+            Request::new(requester, self.action(case), self.resource(case), context, schema);
+        request.map_err(|error| error.to_string())
+    }
+
+    fn resource(&self, case: Case<'_>) -> EntityUid {
+        match case.subject {
+            Subject::Change(intent) => {
+                let id = &intent.wanted.resource.id;
+                named(&self.resource, &format!("{}:{}:{id}", intent.vendor, kind(intent)))
             }
-            None => named(&self.directory, "vendors"),
-        };
-        let context = Context::from_pairs(case.context).map_err(|error| error.to_string())?;
-        let requester = named(&self.requester, &case.requester);
-        let schema = cfg!(debug_assertions).then_some(&self.schema);
-        let request = Request::new(requester, action, resource, context, schema);
-        Ok((request.map_err(|error| error.to_string())?, entities))
+            Subject::Look { .. } => named(&self.directory, "vendors"),
+        }
     }
 }
 
@@ -91,30 +117,50 @@ fn named(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-impl Case {
-    pub(super) fn of_change(intent: &Intent, at: &Circumstances<'_>) -> Self {
-        Self {
-            requester: at.requester.to_owned(),
-            action: action(intent),
-            resource: Some(target(intent)),
-            context: change(intent, at),
+impl Case<'_> {
+    fn action(&self) -> &'static str {
+        match self.subject {
+            Subject::Change(intent) => action(intent),
+            Subject::Look { tool, .. } => tool,
         }
     }
 
-    pub(super) fn of_look(
-        tool: &'static str,
-        client: Option<&str>,
-        at: &Circumstances<'_>,
-    ) -> Self {
-        let mut context = vec![field("tool", text(tool)), field("now", moment(at.now))];
-        context.extend(client.map(|client| field("client", text(client))));
-        Self { requester: at.requester.to_owned(), action: tool, resource: None, context }
+    fn context<'w>(&self, wanted: Wanted<'w>) -> Fields<'w> {
+        let mut fields = match self.subject {
+            Subject::Change(intent) => change(intent, self.at, wanted),
+            Subject::Look { tool, client } => {
+                let mut fields = Fields { wanted, pairs: Vec::new() };
+                fields.add("tool", || text(tool));
+                fields.add_some("client", client, text);
+                fields
+            }
+        };
+        fields.add("now", || moment(self.at.now));
+        fields
+    }
+}
+
+impl Fields<'_> {
+    fn add(&mut self, name: &str, value: impl FnOnce() -> Value) {
+        if (self.wanted)(name) {
+            self.pairs.push(field(name, value()));
+        }
+    }
+
+    fn add_some<T>(&mut self, name: &str, value: Option<T>, as_value: impl FnOnce(T) -> Value) {
+        if let Some(value) = value {
+            self.add(name, || as_value(value));
+        }
     }
 }
 
 /// Whether a change reaches further than a person takes in at a glance.
 pub(super) fn is_wide(intent: &Intent) -> bool {
-    width(intent) > MANY || intent.wanted.scope == "organization"
+    reaches_far(intent, touched(intent).len())
+}
+
+fn reaches_far(intent: &Intent, touched: usize) -> bool {
+    width(intent, touched) > MANY || intent.wanted.scope == "organization"
 }
 
 fn action(intent: &Intent) -> &'static str {
@@ -127,52 +173,49 @@ fn action(intent: &Intent) -> &'static str {
     }
 }
 
-fn target(intent: &Intent) -> Target {
-    let Named { id, name, kind } = &intent.wanted.resource;
-    let kind = kind.as_deref().unwrap_or(&intent.wanted.scope);
-    let host = url::Url::parse(&intent.base).ok();
-    let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default();
-    let mut attributes = vec![
-        field("vendor", text(intent.vendor)),
-        field("kind", text(kind)),
-        field("id", text(id)),
-        field("tenant", text(host)),
-    ];
-    attributes.extend(name.as_deref().map(|name| field("name", text(name))));
-    Target { id: format!("{}:{kind}:{id}", intent.vendor), attributes }
+fn kind(intent: &Intent) -> &str {
+    intent.wanted.resource.kind.as_deref().unwrap_or(&intent.wanted.scope)
 }
 
-fn change(intent: &Intent, at: &Circumstances<'_>) -> Fields {
-    let touched = touched(intent);
-    let mut fields = vec![
-        field("tool", text(intent.tool)),
-        field("effect", text(if intent.effect == Effect::Revoke { "revoke" } else { "grant" })),
-        field("grantee", grantee(intent)),
-        field("grantees", words(touched.iter().flat_map(|named| names(named)))),
-        field("kinds", words(touched.iter().filter_map(|named| named.kind.as_deref()))),
-        field("role", role(intent)),
-        field("privileged", Value::new_bool(intent.privileged.is_some())),
-        field("own", Value::new_bool(intent.own)),
-        field("scope", text(&intent.wanted.scope)),
-        field("width", count(width(intent))),
-        field("wide", Value::new_bool(is_wide(intent))),
-        field("before", holdings(&intent.before, &touched)),
-        field("after", holdings(&intent.after, &touched)),
-        field("changes_this_hour", Value::new_long(at.changes_this_hour.into())),
-        field("now", moment(at.now)),
-    ];
-    let maybe =
-        [("privilege", &intent.privileged), ("reason", &intent.reason), ("client", &intent.client)];
-    fields.extend(
-        maybe.into_iter().filter_map(|(name, value)| Some(field(name, text(value.as_ref()?)))),
-    );
-    let receipts = [("undoes", intent.cause.undoes()), ("ends", intent.cause.ends())];
-    fields.extend(receipts.into_iter().filter_map(|(name, value)| Some(field(name, text(value?)))));
-    fields.extend(
-        intent
-            .expires_at
-            .map(|end| field("expires_in_minutes", Value::new_long(minutes(at.now, end)))),
-    );
+fn resource<'w>(intent: &Intent, wanted: Wanted<'w>) -> Fields<'w> {
+    let Named { id, name, .. } = &intent.wanted.resource;
+    let mut fields = Fields { wanted, pairs: Vec::new() };
+    fields.add("vendor", || text(intent.vendor));
+    fields.add("kind", || text(kind(intent)));
+    fields.add("id", || text(id));
+    fields.add("tenant", || {
+        let host = url::Url::parse(&intent.base).ok();
+        text(host.as_ref().and_then(url::Url::host_str).unwrap_or_default())
+    });
+    fields.add_some("name", name.as_deref(), text);
+    fields
+}
+
+fn change<'w>(intent: &Intent, at: &Circumstances<'_>, wanted: Wanted<'w>) -> Fields<'w> {
+    let touched = &touched(intent);
+    let mut fields = Fields { wanted, pairs: Vec::new() };
+    fields.add("tool", || text(intent.tool));
+    fields.add("effect", || text(if intent.effect == Effect::Revoke { "revoke" } else { "grant" }));
+    fields.add("grantee", || grantee(intent, touched.len() > 1));
+    fields.add("grantees", || words(touched.iter().flat_map(|named| names(named))));
+    fields.add("kinds", || words(touched.iter().filter_map(|named| named.kind.as_deref())));
+    fields.add("role", || role(intent));
+    fields.add("privileged", || Value::new_bool(intent.privileged.is_some()));
+    fields.add("own", || Value::new_bool(intent.own));
+    fields.add("scope", || text(&intent.wanted.scope));
+    fields.add("width", || count(width(intent, touched.len())));
+    fields.add("wide", || Value::new_bool(reaches_far(intent, touched.len())));
+    fields.add("before", || holdings(&intent.before, touched));
+    fields.add("after", || holdings(&intent.after, touched));
+    fields.add("changes_this_hour", || Value::new_long(at.changes_this_hour.into()));
+    fields.add_some("privilege", intent.privileged.as_deref(), text);
+    fields.add_some("reason", intent.reason.as_deref(), text);
+    fields.add_some("client", intent.client.as_deref(), text);
+    fields.add_some("undoes", intent.cause.undoes(), text);
+    fields.add_some("ends", intent.cause.ends(), text);
+    fields.add_some("expires_in_minutes", intent.expires_at, |end| {
+        Value::new_long(minutes(at.now, end))
+    });
     fields
 }
 
@@ -197,13 +240,13 @@ fn touched(intent: &Intent) -> Vec<&Named> {
 }
 
 /// How many accesses the call changes, those of everybody it touches among them.
-fn width(intent: &Intent) -> usize {
-    intent.width.max(touched(intent).len())
+fn width(intent: &Intent, touched: usize) -> usize {
+    intent.width.max(touched)
 }
 
-fn grantee(intent: &Intent) -> Value {
+fn grantee(intent: &Intent, several: bool) -> Value {
     let Named { id, name, kind } = &intent.wanted.principal;
-    let several = if touched(intent).len() > 1 { "several" } else { "unknown" };
+    let several = if several { "several" } else { "unknown" };
     let mut fields =
         vec![field("kind", text(kind.as_deref().unwrap_or(several))), field("id", text(id))];
     fields.extend(name.as_deref().map(|name| field("name", text(name))));
@@ -265,6 +308,6 @@ fn count(count: usize) -> Value {
 }
 
 /// The names of the fields are ours and differ, so that this cannot fail.
-fn record(fields: Fields) -> Value {
+fn record(fields: Vec<(String, Value)>) -> Value {
     Value::new_record(fields).unwrap_or_else(|_| text(""))
 }

@@ -1,11 +1,13 @@
 //! A policy's text: checked in every way that can be checked before the first change, and decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 
 use cedar_policy::{
     Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
+use serde_json::Value;
 
 use super::actions::ByAction;
 use super::facts::{Case, Language};
@@ -18,7 +20,8 @@ pub(super) struct Rules {
     set: PolicySet,
     by_action: ByAction,
     listed: Vec<Rule>,
-    text: String,
+    /// Every name and text in the rules; none where they cannot be told.
+    words: OnceLock<Option<HashSet<String>>>,
 }
 
 /// One rule, as its author annotated it.
@@ -60,7 +63,7 @@ impl Rules {
             .map_err(|error| vec![Trouble::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
         let by_action = ByAction::of(&language.actions);
-        Ok(Self { language, set, by_action, listed, text: text.to_owned() })
+        Ok(Self { language, set, by_action, listed, words: OnceLock::new() })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -71,11 +74,16 @@ impl Rules {
         self.set.policy(&PolicyId::new(&rule.id))
     }
 
-    pub(super) fn mention(&self, word: &str) -> bool {
-        self.text.contains(word)
+    /// Whether a rule may ask for a field of this name. Strict validation leaves rules no way to a
+    /// field but by its name.
+    pub(super) fn mention(&self, name: &str) -> bool {
+        self.words
+            .get_or_init(|| words_of(&self.set))
+            .as_ref()
+            .is_none_or(|words| words.contains(name))
     }
 
-    pub(super) fn decide(&self, case: Case) -> Ruling {
+    pub(super) fn decide(&self, case: Case<'_>) -> Ruling {
         let outcome = match self.ask(case) {
             Ok(outcome) => outcome,
             Err(trouble) => return unjudged(&trouble),
@@ -95,12 +103,32 @@ impl Rules {
         }
     }
 
-    fn ask(&self, case: Case) -> Result<Outcome, String> {
-        let action = self.language.action(&case);
+    fn ask(&self, case: Case<'_>) -> Result<Outcome, String> {
+        let action = self.language.action(case);
         let about = self.by_action.about(&action, &self.set, &self.language.actions)?;
-        let (request, entities) = self.language.ask(case, about.entities.clone())?;
+        let wanted = |name: &str| self.mention(name);
+        let (request, entities) = self.language.ask(case, about.entities.clone(), &wanted)?;
         Ok(about.rules.ask(&request, &entities))
     }
+}
+
+fn words_of(rules: &PolicySet) -> Option<HashSet<String>> {
+    let mut words = HashSet::new();
+    let mut left = rules.policies().map(Policy::to_json).collect::<Result<Vec<_>, _>>().ok()?;
+    while let Some(value) = left.pop() {
+        match value {
+            Value::String(word) => drop(words.insert(word)),
+            Value::Array(values) => left.extend(values),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    words.insert(name);
+                    left.push(value);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    Some(words)
 }
 
 fn permitted(deciding: &[&Rule]) -> Ruling {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet,
-    PrincipalConstraint, Request, ResourceConstraint,
+    PolicyToJsonError, PrincipalConstraint, Request, ResourceConstraint,
 };
 use serde_json::{Value, json};
 
@@ -92,11 +92,10 @@ fn set(rules: Vec<Policy>) -> Result<PolicySet, String> {
 
 /// One forbid that applies where any of these does.
 fn any_of(rules: &[Policy], id: PolicyId) -> Result<Policy, String> {
-    let mut any = json!({ "Value": false });
-    for rule in rules {
-        let rule = rule.to_json().map_err(|error| error.to_string())?;
-        any = json!({ "||": { "left": any, "right": all_of(&rule["conditions"]) } });
-    }
+    let rule = |rule: &Policy| Ok(all_of(rule.to_json()?.get("conditions")));
+    let rules: Result<Vec<_>, PolicyToJsonError> = rules.iter().map(rule).collect();
+    let rules = rules.map_err(|error| error.to_string())?.into_iter();
+    let any = rules.reduce(|one, other| json!({ "||": { "left": one, "right": other } }));
     let all = json!({ "op": "All" });
     let rule = json!({
         "effect": "forbid", "principal": all, "action": all, "resource": all,
@@ -106,13 +105,14 @@ fn any_of(rules: &[Policy], id: PolicyId) -> Result<Policy, String> {
 }
 
 /// A rule's conditions, in the form of Cedar's JSON, as one.
-fn all_of(conditions: &Value) -> Value {
-    conditions.as_array().into_iter().flatten().fold(json!({ "Value": true }), |all, condition| {
-        let body = &condition["body"];
-        let met = match condition["kind"].as_str() {
-            Some("unless") => json!({ "!": { "arg": body } }),
-            _ => body.clone(),
-        };
-        json!({ "&&": { "left": all, "right": met } })
-    })
+fn all_of(conditions: Option<&Value>) -> Value {
+    let met = |condition: &Value| {
+        let body = condition.get("body").cloned().unwrap_or_default();
+        let unless = condition.get("kind").and_then(Value::as_str) == Some("unless");
+        if unless { json!({ "!": { "arg": body } }) } else { body }
+    };
+    let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
+    let all =
+        conditions.map(met).reduce(|one, other| json!({ "&&": { "left": one, "right": other } }));
+    all.unwrap_or(json!({ "Value": true }))
 }

@@ -35,8 +35,8 @@ impl Change for AssignEnvironmentRole {
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let place = redox::environment(ask, self.environment_id.as_str()).await?;
         let there = redox::environment_members(ask, &place.id).await?;
-        let roles = redox::environment_roles(ask, &place.id, &there).await?;
-        let role = self.role.find("role", |wanted| redox::listed_role(wanted, &roles))?;
+        let roles = redox::roles::for_environment(ask, &place.id, &there).await?;
+        let role = self.role.find("role", |wanted| redox::roles::pick_listed(wanted, &roles))?;
         let people = redox::people(ask, &there).await?;
         let user = self.user.find("user", |wanted| redox::member(wanted, &people))?;
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])

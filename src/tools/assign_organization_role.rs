@@ -42,8 +42,9 @@ impl Change for AssignOrganizationRole {
             Failure::invalid(trouble).hint("give the organization's id")
         })?;
         let members = redox::members(ask, organization).await?;
-        let role =
-            self.role.find("role", |wanted| redox::organization_role(ask, wanted, &members))?;
+        let role = self
+            .role
+            .find("role", |wanted| redox::roles::for_organization(ask, wanted, &members))?;
         let user = self.user.find("user", |wanted| redox::member(wanted, &members))?;
         let place = Resource::new("organization", organization, None);
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])

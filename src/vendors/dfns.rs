@@ -34,6 +34,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required(CREDENTIAL, "the id of the signing credential"),
         Variable::required("DFNS_PRIVATE_KEY", "its private key, PKCS#8 PEM").secret(),
     ],
+    tables: &[],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,

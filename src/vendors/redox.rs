@@ -3,14 +3,15 @@
 //! <https://docs.redoxengine.com/api-reference/platform-api-reference/>
 
 mod access;
+pub mod roles;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Asker, Check, Find, Listing, Variable, Vendor, crowd, pick};
-use crate::access::{Access, Named, Principal, Resource, Role};
+use super::{Asker, Check, Find, Listing, Tabled, Variable, Vendor, pick};
+use crate::access::{Access, Named, Principal, Resource};
 use crate::auth::{Boxed, Fetched, JwtAssertion};
 use crate::config::{Settings, all};
 use crate::draft::{Base, Endpoint, Source, Verb};
@@ -31,8 +32,9 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required("REDOX_PRIVATE_KEY", "its RSA private key, PEM").secret(),
         Variable::optional(ORGANIZATION, "the organization where a call names none"),
     ],
+    tables: &[Tabled { name: roles::TABLE, check: |table| roles::configured(table).map(|_| ()) }],
     connect,
-    roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
+    roles: |ask, find| Box::pin(roles::list(ask, find)) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
     resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
     access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
@@ -48,8 +50,6 @@ pub static VENDOR: Vendor = Vendor {
 };
 
 pub const ORGANIZATION: &str = "REDOX_ORGANIZATION_ID";
-const ORGANIZATION_SCOPE: &str = "organization";
-const ENVIRONMENT_SCOPE: &str = "environment";
 /// Environments whose members one call reads.
 const ENVIRONMENTS_READ: usize = 60;
 /// The organization role that may change the others.
@@ -197,36 +197,6 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     })
 }
 
-/// Redox lists no roles: what there is are those somebody holds and those of `[redox.roles]`.
-async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    // Held roles first: their names are the vendor's, and tell which one is the owner's.
-    let mut known = Vec::new();
-    let organization = ask.tenant.settings.get(ORGANIZATION);
-    if let Some(organization) = organization {
-        known.extend(held_roles(&members(ask, organization).await?));
-    }
-    known.extend(configured_roles(ask, ORGANIZATION_SCOPE));
-    known.extend(configured_roles(ask, ENVIRONMENT_SCOPE));
-    let mut rows: Vec<Role> = Vec::new();
-    for role in known {
-        let name = role.name.clone().unwrap_or_default();
-        if find.fits(&[&name]) && !rows.iter().any(|row| row.id == role.id) {
-            rows.push(as_role(role));
-        }
-    }
-    let name = "name other roles under [redox.roles] in the configuration file";
-    let problem = Failure::new(
-        Kind::NotListable,
-        "Redox lists no roles: shown are those that \
-                               members of the organization hold and those in [redox.roles]",
-    )
-    .hint(match organization {
-        Some(_) => name.to_owned(),
-        None => format!("set {ORGANIZATION}, and {name}"),
-    });
-    Ok(Listing::part(rows, &find.from, find.limit, Some(problem)))
-}
-
 /// Members of the configured organization whose name or address contains the query.
 async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
     let members = members(ask, configured_organization(ask)?).await?;
@@ -297,38 +267,6 @@ pub async fn members(ask: &Asker<'_>, organization: &str) -> Result<Vec<Membersh
     Ok(answer.whole()?.memberships)
 }
 
-/// The organization role with this id or exact name, among those held and configured.
-///
-/// # Errors
-/// None or several match.
-pub fn organization_role(
-    ask: &Asker<'_>,
-    wanted: &str,
-    members: &[Membership],
-) -> Result<Listed, Failure> {
-    let mut known: Vec<Listed> = held_roles(members).collect();
-    known.extend(configured_roles(ask, ORGANIZATION_SCOPE));
-    known.extend(earlier_roles(ask, ORGANIZATION_SCOPE));
-    listed_role(wanted, &known)
-}
-
-/// The one of these roles with this id or exact name; each holder may have brought it once more.
-///
-/// # Errors
-/// None or several match.
-pub fn listed_role(wanted: &str, roles: &[Listed]) -> Result<Listed, Failure> {
-    let mut known: Vec<Role> = Vec::new();
-    for role in roles {
-        if !known.iter().any(|other| other.id == role.id) {
-            known.push(as_role(role.clone()));
-        }
-    }
-    let picked = pick("role", wanted, known).map_err(|failure| {
-        failure.hint("Redox lists only roles that somebody holds; name others in [redox.roles]")
-    })?;
-    Ok(Listed { id: picked.id, name: picked.name })
-}
-
 /// The environment with this id or exact name. One that is not listed, because the credential's
 /// user does not belong to it, is taken by its id.
 ///
@@ -345,29 +283,6 @@ pub async fn environment(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Fail
     let mut known = listed.unwrap_or_default().into_iter();
     let own = known.find(|place| place.id.eq_ignore_ascii_case(wanted));
     Ok(own.unwrap_or_else(unlisted))
-}
-
-/// Environment roles: those held in this environment, those configured, and, where the credential
-/// may see them, those held in the others.
-///
-/// # Errors
-/// As any read.
-pub async fn environment_roles(
-    ask: &Asker<'_>,
-    environment: &str,
-    there: &[Membership],
-) -> Result<Vec<Listed>, Failure> {
-    let mut roles: Vec<Listed> = held_roles(there).collect();
-    roles.extend(configured_roles(ask, ENVIRONMENT_SCOPE));
-    roles.extend(earlier_roles(ask, ENVIRONMENT_SCOPE));
-    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
-        let mut others = environments(ask, organization).await?;
-        others.retain(|place| place.id != environment);
-        let read = |place: Resource| async move { environment_members(ask, &place.id).await };
-        let found = crowd::each("environments", others, ENVIRONMENTS_READ, read).await?.found;
-        roles.extend(found.iter().flat_map(|members| held_roles(members).collect::<Vec<_>>()));
-    }
-    Ok(roles)
 }
 
 /// Who may be given an environment role: those who have one there, and the organization's members;
@@ -406,36 +321,6 @@ pub fn member(wanted: &str, members: &[Membership]) -> Result<Member, Failure> {
 /// The answer has another shape than documented.
 pub fn succeeded(reply: &Reply) -> Result<bool, Failure> {
     reply.json::<Envelope<Success>>().map(|answer| answer.payload.success)
-}
-
-fn held_roles(members: &[Membership]) -> impl Iterator<Item = Listed> {
-    members.iter().map(|membership| membership.role.clone())
-}
-
-/// Roles that the vendor showed before the change that is looked at again.
-fn earlier_roles<'a>(ask: &Asker<'a>, scope: &'a str) -> impl Iterator<Item = Listed> + use<'a> {
-    let shown = ask.earlier.iter().filter(move |row| row.scope == scope && !row.role.id.is_empty());
-    shown.map(|row| Membership::of(row).role)
-}
-
-fn configured_roles(ask: &Asker<'_>, scope: &str) -> Vec<Listed> {
-    let Some(roles) = ask.tenant.settings.table("roles") else { return Vec::new() };
-    roles
-        .iter()
-        .filter(|(_, role)| {
-            let written = role.get("scope").and_then(|scope| scope.as_str());
-            written.unwrap_or(ORGANIZATION_SCOPE) == scope
-        })
-        .filter_map(|(name, role)| {
-            let id = role.get("id")?.as_str()?.to_owned();
-            Some(Listed { id, name: Some(name.clone()) })
-        })
-        .collect()
-}
-
-pub fn as_role(role: Listed) -> Role {
-    let privileged = role.may_be_owner();
-    Role { id: role.id, name: role.name, privileged, description: None, permissions: vec![] }
 }
 
 impl Membership {

@@ -41,6 +41,7 @@ pub static VENDOR: Vendor = Vendor {
             "1 allows SnapLogic's undocumented listings, for reading only",
         ),
     ],
+    tables: &[],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,

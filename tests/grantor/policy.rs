@@ -219,6 +219,10 @@ fn production_asks_and_ends_where_the_rest_does_not() {
 fn a_cap_counts_what_the_call_itself_would_add() {
     let guard = load("cap-per-hour");
     check_common("cap-per-hour", &guard, &json!({ "changes_this_hour": 19 }), "ask", "ask");
+    assert!(guard.counts_changes() && !load("ticket-required").counts_changes());
+    let hidden = r#"@id("cap") forbid (principal, action, resource)
+        when { action in Action::"grant" && context["changes\u{5f}this_hour"] > 9 };"#;
+    assert!(compile(hidden).counts_changes(), "however the name is written");
     let after =
         |changes: u32, width: usize| json!({ "changes_this_hour": changes, "width": width });
     check(
@@ -359,6 +363,8 @@ fn a_rule_sees_what_the_change_is() {
         "context.changes_this_hour == 4 && !(context has undoes) && !(context has ends)",
         "context.now.date == 20260706 && context.now.hour == 9 && context.now.minute == 5",
         "context.now.weekday == 1",
+        // The same names, written so that they are not found in the text.
+        r#"context["\u{77}idth"] == 3 && context has "\u{72}eason" && resource has "n\x61me""#,
     ] {
         let text = format!(
             "@id(\"it\") permit (principal, action in Action::\"grant\", resource) when {{ {so} }};"
