@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet,
-    PolicyToJsonError, PrincipalConstraint, Request, ResourceConstraint,
+    PrincipalConstraint, Request, ResourceConstraint,
 };
 use serde_json::{Value, json};
 
@@ -92,10 +92,13 @@ fn set(rules: Vec<Policy>) -> Result<PolicySet, String> {
 
 /// One forbid that applies where any of these does.
 fn any_of(rules: &[Policy], id: PolicyId) -> Result<Policy, String> {
-    let rule = |rule: &Policy| Ok(all_of(rule.to_json()?.get("conditions")));
-    let rules: Result<Vec<_>, PolicyToJsonError> = rules.iter().map(rule).collect();
-    let rules = rules.map_err(|error| error.to_string())?.into_iter();
-    let any = rules.reduce(|one, other| json!({ "||": { "left": one, "right": other } }));
+    let conditions = |rule: &Policy| match rule.to_json() {
+        Ok(rule) => Ok(all_of(rule.get("conditions"))),
+        Err(error) => Err(error.to_string()),
+    };
+    let each = rules.iter().map(conditions).collect::<Result<Vec<_>, _>>()?;
+    let any =
+        each.into_iter().reduce(|one, other| json!({ "||": { "left": one, "right": other } }));
     let all = json!({ "op": "All" });
     let rule = json!({
         "effect": "forbid", "principal": all, "action": all, "resource": all,
