@@ -148,9 +148,9 @@ fn judging(criterion: &mut Criterion) {
     // What the machine itself makes of work that takes the same time each time.
     let rounds = |rounds: u64| (0..rounds).fold(1, |sum, one| black_box(sum ^ one));
     let started = Instant::now();
-    rounds(1_000_000);
-    let once = started.elapsed().as_nanos() / 1_000_000;
-    let as_long = u64::try_from(usual.as_nanos() / once.max(1)).unwrap();
+    rounds(10_000_000);
+    let as_long = usual.as_nanos() * 10_000_000 / started.elapsed().as_nanos();
+    let as_long = u64::try_from(as_long).unwrap();
     slowest("plain arithmetic that takes as long", || as_long, rounds);
 }
 
