@@ -1,0 +1,187 @@
+//! One resolved change of one access, and what it says of what it meets: the desk takes it down the
+//! one road.
+
+use serde_json::Value;
+
+use super::Term;
+use crate::access::{Access, Approval, Outcome};
+use crate::auth::Boxed;
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::transport::{Reply, refusal};
+use crate::vendors::Asker;
+
+/// One resolved change of one access.
+pub trait Step: Send + Sync {
+    /// The access that is wanted.
+    fn wanted(&self) -> &Access;
+
+    /// The change in words: "grant Developer on Orders to Ana Ruiz".
+    fn summary(&self) -> String;
+
+    /// This very change as arguments of its tool, by ids alone.
+    fn arguments(&self) -> Value;
+
+    /// Is told for how long the access is wanted; for vendors that end it themselves.
+    fn last(&mut self, _: Term) {}
+
+    /// What it is called when there is nothing left to do.
+    fn reached(&self) -> Outcome {
+        Outcome::AlreadyPresent
+    }
+
+    /// Where the vendor's approvers are with a change it holds, from what it said of it then.
+    fn approval<'a>(
+        &'a self,
+        _held: &'a Value,
+        _ask: &'a Asker<'a>,
+    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Why the role is privileged, where it is.
+    fn privileged(&self) -> Option<String> {
+        None
+    }
+
+    /// What the role allows, where the vendor says.
+    fn contains(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether the principal is the identity behind Grantor's own credential, where that can be
+    /// known.
+    fn own(&self) -> bool {
+        false
+    }
+
+    /// Whether a reader of the answer needs this row: the ledger keeps all of them.
+    fn bears(&self, _: &Access) -> bool {
+        true
+    }
+
+    /// Whether the row stands where this change writes: only such a row can show that somebody
+    /// else was there.
+    fn touches(&self, row: &Access) -> bool {
+        self.bears(row)
+    }
+
+    /// How each part of the change ended, where it is for several at once and the vendor takes
+    /// them together.
+    fn parts(&self, _outcome: Outcome, _before: &[Access], _after: &[Access]) -> Vec<Value> {
+        Vec::new()
+    }
+
+    /// The access there is now, as far as it bears on this change.
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>>;
+
+    /// What to send, or why there is nothing to send. Pure.
+    ///
+    /// # Errors
+    /// Grantor refuses this change.
+    fn plan(&self, now: &Standing) -> Result<Plan, Failure>;
+
+    /// What the vendor's answer to the write says. Pure.
+    fn heard(&self, reply: &Reply) -> Heard {
+        Heard::by_status(reply)
+    }
+
+    /// What reading back shows. Pure.
+    fn verify(&self, before: &Standing, now: &Standing) -> Finding;
+}
+
+/// The access there is, and what a write may depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    pub rows: Vec<Access>,
+    /// The rows that are not there are known not to be: absence is evidence.
+    pub conclusive: bool,
+    /// The vendor's version of this state, where it has one.
+    pub version: Option<String>,
+    /// What a reader should know of this state.
+    pub notes: Vec<String>,
+}
+
+/// What a step would do.
+#[derive(Debug)]
+pub enum Plan {
+    /// Nothing is sent: it is so, or it waits already.
+    Already {
+        outcome: Outcome,
+        warnings: Vec<String>,
+    },
+    Send {
+        draft: Draft,
+        after: Vec<Access>,
+        warnings: Vec<String>,
+    },
+}
+
+/// What a vendor said to a write.
+#[derive(Debug)]
+pub enum Heard {
+    Yes {
+        warnings: Vec<String>,
+    },
+    /// The vendor holds it for its own approvers: what it said of that, for asking later.
+    Held(Value),
+    /// It says this is so already; reading back tells.
+    Exists(Failure),
+    No(Failure),
+    /// A yes that cannot be read: as unclear as no answer.
+    Garbled(String),
+}
+
+/// What reading back shows.
+#[derive(Debug, PartialEq)]
+pub enum Finding {
+    There,
+    /// It waits for the vendor's approvers.
+    Held,
+    /// Something else is there: what, in words.
+    Elsewise(String),
+    /// It is there, and these rows are gone.
+    Lost(Vec<Access>),
+    /// It is there, and these rows, which reach further, came with it.
+    Wider(Vec<Access>),
+    /// The vendor shows too little to tell.
+    CannotTell,
+}
+
+impl Heard {
+    /// What a status alone says: a plain yes is a yes, another 2xx is unclear, anything else is a
+    /// no. A page of text where none or a JSON body is documented was written by something else
+    /// than the vendor.
+    pub fn by_status(reply: &Reply) -> Self {
+        if reply.is_success() {
+            let page = !reply.body.is_empty() && reply.json::<serde::de::IgnoredAny>().is_err();
+            let garbled = "the answer is not the vendor's: it has a body that is not JSON";
+            if page {
+                Self::Garbled(garbled.to_owned())
+            } else {
+                Self::Yes { warnings: Vec::new() }
+            }
+        } else if reply.is_half_success() {
+            let status = reply.status;
+            Self::Garbled(format!("the vendor answered {status}, which it does not document here"))
+        } else {
+            Self::No(refusal(reply, "the vendor"))
+        }
+    }
+
+    /// What the answer to a removal says: a 404 may mean that somebody else was faster.
+    pub(super) fn of_removal(reply: &Reply, host: &str) -> Self {
+        match reply.status {
+            404 => Self::Exists(refusal(reply, host)),
+            _ => Self::by_status(reply),
+        }
+    }
+}
+
+impl Standing {
+    /// The rows of `self` that `now` no longer has.
+    pub fn lost(&self, now: &Self) -> Vec<Access> {
+        let gone = |row: &&Access| !now.rows.iter().any(|other| row.is(other));
+        self.rows.iter().filter(gone).cloned().collect()
+    }
+}
