@@ -133,7 +133,7 @@ impl<T> Listing<T> {
     /// The list is incomplete.
     pub fn complete(self) -> Result<Vec<T>, Failure> {
         match self.problem {
-            Some(problem) => Err(problem),
+            Some(problem) => Err(problem.hint("try again")),
             None => Ok(self.rows),
         }
     }
@@ -200,7 +200,9 @@ mod tests {
         let listing =
             follow(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2]);
-        assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
+        assert!(listing.problem.as_ref().unwrap().hint.as_ref().unwrap().contains("is listed"));
+        let failure = listing.complete().unwrap_err();
+        assert_eq!((failure.kind, failure.hint.as_deref()), (Kind::Incomplete, Some("try again")));
     }
 
     /// By its own words: an empty page that names a rest, a total that shrinks.
