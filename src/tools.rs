@@ -107,15 +107,6 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
         ask: &Asker<'_>,
     ) -> impl Future<Output = Result<Vec<Box<dyn Step>>, Failure>> + Send;
 
-    /// What an earlier change of this tool met and left, as it would be had others' changes since
-    /// come before it: for vendors that take a whole list at once.
-    fn rebase(
-        _earlier: &mut Record,
-        _ask: &Asker<'_>,
-    ) -> impl Future<Output = Result<(), Failure>> + Send {
-        std::future::ready(Ok(()))
-    }
-
     /// The change that restores what was there before this one.
     ///
     /// # Errors
@@ -186,14 +177,10 @@ pub type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>
 pub type ResolveFn =
     for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
 
-/// Brings the record of an earlier change up to the list as it is, with its type erased.
-pub type RebaseFn = for<'a> fn(&'a mut Record, &'a Asker<'a>) -> Boxed<'a, Result<(), Failure>>;
-
 pub enum Run {
     Look(LookFn),
     Change {
         resolve: ResolveFn,
-        rebase: RebaseFn,
         inverse: fn(&Record) -> Result<Inverse, Failure>,
         by_hand: fn(Value) -> Result<Option<Value>, Failure>,
     },
@@ -225,8 +212,7 @@ impl Tool {
 
     const fn change<C: Change>() -> Self {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
-        let rebase: RebaseFn = |earlier, ask| Box::pin(C::rebase(earlier, ask));
-        let run = Run::Change { resolve, rebase, inverse: C::inverse, by_hand };
+        let run = Run::Change { resolve, inverse: C::inverse, by_hand };
         Self { spec: &C::SPEC, schema: change_input::<C>, run }
     }
 }

@@ -5,17 +5,17 @@ use serde_json::{Map, Value, json};
 
 use super::hold::holds;
 use super::prepare::UNSIGNED_END;
-use super::undoing::{Undoing, inverse, shown_then};
+use super::undoing::{Undoing, shown_then};
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::json::put;
-use crate::ledger::{Closing, End, Record, Request, State};
+use crate::ledger::{Closing, Record, Request, State};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
-use crate::tools::{Finding, Run, Standing, Step, parse};
+use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
 use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Tenant};
 
@@ -202,27 +202,28 @@ impl Desk {
     }
 
     pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
-        let (undoing, reason) = match self.undoable(&call).await {
+        let (record, undoing, reason) = match self.undoable(&call).await {
             Ok(found) => found,
             Err(failure) => return Ok(Answer::stopped(&undo_change::SPEC, &failure)),
         };
-        let cause = Cause::Undo(undoing.record.receipt.clone());
-        Ok(self.take_back(undoing, call, (called, cause), reason).await)
+        let cause = Cause::Undo(record.receipt.clone());
+        let origin = Origin { called, cause, undoing: Some(undoing) };
+        Ok(self.take_back(&record, call, origin, reason).await)
     }
 
     /// Enters the road with the inverse of a change.
     pub(super) async fn take_back(
         &self,
-        undoing: Undoing,
+        record: &Record,
         call: Call,
-        (called, cause): (Called, Cause),
+        origin: Origin,
         reason: Option<String>,
     ) -> Answer {
-        let inverse = match inverse(&undoing.record) {
+        let inverse = match self.tenant_of(record).and_then(|_| inverse(record)) {
             Ok(inverse) => inverse,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
-        let unasked = matches!(cause, Cause::Expiry(_));
+        let unasked = matches!(origin.cause, Cause::Expiry(_));
         if unasked && self.approvers.is_some() && inverse.grants() {
             return Answer::stopped(&undo_change::SPEC, &Failure::refused(UNSIGNED_END));
         }
@@ -240,21 +241,20 @@ impl Desk {
                 return Answer::stopped(&undo_change::SPEC, &unknown_tool(inverse.tool));
             }
         };
-        let origin = Origin { called, cause, undoing: Some(undoing) };
         match self.tenant(tool) {
             Some(tenant) => self.change(tool, tenant, Call { arguments, ..call }, origin).await,
             None => Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured")),
         }
     }
 
-    /// What a call wants undone, and why.
-    async fn undoable(&self, call: &Call) -> Result<(Undoing, Option<String>), Failure> {
+    /// The change a call wants undone, what it left, and why.
+    async fn undoable(&self, call: &Call) -> Result<(Record, Undoing, Option<String>), Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(call.arguments.clone()))?;
         let receipt = receipt.as_str();
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(self.no_change(receipt).await?);
         };
-        let mut record = self.followed_up(record).await?;
+        let record = self.followed_up(record).await?;
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {
@@ -267,6 +267,7 @@ impl Desk {
         if let Some(by) = &record.held_by {
             return refused(holds(by, record.is_over()));
         }
+        let mut undoing = self.undoing(&record).await?;
         if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
@@ -274,9 +275,9 @@ impl Desk {
                 let word = found.outcome.as_str();
                 return refused(format!("{receipt} is {word}: what it did is not settled"));
             }
-            record.end = record.end.map(|end| End { after: found.rows, ..end });
+            undoing.after = found.rows;
         }
-        Ok((self.undoing(record).await?, reason))
+        Ok((record, undoing, reason))
     }
 }
 
@@ -343,12 +344,23 @@ fn standing(
     (outcome, note.to_owned())
 }
 
+/// The change that restores what was there before another.
+fn inverse(record: &Record) -> Result<Inverse, Failure> {
+    let tool = crate::tools::TOOLS.iter().find(|tool| tool.spec.name == record.tool);
+    match tool.ok_or_else(|| unknown_tool(&record.tool))?.run {
+        Run::Change { inverse, .. } => inverse(record),
+        Run::Look(_) | Run::Check | Run::Undo => {
+            Err(Failure::invalid("this receipt is not of a change"))
+        }
+    }
+}
+
 pub(super) fn unknown(receipt: &str) -> Failure {
     Failure::invalid(format!("receipt: the ledger has no change {receipt}"))
         .hint("check_change without a receipt lists those of the last 24 hours")
 }
 
-pub(super) fn unknown_tool(tool: &str) -> Failure {
+fn unknown_tool(tool: &str) -> Failure {
     Failure::invalid(format!("{tool} is not a tool of this version"))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
-use super::{Answer, Call, Called, Desk, Person};
+use super::{Answer, Call, Called, Desk, Origin, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
@@ -194,14 +194,15 @@ impl Desk {
     }
 
     async fn end(&self, record: &Record) -> Result<Ending, Failure> {
-        let undoing = match self.undoing(record.clone()).await {
-            Ok(undoing) => undoing,
-            Err(failure) => return Ok(Ending::Left(failure.message)),
-        };
+        if let Err(failure) = self.tenant_of(record) {
+            return Ok(Ending::Left(failure.message));
+        }
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
+        let undoing = Some(self.undoing(record).await?);
+        let origin = Origin { called, cause, undoing };
         let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
-        let answer = self.take_back(undoing, call, (called, cause), None).await;
+        let answer = self.take_back(record, call, origin, None).await;
         let (outcome, said) = answer.told();
         match outcome {
             Outcome::Confirmed | Outcome::Unconfirmed => {}

@@ -59,12 +59,6 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
     }
 }
 
-/// What somebody holds, as a row like the others of this change.
-pub(super) fn row(held: &Held, like: &Access) -> Access {
-    let principal = Named::new(&held.principal.id, None, held.principal.kind.as_str());
-    Access { id: None, principal, role: Holding::of(held).role(), ..like.clone() }
-}
-
 impl AssetTable {
     /// Learns who is on the list, where what is asked for depends on it: who loses access, and who
     /// is given what they have.
@@ -90,15 +84,16 @@ impl AssetTable {
     }
 
     fn row(&self, held: &Held) -> Access {
-        let mut row = row(held, &self.wanted);
+        let bare = Named::new(&held.principal.id, None, held.principal.kind.as_str());
         let entries = self.entries.iter().map(|entry| entry.principal.named());
         let mut known = entries.chain(self.losing.iter().cloned());
-        if let Some(known) =
-            known.find(|known| known.id == row.principal.id && known.kind == row.principal.kind)
-        {
-            row.principal = known;
+        let known = known.find(|known| known.id == bare.id && known.kind == bare.kind);
+        Access {
+            id: None,
+            principal: known.unwrap_or(bare),
+            role: Holding::of(held).role(),
+            ..self.wanted.clone()
         }
-        row
     }
 
     fn standing(&self, permissions: &Permissions) -> Standing {

@@ -2,9 +2,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::asset_table::{self, AssetTable, Wanted};
+use super::asset_table::{AssetTable, Wanted, wanted};
 use super::{Change, Effect, Inverse, Spec, Step, label};
-use crate::access::{Access, Named, Principal, PrincipalKind};
+use crate::access::{Access, Principal, PrincipalKind};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
@@ -96,7 +96,7 @@ impl Change for SetAssetPermissions {
             entries.push(resolved);
         }
         let mut table = AssetTable {
-            wanted: asset_table::wanted(&asset, &entries),
+            wanted: wanted(&asset, &entries),
             asset,
             entries,
             losing: Vec::new(),
@@ -108,30 +108,12 @@ impl Change for SetAssetPermissions {
         Ok(vec![Box::new(table)])
     }
 
-    /// What others hold on the asset by now is left to them.
-    async fn rebase(earlier: &mut Record, ask: &Asker<'_>) -> Result<(), Failure> {
-        let wanted = earlier.wanted();
-        let now = centrasite::permissions(ask, &wanted.resource.id).await?;
-        let Record { arguments, before, end, .. } = earlier;
-        let mut own = named(arguments);
-        if arguments.get("removeExistingPermission") == Some(&true.into()) {
-            own.extend(before.iter().map(|row| who(&row.principal)));
-        }
-        let is_own = |row: &Access| own.contains(&who(&row.principal));
-        let rows = now.permissions.iter().map(|held| asset_table::row(held, &wanted));
-        let others: Vec<_> = rows.filter(|row| !is_own(row)).collect();
-        for rows in [Some(before), end.as_mut().map(|end| &mut end.after)].into_iter().flatten() {
-            rows.retain(is_own);
-            rows.extend(others.iter().cloned());
-        }
-        Ok(())
-    }
-
     /// The table as it was, whole: combining could not lower anything.
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         if record.before.is_empty() {
             return Err(Failure::refused(
-                "nothing else is set on the asset, and an empty list cannot be set",
+                "nothing was set on the asset before, and an empty list \
+                cannot be set",
             )
             .hint("clear the asset's permissions in CentraSite"));
         }
@@ -175,22 +157,6 @@ impl Change for SetAssetPermissions {
             },
         })))
     }
-}
-
-/// Whom a row is about.
-fn who(principal: &Named) -> (String, String) {
-    (principal.kind.clone().unwrap_or_default(), principal.id.clone())
-}
-
-/// Whom arguments with ids name.
-fn named(arguments: &Value) -> Vec<(String, String)> {
-    let entries = arguments.get("userGroupAssetPermission").and_then(Value::as_array);
-    let named = |entry: &Value| {
-        ["user", "group"]
-            .into_iter()
-            .find_map(|kind| Some((kind.to_owned(), entry.get(kind)?.as_str()?.to_owned())))
-    };
-    entries.into_iter().flatten().filter_map(named).collect()
 }
 
 /// A row as an entry of the arguments.
