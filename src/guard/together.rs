@@ -27,10 +27,13 @@ pub(super) struct Outcome {
 
 /// Enough for a group to be worth it, and few enough to be asked anew.
 const GROUP: usize = 8;
+/// A rule that is longer, as JSON, stays by itself: joined, its conditions would nest too deep.
+const LONG: usize = 4096;
 
 impl Together {
     pub(super) fn join(rules: Vec<Policy>) -> Result<Self, String> {
-        let (free, others): (Vec<_>, Vec<_>) = rules.into_iter().partition(is_free);
+        let (free, others): (Vec<_>, Vec<_>) =
+            rules.into_iter().partition(|rule| is_free(rule) && is_short(rule));
         let mut joined = Self { rules: set(others)?, groups: HashMap::new() };
         for (number, group) in free.chunks(GROUP).enumerate() {
             // No rule of a policy can be called so: ids have no spaces.
@@ -84,6 +87,10 @@ fn is_free(rule: &Policy) -> bool {
     rule.effect() == Effect::Forbid
         && rule.principal_constraint() == PrincipalConstraint::Any
         && rule.resource_constraint() == ResourceConstraint::Any
+}
+
+fn is_short(rule: &Policy) -> bool {
+    rule.to_json().is_ok_and(|json| json.to_string().len() <= LONG)
 }
 
 fn set(rules: Vec<Policy>) -> Result<PolicySet, String> {

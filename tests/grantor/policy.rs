@@ -771,3 +771,18 @@ async fn a_change_can_be_supposed_where_there_is_no_vendor() {
     }
     assert!(world.sandbox.journal().is_empty());
 }
+
+/// As many conditions as nobody writes by hand are judged like any others.
+#[test]
+fn a_rule_of_a_thousand_conditions_is_judged() {
+    let many = r#"when { context.role.id != "x" } "#.repeat(1_000);
+    let text = format!(
+        r#"@id("all") permit (principal, action, resource);
+        @id("other") forbid (principal, action, resource) when {{ context has ends }};
+        @id("many") forbid (principal, action, resource) {many};"#
+    );
+    let text =
+        text.replace("action, resource) when", "action in Action::\"grant\", resource) when");
+    let policy = judge(&compile(&text), GRANT, &json!({}));
+    assert_eq!((policy.verdict, policy.rules), ("deny", vec!["many".to_owned()]));
+}
