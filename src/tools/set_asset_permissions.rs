@@ -203,6 +203,12 @@ impl Entry {
             (None, None) => return Err(Failure::invalid("needs either user or group")),
         };
         let principal = centrasite::principal(ask, kind, name.as_str()).await?;
+        // An earlier change is looked at again by ids: whoever is called like one is somebody else.
+        if !ask.earlier.is_empty() && principal.id != name.as_str() {
+            let hint = "look at it with list_access, and set what should be so";
+            return Err(Failure::refused(format!("CentraSite has no {} any more", name.as_str()))
+                .hint(hint));
+        }
         let profile = |entry: ProfileEntry| Profile {
             name: entry.name.as_str().to_owned(),
             permission: entry.permission.level(),

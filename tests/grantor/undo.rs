@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Server, World, parsed, status};
+use super::proxy::{Proxy, Then};
 use super::writes::{GRANTS, Grant};
 
 async fn done(server: &Server, grant: &Grant) -> (Answer, String) {
@@ -99,6 +100,33 @@ async fn a_change_that_somebody_changed_since_is_not_undone() {
         assert!(answer.summary().contains("changed since"), "{}", answer.summary());
         assert_eq!(world.writes().len(), 2, "{}", grant.tool);
     }
+}
+
+/// A list is put back by ids: whoever is called like somebody who is gone is somebody else.
+#[tokio::test]
+async fn centrasite_a_name_is_not_taken_for_the_id_of_somebody_who_is_gone() {
+    let world = World::new().await;
+    let gone = Arc::new(AtomicBool::new(false));
+    let is_gone = gone.clone();
+    // The asset's owner, as JSON writes the id.
+    let priya = r"HARBOR\\praman";
+    let change: Arc<dyn Fn(&str) -> String + Send + Sync> = Arc::new(move |body: &str| {
+        let without = body.replace(&format!("\"id\":\"{priya}\""), "\"id\":\"stranger\"");
+        without.replace("Priya Raman", priya)
+    });
+    let proxy = Proxy::start(Some(world.variable("CENTRASITE_BRIDGE_URL")), move |_, path| {
+        let changes = path.contains("/principals") && is_gone.load(SeqCst);
+        if changes { Then::Change(change.clone()) } else { Then::Pass }
+    });
+    let proxy = proxy.await;
+    let world = world.set("CENTRASITE_BRIDGE_URL", &proxy.url);
+    let server = world.serve().await;
+    let (_, receipt) = done(&server, &GRANTS[4]).await;
+    gone.store(true, SeqCst);
+    let answer = undo(&server, &receipt).await;
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    assert!(answer.summary().contains("any more"), "{}", answer.summary());
+    assert_eq!(world.writes().len(), 1);
 }
 
 /// What stands on other assets is not what the change was about.
