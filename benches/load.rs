@@ -87,7 +87,7 @@ fn grants(url: &str) {
         assert_eq!(outcome, Some(&json!("confirmed")), "{answer:#}");
     };
     measure("set_project_acl, four requests", url, state.path(), GRANTS, grant, confirmed);
-    let ledger = std::fs::read_to_string(state.path().join("ledger.jsonl")).unwrap();
+    let ledger = std::fs::read_to_string(state.path().join("lines.jsonl")).unwrap();
     let lines = ledger.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let confirmed = lines.filter(|line| line.get("outcome") == Some(&json!("confirmed")));
     let receipts: HashSet<String> =

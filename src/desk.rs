@@ -43,9 +43,9 @@ use crate::text;
 use crate::tools::list_roles::ListRoles;
 use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool};
 use crate::transport::{CALL, Deadline, Wire};
-use crate::vendors::{Asker, Read, Tenant};
+use crate::vendors::{Asker, Organization, Read, Tenant};
 use answer::Item;
-use consent::Sought;
+use consent::{Sought, Taken};
 use prepare::Prepared;
 use turns::Turns;
 use undoing::Undoing;
@@ -122,6 +122,8 @@ struct Order<'a> {
     called: Called,
     cause: Cause,
     undoing: Option<Undoing>,
+    /// Which of the vendor's customers the credential belongs to.
+    organization: Organization,
     /// How many accesses the call changes.
     width: usize,
     /// What the requester had sent in the hour before it.
@@ -235,19 +237,38 @@ impl Desk {
     }
 
     async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call, origin: Origin) -> Answer {
-        let mut approved = match self.answered(&mut call.person).await {
-            Ok(approved) => approved,
+        let mut taken = match self.taken(tenant, &mut call.person).await {
+            Ok(taken) => taken,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
-        let (mut order, arguments) = match self.order(tool, &mut call, origin, approved.as_ref()) {
+        let carried = taken.as_ref().map(|taken| taken.request.receipt.clone());
+        let answer = self.change_on(tool, tenant, call, origin, &mut taken).await;
+        if let Some(receipt) = carried {
+            self.conclude(&receipt, &answer).await;
+        }
+        answer
+    }
+
+    /// A change, on a yes that was taken for it or without one.
+    async fn change_on(
+        &self,
+        tool: &Tool,
+        tenant: &Tenant,
+        mut call: Call,
+        origin: Origin,
+        taken: &mut Option<Taken>,
+    ) -> Answer {
+        let approved = taken.as_ref().map(|taken| &taken.request);
+        let (mut order, arguments) = match self.order(tool, &mut call, origin, approved) {
             Ok(order) => order,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
+        order.organization = tenant.organization(&self.wire).await;
         order.changes_this_hour = self.changes_this_hour().await;
         let earlier = order.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
-            if approved.is_some() {
+            if taken.is_some() {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.forget_names();
             }
@@ -258,14 +279,17 @@ impl Desk {
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
             order.width = steps.len();
-            match self.walk(&order, &steps, &ask, &call, approved.take()).await {
+            match self.walk(&order, &steps, &ask, &call, taken.take()).await {
                 Ok(Walked::Done(mut items, pending)) => {
                     for (item, step) in items.iter_mut().zip(&steps) {
                         item.show(step.as_ref());
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(Walked::Agreed(request)) => approved = Some(*request),
+                Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
+                    Ok(agreed) => *taken = Some(agreed),
+                    Err(failure) => return Answer::stopped(tool.spec, &failure),
+                },
                 Err((step, failure)) => {
                     if let Some(refusal) = prepare::refusal(&order, step, &failure) {
                         self.ledger.refuse_plainly(refusal).await;
@@ -324,6 +348,7 @@ impl Desk {
             called,
             cause,
             undoing,
+            organization: Organization::Unknown,
             width: 1,
             changes_this_hour: 0,
         };
@@ -341,7 +366,7 @@ impl Desk {
         steps: &'s [Box<dyn Step>],
         ask: &Asker<'_>,
         call: &Call,
-        approved: Option<Request>,
+        taken: Option<Taken>,
     ) -> Result<Walked, (&'s dyn Step, Failure)> {
         let Some(first) = steps.first() else { return Ok(Walked::Done(Vec::new(), None)) };
         let stopped = |failure| (first.as_ref(), failure);
@@ -358,25 +383,33 @@ impl Desk {
             return Ok(Walked::Done(self.refuse(steps, prepared).await, None));
         }
         let ask = Asker { memo: None, ..ask };
-        let Some(digests) = consent::digests(steps, &prepared) else {
+        let asks = prepared.iter().any(Prepared::asks);
+        if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
             let items = self.carry(order, steps, prepared, None, &ask, call).await;
             return Ok(Walked::Done(items, None));
-        };
+        }
         if matches!(order.cause, Cause::Expiry(_)) {
             return Err(stopped(Failure::refused("the policy wants a person for this end")));
         }
-        let digest = consent::whole(&digests);
-        if let Some(request) = approved {
-            let question = Question::about(order, steps, &prepared);
-            let given = self.spend(&request, digests, &question).await.map_err(stopped)?;
-            if let Some(given) = given {
-                let items = self.carry(order, steps, prepared, Some(&given), &ask, call).await;
-                return Ok(Walked::Done(items, None));
+        let digests = self.digests(steps, &prepared);
+        let question = Question::about(order, steps, &prepared);
+        let mut follows = None;
+        if let Some(taken) = taken {
+            let given = self.given(taken, digests.clone(), &question).map_err(stopped)?;
+            match given {
+                Ok(given) => {
+                    let items = self.carry(order, steps, prepared, Some(&given), &ask, call).await;
+                    return Ok(Walked::Done(items, None));
+                }
+                // Nobody is asked here, and what was agreed to is something else.
+                Err(_) if !asks => return Err(stopped(consent::moved())),
+                Err(old) => follows = Some(old),
             }
             (call.progress)("the access changed meanwhile: asking again".to_owned());
         }
+        let digest = consent::whole(&digests);
         drop(turn);
-        let sought = self.seek(order, steps, &prepared, &digest, call).await;
+        let sought = self.seek(order, &prepared, &question, &digest, follows.as_deref(), call).await;
         match sought.map_err(stopped)? {
             Sought::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
             Sought::Refused(why) => Err(stopped(Failure::refused(why))),

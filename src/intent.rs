@@ -15,6 +15,8 @@ pub struct Intent {
     pub base: String,
     /// Which tenant of the vendor it is.
     pub tenant: String,
+    /// The vendor's own customer that it is for, where several share an address and it is known.
+    pub organization: Option<String>,
     pub tool: &'static str,
     pub effect: Effect,
     pub cause: Cause,
@@ -67,6 +69,7 @@ impl Intent {
             "vendor": self.vendor,
             "base": self.base,
             "tenant": self.tenant,
+            "organization": self.organization,
             "tool": self.tool,
             "effect": self.effect.as_str(),
             "summary": self.summary,

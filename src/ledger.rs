@@ -5,10 +5,14 @@
 //! recorded does not compile. Each line is chained to the one before it and sealed; a line whose
 //! seal does not hold is not acted on.
 
+mod aside;
 mod audit;
 mod book;
 mod chain;
+pub mod consent;
 mod files;
+mod follow;
+mod head;
 mod index;
 pub mod ocsf;
 mod presence;
@@ -25,8 +29,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use audit::{Audit, Break, Head};
+pub use consent::State;
+pub use aside::SetAside;
+pub use book::MOVED;
+pub use index::Trouble;
 pub use record::{End, Record};
-pub use request::{Answered, Asking, Decision, Request, State};
+pub use request::{Answered, Asking, Concluded, Decision, Request};
 
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
@@ -93,11 +101,16 @@ impl Ledger {
         let mut content = permitted.intent().recorded();
         let more = json!({ "policy": permitted.policy(), "consent": permitted.consent() });
         crate::json::extend(&mut content, more);
+        let is_new = receipt.is_none();
         let receipt = receipt.unwrap_or_else(new_receipt);
         let in_flight = self.store.book.in_flight().clone();
         in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(receipt.clone());
         let opened = Opened { receipt, permitted, in_flight };
-        self.store.write("open", &opened.receipt, content, true).await?;
+        if is_new {
+            self.store.begin("open", &opened.receipt, content, true).await?;
+        } else {
+            self.store.write("open", &opened.receipt, content, true).await?;
+        }
         Ok(opened)
     }
 
@@ -145,7 +158,7 @@ impl Ledger {
     pub async fn refuse_plainly(&self, mut content: Value) -> String {
         crate::json::put(&mut content, "outcome", Outcome::Refused.as_str());
         let receipt = new_receipt();
-        if let Err(error) = self.store.write("refused", &receipt, content, false).await {
+        if let Err(error) = self.store.begin("refused", &receipt, content, false).await {
             tracing::error!(receipt, %error, "a refusal could not be recorded");
         }
         receipt
@@ -162,7 +175,7 @@ impl Ledger {
             "until": asking.until.to_string(),
             "content": asking.content,
         });
-        self.store.write("asked", &receipt, content, true).await?;
+        self.store.begin("asked", &receipt, content, true).await?;
         Ok(receipt)
     }
 
@@ -185,6 +198,15 @@ impl Ledger {
         let asked = asked(receipt, Request::may_be_spent);
         self.store.write_unless("spent", receipt, json!({}), true, asked).await??;
         Ok(Spent { receipt: receipt.to_owned() })
+    }
+
+    /// Records what came of a yes on which nothing was sent. It is gone all the same, so a line that
+    /// cannot be written is only logged.
+    pub async fn conclude(&self, receipt: &str, concluded: &Concluded) {
+        let content = json!(concluded);
+        if let Err(error) = self.store.write("concluded", receipt, content, false).await {
+            tracing::error!(receipt, %error, "what came of an approval could not be recorded");
+        }
     }
 
     /// # Errors
@@ -268,8 +290,21 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
         self.store
-            .read(move |reading| reading.each(reading.index().due(now)?, Reading::record))
+            .look(move |book, keys| {
+                book.checked(keys, |reading| {
+                    reading.each(reading.index().due(now)?, Reading::record)
+                })
+            })
             .await
+    }
+
+    /// What cannot be acted on and was not accepted: lines that do not hold or cannot be read,
+    /// lines that are missing, receipts whose lines do not hang together.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or its key is not the one that is given.
+    pub async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
+        self.store.look(|book, keys| book.troubles(keys)).await
     }
 
     /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
@@ -357,6 +392,32 @@ impl Ledger {
             .map(|_| ())
     }
 
+    /// Records that a person accepts what is wrong with the ledger, each thing by its place and
+    /// hash. It gives nothing: a yes from before stays gone, and a receipt whose lines do not hold
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed.
+    pub async fn accept(&self, troubles: &[Trouble], by: &str) -> Result<(), Failure> {
+        let accepts: Vec<_> = troubles.iter().map(Trouble::recorded).collect();
+        let content = json!({ "accepts": accepts, "by": by });
+        self.store.begin(index::ACCEPTED, &new_receipt(), content, true).await
+    }
+
+    /// Puts the files of a ledger aside that cannot be read any more, because its key is lost or its
+    /// lines are, and begins a new one. Gives the folder, and the ends that the old lines name,
+    /// which nothing vouches for.
+    ///
+    /// # Errors
+    /// The files cannot be moved, or the new ledger not begun.
+    pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
+        let book = self.store.book.clone();
+        let aside = self.store.blocking(move || book.set_aside(), "cannot be put aside").await?;
+        let content = json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
+        self.store.begin(index::ACCEPTED, &new_receipt(), content, true).await?;
+        Ok(aside)
+    }
+
     /// Whether there can be lines: tries the key, and leaves nothing behind.
     ///
     /// # Errors
@@ -408,7 +469,7 @@ fn asked(
 ) -> Objection {
     let receipt = receipt.to_owned();
     Box::new(move |reading| {
-        Ok(match reading.request(&receipt)? {
+        Ok(match reading.traced(&receipt)? {
             Some(request) => may(&request),
             None => Err(Failure::invalid(format!("receipt: the ledger has no request {receipt}"))
                 .hint("`grantor requests` lists those that wait")),

@@ -8,6 +8,7 @@ pub mod centrasite;
 mod crowd;
 pub mod dfns;
 mod listing;
+pub mod organization;
 pub mod outsystems;
 mod pick;
 pub mod redox;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, Row, follow};
+pub use organization::{Customers, Organization, Same};
 pub use pick::{Known, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
@@ -42,6 +44,8 @@ pub struct Vendor {
     pub name: &'static str,
     pub title: &'static str,
     pub variables: &'static [Variable],
+    /// How its customers are told apart.
+    pub customers: Customers,
     /// Tables of its section of the configuration file, beside its settings.
     pub tables: &'static [Tabled],
     /// Base URL and credential from the settings, or what is wrong with them.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::key::PrivateKey;
-use super::{AuthError, Authorize, Boxed, Signed, Trial, decode, exchange};
+use super::{AuthError, Authorize, Boxed, Signed, Trial, claims, decode, exchange};
 use crate::draft::{Base, Endpoint, Frozen};
 use crate::secret::Secret;
 use crate::transport::Wire;
@@ -136,6 +136,10 @@ impl UserAction {
 }
 
 impl Authorize for UserAction {
+    fn claims<'a>(&'a self, _: &'a Wire) -> Boxed<'a, Option<Value>> {
+        Box::pin(async move { claims(&self.token.read().await.ok()?) })
+    }
+
     /// The challenge, its answer, and the write.
     fn requests(&self) -> NonZeroU32 {
         const { NonZeroU32::new(3).unwrap() }

@@ -7,13 +7,15 @@ use crate::auth::Trial;
 use crate::config::{Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Trouble};
 use crate::text;
 use crate::tools::{Spec, TOOLS};
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Check, Need, Tenant};
 
 /// The longest one vendor's checks may take.
+/// Troubles of the ledger beyond these have the same cause.
+const MOST: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -67,8 +69,22 @@ fn policy_report(config: &Config) -> (String, bool) {
 /// Where the ledger is, and whether its key is one.
 async fn ledger_report(config: &mut Config) -> (String, bool) {
     let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
-    match ledger.try_out().await {
-        Ok(()) => {
+    let tried = async {
+        ledger.try_out().await?;
+        ledger.troubles().await
+    };
+    match tried.await {
+        Ok(troubles) if !troubles.is_empty() => {
+            let line = |trouble: &Trouble| {
+                let what = text::clean(&format!("{}: {}", trouble.place, trouble.what));
+                format!("{}  {what}\n", with(BAD, "ledger"))
+            };
+            let mut report: String = troubles.iter().take(MOST).map(line).collect();
+            let hint = "`grantor ledger verify` says more, `grantor ledger accept` accepts it as it is";
+            report.push_str(&format!("{}  {hint}\n", with(WAITS, "mend")));
+            (report, false)
+        }
+        Ok(_) => {
             let (place, read_only) = (config.state_dir.display(), config.read_only);
             let read_only = if read_only { " (read-only)" } else { "" };
             (format!("{}  {place}{read_only}\n", with(DIM, "ledger")), true)

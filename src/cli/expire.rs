@@ -6,6 +6,7 @@ use crate::access::Outcome;
 use crate::config::Config;
 use crate::desk::{Desk, Ending, Tended};
 use crate::failure::Failure;
+use crate::ledger::Trouble;
 use crate::text;
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -15,8 +16,31 @@ pub(super) async fn run(global: &Global) -> Ran {
     not_read_only(&config)?;
     let desk = Desk::new(config)?;
     let _claim = desk.claimed().await?;
-    report(&desk.expire().await?, "nothing is due")
+    let troubles = desk.ledger().troubles().await?;
+    let ended = report(&desk.expire().await?, "nothing is due", &troubles);
+    told(&troubles);
+    ended
 }
+
+/// Says what in the ledger cannot be acted on, and what to do about it.
+pub(super) fn told(troubles: &[Trouble]) {
+    for Trouble { place, what, .. } in troubles.iter().take(MOST_TROUBLES) {
+        paint::complain(&format!("ledger  {place}: {what}"));
+    }
+    if troubles.len() > MOST_TROUBLES {
+        paint::complain(&format!("ledger  and {} more", troubles.len() - MOST_TROUBLES));
+    }
+    if !troubles.is_empty() {
+        paint::complain(
+            "what these lines say is not acted on, and an approval from before them is asked for \
+             anew; `grantor ledger verify` says more, and `grantor ledger accept` accepts the ledger \
+             as it is",
+        );
+    }
+}
+
+/// More of them have one cause, which the first ones show.
+const MOST_TROUBLES: usize = 10;
 
 /// # Errors
 /// The process is read-only: then it carries nothing out.
@@ -29,8 +53,8 @@ pub(super) fn not_read_only(config: &Config) -> Result<(), Failure> {
 }
 
 /// One line each: on stdout what is as it should be, on stderr what somebody has to look at.
-pub(super) fn report(tended: &[Tended], nothing: &str) -> Ran {
-    if tended.is_empty() && super::person::is_here() {
+pub(super) fn report(tended: &[Tended], nothing: &str, troubles: &[Trouble]) -> Ran {
+    if tended.is_empty() && troubles.is_empty() && super::person::is_here() {
         paint::note(nothing);
     }
     for one in tended {
@@ -43,7 +67,8 @@ pub(super) fn report(tended: &[Tended], nothing: &str) -> Ran {
             Ending::Done(outcome, said) => paint::lines(&line(*outcome, receipt, summary, said))?,
         }
     }
-    Ok(ExitCode::from(u8::from(tended.iter().any(Tended::is_left))))
+    let sound = troubles.is_empty() && !tended.iter().any(Tended::is_left);
+    Ok(ExitCode::from(u8::from(!sound)))
 }
 
 fn line(outcome: Outcome, receipt: &str, summary: &str, said: &str) -> String {

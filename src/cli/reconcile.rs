@@ -8,5 +8,8 @@ pub(super) async fn run(global: &Global) -> Ran {
     let Setup { config, sandbox: _sandbox } = setup;
     let desk = Desk::new(config)?;
     let _claim = desk.claimed().await?;
-    expire::report(&desk.reconcile().await?, "every change has an end")
+    let troubles = desk.ledger().troubles().await?;
+    let ended = expire::report(&desk.reconcile().await?, "every change has an end", &troubles);
+    expire::told(&troubles);
+    ended
 }

@@ -79,8 +79,12 @@ async fn run_approved(global: &Global) -> Ran {
     expire::not_read_only(&config)?;
     let desk = Desk::new(config)?;
     let _claim = desk.claimed().await?;
+    let troubles = desk.ledger().troubles().await?;
     let tended = desk.run_approved(SignedDuration::ZERO).await?;
-    expire::report(&tended, "nothing that was approved waits to be sent")
+    let nothing = "nothing that was approved waits to be sent";
+    let ended = expire::report(&tended, nothing, &troubles);
+    expire::told(&troubles);
+    ended
 }
 
 /// A text of what the asker kept with a request.

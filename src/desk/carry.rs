@@ -62,7 +62,7 @@ impl Desk {
                     }
                 }
             }
-            let agreed = given.map(|given| given.covers(index, &one.digest(steps)));
+            let agreed = given.map(|given| given.covers(index, &one.digest(steps, self.guard.hash())));
             let item = match self.permit(step, one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;

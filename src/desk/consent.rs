@@ -1,23 +1,25 @@
 //! A person's consent: to the whole of a call, once.
 //!
 //! A question is a request in the ledger, bound to the digest of everything that would happen.
-//! Who is there is asked; otherwise the request waits for somebody at a terminal. A yes counts for
-//! the very same digest, computed afresh under the turn of the access, and is spent by being used.
+//! Who is there is asked; otherwise the request waits for somebody at a terminal. Whoever carries a
+//! yes out takes it first: from then on it is gone, whatever becomes of it. It counts for the very
+//! same digest, computed afresh under the turn of the access.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::question::Question;
-use super::{Call, Called, Desk, Order, Prepared};
-use crate::access::Access;
+use super::{Answer, Call, Called, Desk, Order, Prepared};
+use crate::access::{Access, Outcome};
 use crate::approvers::{Proof, Statement};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
-use crate::ledger::{Answered, Asking, Decision, Request, Spent, State};
+use crate::ledger::{Answered, Asking, Concluded, Decision, Request, Spent, State};
 use crate::tools::{Step, Term};
+use crate::vendors::{Same, Tenant};
 
 /// How a person can be asked.
 pub enum Person {
@@ -63,7 +65,13 @@ pub struct Pending {
     pub state: String,
 }
 
-/// A consent that is being used: good for exactly these items.
+/// A yes that was taken, for this call alone.
+pub(super) struct Taken {
+    pub request: Request,
+    spent: Spent,
+}
+
+/// A yes that was taken, and is good for exactly these items.
 pub(super) struct Given {
     spent: Spent,
     digests: Vec<String>,
@@ -104,19 +112,108 @@ impl Given {
 }
 
 impl Desk {
-    /// The request that the caller brings a person's answer to, where there is one.
+    /// The yes that the caller brings, taken for this call; none where it brings none.
     ///
     /// # Errors
-    /// The answer is no, or it is not one to a question that waits.
-    pub(super) async fn answered(&self, person: &mut Person) -> Result<Option<Request>, Failure> {
-        match person {
-            Person::Absent | Person::Here(_) => Ok(None),
-            Person::Approved(receipt) => self.request(receipt, State::Approved).await.map(Some),
-            Person::Between(told) => match told.take() {
-                Some(told) => self.told(&told).await.map(Some),
-                None => Ok(None),
-            },
+    /// The answer is no, it is not one to a question that waits, or it is for another tenant.
+    pub(super) async fn taken(
+        &self,
+        tenant: &Tenant,
+        person: &mut Person,
+    ) -> Result<Option<Taken>, Failure> {
+        let request = match person {
+            Person::Absent | Person::Here(_) => return Ok(None),
+            Person::Approved(receipt) => self.request(receipt, State::Approved).await?,
+            Person::Between(told) => {
+                let Some(told) = told.take() else { return Ok(None) };
+                let request = self.told(&told).await?;
+                if self.is_elsewhere(tenant, &request).await.is_some() {
+                    // Brought with a call of another tenant's: whoever is there is asked about that.
+                    self.decide(&request.receipt, Decision::Moved, ELICITATION, None).await?;
+                    return Ok(None);
+                }
+                request
+            }
+        };
+        self.take(tenant, request).await.map(Some)
+    }
+
+    /// Takes a yes, after comparing what it is for with where it would be carried out.
+    ///
+    /// # Errors
+    /// It is for another tenant, or was asked under other rules, and is left to those; or it does
+    /// not hold, was taken, or has lapsed.
+    pub(super) async fn take(&self, tenant: &Tenant, request: Request) -> Result<Taken, Failure> {
+        if let Some(why) = self.is_elsewhere(tenant, &request).await {
+            let receipt = &request.receipt;
+            return Err(Failure::refused(format!("request {receipt} is not for here: {why}"))
+                .hint("it is carried out by a Grantor that is set up as when it was asked"));
         }
+        // What was said through a client is read back, with everything since.
+        let receipt = &request.receipt;
+        let request = self.ledger.request(receipt).await?.unwrap_or_else(|| request.clone());
+        let question = request.content.get("question").and_then(Value::as_str).unwrap_or_default();
+        if let Err(failure) = self.vouched(&request, question) {
+            // Nothing will make it good: it is not tried again.
+            self.decide(&request.receipt, Decision::Denied, "signature", None).await?;
+            return Err(failure);
+        }
+        let spent = self.ledger.spend(&request.receipt).await?;
+        Ok(Taken { request, spent })
+    }
+
+    /// Why a request is not for this process to carry out, where it is not.
+    pub(super) async fn is_elsewhere(&self, tenant: &Tenant, request: &Request) -> Option<String> {
+        let text = |key: &str| request.content.get(key).and_then(Value::as_str);
+        let (asked_at, asked_under) = (text("tenant"), text("policy"));
+        let (name, policy) = (&tenant.name, self.guard.hash());
+        if asked_at != Some(name.as_str()) {
+            let at = asked_at.unwrap_or("a tenant that was not recorded");
+            return Some(format!("it was asked for {at}, and this is {name}"));
+        }
+        let organization = tenant.organization(&self.wire).await;
+        if organization.is(text("organization")) == Same::No {
+            let asked_for = text("organization").unwrap_or_default();
+            return Some(format!("it was asked for {asked_for}, and the credential is another's"));
+        }
+        (asked_under != Some(policy))
+            .then(|| "it was asked under another policy than the one in force here".to_owned())
+    }
+
+    /// What a yes that was taken is good for: exactly what was asked, or else nothing, and then
+    /// this gives its receipt.
+    ///
+    /// # Errors
+    /// An approver signed another question.
+    pub(super) fn given(
+        &self,
+        taken: Taken,
+        digests: Vec<String>,
+        question: &Question,
+    ) -> Result<Result<Given, String>, Failure> {
+        let Taken { request, spent } = taken;
+        if request.digest != whole(&digests) {
+            return Ok(Err(request.receipt));
+        }
+        self.vouched(&request, &question.text)?;
+        Ok(Ok(Given { spent, digests }))
+    }
+
+    /// Records what came of a yes that was taken, where nothing was sent on it.
+    pub(super) async fn conclude(&self, receipt: &str, answer: &Answer) {
+        let sent = answer.body.get("receipt").and_then(Value::as_str);
+        let items = answer.body.get("items").and_then(Value::as_array).into_iter().flatten();
+        let mut receipts = items.filter_map(|item| item.get("receipt")?.as_str());
+        let own = |other: &str| other == receipt || other.starts_with(&format!("{receipt}."));
+        if sent.is_some_and(own) || receipts.any(own) {
+            return;
+        }
+        let outcome = answer.outcome.unwrap_or(Outcome::Unknown);
+        let note = answer.body.get("summary").and_then(Value::as_str).unwrap_or_default();
+        let waits = outcome == Outcome::AwaitingConsent;
+        let followed_by = sent.filter(|_| waits).map(str::to_owned);
+        let concluded = Concluded { outcome, note: note.to_owned(), followed_by };
+        self.ledger.conclude(receipt, &concluded).await;
     }
 
     async fn told(&self, told: &Told) -> Result<Request, Failure> {
@@ -142,13 +239,17 @@ impl Desk {
     pub(super) async fn seek(
         &self,
         order: &Order<'_>,
-        steps: &[Box<dyn Step>],
         prepared: &[Prepared],
+        question: &Question,
         digest: &str,
+        follows: Option<&str>,
         call: &Call,
     ) -> Result<Sought, Failure> {
-        let question = Question::about(order, steps, prepared);
-        let content = content(order, prepared, &question);
+        let mut content = content(order, prepared, question);
+        crate::json::put(&mut content, "policy", self.guard.hash());
+        if let Some(old) = follows {
+            crate::json::put(&mut content, "follows", old);
+        }
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
         let receipt = self.ledger.ask(&asking).await?;
@@ -157,7 +258,7 @@ impl Desk {
             // An approver's signature is what counts here: nobody else is asked.
             _ if self.approvers.is_some() => Ok(Sought::Waiting(request, None)),
             Person::Here(consult) => {
-                let reply = consult.ask(&question).await;
+                let reply = consult.ask(question).await;
                 if (call.withdrawn)() {
                     self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
                     return Ok(Sought::Refused("the call was withdrawn".to_owned()));
@@ -166,6 +267,7 @@ impl Desk {
             }
             Person::Between(_) => {
                 let state = self.sealed(&receipt).await?;
+                let question = question.clone();
                 Ok(Sought::Waiting(request, Some(Pending { question, state })))
             }
             Person::Absent | Person::Approved(_) => Ok(Sought::Waiting(request, None)),
@@ -233,23 +335,6 @@ impl Desk {
         self.ledger.answer(receipt, &answered).await
     }
 
-    /// Uses an approved request up; the consent is good where everything is as it was asked.
-    pub(super) async fn spend(
-        &self,
-        request: &Request,
-        digests: Vec<String>,
-        question: &Question,
-    ) -> Result<Option<Given>, Failure> {
-        let same = request.digest == whole(&digests);
-        if same && let Err(failure) = self.vouched(request, &question.text) {
-            // Nothing will make it good: it is not tried again.
-            self.decide(&request.receipt, Decision::Denied, "signature", None).await?;
-            return Err(failure);
-        }
-        let spent = self.ledger.spend(&request.receipt).await?;
-        Ok(same.then_some(Given { spent, digests }))
-    }
-
     /// Makes sure that an approver signed this very question, where a signature is needed: what the
     /// ledger says of an approval is only what somebody wrote there.
     fn vouched(&self, request: &Request, question: &str) -> Result<(), Failure> {
@@ -264,6 +349,12 @@ impl Desk {
         let Request { receipt, digest, .. } = request;
         let statement = Statement { receipt, digest, question, time };
         approvers.verify(&statement, &answered.by, &signature)
+    }
+
+    /// The digests of all items: what consent is bound to.
+    pub(super) fn digests(&self, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Vec<String> {
+        let policy = self.guard.hash();
+        prepared.iter().map(|one| one.digest(steps, policy)).collect()
     }
 
     /// A receipt for the way through a client and back.
@@ -303,11 +394,10 @@ fn unsigned() -> Failure {
         .hint("an approver runs `grantor requests approve RECEIPT --key FILE`")
 }
 
-/// The digests of all items, where one of them needs a person: what consent is bound to.
-pub(super) fn digests(steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Option<Vec<String>> {
-    let asks = |one: &Prepared| matches!(one, Prepared::Judged(Verdict::Ask(_), _));
-    let digest = |one: &Prepared| one.digest(steps);
-    prepared.iter().any(asks).then(|| prepared.iter().map(digest).collect())
+/// What is said of a yes to something else.
+pub(super) fn moved() -> Failure {
+    Failure::refused("the access changed since a person agreed, and their yes was for that alone")
+        .hint("call again: it is judged by what is so now")
 }
 
 /// The term a request was for, where the same call comes back with a person's answer.
@@ -335,9 +425,14 @@ impl Prepared {
         }
     }
 
+    /// Whether a privileged or wide change has to be typed.
+    fn typed(&self) -> bool {
+        matches!(self, Self::Judged(Verdict::Ask(asked), _) if asked.typed)
+    }
+
     /// A digest of everything that would happen, and of what it rests on. The items of one call
     /// change each other's surroundings: what they themselves want is left out of the others'.
-    pub(super) fn digest(&self, siblings: &[Box<dyn Step>]) -> String {
+    pub(super) fn digest(&self, siblings: &[Box<dyn Step>], policy: &str) -> String {
         let Some((intent, rules)) = self.judged() else { return "already".to_owned() };
         let own = |row: &&Access| {
             intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.wanted().is(row))
@@ -352,6 +447,12 @@ impl Prepared {
             "tool": intent.tool,
             "vendor": intent.vendor,
             "base": intent.base,
+            "tenant": intent.tenant,
+            "organization": intent.organization,
+            "policy": policy,
+            "privileged": intent.privileged,
+            "contains": intent.contains,
+            "typed": self.typed(),
             "arguments": intent.arguments,
             "request": intent.request(),
             "before": foreign(&intent.before),
@@ -372,6 +473,8 @@ fn content(order: &Order<'_>, prepared: &[Prepared], question: &Question) -> Val
         "tool": order.called.tool,
         "arguments": order.called.arguments,
         "vendor": order.tool.spec.vendor,
+        "tenant": intents.first().map(|(intent, _)| &intent.tenant),
+        "organization": intents.first().map(|(intent, _)| &intent.organization),
         "term": order.term,
         "client": order.client,
         "summary": question.summary,

@@ -145,6 +145,9 @@ impl Desk {
             vendor: ask.tenant.vendor.name,
             base: ask.tenant.account.base.as_str().to_owned(),
             tenant: ask.tenant.name.clone(),
+            organization: ask
+                .tenant
+                .organization_of(&step.wanted().resource.id, &order.organization),
             tool: order.tool.spec.name,
             effect: order.tool.spec.effect,
             cause,
@@ -197,6 +200,14 @@ impl Prepared {
         match self {
             Self::Already(_, before, _) | Self::Judged(_, before) => &before.rows,
         }
+    }
+
+    pub(super) fn asks(&self) -> bool {
+        matches!(self, Self::Judged(Verdict::Ask(_), _))
+    }
+
+    pub(super) fn is_already(&self) -> bool {
+        matches!(self, Self::Already(..))
     }
 
     pub(super) fn is_denied(&self) -> bool {

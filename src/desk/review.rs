@@ -17,7 +17,7 @@ use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
 use crate::transport::{CALL, Deadline};
-use crate::vendors::{Asker, Tenant};
+use crate::vendors::{Asker, Organization, Same, Tenant};
 
 /// Where a change stands, as reading the vendor shows.
 pub(super) struct Standpoint {
@@ -149,7 +149,7 @@ impl Desk {
         else {
             return Err(Failure::invalid(format!("{} is not a tool of this version", record.tool)));
         };
-        let tenant = self.tenant_of(record)?;
+        let (tenant, same) = self.tenant_of(record).await?;
         let Run::Change { resolve, .. } = tool.run else {
             return Err(Failure::invalid("this receipt is not of a change"));
         };
@@ -175,6 +175,9 @@ impl Desk {
             }
             finding => finding,
         };
+        if same == Same::CannotTell && !matches!(finding, Finding::There | Finding::Held) {
+            return Err(nobody_knows(record));
+        }
         let held = record.end.as_ref().and_then(|end| end.held.as_ref());
         let approval = match held {
             Some(held) if finding != Finding::There => step.approval(held, &ask).await?,
@@ -185,20 +188,28 @@ impl Desk {
         Ok(Standpoint { outcome, note, rows: now.rows, shown })
     }
 
-    /// The tenant that a change was made at: another one of the same vendor says nothing of it.
-    pub(super) fn tenant_of(&self, record: &Record) -> Result<&Tenant, Failure> {
+    /// The tenant that a change was made at, and whether the credential is known to be the same
+    /// customer's: another one says nothing of it.
+    pub(super) async fn tenant_of(&self, record: &Record) -> Result<(&Tenant, Same), Failure> {
         let vendor = &record.vendor;
         let tenant = self.config.tenant(vendor).ok_or_else(|| {
             Failure::new(Kind::Unavailable, format!("{vendor} is not configured here"))
                 .hint("`grantor doctor` says what is missing")
         })?;
-        if tenant.name == record.tenant {
-            return Ok(tenant);
+        let elsewhere = |then: &str, now: &str| {
+            let receipt = &record.receipt;
+            Failure::refused(format!("{receipt} was made at {then}, and this is {now}"))
+                .hint(format!("configure {vendor} as it was then"))
+        };
+        if tenant.name != record.tenant {
+            return Err(elsewhere(&record.tenant, &tenant.name));
         }
-        let (then, now) = (&record.tenant, &tenant.name);
-        let receipt = &record.receipt;
-        Err(Failure::refused(format!("{receipt} was made at {then}, and this is {now}"))
-            .hint(format!("configure {vendor} as it was then")))
+        let own = tenant.organization(&self.wire).await;
+        let kept = record.organization.as_deref();
+        match (own.is(kept), kept, own) {
+            (Same::No, Some(kept), Organization::Known(own)) => Err(elsewhere(kept, &own)),
+            (same, ..) => Ok((tenant, same)),
+        }
     }
 
     pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
@@ -219,7 +230,7 @@ impl Desk {
         origin: Origin,
         reason: Option<String>,
     ) -> Answer {
-        let inverse = match self.tenant_of(record).and_then(|_| inverse(record)) {
+        let inverse = match self.tenant_of(record).await.and_then(|_| inverse(record)) {
             Ok(inverse) => inverse,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
@@ -257,6 +268,9 @@ impl Desk {
         let record = self.followed_up(record).await?;
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
+        if let Some(damage) = &record.damage {
+            return refused(format!("nothing is done on the word of {receipt}: {damage}"));
+        }
         let Some(end) = record.end.as_ref().filter(|end| may_stand(end.outcome)) else {
             let word = record.outcome().map_or("still open", Outcome::as_str);
             return refused(format!("{receipt} is {word}: there is nothing known to undo"));
@@ -292,6 +306,19 @@ impl Standpoint {
             held: None,
         }
     }
+}
+
+/// What is said where an absence may be another customer's.
+pub(super) fn nobody_knows(record: &Record) -> Failure {
+    let Record { receipt, vendor, .. } = record;
+    Failure::new(
+        Kind::Unavailable,
+        format!(
+            "{receipt} does not show here, and this credential does not say which customer of \
+             {vendor} it belongs to: that is not taken for gone"
+        ),
+    )
+    .hint("name the organization in the settings, or look with the credential that granted it")
 }
 
 /// Whether a change that ended so may have left something behind.
@@ -403,7 +430,13 @@ fn asked(request: &Request) -> Value {
     let (outcome, note) = match request.state {
         State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
-        State::Spent => (Outcome::Unavailable, "approved; look at what was sent".to_owned()),
+        State::Spent => match &request.concluded {
+            Some(concluded) => (
+                concluded.outcome,
+                format!("its approval was taken, and nothing was sent: {}", concluded.note),
+            ),
+            None => (Outcome::Unavailable, "approved; look at what was sent".to_owned()),
+        },
         state => (Outcome::Refused, format!("the request {}", state.words())),
     };
     let mut shown = json!({
@@ -416,6 +449,13 @@ fn asked(request: &Request) -> Value {
         "summary": text("summary"),
         "note": note,
     });
+    if let Some(next) = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref()) {
+        put(&mut shown, "followed_by", next.as_str());
+        put(&mut shown, "hint", format!("{next} asks for what is so now"));
+    }
+    if let Some(old) = request.content.get("follows").and_then(Value::as_str) {
+        put(&mut shown, "follows", old);
+    }
     if request.state == State::Waiting {
         put(&mut shown, "until", request.until.to_string());
         let hint = format!("`grantor requests approve {}` at a terminal", request.receipt);

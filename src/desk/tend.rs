@@ -9,11 +9,13 @@ use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
+use super::review::nobody_knows;
 use super::{Answer, Call, Called, Desk, Origin, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::ledger::{Record, Request, State};
+use crate::vendors::Same;
 
 /// What became of one change.
 #[derive(Clone, Debug)]
@@ -194,9 +196,13 @@ impl Desk {
     }
 
     async fn end(&self, record: &Record) -> Result<Ending, Failure> {
-        if let Err(failure) = self.tenant_of(record) {
-            return Ok(Ending::Left(failure.message));
+        if let Some(damage) = &record.damage {
+            return Ok(Ending::Left(format!("nothing is done on the ledger's word: {damage}")));
         }
+        let same = match self.tenant_of(record).await {
+            Ok((_, same)) => same,
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
         let undoing = Some(self.undoing(record).await?);
@@ -214,6 +220,9 @@ impl Desk {
                 let why = holds(by, true);
                 self.ledger.overdue(&record.receipt, &why).await?;
                 return Ok(Ending::Left(why));
+            }
+            Outcome::AlreadyAbsent | Outcome::AlreadyPresent if same == Same::CannotTell => {
+                return Ok(Ending::Left(nobody_knows(record).to_string()));
             }
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent => {
                 self.ledger.over(&record.receipt, "it was gone already").await?;
@@ -235,7 +244,7 @@ impl Desk {
     pub async fn run_approved(&self, after: SignedDuration) -> Result<Vec<Tended>, Failure> {
         let mut tended = Vec::new();
         for request in self.ledger.requests().await? {
-            if is_unattended(&request, after) && self.serves(&request) {
+            if is_unattended(&request, after) && self.elsewhere(&request).await.is_none() {
                 let answer = self.run_request(&request).await;
                 let (outcome, said) = answer.told();
                 let ending = Ending::Done(outcome, said);
@@ -246,9 +255,14 @@ impl Desk {
         Ok(tended)
     }
 
-    /// Whether the vendor of a request is configured here.
-    pub fn serves(&self, request: &Request) -> bool {
-        self.config.tenant(text(request, "vendor")).is_some()
+    /// Why a request is not carried out here, where it is not: its tenant is not configured, or
+    /// it was asked under another policy.
+    pub async fn elsewhere(&self, request: &Request) -> Option<String> {
+        let vendor = text(request, "vendor");
+        match self.config.tenant(vendor) {
+            Some(tenant) => self.is_elsewhere(tenant, request).await,
+            None => Some(format!("{vendor} is not configured here")),
+        }
     }
 
     /// Carries out one approved request.

@@ -82,6 +82,7 @@ impl Supposed {
             (None, at) => at.map(Time::timestamp),
         };
         Ok(Intent {
+            organization: None,
             vendor,
             base: format!("https://{host}"),
             tenant: format!("https://{host}"),

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::chain::{Keys, Link, Place, Unsealed};
+use super::chain::{self, Keys, Link, Place};
+use super::follow::{Follow, Seen};
+use super::index::Trouble;
 
 /// What reading every line showed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,12 +21,14 @@ pub struct Audit {
     pub more: usize,
     /// Lines that were cut off while they were written, and that nothing was built on.
     pub torn: usize,
-    last: Option<Link>,
+    follow: Follow,
     /// Lines that cannot be read, until the next one says whether something was built on them.
     unreadable: Vec<Break>,
     file: String,
     number: usize,
     noted_seen: bool,
+    /// How many breaks were accepted.
+    pub known: usize,
 }
 
 /// Where and how the chain breaks.
@@ -33,6 +37,8 @@ pub struct Break {
     pub file: String,
     pub line: usize,
     pub what: String,
+    /// Of the line.
+    pub hash: String,
 }
 
 /// A line of the ledger, by its number and its hash.
@@ -59,47 +65,66 @@ impl Audit {
     pub(super) fn line(&mut self, line: &str, keys: &Keys, noted: Option<&Head>) {
         self.number += 1;
         self.lines += 1;
-        let Some(place) = Place::of(line) else {
-            self.unreadable.push(self.at("cannot be read".to_owned()));
-            return;
-        };
-        let follows = match &self.last {
-            Some(last) => place.follows(last),
-            None => place.seq > 1 || place.follows(&Link::start()),
-        };
-        let unreadable = std::mem::take(&mut self.unreadable);
-        if follows {
-            self.torn += unreadable.len();
-        } else {
-            unreadable.into_iter().for_each(|found| self.found(found));
-            let what = self.gap(&place);
-            self.wrong(what);
-        }
-        match keys.check(line) {
-            Ok(()) => {}
-            Err(Unsealed::UnknownKey(key)) => {
-                self.wrong(format!("is sealed under key {key}, which is not among those given"));
+        let place = match self.follow.take(line, keys) {
+            Seen::Unreadable => {
+                self.unreadable.push(self.at(line, "cannot be read".to_owned()));
+                return;
             }
-            Err(Unsealed::Unreadable) => self.wrong("has no seal".to_owned()),
-            Err(Unsealed::Forged) => {
-                self.wrong("was changed, or written without the key: its seal is wrong".to_owned());
+            Seen::Unsealed(place, why) => {
+                self.found(self.at(line, why.words()));
+                self.first.get_or_insert(place.seq);
+                return;
             }
-        }
+            Seen::Sealed(place, follows) => {
+                let unreadable = std::mem::take(&mut self.unreadable);
+                match follows {
+                    Ok(()) => self.torn += unreadable.len(),
+                    Err(gap) => {
+                        unreadable.into_iter().for_each(|found| self.found(found));
+                        self.found(self.at(line, gap.words()));
+                    }
+                }
+                place
+            }
+        };
         self.first.get_or_insert(place.seq);
+        self.read(line, &place, noted);
+    }
+
+    /// What a line that holds its seal says.
+    fn read(&mut self, line: &str, place: &Place, noted: Option<&Head>) {
+        match super::index::understood(line) {
+            Ok(line) => {
+                let accepted = super::index::accepts(&line);
+                let before = self.breaks.len();
+                self.breaks.retain(|found| !accepted.contains(&found.hash));
+                self.known += before - self.breaks.len();
+                for Trouble { what, hash, .. } in super::index::reported(&line) {
+                    let found = self.at("", what);
+                    self.found(Break { hash, ..found });
+                }
+            }
+            Err(what) => self.found(self.at(line, what)),
+        }
         let link = place.link(line);
         if noted.is_some_and(|noted| noted.seq == link.seq) {
             self.noted_seen = true;
             if noted.is_some_and(|noted| noted.hash != link.hash) {
-                self.wrong("is not the line that was noted as the head".to_owned());
+                self.found(self.at(line, "is not the line that was noted as the head".to_owned()));
             }
         }
-        self.last = Some(link);
+    }
+
+    /// A break that is none of a line that is here.
+    pub(super) fn beside(&mut self, trouble: Trouble) {
+        let Trouble { place, what, hash } = trouble;
+        self.found(Break { file: place, line: 0, what, hash });
     }
 
     pub(super) fn end(mut self, noted: Option<&Head>) -> Self {
         // The last lines, half written: nothing could be built on them yet.
         self.torn += std::mem::take(&mut self.unreadable).len();
-        self.head = self.last.take().map(|Link { seq, hash }| Head { seq, hash });
+        self.head = self.follow.last.take().map(|Link { seq, hash }| Head { seq, hash });
         if let Some(noted) = noted.filter(|_| !self.noted_seen) {
             let end = self.head.as_ref().map_or(0, |head| head.seq);
             let what = if end < noted.seq {
@@ -110,26 +135,9 @@ impl Audit {
             } else {
                 format!("line {}, which was its head, is not here", noted.seq)
             };
-            self.wrong(what);
+            self.found(self.at("", what));
         }
         self
-    }
-
-    fn gap(&self, place: &Place) -> String {
-        let last = self.last.as_ref().map_or(0, |last| last.seq);
-        match place.seq {
-            seq if seq > last + 1 => format!("is number {seq} after {last}: lines are missing"),
-            seq if seq <= last => format!("is number {seq} after {last}: it was put in or moved"),
-            _ => {
-                "does not follow the line before it: that one was changed, or this one put in its \
-                  place"
-                    .to_owned()
-            }
-        }
-    }
-
-    fn wrong(&mut self, what: String) {
-        self.found(self.at(what));
     }
 
     fn found(&mut self, found: Break) {
@@ -140,8 +148,9 @@ impl Audit {
         }
     }
 
-    fn at(&self, what: String) -> Break {
-        Break { file: self.file.clone(), line: self.number, what }
+    fn at(&self, line: &str, what: String) -> Break {
+        let hash = chain::hash(line);
+        Break { file: self.file.clone(), line: self.number, what, hash }
     }
 }
 

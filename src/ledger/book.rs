@@ -1,6 +1,6 @@
 //! The files at work: lines are added under a lock, and found by an index.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::audit::{Audit, Head};
-use super::chain::{Keys, Link};
+use super::chain::{self, Keys, Link, Place};
 use super::files::{self, CURRENT, FULL, Segment};
-use super::index::Index;
+use super::head::{self, Kept};
+use super::index::{BROKEN, Index, Trouble};
 use super::presence::{self, Presence};
-use super::{Record, Request};
+use super::{Record, Request, SetAside};
 use crate::access::Access;
 use crate::failure::Failure;
 
@@ -33,7 +34,18 @@ struct Held {
     index: Option<Index>,
     /// The last line as this process wrote it, with the length of its file then.
     last: Option<(u64, Link)>,
+    /// The last lines of receipts that this process began and has not closed.
+    own: HashMap<String, Link>,
     presence: Option<Presence>,
+}
+
+/// What the next line is put behind.
+struct Tail {
+    /// The last line that holds its seal: nothing is built on any other.
+    link: Link,
+    length: u64,
+    /// What stands after it, or is missing.
+    found: Vec<Trouble>,
 }
 
 /// A line to add.
@@ -43,6 +55,8 @@ pub(super) struct Entry {
     pub content: Value,
     /// Whether it must be on disk before anything else happens.
     pub flush: bool,
+    /// Whether it is the first line of its receipt.
+    pub begins: bool,
 }
 
 /// One that looks at the ledger while nobody can add to it, and may object to a line.
@@ -53,8 +67,11 @@ pub(super) struct Reading<'a> {
     index: &'a Index,
     segments: &'a [Segment],
     keys: &'a Keys,
+    head: &'a Kept,
 }
 
+/// What is said of a file whose ledger has no lines any more.
+pub const MOVED: &str = "is here, and the lines of its ledger are not: they were moved or deleted";
 const LOCK: &str = "ledger.lock";
 const INDEX: &str = "ledger.index";
 const KEY: &str = "seal.key";
@@ -77,9 +94,14 @@ impl Book {
         &self.in_flight
     }
 
-    /// Whether there is a line.
+    /// Whether there is a line, or was one.
     pub(super) fn is_begun(&self) -> io::Result<bool> {
-        Ok(!files::segments(&self.dir)?.is_empty())
+        Ok(!files::segments(&self.dir)?.is_empty() || !self.traces()?.is_empty())
+    }
+
+    /// What shows that there were lines here, where there are none.
+    fn traces(&self) -> io::Result<Vec<String>> {
+        files::traces(&self.dir, &[INDEX, head::NAME])
     }
 
     /// The key kept beside the ledger, made by whoever is first.
@@ -88,12 +110,29 @@ impl Book {
         let _lock = self.lock()?;
         match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if self.is_begun()? {
+                    return Err(io::Error::other(format!(
+                        "there are lines, and the key that sealed them is not given: set \
+                         GRANTOR_LEDGER_KEY as before, or put {KEY} back; where the key is lost, \
+                         `grantor ledger accept` begins a new ledger"
+                    )));
+                }
                 let key = format!("{}{}\n", crate::random::id(), crate::random::id());
                 crate::private::create_new(&path, key.as_bytes())?;
                 Ok(key)
             }
             key => key,
         }
+    }
+
+    /// Moves every file of the ledger out of the way.
+    pub(super) fn set_aside(&self) -> io::Result<SetAside> {
+        let mut held = self.held();
+        let _lock = self.lock()?;
+        let presence = held.presence.take();
+        *held = Held { presence, ..Held::default() };
+        let (wal, shm) = (&*format!("{INDEX}-wal"), &*format!("{INDEX}-shm"));
+        super::aside::put(&self.dir, &[INDEX, wal, shm, head::NAME, KEY])
     }
 
     /// Adds a line, unless something in the ledger stands against it.
@@ -113,18 +152,59 @@ impl Book {
         if held.presence.is_none() {
             held.presence = Some(Presence::claim(&self.dir, &self.process)?);
         }
+        files::close_former(&self.dir)?;
         let (mut file, length) = self.open_for_adding()?;
-        let (last, length) = self.last(&held, &mut file, length)?;
-        let line = keys.line(self.content(&entry), &last)?;
-        file.write_all(line.as_bytes())?;
-        let link = Link::of(line.trim_end()).unwrap_or(last);
-        held.last = Some((length + line.len() as u64, link));
+        let Tail { mut link, length, found } = self.tail(&held, keys, &mut file, length)?;
+        let mut text = String::new();
+        let is_broken = !found.is_empty();
+        if is_broken {
+            let content = json!({ "found": found.iter().map(Trouble::recorded).collect::<Vec<_>>() });
+            let report = Entry {
+                event: BROKEN,
+                receipt: super::new_receipt(),
+                content,
+                flush: true,
+                begins: true,
+            };
+            text = keys.line(self.content(&report), &link, &Link::start())?;
+            link = Link::of(text.trim_end()).unwrap_or(link);
+        }
+        let own = self.own(&mut held, keys, &entry, length)?;
+        let line = keys.line(self.content(&entry), &link, &own)?;
+        text.push_str(&line);
+        file.write_all(text.as_bytes())?;
+        let line = line.trim_end();
+        let link = Link::of(line).unwrap_or(link);
+        if entry.flush || is_broken {
+            head::write(&self.dir, keys, &link)?;
+        }
+        if entry.event == "close" {
+            held.own.remove(&entry.receipt);
+        } else if let Some(place) = Place::of(line) {
+            held.own.insert(entry.receipt.clone(), place.own_link(line, &own));
+        }
+        held.last = Some((length + text.len() as u64, link));
         drop((lock, held));
         // Others may write meanwhile: the order is settled.
         if entry.flush {
             file.sync_data()?;
         }
         Ok(Ok(()))
+    }
+
+    /// The last line of the receipt that a line is for.
+    fn own(&self, held: &mut Held, keys: &Keys, entry: &Entry, length: u64) -> io::Result<Link> {
+        if entry.begins {
+            return Ok(Link::start());
+        }
+        let alone = held.last.as_ref().is_some_and(|(known, _)| *known == length);
+        if alone && let Some(own) = held.own.get(&entry.receipt) {
+            return Ok(own.clone());
+        }
+        self.reading(held, keys, |reading| {
+            let told = reading.index.told(reading.segments, keys, &entry.receipt)?;
+            Ok(told.last)
+        })
     }
 
     /// Looks something up in the ledger as it is now.
@@ -138,7 +218,7 @@ impl Book {
 
     /// Changes that were opened before then, have no end, and that nobody is carrying out.
     pub(super) fn orphans(&self, keys: &Keys, before: Timestamp) -> io::Result<Vec<Record>> {
-        let open = self.read(keys, |reading| reading.index.open_before(before))?;
+        let open = self.checked(keys, |reading| reading.index.open_before(before))?;
         let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_orphan = |(receipt, process): &(String, String)| {
             let mine = *process == self.process;
@@ -177,7 +257,84 @@ impl Book {
                 Ok(true)
             })?;
         }
+        self.audit_beside(&mut audit, keys)?;
         Ok(audit.end(noted))
+    }
+
+    /// What stands beside the lines: the head, the index, and what is left of other files.
+    fn audit_beside(&self, audit: &mut Audit, keys: &Keys) -> io::Result<()> {
+        // Where no line is under these keys, the lines say so themselves.
+        for trouble in self.beside(keys).unwrap_or_default() {
+            audit.beside(trouble);
+        }
+        if keys.is_none() || !self.dir.join(INDEX).exists() {
+            return Ok(());
+        }
+        let segments = self.segments(keys)?;
+        if segments.is_empty() {
+            return Ok(());
+        }
+        let made = Index::anew(&segments, keys)?;
+        let (same, lost) = self.read(keys, |reading| {
+            Ok((reading.index.is_as(&made)?, reading.index.lost(reading.segments)?))
+        })?;
+        lost.into_iter().for_each(|found| audit.beside(found));
+        if !same {
+            Index::remove(&self.dir.join(INDEX));
+            self.held().index = None;
+            audit.beside(Trouble::of_file(INDEX, "did not say what the lines say; it is made anew"));
+        }
+        Ok(())
+    }
+
+    /// What cannot be acted on, and was not accepted.
+    pub(super) fn troubles(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
+        let mut troubles = self.beside(keys)?;
+        if self.segments(keys)?.is_empty() {
+            return Ok(troubles);
+        }
+        self.read(keys, |reading| {
+            troubles.extend(reading.index.troubles(reading.segments)?);
+            for (receipt, what) in reading.index.damaged(reading.segments, keys)? {
+                let hash = String::new();
+                troubles.push(Trouble { place: receipt, what, hash });
+            }
+            Ok(())
+        })?;
+        Ok(troubles)
+    }
+
+    /// What is missing, as the files beside the lines show it.
+    fn beside(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
+        let segments = files::segments(&self.dir)?;
+        if segments.is_empty() {
+            let traces = self.traces()?;
+            return Ok(traces.iter().map(|name| Trouble::of_file(name, MOVED)).collect());
+        }
+        if keys.is_none() {
+            return Ok(Vec::new());
+        }
+        self.tail_of(keys, &segments).map(|(_, found)| found)
+    }
+
+    /// The ends and the open changes that the index knows, once it says what the lines say.
+    pub(super) fn checked<T>(
+        &self,
+        keys: &Keys,
+        look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut held = self.held();
+        let holds = self.reading(&mut held, keys, |reading| reading.index.standing_holds(keys))?;
+        if !holds {
+            tracing::warn!("the index of the ledger was changed, and is made anew");
+            self.drop_index(&mut held);
+        }
+        self.reading(&mut held, keys, look)
+    }
+
+    fn drop_index(&self, held: &mut Held) {
+        held.index = None;
+        Index::remove(&self.dir.join(INDEX));
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -210,9 +367,10 @@ impl Book {
         look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         let segments = &self.segments(keys)?;
+        let head = &if keys.is_none() { Kept::Missing } else { head::read(&self.dir, keys)? };
         if segments.is_empty() {
             // What nobody has written yet needs no file either.
-            return look(&Reading { index: &Index::in_memory(keys)?, segments, keys });
+            return look(&Reading { index: &Index::in_memory(keys)?, segments, keys, head });
         }
         let path = self.dir.join(INDEX);
         let index = match held.index.take() {
@@ -227,7 +385,13 @@ impl Book {
                 caught_up(Index::open(&path, keys)?, segments, keys)?
             }
         };
-        look(&Reading { index: held.index.insert(index), segments, keys })
+        let index = held.index.insert(index);
+        let looked = look(&Reading { index, segments, keys, head });
+        if index.is_suspect() {
+            tracing::warn!("the index of the ledger names other lines, and is made anew");
+            self.drop_index(held);
+        }
+        looked
     }
 
     /// The file that lines go to, and its length.
@@ -249,29 +413,62 @@ impl Book {
         Ok((file, length))
     }
 
-    /// The last line of the ledger, and the length of the file then. A line that has no end gets one:
-    /// its writer died over it.
-    fn last(&self, held: &Held, file: &mut File, length: u64) -> io::Result<(Link, u64)> {
+    /// What the next line is put behind. A line that has no end gets one: its writer died over it.
+    fn tail(&self, held: &Held, keys: &Keys, file: &mut File, length: u64) -> io::Result<Tail> {
         if let Some((known, link)) = &held.last
             && *known == length
         {
-            return Ok((link.clone(), length));
+            return Ok(Tail { link: link.clone(), length, found: Vec::new() });
         }
-        let tail = files::tail(file)?;
-        let length = length + u64::from(tail.torn);
-        if tail.torn {
-            file.write_all(b"\n")?;
-        }
-        if let Some(link) = tail.link {
-            return Ok((link, length));
-        }
-        let full = files::segments(&self.dir)?.into_iter().rev();
-        for segment in full.filter(|segment| segment.path != self.path()) {
-            if let Some(link) = files::tail(&mut segment.open()?)?.link {
-                return Ok((link, length));
+        let segments = files::segments(&self.dir)?;
+        if segments.is_empty() {
+            let traces = self.traces()?;
+            if !traces.is_empty() {
+                return Err(io::Error::other(format!(
+                    "there are traces of another ledger here ({}) and no lines of it: put its files \
+                     back, or accept that they are gone with `grantor ledger accept`",
+                    traces.join(", ")
+                )));
             }
         }
-        Ok((Link::start(), length))
+        let torn = files::is_torn(file)?;
+        if torn {
+            file.write_all(b"\n")?;
+        }
+        let length = length + u64::from(torn);
+        let (last, found) = self.tail_of(keys, &segments)?;
+        let Some(link) = last else {
+            head::write(&self.dir, keys, &Link::start())?;
+            return Ok(Tail { link: Link::start(), length, found });
+        };
+        if found.is_empty() && head::read(&self.dir, keys)? == Kept::Missing {
+            // Before there is a line that needs one.
+            head::write(&self.dir, keys, &link)?;
+        }
+        Ok(Tail { link, length, found })
+    }
+
+    /// The last line that holds its seal, what stands after it, and what the head shows to be
+    /// missing.
+    fn tail_of(
+        &self,
+        keys: &Keys,
+        segments: &[Segment],
+    ) -> io::Result<(Option<Link>, Vec<Trouble>)> {
+        let kept = head::read(&self.dir, keys)?;
+        let mut end = LastLines { keys, kept: &kept, last: None, found: Vec::new(), is_kept: None };
+        for segment in segments.iter().rev() {
+            let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
+            let mut more = true;
+            files::each_line_back(&mut segment.open()?, |line| {
+                more = end.take(&file, line);
+                more
+            })?;
+            if !more {
+                break;
+            }
+        }
+        end.done(!segments.is_empty())
     }
 
     fn content(&self, entry: &Entry) -> Value {
@@ -292,6 +489,67 @@ fn caught_up(mut index: Index, segments: &[Segment], keys: &Keys) -> io::Result<
     Ok(index)
 }
 
+/// Lines from the last one back, as far as is needed.
+struct LastLines<'a> {
+    keys: &'a Keys,
+    kept: &'a Kept,
+    /// The last line that holds its seal, and its format.
+    last: Option<(Link, u64)>,
+    found: Vec<Trouble>,
+    /// Whether the line that the head names is here, once that is known.
+    is_kept: Option<bool>,
+}
+
+impl LastLines<'_> {
+    /// Takes the line before those taken; whether another is needed.
+    fn take(&mut self, file: &str, line: &str) -> bool {
+        let Some(place) = Place::of(line) else { return true };
+        if let Err(why) = self.keys.check(line) {
+            if self.last.is_none() {
+                let hash = chain::hash(line);
+                self.found.push(Trouble { place: file.to_owned(), what: why.words(), hash });
+            }
+            return true;
+        }
+        let link = place.link(line);
+        if let Kept::At(head) = self.kept
+            && link.seq <= head.seq
+        {
+            self.is_kept.get_or_insert(link == *head);
+        }
+        self.last.get_or_insert((link, place.format));
+        matches!(self.kept, Kept::At(head) if head.seq > 0 && self.is_kept.is_none())
+    }
+
+    fn done(mut self, is_begun: bool) -> io::Result<(Option<Link>, Vec<Trouble>)> {
+        if is_begun && self.last.is_none() && !self.found.is_empty() {
+            return Err(io::Error::other(
+                "none of its lines is sealed under the key that is given: give the key that it was \
+                 written with; where that is lost, `grantor ledger accept` begins a new ledger",
+            ));
+        }
+        let missing = |seq: u64, hash: &str| Trouble {
+            place: head::NAME.to_owned(),
+            what: format!("names line {seq}, which is not here: the last lines were cut off"),
+            hash: hash.to_owned(),
+        };
+        let is_new = self.last.as_ref().is_some_and(|(_, format)| *format > 1);
+        match self.kept {
+            Kept::At(head) if head.seq > 0 && self.is_kept != Some(true) => {
+                self.found.push(missing(head.seq, &head.hash));
+            }
+            Kept::Wrong => {
+                self.found.push(Trouble::of_file(head::NAME, "was changed: it holds no seal"));
+            }
+            Kept::Missing if is_new => {
+                self.found.push(Trouble::of_file(head::NAME, "is gone: lines may be missing"));
+            }
+            Kept::At(_) | Kept::Missing => {}
+        }
+        Ok((self.last.map(|(link, _)| link), self.found))
+    }
+}
+
 impl Reading<'_> {
     pub(super) fn record(&self, receipt: &str) -> io::Result<Option<Record>> {
         self.index.record(self.segments, self.keys, receipt)
@@ -300,6 +558,11 @@ impl Reading<'_> {
     /// The rows that the last undo left which gave back what this change made.
     pub(super) fn given_back(&self, receipt: &str) -> io::Result<Vec<Access>> {
         self.index.given_back(self.segments, self.keys, receipt)
+    }
+
+    /// A request, read from every line since its question: what a yes is read from.
+    pub(super) fn traced(&self, receipt: &str) -> io::Result<Option<Request>> {
+        self.index.traced(self.segments, self.keys, self.head, receipt)
     }
 
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {

@@ -1,7 +1,9 @@
 //! What holds the lines together: each has the hash of the one before it, and a seal under a key.
 //!
-//! A line is a JSON object whose last members are `prev`, `key` and `seal`. The seal is over the
-//! line's own bytes before it, so that nobody has to agree on how JSON is written.
+//! A line is a JSON object whose last members are `format`, `receipt_seq`, `receipt_prev`, `seq`,
+//! `prev`, `key` and `seal`. The seal is over the line's own bytes before it, so that nobody has to
+//! agree on how JSON is written. The lines of one receipt hang together by themselves as well:
+//! `receipt_seq` counts them, and `receipt_prev` is the hash of the one before.
 
 use std::io;
 
@@ -27,12 +29,31 @@ pub(super) struct Link {
 }
 
 /// What a line says of its place, whoever wrote it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Place {
     pub seq: u64,
     pub prev: String,
     /// Which key sealed it.
     pub key: String,
+    /// The first release wrote none.
+    #[serde(default = "first_format")]
+    pub format: u64,
+    #[serde(default)]
+    pub receipt: Option<String>,
+    /// Its number among the lines of its receipt, from 1.
+    #[serde(default)]
+    pub receipt_seq: Option<u64>,
+    #[serde(default)]
+    pub receipt_prev: Option<String>,
+}
+
+/// The format of the lines that are written here; those of the first release have format 1.
+pub(super) const FORMAT: u64 = 2;
+/// The database that finds lines counts in signed numbers, and no ledger comes near.
+const LAST: u64 = i64::MAX as u64;
+
+fn first_format() -> u64 {
+    1
 }
 
 /// Why a line is not taken for one of the ledger's own.
@@ -88,9 +109,18 @@ impl Keys {
         mac(&self.sealing()?.key, purpose, bytes).as_ref().try_into().map_err(io::Error::other)
     }
 
-    /// A line after `last`, with its end.
-    pub(super) fn line(&self, mut content: Value, last: &Link) -> io::Result<String> {
+    /// The seal for the same thing under each of the keys.
+    pub(super) fn seals(&self, purpose: &str, bytes: &[u8]) -> Vec<[u8; 32]> {
+        let seal = |key: &Key| mac(&key.key, purpose, bytes).as_ref().try_into().ok();
+        self.0.iter().filter_map(seal).collect()
+    }
+
+    /// A line after `last`, with its end; `own` is the last line of its receipt.
+    pub(super) fn line(&self, mut content: Value, last: &Link, own: &Link) -> io::Result<String> {
         let key = self.sealing()?;
+        crate::json::put(&mut content, "format", FORMAT);
+        crate::json::put(&mut content, "receipt_seq", own.seq + 1);
+        crate::json::put(&mut content, "receipt_prev", own.hash.as_str());
         crate::json::put(&mut content, "seq", last.seq + 1);
         crate::json::put(&mut content, "prev", last.hash.as_str());
         crate::json::put(&mut content, "key", key.id.as_str());
@@ -120,6 +150,12 @@ impl Keys {
     }
 }
 
+impl Default for Link {
+    fn default() -> Self {
+        Self::start()
+    }
+}
+
 impl Link {
     /// Before the first line.
     pub(super) fn start() -> Self {
@@ -133,19 +169,40 @@ impl Link {
 }
 
 impl Place {
+    /// What a line says of its place; none where it says none that there can be.
     pub(super) fn of(line: &str) -> Option<Self> {
-        serde_json::from_str(line).ok()
+        let place: Self = serde_json::from_str(line).ok()?;
+        (1..LAST).contains(&place.seq).then_some(place)
     }
 
     pub(super) fn link(&self, line: &str) -> Link {
-        let hash = hex(digest::digest(&digest::SHA256, line.as_bytes()).as_ref());
-        Link { seq: self.seq, hash }
+        Link { seq: self.seq, hash: hash(line) }
     }
 
     /// Whether it comes right after `last`.
     pub(super) fn follows(&self, last: &Link) -> bool {
         self.seq == last.seq + 1 && self.prev == last.hash
     }
+
+    /// Whether it is the line of its receipt that comes right after `own`. The first release's
+    /// lines say nothing of that, and count in the order of the file.
+    pub(super) fn continues(&self, own: &Link) -> bool {
+        match (self.receipt_seq, &self.receipt_prev) {
+            (Some(seq), Some(prev)) => seq == own.seq + 1 && *prev == own.hash,
+            (None, None) => self.format == 1,
+            _ => false,
+        }
+    }
+
+    /// The line as the last one of its receipt, after `own`.
+    pub(super) fn own_link(&self, line: &str, own: &Link) -> Link {
+        Link { seq: self.receipt_seq.unwrap_or(own.seq + 1), hash: hash(line) }
+    }
+}
+
+/// The hash of a line, given without its end.
+pub(super) fn hash(line: &str) -> String {
+    hex(digest::digest(&digest::SHA256, line.as_bytes()).as_ref())
 }
 
 fn mac(key: &hmac::Key, purpose: &str, bytes: &[u8]) -> hmac::Tag {
@@ -172,7 +229,7 @@ mod tests {
     fn a_line_that_is_changed_anywhere_loses_its_seal() {
         let keys = keys(ONE);
         let content = json!({ "event": "open", "note": r#"he said ,"seal":"x"} "# });
-        let line = keys.line(content, &Link::start()).unwrap();
+        let line = keys.line(content, &Link::start(), &Link::start()).unwrap();
         let line = line.strip_suffix('\n').unwrap();
         assert_eq!(keys.check(line), Ok(()));
         for place in 0..line.len() {
@@ -185,7 +242,7 @@ mod tests {
 
     #[test]
     fn an_earlier_key_still_opens_and_a_strange_one_does_not() {
-        let line = keys(ONE).line(json!({}), &Link::start()).unwrap();
+        let line = keys(ONE).line(json!({}), &Link::start(), &Link::start()).unwrap();
         let line = line.trim_end();
         assert_eq!(keys(&format!("{TWO}\n{ONE}\n")).check(line), Ok(()));
         assert!(matches!(keys(TWO).check(line), Err(Unsealed::UnknownKey(_))));
@@ -201,10 +258,40 @@ mod tests {
     #[test]
     fn each_line_follows_the_one_before_it() {
         let keys = keys(ONE);
-        let first = keys.line(json!({ "event": "a" }), &Link::start()).unwrap();
+        let first = keys.line(json!({ "event": "a" }), &Link::start(), &Link::start()).unwrap();
         let link = Link::of(first.trim_end()).unwrap();
-        let second = keys.line(json!({ "event": "b" }), &link).unwrap();
+        let second = keys.line(json!({ "event": "b" }), &link, &Link::start()).unwrap();
         let place = Place::of(second.trim_end()).unwrap();
         assert!(place.follows(&link) && !place.follows(&Link::start()));
+    }
+
+    #[test]
+    fn the_lines_of_a_receipt_hang_together_by_themselves() {
+        let keys = keys(ONE);
+        let line = |last: &Link, own: &Link| {
+            let line = keys.line(json!({ "receipt": "gr-a" }), last, own).unwrap();
+            line.trim_end().to_owned()
+        };
+        let start = Link::start();
+        let first = line(&start, &start);
+        let own = Place::of(&first).unwrap().own_link(&first, &start);
+        let between = Link::of(&first).unwrap();
+        let second = Place::of(&line(&between, &own)).unwrap();
+        assert!(second.continues(&own) && !second.continues(&start));
+        // The same place, after another line.
+        let other = Link { hash: "0".repeat(64), ..own };
+        assert!(!second.continues(&other));
+        let old = r#"{"receipt":"gr-a","seq":7,"prev":"","key":""}"#;
+        assert!(Place::of(old).unwrap().continues(&other), "the first release said nothing of it");
+        let half = r#"{"receipt":"gr-a","format":2,"seq":7,"prev":"","key":""}"#;
+        assert!(!Place::of(half).unwrap().continues(&start), "a line of today says it");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_none() {
+        for seq in ["0", "18446744073709551615", "9223372036854775807", "-1", "\"1\""] {
+            let line = format!(r#"{{"seq":{seq},"prev":"","key":""}}"#);
+            assert!(Place::of(&line).is_none(), "{seq}");
+        }
     }
 }

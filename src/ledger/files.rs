@@ -1,17 +1,25 @@
 //! The ledger's files: one that grows, and those that were full.
 //!
-//! `ledger.jsonl` is added to. When it has grown to [`FULL`] it gets the name of its first line's
-//! number, and a new one goes on with the chain.
+//! `lines.jsonl` is added to. When it has grown to [`FULL`] it gets the name of its first line's
+//! number, and a new one goes on with the chain. The first release added to `ledger.jsonl`: its
+//! lines are read where they are, and a directory in its place keeps such a program from adding to a
+//! ledger whose newer lines it would not see.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::chain::{Link, Place};
+use super::chain::Place;
 
-pub(super) const CURRENT: &str = "ledger.jsonl";
+pub(super) const CURRENT: &str = "lines.jsonl";
+const FORMER: &str = "ledger.jsonl";
+/// What the name of a full file begins with, today's and the first release's.
+const FULL_NAMES: [&str; 2] = ["lines-", "ledger-"];
+const END: &str = ".jsonl";
 /// Bytes after which a new file is begun.
 pub(super) const FULL: u64 = 64 * 1024 * 1024;
+/// How much is read at a time from the end of a file.
+const WINDOW: u64 = 16 * 1024;
 
 /// One file of the ledger, known by the number of its first line.
 #[derive(Debug)]
@@ -20,14 +28,6 @@ pub(super) struct Segment {
     pub path: PathBuf,
     /// The file that was added to when it was looked for, whatever it is called by now.
     current: Option<File>,
-}
-
-/// The end of a file.
-pub(super) struct Tail {
-    /// Of the last line that is one of a ledger.
-    pub link: Option<Link>,
-    /// Whether the last line has no end: its writer died while writing it.
-    pub torn: bool,
 }
 
 impl Segment {
@@ -47,19 +47,19 @@ impl Segment {
 
 /// Every file of the ledger in `dir`, in the order they were written.
 pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
-    // The one that grows first: should it get its other name meanwhile, it is found twice and
-    // never missed.
-    let current = current(dir)?;
+    // Those that grow first: should one get its other name meanwhile, it is found twice and never
+    // missed.
+    let mut segments = Vec::new();
+    for name in [CURRENT, FORMER] {
+        segments.extend(growing(dir, name)?);
+    }
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut segments: Vec<_> = current.into_iter().collect();
     for entry in entries {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let number = name.strip_prefix("ledger-").and_then(|name| name.strip_suffix(".jsonl"));
-        let number = number.and_then(|number| number.parse().ok());
+        let number = path.file_name().and_then(|name| name.to_str()).and_then(full_number);
         let is_new = |first: &u64| segments.iter().all(|known| known.first != *first);
         if let Some(first) = number.filter(is_new) {
             segments.push(Segment { first, path, current: None });
@@ -69,9 +69,18 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments)
 }
 
-/// The file that is added to, where it has a line.
-fn current(dir: &Path) -> io::Result<Option<Segment>> {
-    let path = dir.join(CURRENT);
+/// The number in the name of a file that is full.
+fn full_number(name: &str) -> Option<u64> {
+    let number = FULL_NAMES.iter().find_map(|start| name.strip_prefix(start))?;
+    number.strip_suffix(END)?.parse().ok()
+}
+
+/// A file that is added to, where it has a line.
+fn growing(dir: &Path, name: &str) -> io::Result<Option<Segment>> {
+    let path = dir.join(name);
+    if name == FORMER && path.is_dir() {
+        return Ok(None);
+    }
     let mut file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -82,7 +91,44 @@ fn current(dir: &Path) -> io::Result<Option<Segment>> {
 
 /// The name of a file that is full.
 pub(super) fn full_name(dir: &Path, first: u64) -> PathBuf {
-    dir.join(format!("ledger-{first:012}.jsonl"))
+    let [start, _] = FULL_NAMES;
+    dir.join(format!("{start}{first:012}{END}"))
+}
+
+/// Keeps a program of the first release from adding lines: its file gets the name of a full one,
+/// and a directory takes its place.
+pub(super) fn close_former(dir: &Path) -> io::Result<()> {
+    let former = dir.join(FORMER);
+    if former.is_dir() {
+        return Ok(());
+    }
+    if let Ok(mut file) = File::open(&former) {
+        let first = first_number(&mut file)?.unwrap_or_default();
+        let [_, start] = FULL_NAMES;
+        std::fs::rename(&former, dir.join(format!("{start}{first:012}{END}")))?;
+    }
+    crate::private::directory(&former)
+}
+
+/// What shows that there was a ledger here, though it has no file now: the names of what was left.
+pub(super) fn traces(dir: &Path, others: &[&str]) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        // As a rotation of logs renames a file.
+        let is_renamed = [CURRENT, FORMER]
+            .iter()
+            .any(|file| name.strip_prefix(file).is_some_and(|end| !end.is_empty()));
+        if is_renamed || others.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The number of a file's first line that has one.
@@ -117,32 +163,90 @@ pub(super) fn each_line(
     }
 }
 
-/// How a file ends.
-pub(super) fn tail(file: &mut File) -> io::Result<Tail> {
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut window = 16 * 1024;
-    loop {
-        let from = length.saturating_sub(window);
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::new();
-        Read::by_ref(file).take(length - from).read_to_end(&mut bytes)?;
-        let torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
-        // What comes before the first end may be half a line.
-        let whole: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-        let skipped = usize::from(from > 0);
-        let lines = whole.iter().take(whole.len() - 1).skip(skipped).rev();
-        let link = lines.filter_map(|line| Link::of(&String::from_utf8_lossy(line))).next();
-        if link.is_some() || from == 0 {
-            return Ok(Tail { link, torn });
-        }
-        window *= 4;
+/// Whether the last line has no end: its writer died while writing it.
+pub(super) fn is_torn(file: &mut File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
     }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
-/// The bytes of one line.
+/// Gives each whole line from the last one back, while `take` wants more.
+pub(super) fn each_line_back(
+    file: &mut File,
+    mut take: impl FnMut(&str) -> bool,
+) -> io::Result<()> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    // The beginning of what was read: it may be only the end of a line.
+    let (mut rest, mut is_ended) = (Vec::new(), false);
+    while end > 0 {
+        let from = end.saturating_sub(WINDOW);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        Read::by_ref(file).take(end - from).read_to_end(&mut bytes)?;
+        bytes.append(&mut rest);
+        let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+        if !is_ended && lines.len() > 1 {
+            // What comes after the last end is no whole line.
+            lines.pop();
+            is_ended = true;
+        }
+        let skipped = usize::from(from > 0);
+        for line in lines.iter().skip(skipped).rev().filter(|_| is_ended) {
+            if !take(&String::from_utf8_lossy(line)) {
+                return Ok(());
+            }
+        }
+        rest = lines.first().map(|line| line.to_vec()).unwrap_or_default();
+        end = from;
+    }
+    Ok(())
+}
+
+/// The bytes of one line, as far as they can be read.
 pub(super) fn read_at(file: &mut File, at: u64, length: u64) -> io::Result<String> {
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(length).read_to_end(&mut bytes)?;
-    String::from_utf8(bytes).map_err(io::Error::other)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The line that begins at a byte, without its end, and without what comes after it before `end`.
+pub(super) fn line_at(file: &mut File, at: u64, end: u64) -> io::Result<String> {
+    let text = read_at(file, at, end.saturating_sub(at))?;
+    Ok(text.split('\n').next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_given_from_the_last_one_back() {
+        let long = "x".repeat(3 * WINDOW as usize);
+        let cases: [(&str, Vec<&str>); 7] = [
+            ("", vec![]),
+            ("torn", vec![]),
+            ("a\n", vec!["a"]),
+            ("a\nb\ntorn", vec!["b", "a"]),
+            ("a\n\nb\n", vec!["b", "", "a"]),
+            (&format!("a\n{long}\nb\n"), vec!["b", &long, "a"]),
+            (&format!("{long}\n{long}"), vec![&long]),
+        ];
+        for (text, expected) in cases {
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            let mut lines = Vec::new();
+            each_line_back(&mut file, |line| {
+                lines.push(line.to_owned());
+                true
+            })
+            .unwrap();
+            assert!(lines == expected, "{} lines of {} bytes", lines.len(), text.len());
+            assert_eq!(is_torn(&mut file).unwrap(), !text.is_empty() && !text.ends_with('\n'));
+        }
+    }
 }

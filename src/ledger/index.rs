@@ -1,11 +1,15 @@
 //! Where things are in the ledger, so that nobody has to read all of it.
 //!
 //! A database beside the ledger, made from it and never the other way round: it says which lines
-//! are of a receipt, and what is open, due or waiting. What a line says is read from the line, seal
-//! and all. It may be deleted at any time, and is then made anew.
+//! are of a receipt, and what is open, due or waiting. It finds, and never decides: what a line says
+//! is read from the line, seal and all, and compared with what was asked for. It may be deleted at
+//! any time, and is then made anew; so it is where it does not say what the lines say.
 
 mod intake;
+mod meaning;
+mod trail;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -14,14 +18,50 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::chain::{Keys, Link};
+use super::chain::{Keys, Link, Place};
 use super::files::{self, Segment};
 use super::{Record, Request};
 use crate::access::Access;
-use intake::BATCH;
+use crate::text::hex;
+use intake::NOWHERE;
+pub(super) use meaning::{ACCEPTED, BROKEN, accepts, reported, understood};
 
 pub(super) struct Index {
     database: Connection,
+    /// It was seen to say something else than the lines.
+    is_suspect: Cell<bool>,
+}
+
+/// Something in the ledger that cannot be acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Where it is, for a person.
+    pub place: String,
+    pub what: String,
+    /// Of the line that it is about: what is accepted is named by it.
+    pub hash: String,
+}
+
+impl Trouble {
+    /// Of a file beside the lines.
+    pub(super) fn of_file(name: &str, what: &str) -> Self {
+        let hash = super::chain::hash(&format!("{name} {what}"));
+        Self { place: name.to_owned(), what: what.to_owned(), hash }
+    }
+
+    pub(super) fn recorded(&self) -> Value {
+        serde_json::json!({ "place": self.place, "what": self.what, "hash": self.hash })
+    }
+}
+
+/// The lines of a receipt, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub lines: Vec<Value>,
+    /// Why nothing is given on the word of these lines.
+    pub damage: Option<String>,
+    /// The last of them, as the next one names it.
+    pub last: Link,
 }
 
 /// How far the ledger has been read.
@@ -30,16 +70,22 @@ struct Position {
     /// The number of the first line of the file.
     segment: u64,
     offset: u64,
+    /// Where the last line begins that held its seal.
+    start: u64,
     link: Link,
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
-    CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, seq INTEGER, hash TEXT);
-    CREATE TABLE line (receipt TEXT, seq INTEGER, segment INTEGER, offset INTEGER, length INTEGER,
-        PRIMARY KEY (receipt, seq)) WITHOUT ROWID;
+    CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
+        hash TEXT, standing TEXT);
+    CREATE TABLE line (receipt TEXT, segment INTEGER, offset INTEGER, length INTEGER, seq INTEGER,
+        PRIMARY KEY (receipt, segment, offset)) WITHOUT ROWID;
+    CREATE TABLE trouble (segment INTEGER, offset INTEGER, hash TEXT, what TEXT, lost INTEGER,
+        accepted INTEGER,
+        PRIMARY KEY (segment, offset, hash)) WITHOUT ROWID;
     CREATE TABLE change (receipt TEXT PRIMARY KEY, seq INTEGER, opened INTEGER, requester TEXT,
         process TEXT, access TEXT, undoes TEXT, ends TEXT, expires INTEGER, open INTEGER,
         remains INTEGER, overdue INTEGER, takes INTEGER, taken INTEGER) WITHOUT ROWID;
@@ -108,7 +154,7 @@ impl Index {
             change.pragma_update(None, "user_version", VERSION).map_err(trouble)?;
         }
         change.commit().map_err(trouble)?;
-        let mut index = Self { database };
+        let mut index = Self { database, is_suspect: Cell::new(false) };
         if index.keys()?.is_some_and(|known| known != keys.ids()) {
             tracing::info!("the ledger is read anew under other keys");
             index.forget()?;
@@ -123,26 +169,68 @@ impl Index {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        let tables = ["position", "line", "change", "moved", "request"];
+        let tables = ["position", "line", "change", "moved", "request", "trouble"];
         let clear: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
         let change = begin(&mut self.database)?;
         change.execute_batch(&clear).map_err(trouble)?;
         change.commit().map_err(trouble)
     }
 
+    /// Whether it says something else than the lines do.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.is_suspect.get()
+    }
+
     /// Takes in the lines that came since.
     pub(super) fn catch_up(&mut self, segments: &[Segment], keys: &Keys) -> io::Result<()> {
-        if let Some(position) = position(&self.database)?
-            && !is_there(&position, segments)?
-        {
-            tracing::warn!("the ledger is shorter than when it was last read: lines are missing");
+        let position = position(&self.database)?;
+        let lost = match &position {
+            Some(position) if !is_there(position, segments)? => Some(position.clone()),
+            _ => None,
+        };
+        if lost.is_some() {
+            tracing::warn!("lines of the ledger that were read before are missing or were changed");
             self.forget()?;
         }
-        if is_current(&self.database, segments)? {
+        if lost.is_none() && is_current(&self.database, segments)? {
             return Ok(());
         }
         while self.take_in(segments, keys)? {}
-        Ok(())
+        match lost {
+            Some(lost) if !self.has(segments, &lost.link)? => self.keep_lost(segments, &lost.link),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a line is among those that were read.
+    fn has(&self, segments: &[Segment], link: &Link) -> io::Result<bool> {
+        let query = "SELECT segment, offset, length FROM line WHERE seq = ?";
+        let mut query = self.database.prepare_cached(query).map_err(trouble)?;
+        let places =
+            query.query_map([link.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
+        for (segment, offset, length) in places {
+            if let Some(part) = segments.iter().find(|known| known.first == segment)
+                && super::chain::hash(&files::read_at(&mut part.open()?, offset, length)?)
+                    == link.hash
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps that lines are missing which were read before: the lines themselves cannot show it.
+    fn keep_lost(&mut self, segments: &[Segment], last: &Link) -> io::Result<()> {
+        let end = position(&self.database)?;
+        let (segment, offset) = end.map_or_else(
+            || (segments.first().map_or(0, |segment| segment.first), 0),
+            |end| (end.segment, end.offset),
+        );
+        let change = begin(&mut self.database)?;
+        let found = intake::Found::lost(segment, offset, last);
+        intake::keep_troubles(&change, &[found])?;
+        change.commit().map_err(trouble)
     }
 
     /// Takes in some lines; whether there may be more.
@@ -152,17 +240,96 @@ impl Index {
         let mut next = position.clone().unwrap_or_else(|| Position {
             segment: segments.first().map_or(0, |segment| segment.first),
             offset: 0,
+            start: NOWHERE,
             link: Link::start(),
         });
-        let batch = intake::read_on(segments, &mut next, keys)?;
+        let batch = intake::read_on(segments, &mut next, position.is_none(), keys)?;
         if position.as_ref() == Some(&next) {
             return Ok(false);
         }
-        let more = batch.len() >= BATCH;
-        intake::take_lines(&change, segments, keys, batch)?;
+        let more = batch.is_full();
+        intake::keep_troubles(&change, &batch.troubles)?;
+        intake::take_lines(&change, segments, keys, batch.lines)?;
+        intake::accept(&change, &batch.accepted)?;
         set_position(&change, keys, &next)?;
         change.commit().map_err(trouble)?;
         Ok(more)
+    }
+
+    /// What stands of the ledger's word: receipts that are open, or due at some time. Sealed with
+    /// the position, because a receipt that is not found here is looked at by nobody.
+    pub(super) fn standing_holds(&self, keys: &Keys) -> io::Result<bool> {
+        let kept = self
+            .database
+            .query_row("SELECT standing FROM position", [], |row| row.get::<_, String>(0))
+            .optional()
+            .map_err(trouble)?;
+        Ok(kept.is_none_or(|kept| standing(&self.database, keys).is_ok_and(|made| made == kept)))
+    }
+
+    /// What cannot be acted on and was not accepted, in the order of the lines.
+    pub(super) fn troubles(&self, segments: &[Segment]) -> io::Result<Vec<Trouble>> {
+        self.kept(segments, false)
+    }
+
+    /// Those of them that no line shows: lines that were read before, and are missing.
+    pub(super) fn lost(&self, segments: &[Segment]) -> io::Result<Vec<Trouble>> {
+        self.kept(segments, true)
+    }
+
+    fn kept(&self, segments: &[Segment], only_lost: bool) -> io::Result<Vec<Trouble>> {
+        let query = "SELECT segment, offset, hash, what FROM trouble
+            WHERE NOT accepted AND lost >= ? ORDER BY segment, offset";
+        let mut query = self.database.prepare_cached(query).map_err(trouble)?;
+        let rows = query.query_map([only_lost], |row| {
+            let (segment, offset): (u64, u64) = (row.get(0)?, row.get(1)?);
+            Ok((segment, offset, row.get(2)?, row.get(3)?))
+        });
+        let rows: Vec<(u64, u64, String, String)> =
+            rows.and_then(Iterator::collect).map_err(trouble)?;
+        let place = |segment: u64, offset: u64| {
+            let found = segments.iter().find(|known| known.first == segment);
+            let name = found.and_then(|found| found.path.file_name()).unwrap_or_default();
+            format!("{} at byte {offset}", name.to_string_lossy())
+        };
+        let trouble = |(segment, offset, hash, what)| {
+            Trouble { place: place(segment, offset), what, hash }
+        };
+        Ok(rows.into_iter().map(trouble).collect())
+    }
+
+    /// Receipts that stand, with lines that do not hold.
+    pub(super) fn damaged(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+    ) -> io::Result<Vec<(String, String)>> {
+        let standing = self.receipts(STANDING, [])?;
+        let mut damaged = Vec::new();
+        for receipt in standing {
+            if let Some(damage) = self.told(segments, keys, &receipt)?.damage {
+                damaged.push((receipt, damage));
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Whether the two say the same, position aside.
+    pub(super) fn is_as(&self, other: &Self) -> io::Result<bool> {
+        for table in ["line", "change", "moved", "request"] {
+            if rows(&self.database, table)? != rows(&other.database, table)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// An index that is made from these lines now.
+    pub(super) fn anew(segments: &[Segment], keys: &Keys) -> io::Result<Self> {
+        // A database of no name is in a file that is gone with it.
+        let mut index = Self::with(Connection::open("").map_err(trouble)?, keys)?;
+        index.catch_up(segments, keys)?;
+        Ok(index)
     }
 
     pub(super) fn record(
@@ -171,8 +338,9 @@ impl Index {
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Option<Record>> {
-        let lines = lines(&self.database, segments, keys, receipt)?;
+        let Told { lines, damage, .. } = self.told(segments, keys, receipt)?;
         let Some(mut record) = Record::of(&lines) else { return Ok(None) };
+        record.damage = damage;
         record.undone_by = self.taker("undoes", receipt)?;
         record.ended_by = self.taker("ends", receipt)?;
         record.superseded_by = self.superseder(receipt)?;
@@ -231,7 +399,21 @@ impl Index {
     ) -> io::Result<Option<Record>> {
         let found = self.receipts(query, [receipt])?;
         let Some(found) = found.into_iter().next() else { return Ok(None) };
-        Ok(Record::of(&lines(&self.database, segments, keys, &found)?))
+        Ok(Record::of(&self.told(segments, keys, &found)?.lines))
+    }
+
+    /// The lines of a receipt, oldest first. An index that names others is not relied on again.
+    pub(super) fn told(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        receipt: &str,
+    ) -> io::Result<Told> {
+        let (told, fits) = told(&self.database, segments, keys, receipt)?;
+        if !fits {
+            self.is_suspect.set(true);
+        }
+        Ok(told)
     }
 
     /// The last change that took this one back.
@@ -269,8 +451,15 @@ impl Index {
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Option<Request>> {
-        let lines = lines(&self.database, segments, keys, receipt)?;
-        Ok(Request::of(&lines, Timestamp::now()))
+        let told = self.told(segments, keys, receipt)?;
+        let asked = "SELECT EXISTS (SELECT 1 FROM trouble, line WHERE line.receipt = ?
+            AND (trouble.segment, trouble.offset) > (line.segment, line.offset))";
+        let after: bool = self
+            .database
+            .prepare_cached(asked)
+            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)))
+            .map_err(trouble)?;
+        Ok(Request::of(&told.lines, after || told.damage.is_some(), Timestamp::now()))
     }
 
     /// Receipts of requests that nobody has answered, or whose approval was not used, and that
@@ -396,11 +585,11 @@ fn empty(change: &Transaction<'_>, version: i64) -> io::Result<()> {
 }
 
 fn position(database: &Connection) -> io::Result<Option<Position>> {
-    let query = "SELECT segment, offset, seq, hash FROM position";
+    let query = "SELECT segment, offset, start, seq, hash FROM position";
     let position = database.prepare_cached(query).and_then(|mut query| {
         let position = query.query_row([], |row| {
-            let link = Link { seq: row.get(2)?, hash: row.get(3)? };
-            Ok(Position { segment: row.get(0)?, offset: row.get(1)?, link })
+            let link = Link { seq: row.get(3)?, hash: row.get(4)? };
+            Ok(Position { segment: row.get(0)?, offset: row.get(1)?, start: row.get(2)?, link })
         });
         position.optional()
     });
@@ -408,18 +597,56 @@ fn position(database: &Connection) -> io::Result<Option<Position>> {
 }
 
 fn set_position(change: &Transaction<'_>, keys: &Keys, position: &Position) -> io::Result<()> {
-    let Position { segment, offset, link } = position;
+    let Position { segment, offset, start, link } = position;
+    let standing = standing(change, keys)?;
     change.execute("DELETE FROM position", []).map_err(trouble)?;
-    let values = params![keys.ids(), segment, offset, link.seq, link.hash];
-    change.execute("INSERT INTO position VALUES (?, ?, ?, ?, ?)", values).map_err(trouble)?;
+    let values = params![keys.ids(), segment, offset, start, link.seq, link.hash, standing];
+    change.execute("INSERT INTO position VALUES (?, ?, ?, ?, ?, ?, ?)", values).map_err(trouble)?;
     Ok(())
 }
 
-/// Whether the ledger still reaches as far as it was read.
+const STANDING: &str = "SELECT receipt FROM change WHERE open
+    UNION SELECT receipt FROM change WHERE remains AND NOT taken AND expires IS NOT NULL";
+
+/// A seal over the receipts that stand, and when they end.
+fn standing(database: &Connection, keys: &Keys) -> io::Result<String> {
+    let query = "SELECT receipt, open, expires FROM change WHERE open
+        UNION SELECT receipt, open, expires FROM change
+        WHERE remains AND NOT taken AND expires IS NOT NULL ORDER BY receipt";
+    let mut query = database.prepare_cached(query).map_err(trouble)?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let rows: Vec<(String, bool, Option<i64>)> =
+        rows.and_then(Iterator::collect).map_err(trouble)?;
+    let text = serde_json::to_vec(&rows).map_err(io::Error::other)?;
+    keys.seal("standing", &text).map(|seal| hex(&seal))
+}
+
+/// Everything in a table, as text, in one order.
+fn rows(database: &Connection, table: &str) -> io::Result<Vec<String>> {
+    let mut query = database.prepare(&format!("SELECT * FROM {table}")).map_err(trouble)?;
+    let columns = query.column_count();
+    let rows = query.query_map([], |row| {
+        let value = |column| row.get::<_, rusqlite::types::Value>(column);
+        let values: Result<Vec<_>, _> = (0..columns).map(value).collect();
+        values.map(|values| format!("{values:?}"))
+    });
+    let mut rows: Vec<_> = rows.and_then(Iterator::collect).map_err(trouble)?;
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+/// Whether the ledger still reaches as far as it was read, and says there what it said.
 fn is_there(position: &Position, segments: &[Segment]) -> io::Result<bool> {
     let segment = segments.iter().find(|segment| segment.first == position.segment);
     let Some(segment) = segment else { return Ok(false) };
-    Ok(segment.length()? >= position.offset)
+    if segment.length()? < position.offset {
+        return Ok(false);
+    }
+    if position.start == NOWHERE {
+        return Ok(true);
+    }
+    let line = files::line_at(&mut segment.open()?, position.start, position.offset)?;
+    Ok(super::chain::hash(&line) == position.link.hash)
 }
 
 /// Whether nothing came since: then nobody has to wait for the right to write.
@@ -431,36 +658,59 @@ fn is_current(database: &Connection, segments: &[Segment]) -> io::Result<bool> {
     Ok(position.segment == last.first && position.offset == length)
 }
 
-/// The sealed lines of a receipt, oldest first.
-fn lines(
+/// The sealed lines of a receipt, oldest first, and whether the index fits them.
+fn told(
     database: &Connection,
     segments: &[Segment],
     keys: &Keys,
     receipt: &str,
-) -> io::Result<Vec<Value>> {
-    let query = "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY seq";
+) -> io::Result<(Told, bool)> {
+    let query = "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY segment, offset";
     let mut query = database.prepare_cached(query).map_err(trouble)?;
     let places = query.query_map([receipt], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
-    if places.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (mut lines, mut opened) = (Vec::new(), None::<(u64, File)>);
+    let (mut told, mut fits, mut opened) = (Told::default(), true, None::<(u64, File)>);
     for (segment, offset, length) in places {
         let file = match &mut opened {
             Some((first, file)) if *first == segment => file,
             _ => {
                 let Some(found) = segments.iter().find(|known| known.first == segment) else {
+                    told.spoil("a file with lines of it is not here");
                     continue;
                 };
                 &mut opened.insert((segment, found.open()?)).1
             }
         };
         let line = files::read_at(file, offset, length)?;
-        match keys.check(&line) {
-            Ok(()) => lines.extend(serde_json::from_str::<Value>(&line)),
-            Err(why) => tracing::warn!(receipt, ?why, "a line of the ledger was changed"),
+        match Place::of(&line).filter(|_| keys.check(&line).is_ok()) {
+            None => told.spoil("a line of it was changed"),
+            Some(place) if place.receipt.as_deref() != Some(receipt) => {
+                fits = false;
+                told.spoil("a line that was found for it is another receipt's");
+            }
+            Some(place) => told.take(&place, &line),
         }
     }
-    Ok(lines)
+    if let Some(damage) = &told.damage {
+        tracing::warn!(receipt, damage, "a line of the ledger was changed, or is missing");
+    }
+    Ok((told, fits))
+}
+
+impl Told {
+    /// Takes the next line, which holds its seal.
+    pub(super) fn take(&mut self, place: &Place, line: &str) {
+        if !place.continues(&self.last) {
+            self.spoil("a line of it is missing, or there twice");
+        }
+        self.last = place.own_link(line, &self.last);
+        match understood(line) {
+            Ok(line) => self.lines.push(line),
+            Err(what) => self.spoil(&format!("a line of it {what}")),
+        }
+    }
+
+    pub(super) fn spoil(&mut self, what: &str) {
+        self.damage.get_or_insert_with(|| what.to_owned());
+    }
 }

@@ -20,6 +20,9 @@ pub struct Record {
     pub vendor: String,
     /// Which tenant of the vendor it was at.
     pub tenant: String,
+    /// Which of the vendor's customers it was for, where they share an address and that was known.
+    #[serde(default)]
+    pub organization: Option<String>,
     pub tool: String,
     pub summary: String,
     wanted: Access,
@@ -70,6 +73,10 @@ pub struct Record {
     /// Why its end could not be carried out.
     #[serde(skip)]
     pub overdue: Option<String>,
+    /// Why its lines are not to be relied on, where they are not: then nothing is given on their
+    /// word, and its end is for a person.
+    #[serde(skip)]
+    pub damage: Option<String>,
 }
 
 /// How a change ended.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::consent::{Event, State};
+use crate::access::Outcome;
 use crate::failure::Failure;
 
 /// What a person is asked.
@@ -18,7 +20,7 @@ pub struct Asking<'a> {
 }
 
 /// How a request was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     Approved,
@@ -56,20 +58,18 @@ pub struct Request {
     pub content: Value,
     pub state: State,
     pub answered: Option<Answered>,
+    /// What came of its yes, where nothing was sent on it.
+    pub concluded: Option<Concluded>,
 }
 
-/// Where a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Waiting,
-    Approved,
-    Denied,
-    Withdrawn,
-    Moved,
-    /// Its consent was used: for one change, once.
-    Spent,
-    /// Nobody answered in time, or the approval was not used in time.
-    Lapsed,
+/// What came of a yes on which nothing was sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Concluded {
+    pub outcome: Outcome,
+    pub note: String,
+    /// The request that was made instead, because something had changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed_by: Option<String>,
 }
 
 /// The line that asks.
@@ -83,29 +83,65 @@ struct Asked {
     content: Value,
 }
 
+/// Whether a line that asks can be read.
+pub(super) fn readable(line: &Value) -> Result<(), serde_json::Error> {
+    Asked::deserialize(line).map(|_| ())
+}
+
 impl Request {
     /// The request that a receipt's lines tell of, oldest first; none if nothing was asked.
-    pub(super) fn of(lines: &[Value], now: Timestamp) -> Option<Self> {
-        let event = |line: &Value| line.get("event").and_then(Value::as_str).map(str::to_owned);
-        let named =
-            |name: &str| lines.iter().rev().find(|line| event(line).as_deref() == Some(name));
-        let Asked { receipt, time, requester, digest, until, content } =
-            Asked::deserialize(named("asked")?).ok()?;
-        let answered = named("answered").and_then(|line| Answered::deserialize(line).ok());
-        let spent = named("spent").is_some();
-        let state = State::of(until, answered.as_ref(), spent, now);
-        Some(Self { receipt, time, requester, digest, until, content, state, answered })
+    /// `is_broken`: whether the ledger has a break after the question.
+    pub(super) fn of(lines: &[Value], is_broken: bool, now: Timestamp) -> Option<Self> {
+        let mut state = State::Unasked;
+        let (mut asked, mut answered) = (None::<Asked>, None::<Answered>);
+        let mut concluded = None;
+        for line in lines {
+            let event = match line.get("event").and_then(Value::as_str) {
+                Some("asked") => {
+                    let read = Asked::deserialize(line).ok();
+                    asked = asked.or(read);
+                    Event::Asked
+                }
+                Some("answered") => match Answered::deserialize(line) {
+                    Ok(read) => {
+                        let decision = read.decision;
+                        if state.takes(decision) {
+                            answered = Some(read);
+                        }
+                        Event::Answered(decision)
+                    }
+                    Err(_) => Event::LineDamaged,
+                },
+                Some("spent") => Event::Spent,
+                Some("concluded") => {
+                    concluded = Concluded::deserialize(line).ok();
+                    continue;
+                }
+                Some("open") => Event::Opened,
+                Some("close") => Event::Closed,
+                Some("found") => Event::Found,
+                _ => continue,
+            };
+            state = state.after(event);
+        }
+        let Asked { receipt, time, requester, digest, until, content } = asked?;
+        if is_broken {
+            state = state.after(Event::LineDamaged);
+        }
+        let end = match state {
+            State::Approved => answered.as_ref().and_then(|answered| answered.until),
+            _ => Some(until),
+        };
+        if end.is_none_or(|end| end < now) {
+            state = state.after(Event::Lapsed);
+        }
+        Some(Self { receipt, time, requester, digest, until, content, state, answered, concluded })
     }
 
     /// # Errors
     /// It is not in a state that lets it be answered so.
     pub(super) fn may_be(&self, decision: Decision) -> Result<(), Failure> {
-        match (self.state, decision) {
-            (State::Waiting, _) => Ok(()),
-            // What was not used yet can still be taken back, and never approved twice.
-            (State::Approved, Decision::Denied | Decision::Withdrawn | Decision::Moved) => Ok(()),
-            (state, _) => Err(self.not(state)),
-        }
+        if self.state.takes(decision) { Ok(()) } else { Err(self.not(self.state)) }
     }
 
     /// # Errors
@@ -121,49 +157,5 @@ impl Request {
         let receipt = &self.receipt;
         Failure::refused(format!("request {receipt} {}", state.words()))
             .hint("ask for the change again")
-    }
-}
-
-impl State {
-    fn of(until: Timestamp, answered: Option<&Answered>, spent: bool, now: Timestamp) -> Self {
-        match answered {
-            _ if spent => Self::Spent,
-            None if until < now => Self::Lapsed,
-            None => Self::Waiting,
-            Some(answered) => match answered.decision {
-                Decision::Approved if answered.until.is_some_and(|until| until < now) => {
-                    Self::Lapsed
-                }
-                Decision::Approved => Self::Approved,
-                Decision::Denied => Self::Denied,
-                Decision::Withdrawn => Self::Withdrawn,
-                Decision::Moved => Self::Moved,
-            },
-        }
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Withdrawn => "withdrawn",
-            Self::Moved => "moved",
-            Self::Spent => "spent",
-            Self::Lapsed => "lapsed",
-        }
-    }
-
-    /// After "the request".
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Waiting => "still waits for an answer",
-            Self::Approved => "is approved already",
-            Self::Denied => "was denied",
-            Self::Withdrawn => "was withdrawn",
-            Self::Moved => "was overtaken: the access changed since it was asked",
-            Self::Spent => "was approved and carried out already",
-            Self::Lapsed => "has lapsed",
-        }
     }
 }

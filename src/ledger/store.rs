@@ -39,6 +39,18 @@ impl Store {
         self.add(event, receipt, content, flush, None).await?
     }
 
+    /// Writes the first line of a receipt.
+    pub(super) async fn begin(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+    ) -> Result<(), Failure> {
+        let entry = Entry { event, receipt: receipt.to_owned(), content, flush, begins: true };
+        self.append(entry, None).await?
+    }
+
     /// Writes a line, unless something in the ledger stands against it; nobody can write between.
     pub(super) async fn write_unless(
         &self,
@@ -59,7 +71,15 @@ impl Store {
         flush: bool,
         objection: Option<Objection>,
     ) -> Result<Result<(), Failure>, Failure> {
-        let entry = Entry { event, receipt: receipt.to_owned(), content, flush };
+        let entry = Entry { event, receipt: receipt.to_owned(), content, flush, begins: false };
+        self.append(entry, objection).await
+    }
+
+    async fn append(
+        &self,
+        entry: Entry,
+        objection: Option<Objection>,
+    ) -> Result<Result<(), Failure>, Failure> {
         let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
         added.map_err(|failure| {
             failure.or_hint(

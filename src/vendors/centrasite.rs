@@ -31,6 +31,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required(USERNAME, "a user of the bridge"),
         Variable::required("CENTRASITE_PASSWORD", "that user's password").secret(),
     ],
+    customers: super::Customers::ByAddress,
     tables: &[],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,

@@ -34,6 +34,11 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required(CREDENTIAL, "the id of the signing credential"),
         Variable::required("DFNS_PRIVATE_KEY", "its private key, PKCS#8 PEM").secret(),
     ],
+    customers: super::Customers::Named {
+        setting: None,
+        claims: &["/https:~1~1custom~1app_metadata/orgId"],
+        in_path: false,
+    },
     tables: &[],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,

@@ -31,6 +31,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required("OUTSYSTEMS_CLIENT_SECRET", "the API client's secret").secret(),
         Variable::optional("OUTSYSTEMS_TOKEN_URL", "the token endpoint, instead of discovery"),
     ],
+    customers: super::Customers::ByAddress,
     tables: &[],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,

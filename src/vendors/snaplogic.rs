@@ -41,6 +41,11 @@ pub static VENDOR: Vendor = Vendor {
             "1 allows SnapLogic's undocumented listings, for reading only",
         ),
     ],
+    customers: super::Customers::Named {
+        setting: Some(ORG),
+        claims: &["/org", "/snaplogic_org"],
+        in_path: true,
+    },
     tables: &[],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,

@@ -22,7 +22,7 @@ async fn written() -> World {
 }
 
 fn path(world: &World) -> PathBuf {
-    world.path("state/ledger.jsonl")
+    world.path("state/lines.jsonl")
 }
 
 fn lines(path: &Path) -> Vec<String> {
@@ -76,11 +76,13 @@ async fn no_line_is_changed_taken_out_or_put_in_unseen() {
             continue;
         };
         assert_eq!(ran.status, 1, "{what}: {ran:#?}");
-        assert!(ran.stderr.contains(&format!("ledger.jsonl:{at}: ")), "{what}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("lines.jsonl:{at}: ")), "{what}: {}", ran.stderr);
     }
     let cut = original[..4].to_vec();
     write(&path, &cut);
-    assert_eq!(world.run(&["ledger", "verify"]).await.status, 0, "a chain cannot show this");
+    let ran = world.run(&["ledger", "verify"]).await;
+    assert_eq!(ran.status, 1, "the head beside the lines shows it: {ran:#?}");
+    assert!(ran.stderr.contains("the last lines were cut off"), "{}", ran.stderr);
     let ran = world.run(&["ledger", "verify", "--head", &head]).await;
     assert_eq!(ran.status, 1, "the head that was noted does: {ran:#?}");
     assert!(ran.stderr.contains("were cut off"), "{}", ran.stderr);
@@ -278,7 +280,7 @@ async fn a_full_file_is_followed_by_another_on_the_same_chain() {
         names.sort();
         names
     };
-    assert_eq!(files(), ["ledger-000000000001.jsonl", "ledger.jsonl"]);
+    assert_eq!(files(), ["ledger.jsonl", "lines-000000000001.jsonl", "lines.jsonl"]);
     let Audit { files: count, lines, breaks, head, .. } = ledger.audit(None).await.unwrap();
     assert_eq!((count, lines, breaks.len()), (2, 72, 0));
     assert_eq!(head.map(|Head { seq, .. }| seq), Some(72));
@@ -337,7 +339,7 @@ async fn the_last_lines_are_shown() {
     assert!(!ran.stdout.contains('\u{1b}'), "no colour in a pipe");
     let world = World::new().await;
     assert_eq!(world.run(&["ledger"]).await.status, 0, "a ledger that is not there is empty");
-    assert!(!world.path("state/ledger.jsonl").exists(), "and stays so");
+    assert!(!world.path("state/lines.jsonl").exists(), "and stays so");
 }
 
 /// Several servers, as several clients start them, on one ledger at the same time.

@@ -506,6 +506,6 @@ async fn a_sandbox_remembers_between_processes() {
     };
     assert_eq!(call().await, "confirmed");
     assert_eq!(call().await, "already_present");
-    assert!(home.path().join("state/sandbox/ledger.jsonl").exists());
-    assert!(!home.path().join("state/ledger.jsonl").exists());
+    assert!(home.path().join("state/sandbox/lines.jsonl").exists());
+    assert!(!home.path().join("state/lines.jsonl").exists());
 }

@@ -203,7 +203,7 @@ impl World {
 
     /// Every line of the ledger. One that has no end is still being written.
     pub fn ledger(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("state/ledger.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.path("state/lines.jsonl")).unwrap_or_default();
         let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         whole.map(|line| serde_json::from_str(line).unwrap()).collect()
     }

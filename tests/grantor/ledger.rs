@@ -198,7 +198,7 @@ async fn only_its_owner_reads_the_ledger() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new().await;
     world.serve().await.call(GRANTS[3].tool, parsed(GRANTS[3].arguments)).await;
-    for (path, expected) in [("state", 0o700), ("state/ledger.jsonl", 0o600)] {
+    for (path, expected) in [("state", 0o700), ("state/lines.jsonl", 0o600)] {
         let mode = std::fs::metadata(world.path(path)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, expected, "{path}");
     }

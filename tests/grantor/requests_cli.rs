@@ -480,11 +480,10 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
         assert_eq!(ran.status, 1, "{case}: {ran:#?}");
         assert!(ran.stderr.contains("refused"), "{case}: {}", ran.stderr);
         assert!(world.writes().is_empty(), "{case}");
-        assert_eq!(
-            state(&world, &request.receipt).await,
-            "denied",
-            "{case}: it is not tried again"
-        );
+        // What was signed shows to be something else only once it is looked at, and is taken then.
+        let gone = if case == "asked again" { "spent" } else { "denied" };
+        let state = state(&world, &request.receipt).await;
+        assert_eq!(state, gone, "{case}: it is not tried again");
     }
 }
 

@@ -380,7 +380,7 @@ mod files {
         let world =
             world.unset("SNAPLOGIC_PASSWORD").set("GRANTOR_CONFIG", config.to_str().unwrap());
         let world = world.set("SNAPLOGIC_PASSWORD_FILE", secret.to_str().unwrap());
-        let (state, ledger) = (world.path("state"), world.path("state/ledger.jsonl"));
+        let (state, ledger) = (world.path("state"), world.path("state/lines.jsonl"));
         for (path, open, closed) in [
             (&secret, 0o640, 0o600),
             (&secret, 0o604, 0o600),

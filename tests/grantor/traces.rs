@@ -80,7 +80,7 @@ fn tree(world: &World) -> Vec<PathBuf> {
 async fn a_ledger_that_cannot_be_read_is_not_an_empty_one() {
     for spoil in [
         |state: &Path| std::fs::write(state, "a file").unwrap(),
-        |state: &Path| std::fs::create_dir_all(state.join("ledger.jsonl")).unwrap(),
+        |state: &Path| std::fs::create_dir_all(state.join("lines.jsonl")).unwrap(),
     ] {
         let world = World::new().await;
         spoil(&world.path("state"));

@@ -100,7 +100,7 @@ pub fn reply(bytes: &[u8]) {
 /// under a seal that holds.
 pub fn ledger(bytes: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("ledger.jsonl"), bytes).unwrap();
+    std::fs::write(dir.path().join("lines.jsonl"), bytes).unwrap();
     let plain = Ledger::new(dir.path(), None);
     let dir = tempfile::tempdir().unwrap();
     let sealed = Ledger::new(dir.path(), None);

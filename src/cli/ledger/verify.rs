@@ -24,7 +24,8 @@ const CANNOT: [&str; 4] = [
 pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
     let audit = ledger.audit(arguments.head).await?;
     for found in &audit.breaks {
-        paint::complain(&format!("{}:{}: {}", found.file, found.line, found.what));
+        let line = if found.line == 0 { String::new() } else { format!(":{}", found.line) };
+        paint::complain(&format!("{}{line}: {}", found.file, found.what));
     }
     if audit.more > 0 {
         paint::complain(&format!("and {} more", audit.more));
@@ -36,7 +37,8 @@ pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
 fn told(audit: &Audit) -> String {
     let Audit { files, lines, torn, .. } = audit;
     let Some(head) = &audit.head else {
-        return "  the ledger has no line yet\n".to_owned();
+        let word = if audit.is_whole() { "the ledger has no line yet" } else { "no line holds" };
+        return format!("  {word}\n");
     };
     let mut told = String::new();
     if audit.is_whole() {
@@ -47,6 +49,9 @@ fn told(audit: &Audit) -> String {
     }
     if let Some(first) = audit.first.filter(|first| *first > 1) {
         told.push_str(&format!("  it begins with line {first}: what came before is not here\n"));
+    }
+    if audit.known > 0 {
+        told.push_str(&format!("  {} break(s) were accepted by a person\n", audit.known));
     }
     if *torn > 0 {
         told.push_str(&format!(

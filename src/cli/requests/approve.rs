@@ -147,16 +147,15 @@ async fn sign(
 /// Carries an approved request out where its vendor is configured, and says who will elsewhere.
 async fn carry_out(desk: &Desk, request: &Request) -> Ran {
     let receipt = &request.receipt;
-    let vendor = text(request, "vendor");
-    let elsewhere = match desk.serves(request) {
+    let elsewhere = match desk.elsewhere(request).await {
         _ if desk.config().read_only => Some("this process is read-only".to_owned()),
-        true => None,
-        false => Some(format!("{vendor} is not configured here")),
+        elsewhere => elsewhere,
     };
     if let Some(why) = elsewhere {
         paint::complain(&format!(
-            "{receipt} is approved, and not sent: {why}. A running server that has {vendor} carries \
-             it out, or `grantor requests run` there, within ten minutes"
+            "{receipt} is approved, and not sent from here: {why}. A running server that asked it, \
+             or one set up as that was, takes it within ten minutes, or `grantor requests run` there; \
+             after that the approval has lapsed"
         ));
         return Ok(ExitCode::from(3));
     }

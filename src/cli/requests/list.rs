@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::setup::Setup;
+use crate::cli::expire::told;
 use crate::cli::{Global, Ran};
 use crate::desk::Desk;
-use crate::ledger::{Record, Request, State};
+use crate::ledger::{Record, Request, State, Trouble};
 use crate::text;
 
 #[derive(clap::Args, Default)]
@@ -27,21 +28,28 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let requests = desk.ledger().requests().await?;
     let (mut overdue, _) = desk.ledger().recent(now, MOST).await?;
     overdue.retain(|record| record.overdue.is_some());
+    let troubles = desk.ledger().troubles().await?;
+    let status = ExitCode::from(u8::from(!troubles.is_empty()));
     if arguments.json {
         let requests: Vec<_> = requests.iter().map(request).collect();
         let overdue: Vec<_> = overdue.iter().map(end).collect();
         let mut body = json!({ "requests": requests, "overdue": overdue });
+        if !troubles.is_empty() {
+            let troubles: Vec<_> = troubles.iter().map(trouble).collect();
+            crate::json::put(&mut body, "ledger", troubles);
+        }
         text::clean_value(&mut body);
         paint::raw(format!("{body:#}\n").as_bytes())?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(status);
     }
     let mut lines: String = requests.iter().map(|request| line(request, now)).collect();
     lines.extend(overdue.iter().map(late));
-    if lines.is_empty() {
+    if lines.is_empty() && troubles.is_empty() {
         paint::note("nothing waits, and nothing is overdue");
     }
     paint::lines(&lines)?;
-    Ok(ExitCode::SUCCESS)
+    told(&troubles);
+    Ok(status)
 }
 
 /// Until when somebody can answer it, or until when the answer is good.
@@ -93,6 +101,10 @@ fn request(request: &Request) -> Value {
         "summary": text("summary"),
         "question": question,
     })
+}
+
+fn trouble(trouble: &Trouble) -> Value {
+    json!({ "place": trouble.place, "what": trouble.what, "hash": trouble.hash })
 }
 
 fn end(record: &Record) -> Value {

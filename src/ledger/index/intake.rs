@@ -5,74 +5,149 @@ use std::io::{self, BufReader, Seek as _, SeekFrom};
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
-use serde_json::Value;
 
-use super::{Position, access, at, lines, trouble};
-use crate::ledger::chain::{Keys, Place};
+use super::{Position, Told, access, at, meaning, told, trouble};
+use crate::ledger::chain::{Keys, Link};
 use crate::ledger::files::{self, Segment};
+use crate::ledger::follow::{Follow, Seen};
 use crate::ledger::{Record, Request, State};
 
-/// A line, and where it is.
-pub(super) struct Found {
-    seq: u64,
+/// What was read on.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub lines: Vec<Line>,
+    pub troubles: Vec<Found>,
+    /// Hashes of what was accepted.
+    pub accepted: Vec<String>,
+}
+
+/// A line that holds its seal, and where it is.
+pub(super) struct Line {
+    place: crate::ledger::chain::Place,
     segment: u64,
     offset: u64,
-    length: u64,
-    line: Value,
+    text: String,
+}
+
+/// Something that cannot be acted on, and where it was found.
+pub(super) struct Found {
+    segment: u64,
+    offset: u64,
+    hash: String,
+    what: String,
+    /// No line shows it.
+    is_lost: bool,
 }
 
 /// Lines that are taken in at a time.
-pub(super) const BATCH: usize = 2_000;
+const BATCH: usize = 2_000;
+/// No line of this file has held its seal yet.
+pub(super) const NOWHERE: u64 = i64::MAX as u64;
 
-/// The sealed lines from a position on, at most a batch, which moves the position.
+/// The lines from a position on, at most a batch, which moves the position.
 pub(super) fn read_on(
     segments: &[Segment],
     next: &mut Position,
+    is_start: bool,
     keys: &Keys,
-) -> io::Result<Vec<Found>> {
-    let mut batch = Vec::new();
+) -> io::Result<Batch> {
+    let mut batch = Batch::default();
+    let mut follow = if is_start { Follow::default() } else { Follow::after(next.link.clone()) };
     let begun = next.segment;
     for segment in segments.iter().filter(|segment| segment.first >= begun) {
         if segment.first > next.segment {
-            (next.segment, next.offset) = (segment.first, 0);
+            (next.segment, next.offset, next.start) = (segment.first, 0, NOWHERE);
         }
         let mut file = segment.open()?;
         file.seek(SeekFrom::Start(next.offset))?;
-        let (from, link) = (next.offset, &mut next.link);
+        let (from, begins) = (next.offset, &mut next.start);
         let read = files::each_line(BufReader::new(file), |at, line| {
-            if let Some(place) = Place::of(line) {
-                if !place.follows(link) {
-                    tracing::warn!(
-                        seq = place.seq,
-                        "the ledger's chain is broken here; `grantor ledger verify` says more"
-                    );
-                }
-                *link = place.link(line);
-                match keys.check(line) {
-                    Ok(()) => batch.extend(found(&place, segment.first, from + at, line)),
-                    Err(why) => tracing::warn!(
-                        seq = place.seq,
-                        ?why,
-                        "a line of the ledger does not hold its seal, and is not acted on"
-                    ),
-                }
-            } else {
-                tracing::warn!("a line of the ledger cannot be read");
+            let at = from + at;
+            if let Seen::Sealed(..) = batch.take(&mut follow, keys, segment.first, at, line) {
+                *begins = at;
             }
-            Ok(batch.len() < BATCH)
+            Ok(!batch.is_full())
         })?;
         next.offset += read;
-        if batch.len() >= BATCH {
+        if batch.is_full() {
             break;
         }
     }
+    next.link = follow.last.unwrap_or_else(Link::start);
     Ok(batch)
 }
 
-fn found(place: &Place, segment: u64, offset: u64, line: &str) -> Option<Found> {
-    let length = line.len() as u64;
-    let line = serde_json::from_str(line).ok()?;
-    Some(Found { seq: place.seq, segment, offset, length, line })
+impl Batch {
+    pub(super) fn is_full(&self) -> bool {
+        self.lines.len() + self.troubles.len() >= BATCH
+    }
+
+    fn take(
+        &mut self,
+        follow: &mut Follow,
+        keys: &Keys,
+        segment: u64,
+        offset: u64,
+        line: &str,
+    ) -> Seen {
+        let seen = follow.take(line, keys);
+        let mut wrong = |what: String| {
+            let hash = crate::ledger::chain::hash(line);
+            self.troubles.push(Found { segment, offset, hash, what, is_lost: false });
+        };
+        match &seen {
+            // Whether something was built on it shows in the next line.
+            Seen::Unreadable => {}
+            Seen::Unsealed(_, why) => wrong(why.words()),
+            Seen::Sealed(place, follows) => {
+                if let Err(gap) = follows {
+                    wrong(gap.words());
+                }
+                match meaning::understood(line) {
+                    Err(what) => wrong(what),
+                    Ok(line) => {
+                        let told = meaning::reported(&line).into_iter();
+                        let found = |told: super::Trouble| Found {
+                            segment,
+                            offset,
+                            hash: told.hash,
+                            what: told.what,
+                            is_lost: false,
+                        };
+                        self.troubles.extend(told.map(found));
+                        self.accepted.extend(meaning::accepts(&line));
+                    }
+                }
+                let (place, text) = (place.clone(), line.to_owned());
+                self.lines.push(Line { place, segment, offset, text });
+            }
+        }
+        seen
+    }
+}
+
+impl Found {
+    /// Lines were read before that are missing now: the last of them.
+    pub(super) fn lost(segment: u64, offset: u64, last: &Link) -> Self {
+        let what = format!("line {} was read before and is not here: lines are missing", last.seq);
+        Self { segment, offset, hash: last.hash.clone(), what, is_lost: true }
+    }
+}
+
+pub(super) fn keep_troubles(change: &Transaction<'_>, found: &[Found]) -> io::Result<()> {
+    let keep = "INSERT OR IGNORE INTO trouble VALUES (?, ?, ?, ?, ?, FALSE)";
+    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
+    for Found { segment, offset, hash, what, is_lost } in found {
+        tracing::warn!(segment, offset, what, "a line of the ledger cannot be acted on");
+        keep.execute(params![segment, offset, hash, what, is_lost]).map_err(trouble)?;
+    }
+    Ok(())
+}
+
+pub(super) fn accept(change: &Transaction<'_>, hashes: &[String]) -> io::Result<()> {
+    let accept = "UPDATE trouble SET accepted = TRUE WHERE hash = ?";
+    let mut accept = change.prepare_cached(accept).map_err(trouble)?;
+    hashes.iter().try_for_each(|hash| accept.execute([hash]).map(|_| ()).map_err(trouble))
 }
 
 /// Takes in lines, and works out anew what they say of their receipts.
@@ -80,35 +155,35 @@ pub(super) fn take_lines(
     change: &Transaction<'_>,
     segments: &[Segment],
     keys: &Keys,
-    batch: Vec<Found>,
+    batch: Vec<Line>,
 ) -> io::Result<()> {
-    let mut receipts = HashMap::<String, Vec<Value>>::new();
+    let mut receipts = HashMap::<String, Told>::new();
     let mut insert = change
         .prepare_cached("INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?)")
         .map_err(trouble)?;
     let mut order = Vec::new();
-    for Found { seq, segment, offset, length, line } in batch {
-        let Some(receipt) = line.get("receipt").and_then(Value::as_str).map(str::to_owned) else {
-            continue;
-        };
+    for Line { place, segment, offset, text } in batch {
+        let Some(receipt) = place.receipt.clone() else { continue };
         let known = match receipts.get_mut(&receipt) {
             Some(known) => known,
             None => {
                 order.push(receipt.clone());
-                let earlier = lines(change, segments, keys, &receipt)?;
+                let (earlier, _) = told(change, segments, keys, &receipt)?;
                 receipts.entry(receipt.clone()).or_insert(earlier)
             }
         };
-        known.push(line);
-        insert.execute(params![receipt, seq, segment, offset, length]).map_err(trouble)?;
+        known.take(&place, &text);
+        let values = params![receipt, segment, offset, text.len() as u64, place.seq];
+        insert.execute(values).map_err(trouble)?;
     }
     let now = Timestamp::now();
     for receipt in order {
-        let lines = receipts.remove(&receipt).unwrap_or_default();
+        let Told { lines, damage, .. } = receipts.remove(&receipt).unwrap_or_default();
         if let Some(record) = Record::of(&lines) {
             keep_change(change, &record)?;
         }
-        keep_request(change, &receipt, Request::of(&lines, now))?;
+        let request = Request::of(&lines, damage.is_some(), now);
+        keep_request(change, &receipt, request)?;
     }
     Ok(())
 }

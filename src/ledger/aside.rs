@@ -1,0 +1,64 @@
+//! A ledger that nobody can read any more is put aside, whole, and what it said of ends is kept.
+
+use std::io::{self, BufReader};
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::files;
+
+/// What was put aside.
+#[derive(Clone, Debug)]
+pub struct SetAside {
+    /// The folder, inside the state directory.
+    pub folder: String,
+    /// Changes with an end that its lines do not say was reached. Nothing vouches for these lines.
+    pub due: Vec<Value>,
+}
+
+/// Moves every file of the ledger into a folder of its own.
+pub(super) fn put(dir: &Path, others: &[&str]) -> io::Result<SetAside> {
+    let due = due(dir)?;
+    let folder = format!("set-aside-{}", Timestamp::now().as_second());
+    crate::private::directory(&dir.join(&folder))?;
+    let mut names = files::traces(dir, others)?;
+    let segments = files::segments(dir)?;
+    let file_name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    names.extend(segments.iter().filter_map(|segment| file_name(&segment.path)));
+    for name in names {
+        let from = dir.join(&name);
+        if from.is_file() {
+            std::fs::rename(from, dir.join(&folder).join(name))?;
+        }
+    }
+    Ok(SetAside { folder, due })
+}
+
+/// The ends that the lines name, whoever wrote them.
+fn due(dir: &Path) -> io::Result<Vec<Value>> {
+    let mut open = Vec::<Value>::new();
+    for segment in files::segments(dir)? {
+        files::each_line(BufReader::new(segment.open()?), |_, line| {
+            let Ok(line) = serde_json::from_str::<Value>(line) else { return Ok(true) };
+            let of = |line: &Value, key: &str| line.get(key).cloned().unwrap_or_default();
+            if of(&line, "event") == "over" {
+                open.retain(|known| of(known, "receipt") != of(&line, "receipt"));
+            }
+            for back in ["ends", "undoes"] {
+                let taken = of(&line, back);
+                open.retain(|known| taken.is_null() || of(known, "receipt") != taken);
+            }
+            if of(&line, "event") == "open" && of(&line, "expires_at").is_string() {
+                open.push(json!({
+                    "receipt": of(&line, "receipt"),
+                    "summary": of(&line, "summary"),
+                    "vendor": of(&line, "vendor"),
+                    "expires_at": of(&line, "expires_at"),
+                }));
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(open)
+}

@@ -1,0 +1,80 @@
+//! Lines one after the other, and whether each holds.
+
+use super::chain::{Keys, Link, Place, Unsealed};
+
+/// Follows the chain from line to line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Follow {
+    /// The last line that held its seal: nothing is built on any other.
+    pub last: Option<Link>,
+}
+
+/// What a line is.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// No line of a ledger: a writer died over it, or somebody put it there.
+    Unreadable,
+    /// Not the ledger's own.
+    Unsealed(Place, Unsealed),
+    /// One of the ledger's own; whether it comes right after the one before it.
+    Sealed(Place, Result<(), Gap>),
+}
+
+/// How a line does not follow the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    after: u64,
+    seq: u64,
+}
+
+impl Follow {
+    pub(super) fn after(last: Link) -> Self {
+        Self { last: Some(last) }
+    }
+
+    /// Looks at the next line, given without its end.
+    pub(super) fn take(&mut self, line: &str, keys: &Keys) -> Seen {
+        let Some(place) = Place::of(line) else { return Seen::Unreadable };
+        if let Err(why) = keys.check(line) {
+            return Seen::Unsealed(place, why);
+        }
+        let follows = match &self.last {
+            Some(last) => place.follows(last),
+            // A ledger may be handed on in parts.
+            None => place.seq > 1 || place.follows(&Link::start()),
+        };
+        let after = self.last.as_ref().map_or(0, |last| last.seq);
+        self.last = Some(place.link(line));
+        let gap = Gap { after, seq: place.seq };
+        Seen::Sealed(place, if follows { Ok(()) } else { Err(gap) })
+    }
+}
+
+impl Gap {
+    pub(super) fn words(self) -> String {
+        let Self { after, seq } = self;
+        if seq > after + 1 {
+            format!("is number {seq} after {after}: lines are missing")
+        } else if seq <= after {
+            format!("is number {seq} after {after}: it was put in or moved")
+        } else {
+            "does not follow the line before it: that one was changed, or this one put in its place"
+                .to_owned()
+        }
+    }
+}
+
+impl Unsealed {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::UnknownKey(key) => {
+                let key = crate::text::clean(key);
+                format!("is sealed under key {key}, which is not among those given")
+            }
+            Self::Unreadable => "has no seal".to_owned(),
+            Self::Forged => {
+                "was changed, or written without the key: it does not hold its seal".to_owned()
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Every line from a question to the end of the ledger: what a yes is read from.
+//!
+//! The index says where the question stands, and nothing more: an answer, a withdrawal or a use that
+//! it hides is found all the same, and one that it makes up is not.
+
+use std::io::{self, BufReader, Seek as _, SeekFrom};
+
+use jiff::Timestamp;
+use rusqlite::OptionalExtension as _;
+
+use super::{Index, Told, meaning, trouble};
+use crate::ledger::Request;
+use crate::ledger::chain::{Keys, Link};
+use crate::ledger::files::{self, Segment};
+use crate::ledger::follow::{Follow, Seen};
+use crate::ledger::head::Kept;
+
+/// What was read from a question on.
+struct Trail<'a> {
+    receipt: &'a str,
+    told: Told,
+    follow: Follow,
+    is_broken: bool,
+    /// What the head says that is kept beside the lines, until its line is met.
+    head: Option<Link>,
+    /// There must be a head: lines of the first release have none.
+    wants_head: bool,
+}
+
+impl Index {
+    /// A request, read from every line since its question.
+    pub(in crate::ledger) fn traced(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        head: &Kept,
+        receipt: &str,
+    ) -> io::Result<Option<Request>> {
+        let Some((segment, offset)) = self.first_line(receipt)? else { return Ok(None) };
+        let is_kept = matches!(head, Kept::At(_));
+        let mut trail = Trail {
+            receipt,
+            told: Told::default(),
+            follow: Follow::default(),
+            is_broken: *head == Kept::Wrong,
+            head: if let Kept::At(link) = head { Some(link.clone()) } else { None },
+            wants_head: false,
+        };
+        for part in segments.iter().filter(|part| part.first >= segment) {
+            let mut file = part.open()?;
+            if part.first == segment {
+                file.seek(SeekFrom::Start(offset))?;
+            }
+            files::each_line(BufReader::new(file), |_, line| {
+                trail.take(line, keys);
+                Ok(true)
+            })?;
+        }
+        trail.is_broken |= trail.wants_head && !is_kept;
+        Ok(trail.request())
+    }
+
+    fn first_line(&self, receipt: &str) -> io::Result<Option<(u64, u64)>> {
+        let query = "SELECT segment, offset FROM line WHERE receipt = ?
+            ORDER BY segment, offset LIMIT 1";
+        let found = self.database.prepare_cached(query).and_then(|mut query| {
+            query.query_row([receipt], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        });
+        found.map_err(trouble)
+    }
+}
+
+impl Trail<'_> {
+    fn take(&mut self, line: &str, keys: &Keys) {
+        let is_first = self.follow.last.is_none();
+        let place = match self.follow.take(line, keys) {
+            // Whether anything was built on it shows in the next line, or in the head.
+            Seen::Unreadable => return,
+            Seen::Unsealed(..) => {
+                self.is_broken = true;
+                return;
+            }
+            Seen::Sealed(place, follows) => {
+                self.is_broken |= follows.is_err();
+                place
+            }
+        };
+        self.wants_head |= place.format > 1;
+        let link = place.link(line);
+        match &self.head {
+            // The question itself came later.
+            Some(head) if is_first && head.seq < link.seq => self.head = None,
+            Some(head) if head.seq == link.seq => {
+                self.is_broken |= head.hash != link.hash;
+                self.head = None;
+            }
+            _ => {}
+        }
+        if place.receipt.as_deref() == Some(self.receipt) {
+            self.told.take(&place, line);
+        } else {
+            match meaning::understood(line) {
+                Ok(line) => self.is_broken |= is_break(&line),
+                Err(_) => self.is_broken = true,
+            }
+        }
+    }
+
+    fn request(self) -> Option<Request> {
+        let is_cut = self.head.is_some();
+        let is_broken = self.is_broken || is_cut || self.told.damage.is_some();
+        Request::of(&self.told.lines, is_broken, Timestamp::now())
+    }
+}
+
+/// Whether a line says that others were missing or changed before it.
+fn is_break(line: &serde_json::Value) -> bool {
+    let event = line.get("event").and_then(serde_json::Value::as_str);
+    matches!(event, Some(meaning::BROKEN | meaning::ACCEPTED))
+}
