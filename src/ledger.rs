@@ -106,10 +106,15 @@ impl Ledger {
         let in_flight = self.store.book.in_flight().clone();
         in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(receipt.clone());
         let opened = Opened { receipt, permitted, in_flight };
-        if is_new {
-            self.store.begin("open", &opened.receipt, content, true).await?;
-        } else {
-            self.store.write("open", &opened.receipt, content, true).await?;
+        match opened.permitted.consent().map(str::to_owned) {
+            Some(consent) => {
+                // Between the yes and this line nobody else may have changed the same access.
+                let unchanged = asked(&consent, Request::may_be_opened);
+                let receipt = &opened.receipt;
+                self.store.write_unless("open", receipt, content, true, unchanged).await??;
+            }
+            None if is_new => self.store.begin("open", &opened.receipt, content, true).await?,
+            None => self.store.write("open", &opened.receipt, content, true).await?,
         }
         Ok(opened)
     }

@@ -176,3 +176,7 @@ mod doctor;
 /// Ends that the vendor's own approvers hold.
 #[path = "grantor/held.rs"]
 mod held;
+
+#[cfg(unix)]
+#[path = "grantor/yes.rs"]
+mod yes;

@@ -192,7 +192,7 @@ impl Desk {
         question: &Question,
     ) -> Result<Result<Given, String>, Failure> {
         let Taken { request, spent } = taken;
-        if request.digest != whole(&digests) {
+        if request.digest != whole(&digests) || request.overtaken_by.is_some() {
             return Ok(Err(request.receipt));
         }
         self.vouched(&request, &question.text)?;
@@ -228,11 +228,15 @@ impl Desk {
     }
 
     async fn request(&self, receipt: &str, state: State) -> Result<Request, Failure> {
-        let request = self.ledger.request(receipt).await?;
-        request.filter(|request| request.state == state).ok_or_else(|| {
-            Failure::refused(format!("the request {receipt} is not open, or was used already"))
+        let refused = |words: &str| {
+            Failure::refused(format!("the request {receipt} {words}"))
                 .hint("call the tool again: the person is asked anew")
-        })
+        };
+        match self.ledger.request(receipt).await? {
+            Some(request) if request.state == state => Ok(request),
+            Some(request) => Err(refused(request.state.words())),
+            None => Err(refused("is not in the ledger")),
+        }
     }
 
     /// Asks whoever is there.

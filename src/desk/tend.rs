@@ -228,6 +228,10 @@ impl Desk {
                 self.ledger.over(&record.receipt, "it was gone already").await?;
             }
             Outcome::Unavailable => return Ok(Ending::Left(said)),
+            // A look that was refused sent nothing: with another credential it is tried again.
+            Outcome::Rejected if answer.body.get("receipt").is_none() => {
+                return Ok(Ending::Left(said));
+            }
             _ => {
                 self.ledger.overdue(&record.receipt, &said).await?;
                 return Ok(Ending::Left(said));

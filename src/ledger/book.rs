@@ -15,7 +15,7 @@ use super::files::{self, CURRENT, FULL, Segment};
 use super::head::{self, Kept};
 use super::index::{BROKEN, Index, Trouble};
 use super::presence::{self, Presence};
-use super::{Record, Request, SetAside};
+use super::{Record, Request, SetAside, State};
 use crate::access::Access;
 use crate::failure::Failure;
 
@@ -290,11 +290,26 @@ impl Book {
     /// What cannot be acted on, and was not accepted.
     pub(super) fn troubles(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
         let mut troubles = self.beside(keys)?;
-        if self.segments(keys)?.is_empty() {
-            return Ok(troubles);
-        }
+        let segments = self.segments(keys)?;
+        let Some(last) = segments.last() else { return Ok(troubles) };
+        // What was read before may have been changed since: the newest file is read again.
+        let mut audit = Audit::default();
+        audit.begin(&last.path);
+        files::each_line(BufReader::new(last.open()?), |_, line| {
+            audit.line(line, keys, None);
+            Ok(true)
+        })?;
+        let found = audit.end(None).breaks.into_iter().map(|found| Trouble {
+            place: format!("{}:{}", found.file, found.line),
+            what: found.what,
+            hash: found.hash,
+        });
+        troubles.extend(found);
         self.read(keys, |reading| {
-            troubles.extend(reading.index.troubles(reading.segments)?);
+            let known = reading.index.troubles(reading.segments)?;
+            let is_new = |found: &Trouble| troubles.iter().all(|other| other.hash != found.hash);
+            let known: Vec<_> = known.into_iter().filter(is_new).collect();
+            troubles.extend(known);
             for (receipt, what) in reading.index.damaged(reading.segments, keys)? {
                 let hash = String::new();
                 troubles.push(Trouble { place: receipt, what, hash });
@@ -565,8 +580,13 @@ impl Reading<'_> {
         self.index.traced(self.segments, self.keys, self.head, receipt)
     }
 
+    /// A request; one that somebody may act on is read from every line since its question.
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
-        self.index.request(self.segments, self.keys, receipt)
+        let request = self.index.request(self.segments, self.keys, receipt)?;
+        match request.as_ref().map(|request| request.state) {
+            Some(State::Waiting | State::Approved) => self.traced(receipt),
+            _ => Ok(request),
+        }
     }
 
     /// What `look` finds of each receipt, where it finds something.

@@ -48,6 +48,9 @@ pub enum Event {
     AllowedUnasked,
     /// Whoever carries the yes finds that it was for something else.
     MovedSince,
+    /// Another change of the same access was sent: the yes is taken as any other, and is good for
+    /// a new question alone.
+    Overtaken,
     /// A process that asks for another tenant, or judges by another policy, comes across it.
     OtherTenant,
     OtherPolicy,
@@ -142,6 +145,9 @@ impl Event {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -158,7 +164,7 @@ mod tests {
     ];
 
     /// The letters stand for the states, in their order; a dot for one that stays as it is.
-    const TABLE: [(&str, Event, &str); 24] = [
+    const TABLE: [(&str, Event, &str); 25] = [
         ("asked", Event::Asked, "WBB......"),
         ("answered: approved", Event::Answered(Decision::Approved), ".AB......"),
         ("answered: denied", Event::Answered(Decision::Denied), ".DD......"),
@@ -173,6 +179,7 @@ mod tests {
         ("denied by a policy", Event::PolicyDenied, "........."),
         ("allowed without asking", Event::AllowedUnasked, "........."),
         ("moved", Event::MovedSince, "........."),
+        ("another change of the same access", Event::Overtaken, "........."),
         ("another tenant", Event::OtherTenant, "........."),
         ("another policy", Event::OtherPolicy, "........."),
         ("a line damaged", Event::LineDamaged, ".BB......"),

@@ -238,7 +238,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let mut file = tempfile::tempfile().unwrap();
-            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            io::Write::write_all(&mut file, text.as_bytes()).unwrap();
             let mut lines = Vec::new();
             each_line_back(&mut file, |line| {
                 lines.push(line.to_owned());

@@ -459,7 +459,7 @@ impl Index {
             .prepare_cached(asked)
             .and_then(|mut query| query.query_row([receipt], |row| row.get(0)))
             .map_err(trouble)?;
-        Ok(Request::of(&told.lines, after || told.damage.is_some(), Timestamp::now()))
+        Ok(Request::of(&told.lines, after || told.damage.is_some(), None, Timestamp::now()))
     }
 
     /// Receipts of requests that nobody has answered, or whose approval was not used, and that

@@ -60,6 +60,10 @@ pub struct Request {
     pub answered: Option<Answered>,
     /// What came of its yes, where nothing was sent on it.
     pub concluded: Option<Concluded>,
+    /// Another change of the same access that was sent after the answer, where that was looked for.
+    pub overtaken_by: Option<String>,
+    /// Whether lines since the question are missing or do not hold.
+    is_broken: bool,
 }
 
 /// What came of a yes on which nothing was sent.
@@ -90,8 +94,14 @@ pub(super) fn readable(line: &Value) -> Result<(), serde_json::Error> {
 
 impl Request {
     /// The request that a receipt's lines tell of, oldest first; none if nothing was asked.
-    /// `is_broken`: whether the ledger has a break after the question.
-    pub(super) fn of(lines: &[Value], is_broken: bool, now: Timestamp) -> Option<Self> {
+    /// `is_broken`: whether the ledger has a break after the question; `overtaken_by`: another
+    /// change of the same access that was sent after the answer.
+    pub(super) fn of(
+        lines: &[Value],
+        is_broken: bool,
+        overtaken_by: Option<String>,
+        now: Timestamp,
+    ) -> Option<Self> {
         let mut state = State::Unasked;
         let (mut asked, mut answered) = (None::<Asked>, None::<Answered>);
         let mut concluded = None;
@@ -128,6 +138,9 @@ impl Request {
         if is_broken {
             state = state.after(Event::LineDamaged);
         }
+        if overtaken_by.is_some() {
+            state = state.after(Event::Overtaken);
+        }
         let end = match state {
             State::Approved => answered.as_ref().and_then(|answered| answered.until),
             _ => Some(until),
@@ -135,7 +148,19 @@ impl Request {
         if end.is_none_or(|end| end < now) {
             state = state.after(Event::Lapsed);
         }
-        Some(Self { receipt, time, requester, digest, until, content, state, answered, concluded })
+        Some(Self {
+            receipt,
+            time,
+            requester,
+            digest,
+            until,
+            content,
+            state,
+            answered,
+            concluded,
+            overtaken_by,
+            is_broken,
+        })
     }
 
     /// # Errors
@@ -150,6 +175,20 @@ impl Request {
         match self.state {
             State::Approved => Ok(()),
             state => Err(self.not(state)),
+        }
+    }
+
+    /// # Errors
+    /// Its yes was not taken, or another change of the same access came between.
+    pub(super) fn may_be_opened(&self) -> Result<(), Failure> {
+        let refused = |why: String| {
+            Err(Failure::refused(why).hint("call again: the person is asked about what is so now"))
+        };
+        match (&self.overtaken_by, self.state) {
+            _ if self.is_broken => refused("the ledger was damaged since a person agreed".to_owned()),
+            (Some(by), _) => refused(format!("the access was changed by {by} since a person agreed")),
+            (None, State::Spent) => Ok(()),
+            (None, state) => Err(self.not(state)),
         }
     }
 

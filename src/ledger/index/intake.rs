@@ -182,7 +182,7 @@ pub(super) fn take_lines(
         if let Some(record) = Record::of(&lines) {
             keep_change(change, &record)?;
         }
-        let request = Request::of(&lines, damage.is_some(), now);
+        let request = Request::of(&lines, damage.is_some(), None, now);
         keep_request(change, &receipt, request)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Seek as _, SeekFrom};
 
 use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
+use serde_json::Value;
 
 use super::{Index, Told, meaning, trouble};
 use crate::ledger::Request;
@@ -21,6 +22,8 @@ struct Trail<'a> {
     told: Told,
     follow: Follow,
     is_broken: bool,
+    /// Another change of the same access, sent after the answer.
+    overtaken_by: Option<String>,
     /// What the head says that is kept beside the lines, until its line is met.
     head: Option<Link>,
     /// There must be a head: lines of the first release have none.
@@ -43,6 +46,7 @@ impl Index {
             told: Told::default(),
             follow: Follow::default(),
             is_broken: *head == Kept::Wrong,
+            overtaken_by: None,
             head: if let Kept::At(link) = head { Some(link.clone()) } else { None },
             wants_head: false,
         };
@@ -100,21 +104,45 @@ impl Trail<'_> {
             self.told.take(&place, line);
         } else {
             match meaning::understood(line) {
-                Ok(line) => self.is_broken |= is_break(&line),
+                Ok(line) => {
+                    self.is_broken |= is_break(&line);
+                    self.look_at_other(&line);
+                }
                 Err(_) => self.is_broken = true,
             }
+        }
+    }
+
+    /// Looks whether a line of another receipt changes the access that was agreed to.
+    fn look_at_other(&mut self, line: &Value) {
+        let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
+        let own = text("receipt").strip_prefix(self.receipt).is_some_and(|end| end.starts_with('.'));
+        if text("event") != "open" || own || self.overtaken_by.is_some() {
+            return;
+        }
+        let is = |known: &Value, event: &str| known.get("event").is_some_and(|name| name == event);
+        let is_answered = self.told.lines.iter().any(|known| is(known, "answered"));
+        let asked = self.told.lines.iter().find(|known| is(known, "asked"));
+        let intents = asked.and_then(|asked| asked.pointer("/content/intents")?.as_array());
+        let same = |intent: &Value| {
+            ["/tenant", "/wanted/principal/id", "/wanted/resource/id"]
+                .iter()
+                .all(|place| intent.pointer(place) == line.pointer(place))
+        };
+        if is_answered && intents.is_some_and(|intents| intents.iter().any(same)) {
+            self.overtaken_by = Some(text("receipt").to_owned());
         }
     }
 
     fn request(self) -> Option<Request> {
         let is_cut = self.head.is_some();
         let is_broken = self.is_broken || is_cut || self.told.damage.is_some();
-        Request::of(&self.told.lines, is_broken, Timestamp::now())
+        Request::of(&self.told.lines, is_broken, self.overtaken_by, Timestamp::now())
     }
 }
 
 /// Whether a line says that others were missing or changed before it.
-fn is_break(line: &serde_json::Value) -> bool {
-    let event = line.get("event").and_then(serde_json::Value::as_str);
+fn is_break(line: &Value) -> bool {
+    let event = line.get("event").and_then(Value::as_str);
     matches!(event, Some(meaning::BROKEN | meaning::ACCEPTED))
 }
