@@ -422,8 +422,12 @@ fn conflict<'s>(
     each.find_map(|(step, one)| Some((step.as_ref(), one.conflict()?.clone())))
 }
 
+/// What a dry run shows. Where one item is denied, what stands in the way of another is no use.
 fn preview(steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
     let item = |step: &dyn Step, one: Prepared| {
+        if one.conflict().is_some() {
+            return Item::not_started(step, one.before());
+        }
         one.settled(step).unwrap_or_else(|(sendable, _)| {
             Item::preview(step, sendable.intent(), sendable.policy())
         })

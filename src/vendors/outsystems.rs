@@ -7,7 +7,7 @@ mod privilege;
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 pub use access::row;
 use privilege::OrganizationRole;
@@ -124,9 +124,10 @@ pub struct GrantPeriod {
     pub end_time: Option<String>,
 }
 
-/// Both may be null, whatever the list.
+/// Both may be null, whatever the list; an answer without `results` is none of the vendor's.
 #[derive(Deserialize)]
 struct Envelope<T> {
+    #[serde(bound(deserialize = "T: Deserialize<'de>"), deserialize_with = "nullable")]
     results: Option<Vec<T>>,
     page: Option<PageInfo>,
 }
@@ -153,6 +154,13 @@ struct User {
 struct Asset {
     asset_key: String,
     name: Option<String>,
+}
+
+/// There, though it may be null.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
@@ -424,5 +432,6 @@ mod tests {
         let nothing: Envelope<User> =
             serde_json::from_str(r#"{"results": null, "page": null}"#).unwrap();
         assert!(nothing.results.is_none() && nothing.page.is_none());
+        assert!(serde_json::from_str::<Envelope<User>>(r#"{"page": null}"#).is_err());
     }
 }
