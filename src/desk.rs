@@ -10,6 +10,7 @@ mod carry;
 mod circumstances;
 mod consent;
 mod hold;
+mod lowering;
 mod prepare;
 mod question;
 mod review;
@@ -376,6 +377,11 @@ impl Desk {
         let ask = Asker { memo: Some(&now), deadline: Deadline::after(CALL), ..*ask };
         (call.progress)("reading the access there is".to_owned());
         let prepared = self.prepare_all(order, steps, &ask).await?;
+        if !prepared.iter().any(Prepared::is_denied)
+            && let Some(conflict) = conflict(steps, &prepared)
+        {
+            return Err(conflict);
+        }
         if dry_run {
             return Ok(Walked::Done(preview(steps, prepared), None));
         }
@@ -426,6 +432,11 @@ impl Desk {
             if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
                 self.ledger.refuse(denied).await;
             }
+            if one.conflict().is_some() {
+                // What to give up for a change that is denied beside another is no use to anybody.
+                items.push(Item::not_started(step.as_ref(), one.before()));
+                continue;
+            }
             let item = one.settled(step.as_ref());
             items.push(
                 item.unwrap_or_else(|(_, before)| Item::not_started(step.as_ref(), &before.rows)),
@@ -435,8 +446,21 @@ impl Desk {
     }
 }
 
+/// The first step that something at the vendor stands in the way of.
+fn conflict<'s>(
+    steps: &'s [Box<dyn Step>],
+    prepared: &[Prepared],
+) -> Option<(&'s dyn Step, Failure)> {
+    let mut each = steps.iter().zip(prepared);
+    each.find_map(|(step, one)| Some((step.as_ref(), one.conflict()?.clone())))
+}
+
+/// What a dry run shows. Where one item is denied, what stands in the way of another is no use.
 fn preview(steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
     let item = |step: &dyn Step, one: Prepared| {
+        if one.conflict().is_some() {
+            return Item::not_started(step, one.before());
+        }
         one.settled(step).unwrap_or_else(|(sendable, _)| {
             Item::preview(step, sendable.intent(), sendable.policy())
         })

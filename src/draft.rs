@@ -46,6 +46,7 @@ pub struct Question {
     path: String,
     query: Vec<(&'static str, String)>,
     needs: &'static str,
+    typed: bool,
 }
 
 /// The vendor request a change will send: no host, no credential.
@@ -59,6 +60,7 @@ pub struct Draft {
     /// The version this write depends on, sent as `If-Match`.
     version: Option<String>,
     body: Option<Value>,
+    typed: bool,
 }
 
 /// A request with its host and its exact bytes, ready to be signed.
@@ -95,7 +97,7 @@ impl Source {
     /// A field that cannot be one path segment (or several, for `{+field}`).
     pub fn ask(&self, fields: &[(&str, &str)]) -> Result<Question, Failure> {
         let (template, path) = (self.path, fill(self.path, fields)?);
-        Ok(Question { template, path, query: Vec::new(), needs: self.needs })
+        Ok(Question { template, path, query: Vec::new(), needs: self.needs, typed: false })
     }
 }
 
@@ -112,6 +114,12 @@ impl Question {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    /// Says that it is JSON, though it has no body: some vendors document that.
+    #[must_use]
+    pub fn typed(self) -> Self {
+        Self { typed: true, ..self }
     }
 
     /// The permission it takes, where a document says.
@@ -132,7 +140,8 @@ impl Endpoint {
     /// A field that cannot be one path segment (or several, for `{+field}`).
     pub fn draft(&self, fields: &[(&str, &str)]) -> Result<Draft, Failure> {
         let (verb, template, path) = (self.verb, self.path, fill(self.path, fields)?);
-        Ok(Draft { verb, template, path, query: Vec::new(), version: None, body: None })
+        let query = Vec::new();
+        Ok(Draft { verb, template, path, query, version: None, body: None, typed: false })
     }
 }
 
@@ -147,6 +156,12 @@ impl Draft {
     pub fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
+    }
+
+    /// Says that it is JSON, though it has no body: some vendors document that.
+    #[must_use]
+    pub fn typed(self) -> Self {
+        Self { typed: true, ..self }
     }
 
     #[must_use]
@@ -215,12 +230,14 @@ impl Base {
 
     pub(crate) fn freeze_question(&self, question: &Question) -> Result<Frozen, Failure> {
         let url = self.join(&question.path, &question.query)?;
+        let mut headers = vec![accept_json()];
+        headers.extend(question.typed.then(content_json));
         Ok(Frozen {
             method: "GET",
             url,
             path: question.path.clone(),
             template: question.template.into(),
-            headers: vec![accept_json()],
+            headers,
             body: None,
         })
     }
@@ -231,9 +248,7 @@ impl Base {
             headers.push(("if-match", format!("\"{version}\"")));
         }
         let body = draft.body.as_ref().map(|body| body.to_string().into_bytes());
-        if body.is_some() {
-            headers.push(("content-type", "application/json".to_owned()));
-        }
+        headers.extend((draft.typed || body.is_some()).then(content_json));
         Ok(Frozen {
             method: draft.verb.as_str(),
             url: self.join(&draft.path, &draft.query)?,
@@ -278,6 +293,10 @@ impl Base {
 
 fn accept_json() -> (&'static str, String) {
     ("accept", "application/json".to_owned())
+}
+
+fn content_json() -> (&'static str, String) {
+    ("content-type", "application/json".to_owned())
 }
 
 fn query(parameters: &[(&'static str, String)]) -> String {

@@ -120,11 +120,9 @@ impl Failure {
             Kind::RateLimited => "rate_limited",
             Kind::Garbled => "garbled",
             Kind::Incomplete => "incomplete",
-            Kind::NotListable
-            | Kind::NotFound
-            | Kind::Invalid
-            | Kind::Ambiguous
-            | Kind::Refused => "not_listable",
+            Kind::NotFound | Kind::Invalid => "not_found",
+            Kind::Ambiguous => "ambiguous",
+            Kind::NotListable | Kind::Refused => "not_listable",
             Kind::Rejected | Kind::Unavailable => "unavailable",
         }
     }

@@ -209,7 +209,12 @@ impl Guard {
                 hint: "an administrator starts it without --read-only".to_owned(),
             };
         }
-        let mut ruling = self.rules.decide(Case { subject: Subject::Change(intent), at });
+        let decide = |one: &Intent| self.rules.decide(Case { subject: Subject::Change(one), at });
+        let (one, other) = intent.judged_as();
+        let mut ruling = match other {
+            Some(other) => decide(&one).stricter(decide(&other)),
+            None => decide(&one),
+        };
         if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut ruling, &intent.privileged) {
             message.push_str(&format!("; it is privileged: {privilege}"));
         }

@@ -1,5 +1,8 @@
 //! A resolved change: what guard and person judge, and what the ledger keeps.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -19,6 +22,10 @@ pub struct Intent {
     pub organization: Option<String>,
     pub tool: &'static str,
     pub effect: Effect,
+    /// It is judged for what it takes away, though its tool sets access.
+    pub lowering: bool,
+    /// Whether it gives, and whether it takes.
+    pub shift: Shift,
     pub cause: Cause,
     /// The vendor permission it takes.
     pub needs: &'static str,
@@ -49,6 +56,13 @@ pub struct Intent {
     pub client: Option<String>,
 }
 
+/// Whether somebody has more access after a change, and whether somebody has less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    pub gives: bool,
+    pub takes: bool,
+}
+
 /// What a change is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -62,7 +76,70 @@ pub enum Cause {
     Extension(String),
 }
 
+impl Shift {
+    /// From the rows before and after; `against` compares what somebody holds somewhere with what
+    /// they held there. What cannot be compared both gives and takes.
+    pub fn between(
+        before: &[Access],
+        after: &[Access],
+        against: impl Fn(&Access, &Access) -> Option<Ordering>,
+    ) -> Self {
+        let replaced = replaced(before, after);
+        let come = changed(after, before);
+        let gone = changed(before, after);
+        let new = come.iter().any(|row| !replaced.iter().any(|(_, is)| std::ptr::eq(*is, *row)));
+        let lost = gone.iter().any(|row| !replaced.iter().any(|(was, _)| same_place(was, row)));
+        let mut shift = Self { gives: new, takes: lost };
+        for (was, is) in replaced {
+            let ordering = against(was, is);
+            shift.gives |= matches!(ordering, None | Some(Ordering::Greater));
+            shift.takes |= matches!(ordering, None | Some(Ordering::Less));
+        }
+        shift
+    }
+}
+
+/// The rows in whose place another role came, each with what came.
+pub fn replaced<'r>(before: &'r [Access], after: &'r [Access]) -> Vec<(&'r Access, &'r Access)> {
+    let gone = changed(before, after);
+    let pair = |is: &'r Access| Some((*gone.iter().find(|was| same_place(was, is))?, is));
+    changed(after, before).into_iter().filter_map(pair).collect()
+}
+
+/// The rows that the others do not have.
+fn changed<'r>(rows: &'r [Access], others: &[Access]) -> Vec<&'r Access> {
+    rows.iter().filter(|row| !others.iter().any(|other| row.is(other))).collect()
+}
+
+/// Whether both are of one principal on one resource.
+fn same_place(one: &Access, other: &Access) -> bool {
+    one.principal.id == other.principal.id
+        && one.principal.kind == other.principal.kind
+        && one.resource.id == other.resource.id
+}
+
 impl Intent {
+    /// As what it is judged. A tool that sets access may take some away, and is then judged as a
+    /// revocation: alone where it gives nothing, and else too. What it leaves to Grantor's own
+    /// identity, or as a privileged role, is a grant all the same: a rule that forbids that says so.
+    pub fn judged_as(&self) -> (Cow<'_, Self>, Option<Cow<'_, Self>>) {
+        let sets =
+            self.effect == Effect::Grant && matches!(self.cause, Cause::Request | Cause::Undo(_));
+        let taking = || {
+            let (effect, privileged) = (Effect::Revoke, None);
+            Cow::Owned(Self { effect, privileged, lowering: true, ..self.clone() })
+        };
+        match self.shift {
+            Shift { takes: true, gives }
+                if sets && (gives || self.own || self.privileged.is_some()) =>
+            {
+                (Cow::Borrowed(self), Some(taking()))
+            }
+            Shift { takes: true, .. } if sets => (taking(), None),
+            _ => (Cow::Borrowed(self), None),
+        }
+    }
+
     /// As the ledger keeps it: no credential is part of it.
     pub fn recorded(&self) -> Value {
         json!({
@@ -109,6 +186,56 @@ impl Cause {
         match self {
             Self::Expiry(receipt) => Some(receipt),
             Self::Request | Self::Undo(_) | Self::Extension(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Named;
+
+    /// "WHO WHAT": a level from 1 to 9, or a letter, which compares with nothing.
+    fn row(text: &str) -> Access {
+        let (who, what) = text.split_once(' ').unwrap();
+        let named = |id: &str| Named::new(id, None, "user");
+        Access {
+            id: None,
+            principal: named(who),
+            role: named(what),
+            resource: named("it"),
+            scope: "asset".into(),
+            within: None,
+            starts_at: None,
+            expires_at: None,
+            pending: false,
+        }
+    }
+
+    fn against(was: &Access, is: &Access) -> Option<Ordering> {
+        let level = |row: &Access| row.role.id.parse::<u8>().ok();
+        Some(level(is)?.cmp(&level(was)?))
+    }
+
+    #[test]
+    fn what_a_change_gives_and_takes_is_told_by_its_rows() {
+        for (before, after, gives, takes) in [
+            (&[][..], &["ana 1"][..], true, false),
+            (&["ana 1"], &[], false, true),
+            (&["ana 1"], &["ana 1"], false, false),
+            (&["ana 3"], &["ana 1"], false, true),
+            (&["ana 1"], &["ana 3"], true, false),
+            (&["ana 1"], &["ana x"], true, true),
+            (&["ana 3", "bo 1"], &["ana 1", "bo 2"], true, true),
+            (&["ana 3", "bo 1"], &["ana 1", "bo 1"], false, true),
+            (&["ana 3", "bo 1"], &["ana 3"], false, true),
+            (&["ana 3"], &["bo 1"], true, true),
+            (&["ana 3"], &["ana 3", "ana x"], true, false),
+        ] {
+            let [before, after] =
+                [before, after].map(|rows| rows.iter().map(|text| row(text)).collect::<Vec<_>>());
+            let shift = Shift::between(&before, &after, against);
+            assert_eq!(shift, Shift { gives, takes }, "{before:?} {after:?}");
         }
     }
 }

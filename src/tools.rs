@@ -151,6 +151,8 @@ pub struct Rows {
     pub rows: Vec<Value>,
     pub next_cursor: Option<String>,
     pub problems: Vec<Problem>,
+    /// What was named means nothing anywhere: the problems say so of each vendor.
+    pub unknown: Option<Failure>,
     /// How many vendors were asked: an error is when all of them failed.
     pub asked: usize,
 }

@@ -37,6 +37,10 @@ mod writes;
 #[path = "grantor/traps.rs"]
 mod traps;
 
+/// What a change takes, what it leaves, and who may say so first.
+#[path = "grantor/taking.rs"]
+mod taking;
+
 /// Rules over every tool at once, so that a new one cannot forget what the others do.
 #[path = "grantor/catalogue.rs"]
 mod catalogue;

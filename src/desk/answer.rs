@@ -71,6 +71,8 @@ pub(super) struct Item {
     before: Vec<Access>,
     pub(super) after: Vec<Access>,
     parts: Vec<Value>,
+    /// What access stays through something else, in sentences.
+    left: Vec<String>,
     pub(super) warnings: Vec<String>,
     policy: Option<Policy>,
     request: Option<Value>,
@@ -148,6 +150,8 @@ impl Answer {
             policy: worst.and_then(|item| item.policy.clone()),
             ..Changed::new(outcome, several(done, &items, worst))
         };
+        let left = items.iter().find_map(|item| item.left.first());
+        changed.summary = after_what_is_left(left, changed.summary);
         for item in &items {
             let fresh = item.warnings.iter().filter(|text| !changed.warnings.contains(text));
             let fresh: Vec<_> = fresh.cloned().collect();
@@ -167,6 +171,11 @@ impl Answer {
     pub(super) fn rows(rows: Rows) -> Self {
         let failed = rows.problems.iter().filter(|problem| !problem.partial).count();
         let problems: Vec<_> = rows.problems.iter().map(problem).collect();
+        if let Some(failure) = &rows.unknown {
+            let mut unasked = Self::unasked(failure);
+            json::put(&mut unasked.body, "problems", problems);
+            return unasked;
+        }
         let mut body = json!({ "rows": rows.rows, "problems": problems });
         if let Some(cursor) = rows.next_cursor {
             json::put(&mut body, "next_cursor", cursor);
@@ -205,6 +214,14 @@ impl Answer {
         }
         self
     }
+}
+
+/// A summary behind what access stays all the same: that is what a reader must not miss.
+fn after_what_is_left(left: Option<&String>, summary: String) -> String {
+    let Some(left) = left else { return summary };
+    let mut letters = left.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}. {summary}", first.unwrap_or_default(), letters.as_str())
 }
 
 /// How many items went well, and what the worst of them says.
@@ -267,6 +284,7 @@ impl Item {
             before: before.to_vec(),
             after: before.to_vec(),
             parts: Vec::new(),
+            left: Vec::new(),
             warnings: Vec::new(),
             policy: None,
             request: None,
@@ -345,6 +363,12 @@ impl Item {
     /// Sorts the rows for a reader: part by part, without those that do not matter.
     pub(super) fn show(&mut self, step: &dyn Step) {
         self.parts = step.parts(self.outcome, &self.before, &self.after);
+        if matches!(
+            self.outcome,
+            Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
+        ) {
+            self.left = step.left(&self.after);
+        }
         self.before.retain(|row| step.bears(row));
         self.after.retain(|row| step.bears(row));
     }
@@ -371,6 +395,7 @@ impl Item {
         Self {
             warnings: intent.warnings.iter().cloned().chain(back).collect(),
             policy: Some(policy),
+            summary: intent.summary.clone(),
             request: intent.draft.as_ref().map(Draft::shown),
             expires_at: intent.expires_at.map(|end| end.to_string()),
             needs: intent.needs,
@@ -383,7 +408,9 @@ impl Item {
             Some(note) => format!("{} ({note})", self.summary),
             None => self.summary.clone(),
         };
+        let changed = Changed::new(self.outcome, what);
         Changed {
+            summary: after_what_is_left(self.left.first(), changed.summary),
             receipt: self.receipt,
             vendor: spec.vendor,
             expires_at: self.expires_at,
@@ -398,7 +425,7 @@ impl Item {
             request: self.request,
             vendor_status: self.status,
             hint: self.hint,
-            ..Changed::new(self.outcome, what)
+            ..Changed::new(self.outcome, String::new())
         }
     }
 

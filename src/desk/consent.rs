@@ -425,7 +425,7 @@ impl Prepared {
                 Some((permitted.intent(), &permitted.policy().rules))
             }
             Self::Judged(Verdict::Ask(asked), _) => Some((&asked.intent, &asked.policy.rules)),
-            Self::Judged(Verdict::Deny(_), _) | Self::Already(..) => None,
+            Self::Judged(Verdict::Deny(_), _) | Self::Already(..) | Self::Conflict(..) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::circumstances::circumstances;
-use super::{Desk, Item, Order};
+use super::{Desk, Item, Order, lowering};
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
@@ -16,6 +16,8 @@ use crate::vendors::Asker;
 /// What a step would do, judged, with the reading it rests on.
 pub(super) enum Prepared {
     Already(Outcome, Standing, Vec<String>),
+    /// The policy does not forbid it, and something at the vendor stands in its way.
+    Conflict(Failure, Standing),
     Judged(Verdict, Standing),
 }
 
@@ -51,7 +53,8 @@ impl Desk {
         Ok(prepared)
     }
 
-    /// Reads, plans and judges one step.
+    /// Reads, plans and judges one step. The policy speaks before what stands in the way at the
+    /// vendor: nobody is told to give something up for a change that is then denied.
     pub(super) async fn prepare(
         &self,
         order: &Order<'_>,
@@ -60,30 +63,37 @@ impl Desk {
     ) -> Result<Prepared, Failure> {
         let before = step.current(ask).await?;
         let ending = matches!(order.cause, Cause::Expiry(_));
-        let unchanged = || match &order.undoing {
-            Some(undoing) => undoing.check(step, &before),
-            None => Ok(()),
+        let moved = order.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
+        let planned = |draft, after, warnings| {
+            let cause = order.cause.clone();
+            Planned { cause, draft, after, warnings }
         };
-        if !ending {
-            unchanged()?;
-        }
-        let planned = match step.plan(&before)? {
-            Plan::Already { outcome, warnings } => {
+        let (planned, conflict) = match (step.plan(&before), moved) {
+            (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
+            (Ok(Plan::Already { outcome, warnings }), _) => {
                 match self.reached(order, step, &before, warnings, ask).await? {
-                    Ok(planned) => planned,
+                    Ok(planned) => (planned, None),
                     Err(warnings) => return Ok(Prepared::Already(outcome, before, warnings)),
                 }
             }
-            Plan::Send { draft, after, warnings } => {
-                if ending {
-                    unchanged()?;
-                }
-                Planned { cause: order.cause.clone(), draft: Some(draft), after, warnings }
+            (Ok(Plan::Send { .. }), Some(moved)) if ending => return Err(moved),
+            (Ok(Plan::Send { draft, after, warnings }), moved) => {
+                (planned(Some(draft), after, warnings), moved)
+            }
+            (Err(trouble), moved) => {
+                let meant = planned(None, step.meant(&before), Vec::new());
+                (meant, moved.filter(|_| !ending).or(Some(trouble)))
             }
         };
-        let intent = self.intent(order, step, &before, planned, ask)?;
+        let intent = self.intent(order, step, &before, planned, ask);
+        let conflict = conflict.or_else(|| can_end(order, &intent, self.approvers.is_some()).err());
         let at = circumstances(&order.requester, order.changes_this_hour);
-        Ok(Prepared::Judged(self.guard.judge(intent, &at), before))
+        Ok(match (self.guard.judge(intent, &at), conflict) {
+            (Verdict::Allow(_) | Verdict::Ask(_), Some(conflict)) => {
+                Prepared::Conflict(conflict, before)
+            }
+            (verdict, _) => Prepared::Judged(verdict, before),
+        })
     }
 
     /// What is left to do where the access is as it is wanted: its end may have to move, or the
@@ -139,9 +149,14 @@ impl Desk {
         before: &Standing,
         planned: Planned,
         ask: &Asker<'_>,
-    ) -> Result<Intent, Failure> {
+    ) -> Intent {
         let Planned { cause, draft, after, warnings } = planned;
-        let intent = Intent {
+        let shift = step.shift(&before.rows, &after);
+        let lowering = match order.tool.spec.effect {
+            Effect::Grant => lowering::of(step, &before.rows, &after),
+            Effect::Look | Effect::Revoke | Effect::Undo => Vec::new(),
+        };
+        Intent {
             vendor: ask.tenant.vendor.name,
             base: ask.tenant.account.base.as_str().to_owned(),
             tenant: ask.tenant.name.clone(),
@@ -150,9 +165,14 @@ impl Desk {
                 .organization_of(&step.wanted().resource.id, &order.organization),
             tool: order.tool.spec.name,
             effect: order.tool.spec.effect,
+            lowering: false,
+            shift,
             cause,
             needs: order.tool.spec.needs,
-            summary: step.summary(),
+            summary: match order.tool.spec.effect {
+                Effect::Grant => lowering::summary(step, shift, &before.rows, &after),
+                Effect::Look | Effect::Revoke | Effect::Undo => step.summary(),
+            },
             wanted: step.wanted().clone(),
             arguments: step.arguments(),
             draft,
@@ -164,20 +184,19 @@ impl Desk {
             own: step.own(),
             width: order.width,
             expires_at: order.term.until,
-            warnings,
+            warnings: lowering.into_iter().chain(warnings).collect(),
             reason: order.common.reason.clone(),
             client: order.client.clone(),
-        };
-        if intent.expires_at.is_some() && intent.draft.is_some() {
-            can_end(order, &intent, self.approvers.is_some())?;
         }
-        Ok(intent)
     }
 }
 
 /// A grant is not given an end that nothing could bring about.
 fn can_end(order: &Order<'_>, intent: &Intent, signed: bool) -> Result<(), Failure> {
     let Run::Change { inverse, .. } = order.tool.run else { return Ok(()) };
+    if intent.expires_at.is_none() || intent.draft.is_none() {
+        return Ok(());
+    }
     let refused = |why: &str| {
         Failure::refused(format!("an end cannot be kept here: {why}"))
             .hint("grant it without an end, and take it back by hand")
@@ -198,7 +217,9 @@ pub(super) fn key<'a>(tenant: &'a str, access: &'a Access) -> [&'a str; 4] {
 impl Prepared {
     pub(super) fn before(&self) -> &[Access] {
         match self {
-            Self::Already(_, before, _) | Self::Judged(_, before) => &before.rows,
+            Self::Already(_, before, _) | Self::Conflict(_, before) | Self::Judged(_, before) => {
+                &before.rows
+            }
         }
     }
 
@@ -214,12 +235,21 @@ impl Prepared {
         matches!(self, Self::Judged(Verdict::Deny(_), _))
     }
 
+    /// What stands in the way at the vendor.
+    pub(super) fn conflict(&self) -> Option<&Failure> {
+        match self {
+            Self::Conflict(failure, _) => Some(failure),
+            Self::Already(..) | Self::Judged(..) => None,
+        }
+    }
+
     /// How the step ends where it is not sent, or what could be sent.
     pub(super) fn settled(self, step: &dyn Step) -> Result<Item, (Sendable, Standing)> {
         match self {
             Self::Already(outcome, before, warnings) => {
                 Ok(Item::already(step, outcome, &before.rows, warnings))
             }
+            Self::Conflict(failure, before) => Ok(Item::stopped(step, &before.rows, &failure)),
             Self::Judged(Verdict::Deny(denied), _) => Ok(Item::refused(step, &denied)),
             Self::Judged(Verdict::Allow(permitted), before) => {
                 Err((Sendable::Allowed(permitted), before))

@@ -38,7 +38,9 @@ impl Question {
                     &asked.intent
                 }
                 Prepared::Judged(Verdict::Allow(permitted), _) => permitted.intent(),
-                Prepared::Judged(Verdict::Deny(_), _) | Prepared::Already(..) => continue,
+                Prepared::Judged(Verdict::Deny(_), _)
+                | Prepared::Already(..)
+                | Prepared::Conflict(..) => continue,
             };
             items.push((step.as_ref(), intent));
         }

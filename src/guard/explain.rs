@@ -43,18 +43,26 @@ impl Guard {
             Ruling::Ask { rules, .. } => ("ask", rules),
             Ruling::Deny { rules, .. } => ("deny", rules),
         };
-        let (language, case) =
-            (&self.rules.language, Case { subject: Subject::Change(intent), at });
-        let asked = language.ask(case, language.actions.clone(), &|_| true);
+        let language = &self.rules.language;
+        let ask = |one: &Intent| {
+            let case = Case { subject: Subject::Change(one), at };
+            language.ask(case, language.actions.clone(), &|_| true)
+        };
+        let (one, other) = intent.judged_as();
+        let asked: Vec<_> = [Some(one), other].into_iter().flatten().map(|one| ask(&one)).collect();
         let explain = |rule: &Rule| {
-            let (satisfied, why) = match (&asked, self.rules.policy(rule)) {
+            let each = asked.iter().map(|asked| match (asked, self.rules.policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {
                     let (request, entities) = (request.clone(), entities.clone());
                     Asked { request, entities }.why(policy)
                 }
                 (Err(trouble), _) => (false, trouble.clone()),
                 (_, None) => (false, "it is not in force".to_owned()),
-            };
+            });
+            // A change that gives and takes is judged twice: a rule has to do with either.
+            let (satisfied, why) = each
+                .reduce(|one, other| if other.0 && !one.0 { other } else { one })
+                .unwrap_or_default();
             Explained { id: rule.id.clone(), effect: rule.effect.as_str(), satisfied, why }
         };
         Judged {

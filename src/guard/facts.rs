@@ -165,6 +165,7 @@ fn reaches_far(intent: &Intent, touched: usize) -> bool {
 
 fn action(intent: &Intent) -> &'static str {
     match (&intent.cause, intent.effect) {
+        (Cause::Request, _) if intent.lowering => "lower_access",
         (Cause::Request | Cause::Extension(_), _) => intent.tool,
         (Cause::Undo(_), Effect::Revoke) => "undo_by_revoking",
         // Whatever is not clearly taking away is held to what may be given.

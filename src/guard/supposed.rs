@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::access::{Access, Named};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
-use crate::intent::{Cause, Intent};
+use crate::intent::{Cause, Intent, Shift};
 use crate::tools::{Effect, TOOLS};
 
 /// What is supposed of a change; everything may be left out.
@@ -88,6 +88,11 @@ impl Supposed {
             tenant: format!("https://{host}"),
             tool: spec.name,
             effect: spec.effect,
+            lowering: false,
+            shift: Shift {
+                gives: spec.effect == Effect::Grant,
+                takes: spec.effect == Effect::Revoke,
+            },
             cause: match (self.undoes, self.ends) {
                 (Some(receipt), _) => Cause::Undo(receipt),
                 (None, Some(receipt)) => Cause::Expiry(receipt),

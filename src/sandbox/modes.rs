@@ -19,6 +19,14 @@ pub struct Modes {
     pub outsystems_told: Told,
     /// The name of the permission to grant roles, which has changed over time.
     pub outsystems_manage_access: &'static str,
+    /// How the area of the rights to manage users is called.
+    pub outsystems_area: Area,
+    /// Whether a claim says what it is.
+    pub outsystems_claims: Claims,
+    /// What comes with a permission that the Support Engineer holds.
+    pub outsystems_inherits: Inherits,
+    /// How a list comes in pages.
+    pub outsystems_pages: Pages,
     /// 240 more roles and 240 more users, three pages each.
     pub many_roles: bool,
     /// The kind of key made for Dfns; one already in the state directory stays.
@@ -38,6 +46,8 @@ pub struct Modes {
     /// Whether a SnapLogic token's user is in `snaplogic_username`, its `sub` being the identity
     /// provider's own, or in `sub`.
     pub snaplogic_username_claim: bool,
+    /// At most this many users on a page of SnapLogic's list, whatever was asked for.
+    pub snaplogic_page: usize,
     /// What a SnapLogic POST does to a subject already on the list.
     pub snaplogic_post: SnapLogicPost,
     /// Whose entries a SnapLogic GET shows.
@@ -73,6 +83,39 @@ pub enum Told {
     NoList,
 }
 
+/// The vendor's own pages have both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    UserManagement,
+    UserAndAccessManagement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claims {
+    Telling,
+    Opaque,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherits {
+    Nothing,
+    /// Through another, a right to manage users.
+    Managing,
+    /// Another, which inherits it in turn.
+    Circle,
+    /// Through another, one that no list has.
+    Unknown,
+}
+
+/// Of what a page says of itself, only its own size and place are required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// As many rows as asked for, with the next page and the total.
+    Told,
+    /// At most this many rows, whatever was asked for, and neither next page nor total.
+    Capped(usize),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapLogicPost {
     Set,
@@ -95,6 +138,10 @@ impl Default for Modes {
             outsystems_ends: true,
             outsystems_told: Told::Names,
             outsystems_manage_access: "Manage member access",
+            outsystems_area: Area::UserManagement,
+            outsystems_claims: Claims::Telling,
+            outsystems_inherits: Inherits::Nothing,
+            outsystems_pages: Pages::Told,
             many_roles: false,
             dfns_key: KeyKind::Ed25519,
             dfns_tells_operations: true,
@@ -104,6 +151,7 @@ impl Default for Modes {
             dfns_revoke_no_content: false,
             redox_token_seconds: 300,
             snaplogic_username_claim: false,
+            snaplogic_page: usize::MAX,
             snaplogic_post: SnapLogicPost::Set,
             snaplogic_acl: SnapLogicAcl::Everyone,
             centrasite_text_versions: false,

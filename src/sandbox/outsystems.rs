@@ -4,6 +4,7 @@
 //! "About the OIDC discovery document", "Rate limiting" and "Manage asset permissions".
 
 mod catalogue;
+mod pages;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -221,6 +222,12 @@ impl OutSystems {
     }
 }
 
+impl OutSystems {
+    fn page(&self, rows: Vec<Value>, ask: &Ask, most: usize) -> Result<Reply, Reply> {
+        pages::page(self.modes.outsystems_pages, rows, ask, most)
+    }
+}
+
 /// Lists: "Get users", "Get organization roles", "Get assets" and the roles of a user.
 impl OutSystems {
     fn list_users(&self, grants: &[Grant], ask: &Ask) -> Result<Reply, Reply> {
@@ -258,7 +265,7 @@ impl OutSystems {
                 && holding.iter().all(|wanted| *wanted == holds_any(key, grants).to_string())
         });
         let rows = rows.map(|user| shown(user, grants));
-        page(rows.collect(), ask, 100)
+        self.page(rows.collect(), ask, 100)
     }
 
     fn list_roles(&self, ask: &Ask) -> Result<Reply, Reply> {
@@ -269,7 +276,7 @@ impl OutSystems {
             keys.iter().all(|key| key == text(role, "key"))
                 && part.iter().all(|part| contains(text(role, "name"), part))
         });
-        page(rows.cloned().collect(), ask, 100)
+        self.page(rows.cloned().collect(), ask, 100)
     }
 
     fn list_permissions(&self, ask: &Ask) -> Result<Reply, Reply> {
@@ -279,7 +286,7 @@ impl OutSystems {
             .permissions
             .iter()
             .filter(|permission| part.iter().all(|part| contains(text(permission, "name"), part)));
-        page(rows.cloned().collect(), ask, 100)
+        self.page(rows.cloned().collect(), ask, 100)
     }
 
     fn list_assets(&self, ask: &Ask) -> Result<Reply, Reply> {
@@ -295,7 +302,7 @@ impl OutSystems {
                 && wide.iter().all(either)
                 && (keys.is_empty() || keys.iter().any(|key| key == text(asset, "assetKey")))
         });
-        page(rows.cloned().collect(), ask, 1000)
+        self.page(rows.cloned().collect(), ask, 1000)
     }
 
     /// One row for each role and asset; the key in a row is the role's.
@@ -326,7 +333,7 @@ impl OutSystems {
                 "portfolioKey": grant.portfolio,
             })
         });
-        page(rows.collect(), ask, 100)
+        self.page(rows.collect(), ask, 100)
     }
 
     /// Users only: the document has neither asset nor period here.
@@ -337,7 +344,7 @@ impl OutSystems {
             let mut grants = grants.iter().filter(|grant| grant.role == role);
             grants.any(|grant| grant.user == text(user, "key"))
         });
-        page(rows.map(|user| shown(user, grants)).collect(), ask, 100)
+        self.page(rows.map(holder).collect(), ask, 100)
     }
 }
 
@@ -478,6 +485,15 @@ fn shown(user: &Value, grants: &[Grant]) -> Value {
     user
 }
 
+/// A user as the list of a role's holders has them: these fields, and no others.
+fn holder(user: &Value) -> Value {
+    let mut shown = json!({});
+    for field in ["key", "name", "email", "status", "photoUrl", "lastLoginAt"] {
+        set(&mut shown, field, user.get(field).cloned().unwrap_or_default());
+    }
+    shown
+}
+
 fn one(row: &Value) -> Result<Reply, Reply> {
     Ok(Reply::json(200, row))
 }
@@ -528,38 +544,6 @@ fn known_only(ask: &Ask, names: &[&str]) -> Result<(), Reply> {
     }
 }
 
-/// The vendor's envelope, sorted as asked. `nextPageOffset` is null on the last page.
-fn page(mut rows: Vec<Value>, ask: &Ask, most: usize) -> Result<Reply, Reply> {
-    let refuse = |why: String| problem(400, &why);
-    let limit = ask.number("limit", 1..=most, 100).map_err(refuse)?;
-    let offset = ask.number("offset", 0..=usize::MAX, 0).map_err(refuse)?;
-    if let Some(sort) = ask.param("sort") {
-        let field = sort.trim_start_matches('-');
-        if !["key", "name", "email", "status", "createdAt"].contains(&field) {
-            return Err(problem(400, "sort is unknown."));
-        }
-        rows.sort_by(|a, b| text(a, field).cmp(text(b, field)));
-        if sort.starts_with('-') {
-            rows.reverse();
-        }
-    }
-    let total = rows.len();
-    let results: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
-    let next = offset.saturating_add(results.len());
-    let body = json!({
-        "page": {
-            "count": results.len(),
-            "limit": limit,
-            "offset": offset,
-            "nextPageOffset": (next < total).then_some(next),
-            "totalResults": total,
-            "totalPages": total.div_ceil(limit),
-        },
-        "results": results,
-    });
-    Ok(Reply::json(200, &body))
-}
-
 /// ProblemDetails, though not as application/problem+json.
 fn problem(status: u16, detail: &str) -> Reply {
     let title = match status {
@@ -577,8 +561,7 @@ fn problem(status: u16, detail: &str) -> Reply {
         "status": status,
         "detail": detail,
         "instance": null,
-        "traceId": null,
-        "errorCode": null,
+        "traceId": "00-5b1f0c3d8e7a4962b0d4f1a29c6e8357-91c2d7e4a6b8f035-00",
     });
     Reply::json(status, &body)
 }

@@ -171,7 +171,7 @@ impl Fake for SnapLogic {
         match path.as_slice() {
             ["api", "1", "rest", "public", rest @ ..] => match rest {
                 ["assetapi", "acl", node @ ..] => self.read_acl(books, node),
-                ["assetapi", "user", "settings"] => list_users(ask),
+                ["assetapi", "user", "settings"] => list_users(ask, self.modes.snaplogic_page),
                 ["groups", org] => {
                     in_org(org)?;
                     let names: Vec<&String> = books.groups.keys().collect();
@@ -309,7 +309,7 @@ fn space(node: &[&str]) -> Result<String, Reply> {
 }
 
 /// "Get user settings"
-fn list_users(ask: &Ask) -> Result<Reply, Reply> {
+fn list_users(ask: &Ask, most: usize) -> Result<Reply, Reply> {
     let path = ask.param("path");
     let path = path.ok_or_else(|| refusal(400, "path is required"))?;
     in_org(path.strip_prefix('/').unwrap_or_default())?;
@@ -328,7 +328,7 @@ fn list_users(ask: &Ask) -> Result<Reply, Reply> {
     if order.starts_with('-') {
         people.reverse();
     }
-    let users = people.iter().skip(offset).take(limit).map(|person| {
+    let users = people.iter().skip(offset).take(limit.min(most)).map(|person| {
         let (first, last) = names(person);
         json!({
             "username": person.email,

@@ -23,7 +23,7 @@ const SCENE: Scene =
 /// Stands for the receipt of the change in the scene before.
 pub const RECEIPT: &str = "$RECEIPT";
 
-/// A grant at each vendor, four that are stopped, a revocation and its undoing, and one that ends by
+/// A grant at each vendor, five that are stopped, a revocation and its undoing, and one that ends by
 /// itself.
 pub const SCENES: [Scene; 17] = [
     Scene {
@@ -51,7 +51,7 @@ pub const SCENES: [Scene; 17] = [
         asks: "Make Sam an admin of our Redox organization.",
         tool: "assign_organization_role",
         arguments: r#"{"role": {"name": "admin"}, "user": {"name": "user@example.com"}}"#,
-        outcome: "confirmed",
+        outcome: "refused",
         ..SCENE
     },
     Scene {

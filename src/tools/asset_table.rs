@@ -1,5 +1,7 @@
 //! The permissions of one CentraSite asset, set or combined as one table.
 
+use std::cmp::Ordering;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -7,7 +9,9 @@ use super::{Finding, Heard, Plan, Standing, Step, label};
 use crate::access::{Access, Named, Outcome, Principal, Resource};
 use crate::auth::Boxed;
 use crate::failure::Failure;
+use crate::intent::Shift;
 use crate::json::put;
+use crate::text;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Permissions, Profile};
@@ -139,7 +143,8 @@ impl AssetTable {
                 ));
             }
         }
-        let gone = |row: &&Access| !after.iter().any(|kept| kept.principal.id == row.principal.id);
+        warnings.extend(self.left(after));
+        let gone = |row: &&Access| !after.iter().any(|kept| is_same(kept, row));
         for row in now.rows.iter().filter(gone) {
             warnings.push(format!(
                 "{} loses {}: the whole list is replaced (an owner keeps Full)",
@@ -221,6 +226,59 @@ impl Step for AssetTable {
             return Vec::new();
         }
         self.entries.iter().map(|entry| entry.part(self, outcome, before, after)).collect()
+    }
+
+    /// Whoever loses their entry may be in a group that keeps one. Who is in which group the bridge
+    /// does not show, but for the one that everybody is in.
+    fn left(&self, rows: &[Access]) -> Vec<String> {
+        let stays = |one: &&Named| {
+            rows.iter().any(|row| row.principal.id == one.id && row.principal.kind == one.kind)
+        };
+        let users = self.losing.iter().filter(|one| one.kind.as_deref() == Some("user"));
+        if users.filter(|one| !stays(one)).count() == 0 {
+            return Vec::new();
+        }
+        let is_group = |row: &&Access| row.principal.kind.as_deref() == Some("group");
+        let groups: Vec<_> = rows.iter().filter(is_group).collect();
+        let everyone = |row: &&&Access| centrasite::is_everyone(&row.principal);
+        if let Some(row) = groups.iter().find(everyone) {
+            let (group, role) = (label(&row.principal), row.role.said());
+            return vec![format!("access is left: {group} keeps {role}, and everybody is in it")];
+        }
+        let names: Vec<_> = groups.iter().map(|row| label(&row.principal)).collect();
+        let (may, who) =
+            ("access may be left through a group", "CentraSite does not show its members");
+        let some = (!names.is_empty()).then(|| format!("{may}: {} ({who})", names.join(", ")));
+        some.into_iter().collect()
+    }
+
+    fn against(&self, was: &Access, is: &Access) -> Option<Ordering> {
+        let [was, is] = [was, is].map(|row| Holding::parse(&row.role.id));
+        match (is.covers(&was), was.covers(&is)) {
+            (true, true) => Some(Ordering::Equal),
+            (true, false) => Some(Ordering::Greater),
+            (false, true) => Some(Ordering::Less),
+            (false, false) => None,
+        }
+    }
+
+    fn goes(&self, was: &Access, is: &Access) -> Option<String> {
+        let [was, is] = [was, is].map(|row| Holding::parse(&row.role.id));
+        let level = (was.level > is.level).then(|| was.level.as_str().to_owned());
+        let profiles =
+            was.profiles.iter().filter(|(name, level)| is.profiles.get(*name) < Some(*level));
+        let profiles = profiles.map(|(name, level)| {
+            format!("{} of the profile {}", level.as_str(), text::quoted(name))
+        });
+        let lost: Vec<_> = level.into_iter().chain(profiles).collect();
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+
+    /// What is passed on to dependent objects gives there, and takes where their lists are replaced.
+    fn shift(&self, before: &[Access], after: &[Access]) -> Shift {
+        let own = Shift::between(before, after, |was, is| self.against(was, is));
+        let propagates = self.propagate || self.propagate_profiles;
+        Shift { gives: own.gives || propagates, takes: own.takes || propagates && self.replace }
     }
 
     /// Everybody's row, where everybody's may go.

@@ -30,7 +30,7 @@ impl Change for AssignOrganizationRole {
         vendor: Some(redox::NAME),
         needs: "organization owner",
         docs: redox::ASSIGN.docs,
-        example: r#"{"role": {"name": "admin"}, "user": {"name": "user@example.com"}}"#,
+        example: r#"{"role": {"name": "member"}, "user": {"name": "marta.lindqvist@example.com"}}"#,
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {

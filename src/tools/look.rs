@@ -20,6 +20,8 @@ pub(super) struct Asked {
     vendor: Option<Which>,
     limit: usize,
     cursor: Option<Token>,
+    /// Somebody is named, and every vendor has to say what it knows of them.
+    of_somebody: bool,
 }
 
 /// `next_cursor` of an earlier answer, as a client passes it back.
@@ -54,7 +56,7 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
     lookup: fn(&Vendor) -> Lookup<Q, T>,
     question: impl Fn(Place, usize) -> Q,
 ) -> Result<Rows, Failure> {
-    let limit = asked.limit;
+    let (limit, of_somebody) = (asked.limit, asked.of_somebody);
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
     let tenants = tenants(&room, asked.vendor, cursor.as_ref())?;
     let (wire, deadline) = (room.wire, room.deadline);
@@ -69,7 +71,7 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
             Answered { vendor, from, listing }
         }
     });
-    gather(futures_util::future::join_all(answers).await, limit)
+    gather(futures_util::future::join_all(answers).await, limit, of_somebody)
 }
 
 fn tenants<'a>(
@@ -95,8 +97,13 @@ fn tenants<'a>(
 
 /// One answer from all: rows in the vendors' order, at most `limit`, and a cursor for the rest.
 ///
-/// A name that means nothing at one vendor is no trouble where another was able to answer.
-fn gather<T: Serialize>(answers: Vec<Answered<T>>, limit: usize) -> Result<Rows, Failure> {
+/// A name that means nothing at one vendor is no trouble where another was able to answer, unless
+/// somebody is named: then each says that it knows nobody of that name, and silence is no answer.
+fn gather<T: Serialize>(
+    answers: Vec<Answered<T>>,
+    limit: usize,
+    of_somebody: bool,
+) -> Result<Rows, Failure> {
     let mut all = Rows { asked: answers.len(), ..Rows::default() };
     let (mut cursor, mut nameless, mut answered) = (Cursor::default(), Vec::new(), false);
     for Answered { vendor, from, listing } in answers {
@@ -117,17 +124,19 @@ fn gather<T: Serialize>(answers: Vec<Answered<T>>, limit: usize) -> Result<Rows,
         }
     }
     let certain = |problem: &Problem| problem.failure.kind == Kind::NotListable;
-    if !answered && all.problems.iter().all(certain) && !nameless.is_empty() {
+    let unknown = !answered && all.problems.iter().all(certain) && !nameless.is_empty();
+    if unknown && !of_somebody {
         return Err(meaningless(nameless));
     }
-    if !answered {
-        let failed = nameless.into_iter();
+    if !answered || of_somebody {
+        let failed = nameless.iter().cloned();
         all.problems.extend(failed.map(|(vendor, failure)| Problem {
             vendor,
             failure,
             partial: false,
         }));
     }
+    all.unknown = unknown.then(|| meaningless(nameless));
     all.next_cursor = (!cursor.0.is_empty()).then(|| cursor.write());
     Ok(all)
 }
@@ -150,7 +159,12 @@ fn labelled(vendor: &str, row: &impl Serialize) -> Value {
 
 impl Asked {
     pub(super) fn new(vendor: Option<Which>, limit: Option<Limit>, cursor: Option<Token>) -> Self {
-        Self { vendor, limit: limit.map_or(USUAL, Limit::get), cursor }
+        Self { vendor, limit: limit.map_or(USUAL, Limit::get), cursor, of_somebody: false }
+    }
+
+    /// The same where somebody is named: every vendor asked says something of them.
+    pub(super) fn of_somebody(self, of_somebody: bool) -> Self {
+        Self { of_somebody, ..self }
     }
 }
 

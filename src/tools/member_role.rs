@@ -1,5 +1,7 @@
 //! One Redox member and the one role they hold in an organization or an environment.
 
+use std::cmp::Ordering;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ use crate::json::put;
 use crate::ledger::Record;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
-use crate::vendors::redox::{self, Identified, Listed, Member, Membership};
+use crate::vendors::redox::{self, Identified, Listed, Member, Membership, Rank};
 
 /// Something by its id, its name, or both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,6 +34,8 @@ pub(super) struct MemberRole {
     place: Resource,
     role: Option<Listed>,
     user: Member,
+    /// Their role in the organization, where that is another place and could be read.
+    beside: Option<Listed>,
 }
 
 impl Reference {
@@ -85,7 +89,12 @@ impl MemberRole {
             expires_at: None,
             pending: false,
         };
-        Self { wanted, place, role, user }
+        Self { wanted, place, role, user, beside: None }
+    }
+
+    /// With the role that the member holds in the organization.
+    pub(super) fn beside(self, role: Option<Listed>) -> Self {
+        Self { beside: role, ..self }
     }
 
     fn is_organization(&self) -> bool {
@@ -122,14 +131,23 @@ impl MemberRole {
         self.is_organization() && is_owner(own) && !stays
     }
 
+    /// Whether what is there can only be given back as a privileged role.
+    fn is_one_way(&self, own: &Access) -> bool {
+        let stays = self.role.as_ref().is_some_and(|role| role.id == own.role.id);
+        self.is_organization() && rank(own).privilege().is_some() && !stays
+    }
+
     fn warnings(&self, own: Option<&Access>) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.role.is_none() {
             warnings.push("the organization role stays as it is".to_owned());
         } else if let Some(own) = own {
             warnings.push(format!("this replaces the role {}", label(&own.role)));
+            if self.is_organization() {
+                warnings.push("their roles in environments stay as they are".to_owned());
+            }
         }
-        warnings.extend(own.filter(|own| self.demotes(own)).map(|own| one_way(&own.role)));
+        warnings.extend(own.filter(|own| self.is_one_way(own)).map(|own| one_way(&own.role)));
         warnings
     }
 
@@ -139,7 +157,12 @@ impl MemberRole {
 }
 
 fn is_owner(row: &Access) -> bool {
-    row.role.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(redox::OWNER))
+    rank(row) == Rank::Owner
+}
+
+/// What the role of a row in an organization is.
+fn rank(row: &Access) -> Rank {
+    Rank::of(row.role.name.as_deref())
 }
 
 impl Step for MemberRole {
@@ -168,12 +191,36 @@ impl Step for MemberRole {
 
     fn privileged(&self) -> Option<String> {
         let role = self.role.as_ref().filter(|_| self.is_organization())?;
-        let why = if role.is_owner() {
-            "an owner may change everybody's role"
-        } else {
-            "the role has no name, so it may be the owner's, and counts as privileged"
+        role.rank().privilege().map(str::to_owned)
+    }
+
+    /// Whoever manages an organization's environments reaches each of them.
+    fn left(&self, _: &[Access]) -> Vec<String> {
+        let manages = |role: &&Listed| role.rank().privilege().is_some();
+        let left = |role: &Listed| {
+            let (principal, role) = (label(&self.wanted.principal), label(&role.named()));
+            format!(
+                "access is left: {principal} is {role} of the organization, and may manage roles in \
+                 every environment"
+            )
         };
-        role.may_be_owner().then(|| why.to_owned())
+        let removed = self.role.is_none() && !self.is_organization();
+        self.beside.iter().filter(|_| removed).filter(manages).map(left).collect()
+    }
+
+    fn against(&self, was: &Access, is: &Access) -> Option<Ordering> {
+        self.is_organization().then(|| rank(is).against(rank(was))).flatten()
+    }
+
+    fn goes(&self, was: &Access, is: &Access) -> Option<String> {
+        let less = self.against(was, is) == Some(Ordering::Less);
+        less.then(|| format!("what {} may do", was.role.said()))
+    }
+
+    /// One role a place: the new one takes the place of the old one.
+    fn meant(&self, now: &Standing) -> Vec<Access> {
+        let others = now.rows.iter().filter(|row| !self.bears(row)).cloned();
+        others.chain(self.role.iter().map(|_| self.wanted.clone())).collect()
     }
 
     /// The other rows only tell who may be demoted.
@@ -200,7 +247,7 @@ impl Step for MemberRole {
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
         let own = self.held(now);
         if own.map(|row| row.role.id.as_str()) == self.role.as_ref().map(|role| role.id.as_str()) {
-            return Ok(Plan::Already { outcome: self.reached(), warnings: Vec::new() });
+            return Ok(Plan::Already { outcome: self.reached(), warnings: self.left(&now.rows) });
         }
         if let Some(own) = own {
             self.check_owners(own, now)?;
@@ -219,13 +266,12 @@ impl Step for MemberRole {
             (None, false, _) => redox::REMOVE_ENVIRONMENT.draft(&[("environmentId", place)])?,
         };
         let mut body = json!({});
-        let mut after = Vec::new();
         if let Some(role) = &self.role {
             put(&mut body, "role", json!({ "id": role.id, "name": role.name }));
-            after.push(self.wanted.clone());
         }
         put(&mut body, "user", self.user_body());
-        Ok(Plan::Send { draft: draft.body(body), after, warnings: self.warnings(own) })
+        let warnings = self.left(&now.rows).into_iter().chain(self.warnings(own)).collect();
+        Ok(Plan::Send { draft: draft.body(body), after: self.meant(now), warnings })
     }
 
     fn heard(&self, reply: &Reply) -> Heard {

@@ -35,7 +35,12 @@ impl Change for RemoveEnvironmentRole {
         let there = redox::environment_members(ask, &place.id).await?;
         let people = redox::people(ask, &there).await?;
         let user = self.user.find("user", |wanted| redox::member(wanted, &people))?;
-        Ok(vec![Box::new(MemberRole::new(place, None, user))])
+        // Behind those of the environment, where an organization is configured.
+        let members = people.iter().skip(there.len());
+        let configured = ask.tenant.settings.get(redox::ORGANIZATION).is_some();
+        let own = members.filter(|_| configured).find(|member| member.user.id == user.id);
+        let beside = own.map(|member| member.role.clone());
+        Ok(vec![Box::new(MemberRole::new(place, None, user).beside(beside))])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -93,12 +93,29 @@ impl Step for Revoking {
         self.0.is_there(row)
     }
 
+    /// What still reaches the asset once this role is gone: a role for the organization, or another
+    /// one on the asset.
+    fn left(&self, rows: &[Access]) -> Vec<String> {
+        let left = |row: &Access| {
+            let (who, role) = (label(&row.principal), label(&row.role));
+            let through = match row.scope.as_ref() {
+                "organization" => format!("reaches the asset as {role} through the organization"),
+                _ if self.0.is_there(row) && !self.0.is_wanted(row) => {
+                    format!("holds {role} on the asset too")
+                }
+                _ => return None,
+            };
+            Some(format!("access is left: {who} {through}"))
+        };
+        rows.iter().filter(|row| row.starts_at.is_none()).filter_map(left).collect()
+    }
+
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(self.0.current(ask))
     }
 
     fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
-        let mut warnings = self.left(now);
+        let mut warnings = self.left(&now.rows);
         if !now.rows.iter().any(|row| self.0.is_wanted(row)) {
             return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
         }
@@ -122,21 +139,5 @@ impl Step for Revoking {
         let mut lost = before.lost(now);
         lost.retain(|row| !self.0.is_wanted(row));
         if lost.is_empty() { Finding::There } else { Finding::Lost(lost) }
-    }
-}
-
-impl Revoking {
-    /// What still reaches the asset once this role is gone.
-    fn left(&self, now: &Standing) -> Vec<String> {
-        let whole =
-            now.rows.iter().filter(|row| row.scope == "organization" && row.starts_at.is_none());
-        let left = |row: &Access| {
-            format!(
-                "access is left: {} reaches the asset as {} through the organization",
-                label(&row.principal),
-                label(&row.role)
-            )
-        };
-        whole.map(left).collect()
     }
 }

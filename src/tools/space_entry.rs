@@ -1,22 +1,25 @@
 //! One grantee's entry on one SnapLogic project space: set, or taken away.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Finding, Heard, Inverse, Plan, Standing, Step, label};
-use crate::access::{Access, Named, Outcome};
+use crate::access::{Access, Named, Outcome, Principal};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::json::put;
 use crate::ledger::Record;
+use crate::text;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::snaplogic::space::{Path, letters, role};
-use crate::vendors::snaplogic::{self, Caller, Entry};
+use crate::vendors::snaplogic::{self, Caller, Entry, Memberships};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -38,6 +41,10 @@ pub(super) struct SpaceEntry {
     /// None takes the entry away.
     entry: Option<Wanted>,
     caller: Caller,
+    grantee: Principal,
+    org: String,
+    /// Which groups of the space the grantee is in, where their own access is taken away.
+    through: Mutex<Memberships>,
 }
 
 /// What was there before, as a change; where the vendor showed too little, it is not known.
@@ -102,7 +109,24 @@ impl SpaceEntry {
         };
         let project = path.project.map(|_| given.to_owned());
         let caller = Caller::of(ask).await;
-        Ok(Self { wanted, space, project, grant_type, entry, caller })
+        let (org, through) = (path.org.to_owned(), Mutex::default());
+        Ok(Self { wanted, space, project, grant_type, entry, caller, grantee, org, through })
+    }
+
+    /// Learns which of the groups on the list the grantee is in, each once: who keeps access through
+    /// one has not lost it.
+    async fn learn_groups(&self, ask: &Asker<'_>, rows: &[Access]) {
+        if self.entry.is_some() || self.grant_type == GrantType::Group {
+            return;
+        }
+        let known = || self.through.lock().unwrap_or_else(PoisonError::into_inner);
+        let groups = rows.iter().map(|row| &row.principal).filter(|one| is_group(one));
+        let groups: BTreeSet<String> = groups.map(|group| group.id.clone()).collect();
+        let fresh: Vec<_> = groups.into_iter().filter(|group| !known().knows(group)).collect();
+        if !fresh.is_empty() {
+            let found = snaplogic::memberships(ask, &self.org, &self.grantee, fresh).await;
+            known().add(found);
+        }
     }
 
     fn row(&self, entry: Entry) -> Access {
@@ -126,7 +150,7 @@ impl SpaceEntry {
     }
 
     fn warnings(&self, now: &Standing) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.left(&now.rows);
         if let Some(project) = &self.project {
             warnings.push(format!(
                 "SnapLogic widens {project} to {} and its shared folder: the whole \
@@ -149,6 +173,10 @@ impl SpaceEntry {
         }
         warnings
     }
+}
+
+fn is_group(named: &Named) -> bool {
+    named.kind.as_deref() == Some("group")
 }
 
 impl Step for SpaceEntry {
@@ -204,6 +232,56 @@ impl Step for SpaceEntry {
         self.is_own(row)
     }
 
+    /// What the groups on the list leave to whoever loses their own entry; and where that is not
+    /// seen.
+    fn left(&self, rows: &[Access]) -> Vec<String> {
+        if self.entry.is_some() || self.grant_type == GrantType::Group {
+            return Vec::new();
+        }
+        let known = self.through.lock().unwrap_or_else(PoisonError::into_inner);
+        let (who, space) = (label(&self.wanted.principal), label(&self.wanted.resource));
+        let groups = || rows.iter().filter(|row| is_group(&row.principal));
+        let of = groups().filter(|row| known.of.contains(&row.principal.id));
+        let mut left: Vec<_> = of
+            .map(|row| {
+                let (role, group) = (row.role.said(), row.principal.said());
+                format!("access is left: {who} has {role} on {space} through the group {group}")
+            })
+            .collect();
+        let unread = groups().filter(|row| known.unread.contains(&row.principal.id));
+        let unread: Vec<_> = unread.map(|row| text::exact(&row.principal.id)).collect();
+        let subjects = rows.iter().map(|row| row.principal.id.as_str());
+        if !unread.is_empty() {
+            left.push(format!(
+                "access may be left: what {who} has on {space} through a group is not seen, because \
+                 the members of {} cannot be read",
+                unread.join(", ")
+            ));
+        } else if !self.caller.sees_others(subjects) {
+            left.push(format!(
+                "access may be left: what {who} has on {space} through a group is not seen, because \
+                 SnapLogic may show this credential only its own entries"
+            ));
+        }
+        left
+    }
+
+    fn against(&self, was: &Access, is: &Access) -> Option<Ordering> {
+        let [was, is] = [was, is].map(|row| parts(&row.role.id));
+        match (is.is_superset(&was), was.is_superset(&is)) {
+            (true, true) => Some(Ordering::Equal),
+            (true, false) => Some(Ordering::Greater),
+            (false, true) => Some(Ordering::Less),
+            (false, false) => None,
+        }
+    }
+
+    fn goes(&self, was: &Access, is: &Access) -> Option<String> {
+        let [was, is] = [was, is].map(|row| parts(&row.role.id));
+        let lost: Vec<_> = was.difference(&is).copied().collect();
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
         Box::pin(async move {
             let acl =
@@ -216,6 +294,7 @@ impl Step for SpaceEntry {
                     _ => failure,
                 })?;
             let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
+            self.learn_groups(ask, &rows).await;
             let subjects = rows.iter().map(|row| row.principal.id.as_str());
             let conclusive = self.caller.sees_others(subjects);
             Ok(Standing { rows, conclusive, ..Standing::default() })
@@ -246,7 +325,7 @@ impl Step for SpaceEntry {
             }
             None => {
                 let draft = snaplogic::REVOKE.draft(&[("project_path", &self.space)])?;
-                let draft = draft.with("grant_type", self.grant_type.as_str());
+                let draft = draft.typed().with("grant_type", self.grant_type.as_str());
                 (draft.with("grantee", &self.wanted.principal.id), others.collect())
             }
         };
@@ -275,6 +354,12 @@ impl Step for SpaceEntry {
             (None, Some(_)) => Finding::Elsewise("the grantee is not listed".to_owned()),
         }
     }
+}
+
+/// What a permission list holds: its letters, and its reach where that goes further.
+fn parts(role: &str) -> BTreeSet<&str> {
+    let (letters, inherit) = letters(role);
+    letters.into_iter().chain(inherit.then_some("all assets inside")).collect()
 }
 
 impl SpaceEntry {

@@ -1,6 +1,8 @@
 //! One resolved change of one access, and what it says of what it meets: the desk takes it down the
 //! one road.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 use super::Term;
@@ -8,6 +10,7 @@ use crate::access::{Access, Approval, Outcome};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
+use crate::intent::Shift;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 
@@ -72,13 +75,45 @@ pub trait Step: Send + Sync {
         Vec::new()
     }
 
+    /// What access stays through something else where this change takes some away, in sentences;
+    /// `rows` are those there are then.
+    fn left(&self, _rows: &[Access]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// How what somebody holds somewhere compares with what they held there before; none where one
+    /// is not simply more than the other.
+    fn against(&self, _was: &Access, _is: &Access) -> Option<Ordering> {
+        None
+    }
+
+    /// What goes with what they held there before, in words, where that can be told.
+    fn goes(&self, _was: &Access, _is: &Access) -> Option<String> {
+        None
+    }
+
+    /// Whether somebody has more with these rows than with those before, and somebody less.
+    fn shift(&self, before: &[Access], after: &[Access]) -> Shift {
+        Shift::between(before, after, |was, is| self.against(was, is))
+    }
+
+    /// The rows there would be, where something at the vendor stands in the way of this change: it
+    /// is judged before that is told.
+    fn meant(&self, now: &Standing) -> Vec<Access> {
+        let others = now.rows.iter().filter(|row| !self.wanted().is(row)).cloned();
+        match self.reached() {
+            Outcome::AlreadyAbsent => others.collect(),
+            _ => others.chain([self.wanted().clone()]).collect(),
+        }
+    }
+
     /// The access there is now, as far as it bears on this change.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>>;
 
     /// What to send, or why there is nothing to send. Pure.
     ///
     /// # Errors
-    /// Grantor refuses this change.
+    /// Something at the vendor stands in the way.
     fn plan(&self, now: &Standing) -> Result<Plan, Failure>;
 
     /// What the vendor's answer to the write says. Pure.

@@ -56,6 +56,8 @@ pub const SET: Endpoint =
 
 /// Groups that hold everybody of an organization, of it and its children, and everybody at all.
 pub const SYSTEM_GROUPS: [&str; 3] = ["Users", "Members", "Everyone"];
+/// The one of them that everybody is in.
+const EVERYONE: &str = "Everyone";
 const PAGE: usize = 100;
 /// Pages that are read for names alone.
 const NAME_PAGES: usize = 5;
@@ -120,6 +122,7 @@ struct Listed {
     kind: PrincipalKind,
     id: String,
     name: Option<String>,
+    email: Option<String>,
 }
 
 /// A list as the bridge answers it: its rows, and how many there are in all.
@@ -270,6 +273,13 @@ pub async fn name(ask: &Asker<'_>, nameless: Vec<&mut Named>) {
     }
 }
 
+/// Whether it is the group that everybody is in.
+pub fn is_everyone(group: &Named) -> bool {
+    let names = [Some(group.id.as_str()), group.name.as_deref()];
+    let is = |name: &str| name.eq_ignore_ascii_case(EVERYONE);
+    group.kind.as_deref() == Some("group") && names.into_iter().flatten().any(is)
+}
+
 fn is(named: &Named, found: &Principal) -> bool {
     named.id == found.id && named.kind.as_deref() == Some(found.kind.as_str())
 }
@@ -282,9 +292,10 @@ pub async fn permissions(ask: &Asker<'_>, asset: &str) -> Result<Permissions, Fa
     ask.read(&PERMISSIONS.ask(&[("id", asset)])?).await
 }
 
+/// Without a total only an empty page is the end: a bridge may send fewer rows than were asked for.
 fn next(offset: usize, count: usize, total: Option<usize>) -> Option<u64> {
     let after = offset + count;
-    let more = total.map_or(count >= PAGE, |total| after < total);
+    let more = total.map_or(count > 0, |total| after < total);
     more.then_some(after as u64)
 }
 
@@ -296,7 +307,7 @@ impl Asset {
 
 impl Listed {
     fn into_principal(self) -> Principal {
-        Principal { kind: self.kind, ..Principal::user(self.id, self.name, None) }
+        Principal { kind: self.kind, ..Principal::user(self.id, self.name, self.email) }
     }
 }
 
@@ -323,6 +334,26 @@ impl Permissions {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_at_its_total_or_with_an_empty_page() {
+        for (offset, count, total, expected) in [
+            (0, 100, Some(240), Some(100)),
+            (200, 40, Some(240), None),
+            (0, 0, Some(10), Some(0)),
+            (0, 0, None, None),
+            (0, 25, None, Some(25)),
+            (25, 100, None, Some(125)),
+            (125, 0, None, None),
+        ] {
+            assert_eq!(next(offset, count, total), expected, "{offset} {count} {total:?}");
         }
     }
 }

@@ -73,16 +73,19 @@ where
 {
     let (mut rows, mut place) = (Vec::new(), from);
     let (mut seen, mut total) = (HashSet::new(), None);
+    let mut pages = HashSet::from([place.page.clone()]);
     for fetched in 0..MOST_PAGES {
         let page = match fetch(place.page.clone()).await {
             Ok(page) => page,
             Err(failure) if fetched == 0 => return Err(failure),
             Err(failure) => return Ok(cut(rows, &failure.message)),
         };
+        let mut repeats = fetched > 0 && !page.rows.is_empty();
         for (index, row) in page.rows.into_iter().enumerate().skip(place.skip) {
             if row.key().is_some_and(|key| !seen.insert(key)) {
                 continue;
             }
+            repeats = false;
             if rows.len() == limit {
                 let next = Some(Place { page: place.page, skip: index });
                 return Ok(Listing { rows, next, problem: None });
@@ -98,7 +101,9 @@ where
         total = page.total.or(total);
         match page.next {
             None => return Ok(Listing { rows, next: None, problem: None }),
-            Some(next) if place.page.as_ref() == Some(&next) => {
+            // Another page of them would be no other either.
+            Some(_) if repeats => return Ok(cut(rows, "the vendor sends the same rows again")),
+            Some(next) if !pages.insert(Some(next.clone())) => {
                 return Ok(cut(rows, "the vendor names the same page as the next one"));
             }
             Some(next) => place = Place { page: Some(next), skip: 0 },
@@ -231,16 +236,19 @@ mod tests {
         assert_eq!(first.err().unwrap().kind, Kind::Incomplete);
     }
 
-    /// Neither one that names the same page again, nor one that always names another.
+    /// Neither one that names the same page again, at once or in a round, nor one that always names
+    /// another, nor one that sends the same rows whatever the page.
     #[tokio::test]
     async fn a_list_without_an_end_is_not_followed_for_ever() {
-        for (same, most) in [(true, 2), (false, MOST_PAGES)] {
+        for (round, row, most) in
+            [(1, None, 2), (3, None, 4), (usize::MAX, None, MOST_PAGES), (usize::MAX, Some(7), 2)]
+        {
             let asked = std::cell::Cell::new(0);
             let endless = |_| {
+                let next = Some((asked.get() % round).to_string());
                 asked.set(asked.get() + 1);
-                let next = if same { 1 } else { asked.get() };
-                let next = Some(next.to_string());
-                async move { Ok(Page { rows: Vec::<u32>::new(), next, total: None }) }
+                let rows: Vec<u32> = row.into_iter().collect();
+                async move { Ok(Page { rows, next, total: None }) }
             };
             let listing = follow(Place::default(), 9, |_| true, endless).await.unwrap();
             assert_eq!(asked.get(), most);

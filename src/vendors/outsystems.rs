@@ -7,7 +7,7 @@ mod privilege;
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 pub use access::row;
 use privilege::OrganizationRole;
@@ -17,7 +17,7 @@ use crate::access::{Principal, Resource, Role};
 use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "outsystems";
@@ -125,15 +125,18 @@ pub struct GrantPeriod {
     pub end_time: Option<String>,
 }
 
+/// Both may be null, whatever the list; an answer without `results` is none of the vendor's.
 #[derive(Deserialize)]
 struct Envelope<T> {
-    results: Vec<T>,
+    #[serde(bound(deserialize = "T: Deserialize<'de>"), deserialize_with = "nullable")]
+    results: Option<Vec<T>>,
     page: Option<PageInfo>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PageInfo {
+    count: Option<u64>,
     next_page_offset: Option<u64>,
     total_results: Option<u64>,
 }
@@ -152,6 +155,13 @@ struct User {
 struct Asset {
     asset_key: String,
     name: Option<String>,
+}
+
+/// There, though it may be null.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
@@ -284,23 +294,47 @@ async fn list<T: Row + serde::de::DeserializeOwned>(
             })?;
         let question = question.clone().with("limit", PAGE).with("offset", offset);
         let Envelope { results, page } = ask.read::<Envelope<T>>(&question).await?;
-        let next = next_offset(offset, results.len() as u64, page.as_ref());
-        Page::at_offset(results, next, page.and_then(|page| page.total_results))
+        let page = page.unwrap_or_default();
+        let results = match results {
+            Some(results) => results,
+            None if page.says_none(offset) => Vec::new(),
+            None => return Err(no_rows()),
+        };
+        let next = next_offset(offset, results.len() as u64, &page);
+        Page::at_offset(results, next, page.total_results)
     })
     .await
 }
 
-/// `nextPageOffset` is optional, so its absence does not prove the end: the total does, where that
-/// is told, and where it is not, an empty page, or one that is not full and names no next.
-fn next_offset(offset: u64, count: u64, page: Option<&PageInfo>) -> Option<u64> {
-    let page = page?;
-    let after = offset + count;
+/// Where a list goes on behind `count` rows. `nextPageOffset` is optional, so its absence does not
+/// prove the end, and a page may hold fewer rows than were asked for: the end is where the total
+/// says, or else an empty page. A next page behind rows that nobody has seen is not taken.
+fn next_offset(offset: u64, count: u64, page: &PageInfo) -> Option<u64> {
+    let after = offset.saturating_add(count);
     match (page.next_page_offset, page.total_results) {
         (_, Some(total)) if after >= total => None,
         (_, None) if count == 0 => None,
-        (Some(next), _) => Some(next),
-        (None, Some(_)) => Some(after),
-        (None, None) => (count >= PAGE).then_some(after),
+        (Some(next), _) => Some(if count == 0 { next } else { next.min(after) }),
+        (None, _) => Some(after),
+    }
+}
+
+/// No list of rows, and no word that there are none.
+fn no_rows() -> Failure {
+    Failure::new(
+        Kind::Incomplete,
+        "OutSystems gives no list of rows, and does not say that it is empty",
+    )
+    .hint("try again; an empty list says so itself")
+}
+
+impl PageInfo {
+    /// Whether there are no rows from there on.
+    fn says_none(&self, offset: u64) -> bool {
+        self.total_results.is_some_and(|total| total <= offset)
+            || self.total_results.is_none()
+                && self.next_page_offset.is_none()
+                && self.count == Some(0)
     }
 }
 
@@ -349,22 +383,56 @@ impl Row for HeldRole {
 mod tests {
     use super::*;
 
+    fn page(count: Option<u64>, next: Option<u64>, total: Option<u64>) -> PageInfo {
+        PageInfo { count, next_page_offset: next, total_results: total }
+    }
+
     #[test]
     fn the_end_of_a_list_is_found_with_and_without_the_optional_fields() {
-        let page = |next_page_offset, total_results| PageInfo { next_page_offset, total_results };
-        for (offset, count, page, next) in [
-            (0, 100, page(Some(100), Some(240)), Some(100)),
-            (200, 40, page(None, Some(240)), None),
-            (0, 100, page(None, Some(240)), Some(100)),
-            (0, 100, page(Some(100), Some(100)), None),
-            (0, 0, page(Some(100), None), None),
-            (0, 0, page(None, Some(1)), Some(0)),
-            (0, 0, page(None, Some(0)), None),
-            (0, 0, page(None, None), None),
-            (0, 100, page(None, None), Some(100)),
-            (0, 99, page(None, None), None),
+        for (offset, count, told, total, next) in [
+            (0, 100, Some(100), Some(240), Some(100)),
+            (200, 40, None, Some(240), None),
+            (0, 100, None, Some(240), Some(100)),
+            (0, 100, Some(100), Some(100), None),
+            (0, 0, Some(100), None, None),
+            (0, 0, None, Some(1), Some(0)),
+            (0, 0, None, Some(0), None),
+            (0, 0, None, None, None),
+            // A page may be shorter than what was asked for: only an empty one is the end.
+            (0, 100, None, None, Some(100)),
+            (0, 99, None, None, Some(99)),
+            (0, 50, None, None, Some(50)),
+            (50, 50, None, None, Some(100)),
+            (50, 0, None, None, None),
+            (0, 50, None, Some(242), Some(50)),
+            // The next page is counted in what was asked for, and the page holds fewer.
+            (0, 50, Some(100), None, Some(50)),
+            (0, 50, Some(100), Some(242), Some(50)),
+            (0, 50, Some(50), None, Some(50)),
         ] {
-            assert_eq!(next_offset(offset, count, Some(&page)), next, "{offset} {count}");
+            let page = page(None, told, total);
+            assert_eq!(next_offset(offset, count, &page), next, "{offset} {count} {total:?}");
         }
+    }
+
+    /// `results: null` is no list; whether it means that there are no rows, the page has to say.
+    #[test]
+    fn no_list_is_an_empty_one_where_the_page_says_so() {
+        for (page, offset, none) in [
+            (page(None, None, None), 0, false),
+            (page(Some(0), None, None), 0, true),
+            (page(Some(0), None, None), 100, true),
+            (page(Some(0), Some(100), None), 0, false),
+            (page(None, None, Some(0)), 0, true),
+            (page(Some(0), None, Some(7)), 0, false),
+            (page(Some(0), None, Some(7)), 7, true),
+            (page(Some(3), None, None), 0, false),
+        ] {
+            assert_eq!(page.says_none(offset), none, "{offset}");
+        }
+        let nothing: Envelope<User> =
+            serde_json::from_str(r#"{"results": null, "page": null}"#).unwrap();
+        assert!(nothing.results.is_none() && nothing.page.is_none());
+        assert!(serde_json::from_str::<Envelope<User>>(r#"{"page": null}"#).is_err());
     }
 }

@@ -5,6 +5,7 @@
 mod access;
 pub mod roles;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -58,13 +59,17 @@ pub const ORGANIZATION: &str = "REDOX_ORGANIZATION_ID";
 /// Environments whose members one call reads.
 const ENVIRONMENTS_READ: usize = 60;
 /// The organization role that may change the others.
-pub const OWNER: &str = "owner";
+const OWNER: &str = "owner";
+/// The one that manages invitations, and everybody's role in every environment.
+const ADMIN: &str = "admin";
+/// The one that manages nobody.
+const MEMBER: &str = "member";
 
 /// What reading role assignments takes.
-const ADMIN: &str = "organization owner or admin";
+const READERS: &str = "organization owner or admin";
 const MEMBERS: Source = Source {
     path: "/platform/v1/organizations/{organizationId}/role-assignment",
-    needs: ADMIN,
+    needs: READERS,
     docs: "Get organization role assignments",
 };
 
@@ -75,7 +80,7 @@ const ENVIRONMENTS: Source = Source {
 };
 const ENVIRONMENT_MEMBERS: Source = Source {
     path: "/platform/v1/environments/{environmentId}/role-assignment",
-    needs: ADMIN,
+    needs: READERS,
     docs: "Get environment role assignments",
 };
 
@@ -344,13 +349,67 @@ impl Listed {
         Named { id: self.id.clone(), name: self.name.clone(), kind: None }
     }
 
-    /// Whether it is the owner's, or could be: nothing but its name tells.
-    pub fn may_be_owner(&self) -> bool {
-        self.is_owner() || self.name.as_deref().is_none_or(|name| name.trim().is_empty())
+    /// What its holder may do to others' access in an organization; nothing but its name tells.
+    pub fn rank(&self) -> Rank {
+        Rank::of(self.name.as_deref())
     }
 
     pub fn is_owner(&self) -> bool {
-        self.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(OWNER))
+        self.rank() == Rank::Owner
+    }
+}
+
+/// What an organization role lets its holder do to others' access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    Owner,
+    Admin,
+    /// It manages nobody, as far as the documents say.
+    Member,
+    /// A role of another name.
+    Other,
+    /// It has no name that could be read.
+    Unnamed,
+}
+
+impl Rank {
+    pub fn of(name: Option<&str>) -> Self {
+        let letters = |c: &char| c.is_alphanumeric();
+        let name: String =
+            name.unwrap_or_default().chars().filter(letters).flat_map(char::to_lowercase).collect();
+        let bare = ["organization", "org"].iter().find_map(|of| name.strip_prefix(of));
+        match bare.unwrap_or(&name) {
+            "" => Self::Unnamed,
+            OWNER => Self::Owner,
+            ADMIN | "administrator" => Self::Admin,
+            MEMBER => Self::Member,
+            _ => Self::Other,
+        }
+    }
+
+    /// Why a grant of such a role is one of privilege, where it is.
+    pub fn privilege(self) -> Option<&'static str> {
+        match self {
+            Self::Owner => Some("an owner may change everybody's role"),
+            Self::Admin => {
+                Some("an admin invites people, and manages everybody's environment roles")
+            }
+            Self::Unnamed => {
+                Some("the role has no name, so it may be the owner's, and counts as privileged")
+            }
+            Self::Member | Self::Other => None,
+        }
+    }
+
+    /// Which of two lets its holder do more, where the documents say.
+    pub fn against(self, other: Self) -> Option<Ordering> {
+        let place = |rank| match rank {
+            Self::Owner => Some(2),
+            Self::Admin => Some(1),
+            Self::Member => Some(0),
+            Self::Other | Self::Unnamed => None,
+        };
+        Some(place(self)?.cmp(&place(other)?))
     }
 }
 
@@ -372,6 +431,43 @@ fn string_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_manages_others_is_told_by_the_name_of_the_role() {
+        for (name, rank, privileged) in [
+            (Some("owner"), Rank::Owner, true),
+            (Some(" Owner "), Rank::Owner, true),
+            (Some("admin"), Rank::Admin, true),
+            (Some("ADMIN"), Rank::Admin, true),
+            (Some("Ad min\u{200b}"), Rank::Admin, true),
+            (Some("Administrator"), Rank::Admin, true),
+            (Some("Organization Owner"), Rank::Owner, true),
+            (Some("org-admin"), Rank::Admin, true),
+            (Some("owner's assistant"), Rank::Other, false),
+            (Some("member"), Rank::Member, false),
+            (Some("auditor"), Rank::Other, false),
+            (Some(" \u{200b}"), Rank::Unnamed, true),
+            (Some(""), Rank::Unnamed, true),
+            (None, Rank::Unnamed, true),
+        ] {
+            assert_eq!(Rank::of(name), rank, "{name:?}");
+            assert_eq!(rank.privilege().is_some(), privileged, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn ranks_are_compared_where_the_documents_say_what_they_are() {
+        use Ordering::{Equal, Greater, Less};
+        for (one, other, ordering) in [
+            (Rank::Owner, Rank::Admin, Some(Greater)),
+            (Rank::Member, Rank::Admin, Some(Less)),
+            (Rank::Admin, Rank::Admin, Some(Equal)),
+            (Rank::Other, Rank::Member, None),
+            (Rank::Owner, Rank::Unnamed, None),
+        ] {
+            assert_eq!(one.against(other), ordering);
+        }
+    }
 
     #[test]
     fn ids_come_as_text_or_as_numbers() {

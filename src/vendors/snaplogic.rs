@@ -4,6 +4,7 @@
 
 mod access;
 mod caller;
+mod groups;
 pub mod space;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use caller::Caller;
+pub use groups::{Memberships, memberships};
 
 use super::{Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, follow, pick};
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
@@ -59,7 +61,7 @@ pub static VENDOR: Vendor = Vendor {
                 .settings
                 .get(ORG)
                 .ok_or_else(|| Failure::new(Kind::NotListable, format!("{ORG} is not set")))?;
-            Ok(SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("limit", 1))
+            Ok(SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("limit", 1).typed())
         },
     }],
 };
@@ -252,24 +254,26 @@ pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal,
 }
 
 async fn users(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
-    let all = follow(
-        Place::default(),
-        usize::MAX,
-        |_| true,
-        |page: Option<String>| async move {
-            let offset: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-            let question = SETTINGS
-                .ask(&[])?
-                .with("path", format!("/{org}"))
-                .with("order_by", "+username")
-                .with("offset", offset)
-                .with("limit", PAGE);
-            let Users { users } = read(ask, &question).await?;
-            let next = (users.len() >= PAGE).then(|| (offset + users.len()).to_string());
-            Ok(Page { rows: users, next, total: None })
-        },
-    );
-    Ok(all.await?.complete()?.into_iter().map(User::into_principal).collect())
+    let question = SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("order_by", "+username");
+    let users = pages(ask, &question, |Users { users }| users).await?;
+    Ok(users.into_iter().map(User::into_principal).collect())
+}
+
+/// All rows of a list that is read by offset. It tells no total, and the server may send fewer rows
+/// than were asked for: only an empty page is its end.
+async fn pages<A: serde::de::DeserializeOwned, T: Row>(
+    ask: &Asker<'_>,
+    question: &Question,
+    rows: impl Fn(A) -> Vec<T> + Copy,
+) -> Result<Vec<T>, Failure> {
+    let page = |page: Option<String>| async move {
+        let offset: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let question = question.clone().with("offset", offset).with("limit", PAGE);
+        let rows = rows(read(ask, &question).await?);
+        let next = (!rows.is_empty()).then(|| (offset + rows.len()).to_string());
+        Ok(Page { rows, next, total: None })
+    };
+    follow(Place::default(), usize::MAX, |_| true, page).await?.complete()
 }
 
 /// Users and groups whose name contains the query.
@@ -313,7 +317,8 @@ async fn spaces(ask: &Asker<'_>) -> Result<Vec<Resource>, Failure> {
         )));
     }
     let org = configured_org(ask)?;
-    let Entries { entries } = read(ask, &SPACES.ask(&[("org", org)])?).await?;
+    let question = SPACES.ask(&[("org", org)])?;
+    let entries = pages(ask, &question, |Entries { entries }| entries).await?;
     let space = |entry: Space| {
         let path = format!("/{org}/{}", entry.name);
         Resource {
@@ -368,12 +373,13 @@ pub async fn acl(ask: &Asker<'_>, space: &str) -> Result<Vec<Entry>, Failure> {
     Ok(acl)
 }
 
-/// An answer without its wrapping. A status inside counts as if it were the answer's own.
+/// An answer without its wrapping. The pages of the vendor's APIs have the type of a body on each
+/// request, one without a body too. A status inside counts as if it were the answer's own.
 async fn read<T: serde::de::DeserializeOwned>(
     ask: &Asker<'_>,
     question: &Question,
 ) -> Result<T, Failure> {
-    let reply = ask.reply(question).await?;
+    let reply = ask.reply(&question.clone().typed()).await?;
     match inner_status(&reply) {
         Some(status @ 300..) => Err(refusal(
             &Reply { status, ..reply.as_ref().clone() },
@@ -405,6 +411,12 @@ fn parse<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Failure> {
         Failure::garbled("the vendor's answer is not what it documents")
             .hint("the vendor may have changed its API, or a proxy answered in its place")
     })
+}
+
+impl Row for Space {
+    fn key(&self) -> Option<String> {
+        Some(self.name.clone())
+    }
 }
 
 impl Row for User {

@@ -76,6 +76,14 @@ impl World {
         Self::new().await.set("GRANTOR_POLICY", policy.to_str().unwrap())
     }
 
+    /// With rules that forbid nothing: for what only a privileged grant gives back.
+    pub async fn unguarded() -> Self {
+        let world = Self::new().await;
+        let rules = world.path("unguarded.cedar");
+        std::fs::write(&rules, "@id(\"all\") permit (principal, action, resource);\n").unwrap();
+        world.set("GRANTOR_POLICY", rules.to_str().unwrap())
+    }
+
     pub async fn with(modes: Modes) -> Self {
         let sandbox = Sandbox::start(Options { modes, ..Options::default() }).await.unwrap();
         let environment = sandbox.environment();

@@ -235,8 +235,79 @@ async fn a_name_that_several_have_brings_candidates_and_one_that_nobody_has_is_i
     assert_eq!(problem(&several, "dfns")["candidates"].as_array().unwrap().len(), 2);
     let nobody = server.call("list_access", json!({ "principal": "nobody@example.com" })).await;
     assert_eq!(nobody.outcome(), "invalid", "{:#}", nobody.body);
+    for vendor in ["outsystems", "dfns", "redox", "centrasite"] {
+        let told = problem(&nobody, vendor);
+        assert_eq!(told["kind"], "not_found", "{told}");
+        assert!(told["message"].as_str().unwrap().starts_with("principal: nothing"), "{told}");
+    }
     let nothing = server.call("list_access", json!({})).await;
     assert_eq!(nothing.outcome(), "invalid");
+}
+
+/// Whoever is named is accounted for by each vendor that is asked: a row, or why there is none.
+#[tokio::test]
+async fn somebody_who_is_named_is_passed_over_by_nobody_in_silence() {
+    let world = World::new().await.set("SNAPLOGIC_INTERNAL_READS", "1");
+    let server = world.serve().await;
+    let alex = server.call("list_access", json!({ "principal": "alex.kim@example.com" })).await;
+    assert!(!alex.is_error, "{:#}", alex.body);
+    for vendor in ["outsystems", "dfns", "redox", "snaplogic"] {
+        let own = rows(&alex).iter().any(|row| row["vendor"] == vendor);
+        let dfns = vendor == "dfns";
+        assert!(own || dfns, "{vendor}: {:#}", alex.body);
+    }
+    let told = problem(&alex, "centrasite");
+    assert_eq!(told["kind"], "not_found", "{told}");
+    assert!(told["message"].as_str().unwrap().contains("alex.kim@example.com"), "{told}");
+    assert!(told["hint"].as_str().unwrap().contains(r"DOMAIN\user"), "{told}");
+    let twins = server.call("list_access", json!({ "principal": "Alex Kim" })).await;
+    for vendor in ["outsystems", "dfns", "redox", "centrasite"] {
+        let told = problem(&twins, vendor);
+        assert_eq!(told["kind"], "ambiguous", "{told}");
+        assert!(told["message"].as_str().unwrap().starts_with("principal: 2 have"), "{told}");
+        assert_eq!(told["candidates"].as_array().unwrap().len(), 2, "{told}");
+    }
+    // A name that one vendor alone has: the others say that they have it not.
+    let team = server.call("list_access", json!({ "principal": "API Team" })).await;
+    assert!(rows(&team).iter().all(|row| row["vendor"] == "centrasite"), "{:#}", team.body);
+    for vendor in ["outsystems", "dfns", "redox", "snaplogic"] {
+        assert_eq!(problem(&team, vendor)["kind"], "not_found", "{:#}", team.body);
+    }
+    // A search is no question about somebody.
+    let found = server.call("find_principals", json!({ "query": "API Team" })).await;
+    assert!(problem_kinds(&found).iter().all(|kind| kind != "not_found"), "{:#}", found.body);
+}
+
+fn problem_kinds(answer: &Answer) -> Vec<String> {
+    let problems = answer.body["problems"].as_array().unwrap();
+    problems.iter().map(|problem| problem["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Who is in a group a bridge does not show: what somebody holds through one is not seen.
+#[tokio::test]
+async fn centrasite_access_through_groups_is_said_not_to_be_seen() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let look = json!({ "vendor": "centrasite", "principal": r"HARBOR\akim" });
+    let answer = server.call("list_access", look).await;
+    assert!(rows(&answer).iter().any(|row| row["role"]["name"] == "Full"), "{:#}", answer.body);
+    let told = problem(&answer, "centrasite")["message"].as_str().unwrap();
+    assert!(told.contains("through a group is not seen"), "{told}");
+}
+
+/// Members that cannot be read hide nobody's own access.
+#[tokio::test]
+async fn snaplogic_groups_that_cannot_be_read_are_said() {
+    let world = World::new().await;
+    for _ in 0..8 {
+        world.inject("snaplogic", "GET", "/groups/Harbor/", status(403));
+    }
+    let look = json!({ "vendor": "snaplogic", "principal": "alex.kim@example.com",
+        "resource": "/Harbor/Integrations" });
+    let answer = world.serve().await.call("list_access", look).await;
+    assert_eq!(rows(&answer).len(), 1, "{:#}", answer.body);
+    let told = problem(&answer, "snaplogic")["message"].as_str().unwrap();
+    assert!(told.contains("integration-team"), "{told}");
 }
 
 /// Pages of any size, over all vendors, bring every row once; also in another process.

@@ -768,12 +768,13 @@ async fn nothing_is_taken_back_at_another_tenant() {
 #[tokio::test]
 async fn an_end_gives_nothing_that_no_approver_signed() {
     let (world, _) = signed().await;
-    let admin = json!({ "role": { "name": "admin" }, "user": { "name": "user@example.com" },
+    let marta = "marta.lindqvist@example.com";
+    let member = json!({ "role": { "name": "member" }, "user": { "name": marta },
         "expires_in": "PT1S" });
-    let ran = world.run(&["call", "assign_organization_role", &admin.to_string()]).await;
+    let ran = world.run(&["call", "assign_organization_role", &member.to_string()]).await;
     assert!(ran.status == 1 && ran.stdout.contains("signed by an approver"), "{ran:#?}");
     // As if somebody had written into the ledger that it was granted, for a second.
-    let mut command = world.command(["call", "assign_organization_role", &admin.to_string()]);
+    let mut command = world.command(["call", "assign_organization_role", &member.to_string()]);
     command.env_remove("GRANTOR_APPROVERS").env("GRANTOR_POLICY", rules(&world));
     assert_eq!(super::harness::run(command).await.status, 0);
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;

@@ -3,7 +3,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
 use grantor::sandbox::{
-    FaultKind, KeyKind, Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
+    Area, Claims, FaultKind, Inherits, KeyKind, Modes, OtherRole, Pages, SecondGrant, SnapLogicAcl,
+    SnapLogicPost, Told,
 };
 use serde_json::{Value, json};
 
@@ -347,10 +348,10 @@ async fn outsystems_privilege_is_known_however_permissions_are_told() {
         assert_eq!(answer.outcome(), developer, "{outsystems_told:?}: {:#}", answer.body);
         let unshown = answer.body.to_string().contains(UNSHOWN);
         assert_eq!(unshown, developer == "refused", "{:#}", answer.body);
-        if outsystems_told == Told::Names {
-            let asked = world.count("GET", "/identity/v1/permissions");
-            assert_eq!(asked, 0, "names settle it");
-        }
+        // What comes with a permission only the vendor's own list tells: once a role is told at all,
+        // it is read, a page a look.
+        let asked = world.count("GET", "/identity/v1/permissions");
+        assert_eq!(asked > 0, developer == "confirmed", "{outsystems_told:?}: {asked}");
         let roles = server.call("list_roles", json!({ "vendor": "outsystems" })).await;
         for row in roles.body["rows"].as_array().unwrap() {
             let name = row["name"].as_str().unwrap();
@@ -379,6 +380,118 @@ async fn outsystems_a_right_to_manage_users_is_known_by_its_area_under_any_name(
             assert!(!answer.body.to_string().contains(UNSHOWN), "{:#}", answer.body);
         }
     }
+}
+
+/// The vendor's own pages call the area in two ways, and no document says how a reply does, nor how
+/// it writes claims. Managing end users is another area.
+#[tokio::test]
+async fn outsystems_privilege_is_known_in_either_vocabulary() {
+    for outsystems_area in [Area::UserManagement, Area::UserAndAccessManagement] {
+        for outsystems_claims in [Claims::Telling, Claims::Opaque] {
+            for outsystems_told in
+                [Told::Names, Told::ShortNames, Told::NullNames, Told::KeysAlone, Told::ClaimsAlone]
+            {
+                let modes = Modes {
+                    outsystems_area,
+                    outsystems_claims,
+                    outsystems_told,
+                    ..Modes::default()
+                };
+                let case = format!("{outsystems_area:?} {outsystems_claims:?} {outsystems_told:?}");
+                let world = World::with(modes).await;
+                let server = world.serve().await;
+                for (role, outcome) in
+                    [("Release Manager", "refused"), ("Support Engineer", "confirmed")]
+                {
+                    let answer = server.call("grant_asset_role", on_orders(role)).await;
+                    assert_eq!(answer.outcome(), outcome, "{case} {role}: {:#}", answer.body);
+                    assert!(!answer.body.to_string().contains(UNSHOWN), "{case} {role}");
+                }
+            }
+        }
+    }
+}
+
+/// What comes with a permission counts, through however many others; a circle ends, and what is
+/// nowhere described may be anything.
+#[tokio::test]
+async fn outsystems_inherited_permissions_count() {
+    for (outsystems_inherits, outcome, unshown) in [
+        (Inherits::Nothing, "confirmed", false),
+        (Inherits::Managing, "refused", false),
+        (Inherits::Circle, "confirmed", false),
+        (Inherits::Unknown, "refused", true),
+    ] {
+        for outsystems_told in [Told::Names, Told::KeysAlone] {
+            let modes = Modes { outsystems_inherits, outsystems_told, ..Modes::default() };
+            let world = World::with(modes).await;
+            let server = world.serve().await;
+            let answer = server.call("grant_asset_role", on_orders("Support Engineer")).await;
+            assert_eq!(answer.outcome(), outcome, "{outsystems_inherits:?}: {:#}", answer.body);
+            assert_eq!(answer.body.to_string().contains(UNSHOWN), unshown, "{:#}", answer.body);
+            let answer = server.call("grant_asset_role", on_orders("Tester")).await;
+            let other = if outcome == "confirmed" { "refused" } else { "confirmed" };
+            assert_eq!(answer.outcome(), other, "one role an app: {:#}", answer.body);
+        }
+    }
+}
+
+/// Where neither total nor next page is told, a page that is not full is not the last one: the
+/// vendor may send fewer rows than it is asked for.
+#[tokio::test]
+async fn outsystems_pages_of_the_vendors_own_size_are_followed_to_the_end() {
+    let modes = Modes { many_roles: true, outsystems_pages: Pages::Capped(50), ..Modes::default() };
+    let world = World::with(modes).await;
+    let server = world.serve().await;
+    let all = json!({ "vendor": "outsystems", "limit": 500 });
+    let answer = server.call("list_roles", all).await;
+    assert_eq!(answer.body["rows"].as_array().unwrap().len(), 246, "{:#}", answer.body["problems"]);
+    let modes = Modes { outsystems_pages: Pages::Capped(1), ..Modes::default() };
+    let world = World::with(modes).await;
+    let server = world.serve().await;
+    let mut both = on_orders("Developer");
+    both["assetKeys"] = json!(["Orders", "Billing"]);
+    let answer = server.call("grant_asset_role", both.clone()).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let look = json!({ "vendor": "outsystems", "principal": "user@example.com" });
+    let rows = server.call("list_access", look).await;
+    assert_eq!(rows.body["rows"].as_array().unwrap().len(), 2, "{:#}", rows.body);
+    let answer = server.call("revoke_asset_role", both).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    assert_eq!(world.writes().len(), 4);
+}
+
+/// `results` and `page` may both be null: that is no word that there are no rows.
+#[tokio::test]
+async fn outsystems_no_list_is_not_an_empty_one() {
+    for (results, page, outcome) in [
+        (Value::Null, Value::Null, "unavailable"),
+        (Value::Null, json!({ "count": 0, "limit": 100, "offset": 0 }), "already_absent"),
+        (json!([]), Value::Null, "already_absent"),
+    ] {
+        let nothing = move |body: &mut Value, _: bool| {
+            *body = json!({ "results": results, "page": page });
+        };
+        let (answer, sent) =
+            seen_otherwise("revoke_asset_role", parsed(ALEX_ON_ORDERS), nothing).await;
+        assert_eq!((answer.outcome(), sent), (outcome, 0), "{:#}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn snaplogic_pages_of_the_vendors_own_size_are_followed_to_the_end() {
+    let mut arguments = parsed(SPACE.1);
+    arguments["grantee"] = json!("Sam Rivera");
+    let arguments: &'static str = arguments.to_string().leak();
+    check(Trap {
+        modes: Modes { snaplogic_page: 4, ..Modes::default() },
+        tool: SPACE.0,
+        arguments,
+        outcome: "confirmed",
+        sent: 1,
+        ..Trap::default()
+    })
+    .await;
 }
 
 /// A key says nothing where the vendor's list of permissions cannot be read.
@@ -771,28 +884,28 @@ async fn dfns_a_token_that_cannot_be_seen_gets_nothing() {
     .await;
 }
 
-const SAM_ADMIN: (&str, &str) = (
+const MARTA_MEMBER: (&str, &str) = (
     "assign_organization_role",
-    r#"{"role": {"name": "admin"}, "user": {"name": "user@example.com"}}"#,
+    r#"{"role": {"name": "member"}, "user": {"name": "marta.lindqvist@example.com"}}"#,
 );
 
 #[tokio::test]
 async fn redox_the_role_that_is_replaced_is_shown() {
     let answer = check(Trap {
-        tool: SAM_ADMIN.0,
-        arguments: SAM_ADMIN.1,
+        tool: MARTA_MEMBER.0,
+        arguments: MARTA_MEMBER.1,
         outcome: "confirmed",
         sent: 1,
-        says: &["replaces the role “member”"],
+        says: &["replaces the role “admin”", "undoing this grants “admin”"],
         ..Trap::default()
     })
     .await;
-    assert_eq!(answer.rows("before"), ["member on 4271"]);
-    assert_eq!(answer.rows("after"), ["admin on 4271"]);
+    assert_eq!(answer.rows("before"), ["admin on 4271"]);
+    assert_eq!(answer.rows("after"), ["member on 4271"]);
     check(Trap {
-        first: &[SAM_ADMIN],
-        tool: SAM_ADMIN.0,
-        arguments: SAM_ADMIN.1,
+        first: &[MARTA_MEMBER],
+        tool: MARTA_MEMBER.0,
+        arguments: MARTA_MEMBER.1,
         outcome: "already_present",
         ..Trap::default()
     })
@@ -806,23 +919,73 @@ async fn redox_success_false_is_rejected() {
     let body = r#"{"meta": {}, "payload": {"success": false, "message": "not today"}}"#.to_owned();
     let no = FaultKind::Status { status: 200, headers: vec![], body };
     world.inject("redox", "PUT", "/role-assignment", no);
-    let answer = world.serve().await.call(SAM_ADMIN.0, parsed(SAM_ADMIN.1)).await;
+    let answer = world.serve().await.call(MARTA_MEMBER.0, parsed(MARTA_MEMBER.1)).await;
     assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
     assert!(answer.summary().contains("success: false: “not today”"), "{}", answer.summary());
     assert_eq!(answer.body["vendor_status"], 200);
     assert_eq!(world.writes().len(), 1);
 }
 
+/// Both manage what others may do: an admin invites people and gives roles in every environment.
 #[tokio::test]
-async fn redox_an_owner_is_made_by_hand() {
-    check(Trap {
-        tool: "assign_organization_role",
-        arguments: r#"{"role": {"name": "owner"}, "user": {"name": "user@example.com"}}"#,
-        outcome: "refused",
-        says: &["privileged", "owner"],
-        ..Trap::default()
-    })
-    .await;
+async fn redox_an_owner_and_an_admin_are_made_by_hand() {
+    for (role, says) in [
+        ("owner", &["privileged", "an owner may change"][..]),
+        ("admin", &["privileged", "an admin invites people"]),
+    ] {
+        let world = World::new().await;
+        let server = world.serve().await;
+        let arguments = json!({ "role": { "name": role }, "user": { "name": "user@example.com" } });
+        let answer = server.call("assign_organization_role", arguments).await;
+        assert_eq!(answer.outcome(), "refused", "{role}: {:#}", answer.body);
+        assert_eq!(answer.body["policy"]["rules"], json!(["privileged-role"]), "{role}");
+        for words in says {
+            assert!(told(&answer).contains(words), "{words:?}: {}", told(&answer));
+        }
+        assert!(world.writes().is_empty());
+    }
+}
+
+/// However the vendor or the configuration spells it; a role of an environment manages nobody's.
+#[tokio::test]
+async fn redox_privilege_is_known_by_the_name_in_any_spelling() {
+    let world = World::new().await;
+    let config = world.path("config.toml");
+    let known = "[redox.roles]\n\"Admin \" = { id = \"77\", scope = \"organization\" }\n\
+                 auditor = { id = \"78\" }\n\
+                 ADMIN = { id = \"79\", scope = \"environment\" }\n";
+    std::fs::write(&config, known).unwrap();
+    let world = world.set("GRANTOR_CONFIG", config.to_str().unwrap());
+    let url = world.variable("REDOX_API_URL").trim_end_matches('/').to_owned();
+    let spelt = |body: &str| body.replace("\"owner\"", "\" OWNER\"");
+    let spelt: Arc<dyn Fn(&str) -> String + Send + Sync> = Arc::new(spelt);
+    let proxy = Proxy::start(Some(&url), move |method, _| match method {
+        "GET" => Then::Change(spelt.clone()),
+        _ => Then::Pass,
+    });
+    let proxy = proxy.await;
+    let tokens = format!("{url}/v2/auth/token");
+    let variables = [("REDOX_API_URL", proxy.url.as_str()), ("REDOX_TOKEN_URL", &tokens)];
+    let server = world.serve_with(&variables).await;
+    let roles = server.call("list_roles", json!({ "vendor": "redox" })).await;
+    let roles = roles.body["rows"].as_array().unwrap().clone();
+    for (id, privileged) in [
+        ("98daa4bf-7559-4f89-b3fb-95ee22432045", true),
+        ("b6d9f6f4-5cdc-48b9-9a64-00c790010259", true),
+        ("23961c52-2970-4819-ae6f-8f356f02bfb4", false),
+        ("77", true),
+        ("78", false),
+        ("79", false),
+    ] {
+        let row = roles.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("no {id}"));
+        assert_eq!(row["privileged"], privileged, "{row}");
+        if privileged {
+            let arguments = json!({ "role": { "id": id }, "user": { "name": "user@example.com" } });
+            let answer = server.call("assign_organization_role", arguments).await;
+            assert_eq!(answer.outcome(), "refused", "{id}: {:#}", answer.body);
+        }
+    }
+    assert!(world.writes().is_empty());
 }
 
 /// No document says that these lists come in pages. Where one says so itself, nobody is said to be
@@ -889,7 +1052,7 @@ async fn redox_a_role_nobody_holds_is_known_from_the_configuration() {
     let arguments =
         json!({ "role": { "name": "auditor" }, "user": { "name": "user@example.com" } });
     let world = World::new().await;
-    let answer = world.serve().await.call(SAM_ADMIN.0, arguments.clone()).await;
+    let answer = world.serve().await.call(MARTA_MEMBER.0, arguments.clone()).await;
     assert_eq!(answer.outcome(), "invalid", "{:#}", answer.body);
     assert!(answer.hint().contains("[redox.roles]"), "{}", answer.hint());
     let config = world.path("config.toml");
@@ -900,11 +1063,11 @@ async fn redox_a_role_nobody_holds_is_known_from_the_configuration() {
     let server = world.serve().await;
     let mut dry = arguments.clone();
     dry["dry_run"] = json!(true);
-    let answer = server.call(SAM_ADMIN.0, dry).await;
+    let answer = server.call(MARTA_MEMBER.0, dry).await;
     assert_eq!(answer.outcome(), "preview", "{:#}", answer.body);
     assert_eq!(answer.body["request"]["body"]["role"], json!({ "id": "77", "name": "auditor" }));
     let other = json!({ "role": { "name": "analyst" }, "user": { "name": "user@example.com" } });
-    let answer = server.call(SAM_ADMIN.0, other).await;
+    let answer = server.call(MARTA_MEMBER.0, other).await;
     assert_eq!(answer.outcome(), "invalid", "an environment's role is none of the organization's");
     assert!(world.writes().is_empty());
 }

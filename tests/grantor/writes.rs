@@ -38,7 +38,7 @@ pub const GRANTS: [Grant; 11] = [
     },
     Grant {
         tool: "assign_organization_role",
-        arguments: r#"{"role": {"name": "admin"}, "user": {"name": "user@example.com"}}"#,
+        arguments: r#"{"role": {"name": "member"}, "user": {"name": "marta.lindqvist@example.com"}}"#,
         vendor: "redox",
         variable: "REDOX_API_URL",
         method: "PUT",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::message::set;
-use super::super::modes::{Modes, Told};
+use super::super::modes::{Area, Claims, Inherits, Modes, Told};
 use super::super::people::PEOPLE;
 
 pub(super) const PORTFOLIO: &str = "c498b6e7-3648-445e-9afa-3a387f006745";
@@ -31,9 +31,15 @@ const SEE_MEMBERS: &str = "User management > View members";
 const MANAGE_ACCESS: &str = "User management > Manage member access";
 const MANAGE_ROLES: &str = "User management > Manage organization roles";
 const MANAGE_USERS: &str = "User management > Manage users";
+const MANAGE_CLIENTS: &str = "User management > Manage API clients";
+const MANAGE_END_USERS: &str = "End-user management > Manage end-user access";
+const HANDLE_CASES: &str = "Support > Handle cases";
+const ESCALATE: &str = "Support > Escalate cases";
+/// The area of the rights to manage users, as the OpenAPI document has it.
+const USERS: &str = "User management";
 
 /// Key, name, and whether a grant on an asset gives it a meaning.
-const PERMISSIONS: [(&str, &str, bool); 9] = [
+const PERMISSIONS: [(&str, &str, bool); 13] = [
     ("8df08078-1e2d-4180-85c2-0a5f3977a601", SEE_ASSETS, true),
     ("f3194a3b-7c44-43e7-952c-1b6e473a1702", CHANGE_ASSETS, true),
     ("c498b6e7-92ab-445e-9afa-2c387f006703", DEPLOY, true),
@@ -43,7 +49,14 @@ const PERMISSIONS: [(&str, &str, bool); 9] = [
     ("ac3e0b5b-c291-4709-8c1e-26038dabf68e", MANAGE_ACCESS, false),
     ("2f314fdb-43c4-4bc7-a4cc-dcf9ea5ee53c", MANAGE_ROLES, false),
     ("bafe9bd1-20c5-4152-9127-c47089bf36a2", MANAGE_USERS, false),
+    ("0d1f5b0e-64c7-4c5b-8a55-3f6c2b7d1e04", MANAGE_CLIENTS, false),
+    ("5e2a7c13-91d8-4b6f-a3e0-7c48d9f0b215", MANAGE_END_USERS, true),
+    ("71c9e4d2-0b3a-4f87-9d61-e25a8b3c6f26", HANDLE_CASES, false),
+    ("94b6d8f1-2e5c-4a70-b8c3-1f07a6e4d937", ESCALATE, false),
 ];
+
+/// A permission that no list has.
+const NOWHERE: &str = "c2f0a7b9-58d1-4e36-9f24-60b3d8e1a748";
 
 /// Key, name, permissions; the first two are built in and read-only.
 const ROLES: [(&str, &str, &[&str]); 6] = [
@@ -60,13 +73,19 @@ const ROLES: [(&str, &str, &[&str]); 6] = [
             MANAGE_ACCESS,
             MANAGE_ROLES,
             MANAGE_USERS,
+            MANAGE_CLIENTS,
+            MANAGE_END_USERS,
         ],
     ),
     (DEVELOPER, "Developer", &[SEE_ASSETS, CHANGE_ASSETS, SEE_STAGES, SEE_LOGS]),
     (RELEASE_MANAGER, "Release Manager", &[SEE_ASSETS, DEPLOY, SEE_STAGES, MANAGE_ACCESS]),
     (TESTER, "Tester", &[SEE_ASSETS, SEE_LOGS]),
     (AUDITOR, "Auditor", &[SEE_ASSETS, SEE_LOGS, SEE_MEMBERS]),
-    (SUPPORT, "Support Engineer", &[SEE_ASSETS, SEE_STAGES, SEE_LOGS]),
+    (
+        SUPPORT,
+        "Support Engineer",
+        &[SEE_ASSETS, SEE_STAGES, SEE_LOGS, MANAGE_END_USERS, HANDLE_CASES],
+    ),
 ];
 
 /// Key, name, type, description. Two share a name.
@@ -123,14 +142,14 @@ pub(super) fn permissions(modes: &Modes) -> Vec<Value> {
         json!({
             "key": key,
             "name": shown(name, modes),
-            "category": name.split(" > ").next(),
+            "category": full(name, modes).split(" > ").next(),
             "purpose": null,
             "visibility": "Public",
-            "inherits": [],
+            "inherits": inherited(name, modes),
             "allowStages": *name == DEPLOY || *name == SEE_STAGES,
             "allowPortfolios": on_assets,
             "allowedScopes": scopes,
-            "claimName": claim(&full(name, modes)),
+            "claimName": claim(name, modes),
             "remarks": null,
         })
     });
@@ -182,9 +201,9 @@ fn held_permission(name: &str, modes: &Modes) -> Value {
         Told::EmptyNames => set(&mut held, "name", ""),
         Told::NullNames => set(&mut held, "name", Value::Null),
         Told::KeysAlone => {}
-        Told::ClaimsAlone => set(&mut held, "claimName", claim(&full(name, modes))),
+        Told::ClaimsAlone => set(&mut held, "claimName", claim(name, modes)),
         _ => {
-            set(&mut held, "claimName", claim(&full(name, modes)));
+            set(&mut held, "claimName", claim(name, modes));
             set(&mut held, "name", shown(name, modes));
         }
     }
@@ -192,12 +211,31 @@ fn held_permission(name: &str, modes: &Modes) -> Value {
 }
 
 fn full(name: &str, modes: &Modes) -> String {
-    match name.split_once(" > ") {
-        Some((area, _)) if name == MANAGE_ACCESS => {
-            format!("{area} > {}", modes.outsystems_manage_access)
-        }
-        _ => name.to_owned(),
-    }
+    let Some((area, right)) = name.split_once(" > ") else { return name.to_owned() };
+    let area = match modes.outsystems_area {
+        Area::UserAndAccessManagement if area == USERS => "User and access management",
+        _ => area,
+    };
+    let right = if name == MANAGE_ACCESS { modes.outsystems_manage_access } else { right };
+    format!("{area} > {right}")
+}
+
+/// What comes with a permission: by keys, whose permissions the list describes.
+fn inherited(name: &str, modes: &Modes) -> Value {
+    let next = match (name, modes.outsystems_inherits) {
+        (HANDLE_CASES, Inherits::Nothing) => return json!([]),
+        (HANDLE_CASES, _) => key_of(ESCALATE),
+        (ESCALATE, Inherits::Managing) => key_of(MANAGE_USERS),
+        (ESCALATE, Inherits::Circle) => key_of(HANDLE_CASES),
+        (ESCALATE, Inherits::Unknown) => NOWHERE,
+        _ => return json!([]),
+    };
+    json!([{ "key": next, "realmStages": ["SAME_STAGE"], "realmPortfolio": null }])
+}
+
+fn key_of(name: &str) -> &'static str {
+    let found = PERMISSIONS.iter().find(|(_, other, _)| *other == name);
+    found.map(|(key, ..)| *key).unwrap_or_default()
 }
 
 fn shown(name: &str, modes: &Modes) -> String {
@@ -208,7 +246,13 @@ fn shown(name: &str, modes: &Modes) -> String {
     }
 }
 
-fn claim(name: &str) -> String {
+/// How claims are written is not documented: in words, or in none that mean anything.
+fn claim(name: &str, modes: &Modes) -> String {
+    if modes.outsystems_claims == Claims::Opaque {
+        let place = PERMISSIONS.iter().position(|(_, other, _)| *other == name);
+        return format!("p{:03}", place.unwrap_or_default());
+    }
+    let name = full(name, modes);
     let words = name.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join("_").to_lowercase()

@@ -1,8 +1,9 @@
 //! Who has access at CentraSite: an asset lists its settings.
 
 use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, permissions};
-use crate::access::{Access, Named, Principal, Resource};
-use crate::failure::Failure;
+use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
+use crate::failure::{Failure, Kind};
+use crate::text;
 use crate::vendors::{Asker, Listing, Reach, crowd};
 
 /// Assets whose settings one call reads.
@@ -26,13 +27,17 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
             .map(|held| row(held, &asset, principal.as_ref()))
             .collect::<Vec<_>>()
     });
+    let rows: Vec<Access> = rows.collect();
+    let groups = principal.as_ref().filter(|one| one.kind == PrincipalKind::User);
+    let groups = groups.and_then(|user| unseen(user, &rows));
     let fits = |row: &Access| {
         let wanted = principal.as_ref().map(Principal::named);
         wanted.is_none_or(|it| it.id == row.principal.id && it.kind == row.principal.kind)
             && reach.role.as_ref().is_none_or(|role| row.role.id.split(' ').next() == Some(role))
     };
-    let rows = rows.filter(fits).collect();
-    let mut listing = Listing::part(rows, &reach.from, reach.limit, crowd.problem);
+    let rows = rows.into_iter().filter(fits).collect();
+    let problem = crowd.problem.or(groups);
+    let mut listing = Listing::part(rows, &reach.from, reach.limit, problem);
     let named = listing.rows.iter_mut().map(|row: &mut Access| &mut row.principal);
     name(ask, named.filter(|named| named.name.is_none()).collect()).await;
     Ok(listing)
@@ -40,7 +45,25 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A user or a group of this id or name.
 async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
-    find::<Principals>(ask, "principal", wanted, &PRINCIPALS.ask(&[])?, |_| true).await
+    let question = PRINCIPALS.ask(&[])?;
+    let found = find::<Principals>(ask, "principal", wanted, &question, |_| true).await;
+    found.map_err(|failure| match failure.kind {
+        Kind::Invalid if wanted.contains('@') => failure
+            .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),
+        _ => failure,
+    })
+}
+
+/// Groups that hold access which somebody may share: who is in them the bridge does not show.
+fn unseen(user: &Principal, rows: &[Access]) -> Option<Failure> {
+    let groups = rows.iter().map(|row| &row.principal);
+    let groups = groups.filter(|one| one.kind.as_deref() == Some(PrincipalKind::Group.as_str()));
+    let mut groups: Vec<String> = groups.map(|group| text::exact(&group.id)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let (user, groups) = (user.named().said(), (!groups.is_empty()).then(|| groups.join(", "))?);
+    let why = format!("what {user} holds through a group is not seen; these hold access: {groups}");
+    Some(Failure::new(Kind::NotListable, why).hint("look in CentraSite for who is in them"))
 }
 
 fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::access::{Access, Named, Resource};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Listing, Reach, crowd, pick};
+use crate::vendors::crowd::{self, Crowd};
+use crate::vendors::{Asker, Listing, Reach, pick};
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let organization = configured_organization(ask)?;
@@ -18,10 +19,6 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         Some(wanted) => vec![pick("resource", wanted, places)?],
         None => places,
     };
-    let principal = match &reach.principal {
-        Some(wanted) => Some(super::member(wanted, &members)?.id),
-        None => None,
-    };
     let known = &members;
     let read = |place: Resource| async move {
         let found = match place.kind {
@@ -31,6 +28,10 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         Ok((found, place))
     };
     let crowd = crowd::each("environments", places, ENVIRONMENTS_READ, read).await?;
+    let principal = match &reach.principal {
+        Some(wanted) => Some(somebody(wanted, &members, &crowd)?),
+        None => None,
+    };
     let rows = crowd.found.iter().flat_map(|(found, place)| {
         found.iter().map(|membership| row(membership, place)).collect::<Vec<_>>()
     });
@@ -46,6 +47,22 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         )
     });
     Ok(Listing::part(rows, &reach.from, reach.limit, crowd.problem.or(partly)))
+}
+
+/// Whose access is asked for: a member of the organization, or of one of these places alone.
+fn somebody(
+    wanted: &str,
+    members: &[Membership],
+    crowd: &Crowd<(Vec<Membership>, Resource)>,
+) -> Result<String, Failure> {
+    let there = crowd.found.iter().flat_map(|(found, _)| found);
+    let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
+    let found = super::member(wanted, &everybody).map(|member| member.id);
+    found.map_err(|failure| match &crowd.problem {
+        // Where not all could be read, nobody can be said to be missing.
+        Some(problem) if failure.kind == Kind::Invalid => problem.clone(),
+        _ => failure,
+    })
 }
 
 fn row(membership: &Membership, place: &Resource) -> Access {

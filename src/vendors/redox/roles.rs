@@ -40,19 +40,22 @@ impl Scope {
 }
 
 pub(super) async fn list(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    // Held roles first: their names are the vendor's, and tell which one is the owner's.
+    // Held roles first: their names are the vendor's, and tell which ones manage others.
     let mut known = Vec::new();
     let organization = ask.tenant.settings.get(ORGANIZATION);
     if let Some(organization) = organization {
-        known.extend(held_roles(&members(ask, organization).await?));
+        let held = members(ask, organization).await?;
+        known.extend(held_roles(&held).map(|role| (role, Scope::Organization)));
     }
-    known.extend(configured_roles(ask, Scope::Organization));
-    known.extend(configured_roles(ask, Scope::Environment));
+    for scope in [Scope::Organization, Scope::Environment] {
+        known.extend(configured_roles(ask, scope).into_iter().map(|role| (role, scope)));
+    }
     let mut rows: Vec<Role> = Vec::new();
-    for role in known {
+    for (role, scope) in known {
         let name = role.name.clone().unwrap_or_default();
         if find.fits(&[&name]) && !rows.iter().any(|row| row.id == role.id) {
-            rows.push(as_role(role));
+            let privileged = scope == Scope::Organization && role.rank().privilege().is_some();
+            rows.push(Role { privileged, ..as_role(role) });
         }
     }
     let name = "name other roles under [redox.roles] in the configuration file";
@@ -154,6 +157,6 @@ pub(super) fn configured(roles: &toml::Table) -> Result<Vec<(String, Configured)
 }
 
 fn as_role(role: Listed) -> Role {
-    let privileged = role.may_be_owner();
+    let privileged = role.rank().privilege().is_some();
     Role { id: role.id, name: role.name, privileged, description: None, permissions: vec![] }
 }

@@ -1,15 +1,14 @@
 //! Who has access at SnapLogic: a space lists its entries, and nothing else lists anything.
 
 use super::space::{Path, role};
-use super::{Caller, Entry, acl, group, group_members, is_same_user, spaces, user};
+use super::{Caller, Entry, acl, group, is_same_user, memberships, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
+use crate::text;
 use crate::vendors::{Asker, Listing, Reach, crowd};
 
 /// Spaces whose entries one call reads.
 const BUDGET: usize = 60;
-/// Groups whose members one call reads.
-const GROUPS: usize = 30;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let paths = match &reach.resource {
@@ -36,57 +35,65 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
                 || row.role.name.as_ref().is_some_and(|name| name.starts_with(wanted))
         })
     });
-    let rows = match &principal {
-        Some(principal) => reachable(ask, &org, principal, rows.collect()).await?,
-        None => rows.collect(),
+    let (rows, unread) = match &principal {
+        Some(principal) => reachable(ask, &org, principal, rows.collect()).await,
+        None => (rows.collect(), None),
     };
     let problem = only_caller.then(|| {
         Failure::new(Kind::NotListable, "SnapLogic may show this credential only its own entries")
     });
-    Ok(Listing::part(rows, &reach.from, reach.limit, crowd.problem.or(problem)))
+    let problem = crowd.problem.or(unread).or(problem);
+    Ok(Listing::part(rows, &reach.from, reach.limit, problem))
 }
 
 /// A user, or else a group, of this name.
 async fn either(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
-    match user(ask, org, wanted).await {
-        Err(failure) if failure.kind == Kind::Invalid => {
-            group(ask, org, wanted).await.map_err(|_| failure)
-        }
-        found => found,
-    }
+    let nobody = match user(ask, org, wanted).await {
+        Err(failure) if failure.kind == Kind::Invalid => failure,
+        found => return found,
+    };
+    group(ask, org, wanted).await.map_err(|failure| match failure.kind {
+        Kind::Invalid => nobody,
+        // Groups that cannot be read may have one of that name.
+        _ => failure,
+    })
 }
 
-/// The principal's own rows, and those of the groups it is a member of.
+/// The principal's own rows, and those of the groups it is a member of; and what of the latter could
+/// not be seen.
 async fn reachable(
     ask: &Asker<'_>,
     org: &str,
     principal: &Principal,
     rows: Vec<Access>,
-) -> Result<Vec<Access>, Failure> {
+) -> (Vec<Access>, Option<Failure>) {
+    let asked = principal.named();
     let is_group = |row: &&Access| row.principal.kind.as_deref() == Some("group");
     let mut groups: Vec<String> =
         rows.iter().filter(is_group).map(|row| row.principal.id.clone()).collect();
     groups.sort_unstable();
     groups.dedup();
     if principal.kind == PrincipalKind::Group {
-        groups.clear();
+        let own = |row: &Access| is_group(&row) && row.principal.id == asked.id;
+        return (rows.into_iter().filter(own).collect(), None);
     }
-    let read = |group: String| async move {
-        let members = group_members(ask, org, &group).await?;
-        let is_member = members.iter().any(|member| is_same_user(member, &principal.id));
-        Ok(is_member.then_some(group))
+    let known = memberships(ask, org, principal, groups).await;
+    let kept = |row: &Access| match is_group(&row) {
+        true => known.of.contains(&row.principal.id),
+        false => is_same_user(&row.principal.id, &asked.id),
     };
-    let crowd = crowd::each("groups", groups, GROUPS, read).await?;
-    let own: Vec<String> = crowd.found.into_iter().flatten().collect();
-    let asked = principal.kind == PrincipalKind::Group;
-    let kept = |row: &Access| {
-        if is_group(&row) {
-            own.contains(&row.principal.id) || asked && row.principal.id == principal.id
-        } else {
-            !asked && is_same_user(&row.principal.id, &principal.id)
-        }
-    };
-    Ok(rows.into_iter().filter(kept).collect())
+    let rows = rows.into_iter().filter(kept).collect();
+    let unread = (!known.unread.is_empty()).then(|| {
+        let groups: Vec<_> = known.unread.iter().map(|group| text::quoted(group)).collect();
+        let why = known.why.as_ref().map(|why| format!(" ({})", why.message)).unwrap_or_default();
+        let message = format!(
+            "what {} holds through a group is not seen: who is in {} cannot be read{why}",
+            asked.said(),
+            groups.join(", ")
+        );
+        Failure::new(Kind::Incomplete, message).hint("ask for the groups' own access")
+    });
+    (rows, unread)
 }
 
 fn row(entry: Entry, path: &str) -> Access {
