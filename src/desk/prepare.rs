@@ -165,6 +165,7 @@ impl Desk {
             reason: order.common.reason.clone(),
             client: order.client.clone(),
         };
+        intent.check_length()?;
         if intent.expires_at.is_some() && intent.draft.is_some() {
             can_end(order, &intent, self.approvers.is_some())?;
         }

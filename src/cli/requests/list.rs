@@ -32,7 +32,7 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
         let overdue: Vec<_> = overdue.iter().map(end).collect();
         let mut body = json!({ "requests": requests, "overdue": overdue });
         text::clean_value(&mut body);
-        paint::raw(format!("{body:#}\n").as_bytes())?;
+        paint::json(&format!("{body:#}"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut lines: String = requests.iter().map(|request| line(request, now)).collect();
