@@ -62,6 +62,7 @@ fn token(rest: &str, first: char) -> usize {
         '/' if rest.starts_with("//") => up_to(rest.find('\n')),
         '&' if rest.starts_with("&&") => 2,
         '|' if rest.starts_with("||") => 2,
+        '!' if rest.starts_with("!=") => 2,
         c if is_word(c) => up_to(rest.find(|c| !is_word(c))),
         c => c.len_utf8(),
     }
