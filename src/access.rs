@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::text;
+use crate::text::{self, Word};
 
 /// Who gets access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -96,13 +96,28 @@ pub enum Approval {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     pub id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "short")]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
 }
 
+/// Roles that are none of the vendor's, in words of ours: they have no id.
+pub const ANY_ROLE: &str = "any role";
+pub const ALL_ACCESS: &str = "all access";
+/// The most of a name that is kept: several that stand in one are longer than any single one.
+const LONGEST_NAME: usize = 1_000;
+
+fn short<S: Serializer>(name: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    name.as_ref().map(|name| text::short(name, LONGEST_NAME)).serialize(serializer)
+}
+
 impl Named {
+    /// No role that a vendor has.
+    pub fn ours(phrase: &'static str) -> Self {
+        Self { id: String::new(), name: Some(phrase.to_owned()), kind: None }
+    }
+
     pub fn new(id: impl Into<String>, name: Option<String>, kind: &str) -> Self {
         Self { id: id.into(), name, kind: Some(kind.to_owned()) }
     }
@@ -110,11 +125,16 @@ impl Named {
     /// As a sentence of ours says it: a name is the vendor's words, so it stands in quotes.
     pub fn said(&self) -> String {
         match &self.name {
-            // What has no id is a phrase of ours.
-            Some(phrase) if self.id.is_empty() => phrase.clone(),
-            Some(name) => text::quoted(name),
-            None => text::exact(&self.id),
+            Some(phrase) if self.is_ours() => phrase.clone(),
+            Some(name) => text::quote(Word::Vendor, name),
+            None => text::quote(Word::Id, &self.id),
         }
+    }
+
+    /// Whether it says what we say; a vendor may well have something without an id.
+    fn is_ours(&self) -> bool {
+        let phrase = self.name.as_deref().unwrap_or_default();
+        self.id.is_empty() && [ANY_ROLE, ALL_ACCESS].contains(&phrase)
     }
 
     /// The name where there is one, else the id.
@@ -248,6 +268,31 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_said_in_quotes_unless_it_is_a_phrase_of_ours() {
+        let named = |id: &str, name: Option<&str>| Named::new(id, name.map(str::to_owned), "role");
+        for (named, said) in [
+            (named("1", Some("Owner")), "“Owner”"),
+            (named("", Some("Owner; ends today")), "“Owner; ends today”"),
+            (Named::ours(ANY_ROLE), "any role"),
+            (named("a-1", None), "a-1"),
+            (named("a 1; ends today", None), "“a 1; ends today”"),
+            (named("", None), "“”"),
+        ] {
+            assert_eq!(named.said(), said);
+        }
+    }
+
+    /// Nothing that a vendor calls itself makes a line of the ledger long.
+    #[test]
+    fn a_name_is_kept_short_and_an_id_whole() {
+        let long = "x".repeat(7_000_000);
+        let kept = serde_json::to_value(Named::new(&long[..300], Some(long.clone()), "user"));
+        let kept = kept.unwrap();
+        assert_eq!(kept["id"], long[..300]);
+        assert_eq!(kept["name"].as_str().unwrap().chars().count(), LONGEST_NAME + 1);
+    }
 
     #[test]
     fn the_word_for_several_is_the_worst() {

@@ -6,6 +6,7 @@
 
 mod file;
 mod floor;
+mod paths;
 mod policy;
 mod settings;
 
@@ -18,6 +19,7 @@ use crate::observe::Format;
 use crate::secret::Secret;
 use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
 use file::File;
+use paths::{expanded, of_environment};
 
 /// What a process is set up to do.
 pub struct Config {
@@ -120,14 +122,30 @@ fn state_dir_of(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Path
         let dirs = project.as_ref()?;
         Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
     };
-    floor
-        .text("state_dir")
-        .map(PathBuf::from)
-        .or_else(|| sources.flags.state_dir.clone())
-        .or_else(|| (sources.environment)("GRANTOR_STATE_DIR").map(PathBuf::from))
-        .or_else(|| file.text("state_dir").map(PathBuf::from))
+    if let Some(path) = floor.path("state_dir", sources.environment)? {
+        return Ok(path);
+    }
+    let named = named(sources, sources.flags.state_dir.as_deref(), "GRANTOR_STATE_DIR")?;
+    let named = match named {
+        Some(path) => Some(path),
+        None => file.path("state_dir", sources.environment)?,
+    };
+    named
         .or_else(usual)
         .ok_or_else(|| ConfigError("there is no home directory: set GRANTOR_STATE_DIR".to_owned()))
+}
+
+/// A path that a flag names, which counts from where the command is given, or else a variable.
+fn named(
+    sources: &Sources<'_>,
+    flag: Option<&Path>,
+    variable: &str,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let env = sources.environment;
+    match flag {
+        Some(path) => expanded(path, env).map(Some).map_err(ConfigError),
+        None => of_environment(variable, env).map_err(ConfigError),
+    }
 }
 
 /// The floor's policy, or the one that flags, environment and file name.
@@ -136,13 +154,15 @@ fn policy_of(
     file: &File,
     floor: &File,
 ) -> Result<Option<PathBuf>, ConfigError> {
-    if let Some(path) = floor.path("policy")? {
+    let env = sources.environment;
+    if let Some(path) = floor.path("policy", env)? {
         floor::check(&path)?;
         return Ok(Some(path));
     }
-    let named = sources.flags.policy.clone();
-    let named = named.or_else(|| (sources.environment)("GRANTOR_POLICY").map(PathBuf::from));
-    named.map_or_else(|| file.path("policy"), |path| Ok(Some(path)))
+    match named(sources, sources.flags.policy.as_deref(), "GRANTOR_POLICY")? {
+        Some(path) => Ok(Some(path)),
+        None => file.path("policy", env),
+    }
 }
 
 /// Who the floor's file names, or the one that environment and file name. Sandboxes too have them:
@@ -152,13 +172,29 @@ fn approvers_of(
     file: &File,
     floor: &File,
 ) -> Result<Option<Approvers>, ConfigError> {
-    let path = match (floor.path("approvers")?, (sources.environment)(APPROVERS)) {
-        (Some(path), _) => Some(path),
-        (None, Some(path)) => Some(path.into()),
-        (None, None) => file.path("approvers")?,
+    let env = sources.environment;
+    let path = match floor.path("approvers", env)? {
+        Some(path) => {
+            floor::check(&path)?;
+            Some(path)
+        }
+        None => match named(sources, None, APPROVERS)? {
+            Some(path) => Some(path),
+            None => file.path("approvers", env)?,
+        },
     };
     let load = |path: PathBuf| Approvers::load(&path);
     path.map(load).transpose().map_err(|trouble| ConfigError(format!("{APPROVERS}: {trouble}")))
+}
+
+/// Grantor's own secrets. What the floor takes one from, nobody else may have written.
+fn own(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Settings, ConfigError> {
+    if !floor.has("ledger_key") {
+        return Ok(Settings::own(OWN, sources.environment, file));
+    }
+    let own = Settings::own(OWN, &|_| None, floor);
+    own.files().try_for_each(floor::check)?;
+    Ok(own)
 }
 
 /// How long a question waits while a call is open, in seconds.
@@ -199,11 +235,7 @@ impl Config {
             || file.flag("read_only")?
             || floor.flag("read_only")?;
         let dir = state_dir_of(sources, &file, &floor)?;
-        let own = if floor.has("ledger_key") {
-            Settings::own(OWN, &|_| None, &floor)
-        } else {
-            Settings::own(OWN, env, &file)
-        };
+        let own = own(sources, &file, &floor)?;
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
         let state = crate::private::warnings(&state_dir);
         let mut config = Self {
@@ -218,7 +250,7 @@ impl Config {
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
-            warnings: [file.warnings(), own.warnings(), state].concat(),
+            warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
         };
         for vendor in wanted(sources, &file)? {
             config.add(vendor, Settings::gather(vendor, sources, &file));
@@ -301,7 +333,10 @@ mod tests {
         let lookup = |name: &str| values.get(name).map(|&value| value.to_owned());
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
-        let mut flags = Flags { state_dir: Some(dir.path().into()), ..flags };
+        let mut flags = flags;
+        if !values.contains_key("GRANTOR_STATE_DIR") {
+            flags.state_dir = Some(dir.path().into());
+        }
         std::fs::write(&path, file.unwrap_or_default()).unwrap();
         flags.config = Some(path);
         let sources = Sources { flags: &flags, environment: &lookup, floor: None, sandbox: None };
@@ -351,6 +386,25 @@ mod tests {
         check(&[("GRANTOR_LOG_FORMAT", "JSON")], "", "human or json, not \"JSON\"");
         check(&[], "[grantor]\nlog_format = 3\n", "human or json, not");
         check(&[("GRANTOR_VENDORS", "dfns,acme")], "", "acme");
+        check(&[("GRANTOR_STATE_DIR", "state")], "", "GRANTOR_STATE_DIR must be an absolute path");
+        check(&[("GRANTOR_POLICY", "p.cedar")], "", "GRANTOR_POLICY must be an absolute path");
+        check(&[("GRANTOR_APPROVERS", "./who")], "", "GRANTOR_APPROVERS must be an absolute path");
+        for (key, value, form) in [
+            ("read_only", "\"yes\"", "true or false"),
+            ("state_dir", "3", "a path"),
+            ("state_dir", "\"\"", "a path"),
+            ("policy", "[\"p\"]", "a path"),
+            ("approvers", "1.5", "a path"),
+            ("vendors", "\"dfns\"", "a list of names"),
+            ("vendors", "[1]", "a list of names"),
+            ("log", "true", "text"),
+            ("log_format", "3", "text"),
+            ("consent_wait", "\"60\"", "a number of seconds"),
+            ("ledger_key", "7", "text; a secret may also be"),
+        ] {
+            let says = format!("line 2: {key} in [grantor] must be {form}");
+            check(&[], &format!("[grantor]\n{key} = {value}\n"), &says);
+        }
         check(&[], "[dfns]\nauth_token = 3\n", "line 2");
         check(&[], "[dfns]\n\nauth_tokne = \"x\"\n", "line 3");
         check(
@@ -383,6 +437,123 @@ mod tests {
         };
         assert_eq!(wait(&[]), Some(120));
         assert_eq!(wait(&[("GRANTOR_CONSENT_WAIT", "9")]), Some(9));
+    }
+
+    /// What a file says counts from its folder, and `~/` from home, wherever a process starts.
+    #[test]
+    fn a_path_means_the_same_in_every_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.toml");
+        let home = |name: &str| (name == "HOME").then(|| "/home/ada".to_owned());
+        let at = |text: &str| {
+            let file = format!(
+                "[grantor]\nstate_dir = \"{text}\"\npolicy = \"{text}\"\n\
+                 ledger_key = {{ file = \"{text}\" }}\n[dfns]\nauth_token = {{ file = \"{text}\" }}\n"
+            );
+            std::fs::write(&config, file).unwrap();
+            let flags = Flags { config: Some(config.clone()), ..Flags::default() };
+            let sources = Sources { flags: &flags, environment: &home, floor: None, sandbox: None };
+            let loaded = Config::load(&sources).unwrap();
+            let file = File::find(&sources).unwrap();
+            let token = Settings::gather(crate::vendors::named("dfns").unwrap(), &sources, &file);
+            let own = Settings::own(OWN, &home, &file);
+            let read = [&token, &own].map(|settings| settings.files().next().unwrap().to_owned());
+            let [token, key] = read;
+            [loaded.state_dir, loaded.policy.unwrap(), token, key]
+        };
+        for (text, path) in [
+            ("below", folder.path().join("below")),
+            ("~/below", "/home/ada/below".into()),
+            ("/below", "/below".into()),
+        ] {
+            assert_eq!(at(text), [(); 4].map(|()| path.clone()), "{text}");
+        }
+        let named = |variable: &str, text: &str| {
+            let env = |name: &str| match name {
+                "HOME" => Some("/home/ada".to_owned()),
+                name => (name == variable).then(|| text.to_owned()),
+            };
+            let flags = Flags::default();
+            let sources = Sources { flags: &flags, environment: &env, floor: None, sandbox: None };
+            state_dir(&sources).map_err(|error| error.to_string())
+        };
+        assert_eq!(named("GRANTOR_STATE_DIR", "~/x"), Ok("/home/ada/x".into()));
+        assert!(named("GRANTOR_STATE_DIR", "x").unwrap_err().contains("GRANTOR_STATE_DIR"));
+        assert!(named("GRANTOR_CONFIG", "x.toml").unwrap_err().contains("GRANTOR_CONFIG"));
+    }
+
+    /// A secret's file that is named by a relative path is that vendor's trouble, by name.
+    #[test]
+    fn a_secrets_file_is_one_place_too() {
+        let variables = [BRIDGE[0], BRIDGE[1], ("CENTRASITE_PASSWORD_FILE", "password")];
+        let config = load(&variables, None, Flags::default()).unwrap();
+        let troubles = config.troubles("centrasite").unwrap();
+        assert!(troubles[0].contains("CENTRASITE_PASSWORD_FILE must be"), "{troubles:?}");
+    }
+
+    /// Whatever the floor names belongs to root, or nothing starts.
+    #[cfg(unix)]
+    #[test]
+    fn what_the_floor_names_is_roots() {
+        use crate::approvers::key::ApproverKey;
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        if std::fs::metadata(dir.path()).unwrap().uid() != 0 {
+            return; // Nobody else can make a file of another's.
+        }
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir(at("own")).unwrap();
+        let key = ApproverKey::generate().unwrap().public();
+        for (name, text) in [
+            ("p.cedar", "permit(principal, action, resource);".to_owned()),
+            ("who", format!("ada {key}\n")),
+            ("key", "k".repeat(40)),
+        ] {
+            for place in [at(name), at("own").join(name)] {
+                std::fs::write(&place, &text).unwrap();
+                std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            let link = format!("link-{name}");
+            std::os::unix::fs::symlink(at("own").join(name), at(&link)).unwrap();
+        }
+        chown(at("own"), Some(1000), None).unwrap();
+        let load = |line: &str| {
+            std::fs::write(at("floor.toml"), format!("[grantor]\n{line}\n")).unwrap();
+            let flags = Flags { state_dir: Some(dir.path().into()), ..Flags::default() };
+            let floor = at("floor.toml");
+            let floor = Some(floor.as_path());
+            let sources = Sources { flags: &flags, environment: &|_| None, floor, sandbox: None };
+            Config::load(&sources).map(|_| ()).map_err(|error| error.to_string())
+        };
+        for (key, form, name) in [
+            ("policy", "\"NAME\"", "p.cedar"),
+            ("approvers", "\"NAME\"", "who"),
+            ("ledger_key", "{ file = \"NAME\" }", "key"),
+        ] {
+            let line = |name: &str| format!("{key} = {}", form.replace("NAME", name));
+            let spoil = |owner, mode| {
+                chown(at(name), Some(owner), None).unwrap();
+                std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(mode)).unwrap();
+            };
+            load(&line(name)).unwrap();
+            for (owner, mode) in [(1000, 0o644), (0, 0o666), (0, 0o664)] {
+                spoil(owner, mode);
+                let error = load(&line(name)).unwrap_err();
+                assert!(error.contains(name), "{key} {owner} {mode:o}: {error}");
+            }
+            spoil(0, 0o644);
+            for name in [format!("own/{name}"), format!("link-{name}")] {
+                let error = load(&line(&name)).unwrap_err();
+                assert!(error.contains("own") && error.contains("root"), "{key} {name}: {error}");
+            }
+        }
+        let command =
+            |program: &str| load(&format!("ledger_key = {{ command = [\"{program}\"] }}"));
+        command(at("own/key").to_str().unwrap()).unwrap_err();
+        command("cat").unwrap_err();
+        assert!(load("state_dir = 3").unwrap_err().contains("must be a path"));
+        assert!(load("state = \"x\"").unwrap_err().contains("no setting"));
     }
 
     /// Whom the administrator names, nobody can replace, and nobody can take away.

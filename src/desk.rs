@@ -42,7 +42,9 @@ use crate::memo::Memo;
 use crate::observe::{Asked, Watch};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
-use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool};
+use crate::tools::{
+    Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool, without_blank_reason,
+};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Organization, Read, Tenant};
 use answer::Item;
@@ -185,7 +187,8 @@ impl Desk {
         watch.over(self.answer(found, call), seen::told).await
     }
 
-    async fn answer(&self, found: Found, call: Call) -> Result<Answer, UnknownTool> {
+    async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
+        without_blank_reason(&mut call.arguments);
         let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
         let answer = match found {
             Found::Unknown => return Err(UnknownTool),

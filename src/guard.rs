@@ -8,6 +8,7 @@ mod actions;
 pub mod consent;
 mod explain;
 mod facts;
+mod nesting;
 mod rules;
 mod supposed;
 mod together;

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::text;
 use crate::tools::Effect;
 
 /// One access, before and after, and the request that makes the difference.
@@ -76,6 +78,12 @@ pub enum Cause {
     Extension(String),
 }
 
+/// The most that a line of the ledger holds of one change.
+pub const LONGEST_LINE: usize = 1024 * 1024;
+/// The most that it holds of one text of a request: longer than any id.
+const LONGEST_TEXT: usize = 2_001;
+
+
 impl Shift {
     /// From the rows before and after; `against` compares what somebody holds somewhere with what
     /// they held there. What cannot be compared both gives and takes.
@@ -140,6 +148,18 @@ impl Intent {
         }
     }
 
+    /// # Errors
+    /// It is more than one line of the ledger holds: what cannot be recorded is not done. What takes
+    /// access back is.
+    pub fn check_length(&self) -> Result<(), Failure> {
+        let takes = self.effect == Effect::Revoke || matches!(self.cause, Cause::Expiry(_));
+        if takes || self.recorded().to_string().len() <= LONGEST_LINE {
+            return Ok(());
+        }
+        Err(Failure::refused("what the vendor shows of this access is too much to be recorded")
+            .hint("its names or ids are very long, or very many hold it; change it at the vendor"))
+    }
+
     /// As the ledger keeps it: no credential is part of it.
     pub fn recorded(&self) -> Value {
         json!({
@@ -162,7 +182,7 @@ impl Intent {
             "warnings": self.warnings,
             "reason": self.reason,
             "client": self.client,
-            "request": self.draft.as_ref().map(Draft::shown),
+            "request": self.draft.as_ref().map(Draft::shown).map(shortened),
         })
     }
 
@@ -170,6 +190,19 @@ impl Intent {
     pub fn request(&self) -> Value {
         json!(self.draft.as_ref().map(|draft| (draft.shown(), draft.version())))
     }
+}
+
+/// A request without the length of the names in it: some vendors are sent them.
+fn shortened(mut request: Value) -> Value {
+    match &mut request {
+        Value::String(text) => *text = text::short(text, LONGEST_TEXT).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = shortened(item.take())),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| *field = shortened(field.take()));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+    request
 }
 
 impl Cause {

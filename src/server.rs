@@ -44,6 +44,8 @@ const REMINDER: Duration = Duration::from_secs(5);
 const TTL_MS: u64 = 3_600_000;
 /// Clients cut instructions at about 2 KB.
 const LONGEST_INSTRUCTIONS: usize = 2_000;
+/// The most of what a client calls itself that is kept.
+const LONGEST_CLIENT: usize = 256;
 
 #[derive(Clone)]
 struct Face {
@@ -207,7 +209,8 @@ impl ServerHandler for Face {
             arguments: request.arguments.unwrap_or_default(),
             client: context
                 .client_info()
-                .map(|client| format!("{} {}", client.name, client.version)),
+                .map(|client| format!("{} {}", client.name, client.version))
+                .map(|client| crate::text::short(&client, LONGEST_CLIENT).into_owned()),
             asked: Some(asked(&context)),
             progress: progress(&context, &made),
             withdrawn: {

@@ -38,11 +38,11 @@ use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record};
 use crate::schema;
-use crate::text;
+use crate::text::{self, Word};
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
 use check_change::CheckChange;
-pub use common::{Common, Lasting, Term};
+pub use common::{Common, Lasting, Term, without_blank_reason};
 pub use step::{Finding, Heard, Plan, Standing, Step};
 use undo_change::UndoChange;
 
@@ -223,7 +223,7 @@ impl Tool {
 pub fn label(named: &Named) -> String {
     match &named.name {
         Some(name) if *name != named.id && !named.id.is_empty() => {
-            format!("{} ({})", named.said(), text::exact(&named.id))
+            format!("{} ({})", named.said(), text::quote(Word::Id, &named.id))
         }
         _ => named.said(),
     }

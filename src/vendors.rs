@@ -217,11 +217,11 @@ impl Find {
         Self { query: Some(query.to_owned()), ..Self::all() }
     }
 
-    /// Whether a name contains the query, letter case aside, and what nobody can see.
+    /// Whether a name contains the query, or what looks like it, letter case aside.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
-        let query = text::clean(query).to_lowercase();
-        names.iter().any(|name| text::clean(name).to_lowercase().contains(&query))
+        let query = text::folded(query);
+        names.iter().any(|name| text::contains(&text::folded(name), &query))
     }
 
     /// Whether this kind is looked for.

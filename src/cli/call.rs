@@ -75,7 +75,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
 /// For a person at a terminal, JSON elsewhere.
 pub(super) fn show(answer: &Answer, as_json: bool) -> io::Result<()> {
     if as_json || !io::stdout().is_terminal() {
-        return paint::raw(format!("{:#}\n", answer.body).as_bytes());
+        return paint::json(&format!("{:#}", answer.body));
     }
     paint::lines(&paint::answer(&answer.body, answer.is_error))
 }

@@ -36,6 +36,11 @@ pub(super) fn raw(bytes: &[u8]) -> io::Result<()> {
     quiet(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
+/// A JSON document to stdout, in which nothing commands a terminal or hides.
+pub(super) fn json(document: &str) -> io::Result<()> {
+    raw(format!("{}\n", text::escaped(document)).as_bytes())
+}
+
 /// Styled lines to stdout; a pipe gets them plain.
 pub(super) fn lines(lines: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();

@@ -137,7 +137,7 @@ impl Explain {
             if let Some(answer) = &found.answer {
                 crate::json::put(&mut body, "answer", answer.body.clone());
             }
-            paint::raw(format!("{body:#}\n").as_bytes())?;
+            paint::json(&format!("{body:#}"))?;
         } else {
             paint::lines(&found.shown())?;
         }

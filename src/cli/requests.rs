@@ -15,6 +15,9 @@ use super::{Global, Ran, expire, paint, setup::Setup};
 use crate::desk::Desk;
 use crate::ledger::Request;
 
+/// As long as the reason for a change may be.
+const LONGEST_REASON: usize = 1_000;
+
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -67,6 +70,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
 
 async fn deny(global: &Global, receipt: &str, reason: Option<String>) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
+    let reason = reason.filter(|reason| !crate::text::is_blank(reason));
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        paint::complain(&format!("--reason must have at most {LONGEST_REASON} characters"));
+        return Ok(ExitCode::from(2));
+    }
     Desk::new(config)?.deny(receipt, reason).await?;
     paint::lines(&format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied")))?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{ConfigError, Sources, floor};
+use super::paths::expanded;
+use super::{ConfigError, Sources, floor, named};
 use crate::vendors::{VENDORS, Vendor};
 
 /// A configuration file, or nothing where there is none.
@@ -33,7 +34,9 @@ const OWN: [&str; 9] = [
     "ledger_key",
     "consent_wait",
 ];
-/// Those of them that are secrets.
+/// Those that bound everybody where an administrator sets them.
+const BOUNDS: [&str; 5] = ["read_only", "state_dir", "policy", "approvers", "ledger_key"];
+/// Those of all that are secrets.
 const SECRET: [&str; 1] = ["ledger_key"];
 const NAMED: &str = "give another --config (or GRANTOR_CONFIG), or leave it out for the usual file";
 const FORMS: &str =
@@ -41,10 +44,7 @@ const FORMS: &str =
 
 impl File {
     pub(super) fn find(sources: &Sources<'_>) -> Result<Self, ConfigError> {
-        let named = sources.flags.config.clone();
-        if let Some(path) =
-            named.or_else(|| (sources.environment)("GRANTOR_CONFIG").map(Into::into))
-        {
+        if let Some(path) = named(sources, sources.flags.config.as_deref(), "GRANTOR_CONFIG")? {
             return Self::read(&path, NAMED);
         }
         let project = directories::ProjectDirs::from("", "", "grantor");
@@ -58,7 +58,8 @@ impl File {
     /// The administrator's file, where there is one: nobody else may have written it.
     pub(super) fn floor(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else { return Ok(Self::default()) };
-        match std::fs::metadata(path) {
+        // A link that leads nowhere is not no file: whoever removed what it leads to is nobody's floor.
+        match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             _ => {
                 floor::check(path)?;
@@ -94,14 +95,44 @@ impl File {
     /// A path; one that is relative counts from the file's own folder.
     ///
     /// # Errors
-    /// It is not text: a path that is not read would be a protection that is not given.
-    pub(super) fn path(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+    /// It is below a home directory that there is not.
+    pub(super) fn path(
+        &self,
+        key: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(path) = self.text(key) else { return Ok(None) };
+        let trouble = |text| ConfigError(format!("{}: {key}: {text}", self.path.display()));
+        self.below(Path::new(path), env).map(Some).map_err(trouble)
+    }
+
+    /// A path that the file names.
+    ///
+    /// # Errors
+    /// It is below a home directory that there is not.
+    pub(super) fn below(
+        &self,
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<PathBuf, String> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
-        match self.own(key) {
-            None => Ok(None),
-            Some(Value::String(path)) => Ok(Some(folder.join(path))),
-            Some(_) => Err(self.wrong(key, "a path")),
-        }
+        Ok(folder.join(expanded(path, env)?))
+    }
+
+    /// What an administrator's file says that bounds nobody.
+    pub(super) fn idle(&self) -> Vec<String> {
+        let all = self.tables.iter().flat_map(|(section, content)| {
+            let keys = content.as_table().into_iter().flat_map(Table::keys);
+            keys.map(move |key| (section.as_str(), key.as_str()))
+        });
+        let idle = all.filter(|(section, key)| *section != "grantor" || !BOUNDS.contains(key));
+        let (path, bounds) = (self.path.display(), BOUNDS.join(", "));
+        idle.map(|(section, key)| {
+            format!(
+                "{path}: {key} in [{section}] bounds nobody and has no effect there; {bounds} do"
+            )
+        })
+        .collect()
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<bool, ConfigError> {
@@ -189,10 +220,19 @@ fn check_own(key: &str, value: &Value) -> Result<(), String> {
     if !OWN.contains(&key) {
         return Err(unknown(key, "grantor", &OWN.join(", ")));
     }
-    if SECRET.contains(&key) && !fits(value, true) {
-        return Err(format!("{key} must be {FORMS}"));
-    }
-    Ok(())
+    let is_text = value.as_str().is_some_and(|text| !text.is_empty());
+    let names = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
+    let (fits, form) = match key {
+        _ if SECRET.contains(&key) => (fits(value, true), FORMS),
+        "read_only" => (value.is_bool(), "true or false"),
+        "state_dir" | "policy" | "approvers" => (is_text, "a path"),
+        "vendors" => (names(value), "a list of names"),
+        "consent_wait" => (value.is_integer(), "a number of seconds, as GRANTOR_CONSENT_WAIT"),
+        "log_format" => (value.is_str(), "text: human or json, not a value of another kind"),
+        _ => (value.is_str(), "text"),
+    };
+    // What is passed over would be a protection that is not given.
+    if fits { Ok(()) } else { Err(format!("{key} in [grantor] must be {form}")) }
 }
 
 fn check_setting(vendor: &Vendor, key: &str, value: &Value) -> Result<(), String> {
@@ -220,7 +260,8 @@ fn fits(value: &Value, secret: bool) -> bool {
     match value {
         Value::String(_) => true,
         Value::Table(table) if secret && table.len() == 1 => {
-            table.get("env").or_else(|| table.get("file")).is_some_and(Value::is_str)
+            let named = table.get("env").or_else(|| table.get("file")).and_then(Value::as_str);
+            named.is_some_and(|name| !name.is_empty())
                 || table
                     .get("command")
                     .and_then(Value::as_array)

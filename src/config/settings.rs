@@ -1,13 +1,14 @@
 //! One vendor's settings, from wherever they are.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use toml::{Table, Value};
 
 use super::Sources;
 use super::file::{File, key_of};
+use super::paths::of_environment;
 use crate::draft::Base;
 use crate::secret::{Origin, Secret, readable_by_others};
 use crate::vendors::{Need, Variable, Vendor};
@@ -29,6 +30,8 @@ enum Found {
     Unset(String),
     /// Set a second time, by this variable.
     Twice(String),
+    /// Named by a path that cannot be told.
+    Nowhere(String),
 }
 
 impl Settings {
@@ -42,7 +45,7 @@ impl Settings {
         };
         let look = |variable: &'static Variable| {
             let written = section.and_then(|table| table.get(&key_of(vendor.name, variable.name)));
-            Some((variable.name, look(variable, &env, written)?))
+            Some((variable.name, look(variable, &env, written, file)?))
         };
         let found = vendor.variables.iter().filter_map(look).collect();
         Self { variables: vendor.variables, found, table: section.cloned() }
@@ -56,7 +59,7 @@ impl Settings {
     ) -> Self {
         let look = |variable: &'static Variable| {
             let written = file.own(&key_of("grantor", variable.name));
-            Some((variable.name, look(variable, env, written)?))
+            Some((variable.name, look(variable, env, written, file)?))
         };
         let found = variables.iter().filter_map(look).collect();
         Self { variables, found, table: None }
@@ -112,6 +115,7 @@ impl Settings {
             Some(Found::Twice(other)) => {
                 return Err(format!("{name} and {other} are both set: keep one"));
             }
+            Some(Found::Nowhere(trouble)) => return Err(trouble.clone()),
             Some(Found::Text(_)) | None => return Err(self.missing(name)),
         };
         Ok(Secret::new(name, origin))
@@ -123,8 +127,17 @@ impl Settings {
             Found::Inline(_) => Some("set".to_owned()),
             Found::File(path) => Some(format!("from {}", path.display())),
             Found::Command(line) => Some(format!("from the command {}", line.first()?)),
-            Found::Text(_) | Found::Unset(_) | Found::Twice(_) => None,
+            Found::Text(_) | Found::Unset(_) | Found::Twice(_) | Found::Nowhere(_) => None,
         }
+    }
+
+    /// The files that secrets are read from, and the programs that print them.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.found.values().filter_map(|found| match found {
+            Found::File(path) => Some(path.as_path()),
+            Found::Command(line) => line.first().map(Path::new),
+            _ => None,
+        })
     }
 
     /// A table of the vendor's section in the file.
@@ -157,21 +170,28 @@ fn look(
     variable: &Variable,
     env: &dyn Fn(&str) -> Option<String>,
     written: Option<&Value>,
+    file: &File,
 ) -> Option<Found> {
     let direct = env(variable.name);
     if !variable.secret {
         return direct.or_else(|| written?.as_str().map(str::to_owned)).map(Found::Text);
     }
     let file_variable = format!("{}_FILE", variable.name);
-    match (direct, env(&file_variable)) {
-        (Some(_), Some(_)) => Some(Found::Twice(file_variable)),
-        (Some(value), None) => Some(Found::Inline(value.into())),
-        (None, Some(path)) => Some(Found::File(path.into())),
-        (None, None) => hidden(written?, env),
+    match (direct, of_environment(&file_variable, env)) {
+        (Some(_), Ok(Some(_)) | Err(_)) => Some(Found::Twice(file_variable)),
+        (Some(value), Ok(None)) => Some(Found::Inline(value.into())),
+        (None, Ok(Some(path))) => Some(Found::File(path)),
+        (None, Err(trouble)) => Some(Found::Nowhere(trouble)),
+        (None, Ok(None)) => hidden(variable, written?, env, file),
     }
 }
 
-fn hidden(value: &Value, env: &dyn Fn(&str) -> Option<String>) -> Option<Found> {
+fn hidden(
+    variable: &Variable,
+    value: &Value,
+    env: &dyn Fn(&str) -> Option<String>,
+    file: &File,
+) -> Option<Found> {
     if let Some(text) = value.as_str() {
         return Some(Found::Inline(text.into()));
     }
@@ -180,7 +200,8 @@ fn hidden(value: &Value, env: &dyn Fn(&str) -> Option<String>) -> Option<Found> 
         return Some(env(name).map_or_else(unset, |value| Found::Inline(value.into())));
     }
     if let Some(path) = value.get("file").and_then(Value::as_str) {
-        return Some(Found::File(path.into()));
+        let nowhere = |trouble| Found::Nowhere(format!("{}: {trouble}", variable.name));
+        return Some(file.below(Path::new(path), env).map_or_else(nowhere, Found::File));
     }
     let line = value.get("command")?.as_array()?;
     Some(Found::Command(line.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect()))

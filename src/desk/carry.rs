@@ -1,5 +1,6 @@
 //! From a permitted intent to an outcome: record, send, read back, record.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::{Call, Desk, Item, Order};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
-use crate::intent::Cause;
+use crate::intent::{Cause, Intent, LONGEST_LINE};
 use crate::ledger::{Closing, Opened, Spent};
 use crate::tools::{Finding, Heard, Standing, Step, label};
 use crate::transport::{self, Fate};
@@ -155,11 +156,12 @@ impl Desk {
             item.break_off();
             None
         });
+        let after = kept(&item.after, opened.intent());
         let closing = Closing {
             outcome: item.outcome,
             status: item.status,
             request_id: request_id.as_deref(),
-            after: &item.after,
+            after: &after,
             note: item.note.as_deref(),
             held: item.held.as_ref(),
         };
@@ -232,6 +234,25 @@ impl Desk {
         item.outcome = outcome;
         item.note = note;
     }
+}
+
+/// The rows that the closing line keeps: all of them, or, where they are too many for one line, those
+/// of the principal alone, as many as there is room for.
+fn kept<'a>(rows: &'a [Access], intent: &Intent) -> Cow<'a, [Access]> {
+    let length = |row: &Access| json!(row).to_string().len();
+    if rows.iter().map(length).sum::<usize>() <= LONGEST_LINE {
+        return Cow::Borrowed(rows);
+    }
+    let own = rows.iter().filter(|row| row.principal.id == intent.wanted.principal.id);
+    let mut room = LONGEST_LINE;
+    let fits = |row: &&Access| match room.checked_sub(length(row)) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    own.take_while(fits).cloned().collect()
 }
 
 /// Reads back; where the wanted state may only be slow to show, a few times.

@@ -86,6 +86,7 @@ impl Desk {
             }
         };
         let intent = self.intent(order, step, &before, planned, ask);
+        intent.check_length()?;
         let conflict = conflict.or_else(|| can_end(order, &intent, self.approvers.is_some()).err());
         let at = circumstances(&order.requester, order.changes_this_hour);
         Ok(match (self.guard.judge(intent, &at), conflict) {

@@ -6,10 +6,9 @@ use super::{Order, Prepared};
 use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};
-use crate::text;
+use crate::text::{self, Word};
 use crate::tools::{Effect, Step, label};
 
-const LONGEST_TYPED: usize = 200;
 /// More rows than a person reads.
 const MOST_ROWS: usize = 100;
 
@@ -72,11 +71,10 @@ fn lines(
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     if let Some(reason) = &order.common.reason {
-        let reason = unquoted(&text::clean(reason));
-        lines.push(format!("The assistant says: “{reason}”"));
+        lines.push(format!("The assistant says: {}", text::quote(Word::Reason, reason)));
     }
     if let Some(name) = typed {
-        lines.push(format!("To agree, type the name of who gets it: {name}"));
+        lines.push(format!("To agree, type the name of who gets it, without quotes: “{name}”"));
     }
     // Nothing is cut here: a person agrees to what they see. Names and reasons were, each by itself.
     lines.iter().map(|line| text::strip(line)).collect::<Vec<_>>().join("\n")
@@ -85,24 +83,22 @@ fn lines(
 /// A name that can be typed as it is shown, or else the id.
 fn to_be_typed(principal: &Named) -> String {
     let plain = |name: &&String| {
-        text::is_clean(name)
-            && name.trim() == name.as_str()
-            && !name.is_empty()
-            && name.chars().count() <= LONGEST_TYPED
+        !text::is_blank(name) && text::quote(Word::Vendor, name) == format!("“{name}”")
     };
-    let name = principal.name.as_ref().filter(plain);
-    name.cloned().unwrap_or_else(|| text::clean(&principal.id))
-}
-
-/// Words that cannot end the quotation they stand in.
-fn unquoted(text: &str) -> String {
-    text.replace(['“', '”', '„', '‟', '"'], "'")
+    match principal.name.as_ref().filter(plain) {
+        Some(name) => name.clone(),
+        None => text::quote(Word::Id, &principal.id).trim_matches(['“', '”']).to_owned(),
+    }
 }
 
 fn who(order: &Order<'_>) -> String {
+    let requester = text::quote(Word::Id, &order.requester);
     match &order.client {
-        Some(client) => format!("An assistant ({}), for {},", text::clean(client), order.requester),
-        None => format!("Grantor, for {},", order.requester),
+        Some(client) if !text::is_blank(client) => {
+            format!("An assistant ({}), for {requester},", text::quote(Word::Client, client))
+        }
+        Some(_) => format!("An assistant, for {requester},"),
+        None => format!("Grantor, for {requester},"),
     }
 }
 

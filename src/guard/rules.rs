@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::actions::ByAction;
 use super::facts::{Case, Language};
 use super::together::{self, Outcome};
-use super::{READ_ONLY, Trouble};
+use super::{READ_ONLY, Trouble, nesting};
 
 /// A policy that was checked.
 pub(super) struct Rules {
@@ -78,6 +78,12 @@ const LONGEST_ID: usize = 64;
 
 impl Rules {
     pub(super) fn compile(text: &str) -> Result<Self, Vec<Trouble>> {
+        nesting::check(text).map_err(|trouble| vec![trouble])?;
+        let crowded = || Err(vec![Trouble::whole("it could not be checked".to_owned())]);
+        nesting::with_room(|| Self::checked(text)).unwrap_or_else(crowded)
+    }
+
+    fn checked(text: &str) -> Result<Self, Vec<Trouble>> {
         let language = Language::new().map_err(|text| vec![Trouble::whole(text)])?;
         let written: PolicySet = text.parse().map_err(|errors| unparsed(text, &errors))?;
         let (listed, policies) = named(text, &written)?;

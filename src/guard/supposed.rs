@@ -7,6 +7,7 @@ use crate::access::{Access, Named};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
 use crate::intent::{Cause, Intent, Shift};
+use crate::text;
 use crate::tools::{Effect, TOOLS};
 
 /// What is supposed of a change; everything may be left out.
@@ -101,8 +102,8 @@ impl Supposed {
             needs: spec.needs,
             summary: format!(
                 "suppose: {tool}, {} on {}",
-                wanted.role.label(),
-                wanted.resource.label()
+                wanted.role.said(),
+                wanted.resource.said()
             ),
             wanted,
             arguments: serde_json::Value::Null,
@@ -116,7 +117,7 @@ impl Supposed {
             width: self.width.unwrap_or(1),
             expires_at,
             warnings: Vec::new(),
-            reason: self.reason,
+            reason: self.reason.filter(|reason| !text::is_blank(reason)),
             client: self.client,
         })
     }

@@ -6,6 +6,7 @@ use super::{Finding, Heard, Plan, Standing, Step, label, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
 use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
+use crate::text::{self, Word};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest, Permission};
@@ -74,7 +75,7 @@ impl PermissionAssignment {
         let Direction::Revoke(Some(meant)) = &self.change else { return None };
         let (principal, role) = (label(&self.wanted.principal), label(&self.wanted.role));
         (listed.id != *meant).then(|| {
-            let other = &listed.id;
+            let [other, meant] = [&listed.id, meant].map(|id| text::quote(Word::Id, id));
             format!(
                 "{principal} has {role} through another assignment, {other}, not through {meant}"
             )
@@ -136,11 +137,17 @@ pub(super) fn arguments(row: &Access) -> Value {
 
 /// What a change request says of itself: where it came to nothing, nobody will approve it.
 fn heard_of(request: &ChangeRequest) -> Heard {
+    if !request.is_named() {
+        return Heard::Garbled(
+            "Dfns names its change request by no id that can be asked for".into(),
+        );
+    }
     if !request.came_to_nothing() {
         return Heard::Held(request.kept());
     }
-    let status = request.status.as_deref().unwrap_or_default();
-    let trouble = format!("Dfns says of its change request {} that it is {status}", request.id);
+    let status = text::quoted(request.status.as_deref().unwrap_or_default());
+    let id = text::quote(Word::Id, &request.id);
+    let trouble = format!("Dfns says of its change request {id} that it is {status}");
     Heard::Exists(Failure::new(Kind::Rejected, trouble))
 }
 

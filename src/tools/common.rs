@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Effect, parse};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
+use crate::text;
 
 /// Arguments that every change takes beside its own.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -51,12 +52,22 @@ impl Common {
     /// # Errors
     /// One of them has the wrong type.
     pub fn take(arguments: &mut Map<String, Value>) -> Result<Self, Failure> {
-        let common: Self = take(arguments, &COMMON)?;
+        let mut common: Self = take(arguments, &COMMON)?;
+        // Nobody learns anything from it, so that no rule is satisfied by it.
+        common.reason = common.reason.filter(|reason| !text::is_blank(reason));
         if common.reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON) {
             let trouble = format!("reason: must have at most {LONGEST_REASON} characters");
             return Err(Failure::invalid(trouble));
         }
         Ok(common)
+    }
+}
+
+/// Takes a reason that says nothing out of the arguments of a call.
+pub fn without_blank_reason(arguments: &mut Map<String, Value>) {
+    let blank = |reason: &Value| reason.as_str().is_some_and(text::is_blank);
+    if arguments.get("reason").is_some_and(blank) {
+        arguments.shift_remove("reason");
     }
 }
 

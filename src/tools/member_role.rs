@@ -7,12 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Heard, Plan, Standing, Step, label, one_way};
-use crate::access::{Access, Named, Outcome, Resource};
+use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::json::put;
 use crate::ledger::Record;
+use crate::text::{self, Word};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::redox::{self, Identified, Listed, Member, Membership, Rank};
@@ -48,7 +49,7 @@ impl Reference {
         let by = |name: &Option<Name>| name.as_ref().map(|name| look(name.as_str())).transpose();
         match (by(&self.id)?, by(&self.name)?) {
             (Some(one), Some(other)) if one.id() != other.id() => {
-                let (one, other) = (one.id(), other.id());
+                let [one, other] = [one.id(), other.id()].map(|id| text::quote(Word::Id, id));
                 let trouble = format!("{field}: the id is {one}, but the name means {other}");
                 Err(Failure::invalid(trouble).hint("give the id alone, or the name alone"))
             }
@@ -77,11 +78,10 @@ pub(super) fn arguments(place: &str, wanted: &Access, role: Option<&Access>) -> 
 
 impl MemberRole {
     pub(super) fn new(place: Resource, role: Option<Listed>, user: Member) -> Self {
-        let none = || Named { id: String::new(), name: Some("any role".to_owned()), kind: None };
         let wanted = Access {
             id: None,
             principal: user.principal().named(),
-            role: role.as_ref().map_or_else(none, Listed::named),
+            role: role.as_ref().map_or_else(|| Named::ours(ANY_ROLE), Listed::named),
             resource: place.named(),
             scope: place.kind.into(),
             within: None,

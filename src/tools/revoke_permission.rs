@@ -6,6 +6,7 @@ use super::{Change, Effect, Inverse, Spec, Step, label};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
+use crate::text::{self, Word};
 use crate::vendors::Asker;
 use crate::vendors::dfns;
 
@@ -45,7 +46,7 @@ impl Change for RevokePermission {
                     Failure::invalid(format!(
                         "assignmentId: {} has no assignment {}",
                         label(&role.named()),
-                        id.as_str()
+                        text::quote(Word::Id, id.as_str())
                     ))
                     .hint("list_access shows who holds it; give identityId instead")
                 })?;

@@ -9,6 +9,7 @@ use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
+use crate::text::{self, Word};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Holding, Level, Profile};
 
@@ -69,6 +70,9 @@ enum ProfileLevel {
     View,
     Modify,
 }
+
+/// The most entries of one call, and profiles of one entry.
+const MOST: usize = 100;
 
 impl Change for SetAssetPermissions {
     const SPEC: Spec = Spec {
@@ -184,10 +188,19 @@ impl SetAssetPermissions {
         if self.user_group_asset_permission.is_empty() {
             return Err(Failure::invalid("userGroupAssetPermission: needs at least one entry"));
         }
+        if self.user_group_asset_permission.len() > MOST {
+            let trouble = format!("userGroupAssetPermission: at most {MOST} at once");
+            return Err(Failure::invalid(trouble));
+        }
         for (index, entry) in self.user_group_asset_permission.iter().enumerate() {
             if entry.user.is_some() == entry.group.is_some() {
                 return Err(Failure::invalid(format!(
                     "userGroupAssetPermission[{index}]: needs either user or group"
+                )));
+            }
+            if entry.profile_permissions.as_ref().is_some_and(|profiles| profiles.len() > MOST) {
+                return Err(Failure::invalid(format!(
+                    "userGroupAssetPermission[{index}].profilePermissions: at most {MOST} at once"
                 )));
             }
         }
@@ -206,8 +219,8 @@ impl Entry {
         // An earlier change is looked at again by ids: whoever is called like one is somebody else.
         if !ask.earlier.is_empty() && principal.id != name.as_str() {
             let hint = "look at it with list_access, and set what should be so";
-            return Err(Failure::refused(format!("CentraSite has no {} any more", name.as_str()))
-                .hint(hint));
+            let name = text::quote(Word::Id, name.as_str());
+            return Err(Failure::refused(format!("CentraSite has no {name} any more")).hint(hint));
         }
         let profile = |entry: ProfileEntry| Profile {
             name: entry.name.as_str().to_owned(),

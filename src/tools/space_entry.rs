@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Finding, Heard, Inverse, Plan, Standing, Step, label};
-use crate::access::{Access, Named, Outcome, Principal};
+use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
 use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
@@ -35,8 +35,8 @@ type Wanted = (Vec<&'static str>, bool);
 pub(super) struct SpaceEntry {
     wanted: Access,
     space: String,
-    /// The project the caller named, which the vendor widens to its space.
-    project: Option<String>,
+    /// Whether the caller named a project in it, which the vendor widens to its space.
+    narrowed: bool,
     grant_type: GrantType,
     /// None takes the entry away.
     entry: Option<Wanted>,
@@ -95,11 +95,10 @@ impl SpaceEntry {
                 *inherit,
             )
         };
-        let none = || Named { id: String::new(), name: Some("all access".to_owned()), kind: None };
         let wanted = Access {
             id: None,
             principal: grantee.named(),
-            role: entry.as_ref().map_or_else(none, set),
+            role: entry.as_ref().map_or_else(|| Named::ours(ALL_ACCESS), set),
             resource: Named::new(&space, None, "project_space"),
             scope: "project_space".into(),
             within: None,
@@ -107,10 +106,10 @@ impl SpaceEntry {
             expires_at: None,
             pending: false,
         };
-        let project = path.project.map(|_| given.to_owned());
+        let narrowed = path.project.is_some();
         let caller = Caller::of(ask).await;
         let (org, through) = (path.org.to_owned(), Mutex::default());
-        Ok(Self { wanted, space, project, grant_type, entry, caller, grantee, org, through })
+        Ok(Self { wanted, space, narrowed, grant_type, entry, caller, grantee, org, through })
     }
 
     /// Learns which of the groups on the list the grantee is in, each once: who keeps access through
@@ -151,11 +150,12 @@ impl SpaceEntry {
 
     fn warnings(&self, now: &Standing) -> Vec<String> {
         let mut warnings = self.left(&now.rows);
-        if let Some(project) = &self.project {
+        if self.narrowed {
+            // It is never sent, so that nobody would see that it says something else.
             warnings.push(format!(
-                "SnapLogic widens {project} to {} and its shared folder: the whole \
-                 space is what changes",
-                self.space
+                "the path's third segment is not used: SnapLogic widens a project to {} and its \
+                 shared folder, and the whole space is what changes",
+                self.wanted.resource.said()
             ));
         }
         if let (Some(own), Some(_)) = (self.held(now), &self.entry) {
@@ -215,7 +215,8 @@ impl Step for SpaceEntry {
         let system = self.entry.is_some()
             && self.grant_type == GrantType::Group
             && snaplogic::SYSTEM_GROUPS.iter().any(|system| system.eq_ignore_ascii_case(group));
-        system.then(|| format!("{group} is a system group of the whole environment"))
+        let said = self.wanted.principal.said();
+        system.then(|| format!("{said} is a system group of the whole environment"))
     }
 
     fn contains(&self) -> Vec<String> {
@@ -288,7 +289,7 @@ impl Step for SpaceEntry {
                 snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
                     Kind::NotFound => Failure::invalid(format!(
                         "project_or_space_path: there is no {}",
-                        self.space
+                        self.wanted.resource.said()
                     ))
                     .hint("paths are case-sensitive; give the space as SnapLogic shows it"),
                     _ => failure,

@@ -13,7 +13,8 @@ use tokio::sync::OnceCell;
 use super::{Attempt, Reply};
 use crate::auth::Signed;
 use crate::observe::{Leg, Sending};
-use crate::secret::{expose, scrub};
+use crate::secret::{expose, redact, scrub};
+use crate::text;
 
 #[derive(Default)]
 pub struct Wire {
@@ -25,6 +26,9 @@ pub struct Wire {
 const CONNECT: Duration = Duration::from_secs(5);
 /// The most bytes of an answer that are kept; a longer one is not read to its end.
 pub(super) const LARGEST: usize = 8 * 1024 * 1024;
+/// The most of the vendor's name for an exchange that is kept.
+const LONGEST_ID: usize = 128;
+const LONGEST_CAUSE: usize = 300;
 
 impl Wire {
     /// Sends once and reads the whole answer, within `limit`.
@@ -46,9 +50,9 @@ impl Wire {
         let attempt = match request.send().await {
             Ok(response) => receive(response, secrets).await,
             Err(error) if error.is_connect() || error.is_builder() => {
-                Attempt::NotSent(describe(&error))
+                Attempt::NotSent(describe(&error, &secrets))
             }
-            Err(error) => lost(&error),
+            Err(error) => lost(&error, &secrets),
         };
         sending.end(match &attempt {
             Attempt::Reply(reply) => Ok(reply.status),
@@ -104,7 +108,7 @@ fn client(plain: bool) -> Result<reqwest::Client, String> {
         .connect_timeout(CONNECT)
         .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| format!("the HTTP client cannot start: {}", describe(&error)))
+        .map_err(|error| format!("the HTTP client cannot start: {}", describe(&error, &[])))
 }
 
 fn head(
@@ -130,7 +134,7 @@ async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) ->
     let date = header("date").and_then(|text| date(&text));
     let ahead = date.map(|date| date.duration_since(Timestamp::now())).unwrap_or_default();
     let retry_after = header("retry-after").and_then(|text| wait(&text, ahead));
-    let request_id = header("x-request-id").map(|id| crate::text::clean(&id));
+    let request_id = header("x-request-id").map(|id| named(&id, &secrets));
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -139,11 +143,16 @@ async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) ->
             }
             Ok(Some(_)) => return Attempt::Oversized,
             Ok(None) => break,
-            Err(error) => return lost(&error),
+            Err(error) => return lost(&error, &secrets),
         }
     }
     let body = scrub(body, &secrets);
     Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
+}
+
+/// The vendor's name for an exchange: a short one, as any other text of its answer.
+fn named(id: &str, secrets: &[SecretString]) -> String {
+    text::short(&text::clean(&redact(id, secrets)), LONGEST_ID).into_owned()
 }
 
 /// `Retry-After` in either of its forms: seconds, or a date by a clock that is `ahead` of ours.
@@ -160,12 +169,13 @@ fn date(text: &str) -> Option<Timestamp> {
 }
 
 /// What became of a request that left and was not answered.
-fn lost(error: &reqwest::Error) -> Attempt {
-    if error.is_timeout() { Attempt::Stalled } else { Attempt::Broken(describe(error)) }
+fn lost(error: &reqwest::Error, secrets: &[SecretString]) -> Attempt {
+    if error.is_timeout() { Attempt::Stalled } else { Attempt::Broken(describe(error, secrets)) }
 }
 
-/// The innermost cause, without the URL: a query may hold a person's address.
-fn describe(error: &reqwest::Error) -> String {
+/// The innermost cause, without the URL: a query may hold a person's address. Why a connection is
+/// closed, the other side may say in words of its own.
+fn describe(error: &reqwest::Error, secrets: &[SecretString]) -> String {
     if error.is_timeout() {
         return "connecting took too long".to_owned();
     }
@@ -176,13 +186,26 @@ fn describe(error: &reqwest::Error) -> String {
     if std::ptr::addr_eq(cause, error) {
         "the exchange failed".to_owned()
     } else {
-        cause.to_string()
+        text::short(&text::clean(&redact(&cause.to_string(), secrets)), LONGEST_CAUSE).into_owned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_an_exchange_is_short_and_no_secret() {
+        let secrets = ["Bearer-abcdefgh".into()];
+        assert_eq!(named("req-1", &secrets), "req-1");
+        assert_eq!(named("x Bearer-abcdefgh", &secrets), "x [REDACTED]");
+        for hidden in
+            ["QmVhcmVyLWFiY2RlZmdo", "4265617265722d6162636465666768", "Bearer-\tabcdefgh"]
+        {
+            assert_eq!(named(hidden, &secrets), "[REDACTED]", "{hidden}");
+        }
+        assert_eq!(named(&"x".repeat(9_999), &secrets).chars().count(), LONGEST_ID + 1);
+    }
 
     #[test]
     fn retry_after_is_read_in_both_forms() {

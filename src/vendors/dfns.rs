@@ -382,6 +382,12 @@ impl ChangeRequest {
         json!({ "id": self.id, "approval_id": self.approval_id })
     }
 
+    /// Whether it is named by ids that can be kept and asked for.
+    pub fn is_named(&self) -> bool {
+        let ids = [Some(&self.id), self.approval_id.as_ref()];
+        ids.into_iter().flatten().all(|id| crate::text::is_clean(id))
+    }
+
     /// It was turned down, or could not be carried out.
     pub fn came_to_nothing(&self) -> bool {
         matches!(self.status.as_deref(), Some("Rejected" | "Failed"))

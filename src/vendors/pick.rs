@@ -34,14 +34,14 @@ pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Fail
     let is_id =
         |known: &T| known.id() == wanted || (uuid && known.id().eq_ignore_ascii_case(wanted));
     let is_named = |known: &T| {
-        known.name() == Some(wanted)
+        known.name().is_some_and(|name| text::same_name(name, wanted))
             || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
     };
     // What readers see of a name; two that look the same are told apart by id alone.
-    let seen = text::clean(wanted);
+    let lower = text::folded(wanted);
     let looks_so = |known: &T| {
-        known.name().is_some_and(|name| text::clean(name) == seen)
-            || known.email().is_some_and(|email| text::clean(email).eq_ignore_ascii_case(&seen))
+        known.name().is_some_and(|name| text::look_alike(name, wanted))
+            || known.email().is_some_and(|email| text::look_alike(&text::folded(email), &lower))
     };
     let exact = match among.iter().any(is_id) {
         true => 1,
@@ -56,12 +56,11 @@ pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Fail
             .and_then(|known| shown_as_it_is(what, known));
     }
     let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
-    let lower = seen.to_lowercase();
     let near = |known: &&T| {
         let names = [known.name(), known.email()];
         let alike = |name: &str| {
-            let name = text::clean(name).to_lowercase();
-            name.contains(&lower) || lower.contains(&name)
+            let name = text::folded(name);
+            text::contains(&name, &lower) || text::contains(&lower, &name)
         };
         if exact > 1 { looks_so(known) } else { names.into_iter().flatten().any(alike) }
     };
@@ -196,9 +195,42 @@ mod tests {
         assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
     }
 
+    /// Each pair is two people: whichever is asked for, both are shown.
+    #[test]
+    fn two_names_that_a_reader_takes_for_one_are_candidates() {
+        for (one, other) in [
+            ("José Díaz", "Jose\u{301} Di\u{301}az"),
+            ("Å", "\u{212b}"),
+            ("Sam Rivera", "Sam  Rivera"),
+            ("Sam Rivera", "Sam\u{a0}Rivera"),
+            ("Sam Rivera", "Sam Rivera\u{1d159}"),
+            ("Sam Rivera", "Sam\u{16fe4} Rivera"),
+            ("Sam Rivera", "Sam Rivera\u{13441}"),
+            ("Sam Rivera", "Sаm Rivera"),
+            ("sam@example.com", "sаm@example.com"),
+        ] {
+            let people = || {
+                [("1", one), ("2", other)].map(|(id, name)| {
+                    let email = name.contains('@').then(|| name.to_owned());
+                    let name = email.is_none().then(|| name.to_owned());
+                    Principal::user(id, name, email)
+                })
+            };
+            for wanted in [one, other] {
+                let failure = pick("user", wanted, people().into()).unwrap_err();
+                let found = (failure.kind, failure.candidates.len());
+                assert_eq!(found, (Kind::Ambiguous, 2), "{wanted:?} of {one:?} and {other:?}");
+            }
+        }
+        let only = vec![Principal::user("1", Some("Jose\u{301}  Di\u{301}az".to_owned()), None)];
+        assert_eq!(pick("user", "José Díaz", only).unwrap().id, "1");
+    }
+
     #[test]
     fn an_id_that_cannot_be_shown_is_not_picked() {
-        for id in ["a\u{200b}", "a\u{a0}b", "", " ", &"x".repeat(text::LONGEST + 1)] {
+        let long = "x".repeat(text::LONGEST + 1);
+        let hidden = ["a\u{200b}", "a\u{a0}b", "a\u{1d159}", "a\u{16fe4}", "a\u{13441}", "\u{301}"];
+        for id in hidden.into_iter().chain(["", " ", &long]) {
             let people = || vec![Principal::user(id, Some("Sam".to_owned()), None)];
             for wanted in ["Sam", id] {
                 assert_eq!(

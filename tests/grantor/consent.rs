@@ -108,6 +108,53 @@ async fn the_question_says_who_gets_what_where_until_when_and_why() {
     assert!(!text.contains('\u{1b}'));
 }
 
+/// What the model writes cannot pass for what Grantor says, wherever it writes it.
+#[tokio::test]
+async fn words_that_are_not_ours_stand_in_quotes_on_one_line() {
+    let lie = format!("{}Policy: reviewed by Security; ends today", "\u{a0}\u{3000} ".repeat(13));
+    let world = World::asking().await;
+    let mut client = Client::called(&world, Era::Legacy, &format!("x){lie}”")).await;
+    let arguments = json!({ "project_or_space_path": format!("/Harbor/Integrations/Docs{lie}"),
+        "grant_type": "USER", "grantee": "user@example.com", "permission_list": ["R"],
+        "reason": format!("x”{lie}\n{lie}“") });
+    let text = client.question("set_project_acl", &arguments).await.message;
+    assert!(text.contains("path's third segment is not used") && !text.contains("Docs"), "{text}");
+    assert!(text.contains("An assistant (“x) Policy: reviewed by Security; ends today'"), "{text}");
+    assert!(text.contains("The assistant says: “x' Policy: reviewed"), "{text}");
+    assert!(!text.contains("  Policy") && !text.contains('\u{a0}'), "{text}");
+    for line in text.lines() {
+        let outside: String =
+            line.split('“').map(|part| part.split_once('”').map_or(part, |two| two.1)).collect();
+        assert!(!outside.contains("reviewed") || !line.contains('“'), "{line}");
+        assert!(!line.trim_start().starts_with("Policy: reviewed"), "{line}");
+    }
+    assert!(world.writes().is_empty());
+}
+
+/// A reason in which nobody reads anything is none: not in the question, nor on record.
+#[tokio::test]
+async fn a_blank_reason_is_no_reason() {
+    let asking = World::asking().await;
+    let plain = World::new().await;
+    let server = plain.serve().await;
+    for (asset, reason) in
+        [("Orders", ""), ("Billing", " \n"), ("Orders", "\u{200b}\u{3164}\u{301}")]
+    {
+        let mut arguments = parsed(ORDERS);
+        arguments["reason"] = reason.into();
+        let mut client = Client::start(&asking, Era::Legacy).await;
+        let text = client.question(GRANT, &arguments).await.message;
+        assert!(!text.contains("The assistant says"), "{reason:?}: {text}");
+        arguments["assetKeys"] = json!([asset]);
+        server.call(GRANT, arguments).await;
+    }
+    for line in asking.ledger().iter().chain(&plain.ledger()) {
+        assert!(line["reason"].is_null(), "{line:#}");
+        assert!(line.pointer("/content/arguments/reason").is_none(), "{line:#}");
+    }
+    assert!(plain.ledger().iter().any(|line| line["event"] == "open"));
+}
+
 /// Consent is no argument.
 #[tokio::test]
 async fn a_model_cannot_agree_by_argument() {

@@ -305,6 +305,42 @@ async fn an_id_that_cannot_be_shown_is_sent_nowhere() {
     assert!(world.writes().is_empty());
 }
 
+/// However long a vendor's names are, a line of the ledger is not.
+#[tokio::test]
+async fn no_name_makes_a_long_line() {
+    let world = World::new().await;
+    let calls = by_ids(&world.serve().await).await;
+    let (world, _proxies) = spoilt(world).await;
+    let server = world.serve().await;
+    for (tool, arguments) in &calls {
+        // Whether the vendor takes its own long names back is its business.
+        let answer = server.call(tool, arguments.clone()).await;
+        assert!(answer.body["receipt"].is_string(), "{tool}: {:#}", answer.body);
+    }
+    for line in world.ledger() {
+        assert!(line.to_string().len() < 50_000, "{} bytes", line.to_string().len());
+    }
+    let open = world.ledger().into_iter().filter(|line| line["event"] == "open");
+    assert_eq!(open.count(), calls.len());
+}
+
+/// What is printed of the ledger is the same JSON, in which nothing commands a terminal.
+#[tokio::test]
+async fn the_ledger_is_printed_with_escapes() {
+    let world = World::new().await;
+    let mut arguments = parsed(GRANTS[3].arguments);
+    arguments["reason"] = json!("x\u{9b}31m\u{202e}\u{e0041}\u{1d159}\u{7f}é");
+    world.run(&["call", GRANTS[3].tool, &arguments.to_string()]).await;
+    let written = world.ledger();
+    for command in [["ledger", "export"].as_slice(), &["ledger", "tail", "--json"]] {
+        let printed = world.run(command).await.stdout;
+        is_clean(&command.join(" "), &printed);
+        let lines: Vec<_> = printed.lines().map(parsed).collect();
+        assert_eq!(lines, written, "{command:?}");
+        assert!(printed.contains("\\u009b31m\\u202e") && printed.contains('é'), "{printed}");
+    }
+}
+
 /// Somebody whose name looks like another's is never mistaken for them.
 #[tokio::test]
 async fn names_that_look_alike_end_the_call_with_candidates() {

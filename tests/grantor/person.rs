@@ -55,13 +55,22 @@ impl Client {
         Self::able(world, era, json!({ "elicitation": {} })).await
     }
 
+    /// One that calls itself so.
+    pub async fn called(world: &World, era: Era, name: &str) -> Self {
+        Self::named(world, era, json!({ "elicitation": {} }), name).await
+    }
+
     pub async fn able(world: &World, era: Era, capabilities: Value) -> Self {
+        Self::named(world, era, capabilities, "raw").await
+    }
+
+    async fn named(world: &World, era: Era, capabilities: Value, name: &str) -> Self {
         let mut raw = world.serve_raw_logged();
         if let Era::Legacy = era {
             let params = json!({
                 "protocolVersion": "2025-11-25",
                 "capabilities": capabilities,
-                "clientInfo": { "name": "raw", "version": "1" },
+                "clientInfo": { "name": name, "version": "1" },
             });
             raw.ask(0, "initialize", params).await;
             raw.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;

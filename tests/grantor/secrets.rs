@@ -233,6 +233,34 @@ async fn the_steps_before_a_write_show_nothing_either() {
     }
 }
 
+/// A header of an answer is a text of the vendor's like any other.
+#[tokio::test]
+async fn the_name_of_an_exchange_holds_no_secret() {
+    let world = World::new().await;
+    let secret = world.variable("SNAPLOGIC_PASSWORD").to_owned();
+    let server = world.serve().await;
+    let grant = &GRANTS[3];
+    let shown: Vec<_> = forms(&secret).into_iter().collect();
+    for name in shown.iter().filter(|form| form.is_ascii()).chain([&"x".repeat(5_000)]) {
+        let headers = vec![("x-request-id", format!("req {name}"))];
+        let no = FaultKind::Status { status: 400, headers, body: String::new() };
+        world.inject(grant.vendor, grant.method, grant.path, no);
+        let answer = server.call(grant.tool, parsed(grant.arguments)).await;
+        assert_eq!(answer.outcome(), "rejected", "{:#}", answer.body);
+    }
+    let ledger = world.ledger();
+    let names: Vec<_> =
+        ledger.iter().filter_map(|line| line["vendor_request_id"].as_str()).collect();
+    assert!(
+        names.len() == shown.len() + 1 && names.iter().all(|name| name.chars().count() < 200),
+        "{names:?}"
+    );
+    let mut said = Said::default();
+    said.files(&world.path("state"));
+    said.ran("export", &world.run(&["ledger", "export"]).await);
+    said.hides(&[secret].into());
+}
+
 /// A client secret goes to the token endpoint alone, and whoever else repeats it is not repeated.
 #[tokio::test]
 async fn a_client_secret_is_not_shown_whoever_says_it() {

@@ -15,7 +15,7 @@ use crate::ledger::ocsf::Events;
 #[command(after_help = "Example:\n  \
     grantor ledger export --format ocsf --since 2027-01-31T00:00:00Z > events.jsonl")]
 pub(super) struct Arguments {
-    /// The lines as they are, or events of OCSF class 3005, User Access Management
+    /// The lines, or events of OCSF class 3005, User Access Management
     #[arg(long, value_enum, default_value = "jsonl")]
     format: Format,
     /// Only what was written at this time or later, such as 2027-01-31T18:00:00Z
@@ -62,7 +62,7 @@ async fn events(ledger: &Ledger, since: Option<Timestamp>) -> Result<(), crate::
 
 fn print_if(wanted: bool, line: &str) -> io::Result<bool> {
     if wanted {
-        paint::raw(format!("{line}\n").as_bytes())?;
+        paint::json(line)?;
     }
     Ok(true)
 }

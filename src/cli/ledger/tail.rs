@@ -14,7 +14,7 @@ pub(super) struct Arguments {
     /// How many lines
     #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = LINES)]
     lines: usize,
-    /// Print the lines as they are
+    /// Print the lines as JSON
     #[arg(long)]
     json: bool,
 }
@@ -45,7 +45,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     }
     for line in last.iter() {
         if arguments.json {
-            paint::raw(format!("{line}\n").as_bytes())?;
+            paint::json(line)?;
         } else {
             paint::lines(&shown(line))?;
         }

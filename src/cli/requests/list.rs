@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
             crate::json::put(&mut body, "ledger", troubles);
         }
         text::clean_value(&mut body);
-        paint::raw(format!("{body:#}\n").as_bytes())?;
+        paint::json(&format!("{body:#}"))?;
         return Ok(status);
     }
     let mut lines: String = requests.iter().map(|request| line(request, now)).collect();

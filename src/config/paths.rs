@@ -1,0 +1,69 @@
+//! Paths in settings: what they count from.
+
+use std::path::{Path, PathBuf};
+
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+const HOME: &str = "HOME";
+
+/// A path with the home directory in place of a leading `~/`.
+///
+/// # Errors
+/// There is no home directory.
+pub(super) fn expanded(path: &Path, env: Environment<'_>) -> Result<PathBuf, String> {
+    let Ok(rest) = path.strip_prefix("~") else { return Ok(path.to_owned()) };
+    let home = env(HOME).map(PathBuf::from).filter(|home| home.is_absolute());
+    let usual = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let home = home.or_else(usual).ok_or_else(|| {
+        format!("{}: there is no home directory; give an absolute path", path.display())
+    })?;
+    Ok(home.join(rest))
+}
+
+/// The path that a variable names. One that counts from wherever a process happens to start would
+/// be another file for each of them.
+///
+/// # Errors
+/// It is neither absolute nor begins with `~/`.
+pub(super) fn of_environment(name: &str, env: Environment<'_>) -> Result<Option<PathBuf>, String> {
+    let Some(text) = env(name) else { return Ok(None) };
+    let path = expanded(Path::new(&text), env).map_err(|trouble| format!("{name}: {trouble}"))?;
+    if path.is_absolute() {
+        return Ok(Some(path));
+    }
+    Err(format!(
+        "{name} must be an absolute path or begin with ~/, not {text:?}: it would be another place \
+         for each directory that Grantor is started in"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_environment_is_one_place() {
+        for (text, path) in [
+            ("/srv/state", Some("/srv/state")),
+            ("~/state", Some("/home/ada/state")),
+            ("~", Some("/home/ada")),
+            ("~eve/state", None),
+            ("state", None),
+            ("./state", None),
+            ("../state", None),
+            ("a~/state", None),
+            ("", None),
+        ] {
+            let env = |name: &str| match name {
+                HOME => Some("/home/ada".to_owned()),
+                _ => Some(text.to_owned()),
+            };
+            let found = of_environment("GRANTOR_STATE_DIR", &env);
+            match path {
+                Some(path) => assert_eq!(found, Ok(Some(path.into())), "{text:?}"),
+                None => assert!(found.unwrap_err().contains("GRANTOR_STATE_DIR"), "{text:?}"),
+            }
+        }
+        assert_eq!(of_environment("GRANTOR_STATE_DIR", &|_| None), Ok(None));
+    }
+}

@@ -1,0 +1,497 @@
+//! What an answer repeats of a secret, however it writes it, and the answer without it.
+//!
+//! The usual forms are taken out where they stand. A text that still shows a secret once its
+//! encodings are undone is taken out whole. Each step reads the text once: a vendor may send much.
+
+use std::borrow::Cow;
+
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+
+use crate::text;
+
+/// What stands in a secret's place.
+const REDACTED: &str = "[REDACTED]";
+/// A shorter secret may be a word like any other, and a name is not taken apart for it.
+const SHORTEST: usize = 8;
+/// How often one encoding is looked for in another.
+const LAYERS: usize = 3;
+
+/// Secrets, in the forms that are looked for.
+struct Secrets(Vec<Forms>);
+
+struct Forms {
+    secret: String,
+    /// Taken out where they stand.
+    usual: Vec<String>,
+    /// Looked for where a text is taken apart.
+    joined: Option<Joined>,
+}
+
+/// A secret as it is without what may stand between its parts.
+struct Joined {
+    squeezed: String,
+    base64: Vec<String>,
+    hex: String,
+}
+
+/// A text without what may stand between the parts of a secret.
+struct View<'a> {
+    text: Cow<'a, str>,
+    squeezed: String,
+    base64: String,
+    hex: String,
+}
+
+/// `text` without these secrets, however an answer may have written them.
+pub(crate) fn redact(text: &str, secrets: &[SecretString]) -> String {
+    Secrets::of(secrets, 1).redact(text)
+}
+
+/// An answer's body as it is, unless it repeats one of these secrets: then without it.
+pub(crate) fn scrub(body: Vec<u8>, secrets: &[SecretString]) -> Vec<u8> {
+    let secrets = Secrets::of(secrets, SHORTEST);
+    let text = String::from_utf8_lossy(&body);
+    if !secrets.are_in(&text) {
+        return body;
+    }
+    let Ok(mut value) = serde_json::from_slice(&body) else {
+        return secrets.redact(&text).into_bytes();
+    };
+    secrets.scrub(&mut value);
+    let scrubbed = value.to_string();
+    // It may be scattered over several texts.
+    let scattered = secrets.are_in(&scrubbed);
+    if scattered { Value::from(REDACTED).to_string() } else { scrubbed }.into_bytes()
+}
+
+impl Secrets {
+    /// Those of at least so many bytes.
+    fn of(secrets: &[SecretString], shortest: usize) -> Self {
+        let exposed = secrets.iter().map(|secret| secret.expose_secret());
+        Self(exposed.filter(|secret| secret.len() >= shortest).map(Forms::of).collect())
+    }
+
+    fn redact(&self, text: &str) -> String {
+        let usual = self.0.iter().flat_map(|forms| &forms.usual);
+        let left = usual.fold(Cow::Borrowed(text), |left, form| {
+            if left.contains(form) { left.replace(form, REDACTED).into() } else { left }
+        });
+        if self.show_in(&left) { REDACTED.to_owned() } else { left.into_owned() }
+    }
+
+    fn are_in(&self, text: &str) -> bool {
+        let mut usual = self.0.iter().flat_map(|forms| &forms.usual);
+        usual.any(|form| text.contains(form)) || self.show_in(text)
+    }
+
+    /// Whether one of them shows once the text's encodings are undone.
+    fn show_in(&self, text: &str) -> bool {
+        let shows = |text: &str| {
+            let view = View::of(text);
+            self.0.iter().any(|forms| forms.show_in(&view))
+        };
+        if self.0.is_empty() {
+            return false;
+        }
+        // Taking out what cannot be seen must not put a secret together again.
+        let seen = text::strip(text);
+        if shows(&seen) {
+            return true;
+        }
+        // Each by itself: a secret may look like an encoding of something else. Then one in another.
+        let decoders: [fn(&str) -> Cow<'_, str>; 3] = [unescaped, unnamed, unquoted];
+        let plain = |decode: &fn(&str) -> Cow<'_, str>| match decode(&seen) {
+            Cow::Owned(plain) => shows(&plain),
+            Cow::Borrowed(_) => false,
+        };
+        if decoders.iter().any(plain) {
+            return true;
+        }
+        let mut inner = seen;
+        for _ in 0..LAYERS {
+            let outer = inner.clone();
+            for decode in decoders {
+                if let Cow::Owned(plain) = decode(&inner) {
+                    inner = plain;
+                }
+            }
+            if inner == outer {
+                return false;
+            }
+            if shows(&inner) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn scrub(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.scrub(item)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|field| self.scrub(field));
+                if fields.keys().any(|key| self.are_in(key)) {
+                    let named = std::mem::take(fields).into_iter();
+                    let named = named.map(|(key, value)| (self.redact(&key), value));
+                    *fields = named.collect::<Map<_, _>>();
+                }
+            }
+            Value::Number(number) if self.are_in(&number.to_string()) => *value = REDACTED.into(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+impl Forms {
+    fn of(secret: &str) -> Self {
+        let percent = text::encode(secret);
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        // A message may quote the JSON of a request.
+        let json = Value::from(secret).to_string();
+        let json = json.trim_matches('"').to_owned();
+        let markup = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let markup = markup.replace('"', "&quot;");
+        let lower = [&percent, &form].map(|form| lower_percent(form));
+        let mut usual = vec![secret.to_owned(), percent, form, json, markup];
+        usual.extend(lower);
+        usual.extend(in_base64(secret));
+        let joined = (secret.len() >= SHORTEST).then(|| {
+            let hex = text::hex(secret.as_bytes());
+            usual.extend([hex.clone(), hex.to_uppercase()]);
+            let base64 = in_base64(secret).map(|form| base64_digits(&form)).collect();
+            Joined { squeezed: squeezed(secret), base64, hex }
+        });
+        Self { secret: secret.to_owned(), usual, joined }
+    }
+
+    fn show_in(&self, view: &View<'_>) -> bool {
+        let joined = self.joined.as_ref().is_some_and(|joined| {
+            let squeezed = !joined.squeezed.is_empty() && view.squeezed.contains(&joined.squeezed);
+            squeezed
+                || view.hex.contains(&joined.hex)
+                || joined.base64.iter().any(|form| view.base64.contains(form))
+        });
+        joined || view.text.contains(&self.secret)
+    }
+}
+
+impl<'a> View<'a> {
+    fn of(text: &'a str) -> Self {
+        let (squeezed, base64, hex) = (squeezed(text), base64_digits(text), hex_digits(text));
+        Self { text: text.into(), squeezed, base64, hex }
+    }
+}
+
+/// The part of base64 that a secret alone decides, wherever in the encoded text it stands.
+fn in_base64(secret: &str) -> impl Iterator<Item = String> {
+    let at = |before: usize| {
+        let bytes = [&vec![0; before], secret.as_bytes()].concat();
+        // Of a character that other bytes have a share in, too little is known.
+        let (start, rest) = ([0, 2, 3].get(before).copied(), bytes.len() % 3);
+        [BASE64_STANDARD_NO_PAD.encode(&bytes), BASE64_URL_SAFE_NO_PAD.encode(&bytes)].map(|all| {
+            let end = all.len().saturating_sub(usize::from(rest != 0));
+            all.get(start.unwrap_or_default()..end).unwrap_or_default().to_owned()
+        })
+    };
+    (0..3).flat_map(at).filter(|form| form.len() >= SHORTEST)
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+/// What of a text may be base64 of either kind, whatever lines it is wrapped in.
+fn base64_digits(text: &str) -> String {
+    let digit = |byte: u8| match byte {
+        b'-' => Some('+'),
+        b'_' => Some('/'),
+        b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Some(char::from(byte)),
+        _ => None,
+    };
+    text.bytes().filter_map(digit).collect()
+}
+
+/// What of a text may be hexadecimal, whatever stands between its digits.
+fn hex_digits(text: &str) -> String {
+    let mut digits = String::new();
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let marked = byte == b'0' && matches!(bytes.peek(), Some(b'x' | b'X'));
+        if byte.is_ascii_hexdigit() && !marked {
+            digits.push(char::from(byte.to_ascii_lowercase()));
+        }
+    }
+    digits
+}
+
+fn lower_percent(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let (code, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        format!("{all}%{}{rest}", code.to_lowercase())
+    })
+}
+
+/// Percent-encoding undone, however much of the text it was used for.
+fn unquoted(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
+}
+
+/// JSON's escapes undone, as far as a secret may be written with them.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut left = String::with_capacity(text.len());
+    let mut parts = text.split('\\');
+    left.extend(parts.next());
+    let mut high = None;
+    while let Some(part) = parts.next() {
+        let code = part.strip_prefix('u').and_then(|rest| rest.get(..4));
+        let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
+        let pair = high.take().zip(code.filter(|code| (0xdc00..0xe000).contains(code)));
+        let paired = pair.map(|(high, low): (u32, u32)| 0x1_0000 + (high << 10) + (low - 0xdc00));
+        match (paired.or(code).and_then(char::from_u32), code, part.is_empty()) {
+            (Some(c), ..) => {
+                left.push(c);
+                left.push_str(part.get(5..).unwrap_or_default());
+            }
+            (None, Some(code), _) if (0xd800..0xdc00).contains(&code) && part.len() == 5 => {
+                high = Some(code - 0xd800);
+            }
+            (None, _, true) => {
+                left.push('\\');
+                left.extend(parts.next());
+            }
+            // The end of a line.
+            (None, _, false) => left.push_str(part.strip_prefix(['n', 'r', 't']).unwrap_or(part)),
+        }
+    }
+    Cow::Owned(left)
+}
+
+/// The entities of HTML and XML undone.
+fn unnamed(text: &str) -> Cow<'_, str> {
+    if !text.contains('&') {
+        return Cow::Borrowed(text);
+    }
+    let mut left = String::with_capacity(text.len());
+    let mut parts = text.split('&');
+    left.extend(parts.next());
+    for part in parts {
+        match entity(part) {
+            Some((c, rest)) => {
+                left.push(c);
+                left.push_str(rest);
+            }
+            None => {
+                left.push('&');
+                left.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(left)
+}
+
+/// The character that stands behind an ampersand, and what comes after it.
+fn entity(part: &str) -> Option<(char, &str)> {
+    if let Some(number) = part.strip_prefix('#') {
+        let (radix, digits) = match number.strip_prefix(['x', 'X']) {
+            Some(digits) => (16, digits),
+            None => (10, number),
+        };
+        let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+        let (digits, rest) = digits.split_at_checked(end)?;
+        let code = u32::from_str_radix(digits.trim_start_matches('0'), radix).ok()?;
+        return Some((char::from_u32(code)?, rest.strip_prefix(';').unwrap_or(rest)));
+    }
+    let (name, rest) = part.split_once(';')?;
+    let named = ENTITIES.iter().find(|(known, _)| *known == name)?;
+    Some((named.1, rest))
+}
+
+/// Those of ASCII.
+const ENTITIES: [(&str, char); 40] = [
+    ("amp", '&'),
+    ("AMP", '&'),
+    ("lt", '<'),
+    ("LT", '<'),
+    ("gt", '>'),
+    ("GT", '>'),
+    ("quot", '"'),
+    ("QUOT", '"'),
+    ("apos", '\''),
+    ("nbsp", ' '),
+    ("Tab", ' '),
+    ("NewLine", ' '),
+    ("excl", '!'),
+    ("num", '#'),
+    ("dollar", '$'),
+    ("percnt", '%'),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("ast", '*'),
+    ("midast", '*'),
+    ("plus", '+'),
+    ("comma", ','),
+    ("period", '.'),
+    ("sol", '/'),
+    ("colon", ':'),
+    ("semi", ';'),
+    ("equals", '='),
+    ("quest", '?'),
+    ("commat", '@'),
+    ("lsqb", '['),
+    ("bsol", '\\'),
+    ("rsqb", ']'),
+    ("Hat", '^'),
+    ("lowbar", '_'),
+    ("grave", '`'),
+    ("lcub", '{'),
+    ("verbar", '|'),
+    ("vert", '|'),
+    ("rcub", '}'),
+    ("hyphen", '-'),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
+
+    const SECRET: &str = "s3cret/with+\"odd\"=signs é & <blanks>";
+
+    /// Wrapped as in mail, after so many characters.
+    fn wrapped(text: &str, width: usize, end: &str) -> String {
+        let chars: Vec<char> = text.chars().collect();
+        let lines: Vec<String> = chars.chunks(width).map(|line| line.iter().collect()).collect();
+        lines.join(end)
+    }
+
+    fn each(text: &str, form: impl Fn(u8) -> String, between: &str) -> String {
+        text.bytes().map(form).collect::<Vec<_>>().join(between)
+    }
+
+    /// Whether it stands where it is named or the text has gone whole.
+    fn echoes() -> Vec<String> {
+        let percent = text::encode(SECRET);
+        let form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+        let mut echoes = vec![SECRET.to_owned(), lower_percent(&percent), percent];
+        echoes.extend([lower_percent(&form), form]);
+        echoes.push(SECRET.replace("cret", "\u{200b}cret"));
+        echoes.push(SECRET.replace('/', "%2f"));
+        echoes.push(Value::from(SECRET).to_string());
+        echoes.push(SECRET.replace('/', r"\/"));
+        for before in ["", "x", "xy"] {
+            let bytes = format!("{before}{SECRET}zz");
+            for all in [
+                BASE64_STANDARD_NO_PAD.encode(&bytes),
+                BASE64_URL_SAFE_NO_PAD.encode(&bytes),
+                BASE64_STANDARD.encode(&bytes),
+                BASE64_URL_SAFE.encode(&bytes),
+            ] {
+                for (width, end) in [(76, "\r\n"), (64, "\n"), (10, "\r\n"), (4, " "), (7, "\n\t")]
+                {
+                    echoes.push(wrapped(&all, width, end));
+                }
+                // As it stands in a message that quotes the JSON of an answer.
+                echoes.push(wrapped(&all, 10, r"\r\n"));
+                echoes.push(text::encode(&wrapped(&all, 10, "\r\n")));
+                echoes.push(all);
+            }
+        }
+        for between in ["", ":", "-", " ", ", ", "\n", r"\x", ", 0x"] {
+            echoes.push(each(SECRET, |byte| format!("{byte:02x}"), between));
+            echoes.push(each(SECRET, |byte| format!("{byte:02X}"), between));
+        }
+        let entity = |form: fn(char) -> String| SECRET.chars().map(form).collect::<String>();
+        echoes.push(entity(|c| format!("&#{};", u32::from(c))));
+        echoes.push(entity(|c| format!("&#x{:x};", u32::from(c))));
+        echoes.push(entity(|c| format!("&#X{:06X};", u32::from(c))));
+        let named = SECRET.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        echoes.push(named.replace('"', "&quot;"));
+        echoes.push(named.replace('"', "&#34;").replace('/', "&sol;").replace('=', "&equals;"));
+        echoes.push(text::encode(&named));
+        echoes.push(text::encode(&text::encode(&named)));
+        echoes.push(wrapped(SECRET, 5, "\n"));
+        echoes.push(wrapped(SECRET, 9, "\r\n    "));
+        echoes
+    }
+
+    #[test]
+    fn an_echo_is_taken_out_of_a_body_however_it_is_written() {
+        let secrets = [SecretString::from(SECRET)];
+        for echo in echoes() {
+            let plain = serde_json::json!({ "id": 7, "rows": [{ "name": echo }] }).to_string();
+            let ascii = plain.replace('é', "\\u00e9").replace('/', "\\/");
+            for body in [plain, ascii] {
+                let body = scrub(body.into_bytes(), &secrets);
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                let name = body["rows"][0]["name"].as_str().unwrap();
+                assert!(name.contains(REDACTED), "{echo}: {name}");
+                assert_eq!(body["id"], 7);
+            }
+            let page = scrub(format!("<html>{echo}").into_bytes(), &secrets);
+            let page = String::from_utf8(page).unwrap();
+            assert!(page.contains(REDACTED) && !page.contains("s3cret"), "{echo}: {page}");
+            let header = redact(&format!("id {echo}"), &secrets);
+            assert!(header.contains(REDACTED), "{echo}: {header}");
+        }
+        let page = scrub(format!("<html>{SECRET}").into_bytes(), &secrets);
+        assert_eq!(page, b"<html>[REDACTED]");
+        for harmless in
+            [r#"{ "name": "s3cr\u0065t \\ x" }"#, "a&b &amp; 100% &#; &#x; &#9999999999;"]
+        {
+            assert_eq!(scrub(harmless.into(), &secrets), harmless.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_key_a_number_and_several_texts_may_hold_it_too() {
+        let secrets = ["12345678901", "hunter2hunter2"].map(SecretString::from);
+        for body in [
+            serde_json::json!({ "rows": [{ "hunter2hunter2": 1 }] }),
+            serde_json::json!({ "id": 12_345_678_901_u64 }),
+            serde_json::json!({ "lines": ["aHVudGVy", "Mmh1bnRlcjI="] }),
+            serde_json::json!({ "bytes": ["68756e746572", "3268756e74657232"] }),
+            serde_json::json!({ "emoji": "\u{1f600}hunter2hunter2" }),
+        ] {
+            let scrubbed = String::from_utf8(scrub(body.to_string().into(), &secrets)).unwrap();
+            assert!(scrubbed.contains(REDACTED), "{scrubbed}");
+            let whole = Secrets::of(&secrets, SHORTEST);
+            assert!(!whole.are_in(&scrubbed), "{scrubbed}");
+        }
+        let emoji = [SecretString::from("\u{1f600}secret")];
+        assert_eq!(redact(r"x \ud83d\ude00secret", &emoji), REDACTED);
+    }
+
+    /// A short secret is a word like any other, but for where it stands as it is.
+    #[test]
+    fn a_short_secret_takes_no_text_apart() {
+        let secrets = [SecretString::from("a1")];
+        assert_eq!(redact("6131 and YTE", &secrets), "6131 and YTE");
+        assert_eq!(redact("is a1", &secrets), "is [REDACTED]");
+    }
+
+    /// As much as an answer may hold, of what takes longest to look through.
+    #[test]
+    fn a_long_body_is_looked_through_in_time() {
+        let secrets = ["aaaaaaaaaaaaaaaab", "%41%41&amp;\\u0041", "0123456789abcdef"];
+        let secrets = secrets.map(SecretString::from);
+        for part in ["aaaaaaaa", "%61", "&#97;", "\\u0061", "&", "%", "\\", "a\n", "0x61 "] {
+            let body = part.repeat(2 * 1024 * 1024 / part.len());
+            let started = std::time::Instant::now();
+            assert_eq!(scrub(body.clone().into_bytes(), &secrets), body.as_bytes());
+            let took = started.elapsed();
+            // Built for debugging, on a machine that does other things: anything but minutes.
+            assert!(took < std::time::Duration::from_secs(30), "{part}: {took:?}");
+        }
+    }
+}

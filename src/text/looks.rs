@@ -1,0 +1,94 @@
+//! Names that are the same, and names that only look so.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::skeleton;
+
+use super::strip;
+
+/// Whether both are one name: however it is composed, and however wide its blanks are.
+pub fn same_name(one: &str, other: &str) -> bool {
+    one == other || spelled(one) == spelled(other)
+}
+
+/// Whether a reader may take one name for the other: what cannot be seen is left out, and letters of
+/// different alphabets that look the same are the same. Letters within ASCII are told apart.
+pub fn look_alike(one: &str, other: &str) -> bool {
+    let (one, other) = (bare(one), bare(other));
+    one == other || is_foreign(&one, &other) && skeleton(&one).eq(skeleton(&other))
+}
+
+/// A name as it is searched for: what nobody sees, the width of blanks and letter case aside.
+pub fn folded(text: &str) -> String {
+    bare(text).to_lowercase()
+}
+
+/// Whether a name contains what is searched for, both [`folded`]; or something that looks like it.
+pub(crate) fn contains(name: &str, wanted: &str) -> bool {
+    let alike = || {
+        let [name, wanted] = [name, wanted].map(|text| skeleton(text).collect::<String>());
+        name.contains(&wanted)
+    };
+    name.contains(wanted) || is_foreign(name, wanted) && alike()
+}
+
+fn is_foreign(one: &str, other: &str) -> bool {
+    !(one.is_ascii() && other.is_ascii())
+}
+
+/// Composed, with single blanks.
+fn spelled(text: &str) -> String {
+    let composed: String = text.nfkc().collect();
+    composed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The same of what can be seen. Marks are looked at once they have found their letters.
+fn bare(text: &str) -> String {
+    if text.is_ascii() { spelled(&strip(text)) } else { spelled(&strip(&spelled(text))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_however_it_is_composed() {
+        for (one, other, same, alike) in [
+            ("José Díaz", "Jose\u{301} Di\u{301}az", true, true),
+            ("Å", "\u{212b}", true, true),
+            ("Å", "A\u{30a}", true, true),
+            ("Sam Rivera", "Sam  Rivera", true, true),
+            ("Sam Rivera", "Sam\u{a0}Rivera", true, true),
+            ("Sam Rivera", "Sam\u{3000}Rivera ", true, true),
+            ("Sam", "Ｓａｍ", true, true),
+            ("Sam", "S\u{200b}am", false, true),
+            ("Sam", "Sam\u{1d159}", false, true),
+            ("Sam", "Sam\u{16fe4}\u{13441}", false, true),
+            ("Sam", "Sаm", false, true),
+            ("paypal", "раураl", false, true),
+            ("Iris", "Ιris", false, true),
+            ("Sam", "sam", false, false),
+            ("Team 1", "Team l", false, false),
+            ("Jose", "José", false, false),
+            ("Sam", "Sam B", false, false),
+        ] {
+            assert_eq!(same_name(one, other), same, "{one:?} {other:?}");
+            assert_eq!(same_name(other, one), same, "{other:?} {one:?}");
+            assert_eq!(look_alike(one, other), alike, "{one:?} {other:?}");
+            assert_eq!(look_alike(other, one), alike, "{other:?} {one:?}");
+        }
+    }
+
+    /// Whoever looks for a name is shown those that look like it too.
+    #[test]
+    fn a_search_finds_what_looks_like_it() {
+        for (name, wanted, found) in [
+            ("Jose\u{301} Di\u{301}az", "josé", true),
+            ("SAM  Rivera", "m riv", true),
+            ("Sаm Rivera", "sam", true),
+            ("Kim", "ir", false),
+            ("Dana", "sam", false),
+        ] {
+            assert_eq!(contains(&folded(name), &folded(wanted)), found, "{name:?} {wanted:?}");
+        }
+    }
+}
