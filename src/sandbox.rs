@@ -34,7 +34,9 @@ use tokio::task::AbortHandle;
 pub use self::faults::{Fault, FaultKind};
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
-pub use self::modes::{Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost, Told};
+pub use self::modes::{
+    DfnsGroups, Modes, OtherRole, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
+};
 
 use self::centrasite::CentraSite;
 use self::dfns::Dfns;

@@ -176,3 +176,7 @@ mod doctor;
 /// Ends that the vendor's own approvers hold.
 #[path = "grantor/held.rs"]
 mod held;
+
+/// Access that is held through user groups.
+#[path = "grantor/groups.rs"]
+mod groups;

@@ -71,6 +71,8 @@ pub(super) struct Item {
     before: Vec<Access>,
     pub(super) after: Vec<Access>,
     parts: Vec<Value>,
+    /// What access there is beside the one that was to be taken away.
+    remains: Vec<String>,
     pub(super) warnings: Vec<String>,
     policy: Option<Policy>,
     request: Option<Value>,
@@ -267,6 +269,7 @@ impl Item {
             before: before.to_vec(),
             after: before.to_vec(),
             parts: Vec::new(),
+            remains: step.remains(),
             warnings: Vec::new(),
             policy: None,
             request: None,
@@ -383,6 +386,7 @@ impl Item {
             Some(note) => format!("{} ({note})", self.summary),
             None => self.summary.clone(),
         };
+        let summary = self.summed_up(&what);
         Changed {
             receipt: self.receipt,
             vendor: spec.vendor,
@@ -398,8 +402,26 @@ impl Item {
             request: self.request,
             vendor_status: self.status,
             hint: self.hint,
-            ..Changed::new(self.outcome, what)
+            summary,
+            ..Changed::new(self.outcome, String::new())
         }
+    }
+
+    /// What was done, after what is left: a reader may stop at the first sentence.
+    fn summed_up(&self, what: &str) -> String {
+        let phrase = match self.outcome {
+            Outcome::AlreadyAbsent if !self.remains.is_empty() => {
+                "Not held otherwise, nothing changed"
+            }
+            outcome => phrase(outcome),
+        };
+        let taken = matches!(
+            self.outcome,
+            Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
+        );
+        let remains = self.remains.iter().filter(|_| taken);
+        let remains: String = remains.map(|sentence| format!("{sentence}. ")).collect();
+        format!("{remains}{phrase}: {what}")
     }
 
     fn among(self) -> Value {

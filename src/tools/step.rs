@@ -66,6 +66,12 @@ pub trait Step: Send + Sync {
         self.bears(row)
     }
 
+    /// What access the principal keeps through something else once this one is taken away, and what
+    /// of it cannot be seen: whole sentences, without their full stop.
+    fn remains(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How each part of the change ended, where it is for several at once and the vendor takes
     /// them together.
     fn parts(&self, _outcome: Outcome, _before: &[Access], _after: &[Access]) -> Vec<Value> {
