@@ -43,7 +43,10 @@ async fn what_somebody_holds_through_a_group_is_listed_as_theirs() {
         let [row] = rows(&answer) else { panic!("{:#}", answer.body) };
         assert_eq!(row["principal"]["name"], "Tomás Ferreira");
         assert_eq!(row["role"]["name"], "ManagedFullAdminAccess");
-        assert_eq!((&row["via"]["name"], &row["via"]["kind"]), (&json!("Platform Admins"), &json!("group")));
+        assert_eq!(
+            (&row["via"]["name"], &row["via"]["kind"]),
+            (&json!("Platform Admins"), &json!("group"))
+        );
         assert_eq!(answer.body["problems"], json!([]));
         // Their own and a group's are two, and which was granted from here is told.
         let granted = server.call("assign_permission", reports(GRACE)).await;
@@ -83,7 +86,10 @@ async fn a_group_gets_and_loses_a_permission() {
     let viewer = |who: &Value| json!({ "permissionId": "Treasury Viewer", "identityId": who });
     let granted = server.call("assign_permission", viewer(&json!("Auditors"))).await;
     assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
-    assert!(granted.warnings().contains("every member of the group") && granted.warnings().contains("2 now"));
+    assert!(
+        granted.warnings().contains("every member of the group")
+            && granted.warnings().contains("2 now")
+    );
     let id = &granted.body["principal"]["id"];
     assert_eq!(granted.body["principal"]["kind"], "group");
     let again = server.call("assign_permission", viewer(id)).await;
@@ -91,7 +97,10 @@ async fn a_group_gets_and_loses_a_permission() {
     let by_assignment = json!({ "permissionId": "Treasury Viewer",
         "assignmentId": granted.body["after"][0]["id"] });
     let taken = server.call("revoke_permission", by_assignment).await;
-    assert_eq!((taken.outcome(), &taken.body["principal"]["name"]), ("confirmed", &json!("Auditors")));
+    assert_eq!(
+        (taken.outcome(), &taken.body["principal"]["name"]),
+        ("confirmed", &json!("Auditors"))
+    );
     assert!(taken.warnings().contains("loses it"), "{:#}", taken.body);
     let undone = server.call("undo_change", json!({ "receipt": taken.body["receipt"] })).await;
     assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
@@ -151,7 +160,8 @@ async fn what_is_left_through_a_group_is_said_first() {
         assert!(summary.starts_with("Access is left through the group “Auditors”. "), "{summary}");
         assert!(!summary.contains("Already gone"), "{summary}");
         let told = answer.warnings();
-        for words in ["access is left: ", "“Auditors”", "revoke it from that group", "in Dfns"] {
+        for words in ["access is left: ", "“Auditors”", "revoke it from that group", "in Dfns"]
+        {
             assert!(told.contains(words), "{words}: {told}");
         }
     }
@@ -185,7 +195,10 @@ async fn groups_that_cannot_be_read_are_said() {
         for answer in [absent, taken] {
             let (told, summary) = (answer.warnings(), answer.summary());
             assert!(told.contains(UNSEEN) && told.contains(needs), "{told}");
-            assert!(summary.starts_with("Access held through user groups is not seen. "), "{summary}");
+            assert!(
+                summary.starts_with("Access held through user groups is not seen. "),
+                "{summary}"
+            );
         }
     }
     // The group's own row has no name then, and that is said as well.
@@ -216,7 +229,11 @@ async fn a_users_own_record_shows_what_unread_groups_do_not() {
         assert_eq!((&row["via"]["name"], row["via"]["id"].is_string()), (&name, true));
         assert!(problems(&answer).contains(UNSEEN), "{:#}", answer.body);
         let revoke = server.call("revoke_permission", reports(GRACE)).await;
-        assert!(revoke.summary().starts_with("Access is left through the group"), "{:#}", revoke.body);
+        assert!(
+            revoke.summary().starts_with("Access is left through the group"),
+            "{:#}",
+            revoke.body
+        );
     }
 }
 
@@ -236,9 +253,9 @@ async fn a_deployment_without_groups_works_as_before() {
 async fn groups_that_fail_for_now_do_not_keep_access_there() {
     let world = World::new().await;
     let down = |method: &str, path: &str| match (method, path) {
-        ("GET", path) if path.starts_with("/auth/user-groups") => Then::Answer(
-            super::proxy::reply(503, r#"{"message": "down"}"#),
-        ),
+        ("GET", path) if path.starts_with("/auth/user-groups") => {
+            Then::Answer(super::proxy::reply(503, r#"{"message": "down"}"#))
+        }
         _ => Then::Pass,
     };
     let hiro = access(&world.serve().await, json!({ "role": "Wallet Operator" })).await;
@@ -261,7 +278,8 @@ async fn a_group_with_grantors_own_account_gets_nothing() {
     let own = own.call("find_principals", json!({ "vendor": "dfns", "query": "Grantor" })).await;
     let own = rows(&own)[0]["id"].as_str().unwrap().to_owned();
     let member = move |_: &str| {
-        json!({ "items": [{ "userId": own, "username": "Grantor", "isServiceAccount": true }] }).to_string()
+        json!({ "items": [{ "userId": own, "username": "Grantor", "isServiceAccount": true }] })
+            .to_string()
     };
     let member: std::sync::Arc<dyn Fn(&str) -> String + Send + Sync> = std::sync::Arc::new(member);
     let proxy = Proxy::start(Some(world.variable("DFNS_API_URL")), move |method, path| {
@@ -298,9 +316,13 @@ async fn doctor_tells_of_groups_and_does_not_insist_on_them() {
 /// A permission may hold much that is harmless: what it takes to be privileged is one operation.
 #[tokio::test]
 async fn an_operation_that_changes_who_may_do_what_is_refused() {
-    for operation in
-        ["Auth:UserGroups:Members:Add", "Auth:Pats:Create", "PermissionAssignments:Create", "Auth:Recover:Delegated", "Orgs:Update"]
-    {
+    for operation in [
+        "Auth:UserGroups:Members:Add",
+        "Auth:Pats:Create",
+        "PermissionAssignments:Create",
+        "Auth:Recover:Delegated",
+        "Orgs:Update",
+    ] {
         let change: std::sync::Arc<dyn Fn(&str) -> String + Send + Sync> =
             std::sync::Arc::new(move |body: &str| body.replace("Keys:Read", operation));
         let world = World::new().await;
@@ -312,8 +334,14 @@ async fn an_operation_that_changes_who_may_do_what_is_refused() {
         let server = world.serve_with(&[("DFNS_API_URL", &proxy.url)]).await;
         let grant = json!({ "permissionId": "Treasury Viewer", "identityId": SAM });
         let answer = server.call("assign_permission", grant).await;
-        assert_eq!((answer.outcome(), world.writes().len()), ("refused", 0), "{operation}: {:#}", answer.body);
-        let roles = server.call("list_roles", json!({ "vendor": "dfns", "query": "Treasury" })).await;
+        assert_eq!(
+            (answer.outcome(), world.writes().len()),
+            ("refused", 0),
+            "{operation}: {:#}",
+            answer.body
+        );
+        let roles =
+            server.call("list_roles", json!({ "vendor": "dfns", "query": "Treasury" })).await;
         assert_eq!(rows(&roles)[0]["privileged"], true, "{operation}");
     }
 }
