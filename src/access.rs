@@ -72,6 +72,9 @@ pub struct Access {
     /// The container it counts in, where the vendor has such: a portfolio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<String>,
+    /// The group through which the principal holds it, where it is not their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Named>,
     /// When it begins, where that is still to come: not access yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,

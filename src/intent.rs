@@ -233,6 +233,7 @@ mod tests {
         let (who, what) = text.split_once(' ').unwrap();
         let named = |id: &str| Named::new(id, None, "user");
         Access {
+            via: None,
             id: None,
             principal: named(who),
             role: named(what),

@@ -35,7 +35,8 @@ pub use self::faults::{Fault, FaultKind};
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
 pub use self::modes::{
-    Area, Claims, Inherits, Modes, OtherRole, Pages, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
+    Area, Claims, DfnsGroups, Inherits, Modes, OtherRole, Pages, SecondGrant, SnapLogicAcl,
+    SnapLogicPost, Told,
 };
 
 use self::centrasite::CentraSite;

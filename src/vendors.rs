@@ -87,6 +87,8 @@ pub enum Need {
 pub struct Check {
     /// What is looked at, and the permission it takes in the vendor's words.
     pub permission: &'static str,
+    /// What is lost where the credential may not do it and all else works; `None` where it must.
+    pub without: Option<&'static str>,
     pub question: fn(&Tenant) -> Result<Question, Failure>,
 }
 

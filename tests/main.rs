@@ -184,3 +184,7 @@ mod held;
 #[cfg(unix)]
 #[path = "grantor/yes.rs"]
 mod yes;
+
+/// Access that is held through user groups.
+#[path = "grantor/groups.rs"]
+mod groups;

@@ -145,6 +145,12 @@ async fn examine_one(ask: &Asker<'_>, check: &Check) -> (String, bool) {
         }
         Err(failure) => {
             let absent = failure.kind == Kind::NotPermitted && failure.status == Some(403);
+            let none = failure.kind == Kind::NotFound;
+            if let Some(lost) = check.without.filter(|_| absent || none) {
+                let why = if none { "there are none here".to_owned() } else { failure.to_string() };
+                let lost = if none { String::new() } else { format!("; without it {lost}") };
+                return (format!("  {}  {what}: {why}{lost}\n", with(WAITS, "absent")), true);
+            }
             let word = if absent { "absent" } else { "failed" };
             (failed(word, &format!("{what}: {}", failure.by_doctor())), false)
         }

@@ -156,7 +156,8 @@ fn access(row: &Value) -> String {
     let waits = if row.get("pending").is_some() { " (waits for approval)" } else { "" };
     let until = string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
     let from = string(row, "starts_at").map(|start| format!(" from {start}")).unwrap_or_default();
-    format!("{principal}: {role} on {resource}{from}{until}{waits}")
+    let via = row.get("via").map(|_| format!(" through {}", name(row, "via"))).unwrap_or_default();
+    format!("{principal}: {role} on {resource}{via}{from}{until}{waits}")
 }
 
 fn name<'a>(row: &'a Value, key: &str) -> &'a str {

@@ -130,6 +130,7 @@ impl Supposed {
             resource: self.resource.named("something", "asset"),
             scope: self.scope.clone().unwrap_or_else(|| "asset".to_owned()).into(),
             within: None,
+            via: None,
             starts_at: None,
             expires_at: None,
             pending: false,

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod catalogue;
+mod groups;
 mod signing;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -33,6 +34,9 @@ pub(super) use self::catalogue::CREDENTIAL_ID;
 pub(super) struct Books {
     assignments: Vec<Assignment>,
     approvals: Vec<Approval>,
+    /// A state that was kept before there were any has those of the beginning.
+    #[serde(default = "groups::seed")]
+    groups: Vec<groups::Group>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,8 +89,21 @@ pub(super) fn seed() -> Books {
                 marta,
                 false,
             ),
+            assignment(
+                "as-k0d3v-9wq5h-ru7mzc1xj6ypsb8e",
+                catalogue::REPORTS_READER,
+                groups::AUDITORS,
+                false,
+            ),
+            assignment(
+                "as-h5t8n-2ygx4-qe0lb6kzwo3fvd9c",
+                FULL_ADMIN,
+                groups::PLATFORM_ADMINS,
+                false,
+            ),
         ],
         approvals: Vec::new(),
+        groups: groups::seed(),
     }
 }
 
@@ -137,8 +154,9 @@ impl Fake for Dfns {
             }
             ["permissions", id] => Ok(Reply::json(200, &permission(id)?.shown(&self.modes))),
             ["permissions", id, "assignments"] => self.list_assignments(books, id, ask),
-            ["auth", "users"] => list_users(books, ask),
-            ["auth", "users", id] => user(books, id),
+            ["auth", "users"] => list_users(books, ask, &self.modes),
+            ["auth", "users", id] => user(books, id, &self.modes),
+            ["auth", "user-groups", rest @ ..] => groups::look(books, rest, ask, &self.modes),
             ["auth", "service-accounts"] => {
                 Ok(Reply::json(200, &json!({ "items": self.service_accounts(books) })))
             }
@@ -167,6 +185,9 @@ impl Fake for Dfns {
             ("POST", ["permissions", id, "assignments"]) => self.assign(books, id, ask),
             ("DELETE", ["permissions", id, "assignments", assignment]) => {
                 self.revoke(books, id, assignment, ask)
+            }
+            (method, ["auth", "user-groups", rest @ ..]) => {
+                groups::change(books, method, rest, ask)
             }
             ("POST", ["v2", "policy-approvals", id, "decisions"]) => {
                 approvals::vote(books, id, ask, &self.modes)
@@ -204,6 +225,7 @@ impl Dfns {
         }
         let permission = permission(id)?;
         let active = catalogue::identity(&identity)
+            .or_else(|| books.is_group(&identity).then_some(true))
             .ok_or_else(|| refusal(404, "The identity was not found"))?;
         if permission.archived() {
             return Err(refusal(422, "The permission is archived"));
@@ -274,7 +296,7 @@ impl Dfns {
             let user = User { id, name, username: name, active: true, service_account: true };
             let public = (token == GRANTOR_TOKEN).then_some(&self.public_pem);
             json!({
-                "userInfo": user.shown(books),
+                "userInfo": user.shown(books, &self.modes),
                 "accessTokens": [{
                     "tokenId": token,
                     "credId": credential,
@@ -284,7 +306,7 @@ impl Dfns {
                     "linkedUserId": id,
                     "publicKey": public,
                     "dateCreated": "2026-02-03T09:30:00.000Z",
-                    "permissionAssignments": books.held_by(id),
+                    "permissionAssignments": books.held_by(id, &self.modes),
                 }],
             })
         });
@@ -301,9 +323,12 @@ impl Dfns {
 }
 
 impl Books {
-    fn held_by(&self, identity: &str) -> Value {
+    fn held_by(&self, identity: &str, modes: &Modes) -> Value {
+        let through = |row: &Assignment| {
+            modes.dfns_shows_group_permissions && self.is_in(identity, &row.identity)
+        };
         let held = self.assignments.iter();
-        let held = held.filter(|row| row.identity == identity && !row.unborn());
+        let held = held.filter(|row| (row.identity == identity || through(row)) && !row.unborn());
         let shown = held.map(|row| {
             let permission = permission(&row.permission).ok();
             json!({
@@ -341,21 +366,23 @@ fn permission(id: &str) -> Result<&'static Permission, Reply> {
     found.ok_or_else(|| refusal(404, "The permission was not found"))
 }
 
-/// "List Users"
-fn list_users(books: &Books, ask: &Ask) -> Result<Reply, Reply> {
-    let kind = ask.param("kind").unwrap_or_else(|| "CustomerEmployee".into());
-    let users = catalogue::users().map(|user| user.shown(books));
-    match kind.as_str() {
-        "CustomerEmployee" => page(users.collect(), ask, 200, 50),
-        "EndUser" => page(Vec::new(), ask, 200, 50),
-        _ => Err(refusal(400, "kind must be CustomerEmployee or EndUser")),
+/// "List Users": the filter may be repeated.
+fn list_users(books: &Books, ask: &Ask, modes: &Modes) -> Result<Reply, Reply> {
+    let kinds = ask.params().into_iter().filter(|(name, _)| name == "kind");
+    let kinds: Vec<String> = kinds.map(|(_, kind)| kind).collect();
+    let known = ["TenantUser", "CustomerEmployee", "EndUser"];
+    if !kinds.iter().all(|kind| known.contains(&kind.as_str())) {
+        return Err(refusal(400, "kind must be TenantUser, CustomerEmployee or EndUser"));
     }
+    let employees = kinds.is_empty() || kinds.iter().any(|kind| kind == "CustomerEmployee");
+    let users = catalogue::users().filter(|_| employees).map(|user| user.shown(books, modes));
+    page(users.collect(), ask, 200, 50)
 }
 
-fn user(books: &Books, id: &str) -> Result<Reply, Reply> {
+fn user(books: &Books, id: &str, modes: &Modes) -> Result<Reply, Reply> {
     let found = catalogue::users().find(|user| user.id == id);
     let found = found.ok_or_else(|| refusal(404, "The user was not found"))?;
-    Ok(Reply::json(200, &found.shown(books)))
+    Ok(Reply::json(200, &found.shown(books, modes)))
 }
 
 /// `items`, and `nextPageToken` unless this is the last page.

@@ -41,6 +41,10 @@ pub struct Modes {
     pub dfns_approved_fails: bool,
     /// 204 for a revoked assignment, as older documents have it, instead of 200.
     pub dfns_revoke_no_content: bool,
+    /// What of user groups the credential may read.
+    pub dfns_groups: DfnsGroups,
+    /// Whether a user's own record shows what is held through groups.
+    pub dfns_shows_group_permissions: bool,
     /// Lifetime of a Redox token.
     pub redox_token_seconds: u32,
     /// Whether a SnapLogic token's user is in `snaplogic_username`, its `sub` being the identity
@@ -117,6 +121,16 @@ pub enum Pages {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DfnsGroups {
+    Open,
+    /// Who is in a group is not told.
+    MembersClosed,
+    Closed,
+    /// A deployment without groups: 404.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapLogicPost {
     Set,
     Merge,
@@ -149,6 +163,8 @@ impl Default for Modes {
             dfns_approval_id: true,
             dfns_approved_fails: false,
             dfns_revoke_no_content: false,
+            dfns_groups: DfnsGroups::Open,
+            dfns_shows_group_permissions: false,
             redox_token_seconds: 300,
             snaplogic_username_claim: false,
             snaplogic_page: usize::MAX,

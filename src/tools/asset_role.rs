@@ -55,6 +55,7 @@ pub(super) async fn resolve(
             resource: asset.named(),
             scope: "asset".into(),
             within: None,
+            via: None,
             starts_at: None,
             expires_at: None,
             pending: false,

@@ -57,6 +57,7 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
         resource: asset.named(),
         scope: "asset".into(),
         within: None,
+        via: None,
         starts_at: None,
         expires_at: None,
         pending: false,

@@ -9,15 +9,15 @@ use crate::ledger::Record;
 use crate::vendors::Asker;
 use crate::vendors::dfns;
 
-/// Assign a Dfns permission (a role in its dashboard) to a user, service account or token, for the
-/// whole organization. Dfns may hold it for an approver.
+/// Assign a Dfns permission (a role in its dashboard) to a user, user group, service account or
+/// token, for the whole organization. Dfns may hold it for an approver.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AssignPermission {
     /// The permission: id (pm-…) or exact name.
     #[schemars(length(min = 1, max = 64))]
     permission_id: Name,
-    /// Who gets it: id (us-… or to-…), e-mail address or exact name.
+    /// Who gets it: id, e-mail address or exact name.
     identity_id: Name,
 }
 

@@ -3,19 +3,21 @@
 use serde_json::{Value, json};
 
 use super::{Finding, Heard, Plan, Standing, Step, label, one_way, privilege};
-use crate::access::{Access, Approval, Named, Outcome, Principal, Role};
+use crate::access::{Access, Approval, Named, Outcome, Principal, PrincipalKind, Role};
 use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::text::{self, Word};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
-use crate::vendors::dfns::{self, Assignment, ChangeRequest, Permission};
+use crate::vendors::dfns::{self, Assignment, ChangeRequest, Own, Permission, Through};
 
 /// What becomes of one identity's one permission.
 pub(super) struct PermissionAssignment {
     wanted: Access,
     role: Role,
-    own: bool,
+    own: Own,
+    /// How somebody who loses it holds it besides.
+    through: Through,
     change: Direction,
 }
 
@@ -54,7 +56,13 @@ impl PermissionAssignment {
         principal: Named,
         change: Direction,
     ) -> Result<Self, Failure> {
-        let own = dfns::is_own(ask, &principal.id).await?;
+        let (own, through) = match &change {
+            Direction::Assign { .. } => (dfns::own(ask, &principal).await?, Through::default()),
+            Direction::Revoke(_) => tokio::join!(
+                own_or_unknown(ask, &principal),
+                held_through_groups(ask, &role, &principal)
+            ),
+        };
         let wanted = Access {
             id: None,
             principal,
@@ -63,11 +71,47 @@ impl PermissionAssignment {
             resource: Named::new("organization", None, "organization"),
             scope: "organization".into(),
             within: None,
+            via: None,
             starts_at: None,
             expires_at: None,
             pending: false,
         };
-        Ok(Self { wanted, role, own, change })
+        Ok(Self { wanted, role, own, through, change })
+    }
+
+    /// What everybody in a group gets or loses with it.
+    fn members(&self) -> Option<String> {
+        let group = label(&self.wanted.principal);
+        let gets = matches!(self.change, Direction::Assign { .. });
+        Some(match self.own.members.as_ref()? {
+            Ok(count) if gets => format!(
+                "every member of the group {group} gets it: {count} now, and whoever is added later"
+            ),
+            Ok(count) => format!(
+                "every member of the group {group} loses it who does not hold it otherwise: \
+                 {count} now"
+            ),
+            Err(why) if gets => format!(
+                "who is in the group {group} cannot be read, so it counts as one that Grantor's \
+                 own identity is in: {why}"
+            ),
+            Err(why) => format!("who is in the group {group} and loses it cannot be read: {why}"),
+        })
+    }
+
+    /// What stays with whoever loses the assignment, and how it can be taken.
+    fn left(&self) -> Vec<String> {
+        let (principal, role) = (label(&self.wanted.principal), label(&self.wanted.role));
+        let left = self.through.groups.iter().map(|group| {
+            let group = label(group);
+            format!(
+                "access is left: {principal} holds {role} through the group {group}; revoke it \
+                 from that group, which takes it from every member, or have {principal} removed \
+                 from the group in Dfns"
+            )
+        });
+        let untold = self.through.untold().map(|failure| failure.to_string());
+        left.chain(untold).collect()
     }
 
     /// What to say of an assignment that the caller did not name.
@@ -104,13 +148,14 @@ impl PermissionAssignment {
         }
         let draft = dfns::ASSIGN.draft(&[("permissionId", &self.wanted.role.id)])?;
         let draft = draft.body(json!({ "identityId": self.wanted.principal.id }));
-        Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings: warnings.to_vec() })
+        let warnings = warnings.iter().cloned().chain(self.members()).collect();
+        Ok(Plan::Send { draft, after: vec![self.wanted.clone()], warnings })
     }
 
     /// The one that is listed now is revoked: another may have taken its place since a person
     /// was asked.
     fn plan_revoking(&self, now: &Standing) -> Result<Plan, Failure> {
-        let mut warnings = now.notes.clone();
+        let mut warnings: Vec<_> = now.notes.iter().cloned().chain(self.left()).collect();
         if leaves(now) {
             return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
         }
@@ -125,6 +170,7 @@ impl PermissionAssignment {
         if self.role.privileged {
             warnings.push(one_way(&self.wanted.role));
         }
+        warnings.extend(self.members());
         let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
     }
@@ -133,6 +179,29 @@ impl PermissionAssignment {
 /// The ids of a row, as arguments of either tool.
 pub(super) fn arguments(row: &Access) -> Value {
     json!({ "permissionId": row.role.id, "identityId": row.principal.id })
+}
+
+/// Whether the principal is Grantor's own identity. A removal does not wait for the answer where a
+/// list cannot be read for now: what nobody can tell counts as what must not be.
+async fn own_or_unknown(ask: &Asker<'_>, principal: &Named) -> Own {
+    let own = dfns::own(ask, principal).await;
+    own.unwrap_or_else(|why| Own { is: true, members: is_group(principal).then_some(Err(why)) })
+}
+
+/// The groups through which somebody holds the role, as far as that can be seen: taking away what
+/// is their own does not depend on it.
+async fn held_through_groups(ask: &Asker<'_>, role: &Role, principal: &Named) -> Through {
+    match dfns::assignments(ask, &role.id).await {
+        Ok(all) => {
+            let access: Vec<_> = all.iter().filter(|one| !one.is_pending()).collect();
+            dfns::through(ask, principal, &access).await
+        }
+        Err(failure) => Through { unseen: Some(failure), ..Through::default() },
+    }
+}
+
+fn is_group(principal: &Named) -> bool {
+    principal.kind.as_deref() == Some(PrincipalKind::Group.as_str())
 }
 
 /// What a change request says of itself: where it came to nothing, nobody will approve it.
@@ -198,7 +267,15 @@ impl Step for PermissionAssignment {
     }
 
     fn own(&self) -> bool {
-        self.own
+        self.own.is
+    }
+
+    fn left(&self, _: &[Access]) -> Vec<String> {
+        let groups = self.through.groups.iter();
+        let left = groups.map(|group| format!("Access is left through the group {}", group.said()));
+        let unseen = self.through.unseen.iter();
+        let unseen = unseen.map(|_| "Access held through user groups is not seen".to_owned());
+        left.chain(unseen).collect()
     }
 
     /// The assignment as it is listed, with a note where its removal waits, and where it is

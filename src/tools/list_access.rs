@@ -86,12 +86,14 @@ fn named_here(failure: &Failure) -> Failure {
     Failure { message: told.unwrap_or_else(|| failure.message.clone()), ..failure.clone() }
 }
 
-/// `[tenant, principal, role, resource]` of a row, by ids.
+/// `[tenant, principal, role, resource]` of a row, by ids. What is held through a group was granted
+/// to the group.
 fn key(row: &Value, tenants: &[Tenant]) -> [String; 4] {
     let part = |place| row.pointer(place).and_then(Value::as_str).unwrap_or_default();
     let tenant = tenants.iter().find(|tenant| tenant.vendor.name == part("/vendor"));
     let name = tenant.map(|tenant| tenant.name.as_str()).unwrap_or_default();
-    [name, part("/principal/id"), part("/role/id"), part("/resource/id")].map(str::to_owned)
+    let holder = if row.get("via").is_some() { "/via/id" } else { "/principal/id" };
+    [name, part(holder), part("/role/id"), part("/resource/id")].map(str::to_owned)
 }
 
 #[cfg(test)]

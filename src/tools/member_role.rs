@@ -85,6 +85,7 @@ impl MemberRole {
             resource: place.named(),
             scope: place.kind.into(),
             within: None,
+            via: None,
             starts_at: None,
             expires_at: None,
             pending: false,

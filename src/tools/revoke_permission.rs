@@ -10,8 +10,8 @@ use crate::text::{self, Word};
 use crate::vendors::Asker;
 use crate::vendors::dfns;
 
-/// Revoke a Dfns permission from a user, service account or token. Dfns may hold it for an
-/// approver.
+/// Revoke a Dfns permission from a user, user group, service account or token. Dfns may hold it
+/// for an approver. Says what is left through groups.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RevokePermission {

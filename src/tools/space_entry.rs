@@ -102,6 +102,7 @@ impl SpaceEntry {
             resource: Named::new(&space, None, "project_space"),
             scope: "project_space".into(),
             within: None,
+            via: None,
             starts_at: None,
             expires_at: None,
             pending: false,

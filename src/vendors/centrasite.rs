@@ -39,8 +39,16 @@ pub static VENDOR: Vendor = Vendor {
     resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
     access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[
-        Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
-        Check { permission: "principals", question: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)) },
+        Check {
+            permission: "assets",
+            without: None,
+            question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)),
+        },
+        Check {
+            permission: "principals",
+            without: None,
+            question: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)),
+        },
     ],
 };
 

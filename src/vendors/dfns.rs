@@ -3,20 +3,25 @@
 //! <https://docs.dfns.co/api-reference>
 
 mod access;
+mod groups;
 mod identities;
+mod privilege;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use groups::{GROUPS, Groups, groups};
+pub use groups::{Through, through};
+pub use identities::{Own, identity, named, own};
 use identities::{SERVICE_ACCOUNTS, USERS, everyone};
-pub use identities::{identity, is_own, named};
+use privilege::reach;
 
 use super::{
     Asker, Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, follow, pick,
 };
-use crate::access::{Approval, Principal, Resource, Role};
+use crate::access::{Approval, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Boxed, UserAction};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
@@ -48,18 +53,27 @@ pub static VENDOR: Vendor = Vendor {
     checks: &[
         Check {
             permission: "permissions (Permissions:Read)",
+            without: None,
             question: |_| Ok(PERMISSIONS.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "users (Auth:Users:Read)",
+            without: None,
             question: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "service accounts (Auth:ServiceAccounts:Read)",
+            without: None,
             question: |_| SERVICE_ACCOUNTS.ask(&[]),
         },
         Check {
+            permission: "user groups (Auth:UserGroups:Read; with Auth:UserGroups:Members:Read)",
+            without: Some("access held through user groups is not seen"),
+            question: |_| GROUPS.ask(&[]),
+        },
+        Check {
             permission: "approvals (Policies:Evaluations:Read)",
+            without: None,
             question: |_| Ok(APPROVALS.ask(&[])?.with("limit", 1)),
         },
     ],
@@ -159,7 +173,7 @@ struct Items<T> {
 pub struct Permission {
     id: String,
     name: Option<String>,
-    operations: Option<Vec<String>>,
+    operations: Option<Vec<Option<String>>>,
     /// It can be assigned to nobody any more.
     #[serde(default)]
     pub is_archived: bool,
@@ -193,17 +207,40 @@ async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     Ok(listing.map(Permission::into_role))
 }
 
-/// Users, service accounts and own tokens whose name or address contains the query.
+/// Users, service accounts, user groups and own tokens whose name or address contains the query.
 async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
-    let mut rows = everyone(ask).await?;
+    let group = PrincipalKind::Group.as_str();
+    let (mut rows, unseen) = if find.kind.as_deref() == Some(group) {
+        let Groups { all, unseen } = groups(ask).await;
+        match unseen {
+            Some(failure) if all.is_empty() => return Err(failure),
+            unseen => (all, unseen),
+        }
+    } else {
+        let Groups { all, unseen } = everyone(ask).await?;
+        (all, unseen)
+    };
     rows.retain(|row| {
         let names = [row.name.as_deref(), row.email.as_deref()].map(Option::unwrap_or_default);
         find.wants(row.kind.as_str()) && find.fits(&names)
     });
     let others =
         Failure::new(Kind::NotListable, "of tokens, only this credential's own are listed");
-    let problem = find.wants("token").then_some(others);
-    Ok(Listing::part(rows, &find.from, find.limit, problem))
+    let others = find.wants("token").then_some(others);
+    let unlisted = unseen.filter(|_| find.wants(group)).map(|why| {
+        let message = format!("not all user groups are listed: {}", why.message);
+        Failure::new(Kind::Incomplete, message).hint(why.hint.unwrap_or_else(|| "try again".into()))
+    });
+    Ok(Listing::part(rows, &find.from, find.limit, together([unlisted, others])))
+}
+
+/// Several troubles as one, the gravest first.
+fn together<const N: usize>(troubles: [Option<Failure>; N]) -> Option<Failure> {
+    troubles.into_iter().flatten().reduce(|first, next| {
+        let hints: Vec<_> = [first.hint, next.hint].into_iter().flatten().collect();
+        let message = format!("{}; {}", first.message, next.message);
+        Failure { message, hint: (!hints.is_empty()).then(|| hints.join("; ")), ..first }
+    })
 }
 
 /// Permissions count for the whole organization: it is the one resource.
@@ -301,32 +338,19 @@ fn is_id(text: &str, prefix: &str) -> bool {
 
 impl Permission {
     pub fn into_role(self) -> Role {
-        let operations = self.operations.iter().flatten();
+        let operations: Vec<_> = self.operations.unwrap_or_default();
+        let reaches = |wanted| {
+            operations.iter().any(|name| reach(name.as_deref().unwrap_or_default()) == wanted)
+        };
         let certain = self.name.as_deref() == Some("ManagedFullAdminAccess")
-            || operations.clone().any(|operation| changes_access(operation));
-        let unshown =
-            self.operations.is_none() || operations.clone().any(|name| name.trim().is_empty());
+            || reaches(privilege::Reach::Access);
+        let unshown = operations.is_empty() || reaches(privilege::Reach::Unclear);
         Role {
             id: self.id,
             name: self.name,
             privileged: certain || unshown,
             description: (unshown && !certain).then(|| UNSHOWN.to_owned()),
-            permissions: self.operations.unwrap_or_default(),
-        }
-    }
-}
-
-/// An operation other than reading on permissions, policies, users or service accounts.
-fn changes_access(operation: &str) -> bool {
-    const AREAS: [&str; 4] = ["permissions:", "policies:", "auth:users:", "auth:serviceaccounts:"];
-    let operation = operation.trim().to_lowercase();
-    match operation.split_once('*') {
-        // Nothing documents wildcards; one could reach whatever starts like it.
-        Some((stem, _)) => {
-            AREAS.iter().any(|area| area.starts_with(stem) || stem.starts_with(area))
-        }
-        None => {
-            AREAS.iter().any(|area| operation.starts_with(area)) && !operation.ends_with(":read")
+            permissions: operations.into_iter().flatten().collect(),
         }
     }
 }
@@ -406,22 +430,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn privilege_is_what_a_permission_contains() {
-        for (operation, privileged) in [
-            ("Permissions:Assign", true),
-            ("Policies:Update", true),
-            ("permissions:assign", true),
-            ("*", true),
-            ("Auth:*", true),
-            ("Permissions:*", true),
-            ("Wallets:*", false),
-            ("Auth:Users:Create", true),
-            ("Auth:ServiceAccounts:Read", false),
-            ("Permissions:Assignments:Read", false),
-            ("Wallets:Create", false),
-            ("Auth:Logs:Read", false),
+    fn one_privileged_operation_is_enough_and_needs_no_excuse() {
+        for operations in [
+            json!(["Wallets:Read", "Auth:UserGroups:Members:Add"]),
+            json!(["", "Auth:UserGroups:Members:Add"]),
         ] {
-            assert_eq!(changes_access(operation), privileged, "{operation}");
+            let permission = json!({ "id": "pm-1", "name": "P", "operations": operations });
+            let role = serde_json::from_value::<Permission>(permission).unwrap().into_role();
+            assert_eq!((role.privileged, role.description), (true, None));
         }
     }
 
@@ -429,8 +445,10 @@ mod tests {
     fn a_permission_that_does_not_tell_its_operations_counts_as_privileged() {
         for (operations, privileged) in [
             (json!(["Wallets:Read"]), false),
-            (json!([]), false),
+            (json!([]), true),
             (json!(["Wallets:Read", ""]), true),
+            (json!(["Wallets:Read", null]), true),
+            (json!(["Wallets:Read", "Wallets\u{200b}:Read"]), true),
             (Value::Null, true),
         ] {
             let permission = json!({ "id": "pm-1", "name": "P", "operations": operations });

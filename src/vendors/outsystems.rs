@@ -41,13 +41,19 @@ pub static VENDOR: Vendor = Vendor {
     checks: &[
         Check {
             permission: "organization roles (any permission)",
+            without: None,
             question: |_| Ok(ROLES.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "users (User management > View members or Manage users)",
+            without: None,
             question: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
         },
-        Check { permission: "assets", question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)) },
+        Check {
+            permission: "assets",
+            without: None,
+            question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)),
+        },
     ],
 };
 

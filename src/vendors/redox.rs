@@ -46,6 +46,7 @@ pub static VENDOR: Vendor = Vendor {
     access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[Check {
         permission: "organization members (organization owner or admin)",
+        without: None,
         question: |tenant| {
             let organization = tenant.settings.get(ORGANIZATION).ok_or_else(|| {
                 Failure::new(Kind::NotListable, format!("{ORGANIZATION} is not set"))

@@ -56,6 +56,7 @@ pub static VENDOR: Vendor = Vendor {
     access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
     checks: &[Check {
         permission: "users of the environment (environment admin)",
+        without: None,
         question: |tenant| {
             let org = tenant
                 .settings

@@ -21,7 +21,7 @@ pub(super) const PAYMENTS_APPROVER: &str = "pm-qaofp-ss91v-lhpsacwph9se8tvo";
 const LEGACY_OPERATOR: &str = "pm-7lkfw-y704q-37pn2o71tvw4ymy5";
 pub(super) const OWN_PERMISSION: &str = "pm-w5hr3-ug6uw-vhwprfbghpgl56dl";
 const VAULT_CUSTODIAN: &str = "pm-jgi5g-z6xr5-83ywh8o4qzyobd2n";
-const REPORTS_READER: &str = "pm-nyf5s-0afyg-ooi7ijkq70kj9byj";
+pub(super) const REPORTS_READER: &str = "pm-nyf5s-0afyg-ooi7ijkq70kj9byj";
 
 /// Its assignments wait for approval.
 pub(super) const GATED: &str = PAYMENTS_APPROVER;
@@ -118,6 +118,8 @@ pub(super) static PERMISSIONS: [Permission; 8] = [
             "Permissions:Revoke",
             "Auth:Users:Read",
             "Auth:ServiceAccounts:Read",
+            "Auth:UserGroups:Read",
+            "Auth:UserGroups:Members:Read",
             "Policies:Evaluations:Read",
             "Policies:Read",
         ],
@@ -169,7 +171,7 @@ pub(super) struct User {
 }
 
 impl User {
-    pub fn shown(&self, books: &Books) -> Value {
+    pub fn shown(&self, books: &Books, modes: &Modes) -> Value {
         json!({
             "username": self.username,
             "name": self.name,
@@ -181,7 +183,7 @@ impl User {
             "isServiceAccount": self.service_account,
             "isRegistered": true,
             "isSSORequired": false,
-            "permissionAssignments": books.held_by(self.id),
+            "permissionAssignments": books.held_by(self.id, modes),
         })
     }
 }
@@ -195,6 +197,19 @@ pub(super) fn users() -> impl Iterator<Item = User> {
         active: person.active,
         service_account: false,
     })
+}
+
+/// The user, or the service account, of this id.
+pub(super) fn user(id: &str) -> Option<User> {
+    let accounts = SERVICE_ACCOUNTS.into_iter();
+    let mut accounts = accounts.map(|(id, name, ..)| User {
+        id,
+        name,
+        username: name,
+        active: true,
+        service_account: true,
+    });
+    users().find(|user| user.id == id).or_else(|| accounts.find(|account| account.id == id))
 }
 
 /// Whether an identity is active: a user, a service account or a token; `None` for what is none of them.

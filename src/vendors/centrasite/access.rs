@@ -76,6 +76,7 @@ fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
         resource: asset.named(),
         scope: "asset".into(),
         within: None,
+        via: None,
         starts_at: None,
         expires_at: None,
         pending: false,

@@ -1,6 +1,10 @@
 //! Who has access at Dfns: permissions list their assignments, and identities do not.
 
-use super::{Assignment, Permission, assignments, everyone, identity, permission, permissions};
+use super::groups::{Groups, Through};
+use super::{
+    Assignment, Permission, assignments, everyone, identity, permission, permissions, through,
+    together,
+};
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
 use crate::vendors::{Asker, Listing, Reach, crowd};
@@ -23,23 +27,57 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         None => permissions(ask).await?,
     };
     let among = among.into_iter().map(Permission::into_role).collect();
-    let people = match &principal {
-        Some(only) => vec![only.clone()],
+    let Groups { all: people, unseen } = match &principal {
+        Some(only) => Groups { all: vec![only.clone()], unseen: None },
         None => everyone(ask).await?,
     };
     let read = |role: Role| async move { Ok((assignments(ask, &role.id).await?, role)) };
     let crowd = crowd::each("permissions", among, BUDGET, read).await?;
-    let mut rows = Vec::new();
-    for (assignments, role) in &crowd.found {
-        let wanted = assignments.iter().filter(|one| {
-            principal.as_ref().is_none_or(|principal| principal.id == one.identity_id)
-        });
-        rows.extend(wanted.map(|one| (row(one, role, &people), one.is_leaving())));
-    }
+    let found: Vec<_> =
+        crowd.found.iter().flat_map(|(all, role)| all.iter().map(move |one| (one, role))).collect();
+    let held = match &principal {
+        Some(principal) => {
+            let assignments: Vec<_> = found.iter().map(|(one, _)| *one).collect();
+            through(ask, &principal.named(), &assignments).await
+        }
+        // An id that nobody answers to may be a group's.
+        None => {
+            Through { unseen: unseen.filter(|_| is_strange(&found, &people)), ..Through::default() }
+        }
+    };
+    let rows: Vec<_> = match &principal {
+        Some(principal) => {
+            found.iter().flat_map(|(one, role)| theirs(one, role, principal, &held)).collect()
+        }
+        None => {
+            found.iter().map(|(one, role)| (row(one, role, &people), one.is_leaving())).collect()
+        }
+    };
     let listing = Listing::part(rows, &reach.from, reach.limit, None);
     let leaving = listing.rows.iter().filter(|(_, leaving)| *leaving).map(|(row, _)| row);
-    let problem = both(crowd.problem, leaves(&leaving.collect::<Vec<_>>()));
+    let leaving = leaves(&leaving.collect::<Vec<_>>());
+    let problem = together([crowd.problem, held.untold(), leaving]);
     Ok(Listing { problem, ..listing.map(|(row, _)| row) })
+}
+
+/// Whether somebody holds something who is not among those that can be named.
+fn is_strange(found: &[(&Assignment, &Role)], people: &[Principal]) -> bool {
+    found.iter().any(|(one, _)| people.iter().all(|known| known.id != one.identity_id))
+}
+
+/// An assignment as somebody's: their own, or that of a group they are in.
+fn theirs(
+    one: &Assignment,
+    role: &Role,
+    principal: &Principal,
+    held: &Through,
+) -> Option<(Access, bool)> {
+    let via = held.groups.iter().find(|group| group.id == one.identity_id);
+    if one.identity_id != principal.id && via.is_none() {
+        return None;
+    }
+    let own = row(one, role, &[]);
+    Some((Access { principal: principal.named(), via: via.cloned(), ..own }, one.is_leaving()))
 }
 
 /// A row cannot say that it is on its way out: it is access until an approver agrees.
@@ -52,17 +90,6 @@ fn leaves(rows: &[&Access]) -> Option<Failure> {
     })
 }
 
-/// One line for both: what is missing first.
-fn both(missing: Option<Failure>, leaving: Option<Failure>) -> Option<Failure> {
-    match (missing, leaving) {
-        (Some(mut missing), Some(leaving)) => {
-            missing.message = format!("{}; {}", missing.message, leaving.message);
-            Some(missing)
-        }
-        (missing, leaving) => missing.or(leaving),
-    }
-}
-
 fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
     let person = people.iter().find(|person| person.id == assignment.identity_id);
     let unknown = || Named { id: assignment.identity_id.clone(), name: None, kind: None };
@@ -73,6 +100,7 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
         resource: Named::new("organization", None, "organization"),
         scope: "organization".into(),
         within: None,
+        via: None,
         starts_at: None,
         expires_at: None,
         pending: assignment.is_pending(),

@@ -1,9 +1,11 @@
-//! Who a permission can be assigned to: users, service accounts, tokens.
+//! Who a permission can be assigned to: users, service accounts, user groups, tokens.
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::groups::{Groups, groups, members};
 use super::{CREDENTIAL, Items, is_id, list};
-use crate::access::{Named, Principal, PrincipalKind};
+use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
 use crate::vendors::{Asker, Place, Row, pick};
@@ -51,7 +53,16 @@ struct AccessToken {
     linked_user_id: Option<String>,
 }
 
-/// The user, service account or token with this id, user name or exact name.
+/// Whether a change is of the identity behind this credential.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// It is, or it is a group that this identity is in, or one whose members are not shown.
+    pub is: bool,
+    /// How many members a group has, or why nobody can say.
+    pub members: Option<Result<usize, Failure>>,
+}
+
+/// The user, service account, user group or token with this id, user name or exact name.
 ///
 /// # Errors
 /// None or several match, or a list cannot be read whole.
@@ -62,32 +73,70 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
             return pick("identityId", wanted, vec![user.into_principal()]);
         }
     }
-    pick("identityId", wanted, everyone(ask).await?).map_err(|failure| {
-        if is_id(wanted, "to") {
-            failure.hint(
-                "only this credential's own tokens can be listed: another person's token \
-                          cannot be checked, so it is not granted anything",
-            )
-        } else {
-            failure
+    let Groups { all, unseen } = everyone(ask).await?;
+    if let Some(shown) = shown_earlier(ask, wanted)
+        && all.iter().all(|known| known.id != wanted)
+    {
+        return pick("identityId", wanted, vec![shown]);
+    }
+    if let Some(failure) = unseen.as_ref().filter(|failure| passes(failure)) {
+        // Somebody of that name may be among those that did not come.
+        return Err(failure.clone());
+    }
+    pick("identityId", wanted, all).map_err(|failure| match unseen {
+        _ if is_id(wanted, "to") => failure.hint(
+            "only this credential's own tokens can be listed: another person's token cannot be \
+             checked, so it is not granted anything",
+        ),
+        Some(why) if failure.kind == Kind::Invalid => {
+            let needs = why.hint.unwrap_or(why.message);
+            failure.hint(format!("names are matched exactly; user groups are not seen: {needs}"))
         }
+        _ => failure,
     })
 }
 
-/// All users and service accounts, and the caller's own tokens.
-pub(super) async fn everyone(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure> {
+/// Whom the vendor listed before a change that is looked at again: a group may be gone by now, or
+/// may no longer be shown.
+fn shown_earlier(ask: &Asker<'_>, id: &str) -> Option<Principal> {
+    let kind = |named: &Named| {
+        let kinds = [
+            PrincipalKind::User,
+            PrincipalKind::Group,
+            PrincipalKind::ServiceAccount,
+            PrincipalKind::Token,
+        ];
+        kinds.into_iter().find(|kind| named.kind.as_deref() == Some(kind.as_str()))
+    };
+    let mut rows = ask.earlier.iter();
+    rows.find_map(|Access { principal, .. }| {
+        let kind = kind(principal).filter(|_| principal.id == id)?;
+        let (id, name) = (principal.id.clone(), principal.name.clone());
+        Some(Principal { kind, id, name, email: None, active: None })
+    })
+}
+
+/// Whether another try may bring what this one did not.
+fn passes(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Unavailable | Kind::RateLimited | Kind::Incomplete)
+}
+
+/// All users and service accounts, the caller's own tokens, and the user groups that can be seen.
+pub(super) async fn everyone(ask: &Asker<'_>) -> Result<Groups, Failure> {
     let users = list(ask, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
-    let (users, accounts, tokens) = tokio::join!(users, service_accounts(ask), own_tokens(ask));
+    let (users, accounts, tokens, groups) =
+        tokio::join!(users, service_accounts(ask), own_tokens(ask), groups(ask));
     let mut all: Vec<Principal> =
         users?.complete()?.into_iter().map(User::into_principal).collect();
     let accounts = accounts?.into_iter().map(ServiceAccount::into_principal);
-    for found in accounts.chain(tokens?.into_iter().map(AccessToken::into_principal)) {
+    let tokens = tokens?.into_iter().map(AccessToken::into_principal);
+    for found in accounts.chain(tokens).chain(groups.all) {
         // Whether the list of users holds service accounts too is not documented.
         if !all.iter().any(|known| known.id == found.id) {
             all.push(found);
         }
     }
-    Ok(all)
+    Ok(Groups { all, unseen: groups.unseen })
 }
 
 /// Who an identity's id is, as far as this credential may see.
@@ -95,18 +144,43 @@ pub(super) async fn everyone(ask: &Asker<'_>) -> Result<Vec<Principal>, Failure>
 /// # Errors
 /// A list cannot be read whole.
 pub async fn named(ask: &Asker<'_>, id: &str) -> Result<Named, Failure> {
-    let known = everyone(ask).await?.into_iter().find(|known| known.id == id);
+    let known = everyone(ask).await?.all.into_iter().find(|known| known.id == id);
+    let known = known.or_else(|| shown_earlier(ask, id));
     Ok(known.map_or(Named { id: id.to_owned(), name: None, kind: None }, |known| known.named()))
+}
+
+/// The assignments that a user's own record names; none where there is no such record.
+pub(super) async fn shown_to_hold(ask: &Asker<'_>, user: &str) -> Vec<String> {
+    let Ok(question) = USER.ask(&[("userId", user)]) else { return Vec::new() };
+    let Ok(user) = ask.read::<Value>(&question).await else { return Vec::new() };
+    let held = user.get("permissionAssignments").and_then(Value::as_array);
+    let id = |one: &Value| Some(one.get("assignmentId")?.as_str()?.to_owned());
+    held.into_iter().flatten().filter_map(id).collect()
 }
 
 /// Whether an identity is the one behind this credential, as far as the credential may see.
 ///
 /// # Errors
 /// A list cannot be read for now.
-pub async fn is_own(ask: &Asker<'_>, identity: &str) -> Result<bool, Failure> {
-    let Some(credential) = ask.tenant.settings.get(CREDENTIAL) else { return Ok(false) };
+pub async fn own(ask: &Asker<'_>, identity: &Named) -> Result<Own, Failure> {
+    let is_group = identity.kind.as_deref() == Some(PrincipalKind::Group.as_str());
+    let members = if is_group { Some(members(ask, &identity.id).await) } else { None };
+    if let Some(Err(failure)) = &members
+        && passes(failure)
+    {
+        return Err(failure.clone());
+    }
+    let Some(credential) = ask.tenant.settings.get(CREDENTIAL) else { return Ok(Own::default()) };
     let (accounts, tokens) = tokio::join!(service_accounts(ask), own_tokens(ask));
-    Ok(owns(credential, identity, &shown(accounts)?, &tokens?))
+    let (accounts, tokens) = (shown(accounts)?, tokens?);
+    let is = |id: &String| owns(credential, id, &accounts, &tokens);
+    let is = match &members {
+        None => is(&identity.id),
+        Some(Ok(members)) => members.iter().any(is),
+        // What nobody can tell counts as what must not be.
+        Some(Err(_)) => true,
+    };
+    Ok(Own { is, members: members.map(|members| members.map(|members| members.len())) })
 }
 
 /// Whether the credential is the key of this service account, of this token, or of a token that

@@ -119,6 +119,7 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
         resource,
         scope: scope.into(),
         within: held.portfolio_key,
+        via: None,
         starts_at: start.filter(|start| !has_passed(start)),
         expires_at: end,
         pending: false,

@@ -73,6 +73,7 @@ fn row(membership: &Membership, place: &Resource) -> Access {
         resource: place.named(),
         scope: place.kind.into(),
         within: None,
+        via: None,
         starts_at: None,
         expires_at: None,
         pending: false,

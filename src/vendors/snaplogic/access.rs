@@ -105,6 +105,7 @@ fn row(entry: Entry, path: &str) -> Access {
         resource: Named::new(path, None, "project_space"),
         scope: "project_space".into(),
         within: None,
+        via: None,
         starts_at: None,
         expires_at: None,
         pending: false,
