@@ -66,6 +66,8 @@ pub struct Closing<'a> {
     pub note: Option<&'a str>,
     /// What the vendor said of a change it holds.
     pub held: Option<&'a Value>,
+    /// The vendor said yes and still showed what was there before: `after` is what was meant.
+    pub unseen: bool,
 }
 
 impl Ledger {
@@ -272,6 +274,50 @@ impl Ledger {
             .await
     }
 
+    /// Changes whose time has come and that stand, as far as is known; those that have no end yet
+    /// among them.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn late(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
+        self.store
+            .read(move |reading| {
+                let open =
+                    reading.index().open_before(now)?.into_iter().map(|(receipt, _)| receipt);
+                let receipts = reading.index().due(now)?.into_iter().chain(open);
+                let mut late = reading.each(receipts, Reading::record)?;
+                late.retain(Record::is_over);
+                Ok(late)
+            })
+            .await
+    }
+
+    /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and
+    /// may stand; newest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn lately(&self, since: Timestamp, whose: [&str; 2]) -> Result<Vec<Record>, Failure> {
+        let whose = whose.map(str::to_owned);
+        self.store
+            .read(move |reading| {
+                let whose = whose.each_ref().map(String::as_str);
+                reading.each(reading.index().lately(since, whose)?, Reading::record)
+            })
+            .await
+    }
+
+    /// The changes that were to undo or to end this one, oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn takers(&self, receipt: &str) -> Result<Vec<Record>, Failure> {
+        let receipt = receipt.to_owned();
+        self.store
+            .read(move |reading| reading.each(reading.index().takers(&receipt)?, Reading::record))
+            .await
+    }
+
     /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
     ///
     /// # Errors
@@ -418,14 +464,18 @@ fn asked(
 
 impl Closing<'_> {
     fn recorded(&self) -> Value {
-        json!({
+        let mut line = json!({
             "outcome": self.outcome,
             "vendor_status": self.status,
             "vendor_request_id": self.request_id,
             "after": self.after,
             "note": self.note,
             "held": self.held,
-        })
+        });
+        if self.unseen {
+            crate::json::put(&mut line, "unseen", true);
+        }
+        line
     }
 }
 

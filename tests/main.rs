@@ -176,3 +176,7 @@ mod doctor;
 /// Ends that the vendor's own approvers hold.
 #[path = "grantor/held.rs"]
 mod held;
+
+/// Vendors whose reads lag behind their writes.
+#[path = "grantor/lag.rs"]
+mod lag;

@@ -1,6 +1,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
 use crate::auth::Trial;
@@ -64,14 +66,24 @@ fn policy_report(config: &Config) -> (String, bool) {
     }
 }
 
-/// Where the ledger is, and whether its key is one.
+/// Where the ledger is, whether its key is one, and whether something stands past its end.
 async fn ledger_report(config: &mut Config) -> (String, bool) {
     let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
-    match ledger.try_out().await {
-        Ok(()) => {
+    let late = match ledger.try_out().await {
+        Ok(()) => ledger.late(Timestamp::now()).await.map(|late| late.len()),
+        Err(failure) => Err(failure),
+    };
+    match late {
+        Ok(late) => {
             let (place, read_only) = (config.state_dir.display(), config.read_only);
             let read_only = if read_only { " (read-only)" } else { "" };
-            (format!("{}  {place}{read_only}\n", with(DIM, "ledger")), true)
+            let mut report = format!("{}  {place}{read_only}\n", with(DIM, "ledger"));
+            if late > 0 {
+                let (word, rest) =
+                    (with(BAD, "overdue"), "`grantor expire` takes back or says why");
+                report.push_str(&format!("  {word}  {late} past their end: {rest}\n"));
+            }
+            (report, late == 0)
         }
         Err(failure) => (format!("{}  {failure}\n", with(BAD, "ledger")), false),
     }

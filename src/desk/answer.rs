@@ -68,8 +68,12 @@ pub(super) struct Item {
     summary: String,
     wanted: Access,
     expires_at: Option<String>,
-    before: Vec<Access>,
+    pub(super) before: Vec<Access>,
     pub(super) after: Vec<Access>,
+    /// What the ledger keeps of it: what was meant, where it was not seen.
+    pub(super) left: Vec<Access>,
+    /// The vendor said yes, and it does not show yet.
+    pub(super) unseen: bool,
     parts: Vec<Value>,
     pub(super) warnings: Vec<String>,
     policy: Option<Policy>,
@@ -81,7 +85,7 @@ pub(super) struct Item {
     pub(super) held: Option<Value>,
     /// What a reader should know about the outcome.
     pub(super) note: Option<String>,
-    hint: Option<String>,
+    pub(super) hint: Option<String>,
 }
 
 /// The answer to a look, for others who ask the same; one with a trouble in it may be better in a
@@ -266,6 +270,8 @@ impl Item {
             expires_at: None,
             before: before.to_vec(),
             after: before.to_vec(),
+            left: before.to_vec(),
+            unseen: false,
             parts: Vec::new(),
             warnings: Vec::new(),
             policy: None,
@@ -304,8 +310,12 @@ impl Item {
 
     /// A step on its way; its outcome is still to be found out.
     pub(super) fn sent(step: &dyn Step, receipt: &str, intent: &Intent, policy: Policy) -> Self {
-        let receipt = Some(receipt.to_owned());
-        Self { receipt, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+        let (receipt, left) = (Some(receipt.to_owned()), intent.after.clone());
+        Self { receipt, left, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+    }
+
+    pub(super) fn receipt(&self) -> Option<&str> {
+        self.receipt.as_deref()
     }
 
     /// A step that a person must agree to first.
@@ -352,6 +362,7 @@ impl Item {
     /// Ends with a failure before or instead of the vendor's yes.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.outcome = failure.outcome();
+        self.left.clone_from(&self.before);
         self.note = Some(failure.message.clone());
         self.hint.clone_from(&failure.hint);
         self.status = failure.status.or(self.status);
@@ -432,7 +443,7 @@ fn phrase(outcome: Outcome) -> &'static str {
         Outcome::AlreadyPresent => "Already so, nothing changed",
         Outcome::AlreadyAbsent => "Already gone, nothing changed",
         Outcome::Confirmed => "Done and read back",
-        Outcome::Unconfirmed => "Accepted, cannot be read back",
+        Outcome::Unconfirmed => "Accepted, and not read back",
         Outcome::PendingVendorApproval => "Waits for the vendor's approvers",
         Outcome::AwaitingConsent => "Waits for a person to approve it, nothing was sent",
         Outcome::Unavailable => "Not done, can be tried again",
