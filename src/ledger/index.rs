@@ -5,6 +5,7 @@
 //! and all. It may be deleted at any time, and is then made anew.
 
 mod intake;
+mod late;
 
 use std::fs::File;
 use std::io;
@@ -350,27 +351,6 @@ impl Index {
             .prepare_cached(query)
             .and_then(|mut query| query.query_row(params![requester, at(since)], |row| row.get(0)));
         counted.map_err(trouble)
-    }
-
-    /// Changes that were to undo or to end this one, oldest first.
-    pub(super) fn takers(&self, receipt: &str) -> io::Result<Vec<String>> {
-        self.receipts(
-            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
-                UNION SELECT receipt, seq FROM change WHERE ends = ?1) ORDER BY seq",
-            [receipt],
-        )
-    }
-
-    /// Changes of a principal's access that were opened since then and may stand; newest first.
-    pub(super) fn lately(&self, since: Timestamp, whose: [&str; 2]) -> io::Result<Vec<String>> {
-        let whose = serde_json::json!(whose).to_string();
-        // What an access begins with that is a list of more.
-        let begin = format!("{},", whose.trim_end_matches(']'));
-        self.receipts(
-            "SELECT receipt FROM change WHERE opened >= ?1 AND remains
-             AND substr(access, 1, length(?2)) = ?2 ORDER BY seq DESC",
-            params![at(since), begin],
-        )
     }
 
     fn receipts(&self, query: &str, parameters: impl rusqlite::Params) -> io::Result<Vec<String>> {

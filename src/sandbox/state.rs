@@ -208,8 +208,8 @@ mod tests {
     }
 
     /// At every moment a look shows the state of so long ago, however often it was changed since.
-    #[test]
-    fn a_look_shows_the_state_of_so_long_ago() {
+    #[tokio::test]
+    async fn a_look_shows_the_state_of_so_long_ago() {
         let lag = Duration::from_millis(600);
         let directory = tempfile::tempdir().unwrap();
         for directory in [None, Some(directory.path())] {
@@ -233,7 +233,7 @@ mod tests {
                 let surely = changed.iter().filter(|at| since(at) > lag + slack).count();
                 let perhaps = changed.iter().filter(|at| since(at) + slack > lag).count();
                 assert!((surely..=perhaps).contains(&shown), "{shown} of {surely} to {perhaps}");
-                std::thread::sleep(Duration::from_millis(10));
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
             assert_eq!(held(&store) - before, 3);
         }

@@ -182,8 +182,13 @@ impl Heard {
 
 impl Standing {
     /// Whether `now` shows exactly what `self` showed, where the step writes. A read may lag behind a
-    /// write, and then shows just that.
+    /// write, and then shows just that; one of a newer version does not lag.
     pub fn is_unchanged(&self, now: &Self, step: &dyn Step) -> bool {
+        if let (Some(then), Some(now)) = (&self.version, &now.version)
+            && then != now
+        {
+            return false;
+        }
         let written = |rows: &[Access]| -> Vec<Access> {
             rows.iter().filter(|row| step.touches(row)).cloned().collect()
         };
