@@ -102,6 +102,7 @@ async fn grow(state: &Path, guard: &Guard, lines: usize) -> (String, usize) {
             after: &after,
             note: None,
             held: None,
+            unseen: false,
         };
         ledger.close(opened.receipt(), &closing).await;
         written += 2;

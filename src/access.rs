@@ -156,6 +156,18 @@ impl Access {
     }
 }
 
+impl Access {
+    /// Whether both rows are one and the same, as far as a vendor shows it: names aside.
+    pub fn is_still(&self, other: &Self) -> bool {
+        self.is(other)
+            && self.id == other.id
+            && self.principal.kind == other.principal.kind
+            && self.within == other.within
+            && self.starts_at == other.starts_at
+            && self.expires_at == other.expires_at
+    }
+}
+
 impl Principal {
     /// A user as most vendors describe one.
     pub fn user(id: impl Into<String>, name: Option<String>, email: Option<String>) -> Self {

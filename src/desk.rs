@@ -10,6 +10,8 @@ mod carry;
 mod circumstances;
 mod consent;
 mod hold;
+mod items;
+mod lag;
 mod lowering;
 mod prepare;
 mod question;

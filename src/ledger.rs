@@ -14,6 +14,7 @@ mod files;
 mod follow;
 mod head;
 mod index;
+mod late;
 pub mod ocsf;
 mod presence;
 mod record;
@@ -74,6 +75,8 @@ pub struct Closing<'a> {
     pub note: Option<&'a str>,
     /// What the vendor said of a change it holds.
     pub held: Option<&'a Value>,
+    /// The vendor said yes and still showed what was there before: `after` is what was meant.
+    pub unseen: bool,
 }
 
 impl Ledger {
@@ -484,14 +487,18 @@ fn asked(
 
 impl Closing<'_> {
     fn recorded(&self) -> Value {
-        json!({
+        let mut line = json!({
             "outcome": self.outcome,
             "vendor_status": self.status,
             "vendor_request_id": self.request_id,
             "after": self.after,
             "note": self.note,
             "held": self.held,
-        })
+        });
+        if self.unseen {
+            crate::json::put(&mut line, "unseen", true);
+        }
+        line
     }
 }
 

@@ -27,6 +27,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -75,9 +76,9 @@ impl Sandbox {
     pub async fn start(options: Options) -> io::Result<Sandbox> {
         let Options { state, modes, port } = options;
         let port = port.filter(|&first| first != 0);
-        let kind = modes.dfns_key;
+        let (kind, lag) = (modes.dfns_key, modes.reads_lag);
         // Making an RSA key, or waiting for another process that does, takes long.
-        let opened = tokio::task::spawn_blocking(move || open(state, kind));
+        let opened = tokio::task::spawn_blocking(move || open(state, kind, lag));
         let (store, keys) = opened.await.map_err(io::Error::other).flatten()?;
         let mut sandbox = Sandbox {
             office: Arc::new(Office {
@@ -200,13 +201,13 @@ impl Drop for Sandbox {
     }
 }
 
-fn open(state: Option<PathBuf>, kind: KeyKind) -> io::Result<(Store, Keys)> {
+fn open(state: Option<PathBuf>, kind: KeyKind, lag: Duration) -> io::Result<(Store, Keys)> {
     // The client may run elsewhere, and is told where its keys are.
     let directory = state.map(std::path::absolute).transpose()?;
     let directory = directory.as_deref();
     let opened = || {
         directory.map(crate::private::directory).transpose()?;
-        let store = Store::open(directory)?;
+        let store = Store::open(directory, lag)?;
         let keys = store.alone(|| Keys::open(directory, kind))?;
         Ok((store, keys))
     };
@@ -225,7 +226,7 @@ fn key_variable(pem: &Pem, inline: &'static str, file: &'static str) -> (&'stati
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use serde_json::{Value, json};
 

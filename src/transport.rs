@@ -35,7 +35,7 @@ pub const ATTEMPT: Duration = Duration::from_secs(20);
 /// The longest a whole call may take; clients give up at 60 seconds.
 pub const CALL: Duration = Duration::from_secs(55);
 /// Kept back from a write for reading it back.
-const READ_BACK: Duration = Duration::from_secs(10);
+pub const READ_BACK: Duration = Duration::from_secs(10);
 
 /// Where a vendor lives and how to prove to it who is asking.
 pub struct Account {
@@ -140,6 +140,19 @@ impl Reply {
     /// A 2xx that is no plain yes: what it means is for the vendor's documents to say.
     pub fn is_half_success(&self) -> bool {
         (200..300).contains(&self.status) && !self.is_success()
+    }
+
+    /// Neither a yes of some kind nor a no: whether a write was done has to be read back.
+    fn says_nothing(&self) -> bool {
+        !(200..300).contains(&self.status) && !self.is_refusal()
+    }
+
+    /// A status whose definition says that nothing was done with the request. Others are what
+    /// something on the way answers that stopped waiting (408, 425, 499), or may come after the work
+    /// (302, 303, 406): to a write they mean as little as no answer.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.status, 301 | 307 | 308 | 400..=405 | 407 | 409..=418 | 421..=424)
+            || matches!(self.status, 426 | 428 | 429 | 431 | 451)
     }
 
     /// The body as JSON of the expected shape.
@@ -260,7 +273,7 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
             Fate::Unclear { trouble: STALLED.to_owned(), status: None }
         }
         Tried::Sent(Attempt::Oversized) => Fate::Unclear { trouble: oversized(), status: None },
-        Tried::Sent(Attempt::Reply(reply)) if reply.status >= 500 || reply.status < 200 => {
+        Tried::Sent(Attempt::Reply(reply)) if reply.says_nothing() => {
             Fate::Unclear { trouble: reply.told(host), status: Some(reply.status) }
         }
         Tried::Sent(Attempt::Reply(reply)) if reply.status == 429 => {
@@ -495,6 +508,27 @@ mod tests {
         assert_eq!(rule(&reply(429, Some(41)), false, 1, false), Next::Done);
         assert_eq!(rule(&reply(404, None), false, 1, false), Next::Done);
         assert_eq!(rule(&Tried::Sent(Attempt::Stalled), false, 1, false), Next::Done);
+    }
+
+    /// RFC 9110 and RFC 8470 define these; what nobody defines may come from anything on the way.
+    #[test]
+    fn only_a_status_that_says_that_nothing_was_done_is_a_no() {
+        let reply = |status| Reply { status, ..Reply::default() };
+        for status in [
+            301, 307, 308, 400, 401, 402, 403, 404, 405, 407, 409, 410, 411, 412, 413, 414, 415,
+            416, 417, 421, 422, 423, 424, 426, 428, 429, 431, 451,
+        ] {
+            assert!(reply(status).is_refusal() && !reply(status).says_nothing(), "{status}");
+        }
+        for status in [
+            0, 100, 103, 300, 302, 303, 304, 305, 406, 408, 419, 420, 425, 430, 440, 444, 449, 450,
+            460, 463, 494, 498, 499, 500, 502, 503, 504, 520, 524, 599, 600, 999,
+        ] {
+            assert!(!reply(status).is_refusal() && reply(status).says_nothing(), "{status}");
+        }
+        for status in [200, 201, 202, 204, 206] {
+            assert!(!reply(status).is_refusal() && !reply(status).says_nothing(), "{status}");
+        }
     }
 
     #[test]

@@ -188,3 +188,7 @@ mod yes;
 /// Access that is held through user groups.
 #[path = "grantor/groups.rs"]
 mod groups;
+
+/// Vendors whose reads lag behind their writes.
+#[path = "grantor/lag.rs"]
+mod lag;

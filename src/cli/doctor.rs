@@ -1,6 +1,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
 use crate::auth::Trial;
@@ -66,15 +68,21 @@ fn policy_report(config: &Config) -> (String, bool) {
     }
 }
 
-/// Where the ledger is, and whether its key is one.
+/// Where the ledger is, whether its key is one, and whether something stands past its end.
 async fn ledger_report(config: &mut Config) -> (String, bool) {
     let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
     let tried = async {
         ledger.try_out().await?;
         ledger.troubles().await
     };
-    match tried.await {
-        Ok(troubles) if !troubles.is_empty() => {
+    let tried = match tried.await {
+        Ok(troubles) if troubles.is_empty() => {
+            ledger.late(Timestamp::now()).await.map(|late| (troubles, late.len()))
+        }
+        tried => tried.map(|troubles| (troubles, 0)),
+    };
+    match tried {
+        Ok((troubles, _)) if !troubles.is_empty() => {
             let line = |trouble: &Trouble| {
                 let what = text::clean(&format!("{}: {}", trouble.place, trouble.what));
                 format!("{}  {what}\n", with(BAD, "ledger"))
@@ -84,10 +92,16 @@ async fn ledger_report(config: &mut Config) -> (String, bool) {
             report.push_str(&format!("{}  {hint}\n", with(WAITS, "mend")));
             (report, false)
         }
-        Ok(_) => {
+        Ok((_, late)) => {
             let (place, read_only) = (config.state_dir.display(), config.read_only);
             let read_only = if read_only { " (read-only)" } else { "" };
-            (format!("{}  {place}{read_only}\n", with(DIM, "ledger")), true)
+            let mut report = format!("{}  {place}{read_only}\n", with(DIM, "ledger"));
+            if late > 0 {
+                let (word, rest) =
+                    (with(BAD, "overdue"), "`grantor expire` takes back or says why");
+                report.push_str(&format!("  {word}  {late} past their end: {rest}\n"));
+            }
+            (report, late == 0)
         }
         Err(failure) => (format!("{}  {failure}\n", with(BAD, "ledger")), false),
     }

@@ -68,11 +68,15 @@ pub(super) struct Item {
     summary: String,
     wanted: Access,
     expires_at: Option<String>,
-    before: Vec<Access>,
+    pub(super) before: Vec<Access>,
     pub(super) after: Vec<Access>,
+    /// What the ledger keeps of it: what was meant, where it was not seen.
+    pub(super) left: Vec<Access>,
+    /// The vendor said yes, and it does not show yet.
+    pub(super) unseen: bool,
     parts: Vec<Value>,
     /// What access stays through something else, in sentences.
-    left: Vec<String>,
+    remains: Vec<String>,
     pub(super) warnings: Vec<String>,
     policy: Option<Policy>,
     request: Option<Value>,
@@ -83,7 +87,7 @@ pub(super) struct Item {
     pub(super) held: Option<Value>,
     /// What a reader should know about the outcome.
     pub(super) note: Option<String>,
-    hint: Option<String>,
+    pub(super) hint: Option<String>,
 }
 
 /// The answer to a look, for others who ask the same; one with a trouble in it may be better in a
@@ -150,7 +154,7 @@ impl Answer {
             policy: worst.and_then(|item| item.policy.clone()),
             ..Changed::new(outcome, several(done, &items, worst))
         };
-        let left = items.iter().find_map(|item| item.left.first());
+        let left = items.iter().find_map(|item| item.remains.first());
         changed.summary = after_what_is_left(left, changed.summary);
         for item in &items {
             let fresh = item.warnings.iter().filter(|text| !changed.warnings.contains(text));
@@ -283,8 +287,10 @@ impl Item {
             expires_at: None,
             before: before.to_vec(),
             after: before.to_vec(),
+            left: before.to_vec(),
+            unseen: false,
             parts: Vec::new(),
-            left: Vec::new(),
+            remains: Vec::new(),
             warnings: Vec::new(),
             policy: None,
             request: None,
@@ -322,8 +328,12 @@ impl Item {
 
     /// A step on its way; its outcome is still to be found out.
     pub(super) fn sent(step: &dyn Step, receipt: &str, intent: &Intent, policy: Policy) -> Self {
-        let receipt = Some(receipt.to_owned());
-        Self { receipt, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+        let (receipt, left) = (Some(receipt.to_owned()), intent.after.clone());
+        Self { receipt, left, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+    }
+
+    pub(super) fn receipt(&self) -> Option<&str> {
+        self.receipt.as_deref()
     }
 
     /// A step that a person must agree to first.
@@ -367,7 +377,7 @@ impl Item {
             self.outcome,
             Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
         ) {
-            self.left = step.left(&self.after);
+            self.remains = step.left(&self.after);
         }
         self.before.retain(|row| step.bears(row));
         self.after.retain(|row| step.bears(row));
@@ -376,6 +386,7 @@ impl Item {
     /// Ends with a failure before or instead of the vendor's yes.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.outcome = failure.outcome();
+        self.left.clone_from(&self.before);
         self.note = Some(failure.message.clone());
         self.hint.clone_from(&failure.hint);
         self.status = failure.status.or(self.status);
@@ -410,7 +421,7 @@ impl Item {
         };
         let changed = Changed::new(self.outcome, what);
         Changed {
-            summary: after_what_is_left(self.left.first(), changed.summary),
+            summary: after_what_is_left(self.remains.first(), changed.summary),
             receipt: self.receipt,
             vendor: spec.vendor,
             expires_at: self.expires_at,
@@ -459,7 +470,7 @@ fn phrase(outcome: Outcome) -> &'static str {
         Outcome::AlreadyPresent => "Already so, nothing changed",
         Outcome::AlreadyAbsent => "Already gone, nothing changed",
         Outcome::Confirmed => "Done and read back",
-        Outcome::Unconfirmed => "Accepted, cannot be read back",
+        Outcome::Unconfirmed => "Accepted, and not read back",
         Outcome::PendingVendorApproval => "Waits for the vendor's approvers",
         Outcome::AwaitingConsent => "Waits for a person to approve it, nothing was sent",
         Outcome::Unavailable => "Not done, can be tried again",

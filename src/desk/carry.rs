@@ -9,6 +9,7 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use super::consent::Given;
+use super::lag::{NOT_YET, look_again};
 use super::prepare::{Prepared, Sendable};
 use super::{Call, Desk, Item, Order};
 use crate::access::{Access, Outcome};
@@ -156,7 +157,7 @@ impl Desk {
             item.break_off();
             None
         });
-        let after = kept(&item.after, opened.intent());
+        let after = kept(&item.left, opened.intent());
         let closing = Closing {
             outcome: item.outcome,
             status: item.status,
@@ -164,6 +165,7 @@ impl Desk {
             after: &after,
             note: item.note.as_deref(),
             held: item.held.as_ref(),
+            unseen: item.unseen,
         };
         self.ledger.close(opened.receipt(), &closing).await;
         item
@@ -227,12 +229,30 @@ impl Desk {
         };
         let patient = matches!(said, Said::Heard(Heard::Yes { .. }) | Said::Unclear(_));
         let found = read_back(step, before, ask, patient).await;
-        if let Ok((standing, _)) = &found {
-            item.after.clone_from(&standing.rows);
+        let as_before = match &found {
+            Ok((standing, _)) => before.is_unchanged(standing, step),
+            Err(_) => false,
+        };
+        let (found, rows) = match found {
+            Ok((standing, finding)) => (Ok((finding, as_before)), Some(standing.rows)),
+            Err(failure) => (Err(failure), None),
+        };
+        let Concluded { outcome, note, unseen } = conclude(&said, found, step.reached());
+        let is_open = unseen || outcome == Outcome::Unknown;
+        if let Some(rows) = rows {
+            if !(is_open && as_before) {
+                item.left.clone_from(&rows);
+            }
+            item.after = rows;
+        } else if !is_open && outcome != Outcome::Unconfirmed {
+            item.left.clone_from(&item.before);
         }
-        let (outcome, note) = conclude(&said, found.map(|(_, finding)| finding), step.reached());
         item.outcome = outcome;
         item.note = note;
+        item.unseen = unseen;
+        if unseen && let Some(receipt) = item.receipt() {
+            item.hint = Some(look_again(receipt));
+        }
     }
 }
 
@@ -274,8 +294,29 @@ async fn read_back(
     }
 }
 
-/// The outcome of a write, from what was said and what reading back shows. Pure.
-fn conclude(
+/// What a write is called.
+#[derive(Debug, PartialEq)]
+struct Concluded {
+    outcome: Outcome,
+    note: Option<String>,
+    /// The vendor said yes, and what shows may be too old to show it.
+    unseen: bool,
+}
+
+/// The outcome of a write, from what was said and what reading back shows, just after; and whether
+/// that is exactly what was there before. Pure.
+fn conclude(said: &Said, found: Result<(Finding, bool), Failure>, reached: Outcome) -> Concluded {
+    let yes = matches!(said, Said::Heard(Heard::Yes { .. }));
+    if yes && matches!(found, Ok((Finding::Elsewise(_), true))) {
+        let note = Some(NOT_YET.to_owned());
+        return Concluded { outcome: Outcome::Unconfirmed, note, unseen: true };
+    }
+    let (outcome, note) = settled(said, found.map(|(finding, _)| finding), reached);
+    Concluded { outcome, note, unseen: false }
+}
+
+/// The outcome where what shows is no older than the write, or nobody said yes to it.
+fn settled(
     said: &Said,
     found: Result<Finding, Failure>,
     reached: Outcome,
@@ -355,8 +396,11 @@ fn named(rows: &[Access]) -> String {
 mod tests {
     use super::*;
 
-    fn check(said: Said, found: Result<Finding, Failure>, outcome: Outcome) {
-        assert_eq!(conclude(&said, found, Outcome::AlreadyPresent).0, outcome);
+    fn check(said: &Said, found: Result<(Finding, bool), Failure>, outcome: Outcome) {
+        let told = format!("{found:?}");
+        let concluded = conclude(said, found, Outcome::AlreadyPresent);
+        assert_eq!(concluded.outcome, outcome, "{told}");
+        assert!(!concluded.unseen || outcome == Outcome::Unconfirmed, "{told}");
     }
 
     fn yes() -> Said {
@@ -378,7 +422,8 @@ mod tests {
     #[test]
     fn every_answer_and_every_reading_has_one_word() {
         use Outcome::*;
-        let elsewise = || Ok(Finding::Elsewise("other".to_owned()));
+        let other = || Finding::Elsewise("other".to_owned());
+        let elsewise = || Ok(other());
         let down = || Err(Failure::new(Kind::Unavailable, "down"));
         let closed = || Err(Failure::new(Kind::NotPermitted, "403"));
         for (said, found, outcome) in [
@@ -403,7 +448,34 @@ mod tests {
             (unclear(), Ok(Finding::Lost(vec![])), Mismatch),
             (unclear(), Ok(Finding::Wider(vec![])), Mismatch),
         ] {
-            check(said, found, outcome);
+            check(&said, found.map(|finding| (finding, false)), outcome);
+        }
+        // The same where exactly what was before is shown: that says nothing yet.
+        for (said, found, outcome) in [
+            (yes(), other(), Unconfirmed),
+            (yes(), Finding::There, Confirmed),
+            (yes(), Finding::CannotTell, Unconfirmed),
+            (yes(), Finding::Lost(vec![]), Mismatch),
+            (held(), other(), PendingVendorApproval),
+            (exists(), other(), Rejected),
+            (unclear(), other(), Unknown),
+        ] {
+            check(&said, Ok((found, true)), outcome);
+        }
+    }
+
+    #[test]
+    fn only_a_yes_that_does_not_show_is_unseen() {
+        let other = || Finding::Elsewise("other".to_owned());
+        for (said, found, as_before, unseen) in [
+            (yes(), other(), true, true),
+            (yes(), other(), false, false),
+            (yes(), Finding::CannotTell, true, false),
+            (unclear(), other(), true, false),
+            (exists(), other(), true, false),
+        ] {
+            let concluded = conclude(&said, Ok((found, as_before)), Outcome::AlreadyPresent);
+            assert_eq!(concluded.unseen, unseen, "{concluded:?}");
         }
     }
 }

@@ -33,12 +33,15 @@ impl Desk {
         Ok(holder.receipt)
     }
 
-    /// The same record, after what the vendor held of taking it back was looked at.
+    /// The same record, after what is not settled of taking it back was looked at.
     pub(super) async fn followed_up(&self, record: Record) -> Result<Record, Failure> {
-        if record.held_by.is_none() {
+        if record.held_by.is_some() {
+            self.follow_up(&record).await?;
+        } else if let Some(taker) = self.taker(&record).await?.filter(|taker| taker.end.is_some()) {
+            self.look_and_learn(&taker).await?;
+        } else {
             return Ok(record);
         }
-        self.follow_up(&record).await?;
         Ok(self.ledger.find(&record.receipt).await?.unwrap_or(record))
     }
 }

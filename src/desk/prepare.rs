@@ -61,6 +61,9 @@ impl Desk {
         step: &dyn Step,
         ask: &Asker<'_>,
     ) -> Result<Prepared, Failure> {
+        if order.cause == Cause::Request {
+            self.nothing_unseen(&ask.tenant.name, step).await?;
+        }
         let before = step.current(ask).await?;
         let ending = matches!(order.cause, Cause::Expiry(_));
         let moved = order.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());

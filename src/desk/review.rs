@@ -4,6 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::hold::holds;
+use super::items::asked;
+use super::lag::{MAY_COME, NEVER, NOT_YET, look_again, may_lag};
 use super::prepare::UNSIGNED_END;
 use super::undoing::{Undoing, shown_then};
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
@@ -12,10 +14,10 @@ use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::json::put;
-use crate::ledger::{Closing, Record, Request, State};
+use crate::ledger::{Closing, Record, State};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
-use crate::tools::{Finding, Inverse, Run, Standing, Step, parse};
+use crate::tools::{Finding, Inverse, Run, Standing, parse};
 use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Organization, Same, Tenant};
 
@@ -27,6 +29,10 @@ pub(super) struct Standpoint {
     pub rows: Vec<Access>,
     /// Those of them that bear on the change.
     shown: Vec<Access>,
+    /// What was there before is shown, and may only be too old to show the change.
+    pub early: bool,
+    /// The vendor said yes, and what was meant is not to be seen.
+    unseen: bool,
 }
 
 /// How far back a look without a receipt goes.
@@ -45,9 +51,14 @@ impl Desk {
     async fn try_check(&self, arguments: Map<String, Value>) -> Result<Value, Failure> {
         let CheckChange { receipt } = parse(Value::Object(arguments))?;
         let Some(receipt) = receipt else { return self.lately().await };
-        let Some(record) = self.ledger.find(receipt.as_str()).await? else {
-            return self.asked_for(receipt.as_str()).await;
-        };
+        match self.ledger.find(receipt.as_str()).await? {
+            Some(record) => self.looked_at(record).await,
+            None => self.asked_for(receipt.as_str()).await,
+        }
+    }
+
+    /// A change as it stands now.
+    pub(super) async fn looked_at(&self, record: Record) -> Result<Value, Failure> {
         let record = self.followed_up(record).await?;
         let mut shown = shown(&record);
         if record.undone_by.is_some() {
@@ -59,6 +70,9 @@ impl Desk {
             self.learn(&record, &found).await;
             put(&mut shown, "outcome", json!(found.outcome));
             let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over()));
+            if found.early && holds.is_none() {
+                put(&mut shown, "hint", look_again(&record.receipt));
+            }
             put(&mut shown, "note", holds.unwrap_or(found.note));
             put(&mut shown, "now", json!(found.shown));
         }
@@ -76,26 +90,6 @@ impl Desk {
             put(&mut body, "note", format!("{} older ones are left out", unseen + left));
         }
         Ok(body)
-    }
-
-    /// A receipt that is no change: a request, perhaps for several.
-    async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
-        let request = self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))?;
-        let mut shown = asked(&request);
-        let items = self.items(&request).await?;
-        if !items.is_empty() {
-            put(&mut shown, "changes", items.iter().map(self::shown).collect::<Vec<_>>());
-        }
-        Ok(shown)
-    }
-
-    /// What was sent of a request for several changes.
-    async fn items(&self, request: &Request) -> Result<Vec<Record>, Failure> {
-        let mut items = Vec::new();
-        for number in 1..=intents(request) {
-            items.extend(self.ledger.find(&format!("{}.{number}", request.receipt)).await?);
-        }
-        Ok(items)
     }
 
     /// Why there is nothing to undo under a receipt that is no change.
@@ -133,9 +127,11 @@ impl Desk {
             record.outcome(),
             Some(Outcome::Unknown | Outcome::PendingVendorApproval | Outcome::Unconfirmed)
         );
+        let unseen = record.end.as_ref().is_some_and(|end| end.unseen);
         let settled = matches!(found.outcome, Outcome::Confirmed | Outcome::Rejected);
-        if unsettled
-            && settled
+        let never = found.unseen && !found.early && record.outcome() == Some(Outcome::Unconfirmed);
+        if (unsettled || unseen)
+            && (settled || never)
             && let Err(failure) =
                 self.ledger.found(&record.receipt, &found.closing(), "check").await
         {
@@ -183,9 +179,15 @@ impl Desk {
             Some(held) if finding != Finding::There => step.approval(held, &ask).await?,
             _ => None,
         };
-        let (outcome, note) = standing(step.as_ref(), record, finding, approval, &now);
+        let as_before = before.is_unchanged(&now, step.as_ref());
+        let young = may_lag(record, Timestamp::now());
+        let found = standing(record, finding, approval, as_before, young);
         let shown = now.rows.iter().filter(|row| step.bears(row)).cloned().collect();
-        Ok(Standpoint { outcome, note, rows: now.rows, shown })
+        let rows = match &record.end {
+            Some(end) if found.unseen => end.after.clone(),
+            _ => now.rows,
+        };
+        Ok(Standpoint { rows, shown, ..found })
     }
 
     /// The tenant that a change was made at, and whether the credential is known to be the same
@@ -281,8 +283,14 @@ impl Desk {
         if let Some(by) = &record.held_by {
             return refused(holds(by, record.is_over()));
         }
+        if let Some(by) = self.taker(&record).await? {
+            let by = by.receipt;
+            return refused(format!(
+                "{by} is to take it back, and is not seen to have done so yet"
+            ));
+        }
         let mut undoing = self.undoing(&record).await?;
-        if matches!(end.outcome, Outcome::Unknown | Outcome::PendingVendorApproval) {
+        if record.is_unsettled() || end.outcome == Outcome::PendingVendorApproval {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
             if found.outcome != Outcome::Confirmed {
@@ -304,6 +312,7 @@ impl Standpoint {
             after: &self.rows,
             note: Some(&self.note),
             held: None,
+            unseen: self.unseen,
         }
     }
 }
@@ -333,19 +342,25 @@ fn may_stand(outcome: Outcome) -> bool {
     )
 }
 
-/// What a change is called now. Pure.
+/// What a change is called now; rows aside. Where what was before is shown, and the change is
+/// `young`, that says nothing yet. Pure.
 fn standing(
-    step: &dyn Step,
     record: &Record,
     finding: Finding,
     approval: Option<Approval>,
-    now: &Standing,
-) -> (Outcome, String) {
-    let touches = |row: &&Access| step.touches(row);
-    let (now, before) = (now.rows.iter().filter(touches), record.before.iter().filter(touches));
-    let as_before = now.clone().count() == before.clone().count()
-        && now.clone().all(|row| before.clone().any(|other| row.is(other)));
-    let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch));
+    as_before: bool,
+    young: bool,
+) -> Standpoint {
+    let mut found = Standpoint {
+        outcome: Outcome::Unknown,
+        note: String::new(),
+        rows: Vec::new(),
+        shown: Vec::new(),
+        early: false,
+        unseen: false,
+    };
+    let yes = record.end.as_ref().is_some_and(|end| end.unseen);
+    let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch)) && !yes;
     let (outcome, note) = match (finding, approval) {
         (Finding::There, _) => (Outcome::Confirmed, "it is so"),
         (_, Some(Approval::Denied)) => (Outcome::Rejected, "an approver denied it"),
@@ -362,13 +377,24 @@ fn standing(
         (Finding::Lost(_), None) => (Outcome::Mismatch, "other access was lost with it"),
         (Finding::Wider(_), None) => (Outcome::Mismatch, "it reaches further than was asked"),
         (Finding::Elsewise(_), None) if as_before && !settled => {
-            (Outcome::Unavailable, "it did not happen: the access is as before")
+            (found.early, found.unseen) = (young && !record.is_held(), yes);
+            match (yes, found.early) {
+                (true, true) => (Outcome::Unconfirmed, NOT_YET),
+                (true, false) => (Outcome::Mismatch, NEVER),
+                (false, true) => (Outcome::Unknown, MAY_COME),
+                (false, false) => {
+                    (Outcome::Unavailable, "it did not happen: the access is as before")
+                }
+            }
         }
         (Finding::Elsewise(what), None) => {
-            return (Outcome::Mismatch, format!("it is not so now: {what}"));
+            found.outcome = Outcome::Mismatch;
+            found.note = format!("it is not so now: {what}");
+            return found;
         }
     };
-    (outcome, note.to_owned())
+    (found.outcome, found.note) = (outcome, note.to_owned());
+    found
 }
 
 /// The change that restores what was there before another.
@@ -391,7 +417,7 @@ fn unknown_tool(tool: &str) -> Failure {
     Failure::invalid(format!("{tool} is not a tool of this version"))
 }
 
-fn shown(record: &Record) -> Value {
+pub(super) fn shown(record: &Record) -> Value {
     let mut shown = json!({
         "receipt": record.receipt,
         "outcome": record.outcome().unwrap_or(Outcome::Unknown),
@@ -422,49 +448,4 @@ fn shown(record: &Record) -> Value {
         }
     }
     shown
-}
-
-/// A request for consent, among changes.
-fn asked(request: &Request) -> Value {
-    let text = |key: &str| request.content.get(key).cloned().unwrap_or_default();
-    let (outcome, note) = match request.state {
-        State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
-        State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
-        State::Spent => match &request.concluded {
-            Some(concluded) => (
-                concluded.outcome,
-                format!("its approval was taken, and nothing was sent: {}", concluded.note),
-            ),
-            None => (Outcome::Unavailable, "approved; look at what was sent".to_owned()),
-        },
-        state => (Outcome::Refused, format!("the request {}", state.words())),
-    };
-    let mut shown = json!({
-        "receipt": request.receipt,
-        "outcome": outcome,
-        "time": request.time.to_string(),
-        "requester": request.requester,
-        "vendor": text("vendor"),
-        "tool": text("tool"),
-        "summary": text("summary"),
-        "note": note,
-    });
-    if let Some(next) = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref()) {
-        put(&mut shown, "followed_by", next.as_str());
-        put(&mut shown, "hint", format!("{next} asks for what is so now"));
-    }
-    if let Some(old) = request.content.get("follows").and_then(Value::as_str) {
-        put(&mut shown, "follows", old);
-    }
-    if request.state == State::Waiting {
-        put(&mut shown, "until", request.until.to_string());
-        let hint = format!("`grantor requests approve {}` at a terminal", request.receipt);
-        put(&mut shown, "hint", hint);
-    }
-    shown
-}
-
-/// How many changes a request is for.
-fn intents(request: &Request) -> usize {
-    request.content.get("intents").and_then(Value::as_array).map_or(0, Vec::len)
 }

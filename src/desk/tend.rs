@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
+use super::lag::{GONE_PERHAPS, may_lag};
 use super::review::nobody_knows;
 use super::{Answer, Call, Called, Desk, Origin, Person};
 use crate::access::Outcome;
@@ -33,11 +34,8 @@ pub enum Ending {
     Left(String),
 }
 
-/// How old a change without an end must be before it is looked into.
-const ORPHANED: SignedDuration = SignedDuration::from_secs(60);
-/// How far back an end is looked for that is on its way already.
-const UNDERWAY: SignedDuration = SignedDuration::from_hours(24);
-const MOST: usize = 10_000;
+/// Why a change is left that has no end, though its time is over.
+const OPEN: &str = "its time is over, and how it ended is not recorded yet";
 /// How long the command that took an approval has to carry it out itself.
 const UNATTENDED: SignedDuration = SignedDuration::from_secs(20);
 const STILL_HELD: &str = "its time is over, and the vendor's approvers still hold the grant \
@@ -46,19 +44,21 @@ const STILL_HELD: &str = "its time is over, and the vendor's approvers still hol
 const LOCK: &str = "tending.lock";
 
 impl Desk {
-    /// All of it, unless another process is at it.
-    pub async fn tend(&self) -> Vec<Tended> {
-        let Some(_claim) = self.claim() else { return Vec::new() };
-        let mut tended = Vec::new();
-        for done in
-            [self.reconcile().await, self.expire().await, self.run_approved(UNATTENDED).await]
-        {
+    /// All of it, unless another process is at it; and why some of it could not be.
+    pub async fn tend(&self) -> (Vec<Tended>, Vec<Failure>) {
+        let (mut tended, mut failed) = (Vec::new(), Vec::new());
+        let Some(_claim) = self.claim() else { return (tended, failed) };
+        for done in [
+            self.reconcile().await,
+            self.expire_settled().await,
+            self.run_approved(UNATTENDED).await,
+        ] {
             match done {
                 Ok(done) => tended.extend(done),
-                Err(failure) => tracing::warn!(trouble = %failure.message, "nothing was tended"),
+                Err(failure) => failed.push(failure),
             }
         }
-        tended
+        (tended, failed)
     }
 
     /// The right to tend, for one process at a time.
@@ -88,14 +88,16 @@ impl Desk {
         locked.map(Some).map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
     }
 
-    /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none.
+    /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none. What may
+    /// only not show yet stays open, and is looked at again.
     ///
     /// # Errors
     /// The ledger cannot be read or written.
     pub async fn reconcile(&self) -> Result<Vec<Tended>, Failure> {
         let mut tended = Vec::new();
-        for record in self.ledger.orphans(Timestamp::now() - ORPHANED).await? {
+        for record in self.ledger.orphans(Timestamp::now()).await? {
             let ending = match self.stands(&record).await {
+                Ok(found) if found.early => Ending::Left(found.note),
                 Ok(mut found) => {
                     if found.outcome == Outcome::Unconfirmed {
                         // Nobody heard the vendor say yes.
@@ -123,33 +125,90 @@ impl Desk {
         }
     }
 
-    /// Takes back what is due, each once.
+    /// Takes back what is due, each once, after finding out how those changes ended that have no
+    /// end. Whatever stands past its time is told.
     ///
     /// # Errors
     /// The ledger cannot be read or written.
     pub async fn expire(&self) -> Result<Vec<Tended>, Failure> {
-        let now = Timestamp::now();
-        let due = self.ledger.due(now).await?;
-        if due.is_empty() {
-            return Ok(Vec::new());
+        let settled = self.reconcile().await?;
+        let mut tended = self.expire_settled().await?;
+        for record in self.ledger.late(Timestamp::now()).await? {
+            if record.end.is_none() {
+                let own = |one: &&Tended| one.receipt == record.receipt;
+                let ending = settled.iter().find(own).map(|one| one.ending.clone());
+                let open = || Ending::Left(OPEN.to_owned());
+                tended.push(Tended::new(&record, ending.unwrap_or_else(open)));
+            }
         }
-        let (recent, _) = self.ledger.recent(now - UNDERWAY, MOST).await?;
+        // What came to nothing needs nothing more; `reconcile` tells of it.
+        let is_new = |one: &Tended| {
+            !one.is_left() && !tended.iter().any(|other| other.receipt == one.receipt)
+        };
+        let mut all: Vec<_> = settled.into_iter().filter(is_new).collect();
+        all.append(&mut tended);
+        Ok(all)
+    }
+
+    /// Takes back what is due of the changes that have an end, each once.
+    async fn expire_settled(&self) -> Result<Vec<Tended>, Failure> {
         let mut tended = Vec::new();
-        for record in due {
-            let underway = |other: &&Record| {
-                other.ends.as_ref() == Some(&record.receipt)
-                    && matches!(other.outcome(), None | Some(Outcome::Unknown))
-            };
-            let ending = match (&record.overdue, recent.iter().find(underway)) {
+        for record in self.ledger.due(Timestamp::now()).await? {
+            let ending = match &record.overdue {
                 _ if record.held_by.is_some() => self.end_held(&record).await?,
-                (Some(why), _) => Ending::Left(why.clone()),
-                (None, Some(other)) => Ending::Left(format!("{} is to end it", other.receipt)),
-                (None, None) if record.is_held() => self.end_what_waited(&record).await?,
-                (None, None) => self.end(&record).await?,
+                Some(why) => Ending::Left(why.clone()),
+                None => match self.taker(&record).await? {
+                    Some(taker) => self.end_underway(&record, &taker).await?,
+                    None if record.is_held() => self.end_what_waited(&record).await?,
+                    None if record.is_unsettled() => self.end_unseen(&record).await?,
+                    None => self.end(&record).await?,
+                },
             };
             tended.push(Tended::new(&record, ending));
         }
         Ok(tended)
+    }
+
+    /// Looks at a change that is to take this one back. It is not sent again while it may still show
+    /// that it did, nor after the vendor said yes to it.
+    async fn end_underway(&self, record: &Record, taker: &Record) -> Result<Ending, Failure> {
+        let by = &taker.receipt;
+        if taker.end.is_none() {
+            return Ok(Ending::Left(format!("{by} is to take it back, and has no end yet")));
+        }
+        let found = match self.look_and_learn(taker).await {
+            Ok(found) => found,
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
+        match found.outcome {
+            Outcome::Confirmed => {
+                Ok(Ending::Done(Outcome::Confirmed, format!("{by} has taken it back")))
+            }
+            Outcome::Unavailable => self.end(record).await,
+            _ if found.early => {
+                Ok(Ending::Left(format!("{by} is to take it back: {}", found.note)))
+            }
+            _ => {
+                let why = format!("{by} was to take it back: {}", found.note);
+                self.ledger.overdue(&record.receipt, &why).await?;
+                Ok(Ending::Left(why))
+            }
+        }
+    }
+
+    /// Ends a grant that nobody has seen at the vendor: it is looked for first, and while it may
+    /// still come its absence says nothing.
+    async fn end_unseen(&self, record: &Record) -> Result<Ending, Failure> {
+        let found = match self.stands(record).await {
+            Ok(found) => found,
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
+        self.learn(record, &found).await;
+        if found.early {
+            return Ok(Ending::Left(found.note));
+        }
+        let now = self.ledger.find(&record.receipt).await?;
+        self.end(now.as_ref().unwrap_or(record)).await
     }
 
     /// Finds out what became of a change that is to take this one back and that the vendor holds.
@@ -210,6 +269,11 @@ impl Desk {
         let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
         let answer = self.take_back(record, call, origin, None).await;
         let (outcome, said) = answer.told();
+        let may_be_open = matches!(outcome, Outcome::Unconfirmed | Outcome::Unknown);
+        if may_be_open && self.taker(record).await?.is_some() {
+            // It is looked at again.
+            return Ok(Ending::Left(said));
+        }
         match outcome {
             Outcome::Confirmed | Outcome::Unconfirmed => {}
             Outcome::PendingVendorApproval => {
@@ -224,6 +288,10 @@ impl Desk {
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent if same == Same::CannotTell => {
                 return Ok(Ending::Left(nobody_knows(record).to_string()));
             }
+            Outcome::AlreadyAbsent | Outcome::AlreadyPresent if may_be_old(record) => {
+                return Ok(Ending::Left(GONE_PERHAPS.to_owned()));
+            }
+            Outcome::Refused if may_be_old(record) => return Ok(Ending::Left(said)),
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent => {
                 self.ledger.over(&record.receipt, "it was gone already").await?;
             }
@@ -283,6 +351,12 @@ impl Desk {
     }
 }
 
+/// Whether what is read may still be from before the grant. What a later change from here found of
+/// the access is newer.
+fn may_be_old(record: &Record) -> bool {
+    record.superseded_by.is_none() && may_lag(record, Timestamp::now())
+}
+
 /// Whether a request was approved that long ago, and not within a call: whoever made such a call
 /// carries it out, or nobody does.
 fn is_unattended(request: &Request, after: SignedDuration) -> bool {
@@ -301,6 +375,13 @@ fn text<'a>(request: &'a Request, key: &str) -> &'a str {
 impl Tended {
     fn new(record: &Record, ending: Ending) -> Self {
         Self { receipt: record.receipt.clone(), summary: record.summary.clone(), ending }
+    }
+
+    /// Why it is left, or what became of it.
+    pub fn why(&self) -> &str {
+        match &self.ending {
+            Ending::Left(why) | Ending::Done(_, why) => why,
+        }
     }
 
     /// Whether somebody has to look at it.

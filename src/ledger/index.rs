@@ -6,6 +6,7 @@
 //! any time, and is then made anew; so it is where it does not say what the lines say.
 
 mod intake;
+mod late;
 mod meaning;
 mod trail;
 

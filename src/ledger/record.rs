@@ -54,6 +54,9 @@ pub struct Record {
     /// How it ended, as last found; none while it is open.
     #[serde(skip)]
     pub end: Option<End>,
+    /// When whoever sent it recorded how it ended; none where they did not.
+    #[serde(skip)]
+    pub closed: Option<Timestamp>,
     /// The change that undid it.
     #[serde(skip)]
     pub undone_by: Option<String>,
@@ -87,6 +90,9 @@ pub struct End {
     /// What the vendor said of a change it holds.
     #[serde(default)]
     pub held: Option<Value>,
+    /// The vendor said yes, and still showed what was there before: `after` is what was meant.
+    #[serde(default)]
+    pub unseen: bool,
 }
 
 impl Record {
@@ -105,10 +111,14 @@ impl Record {
 
     fn follow(&mut self, line: &Value) {
         let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
-        match line.get("event").and_then(Value::as_str) {
+        let named = line.get("event").and_then(Value::as_str);
+        match named {
             Some("close" | "found") => {
                 if let Ok(end) = End::deserialize(line) {
                     self.end = Some(end);
+                }
+                if named == Some("close") {
+                    self.closed = text("time").and_then(|time| time.parse().ok());
                 }
             }
             Some("extended") => {
@@ -132,7 +142,7 @@ impl Record {
         let mut record = Self::deserialize(line)
             .map_err(|error| Failure::invalid(format!("the change cannot be recorded: {error}")))?;
         let (outcome, after) = (Outcome::Confirmed, intent.after.clone());
-        record.end = Some(End { outcome, after, held: None });
+        record.end = Some(End { outcome, after, held: None, unseen: false });
         Ok(record)
     }
 
@@ -175,11 +185,17 @@ impl Record {
         may && self.over.is_none()
     }
 
-    /// Whether it took another change back. What the vendor holds has taken nothing back yet.
+    /// Whether it took another change back. What the vendor holds has taken nothing back yet, and what
+    /// is not seen has not, as far as is known.
     pub(super) fn takes_back(&self) -> bool {
         let another = self.undoes.is_some() || self.ends.is_some();
-        let done = |outcome: Outcome| !outcome.is_error() && !is_held(outcome);
-        another && self.outcome().is_some_and(done)
+        let done = |end: &End| !end.outcome.is_error() && !is_held(end.outcome) && !end.unseen;
+        another && self.end.as_ref().is_some_and(done)
+    }
+
+    /// Whether it may have happened, and has not been seen.
+    pub fn is_unsettled(&self) -> bool {
+        self.end.as_ref().is_none_or(|end| end.outcome == Outcome::Unknown || end.unseen)
     }
 
     /// Whether the vendor holds it for its approvers, as last found.

@@ -1,10 +1,15 @@
 //! How the fakes behave where the vendors' documents leave it open.
 
+use std::time::Duration;
+
 use super::keys::KeyKind;
 
 /// The default is the commonest reading of the documents.
 #[derive(Clone, Debug)]
 pub struct Modes {
+    /// How long it takes until a read shows what was written, at every vendor: a read shows the state of
+    /// so long ago.
+    pub reads_lag: Duration,
     /// A POST of another asset for a user who already holds this role on one.
     pub second_grant: SecondGrant,
     /// A POST of a role on an asset where the user already holds another role.
@@ -145,6 +150,7 @@ pub enum SnapLogicAcl {
 impl Default for Modes {
     fn default() -> Modes {
         Modes {
+            reads_lag: Duration::ZERO,
             second_grant: SecondGrant::Add,
             other_role: OtherRole::Replace,
             outsystems_token_seconds: 43_200,

@@ -114,7 +114,7 @@ impl Fake for OutSystems {
             return Ok(self.discovery());
         }
         self.admit(ask)?;
-        let grants = self.current(&world.outsystems);
+        let grants = self.current(&world.outsystems, Timestamp::now() - self.modes.reads_lag);
         match path.as_slice() {
             ["api", "identity", "v1", rest @ ..] => match rest {
                 ["users"] => self.list_users(&grants, ask),
@@ -148,7 +148,7 @@ impl Fake for OutSystems {
         };
         find(&self.users, "key", user)?;
         find(&self.roles, "key", role)?;
-        world.outsystems = self.current(&world.outsystems);
+        world.outsystems = self.current(&world.outsystems, Timestamp::now());
         match ask.method.as_str() {
             "POST" => self.grant(&mut world.outsystems, user, role, ask),
             "DELETE" => self.revoke(&mut world.outsystems, user, role, ask),
@@ -429,9 +429,8 @@ impl OutSystems {
         Ok(Reply::empty(204))
     }
 
-    /// The grants whose time has not passed, where that makes a difference.
-    fn current(&self, grants: &[Grant]) -> Vec<Grant> {
-        let now = Timestamp::now();
+    /// The grants whose time has not passed then, where that makes a difference.
+    fn current(&self, grants: &[Grant], now: Timestamp) -> Vec<Grant> {
         let lasts = |grant: &&Grant| {
             let end = grant.period.as_ref().and_then(|period| period.end_time);
             !self.modes.outsystems_ends || end.is_none_or(|end| end > now)

@@ -278,6 +278,10 @@ impl Step for PermissionAssignment {
         left.chain(unseen).collect()
     }
 
+    fn bears(&self, row: &Access) -> bool {
+        row.role.id == self.wanted.role.id
+    }
+
     /// The assignment as it is listed, with a note where its removal waits, and where it is
     /// another than the one that is meant.
     fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {

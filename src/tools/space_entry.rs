@@ -367,7 +367,8 @@ fn parts(role: &str) -> BTreeSet<&str> {
 impl SpaceEntry {
     fn refused(&self, reply: &Reply) -> Heard {
         match self.entry {
-            Some(_) => Heard::No(refusal(reply, "SnapLogic")),
+            Some(_) if reply.is_refusal() => Heard::No(refusal(reply, "SnapLogic")),
+            Some(_) => Heard::by_status(reply),
             None => Heard::of_removal(reply, "SnapLogic"),
         }
     }

@@ -184,8 +184,8 @@ pub enum Finding {
 }
 
 impl Heard {
-    /// What a status alone says: a plain yes is a yes, another 2xx is unclear, anything else is a
-    /// no. A page of text where none or a JSON body is documented was written by something else
+    /// What a status alone says: a plain yes is a yes, a refusal is a no, and anything else is
+    /// unclear. A page of text where none or a JSON body is documented was written by something else
     /// than the vendor.
     pub fn by_status(reply: &Reply) -> Self {
         if reply.is_success() {
@@ -199,8 +199,10 @@ impl Heard {
         } else if reply.is_half_success() {
             let status = reply.status;
             Self::Garbled(format!("the vendor answered {status}, which it does not document here"))
-        } else {
+        } else if reply.is_refusal() {
             Self::No(refusal(reply, "the vendor"))
+        } else {
+            Self::Garbled(reply.told("the vendor"))
         }
     }
 
@@ -214,9 +216,65 @@ impl Heard {
 }
 
 impl Standing {
+    /// Whether `now` shows exactly what `self` showed, where the step writes. A read may lag behind a
+    /// write, and then shows just that; one of a newer version does not lag.
+    pub fn is_unchanged(&self, now: &Self, step: &dyn Step) -> bool {
+        if let (Some(then), Some(now)) = (&self.version, &now.version)
+            && then != now
+        {
+            return false;
+        }
+        let written = |rows: &[Access]| -> Vec<Access> {
+            rows.iter().filter(|row| step.touches(row)).cloned().collect()
+        };
+        let (then, now) = (written(&self.rows), written(&now.rows));
+        then.len() == now.len()
+            && then.iter().all(|row| now.iter().any(|other| row.is_still(other)))
+            && now.iter().all(|row| then.iter().any(|other| row.is_still(other)))
+    }
+
     /// The rows of `self` that `now` no longer has.
     pub fn lost(&self, now: &Self) -> Vec<Access> {
         let gone = |row: &&Access| !now.rows.iter().any(|other| row.is(other));
         self.rows.iter().filter(gone).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a status without a body means, for a change and for a removal.
+    #[test]
+    fn a_status_is_a_yes_a_no_or_nothing() {
+        let word = |heard: Heard| match heard {
+            Heard::Yes { .. } => "yes",
+            Heard::Held(_) => "held",
+            Heard::Exists(_) => "exists",
+            Heard::No(_) => "no",
+            Heard::Garbled(_) => "nothing",
+        };
+        for (status, change, removal) in [
+            (200, "yes", "yes"),
+            (204, "yes", "yes"),
+            (202, "nothing", "nothing"),
+            (303, "nothing", "nothing"),
+            (307, "no", "no"),
+            (400, "no", "no"),
+            (404, "no", "exists"),
+            (406, "nothing", "nothing"),
+            (408, "nothing", "nothing"),
+            (409, "no", "no"),
+            (412, "no", "no"),
+            (425, "nothing", "nothing"),
+            (429, "no", "no"),
+            (444, "nothing", "nothing"),
+            (499, "nothing", "nothing"),
+            (503, "nothing", "nothing"),
+        ] {
+            let reply = Reply::made(status, Vec::new());
+            assert_eq!(word(Heard::by_status(&reply)), change, "{status}");
+            assert_eq!(word(Heard::of_removal(&reply, "it")), removal, "{status}");
+        }
     }
 }

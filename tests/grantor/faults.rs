@@ -191,6 +191,12 @@ fn cases() -> Vec<Case> {
         case("200 for 201 and 201 for 200")
             .write_by(|grant| vec![altered(Some(other_yes(grant)), None)], |_| "confirmed", 1)
             .always_by(|_| altered(Some(201), None), |_| None),
+        // From something on the way that stopped waiting.
+        case("408 after it was applied").write(|_| vec![altered(Some(408), None)], "confirmed", 1),
+        case("425 after it was applied").write(|_| vec![altered(Some(425), None)], "confirmed", 1),
+        case("499 after it was applied").write(|_| vec![altered(Some(499), None)], "confirmed", 1),
+        case("408, not applied").write(|_| vec![status(408)], "unknown", 1),
+        case("303, not applied").write(|_| vec![status(303)], "unknown", 1),
         case("empty body")
             .write(|_| vec![altered(None, Some(String::new()))], "confirmed", 1)
             .always(|_| altered(None, Some(String::new())), "garbled"),
@@ -323,11 +329,11 @@ fn no_under_200(vendor: &str) -> FaultKind {
 }
 
 /// Only two vendors have such a no; from the others it is an answer without meaning, and where
-/// none is documented the status alone counts.
+/// none is documented the status alone counts: a yes that does not show yet.
 fn no_heard(grant: &Grant) -> &'static str {
     match (grant.vendor, grant.tool) {
         ("redox" | "snaplogic", _) => "rejected",
-        ("outsystems", _) | (_, "revoke_permission") => "mismatch",
+        ("outsystems", _) | (_, "revoke_permission") => "unconfirmed",
         _ => "unknown",
     }
 }

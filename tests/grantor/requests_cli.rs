@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use grantor::approvers::key::ApproverKey;
 use grantor::approvers::{Proof, Statement};
 use grantor::ledger::{Answered, Asking, Decision, Ledger, Request};
-use grantor::sandbox::Modes;
+use grantor::sandbox::{FaultKind, Modes};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -151,6 +151,42 @@ async fn a_wide_change_takes_the_name_of_who_gets_it() {
     let (status, seen) = terminal.ends().await;
     assert_eq!(status, 0, "{seen}");
     assert_eq!(world.writes().len(), 1);
+}
+
+/// A request for several is as its worst item is, whatever was so before, and each item is told.
+#[tokio::test]
+async fn a_request_for_several_changes_says_how_each_ended() {
+    let on = |assets: &[&str]| {
+        json!({ "userKey": "user@example.com", "roleKey": "Developer",
+        "assetKeys": assets })
+    };
+    for (fails, already, outcome, note) in [
+        (false, false, "confirmed", "2 changes: 2 confirmed"),
+        (true, false, "rejected", "2 changes: 1 confirmed, 1 rejected"),
+        (false, true, "confirmed", "1 change: 1 confirmed"),
+    ] {
+        let world = World::asking().await;
+        if already {
+            meanwhile(&world, "grant_asset_role", &on(&["Orders"]).to_string()).await;
+        }
+        let arguments = on(&["Orders", "Billing"]).to_string();
+        let ran = world.run(&["call", "grant_asset_role", &arguments]).await;
+        let items = parsed(&ran.stdout)["items"].as_array().unwrap().clone();
+        let receipt = items.iter().find_map(|item| item["receipt"].as_str()).unwrap().to_owned();
+        if fails {
+            // The second is met by the second of two: the first goes through as it is.
+            let passed = FaultKind::Alter { status: None, headers: Vec::new(), body: None };
+            for kind in [passed, super::harness::status(403)] {
+                world.inject("outsystems", "POST", "/organization-roles/", kind);
+            }
+        }
+        let (_, seen) = yes(&world, &receipt, &[]).await;
+        let check = json!({ "receipt": receipt }).to_string();
+        let shown = parsed(&world.run(&["call", "check_change", &check]).await.stdout);
+        assert_eq!((&shown["outcome"], &shown["note"]), (&json!(outcome), &json!(note)), "{seen}");
+        let changes = shown["changes"].as_array().unwrap();
+        assert!(changes.iter().any(|change| change["outcome"] == outcome), "{shown:#}");
+    }
 }
 
 /// Pipes on either side: a script, or a model's shell, is no person.

@@ -1203,7 +1203,8 @@ async fn snaplogic_a_second_grant_is_read_back_as_what_it_became() {
     let less = r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "alex.kim@example.com", "permission_list": ["R"], "inherit": true}"#;
     for (snaplogic_post, outcome, after) in [
         (SnapLogicPost::Set, "confirmed", "Read Only"),
-        (SnapLogicPost::Merge, "mismatch", "Full Access"),
+        // Exactly what was there before may be a read that lags: it is certain in a minute.
+        (SnapLogicPost::Merge, "unconfirmed", "Full Access"),
     ] {
         let modes = Modes { snaplogic_post, ..Modes::default() };
         let answer = check(Trap {
@@ -1347,7 +1348,8 @@ async fn centrasite_a_list_that_was_not_set_is_seen() {
         { "group": "API Team", "permission": "Modify" },
     ]);
     for entries in [lowered, taken, dropped] {
-        for (status, outcome) in [(200, "mismatch"), (500, "unknown")] {
+        // A list of the same version may be a read that lags.
+        for (status, outcome) in [(200, "unconfirmed"), (500, "unknown")] {
             let world = World::new().await;
             let url = world.variable("CENTRASITE_BRIDGE_URL").to_owned();
             let yes = r#"{"asset": "it", "version": "2", "permissions": []}"#;

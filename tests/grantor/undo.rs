@@ -209,7 +209,8 @@ async fn where_a_change_stands_is_asked_of_the_vendor_and_nothing_is_written() {
 #[tokio::test]
 async fn an_unknown_change_is_settled_by_looking() {
     let grant = &GRANTS[3];
-    for (applied, outcome) in [(false, "unavailable"), (true, "confirmed")] {
+    // Within a minute, that it does not show says nothing.
+    for (applied, outcome) in [(false, "unknown"), (true, "confirmed")] {
         let world = World::new().await;
         let server = world.serve().await;
         world.inject(grant.vendor, grant.method, grant.path, status(500));

@@ -18,16 +18,15 @@ pub(super) struct Listing {
     json: bool,
 }
 
-/// The most that is overdue at once and is still worth a list.
-const MOST: usize = 10_000;
+/// What is overdue before anybody has tried to take it back, or while that may yet show.
+const DUE: &str = "its time is over, and it has not been seen to be gone";
 
 pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let desk = Desk::new(config)?;
     let now = Timestamp::now();
     let requests = desk.ledger().requests().await?;
-    let (mut overdue, _) = desk.ledger().recent(now, MOST).await?;
-    overdue.retain(|record| record.overdue.is_some());
+    let overdue = desk.ledger().late(now).await?;
     let troubles = desk.ledger().troubles().await?;
     let status = ExitCode::from(u8::from(!troubles.is_empty()));
     if arguments.json {
@@ -72,7 +71,7 @@ fn line(request: &Request, now: Timestamp) -> String {
 fn late(record: &Record) -> String {
     let Record { receipt, summary, requester, .. } = record;
     let end = record.expires_at.map(|end| end.to_string()).unwrap_or_default();
-    let why = record.overdue.as_deref().unwrap_or_default();
+    let why = record.overdue.as_deref().unwrap_or(DUE);
     let about = text::clean(&format!("was to end {end}, asked by {requester}: {why}"));
     let (word, summary) = (with(BAD, "overdue"), text::clean(summary));
     format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
@@ -117,6 +116,6 @@ fn end(record: &Record) -> Value {
         "vendor": record.vendor,
         "tool": record.tool,
         "summary": record.summary,
-        "overdue": record.overdue,
+        "overdue": record.overdue.as_deref().unwrap_or(DUE),
     })
 }

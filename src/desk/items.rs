@@ -1,0 +1,161 @@
+//! A request, and what was sent of it: one change, or several under receipts of their own.
+
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+use super::Desk;
+use super::review::{shown, unknown};
+use crate::access::Outcome;
+use crate::failure::Failure;
+use crate::json::put;
+use crate::ledger::{Record, Request, State};
+
+/// More than a call has items.
+const MOST: usize = 100;
+
+impl Desk {
+    /// A receipt that is no change: a request, perhaps for several. Items whose end is not settled
+    /// are looked at.
+    pub(super) async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
+        let request = self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        let mut body = asked(&request);
+        if request.state != State::Spent {
+            return Ok(body);
+        }
+        let mut changes = Vec::new();
+        for item in self.items(&request).await? {
+            changes.push(self.item(item).await);
+        }
+        if !changes.is_empty() {
+            let unsent = intents(&request).saturating_sub(changes.len());
+            let outcomes: Vec<_> = changes
+                .iter()
+                .map(|item| Outcome::deserialize(item.get("outcome")?).ok())
+                .collect();
+            let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
+            let (worst, note) = together(&outcomes, unsent);
+            put(&mut body, "outcome", json!(worst));
+            put(&mut body, "note", note);
+            put(&mut body, "changes", changes);
+        }
+        Ok(body)
+    }
+
+    /// One of several changes, as it stands; one that cannot be looked at now as it was last found.
+    async fn item(&self, record: Record) -> Value {
+        let mut last = shown(&record);
+        let is_held = record.is_held() || record.held_by.is_some();
+        let is_open = record.is_unsettled() || record.outcome() == Some(Outcome::Unconfirmed);
+        if !is_open && !is_held {
+            return last;
+        }
+        match self.looked_at(record).await {
+            Ok(now) => now,
+            Err(failure) => {
+                put(&mut last, "note", format!("it cannot be looked at now: {}", failure.message));
+                last
+            }
+        }
+    }
+
+    /// What was sent of a request for several changes. What was so already has a number too, and
+    /// nothing under it.
+    pub(super) async fn items(&self, request: &Request) -> Result<Vec<Record>, Failure> {
+        let (mut items, sent) = (Vec::new(), intents(request));
+        for number in 1..=MOST {
+            if items.len() == sent {
+                break;
+            }
+            items.extend(self.ledger.find(&format!("{}.{number}", request.receipt)).await?);
+        }
+        Ok(items)
+    }
+}
+
+/// The word for several changes, of which the worst counts, and how many ended how. Pure.
+fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
+    let never = (unsent > 0).then_some(Outcome::Unavailable);
+    let worst = outcomes.iter().copied().chain(never).max().unwrap_or(Outcome::Unavailable);
+    let mut counts: Vec<(Outcome, usize)> = Vec::new();
+    for outcome in outcomes {
+        match counts.iter_mut().find(|(known, _)| known == outcome) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((*outcome, 1)),
+        }
+    }
+    let told = counts.iter().map(|(outcome, count)| format!("{count} {}", outcome.as_str()));
+    let told = told.chain((unsent > 0).then(|| format!("{unsent} not sent")));
+    let told = told.collect::<Vec<_>>().join(", ");
+    let count = outcomes.len() + unsent;
+    let changes = if count == 1 { "change" } else { "changes" };
+    (worst, format!("{count} {changes}: {told}"))
+}
+
+/// A request for consent, among changes.
+pub(super) fn asked(request: &Request) -> Value {
+    let text = |key: &str| request.content.get(key).cloned().unwrap_or_default();
+    let (outcome, note) = match request.state {
+        State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
+        State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
+        State::Spent => match &request.concluded {
+            Some(concluded) => (
+                concluded.outcome,
+                format!("its approval was taken, and nothing was sent: {}", concluded.note),
+            ),
+            None => (Outcome::Unavailable, "approved, and no change of it is recorded".to_owned()),
+        },
+        state => (Outcome::Refused, format!("the request {}", state.words())),
+    };
+    let mut shown = json!({
+        "receipt": request.receipt,
+        "outcome": outcome,
+        "time": request.time.to_string(),
+        "requester": request.requester,
+        "vendor": text("vendor"),
+        "tool": text("tool"),
+        "summary": text("summary"),
+        "note": note,
+    });
+    if let Some(next) = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref()) {
+        put(&mut shown, "followed_by", next.as_str());
+        put(&mut shown, "hint", format!("{next} asks for what is so now"));
+    }
+    if let Some(old) = request.content.get("follows").and_then(Value::as_str) {
+        put(&mut shown, "follows", old);
+    }
+    if request.state == State::Waiting {
+        put(&mut shown, "until", request.until.to_string());
+        let hint = format!("`grantor requests approve {}` at a terminal", request.receipt);
+        put(&mut shown, "hint", hint);
+    }
+    shown
+}
+
+/// How many changes a request is for.
+fn intents(request: &Request) -> usize {
+    request.content.get("intents").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_several_is_the_word_and_each_is_counted() {
+        use Outcome::*;
+        for (outcomes, unsent, worst, note) in [
+            (&[Confirmed, Confirmed][..], 0, Confirmed, "2 changes: 2 confirmed"),
+            (&[Confirmed, Rejected], 0, Rejected, "2 changes: 1 confirmed, 1 rejected"),
+            (
+                &[Confirmed, Unconfirmed, Confirmed],
+                0,
+                Unconfirmed,
+                "3 changes: 2 confirmed, 1 unconfirmed",
+            ),
+            (&[Confirmed, Unknown], 2, Unknown, "4 changes: 1 confirmed, 1 unknown, 2 not sent"),
+            (&[Confirmed], 1, Unavailable, "2 changes: 1 confirmed, 1 not sent"),
+        ] {
+            assert_eq!(together(outcomes, unsent), (worst, note.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Where the changes are that bear on an end that is to come.
+
+use std::io;
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::{Index, at};
+
+impl Index {
+    /// Changes that were to undo or to end this one, oldest first.
+    pub(in crate::ledger) fn takers(&self, receipt: &str) -> io::Result<Vec<String>> {
+        self.receipts(
+            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
+                UNION SELECT receipt, seq FROM change WHERE ends = ?1) ORDER BY seq",
+            [receipt],
+        )
+    }
+
+    /// Changes of a principal's access that were opened since then and may stand; newest first.
+    pub(in crate::ledger) fn lately(
+        &self,
+        since: Timestamp,
+        whose: [&str; 2],
+    ) -> io::Result<Vec<String>> {
+        let whose = serde_json::json!(whose).to_string();
+        // What an access begins with that is a list of more.
+        let begin = format!("{},", whose.trim_end_matches(']'));
+        self.receipts(
+            "SELECT receipt FROM change WHERE opened >= ?1 AND remains
+             AND substr(access, 1, length(?2)) = ?2 ORDER BY seq DESC",
+            params![at(since), begin],
+        )
+    }
+}

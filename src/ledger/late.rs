@@ -1,0 +1,53 @@
+//! What is not over yet though it should be, and what is on its way to taking it back.
+
+use jiff::Timestamp;
+
+use super::book::Reading;
+use super::{Ledger, Record};
+use crate::failure::Failure;
+
+impl Ledger {
+    /// Changes whose time has come and that stand, as far as is known; those that have no end yet
+    /// among them.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn late(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
+        self.store
+            .read(move |reading| {
+                let open =
+                    reading.index().open_before(now)?.into_iter().map(|(receipt, _)| receipt);
+                let receipts = reading.index().due(now)?.into_iter().chain(open);
+                let mut late = reading.each(receipts, Reading::record)?;
+                late.retain(Record::is_over);
+                Ok(late)
+            })
+            .await
+    }
+
+    /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and
+    /// may stand; newest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn lately(&self, since: Timestamp, whose: [&str; 2]) -> Result<Vec<Record>, Failure> {
+        let whose = whose.map(str::to_owned);
+        self.store
+            .read(move |reading| {
+                let whose = whose.each_ref().map(String::as_str);
+                reading.each(reading.index().lately(since, whose)?, Reading::record)
+            })
+            .await
+    }
+
+    /// The changes that were to undo or to end this one, oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn takers(&self, receipt: &str) -> Result<Vec<Record>, Failure> {
+        let receipt = receipt.to_owned();
+        self.store
+            .read(move |reading| reading.each(reading.index().takers(&receipt)?, Reading::record))
+            .await
+    }
+}
