@@ -9,7 +9,9 @@ mod answer;
 mod carry;
 mod circumstances;
 mod consent;
+mod foresight;
 mod hold;
+mod overlap;
 mod prepare;
 mod question;
 mod review;
@@ -157,6 +159,11 @@ impl Desk {
         &self.config
     }
 
+    /// What is to be known of the rules in force.
+    pub fn policy_warnings(&self) -> Vec<String> {
+        self.guard.warnings()
+    }
+
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -244,6 +251,7 @@ impl Desk {
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
         order.changes_this_hour = self.changes_this_hour().await;
+        let mut again = approved.clone();
         let earlier = order.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
@@ -251,6 +259,14 @@ impl Desk {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.forget_names();
             }
+            // A relative end counts from when access begins, however long a person took to agree.
+            order.term = match order.term.begun(Timestamp::now()) {
+                Ok(term) => term,
+                Err(failure) => {
+                    let failure = self.come_too_late(again.as_ref(), failure).await;
+                    return Answer::stopped(tool.spec, &failure);
+                }
+            };
             let (deadline, memo) = (Deadline::after(CALL), Some(&self.names));
             let ask = Asker { tenant, wire: &self.wire, deadline, memo, earlier };
             let steps = match self.resolve(&order, arguments.clone(), &ask, &call).await {
@@ -265,7 +281,10 @@ impl Desk {
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(Walked::Agreed(request)) => approved = Some(*request),
+                Ok(Walked::Agreed(request)) => {
+                    again = Some((*request).clone());
+                    approved = Some(*request);
+                }
                 Err((step, failure)) => {
                     if let Some(refusal) = prepare::refusal(&order, step, &failure) {
                         self.ledger.refuse_plainly(refusal).await;
@@ -277,6 +296,16 @@ impl Desk {
         let failure = Failure::refused("the access kept changing while a person was asked")
             .hint("call again when it has settled");
         Answer::stopped(tool.spec, &failure)
+    }
+
+    /// A request whose end has come is not tried again.
+    async fn come_too_late(&self, request: Option<&Request>, failure: Failure) -> Failure {
+        let Some(request) = request else { return failure };
+        let why = Some(failure.message.clone());
+        match self.deny(&request.receipt, why).await {
+            Ok(()) => failure,
+            Err(other) => other,
+        }
     }
 
     /// Names to ids: a step for each access that changes.
@@ -311,7 +340,7 @@ impl Desk {
         let mut arguments = std::mem::take(&mut call.arguments);
         let common = Common::take(&mut arguments)?;
         let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
-        // What was asked "for an hour" ends an hour after it was asked.
+        // What an earlier call had asked for is what was agreed to.
         let asked = approved.and_then(|request| consent::term(request, &called));
         let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
         let own = || self.ledger.requester().to_owned();
@@ -358,7 +387,7 @@ impl Desk {
             return Ok(Walked::Done(self.refuse(steps, prepared).await, None));
         }
         let ask = Asker { memo: None, ..ask };
-        let Some(digests) = consent::digests(steps, &prepared) else {
+        let Some(digests) = consent::digests(order, steps, &prepared) else {
             let items = self.carry(order, steps, prepared, None, &ask, call).await;
             return Ok(Walked::Done(items, None));
         };

@@ -9,6 +9,7 @@ mod audit;
 mod book;
 mod chain;
 mod files;
+mod history;
 mod index;
 pub mod ocsf;
 mod presence;

@@ -176,3 +176,8 @@ mod doctor;
 /// Ends that the vendor's own approvers hold.
 #[path = "grantor/held.rs"]
 mod held;
+
+/// Ends that overlap, ends that give, and ends that could not come.
+#[cfg(unix)]
+#[path = "grantor/ends.rs"]
+mod ends;

@@ -62,7 +62,8 @@ impl Desk {
                     }
                 }
             }
-            let agreed = given.map(|given| given.covers(index, &one.digest(steps)));
+            let agreed =
+                given.map(|given| given.covers(index, &one.digest(steps, order.term.from)));
             let item = match self.permit(step, one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;

@@ -304,9 +304,13 @@ fn unsigned() -> Failure {
 }
 
 /// The digests of all items, where one of them needs a person: what consent is bound to.
-pub(super) fn digests(steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Option<Vec<String>> {
+pub(super) fn digests(
+    order: &Order<'_>,
+    steps: &[Box<dyn Step>],
+    prepared: &[Prepared],
+) -> Option<Vec<String>> {
     let asks = |one: &Prepared| matches!(one, Prepared::Judged(Verdict::Ask(_), _));
-    let digest = |one: &Prepared| one.digest(steps);
+    let digest = |one: &Prepared| one.digest(steps, order.term.from);
     prepared.iter().any(asks).then(|| prepared.iter().map(digest).collect())
 }
 
@@ -337,18 +341,19 @@ impl Prepared {
 
     /// A digest of everything that would happen, and of what it rests on. The items of one call
     /// change each other's surroundings: what they themselves want is left out of the others'.
-    pub(super) fn digest(&self, siblings: &[Box<dyn Step>]) -> String {
+    pub(super) fn digest(&self, siblings: &[Box<dyn Step>], from: Timestamp) -> String {
         let Some((intent, rules)) = self.judged() else { return "already".to_owned() };
         let own = |row: &&Access| {
             intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.wanted().is(row))
         };
+        let term = Term { from, until: intent.expires_at, lasts: intent.lasts };
         let foreign = |rows: &[Access]| {
-            let rows = rows.iter().filter(own).map(|row| json!(row).to_string());
+            let rows = rows.iter().filter(own).map(|row| term.bound(json!(row)).to_string());
             let mut rows: Vec<_> = rows.collect();
             rows.sort_unstable();
             rows
         };
-        let all = json!({
+        let all = term.bound(json!({
             "tool": intent.tool,
             "vendor": intent.vendor,
             "base": intent.base,
@@ -361,7 +366,7 @@ impl Prepared {
             "reason": intent.reason,
             "warnings": intent.warnings,
             "rules": rules,
-        });
+        }));
         sha256(all.to_string().as_bytes())
     }
 }

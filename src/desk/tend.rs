@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
-use super::{Answer, Call, Called, Desk, Origin, Person};
+use super::undoing::Outlook;
+use super::{Answer, Call, Called, Desk, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
@@ -197,12 +198,20 @@ impl Desk {
         if let Err(failure) = self.tenant_of(record) {
             return Ok(Ending::Left(failure.message));
         }
+        let undoing = match self.outlook(record.clone(), true).await {
+            Ok(Outlook::Open(undoing)) => *undoing,
+            Ok(Outlook::Closed(why)) => {
+                self.ledger.over(&record.receipt, &why).await?;
+                return Ok(Ending::Done(Outcome::AlreadyAbsent, why));
+            }
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
-        let undoing = Some(self.undoing(record).await?);
-        let origin = Origin { called, cause, undoing };
         let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
-        let answer = self.take_back(record, call, origin, None).await;
+        // What rules were told of the grant, they are told of what its end gives back.
+        let reason = record.reason.clone();
+        let answer = self.take_back(undoing, call, (called, cause), reason).await;
         let (outcome, said) = answer.told();
         match outcome {
             Outcome::Confirmed | Outcome::Unconfirmed => {}

@@ -109,6 +109,8 @@ impl Supposed {
             own: self.own,
             width: self.width.unwrap_or(1),
             expires_at,
+            lasts: self.expires_in,
+            upon: Vec::new(),
             warnings: Vec::new(),
             reason: self.reason,
             client: self.client,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label, one_way};
+use super::{Finding, Given, Heard, Plan, Standing, Step, label, one_way};
 use crate::access::{Access, Named, Outcome, Resource};
 use crate::argument::Name;
 use crate::auth::Boxed;
@@ -12,8 +12,8 @@ use crate::failure::{Failure, Kind};
 use crate::json::put;
 use crate::ledger::Record;
 use crate::transport::{Reply, refusal};
-use crate::vendors::Asker;
 use crate::vendors::redox::{self, Identified, Listed, Member, Membership};
+use crate::vendors::{Asker, Wanted};
 
 /// Something by its id, its name, or both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,10 +38,12 @@ impl Reference {
     /// What id and name mean; where both are given, they must mean the same.
     pub(super) fn find<T: Identified>(
         &self,
+        ask: &Asker<'_>,
         field: &str,
-        look: impl Fn(&str) -> Result<T, Failure>,
+        look: impl Fn(Wanted<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let by = |name: &Option<Name>| name.as_ref().map(|name| look(name.as_str())).transpose();
+        let look = |name: &Name| look(ask.meant(name.as_str()));
+        let by = |name: &Option<Name>| name.as_ref().map(look).transpose();
         match (by(&self.id)?, by(&self.name)?) {
             (Some(one), Some(other)) if one.id() != other.id() => {
                 let (one, other) = (one.id(), other.id());
@@ -90,6 +92,16 @@ impl MemberRole {
 
     fn is_organization(&self) -> bool {
         self.place.kind == "organization"
+    }
+
+    /// Why this role is privileged here, where it is.
+    fn privilege(&self, role: &Listed) -> Option<String> {
+        let why = if role.is_owner() {
+            "an owner may change everybody's role"
+        } else {
+            "the role has no name, so it may be the owner's, and counts as privileged"
+        };
+        (self.is_organization() && role.may_be_owner()).then(|| why.to_owned())
     }
 
     fn row(&self, membership: &Membership) -> Access {
@@ -167,13 +179,18 @@ impl Step for MemberRole {
     }
 
     fn privileged(&self) -> Option<String> {
-        let role = self.role.as_ref().filter(|_| self.is_organization())?;
-        let why = if role.is_owner() {
-            "an owner may change everybody's role"
-        } else {
-            "the role has no name, so it may be the owner's, and counts as privileged"
+        self.role.as_ref().and_then(|role| self.privilege(role))
+    }
+
+    fn given(&self, now: &[Access], left: &[Access]) -> Given {
+        let of_member = |rows: &[Access]| -> Vec<Access> {
+            rows.iter().filter(|row| self.bears(row)).cloned().collect()
         };
-        role.may_be_owner().then(|| why.to_owned())
+        let (now, mut rows) = (of_member(now), of_member(left));
+        rows.retain(|row| !now.iter().any(|other| other.role.id == row.role.id));
+        let role = |row: &Access| Listed { id: row.role.id.clone(), name: row.role.name.clone() };
+        let privileged = rows.iter().find_map(|row| self.privilege(&role(row)));
+        Given { rows, privileged, ..Given::default() }
     }
 
     /// The other rows only tell who may be demoted.

@@ -3,14 +3,14 @@
 use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, permissions};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
-use crate::vendors::{Asker, Listing, Reach, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
 
 /// Assets whose settings one call reads.
 const BUDGET: usize = 60;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let assets = match &reach.resource {
-        Some(wanted) => vec![asset(ask, wanted).await?],
+        Some(wanted) => vec![asset(ask, Wanted::Named(wanted)).await?],
         None => assets(ask, None).await?,
     };
     let principal = match &reach.principal {
@@ -40,12 +40,14 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A user or a group of this id or name.
 async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
-    find::<Principals>(ask, "principal", wanted, &PRINCIPALS.ask(&[])?, |_| true).await
+    find::<Principals>(ask, "principal", Wanted::Named(wanted), &PRINCIPALS.ask(&[])?, |_| true)
+        .await
 }
 
 fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
-    let name =
-        known.filter(|known| known.id == held.principal.id).and_then(|known| known.name.clone());
+    let name = known
+        .filter(|known| known.id == held.principal.id && known.kind == held.principal.kind)
+        .and_then(|known| known.name.clone());
     Access {
         id: None,
         principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),

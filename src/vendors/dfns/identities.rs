@@ -6,7 +6,7 @@ use super::{CREDENTIAL, Items, is_id, list};
 use crate::access::{Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Place, Row, pick};
+use crate::vendors::{Asker, Place, Row, Wanted, pick};
 
 pub(super) const USERS: Source =
     Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
@@ -55,15 +55,16 @@ struct AccessToken {
 ///
 /// # Errors
 /// None or several match, or a list cannot be read whole.
-pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
-    if is_id(wanted, "us") {
-        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", wanted)])?).await?;
+pub async fn identity(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+    let text = wanted.as_str();
+    if is_id(text, "us") {
+        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", text)])?).await?;
         if let Some(user) = user {
             return pick("identityId", wanted, vec![user.into_principal()]);
         }
     }
     pick("identityId", wanted, everyone(ask).await?).map_err(|failure| {
-        if is_id(wanted, "to") {
+        if is_id(text, "to") {
             failure.hint(
                 "only this credential's own tokens can be listed: another person's token \
                           cannot be checked, so it is not granted anything",

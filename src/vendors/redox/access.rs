@@ -6,7 +6,7 @@ use super::{
 };
 use crate::access::{Access, Named, Resource};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Listing, Reach, crowd, pick};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd, pick};
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let organization = configured_organization(ask)?;
@@ -15,11 +15,11 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let whole = Resource::new("organization", organization, None);
     let places: Vec<_> = std::iter::once(whole).chain(environments).collect();
     let places = match &reach.resource {
-        Some(wanted) => vec![pick("resource", wanted, places)?],
+        Some(wanted) => vec![pick("resource", Wanted::Named(wanted), places)?],
         None => places,
     };
     let principal = match &reach.principal {
-        Some(wanted) => Some(super::member(wanted, &members)?.id),
+        Some(wanted) => Some(super::member(Wanted::Named(wanted), &members)?.id),
         None => None,
     };
     let known = &members;

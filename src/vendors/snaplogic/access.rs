@@ -4,7 +4,7 @@ use super::space::{Path, role};
 use super::{Caller, Entry, acl, group, group_members, is_same_user, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Listing, Reach, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
 
 /// Spaces whose entries one call reads.
 const BUDGET: usize = 60;
@@ -48,6 +48,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A user, or else a group, of this name.
 async fn either(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
+    let wanted = Wanted::Named(wanted);
     match user(ask, org, wanted).await {
         Err(failure) if failure.kind == Kind::Invalid => {
             group(ask, org, wanted).await.map_err(|_| failure)
