@@ -140,6 +140,13 @@ impl Named {
         self.id.is_empty() && [ANY_ROLE, ALL_ACCESS].contains(&phrase)
     }
 
+    /// Whether both are the same: a user and a group may have one id. Not every list says of what
+    /// kind something is.
+    pub fn is(&self, other: &Self) -> bool {
+        let differ = matches!((&self.kind, &other.kind), (Some(one), Some(other)) if one != other);
+        self.id == other.id && !differ
+    }
+
     /// The name where there is one, else the id.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
@@ -149,7 +156,7 @@ impl Named {
 impl Access {
     /// Whether both rows say the same of the same: names and ends aside.
     pub fn is(&self, other: &Self) -> bool {
-        self.principal.id == other.principal.id
+        self.principal.is(&other.principal)
             && self.role.id == other.role.id
             && self.resource.id == other.resource.id
             && self.pending == other.pending

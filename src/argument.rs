@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 
+use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use jiff::{Span, Timestamp, tz::TimeZone};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// A name, id, key or address: 1 to 256 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub struct Name(String);
 pub struct Uuid(String);
 
 /// How long a grant lasts, as an ISO 8601 duration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
 pub struct Duration(Span);
 
 /// An absolute time, RFC 3339.
@@ -49,6 +51,14 @@ impl Uuid {
 }
 
 impl Duration {
+    /// In words: "8 hours".
+    pub fn words(self) -> String {
+        let words = SpanPrinter::new()
+            .designator(Designator::Verbose)
+            .spacing(Spacing::BetweenUnitsAndDesignators);
+        words.span_to_string(&self.0)
+    }
+
     /// The time this long after `now`, months and days counted in UTC.
     pub fn after(self, now: Timestamp) -> Option<Timestamp> {
         now.to_zoned(TimeZone::UTC).checked_add(self.0).ok().map(|end| end.timestamp())
@@ -175,6 +185,8 @@ mod tests {
         let now: Timestamp = "2027-01-31T12:00:00Z".parse().unwrap();
         let month: Duration = serde_json::from_value("P1M".into()).unwrap();
         assert_eq!(month.after(now).unwrap().to_string(), "2027-02-28T12:00:00Z");
+        assert_eq!(month.words(), "1 month");
+        assert_eq!(serde_json::to_value(month).unwrap(), "P1M");
         let long: Duration = serde_json::from_value("P9999Y".into()).unwrap();
         assert_eq!(long.after(now), None);
     }

@@ -9,10 +9,12 @@ mod answer;
 mod carry;
 mod circumstances;
 mod consent;
+mod foresight;
 mod hold;
 mod items;
 mod lag;
 mod lowering;
+mod overlap;
 mod prepare;
 mod question;
 mod review;
@@ -164,6 +166,11 @@ impl Desk {
         &self.config
     }
 
+    /// What is to be known of the rules in force.
+    pub fn policy_warnings(&self) -> Vec<String> {
+        self.guard.warnings()
+    }
+
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -278,6 +285,13 @@ impl Desk {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.forget_names();
             }
+            // A relative end counts from when access begins, however long a person took to agree.
+            order.term = match order.term.begun(Timestamp::now()) {
+                Ok(term) => term,
+                Err(failure) => {
+                    return Answer::stopped(tool.spec, &failure);
+                }
+            };
             let (deadline, memo) = (Deadline::after(CALL), Some(&self.names));
             let ask = Asker { tenant, wire: &self.wire, deadline, memo, earlier };
             let steps = match self.resolve(&order, arguments.clone(), &ask, &call).await {
@@ -292,10 +306,12 @@ impl Desk {
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
-                    Ok(agreed) => *taken = Some(agreed),
-                    Err(failure) => return Answer::stopped(tool.spec, &failure),
-                },
+                Ok(Walked::Agreed(request)) => {
+                    match self.take(tenant, *request).await {
+                        Ok(agreed) => *taken = Some(agreed),
+                        Err(failure) => return Answer::stopped(tool.spec, &failure),
+                    }
+                }
                 Err((step, failure)) => {
                     if let Some(refusal) = prepare::refusal(&order, step, &failure) {
                         self.ledger.refuse_plainly(refusal).await;
@@ -341,7 +357,7 @@ impl Desk {
         let mut arguments = std::mem::take(&mut call.arguments);
         let common = Common::take(&mut arguments)?;
         let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
-        // What was asked "for an hour" ends an hour after it was asked.
+        // What an earlier call had asked for is what was agreed to.
         let asked = approved.and_then(|request| consent::term(request, &called));
         let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
         let own = || self.ledger.requester().to_owned();
@@ -402,7 +418,7 @@ impl Desk {
         if matches!(order.cause, Cause::Expiry(_)) {
             return Err(stopped(Failure::refused("the policy wants a person for this end")));
         }
-        let digests = self.digests(steps, &prepared);
+        let digests = self.digests(order, steps, &prepared);
         let question = Question::about(order, steps, &prepared);
         let mut follows = None;
         if let Some(taken) = taken {

@@ -181,6 +181,47 @@ impl Guard {
         }
     }
 
+    /// Whether the rules let the end of a timed change through, as the intent tells of it.
+    ///
+    /// # Errors
+    /// `Refused`, with the rules that say so.
+    pub fn end(&self, intent: &Intent, at: &Circumstances<'_>) -> Result<(), Failure> {
+        match self.ruling(intent, at) {
+            Ruling::Allow(_) => Ok(()),
+            Ruling::Ask { rules, .. } => {
+                let rules = rules.join(", ");
+                Err(Failure::refused(format!("nobody is asked at the end (rule {rules})"))
+                    .hint("an administrator takes @ask from the rule that permits `expire`"))
+            }
+            Ruling::Deny { rules, hint, .. } if rules.is_empty() => {
+                Err(Failure::refused("no rule of the policy permits `expire`").hint(hint))
+            }
+            Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    /// Whether the rules let the end of a timed change give this back: it is judged as what its tool
+    /// does. A question was answered with the consent to the grant.
+    ///
+    /// # Errors
+    /// `Refused`, with the rules that say so.
+    pub fn giving(&self, intent: &Intent, at: &Circumstances<'_>) -> Result<(), Failure> {
+        let mut ruling = self.rules.decide(Case { subject: Subject::Giving(intent), at });
+        add_privilege(&mut ruling, intent);
+        match ruling {
+            Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
+            Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    /// What is to be known of a policy that loads.
+    pub fn warnings(&self) -> Vec<String> {
+        let none = !self.read_only && !self.rules.may_permit_ends();
+        let warning = "no rule permits `expire`: timed grants will be refused, and ends that are due \
+                       stay overdue";
+        none.then(|| warning.to_owned()).into_iter().collect()
+    }
+
     /// Whether somebody may look, before any vendor is asked.
     ///
     /// # Errors
@@ -232,6 +273,12 @@ fn hash(rules: &str) -> String {
         both.update(part.as_bytes());
     }
     text::hex(both.finish().as_ref())
+}
+
+fn add_privilege(ruling: &mut Ruling, intent: &Intent) {
+    if let (Ruling::Deny { message, .. }, Some(privilege)) = (ruling, &intent.privileged) {
+        message.push_str(&format!("; it is privileged: {privilege}"));
+    }
 }
 
 impl fmt::Debug for Guard {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::access::Access;
+use crate::argument::Duration;
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::text;
@@ -52,6 +53,10 @@ pub struct Intent {
     pub width: usize,
     /// When Grantor, or the vendor, takes it back.
     pub expires_at: Option<Timestamp>,
+    /// How long it lasts, where that is what was asked.
+    pub lasts: Option<Duration>,
+    /// The timed changes that stand where this one writes, the latest first.
+    pub upon: Vec<String>,
     pub warnings: Vec<String>,
     pub reason: Option<String>,
     /// The client's own claim of what it is.
@@ -177,6 +182,7 @@ impl Intent {
             "conclusive": self.conclusive,
             "undoes": self.cause.undoes(),
             "ends": self.cause.ends(),
+            "upon": self.upon,
             "privileged": self.privileged,
             "expires_at": self.expires_at.map(|end| end.to_string()),
             "warnings": self.warnings,

@@ -13,6 +13,7 @@ pub mod consent;
 mod files;
 mod follow;
 mod head;
+mod history;
 mod index;
 mod late;
 pub mod ocsf;

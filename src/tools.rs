@@ -33,7 +33,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::access::{Named, Role};
+use crate::access::{Access, Named, Role};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record};
@@ -43,7 +43,7 @@ use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting, Term, without_blank_reason};
-pub use step::{Finding, Heard, Plan, Standing, Step};
+pub use step::{Finding, Given, Heard, Plan, Standing, Step};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
@@ -107,6 +107,19 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
         ask: &Asker<'_>,
     ) -> impl Future<Output = Result<Vec<Box<dyn Step>>, Failure>> + Send;
 
+    /// How many values there are where this tool writes.
+    const HOLDS: Holds = Holds::Many;
+
+    /// The record of an earlier change with the rows of others as they are now: for vendors that
+    /// take a whole list at once. `is_own` says whose rows are the change's.
+    fn rebase(
+        _earlier: &mut Record,
+        _is_own: &IsOwn<'_>,
+        _ask: &Asker<'_>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// The change that restores what was there before this one.
     ///
     /// # Errors
@@ -120,6 +133,20 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     fn by_hand(&self) -> Result<Option<Value>, Failure> {
         Ok(None)
     }
+}
+
+/// Whether a row is one that a change made or took.
+pub type IsOwn<'a> = dyn Fn(&Access) -> bool + Send + Sync + 'a;
+
+/// How many values there are where a tool writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A principal has each role on a resource or not.
+    Many,
+    /// A principal has one value on a resource.
+    One,
+    /// The same, and a call may be for several principals.
+    List,
 }
 
 /// A change that undoes another, by ids.
@@ -179,9 +206,15 @@ pub type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>
 pub type ResolveFn =
     for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
 
+/// Brings the record of an earlier change up to the list there is, with its type erased.
+pub type RebaseFn =
+    for<'a> fn(&'a mut Record, &'a IsOwn<'a>, &'a Asker<'a>) -> Boxed<'a, Result<(), Failure>>;
+
 pub enum Run {
     Look(LookFn),
     Change {
+        holds: Holds,
+        rebase: RebaseFn,
         resolve: ResolveFn,
         inverse: fn(&Record) -> Result<Inverse, Failure>,
         by_hand: fn(Value) -> Result<Option<Value>, Failure>,
@@ -214,7 +247,8 @@ impl Tool {
 
     const fn change<C: Change>() -> Self {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
-        let run = Run::Change { resolve, inverse: C::inverse, by_hand };
+        let rebase: RebaseFn = |earlier, is_own, ask| Box::pin(C::rebase(earlier, is_own, ask));
+        let run = Run::Change { holds: C::HOLDS, rebase, resolve, inverse: C::inverse, by_hand };
         Self { spec: &C::SPEC, schema: change_input::<C>, run }
     }
 }

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, Row, follow};
 pub use organization::{Customers, Organization, Same};
-pub use pick::{Known, pick};
+pub use pick::{Known, Wanted, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
 use crate::auth::Boxed;
@@ -166,6 +166,11 @@ impl Shared for Read {
 }
 
 impl Asker<'_> {
+    /// What an argument is known to be: a change that is looked at again is told in ids alone.
+    pub fn meant<'n>(&self, text: &'n str) -> Wanted<'n> {
+        if self.earlier.is_empty() { Wanted::Named(text) } else { Wanted::Id(text) }
+    }
+
     /// # Errors
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
     pub async fn reply(&self, question: &Question) -> Read {

@@ -192,3 +192,8 @@ mod groups;
 /// Vendors whose reads lag behind their writes.
 #[path = "grantor/lag.rs"]
 mod lag;
+
+/// Ends that overlap, ends that give, and ends that could not come.
+#[cfg(unix)]
+#[path = "grantor/ends.rs"]
+mod ends;

@@ -59,7 +59,11 @@ fn policy_report(config: &Config) -> (String, bool) {
     match Guard::load(config.policy.as_deref(), config.read_only) {
         Ok(guard) => {
             let rules = guard.rules().len();
-            (format!("{}  {of} ({rules} rules)\n", with(DIM, "policy")), true)
+            let mut report = format!("{}  {of} ({rules} rules)\n", with(DIM, "policy"));
+            for warning in guard.warnings() {
+                report.push_str(&format!("{}  {warning}\n", with(WAITS, "mend")));
+            }
+            (report, true)
         }
         Err(error) => {
             let error = text::clean(&error.to_string());

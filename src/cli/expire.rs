@@ -1,7 +1,8 @@
 use std::process::ExitCode;
 
 use super::paint::{self, GOOD, WAITS, with};
-use super::{Global, Ran, setup::Setup};
+use super::setup::{self, Setup};
+use super::{Global, Ran};
 use crate::access::Outcome;
 use crate::config::Config;
 use crate::desk::{Desk, Ending, Tended};
@@ -15,6 +16,7 @@ pub(super) async fn run(global: &Global) -> Ran {
     let Setup { config, sandbox: _sandbox } = setup;
     not_read_only(&config)?;
     let desk = Desk::new(config)?;
+    setup::warn_of_policy(&desk);
     let _claim = desk.claimed().await?;
     let troubles = desk.ledger().troubles().await?;
     let ended = report(&desk.expire().await?, "nothing is due", &troubles);

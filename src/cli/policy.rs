@@ -86,6 +86,7 @@ fn check(global: &Global, file: Option<PathBuf>) -> Ran {
     match Guard::load(policy.as_deref(), false) {
         Ok(guard) => {
             paint::lines(&table(guard.rules()))?;
+            guard.warnings().iter().for_each(|warning| paint::complain(warning));
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Global, paint};
 use crate::config::{self, Config, Flags, Sources};
+use crate::desk::Desk;
 use crate::observe::{self, Format};
 use crate::sandbox::{Options, Sandbox};
 
@@ -46,12 +47,23 @@ impl Setup {
         }
     }
 
-    /// A log collector reads lines of one kind.
     fn complain(&self, what: &str) {
-        match self.config.log_format {
-            Format::Human => paint::complain(what),
-            Format::Json => tracing::warn!(target: "grantor", "{what}"),
-        }
+        complain(self.config.log_format, what);
+    }
+}
+
+/// Says on stderr what is to be known of the rules in force.
+pub(super) fn warn_of_policy(desk: &Desk) {
+    for warning in desk.policy_warnings() {
+        complain(desk.config().log_format, &format!("policy: {warning}"));
+    }
+}
+
+/// A log collector reads lines of one kind.
+fn complain(format: Format, what: &str) {
+    match format {
+        Format::Human => paint::complain(what),
+        Format::Json => tracing::warn!(target: "grantor", "{what}"),
     }
 }
 

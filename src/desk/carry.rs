@@ -64,7 +64,8 @@ impl Desk {
                     }
                 }
             }
-            let agreed = given.map(|given| given.covers(index, &one.digest(steps, self.guard.hash())));
+            let digest = |one: &Prepared| one.digest(steps, self.guard.hash(), order.term.from);
+            let agreed = given.map(|given| given.covers(index, &digest(&one)));
             let item = match self.permit(step, one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;

@@ -356,9 +356,14 @@ impl Desk {
     }
 
     /// The digests of all items: what consent is bound to.
-    pub(super) fn digests(&self, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Vec<String> {
+    pub(super) fn digests(
+        &self,
+        order: &Order<'_>,
+        steps: &[Box<dyn Step>],
+        prepared: &[Prepared],
+    ) -> Vec<String> {
         let policy = self.guard.hash();
-        prepared.iter().map(|one| one.digest(steps, policy)).collect()
+        prepared.iter().map(|one| one.digest(steps, policy, order.term.from)).collect()
     }
 
     /// A receipt for the way through a client and back.
@@ -436,18 +441,24 @@ impl Prepared {
 
     /// A digest of everything that would happen, and of what it rests on. The items of one call
     /// change each other's surroundings: what they themselves want is left out of the others'.
-    pub(super) fn digest(&self, siblings: &[Box<dyn Step>], policy: &str) -> String {
+    pub(super) fn digest(
+        &self,
+        siblings: &[Box<dyn Step>],
+        policy: &str,
+        from: Timestamp,
+    ) -> String {
         let Some((intent, rules)) = self.judged() else { return "already".to_owned() };
         let own = |row: &&Access| {
             intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.wanted().is(row))
         };
+        let term = Term { from, until: intent.expires_at, lasts: intent.lasts };
         let foreign = |rows: &[Access]| {
-            let rows = rows.iter().filter(own).map(|row| json!(row).to_string());
+            let rows = rows.iter().filter(own).map(|row| term.bound(json!(row)).to_string());
             let mut rows: Vec<_> = rows.collect();
             rows.sort_unstable();
             rows
         };
-        let all = json!({
+        let all = term.bound(json!({
             "tool": intent.tool,
             "vendor": intent.vendor,
             "base": intent.base,
@@ -466,7 +477,7 @@ impl Prepared {
             "reason": intent.reason,
             "warnings": intent.warnings,
             "rules": rules,
-        });
+        }));
         sha256(all.to_string().as_bytes())
     }
 }

@@ -1,5 +1,6 @@
 //! What a step would do: read, planned and judged; nothing is sent.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::circumstances::circumstances;
@@ -10,7 +11,7 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Asked, Permitted, Policy, Verdict};
 use crate::intent::{Cause, Intent};
 use crate::ledger::Record;
-use crate::tools::{Effect, Plan, Run, Standing, Step};
+use crate::tools::{Effect, Plan, Standing, Step};
 use crate::vendors::Asker;
 
 /// What a step would do, judged, with the reading it rests on.
@@ -88,10 +89,18 @@ impl Desk {
                 (meant, moved.filter(|_| !ending).or(Some(trouble)))
             }
         };
-        let intent = self.intent(order, step, &before, planned, ask);
+        let mut intent = self.intent(order, step, &before, planned, ask).await?;
         intent.check_length()?;
-        let conflict = conflict.or_else(|| can_end(order, &intent, self.approvers.is_some()).err());
         let at = circumstances(&order.requester, order.changes_this_hour);
+        if ending {
+            self.may_leave(step, &intent, &at)?;
+        }
+        let foreseen = self.foresee(step, &intent).await;
+        if let Ok(Some(comes_back)) = &foreseen {
+            intent.warnings.push(comes_back.clone());
+        }
+        // What the policy denies is said before what cannot be ended.
+        let conflict = conflict.or_else(|| foreseen.err());
         Ok(match (self.guard.judge(intent, &at), conflict) {
             (Verdict::Allow(_) | Verdict::Ask(_), Some(conflict)) => {
                 Prepared::Conflict(conflict, before)
@@ -146,21 +155,21 @@ impl Desk {
         Ok(Err(warnings))
     }
 
-    fn intent(
+    async fn intent(
         &self,
         order: &Order<'_>,
         step: &dyn Step,
         before: &Standing,
         planned: Planned,
         ask: &Asker<'_>,
-    ) -> Intent {
+    ) -> Result<Intent, Failure> {
         let Planned { cause, draft, after, warnings } = planned;
         let shift = step.shift(&before.rows, &after);
         let lowering = match order.tool.spec.effect {
             Effect::Grant => lowering::of(step, &before.rows, &after),
             Effect::Look | Effect::Revoke | Effect::Undo => Vec::new(),
         };
-        Intent {
+        let mut intent = Intent {
             vendor: ask.tenant.vendor.name,
             base: ask.tenant.account.base.as_str().to_owned(),
             tenant: ask.tenant.name.clone(),
@@ -188,30 +197,23 @@ impl Desk {
             own: step.own(),
             width: order.width,
             expires_at: order.term.until,
+            lasts: order.term.lasts,
+            upon: Vec::new(),
             warnings: lowering.into_iter().chain(warnings).collect(),
             reason: order.common.reason.clone(),
             client: order.client.clone(),
+        };
+        if intent.draft.is_some() && !matches!(intent.cause, Cause::Expiry(_)) {
+            let fixed = intent.expires_at.filter(|_| intent.lasts.is_none());
+            if fixed.is_some_and(|end| end <= Timestamp::now()) {
+                return Err(Failure::refused("its end has come before it was sent")
+                    .hint("ask again, with an end to come"));
+            }
+            intent.upon = self.upon(&Record::foreseen(&intent)?).await?;
         }
+        Ok(intent)
     }
 }
-
-/// A grant is not given an end that nothing could bring about.
-fn can_end(order: &Order<'_>, intent: &Intent, signed: bool) -> Result<(), Failure> {
-    let Run::Change { inverse, .. } = order.tool.run else { return Ok(()) };
-    if intent.expires_at.is_none() || intent.draft.is_none() {
-        return Ok(());
-    }
-    let refused = |why: &str| {
-        Failure::refused(format!("an end cannot be kept here: {why}"))
-            .hint("grant it without an end, and take it back by hand")
-    };
-    let inverse = inverse(&Record::foreseen(intent)?).map_err(|why| refused(&why.message))?;
-    if signed && inverse.grants() { Err(refused(UNSIGNED_END)) } else { Ok(()) }
-}
-
-/// Where approvers sign, the ledger's word alone gives nobody anything: it can be written by others.
-pub(super) const UNSIGNED_END: &str =
-    "it would give access back, and what gives access is signed by an approver";
 
 /// The names by which the ledger finds an access again.
 pub(super) fn key<'a>(tenant: &'a str, access: &'a Access) -> [&'a str; 4] {

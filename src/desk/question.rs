@@ -59,8 +59,8 @@ fn lines(
     let mut lines = vec![format!("{} asks for your consent:", who(order))];
     for (step, intent) in items {
         lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.base));
-        lines.push(format!("  before: {}", rows(*step, &intent.before)));
-        lines.push(format!("  after: {}", rows(*step, &intent.after)));
+        lines.push(format!("  before: {}", rows(*step, &intent.before, None)));
+        lines.push(format!("  after: {}", rows(*step, &intent.after, Some(intent))));
     }
     if let Some((_, first)) = items.first() {
         lines.extend(circumstances(order, first));
@@ -105,7 +105,12 @@ fn who(order: &Order<'_>) -> String {
 /// What holds for all items of a call alike.
 fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(end) = intent.expires_at {
+    if let Some(lasts) = intent.lasts {
+        let words = lasts.words();
+        lines.push(format!(
+            "Ends: {words} after the grant; Grantor then takes it back, without asking again"
+        ));
+    } else if let Some(end) = intent.expires_at {
         lines.push(format!("Ends: {end}; Grantor then takes it back, without asking again"));
     } else if order.tool.spec.effect == Effect::Grant && intent.cause == Cause::Request {
         lines.push("Ends: never".to_owned());
@@ -119,11 +124,18 @@ fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
     lines
 }
 
-fn rows(step: &dyn Step, rows: &[Access]) -> String {
+/// Rows in words; a time that comes with the change itself is not known before it is sent.
+fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>) -> String {
+    let lasts = |at: &String| {
+        let (intent, end) = of.and_then(|intent| Some((intent, intent.expires_at?)))?;
+        intent.lasts.filter(|_| end.to_string() == *at)
+    };
     let row = |row: &Access| {
         let pending = if row.pending { " (pending)" } else { "" };
-        let when = |word: &str, at: &Option<String>| {
-            at.as_ref().map(|at| format!(" {word} {}", time(at))).unwrap_or_default()
+        let when = |word: &str, at: &Option<String>| match at {
+            Some(at) if let Some(lasts) = lasts(at) => format!(" for {}", lasts.words()),
+            Some(at) => format!(" {word} {}", time(at)),
+            None => String::new(),
         };
         let (start, end) = (when("from", &row.starts_at), when("until", &row.expires_at));
         format!(

@@ -6,18 +6,17 @@ use serde_json::{Map, Value, json};
 use super::hold::holds;
 use super::items::asked;
 use super::lag::{MAY_COME, NEVER, NOT_YET, look_again, may_lag};
-use super::prepare::UNSIGNED_END;
-use super::undoing::{Undoing, shown_then};
+use super::undoing::{Outlook, Undoing, inverse, shown_then};
 use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::json::put;
-use crate::ledger::{Closing, Record, State};
+use crate::ledger::{Closing, End, Record, State};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
-use crate::tools::{Finding, Inverse, Run, Standing, parse};
+use crate::tools::{Finding, Run, Standing, parse};
 use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Organization, Same, Tenant};
 
@@ -215,37 +214,37 @@ impl Desk {
     }
 
     pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
-        let (record, undoing, reason) = match self.undoable(&call).await {
+        let (undoing, reason) = match self.undoable(&call).await {
             Ok(found) => found,
             Err(failure) => return Ok(Answer::stopped(&undo_change::SPEC, &failure)),
         };
-        let cause = Cause::Undo(record.receipt.clone());
-        let origin = Origin { called, cause, undoing: Some(undoing) };
-        Ok(self.take_back(&record, call, origin, reason).await)
+        let cause = Cause::Undo(undoing.record.receipt.clone());
+        Ok(self.take_back(undoing, call, (called, cause), reason).await)
     }
 
     /// Enters the road with the inverse of a change.
     pub(super) async fn take_back(
         &self,
-        record: &Record,
+        undoing: Undoing,
         call: Call,
-        origin: Origin,
+        (called, cause): (Called, Cause),
         reason: Option<String>,
     ) -> Answer {
+        let record = &undoing.record;
         let inverse = match self.tenant_of(record).await.and_then(|_| inverse(record)) {
             Ok(inverse) => inverse,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
-        let unasked = matches!(origin.cause, Cause::Expiry(_));
-        if unasked && self.approvers.is_some() && inverse.grants() {
-            return Answer::stopped(&undo_change::SPEC, &Failure::refused(UNSIGNED_END));
-        }
+        let grants = inverse.grants();
         let mut arguments = match inverse.arguments {
             Value::Object(arguments) => arguments,
             _ => Map::new(),
         };
         if let Some(reason) = reason {
             arguments.insert("reason".to_owned(), reason.into());
+        }
+        if grants && let Err(failure) = undoing.keep_end(&mut arguments) {
+            return Answer::stopped(&undo_change::SPEC, &failure);
         }
         let tool = match catalogue::find(inverse.tool, &self.config) {
             Found::On(tool) => tool,
@@ -254,6 +253,7 @@ impl Desk {
                 return Answer::stopped(&undo_change::SPEC, &unknown_tool(inverse.tool));
             }
         };
+        let origin = Origin { called, cause, undoing: Some(undoing) };
         match self.tenant(tool) {
             Some(tenant) => self.change(tool, tenant, Call { arguments, ..call }, origin).await,
             None => Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured")),
@@ -261,13 +261,13 @@ impl Desk {
     }
 
     /// The change a call wants undone, what it left, and why.
-    async fn undoable(&self, call: &Call) -> Result<(Record, Undoing, Option<String>), Failure> {
+    async fn undoable(&self, call: &Call) -> Result<(Undoing, Option<String>), Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(call.arguments.clone()))?;
         let receipt = receipt.as_str();
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(self.no_change(receipt).await?);
         };
-        let record = self.followed_up(record).await?;
+        let mut record = self.followed_up(record).await?;
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         if let Some(damage) = &record.damage {
@@ -289,7 +289,6 @@ impl Desk {
                 "{by} is to take it back, and is not seen to have done so yet"
             ));
         }
-        let mut undoing = self.undoing(&record).await?;
         if record.is_unsettled() || end.outcome == Outcome::PendingVendorApproval {
             let found = self.stands(&record).await?;
             self.learn(&record, &found).await;
@@ -297,9 +296,12 @@ impl Desk {
                 let word = found.outcome.as_str();
                 return refused(format!("{receipt} is {word}: what it did is not settled"));
             }
-            undoing.after = found.rows;
+            record.end = record.end.map(|end| End { after: found.rows, ..end });
         }
-        Ok((record, undoing, reason))
+        match self.outlook(record, false).await? {
+            Outlook::Open(undoing) => Ok((*undoing, reason)),
+            Outlook::Closed(why) => refused(why),
+        }
     }
 }
 
@@ -397,23 +399,12 @@ fn standing(
     found
 }
 
-/// The change that restores what was there before another.
-fn inverse(record: &Record) -> Result<Inverse, Failure> {
-    let tool = crate::tools::TOOLS.iter().find(|tool| tool.spec.name == record.tool);
-    match tool.ok_or_else(|| unknown_tool(&record.tool))?.run {
-        Run::Change { inverse, .. } => inverse(record),
-        Run::Look(_) | Run::Check | Run::Undo => {
-            Err(Failure::invalid("this receipt is not of a change"))
-        }
-    }
-}
-
 pub(super) fn unknown(receipt: &str) -> Failure {
     Failure::invalid(format!("receipt: the ledger has no change {receipt}"))
         .hint("check_change without a receipt lists those of the last 24 hours")
 }
 
-fn unknown_tool(tool: &str) -> Failure {
+pub(super) fn unknown_tool(tool: &str) -> Failure {
     Failure::invalid(format!("{tool} is not a tool of this version"))
 }
 

@@ -11,7 +11,8 @@ use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
 use super::lag::{GONE_PERHAPS, may_lag};
 use super::review::nobody_knows;
-use super::{Answer, Call, Called, Desk, Origin, Person};
+use super::undoing::Outlook;
+use super::{Answer, Call, Called, Desk, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
@@ -262,12 +263,20 @@ impl Desk {
             Ok((_, same)) => same,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
+        let undoing = match self.outlook(record.clone(), true).await {
+            Ok(Outlook::Open(undoing)) => *undoing,
+            Ok(Outlook::Closed(why)) => {
+                self.ledger.over(&record.receipt, &why).await?;
+                return Ok(Ending::Done(Outcome::AlreadyAbsent, why));
+            }
+            Err(failure) => return Ok(Ending::Left(failure.message)),
+        };
         let called = Called { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
-        let undoing = Some(self.undoing(record).await?);
-        let origin = Origin { called, cause, undoing };
         let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
-        let answer = self.take_back(record, call, origin, None).await;
+        // What rules were told of the grant, they are told of what its end gives back.
+        let reason = record.reason.clone();
+        let answer = self.take_back(undoing, call, (called, cause), reason).await;
         let (outcome, said) = answer.told();
         let may_be_open = matches!(outcome, Outcome::Unconfirmed | Outcome::Unknown);
         if may_be_open && self.taker(record).await?.is_some() {

@@ -1,43 +1,382 @@
-//! What must still be so where an earlier change is taken back.
+//! What taking an earlier change back leaves, and what must still be so for it.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::Desk;
-use crate::access::Access;
+use super::overlap::{Back, Left, Moved, left};
+use super::review::unknown_tool;
+use crate::access::{Access, Named};
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::tools::{Standing, Step};
+use crate::tools::{Holds, Inverse, Run, Standing, Step, TOOLS};
+use crate::transport::{CALL, Deadline};
+use crate::vendors::Asker;
 
-/// What an earlier change left, which must still be so when it is taken back.
+/// An earlier change that is taken back.
 pub(super) struct Undoing {
-    receipt: String,
+    /// The change: before it what is to be left, and after it what must still be there.
+    pub record: Record,
     /// What the vendor showed then.
     pub earlier: Vec<Access>,
-    /// All rows there were when the change had been made.
-    pub after: Vec<Access>,
+    /// Until when what is given back was to last.
+    pub until: Option<Timestamp>,
     /// What an undo gave back of it since, maybe under another id.
     given_back: Vec<Access>,
-    /// A later change from here, after which the access is no longer this one's.
-    superseded_by: Option<String>,
+    since: Since,
+}
+
+/// Who changed the access since, as far as the ledger knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Since {
+    Nobody,
+    /// Others, or a change from here.
+    Somebody(Option<String>),
+}
+
+/// How a change is to be taken back.
+pub(super) enum Outlook {
+    Open(Box<Undoing>),
+    /// There is nothing to take back: why.
+    Closed(String),
+}
+
+/// Where a change writes: one principal's access to one resource, or one role of it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    principal: Named,
+    resource: String,
+    role: Option<String>,
+}
+
+/// A row as what stands in a place.
+#[derive(Clone, Debug)]
+pub(super) struct Stands(Access);
+
+pub(super) type Lefts = Vec<(Place, Left<Stands>)>;
+
+impl PartialEq for Stands {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (&self.0, &other.0);
+        one.role.id == other.role.id
+            && one.within == other.within
+            && one.expires_at == other.expires_at
+    }
+}
+
+impl Place {
+    fn of(row: &Access, holds: Holds) -> Self {
+        Self {
+            principal: row.principal.clone(),
+            resource: row.resource.id.clone(),
+            role: (holds == Holds::Many).then(|| row.role.id.clone()),
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.principal.is(&other.principal)
+            && self.resource == other.resource
+            && self.role == other.role
+    }
+
+    pub(super) fn has(&self, row: &Access) -> bool {
+        self.principal.is(&row.principal)
+            && self.resource == row.resource.id
+            && self.role.as_ref().is_none_or(|role| *role == row.role.id)
+    }
+
+    fn holds(&self, rows: &[Access]) -> Option<Stands> {
+        rows.iter().find(|row| !row.pending && self.has(row)).cloned().map(Stands)
+    }
+
+    /// What a change did here, where it did something.
+    fn moved(&self, record: &Record) -> Option<Moved<Stands>> {
+        let end = record.end.as_ref().filter(|_| record.may_stand())?;
+        let (before, after) = (self.holds(&record.before), self.holds(&end.after));
+        if before == after && !self.has(&record.wanted()) {
+            let wanted = record.wanted();
+            let is_named = self.principal.is(&wanted.principal) && self.role.is_none();
+            if !is_named || self.resource != wanted.resource.id {
+                return None;
+            }
+        }
+        let back = |of: &Option<String>, is_end| {
+            let (of, done) = (of.clone()?, record.takes_back());
+            Some(Back { of, is_end, done })
+        };
+        Some(Moved {
+            receipt: record.receipt.clone(),
+            at: record.opened(),
+            before,
+            after,
+            until: record.expires_at,
+            over: record.over.is_some() || record.ended_by.is_some(),
+            back: back(&record.undoes, false).or_else(|| back(&record.ends, true)),
+        })
+    }
+}
+
+/// Where a change wrote.
+pub(super) fn places(record: &Record, holds: Holds) -> Vec<Place> {
+    let wanted = record.wanted();
+    let after = record.end.as_ref().map(|end| end.after.as_slice()).unwrap_or_default();
+    if holds != Holds::List {
+        return vec![Place::of(&wanted, holds)];
+    }
+    let mut places: Vec<Place> = Vec::new();
+    for row in record.before.iter().chain(after) {
+        let place = Place::of(row, holds);
+        let differs = place.holds(&record.before) != place.holds(after);
+        if differs && !places.iter().any(|known| known.is(&place)) {
+            places.push(place);
+        }
+    }
+    if places.is_empty() && wanted.principal.kind.is_some() {
+        places.push(Place::of(&wanted, holds));
+    }
+    places
+}
+
+/// How many values there are where a tool writes.
+pub(super) fn holds(tool: &str) -> Holds {
+    match run_of(tool) {
+        Some(Run::Change { holds, .. }) => *holds,
+        _ => Holds::Many,
+    }
+}
+
+fn run_of(tool: &str) -> Option<&'static Run> {
+    TOOLS.iter().find(|known| known.spec.name == tool).map(|known| &known.run)
+}
+
+/// The change that restores what was there before another.
+pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
+    match run_of(&record.tool) {
+        Some(Run::Change { inverse, .. }) => inverse(record),
+        Some(_) => Err(Failure::invalid("this receipt is not of a change")),
+        None => Err(unknown_tool(&record.tool)),
+    }
 }
 
 impl Desk {
-    /// What must still be so where this change is taken back.
-    pub(super) async fn undoing(&self, record: &Record) -> Result<Undoing, Failure> {
-        Ok(Undoing::of(record, self.ledger.given_back(&record.receipt).await?))
+    /// How the end of a timed change, or its undo, is to be carried out.
+    pub(super) async fn outlook(&self, record: Record, is_end: bool) -> Result<Outlook, Failure> {
+        let holds = holds(&record.tool);
+        let since = match &record.superseded_by {
+            Some(by) if holds == Holds::Many => Since::Somebody(Some(by.clone())),
+            _ => Since::Nobody,
+        };
+        let given_back = match holds {
+            Holds::Many => self.ledger.given_back(&record.receipt).await?,
+            Holds::One | Holds::List => Vec::new(),
+        };
+        let earlier = shown_then(&record);
+        let mut undoing = Undoing { record, earlier, until: None, given_back, since };
+        if holds == Holds::Many && is_end {
+            return Ok(Outlook::Open(Box::new(undoing)));
+        }
+        let now = Timestamp::now();
+        let lefts = self.lefts(&undoing.record, &places(&undoing.record, holds), now).await?;
+        if !is_end {
+            if nothing_is_left(&undoing.record, &lefts) {
+                let receipt = &undoing.record.receipt;
+                return Ok(Outlook::Closed(format!(
+                    "what {receipt} took away was to end, and its time is over: nothing of it is \
+                     left to give back"
+                )));
+            }
+            undoing.until = lefts.iter().filter_map(|(_, left)| left.comes_back()).min();
+        }
+        if holds == Holds::Many {
+            return Ok(Outlook::Open(Box::new(undoing)));
+        }
+        let covered = lefts.iter().find_map(|(_, left)| match left {
+            Left::Covered(by) => Some(by.clone()),
+            _ => None,
+        });
+        let mut own = lefts;
+        own.retain(|(_, left)| !matches!(left, Left::Covered(_) | Left::Done));
+        match covered {
+            Some(by) if !is_end => undoing.since = Since::Somebody(Some(by)),
+            Some(by) if own.is_empty() => {
+                let said = format!("{by} counts there now, and has an end of its own");
+                return Ok(Outlook::Closed(said));
+            }
+            None if own.is_empty() => {
+                return Ok(Outlook::Closed("it is taken back already".to_owned()));
+            }
+            _ => {}
+        }
+        self.bring_up(&mut undoing, &own).await?;
+        Ok(Outlook::Open(Box::new(undoing)))
+    }
+
+    /// Puts into the record what is to be left in its own places, and others' rows as they are.
+    async fn bring_up(&self, undoing: &mut Undoing, own: &Lefts) -> Result<(), Failure> {
+        let Undoing { record, earlier, since, .. } = undoing;
+        let is_own = |row: &Access| own.iter().any(|(place, _)| place.has(row));
+        if let Some(Run::Change { rebase, .. }) = run_of(&record.tool) {
+            let (tenant, _) = self.tenant_of(record).await?;
+            let deadline = Deadline::after(CALL);
+            let ask = Asker { tenant, wire: &self.wire, deadline, memo: None, earlier };
+            rebase(record, &is_own, &ask).await?;
+        }
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for (_, left) in own {
+            let (value, found) = match left {
+                Left::To { value, found, .. } => (value, found),
+                Left::Changed { by, value, found } => {
+                    if *since == Since::Nobody {
+                        *since = Since::Somebody(by.clone());
+                    }
+                    (value, found)
+                }
+                Left::Covered(_) | Left::Done => continue,
+            };
+            before.extend(value.clone().map(|row| row.0));
+            after.extend(found.clone().map(|row| row.0));
+        }
+        record.before.retain(|row| !is_own(row));
+        record.before.extend(before);
+        if let Some(end) = &mut record.end {
+            end.after.retain(|row| !is_own(row));
+            end.after.extend(after);
+        }
+        Ok(())
+    }
+
+    /// What taking a change back leaves in each place at that time.
+    pub(super) async fn lefts(
+        &self,
+        record: &Record,
+        places: &[Place],
+        now: Timestamp,
+    ) -> Result<Lefts, Failure> {
+        let history = self.history(record, places).await?;
+        let one = |place: &Place| {
+            let moved: Vec<_> = history.iter().filter_map(|record| place.moved(record)).collect();
+            (place.clone(), left(&moved, &record.receipt, now))
+        };
+        Ok(places.iter().map(one).collect())
+    }
+
+    /// The changes that bear on what a change leaves there, from the first of those that overlap it.
+    async fn history(&self, record: &Record, places: &[Place]) -> Result<Vec<Record>, Failure> {
+        let holds = holds(&record.tool);
+        let here = |other: &Record| other.vendor == record.vendor && other.tenant == record.tenant;
+        let meets = |other: &Record| {
+            let theirs = self::places(other, holds);
+            places.iter().any(|place| theirs.iter().any(|other| other.is(place)))
+        };
+        let mut first = record.opened();
+        if holds != Holds::Many {
+            let standing = self.ledger.standing().await?;
+            let bears = standing.iter().filter(|other| here(other) && meets(other));
+            first = bears.map(Record::opened).chain([first]).min().unwrap_or(first);
+        }
+        let rests_on = |record: &Record| -> Vec<String> {
+            let back = record.undoes.iter().chain(&record.ends);
+            record.upon.iter().chain(back).cloned().collect()
+        };
+        let (mut seen, mut open) = (Vec::new(), rests_on(record));
+        while let Some(receipt) = open.pop() {
+            if seen.contains(&receipt) {
+                continue;
+            }
+            if let Some(under) = self.ledger.find(&receipt).await? {
+                first = first.min(under.opened());
+                open.extend(rests_on(&under));
+            }
+            seen.push(receipt);
+        }
+        let mut history = self.ledger.since(first).await?;
+        history.retain(|other| here(other) && other.receipt != record.receipt);
+        history.push(record.clone());
+        history.sort_by_key(Record::opened);
+        Ok(history)
+    }
+
+    /// The timed changes that stand where a change is to write, the latest first.
+    pub(super) async fn upon(&self, foreseen: &Record) -> Result<Vec<String>, Failure> {
+        let holds = holds(&foreseen.tool);
+        let places = places(foreseen, holds);
+        let here =
+            |other: &Record| other.vendor == foreseen.vendor && other.tenant == foreseen.tenant;
+        let meets = |other: &Record| {
+            let theirs = self::places(other, self::holds(&other.tool));
+            here(other) && places.iter().any(|place| theirs.iter().any(|other| other.is(place)))
+        };
+        let mut standing = match holds {
+            Holds::Many => {
+                let wanted = foreseen.wanted();
+                let key = super::prepare::key(&foreseen.tenant, &wanted);
+                self.ledger.timed(key).await?.into_iter().collect()
+            }
+            Holds::One | Holds::List => self.ledger.standing().await?,
+        };
+        standing.retain(meets);
+        standing.sort_by_key(Record::opened);
+        Ok(standing.into_iter().rev().map(|record| record.receipt).collect())
+    }
+}
+
+/// Whether what a change took away would have ended by now, all of it.
+fn nothing_is_left(record: &Record, lefts: &Lefts) -> bool {
+    let took = |(place, left): &(Place, Left<Stands>)| match left {
+        Left::To { value, found, .. } => {
+            let before = place.holds(&record.before);
+            (value == found, value == found && before.is_some() && before != *value)
+        }
+        _ => (false, false),
+    };
+    let took: Vec<_> = lefts.iter().map(took).collect();
+    took.iter().all(|(same, _)| *same) && took.iter().any(|(_, gone)| *gone)
+}
+
+impl Left<Stands> {
+    /// Until when this lasts, where it comes back.
+    fn comes_back(&self) -> Option<Timestamp> {
+        match self {
+            Self::To { value, until, found } if value != found => *until,
+            _ => None,
+        }
+    }
+
+    /// The row that is left.
+    pub(super) fn row(&self) -> Option<Access> {
+        match self {
+            Self::To { value, .. } | Self::Changed { value, .. } => {
+                value.as_ref().map(|row| row.0.clone())
+            }
+            Self::Covered(_) | Self::Done => None,
+        }
     }
 }
 
 impl Undoing {
-    /// What a record says that its change left.
-    fn of(record: &Record, given_back: Vec<Access>) -> Self {
-        let after = record.end.as_ref().map(|end| end.after.clone()).unwrap_or_default();
-        let (receipt, superseded_by) = (record.receipt.clone(), record.superseded_by.clone());
-        Self { receipt, earlier: shown_then(record), after, given_back, superseded_by }
+    /// What is given back ends when it was to end.
+    ///
+    /// # Errors
+    /// That time is over.
+    pub(super) fn keep_end(&self, arguments: &mut Map<String, Value>) -> Result<(), Failure> {
+        let there = arguments.get("expires_at").and_then(Value::as_str);
+        let end = there.and_then(|end| end.parse().ok()).or(self.until);
+        let Some(end) = end else { return Ok(()) };
+        if end <= Timestamp::now() {
+            let receipt = &self.record.receipt;
+            return Err(Failure::refused(format!(
+                "what {receipt} took away was to end at {end}: nothing of it is left to give back"
+            )));
+        }
+        arguments.insert("expires_at".to_owned(), end.to_string().into());
+        Ok(())
     }
 
     /// # Errors
     /// The access is not as the change left it: somebody changed it since.
     pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
-        let left: Vec<_> = self.after.iter().filter(|row| step.touches(row)).collect();
+        let after = self.record.end.as_ref().map(|end| end.after.as_slice()).unwrap_or_default();
+        let left: Vec<_> = after.iter().filter(|row| step.touches(row)).collect();
         let there: Vec<_> = now.rows.iter().filter(|row| step.touches(row)).collect();
         let as_left = |row: &&Access| {
             let told = |row: &Access| (row.within.clone(), row.expires_at.clone());
@@ -48,12 +387,13 @@ impl Undoing {
             there.iter().any(|other| row.is(other) && told(row) == told(other) && ours(other))
         };
         let same = left.len() == there.len() && left.iter().all(as_left);
-        let by = match &self.superseded_by {
-            Some(by) => format!(", by {by}"),
-            None if same => return Ok(()),
-            None => String::new(),
+        let by = match &self.since {
+            Since::Somebody(Some(by)) => format!(", by {by}"),
+            Since::Nobody if same => return Ok(()),
+            Since::Nobody | Since::Somebody(None) => String::new(),
         };
-        Err(Failure::refused(format!("the access was changed since {}{by}", self.receipt))
+        let receipt = &self.record.receipt;
+        Err(Failure::refused(format!("the access was changed since {receipt}{by}"))
             .hint("look at it with list_access, and grant or revoke what should be so"))
     }
 }

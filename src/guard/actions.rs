@@ -51,7 +51,7 @@ impl About {
     }
 }
 
-fn is_about(rule: &Policy, action: &EntityUid, actions: &Entities) -> bool {
+pub(super) fn is_about(rule: &Policy, action: &EntityUid, actions: &Entities) -> bool {
     let is_in = |group: &EntityUid| group == action || actions.is_ancestor_of(group, action);
     match rule.action_constraint() {
         ActionConstraint::Any => true,

@@ -33,7 +33,12 @@ pub(super) struct Case<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     Change(&'a Intent),
-    Look { tool: &'static str, client: Option<&'a str> },
+    /// What the end of a timed change gives back, as its tool would give it.
+    Giving(&'a Intent),
+    Look {
+        tool: &'static str,
+        client: Option<&'a str>,
+    },
 }
 
 /// Whether a rule may ask for a field of this name.
@@ -65,7 +70,11 @@ impl Language {
     }
 
     pub(super) fn action(&self, case: Case<'_>) -> EntityUid {
-        named(&self.action, case.action())
+        self.named_action(case.action())
+    }
+
+    pub(super) fn named_action(&self, name: &str) -> EntityUid {
+        named(&self.action, name)
     }
 
     /// The case as a request, and the entities it speaks of beside the actions. Cases are made here
@@ -80,7 +89,9 @@ impl Language {
             self.request(case, &|_| true, Some(&self.schema))?;
         }
         let request = self.request(case, wanted, None)?;
-        let Subject::Change(intent) = case.subject else { return Ok((request, actions)) };
+        let (Subject::Change(intent) | Subject::Giving(intent)) = case.subject else {
+            return Ok((request, actions));
+        };
         let attributes = resource(intent, wanted).pairs.into_iter().collect();
         let entity = Entity::new(self.resource(case), attributes, [].into());
         let entity = entity.map_err(|error| error.to_string())?;
@@ -104,7 +115,7 @@ impl Language {
 
     fn resource(&self, case: Case<'_>) -> EntityUid {
         match case.subject {
-            Subject::Change(intent) => {
+            Subject::Change(intent) | Subject::Giving(intent) => {
                 let id = &intent.wanted.resource.id;
                 named(&self.resource, &format!("{}:{}:{id}", intent.vendor, kind(intent)))
             }
@@ -121,13 +132,14 @@ impl Case<'_> {
     fn action(&self) -> &'static str {
         match self.subject {
             Subject::Change(intent) => action(intent),
+            Subject::Giving(intent) => intent.tool,
             Subject::Look { tool, .. } => tool,
         }
     }
 
     fn context<'w>(&self, wanted: Wanted<'w>) -> Fields<'w> {
         let mut fields = match self.subject {
-            Subject::Change(intent) => change(intent, self.at, wanted),
+            Subject::Change(intent) | Subject::Giving(intent) => change(intent, self.at, wanted),
             Subject::Look { tool, client } => {
                 let mut fields = Fields { wanted, pairs: Vec::new() };
                 fields.add("tool", || text(tool));
@@ -269,7 +281,7 @@ fn names(named: &Named) -> impl Iterator<Item = &str> {
 fn holdings(rows: &[Access], touched: &[&Named]) -> Value {
     let theirs = rows
         .iter()
-        .filter(|row| !row.pending && touched.iter().any(|named| named.id == row.principal.id));
+        .filter(|row| !row.pending && touched.iter().any(|named| named.is(&row.principal)));
     let held: BTreeSet<String> =
         theirs.map(|row| format!("{} on {}", row.role.label(), row.resource.label())).collect();
     words(held.iter().map(String::as_str))

@@ -9,7 +9,7 @@ use cedar_policy::{
 use miette::Diagnostic;
 use serde_json::Value;
 
-use super::actions::ByAction;
+use super::actions::{self, ByAction};
 use super::facts::{Case, Language};
 use super::together::{self, Outcome};
 use super::{READ_ONLY, Trouble, nesting};
@@ -100,6 +100,14 @@ impl Rules {
 
     pub(super) fn policy(&self, rule: &Rule) -> Option<&Policy> {
         self.set.policy(&PolicyId::new(&rule.id))
+    }
+
+    /// Whether there is a permit that is about the ends of timed grants.
+    pub(super) fn may_permit_ends(&self) -> bool {
+        let ends = self.language.named_action("expire");
+        let permits = |rule: &&Rule| rule.effect == Effect::Permit && rule.ask.is_none();
+        let mut policies = self.listed.iter().filter(permits).filter_map(|rule| self.policy(rule));
+        policies.any(|policy| actions::is_about(policy, &ends, &self.language.actions))
     }
 
     /// Whether a rule may ask for a field of this name. Strict validation leaves rules no way to a

@@ -116,6 +116,8 @@ impl Supposed {
             own: self.own,
             width: self.width.unwrap_or(1),
             expires_at,
+            lasts: self.expires_in,
+            upon: Vec::new(),
             warnings: Vec::new(),
             reason: self.reason.filter(|reason| !text::is_blank(reason)),
             client: self.client,

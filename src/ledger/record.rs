@@ -37,6 +37,9 @@ pub struct Record {
     /// The receipt whose end this change is.
     #[serde(default)]
     pub ends: Option<String>,
+    /// The timed changes that stood where it wrote, the latest first.
+    #[serde(default)]
+    pub upon: Vec<String>,
     /// The receipt of the consent it rests on.
     #[serde(default)]
     pub consent: Option<String>,
@@ -151,6 +154,11 @@ impl Record {
         self.wanted.clone()
     }
 
+    /// When it was opened.
+    pub fn opened(&self) -> Timestamp {
+        self.time.parse().unwrap_or_default()
+    }
+
     /// Whether its time has come to be taken back.
     pub fn is_over(&self) -> bool {
         self.expires_at.is_some_and(|end| end <= Timestamp::now())
@@ -158,7 +166,7 @@ impl Record {
 
     /// From when to when it was wanted.
     pub fn term(&self) -> Term {
-        Term { from: self.time.parse().unwrap_or_default(), until: self.expires_at }
+        Term { from: self.opened(), until: self.expires_at, lasts: None }
     }
 
     pub fn outcome(&self) -> Option<Outcome> {
@@ -172,7 +180,12 @@ impl Record {
 
     /// Whether it may have left something behind.
     pub(super) fn has_left_something(&self) -> bool {
-        let may = matches!(
+        self.may_stand() && self.over.is_none()
+    }
+
+    /// Whether it ended so that it may have done something.
+    pub fn may_stand(&self) -> bool {
+        matches!(
             self.outcome(),
             Some(
                 Outcome::Confirmed
@@ -181,13 +194,12 @@ impl Record {
                     | Outcome::Unknown
                     | Outcome::PendingVendorApproval
             )
-        );
-        may && self.over.is_none()
+        )
     }
 
     /// Whether it took another change back. What the vendor holds has taken nothing back yet, and what
     /// is not seen has not, as far as is known.
-    pub(super) fn takes_back(&self) -> bool {
+    pub fn takes_back(&self) -> bool {
         let another = self.undoes.is_some() || self.ends.is_some();
         let done = |end: &End| !end.outcome.is_error() && !is_held(end.outcome) && !end.unseen;
         another && self.end.as_ref().is_some_and(done)
@@ -203,8 +215,12 @@ impl Record {
         self.outcome().is_some_and(is_held)
     }
 
-    /// Each `[tenant, principal, role, resource]` that it is what made, by ids.
+    /// Each `[tenant, principal, role, resource]` that it is what made, by ids. An end makes
+    /// nothing: it leaves what was there before.
     pub(super) fn made(&self) -> Vec<[&str; 4]> {
+        if self.ends.is_some() {
+            return Vec::new();
+        }
         self.difference(|end| (&end.after, &self.before))
     }
 

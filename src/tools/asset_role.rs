@@ -39,10 +39,12 @@ pub(super) async fn resolve(
     if assets.len() > MOST_ASSETS {
         return Err(Failure::invalid(format!("assetKeys: at most {MOST_ASSETS} at once")));
     }
-    let wanted: Vec<&str> = assets.iter().map(Name::as_str).collect();
+    let wanted: Vec<_> = assets.iter().map(|name| ask.meant(name.as_str())).collect();
     // Both to their end: a name that fails must not leave it to chance what else was asked.
-    let (user, role) =
-        tokio::join!(outsystems::user(ask, user.as_str()), outsystems::role(ask, role.as_str()),);
+    let (user, role) = tokio::join!(
+        outsystems::user(ask, ask.meant(user.as_str())),
+        outsystems::role(ask, ask.meant(role.as_str())),
+    );
     let (user, role) = (user?, role?);
     let assets = outsystems::assets(ask, &wanted).await?;
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label};
-use crate::access::{Access, Named, Outcome, Principal, Resource};
+use super::{Finding, Given, Heard, Plan, Standing, Step, label};
+use crate::access::{Access, Named, Outcome, Principal, PrincipalKind, Resource};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::intent::Shift;
@@ -23,6 +23,8 @@ pub(super) struct AssetTable {
     pub entries: Vec<Wanted>,
     /// Who is on the list and not among the entries that replace it.
     pub losing: Vec<Named>,
+    /// Who Grantor's own credential signs in as.
+    pub username: Option<String>,
     pub replace: bool,
     pub propagate: bool,
     pub propagate_profiles: bool,
@@ -64,6 +66,19 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
     }
 }
 
+/// Whether a user signs in with this name.
+pub(super) fn is_called(principal: &Named, username: &str) -> bool {
+    let names = [Some(principal.id.as_str()), principal.name.as_deref()];
+    principal.kind.as_deref() == Some(PrincipalKind::User.as_str())
+        && names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(username))
+}
+
+/// What somebody holds, as a row like the others of this change.
+pub(super) fn row(held: &Held, like: &Access) -> Access {
+    let principal = Named::new(&held.principal.id, None, held.principal.kind.as_str());
+    Access { id: None, principal, role: Holding::of(held).role(), ..like.clone() }
+}
+
 impl AssetTable {
     /// Learns who is on the list, where what is asked for depends on it: who loses access, and who
     /// is given what they have.
@@ -89,16 +104,13 @@ impl AssetTable {
     }
 
     fn row(&self, held: &Held) -> Access {
-        let bare = Named::new(&held.principal.id, None, held.principal.kind.as_str());
+        let mut row = row(held, &self.wanted);
         let entries = self.entries.iter().map(|entry| entry.principal.named());
         let mut known = entries.chain(self.losing.iter().cloned());
-        let known = known.find(|known| known.id == bare.id && known.kind == bare.kind);
-        Access {
-            id: None,
-            principal: known.unwrap_or(bare),
-            role: Holding::of(held).role(),
-            ..self.wanted.clone()
+        if let Some(known) = known.find(|known| known.is(&row.principal)) {
+            row.principal = known;
         }
+        row
     }
 
     fn standing(&self, permissions: &Permissions) -> Standing {
@@ -208,7 +220,7 @@ impl Step for AssetTable {
     fn privileged(&self) -> Option<String> {
         let mut given = self.entries.iter().filter(|entry| !entry.already);
         let entry = given.find(|entry| entry.is_full_for_everybody())?;
-        Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
+        Some(full_for_everybody(&self.row(&entry.held())))
     }
 
     fn contains(&self) -> Vec<String> {
@@ -280,6 +292,18 @@ impl Step for AssetTable {
         let own = Shift::between(before, after, |was, is| self.against(was, is));
         let propagates = self.propagate || self.propagate_profiles;
         Shift { gives: own.gives || propagates, takes: own.takes || propagates && self.replace }
+    }
+
+    fn given(&self, now: &[Access], left: &[Access]) -> Given {
+        let stands = |row: &Access| now.iter().any(|f| is_same(f, row) && covers(f, row));
+        let rows: Vec<_> = left.iter().filter(|row| !stands(row)).cloned().collect();
+        let holding = |row: &Access| Holding::parse(&row.role.id).level;
+        let everybody = |row: &&Access| holding(row) == Level::Full && is_everybody(&row.principal);
+        let privileged = rows.iter().find(everybody).map(full_for_everybody);
+        let username = self.username.as_deref();
+        let own = |row: &Access| username.is_some_and(|name| is_called(&row.principal, name));
+        let contains = rows.iter().map(|row| holding(row).as_str().to_owned()).collect();
+        Given { privileged, own: rows.iter().any(own), contains, rows }
     }
 
     /// Everybody's row, where everybody's may go.
@@ -390,10 +414,7 @@ impl Wanted {
     }
 
     fn is_full_for_everybody(&self) -> bool {
-        let named = [Some(self.principal.id.as_str()), self.principal.name.as_deref()];
-        let groups = centrasite::SYSTEM_GROUPS;
-        let system = |name: &str| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
-        self.level == Level::Full && named.into_iter().flatten().any(system)
+        self.level == Level::Full && is_everybody(&self.principal.named())
     }
 
     fn is_covered_by(&self, held: &Held) -> bool {
@@ -434,6 +455,17 @@ impl Wanted {
         let principal = Holder { kind: self.principal.kind, id: self.principal.id.clone() };
         Held { principal, permission: self.level, profiles: self.profiles.clone() }
     }
+}
+
+fn is_everybody(principal: &Named) -> bool {
+    let named = [Some(principal.id.as_str()), principal.name.as_deref()];
+    let groups = centrasite::SYSTEM_GROUPS;
+    let system = |name: &str| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+    named.into_iter().flatten().any(system)
+}
+
+fn full_for_everybody(row: &Access) -> String {
+    format!("Full for {} lets everybody grant access", label(&row.principal))
 }
 
 /// Whether both rows are of one principal, whatever it is called.

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::member_role::{self, MemberRole, Reference};
-use super::{Change, Effect, Inverse, Spec, Step};
+use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -32,13 +32,16 @@ impl Change for AssignEnvironmentRole {
         example: r#"{"environmentId": "Staging", "role": {"name": "engineer"}, "user": {"name": "user@example.com"}}"#,
     };
 
+    const HOLDS: Holds = Holds::One;
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(ask, self.environment_id.as_str()).await?;
+        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await?;
         let there = redox::environment_members(ask, &place.id).await?;
         let roles = redox::roles::for_environment(ask, &place.id, &there).await?;
-        let role = self.role.find("role", |wanted| redox::roles::pick_listed(wanted, &roles))?;
+        let role =
+            self.role.find(ask, "role", |wanted| redox::roles::pick_listed(wanted, &roles))?;
         let people = redox::people(ask, &there).await?;
-        let user = self.user.find("user", |wanted| redox::member(wanted, &people))?;
+        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &people))?;
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
     }
 

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::member_role::{self, MemberRole, Reference};
-use super::{Change, Effect, Inverse, Spec, Step};
+use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::access::Resource;
 use crate::argument::Name;
 use crate::failure::Failure;
@@ -33,6 +33,8 @@ impl Change for AssignOrganizationRole {
         example: r#"{"role": {"name": "member"}, "user": {"name": "marta.lindqvist@example.com"}}"#,
     };
 
+    const HOLDS: Holds = Holds::One;
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let configured = ask.tenant.settings.get(redox::ORGANIZATION);
         let given = self.organization_id.as_ref().map(Name::as_str);
@@ -44,8 +46,8 @@ impl Change for AssignOrganizationRole {
         let members = redox::members(ask, organization).await?;
         let role = self
             .role
-            .find("role", |wanted| redox::roles::for_organization(ask, wanted, &members))?;
-        let user = self.user.find("user", |wanted| redox::member(wanted, &members))?;
+            .find(ask, "role", |wanted| redox::roles::for_organization(ask, wanted, &members))?;
+        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &members))?;
         let place = Resource::new("organization", organization, None);
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
     }

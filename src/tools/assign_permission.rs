@@ -40,8 +40,8 @@ impl Change for AssignPermission {
             return Err(Failure::invalid(trouble));
         }
         let (permission, identity) = tokio::try_join!(
-            dfns::permission(ask, self.permission_id.as_str()),
-            dfns::identity(ask, self.identity_id.as_str()),
+            dfns::permission(ask, ask.meant(self.permission_id.as_str())),
+            dfns::identity(ask, ask.meant(self.identity_id.as_str())),
         )?;
         Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, &identity).await?)])
     }

@@ -35,10 +35,13 @@ pub struct Lasting {
 }
 
 /// From when to when an access is wanted, in whole seconds: vendors show no fractions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Term {
     pub from: Timestamp,
     pub until: Option<Timestamp>,
+    /// How long it lasts, where that is what was asked: it counts from when access begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Duration>,
 }
 
 /// The names of [`Common`]'s fields, and of [`Lasting`]'s.
@@ -84,7 +87,7 @@ impl Lasting {
     /// Both are given, or the end is not a time to come.
     pub fn term(self, now: Timestamp) -> Result<Term, Failure> {
         let end = match (self.expires_in, self.expires_at) {
-            (None, None) => return Ok(Term { from: whole(now), until: None }),
+            (None, None) => return Ok(Term { from: whole(now), until: None, lasts: None }),
             (Some(_), Some(_)) => {
                 return Err(Failure::invalid("expires_in and expires_at exclude each other"));
             }
@@ -92,11 +95,53 @@ impl Lasting {
             (None, Some(time)) => Some(time.timestamp()),
         };
         match end {
-            Some(end) if end > now => Ok(Term { from: whole(now), until: Some(whole(end)) }),
+            Some(end) if end > now => {
+                let (from, until) = (whole(now), Some(whole(end)));
+                Ok(Term { from, until, lasts: self.expires_in })
+            }
             _ => Err(Failure::invalid(
                 "expires_at, or the end of expires_in, must be a time to come",
             )),
         }
+    }
+}
+
+impl Term {
+    /// The same, where access begins now.
+    ///
+    /// # Errors
+    /// It would have ended by now, or has no end that a calendar knows.
+    pub fn begun(self, now: Timestamp) -> Result<Self, Failure> {
+        let until = match self.lasts {
+            Some(lasts) => lasts.after(now).map(whole),
+            None => self.until,
+        };
+        match until {
+            Some(end) if end <= now => Err(Failure::refused(format!("its end has come: {end}"))
+                .hint("ask again, with an end to come")),
+            None if self.lasts.is_some() => Err(Failure::invalid("expires_in is too long")),
+            until => Ok(Self { from: whole(now), until, ..self }),
+        }
+    }
+
+    /// What a consent is bound to: the times of one that lasts so long are not known yet.
+    pub fn bound(self, mut value: Value) -> Value {
+        let Some(lasts) = self.lasts else { return value };
+        let from = self.from.to_string();
+        let until = self.until.map(|until| until.to_string());
+        let mut left = vec![&mut value];
+        while let Some(value) = left.pop() {
+            match value {
+                Value::String(text) if Some(&*text) == until.as_ref() => {
+                    *text = format!("its beginning, and {}", lasts.words());
+                }
+                Value::String(text) if *text == from => "its beginning".clone_into(text),
+                Value::Array(values) => left.extend(values),
+                Value::Object(fields) => left.extend(fields.values_mut()),
+                _ => {}
+            }
+        }
+        value
     }
 }
 
@@ -110,4 +155,54 @@ fn take<T: DeserializeOwned>(
 ) -> Result<T, Failure> {
     let own = names.iter().filter_map(|name| arguments.shift_remove_entry(*name));
     parse(Value::Object(own.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn term(arguments: Value) -> Term {
+        let lasting: Lasting = parse(arguments).unwrap();
+        lasting.term(at("2027-01-01T00:00:00Z")).unwrap()
+    }
+
+    #[test]
+    fn a_relative_end_counts_from_when_access_begins() {
+        let hour = term(json!({ "expires_in": "PT1H" }));
+        let kept: Term = serde_json::from_value(json!(hour)).unwrap();
+        for asked in [hour, kept] {
+            let begun = asked.begun(at("2027-01-01T09:30:00.7Z")).unwrap();
+            assert_eq!(begun.from, at("2027-01-01T09:30:00Z"));
+            assert_eq!(begun.until, Some(at("2027-01-01T10:30:00Z")));
+        }
+        let fixed = term(json!({ "expires_at": "2027-01-01T01:00:00Z" }));
+        assert_eq!(fixed.begun(at("2027-01-01T00:59:59Z")).unwrap().until, fixed.until);
+        assert!(fixed.begun(at("2027-01-01T01:00:00Z")).is_err());
+        let lasting = term(json!({}));
+        assert_eq!(lasting.begun(at("2099-01-01T00:00:00Z")).unwrap().until, None);
+    }
+
+    #[test]
+    fn a_consent_is_bound_to_how_long_and_not_to_when() {
+        let shown = |term: Term| {
+            let (from, until) = (term.from.to_string(), term.until.unwrap().to_string());
+            term.bound(json!({ "body": { "startTime": from }, "after": [{ "expires_at": until }] }))
+        };
+        let later = at("2027-01-01T00:00:45Z");
+        let bound = |asked: Value| {
+            let term = term(asked);
+            (shown(term), shown(term.begun(later).unwrap()))
+        };
+        let (first, second) = bound(json!({ "expires_in": "PT1M" }));
+        assert_eq!(first, second);
+        assert_ne!(first, bound(json!({ "expires_in": "PT2M" })).0);
+        let (first, second) = bound(json!({ "expires_at": "2027-01-01T00:01:00Z" }));
+        assert_eq!(first["after"], second["after"]);
+    }
 }

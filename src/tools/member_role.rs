@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label, one_way};
+use super::{Finding, Given, Heard, Plan, Standing, Step, label, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
 use crate::argument::Name;
 use crate::auth::Boxed;
@@ -15,8 +15,8 @@ use crate::json::put;
 use crate::ledger::Record;
 use crate::text::{self, Word};
 use crate::transport::{Reply, refusal};
-use crate::vendors::Asker;
 use crate::vendors::redox::{self, Identified, Listed, Member, Membership, Rank};
+use crate::vendors::{Asker, Wanted};
 
 /// Something by its id, its name, or both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,10 +43,12 @@ impl Reference {
     /// What id and name mean; where both are given, they must mean the same.
     pub(super) fn find<T: Identified>(
         &self,
+        ask: &Asker<'_>,
         field: &str,
-        look: impl Fn(&str) -> Result<T, Failure>,
+        look: impl Fn(Wanted<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let by = |name: &Option<Name>| name.as_ref().map(|name| look(name.as_str())).transpose();
+        let look = |name: &Name| look(ask.meant(name.as_str()));
+        let by = |name: &Option<Name>| name.as_ref().map(look).transpose();
         match (by(&self.id)?, by(&self.name)?) {
             (Some(one), Some(other)) if one.id() != other.id() => {
                 let [one, other] = [one.id(), other.id()].map(|id| text::quote(Word::Id, id));
@@ -100,6 +102,12 @@ impl MemberRole {
 
     fn is_organization(&self) -> bool {
         self.place.kind == "organization"
+    }
+
+    /// Why this role is privileged here, where it is.
+    fn privilege(&self, role: &Listed) -> Option<String> {
+        let why = self.is_organization().then(|| role.rank().privilege())?;
+        why.map(str::to_owned)
     }
 
     fn row(&self, membership: &Membership) -> Access {
@@ -191,8 +199,7 @@ impl Step for MemberRole {
     }
 
     fn privileged(&self) -> Option<String> {
-        let role = self.role.as_ref().filter(|_| self.is_organization())?;
-        role.rank().privilege().map(str::to_owned)
+        self.role.as_ref().and_then(|role| self.privilege(role))
     }
 
     /// Whoever manages an organization's environments reaches each of them.
@@ -222,6 +229,17 @@ impl Step for MemberRole {
     fn meant(&self, now: &Standing) -> Vec<Access> {
         let others = now.rows.iter().filter(|row| !self.bears(row)).cloned();
         others.chain(self.role.iter().map(|_| self.wanted.clone())).collect()
+    }
+
+    fn given(&self, now: &[Access], left: &[Access]) -> Given {
+        let of_member = |rows: &[Access]| -> Vec<Access> {
+            rows.iter().filter(|row| self.bears(row)).cloned().collect()
+        };
+        let (now, mut rows) = (of_member(now), of_member(left));
+        rows.retain(|row| !now.iter().any(|other| other.role.id == row.role.id));
+        let role = |row: &Access| Listed { id: row.role.id.clone(), name: row.role.name.clone() };
+        let privileged = rows.iter().find_map(|row| self.privilege(&role(row)));
+        Given { rows, privileged, ..Given::default() }
     }
 
     /// The other rows only tell who may be demoted.

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::member_role::{self, MemberRole, Reference};
-use super::{Change, Effect, Inverse, Spec, Step};
+use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -30,11 +30,13 @@ impl Change for RemoveEnvironmentRole {
         example: r#"{"environmentId": "Development", "user": {"name": "tomas.ferreira@example.com"}}"#,
     };
 
+    const HOLDS: Holds = Holds::One;
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(ask, self.environment_id.as_str()).await?;
+        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await?;
         let there = redox::environment_members(ask, &place.id).await?;
         let people = redox::people(ask, &there).await?;
-        let user = self.user.find("user", |wanted| redox::member(wanted, &people))?;
+        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &people))?;
         // Behind those of the environment, where an organization is configured.
         let members = people.iter().skip(there.len());
         let configured = ask.tenant.settings.get(redox::ORGANIZATION).is_some();

@@ -36,9 +36,11 @@ impl Change for RevokePermission {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let role = dfns::permission(ask, self.permission_id.as_str()).await?.into_role();
+        let role = dfns::permission(ask, ask.meant(self.permission_id.as_str())).await?.into_role();
         let (principal, assignment) = match (&self.identity_id, &self.assignment_id) {
-            (Some(wanted), None) => (dfns::identity(ask, wanted.as_str()).await?.named(), None),
+            (Some(wanted), None) => {
+                (dfns::identity(ask, ask.meant(wanted.as_str())).await?.named(), None)
+            }
             (None, Some(id)) => {
                 let all = dfns::assignments(ask, &role.id).await?;
                 let own = all.into_iter().find(|one| one.id == id.as_str());

@@ -2,14 +2,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::asset_table::{AssetTable, Wanted, wanted};
-use super::{Change, Effect, Inverse, Spec, Step, label};
-use crate::access::{Access, Principal, PrincipalKind};
+use super::asset_table::{self, AssetTable, Wanted, is_called, wanted};
+use super::{Change, Effect, Holds, Inverse, IsOwn, Spec, Step, label};
+use crate::access::{Access, PrincipalKind};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
-use crate::text::{self, Word};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Holding, Level, Profile};
 
@@ -85,13 +84,18 @@ impl Change for SetAssetPermissions {
         example: r#"{"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}"#,
     };
 
+    const HOLDS: Holds = Holds::List;
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         self.check()?;
-        let asset = centrasite::asset(ask, self.asset.as_str()).await?;
+        let asset = centrasite::asset(ask, ask.meant(self.asset.as_str())).await?;
         let mut entries: Vec<Wanted> = Vec::new();
         for entry in self.user_group_asset_permission {
             let resolved = entry.resolve(ask).await?;
-            if entries.iter().any(|other| other.principal.id == resolved.principal.id) {
+            // A user and a group may have one id.
+            let (id, kind) = (&resolved.principal.id, resolved.principal.kind);
+            let twice = |other: &Wanted| other.principal.id == *id && other.principal.kind == kind;
+            if entries.iter().any(twice) {
                 return Err(Failure::invalid(format!(
                     "userGroupAssetPermission: names {} twice",
                     label(&resolved.principal.named())
@@ -104,6 +108,7 @@ impl Change for SetAssetPermissions {
             asset,
             entries,
             losing: Vec::new(),
+            username: ask.tenant.settings.get(centrasite::USERNAME).map(str::to_owned),
             replace: self.remove_existing_permission.unwrap_or(false),
             propagate: self.propagate_permissions_to_dependent_objects.unwrap_or(false),
             propagate_profiles: self.propagate_profile_permissions.unwrap_or(false),
@@ -112,12 +117,29 @@ impl Change for SetAssetPermissions {
         Ok(vec![Box::new(table)])
     }
 
+    /// What others hold on the asset by now is left to them.
+    async fn rebase(
+        earlier: &mut Record,
+        is_own: &IsOwn<'_>,
+        ask: &Asker<'_>,
+    ) -> Result<(), Failure> {
+        let wanted = earlier.wanted();
+        let now = centrasite::permissions(ask, &wanted.resource.id).await?;
+        let rows = now.permissions.iter().map(|held| asset_table::row(held, &wanted));
+        let others: Vec<_> = rows.filter(|row| !is_own(row)).collect();
+        let Record { before, end, .. } = earlier;
+        for rows in [Some(before), end.as_mut().map(|end| &mut end.after)].into_iter().flatten() {
+            rows.retain(|row| is_own(row));
+            rows.extend(others.iter().cloned());
+        }
+        Ok(())
+    }
+
     /// The table as it was, whole: combining could not lower anything.
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         if record.before.is_empty() {
             return Err(Failure::refused(
-                "nothing was set on the asset before, and an empty list \
-                cannot be set",
+                "nothing else is set on the asset, and an empty list cannot be set",
             )
             .hint("clear the asset's permissions in CentraSite"));
         }
@@ -176,13 +198,6 @@ fn entry(row: &Access) -> Value {
     entry
 }
 
-/// Whether a user signs in with this name.
-fn is_called(principal: &Principal, username: &str) -> bool {
-    let names = [Some(principal.id.as_str()), principal.name.as_deref()];
-    principal.kind == PrincipalKind::User
-        && names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(username))
-}
-
 impl SetAssetPermissions {
     fn check(&self) -> Result<(), Failure> {
         if self.user_group_asset_permission.is_empty() {
@@ -215,20 +230,14 @@ impl Entry {
             (None, Some(name)) => (PrincipalKind::Group, name),
             (None, None) => return Err(Failure::invalid("needs either user or group")),
         };
-        let principal = centrasite::principal(ask, kind, name.as_str()).await?;
-        // An earlier change is looked at again by ids: whoever is called like one is somebody else.
-        if !ask.earlier.is_empty() && principal.id != name.as_str() {
-            let hint = "look at it with list_access, and set what should be so";
-            let name = text::quote(Word::Id, name.as_str());
-            return Err(Failure::refused(format!("CentraSite has no {name} any more")).hint(hint));
-        }
+        let principal = centrasite::principal(ask, kind, ask.meant(name.as_str())).await?;
         let profile = |entry: ProfileEntry| Profile {
             name: entry.name.as_str().to_owned(),
             permission: entry.permission.level(),
         };
         let profiles = self.profile_permissions.into_iter().flatten().map(profile).collect();
         let own = ask.tenant.settings.get(centrasite::USERNAME);
-        let own = own.is_some_and(|username| is_called(&principal, username));
+        let own = own.is_some_and(|username| is_called(&principal.named(), username));
         let level = self.permission.level();
         Ok(Wanted { principal, level, profiles, own, already: false })
     }

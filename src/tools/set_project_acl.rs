@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::space_entry::{self, GrantType, SpaceEntry};
-use super::{Change, Effect, Inverse, Spec, Step};
+use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -45,6 +45,8 @@ impl Change for SetProjectAcl {
         docs: snaplogic::GRANT.docs,
         example: r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "user@example.com", "permission_list": ["R", "X"]}"#,
     };
+
+    const HOLDS: Holds = Holds::One;
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         self.check()?;

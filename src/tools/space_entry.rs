@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Inverse, Plan, Standing, Step, label};
+use super::{Finding, Given, Heard, Inverse, Plan, Standing, Step, label};
 use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
 use crate::auth::Boxed;
@@ -86,8 +86,10 @@ impl SpaceEntry {
         let path = Path::parse("project_or_space_path", given)?;
         let space = path.changeable()?;
         let grantee = match grant_type {
-            GrantType::User => snaplogic::user(ask, path.org, grantee.as_str()).await?,
-            GrantType::Group => snaplogic::group(ask, path.org, grantee.as_str()).await?,
+            GrantType::User => snaplogic::user(ask, path.org, ask.meant(grantee.as_str())).await?,
+            GrantType::Group => {
+                snaplogic::group(ask, path.org, ask.meant(grantee.as_str())).await?
+            }
         };
         let set = |(letters, inherit): &Wanted| {
             role(
@@ -138,6 +140,13 @@ impl SpaceEntry {
             Named::new(entry.subject, None, kind)
         };
         Access { id: None, principal, role, ..self.wanted.clone() }
+    }
+
+    fn is_of_system_group(&self) -> Option<String> {
+        let group = &self.wanted.principal.id;
+        let system = self.grant_type == GrantType::Group
+            && snaplogic::SYSTEM_GROUPS.iter().any(|system| system.eq_ignore_ascii_case(group));
+        system.then(|| format!("{group} is a system group of the whole environment"))
     }
 
     fn is_own(&self, row: &Access) -> bool {
@@ -212,12 +221,7 @@ impl Step for SpaceEntry {
     }
 
     fn privileged(&self) -> Option<String> {
-        let group = &self.wanted.principal.id;
-        let system = self.entry.is_some()
-            && self.grant_type == GrantType::Group
-            && snaplogic::SYSTEM_GROUPS.iter().any(|system| system.eq_ignore_ascii_case(group));
-        let said = self.wanted.principal.said();
-        system.then(|| format!("{said} is a system group of the whole environment"))
+        self.is_of_system_group().filter(|_| self.entry.is_some())
     }
 
     fn contains(&self) -> Vec<String> {
@@ -227,6 +231,20 @@ impl Step for SpaceEntry {
 
     fn own(&self) -> bool {
         self.grant_type == GrantType::User && self.caller.is(&self.wanted.principal.id)
+    }
+
+    fn given(&self, now: &[Access], left: &[Access]) -> Given {
+        let own = |rows: &[Access]| rows.iter().find(|row| self.is_own(row)).cloned();
+        let (now, left) = (own(now), own(left));
+        let Some(row) = left else { return Given::default() };
+        let (wanted, inherit) = letters(&row.role.id);
+        let (there, reaches) = now.as_ref().map(|row| letters(&row.role.id)).unwrap_or_default();
+        if wanted.iter().all(|letter| there.contains(letter)) && (reaches || !inherit) {
+            return Given::default();
+        }
+        let contains = wanted.into_iter().map(str::to_owned).collect();
+        let privileged = self.is_of_system_group();
+        Given { rows: vec![row], privileged, own: self.own(), contains }
     }
 
     /// The other rows only tell how much the vendor shows.

@@ -58,6 +58,15 @@ pub trait Step: Send + Sync {
         false
     }
 
+    /// What this change, or the end of it, gives where these rows stand and those are left: what
+    /// only lowers or takes gives nothing. Pure.
+    fn given(&self, now: &[Access], left: &[Access]) -> Given {
+        let stands = |row: &Access| now.iter().any(|other| other.is(row));
+        let given = |row: &&Access| self.touches(row) && !stands(row);
+        let rows: Vec<_> = left.iter().filter(given).cloned().collect();
+        Given { own: self.own() && !rows.is_empty(), rows, ..Given::default() }
+    }
+
     /// Whether a reader of the answer needs this row: the ledger keeps all of them.
     fn bears(&self, _: &Access) -> bool {
         true
@@ -123,6 +132,17 @@ pub trait Step: Send + Sync {
 
     /// What reading back shows. Pure.
     fn verify(&self, before: &Standing, now: &Standing) -> Finding;
+}
+
+/// Rows that do not stand yet, and what the guard should know of them.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    pub rows: Vec<Access>,
+    /// Why one of them is privileged, where it is.
+    pub privileged: Option<String>,
+    /// One of them is of the identity behind Grantor's own credential.
+    pub own: bool,
+    pub contains: Vec<String>,
 }
 
 /// The access there is, and what a write may depend on.

@@ -13,7 +13,9 @@ use serde_json::Value;
 
 pub use holding::Holding;
 
-use super::{Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, follow, pick};
+use super::{
+    Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, Wanted, follow, pick,
+};
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Basic, Boxed};
 use crate::config::{Settings, all};
@@ -201,7 +203,7 @@ async fn assets(ask: &Asker<'_>, query: Option<&str>) -> Result<Vec<Resource>, F
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
+pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
     find::<Assets>(ask, "asset", wanted, &ASSETS.ask(&[])?, |_| true).await
 }
 
@@ -212,7 +214,7 @@ pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
 pub async fn principal(
     ask: &Asker<'_>,
     kind: PrincipalKind,
-    wanted: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Principal, Failure> {
     let question = PRINCIPALS.ask(&[])?.with("kind", kind.as_str());
     find::<Principals>(ask, kind.as_str(), wanted, &question, |found| found.kind == kind).await
@@ -223,11 +225,11 @@ pub async fn principal(
 async fn find<A: Answer>(
     ask: &Asker<'_>,
     what: &str,
-    wanted: &str,
+    wanted: Wanted<'_>,
     question: &Question,
     keep: impl Fn(&A::Row) -> bool,
 ) -> Result<A::Row, Failure> {
-    let narrowed = list::<A>(ask, &question.clone().with("query", wanted), &keep).await?;
+    let narrowed = list::<A>(ask, &question.clone().with("query", wanted.as_str()), &keep).await?;
     match pick(what, wanted, narrowed) {
         Err(failure) if failure.candidates.is_empty() => {
             pick(what, wanted, list::<A>(ask, question, &keep).await?)

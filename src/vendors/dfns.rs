@@ -19,7 +19,8 @@ use identities::{SERVICE_ACCOUNTS, USERS, everyone};
 use privilege::reach;
 
 use super::{
-    Asker, Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, follow, pick,
+    Asker, Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, Wanted,
+    follow, pick,
 };
 use crate::access::{Approval, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Boxed, UserAction};
@@ -254,9 +255,10 @@ async fn resources(_: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failu
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn permission(ask: &Asker<'_>, wanted: &str) -> Result<Permission, Failure> {
-    let among = if is_id(wanted, "pm") {
-        let found = ask.read_maybe(&PERMISSION.ask(&[("permissionId", wanted)])?).await?;
+pub async fn permission(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Permission, Failure> {
+    let text = wanted.as_str();
+    let among = if is_id(text, "pm") {
+        let found = ask.read_maybe(&PERMISSION.ask(&[("permissionId", text)])?).await?;
         found.into_iter().collect()
     } else {
         permissions(ask).await?

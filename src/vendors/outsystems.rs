@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer};
 pub use access::row;
 use privilege::OrganizationRole;
 
-use super::{Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, follow, pick};
+use super::{
+    Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, Wanted, follow, pick,
+};
 use crate::access::{Principal, Resource, Role};
 use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
@@ -221,27 +223,28 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn role(ask: &Asker<'_>, wanted: &str) -> Result<Role, Failure> {
-    if is_key(wanted) {
-        let found: Option<OrganizationRole> =
-            ask.read_maybe(&ROLE.ask(&[("key", wanted)])?).await?;
+pub async fn role(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Role, Failure> {
+    let text = wanted.as_str();
+    if is_key(text) {
+        let found: Option<OrganizationRole> = ask.read_maybe(&ROLE.ask(&[("key", text)])?).await?;
         let found = found.into_iter().collect();
         return pick("roleKey", wanted, privilege::judged(ask, found).await);
     }
-    pick("roleKey", wanted, roles(ask, Find::matching(wanted)).await?.complete()?)
+    pick("roleKey", wanted, roles(ask, Find::matching(text)).await?.complete()?)
 }
 
 /// The user with this key, e-mail address or exact name.
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn user(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
-    let among = if is_key(wanted) {
-        let found: Option<User> = ask.read_maybe(&USER.ask(&[("key", wanted)])?).await?;
+pub async fn user(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+    let text = wanted.as_str();
+    let among = if is_key(text) {
+        let found: Option<User> = ask.read_maybe(&USER.ask(&[("key", text)])?).await?;
         found.into_iter().collect()
     } else {
         // There is no exact filter: the vendor narrows, `pick` decides.
-        let question = USERS.ask(&[])?.with("nameOrEmailContains", wanted);
+        let question = USERS.ask(&[])?.with("nameOrEmailContains", text);
         list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
     };
     pick("userKey", wanted, among.into_iter().map(User::into_principal).collect())
@@ -251,12 +254,13 @@ pub async fn user(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
-    let among: Vec<Asset> = if is_key(wanted) {
-        let found = ask.read_maybe(&ASSET.ask(&[("assetKey", wanted)])?).await?;
+pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+    let text = wanted.as_str();
+    let among: Vec<Asset> = if is_key(text) {
+        let found = ask.read_maybe(&ASSET.ask(&[("assetKey", text)])?).await?;
         found.into_iter().collect()
     } else {
-        let question = ASSETS.ask(&[])?.with("nameContains", wanted);
+        let question = ASSETS.ask(&[])?.with("nameContains", text);
         list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
     };
     pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect())
@@ -266,10 +270,10 @@ pub async fn asset(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
 ///
 /// # Errors
 /// None or several match one of them, or a list cannot be read whole.
-pub async fn assets(ask: &Asker<'_>, wanted: &[&str]) -> Result<Vec<Resource>, Failure> {
+pub async fn assets(ask: &Asker<'_>, wanted: &[Wanted<'_>]) -> Result<Vec<Resource>, Failure> {
     let mut assets: Vec<Resource> = Vec::new();
     for wanted in wanted {
-        let found = asset(ask, wanted).await?;
+        let found = asset(ask, *wanted).await?;
         if assets.iter().all(|known| known.id != found.id) {
             assets.push(found);
         }

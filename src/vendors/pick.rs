@@ -21,18 +21,50 @@ impl<T: Known> Row for T {
     }
 }
 
+/// What a text is known to be. What a receipt or a vendor's own list says is an id, and whoever is
+/// called like it is somebody else; what a caller says may be either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    Id(&'a str),
+    Named(&'a str),
+}
+
 const MOST_CANDIDATES: usize = 10;
 
-/// The one thing `wanted` means: its id, else its exact name or its e-mail address (letter case
-/// aside), as long as no other name looks the same. `what` is the argument, for the message.
+impl<'a> Wanted<'a> {
+    pub fn as_str(self) -> &'a str {
+        match self {
+            Self::Id(text) | Self::Named(text) => text,
+        }
+    }
+}
+
+/// The one thing `wanted` means: its id, else, where it may be a name, its exact name or its e-mail
+/// address (letter case aside), as long as no other name looks the same. `what` is the argument, for
+/// the message.
 ///
 /// # Errors
-/// `Invalid` with the candidates, where nothing or several things match; `Refused` where the one
-/// that matches has an id that cannot be shown as it is.
-pub fn pick<T: Known>(what: &str, wanted: &str, among: Vec<T>) -> Result<T, Failure> {
-    let uuid = crate::argument::is_uuid(wanted);
-    let is_id =
-        |known: &T| known.id() == wanted || (uuid && known.id().eq_ignore_ascii_case(wanted));
+/// `Invalid` with the candidates, where nothing or several things match; `Refused` where an id is
+/// gone, or the one that matches has an id that cannot be shown as it is.
+pub fn pick<T: Known>(what: &str, wanted: Wanted<'_>, among: Vec<T>) -> Result<T, Failure> {
+    let text = wanted.as_str();
+    let uuid = crate::argument::is_uuid(text);
+    let is_id = |known: &T| known.id() == text || (uuid && known.id().eq_ignore_ascii_case(text));
+    match wanted {
+        Wanted::Named(name) => pick_named(what, name, among, is_id),
+        Wanted::Id(id) => match among.into_iter().find(is_id) {
+            Some(known) => shown_as_it_is(what, known),
+            None => Err(gone(what, id)),
+        },
+    }
+}
+
+fn pick_named<T: Known>(
+    what: &str,
+    wanted: &str,
+    among: Vec<T>,
+    is_id: impl Fn(&T) -> bool + Copy,
+) -> Result<T, Failure> {
     let is_named = |known: &T| {
         known.name().is_some_and(|name| text::same_name(name, wanted))
             || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
@@ -80,6 +112,12 @@ fn shown_as_it_is<T: Known>(what: &str, known: T) -> Result<T, Failure> {
     let id = text::quoted(&text::exact(id));
     Err(Failure::refused(format!("{what}: the vendor's id {id} is not one that can be shown"))
         .hint("ids that are empty, very long or hold invisible characters are not sent anywhere"))
+}
+
+fn gone(what: &str, id: &str) -> Failure {
+    let id = text::quoted(&text::exact(id));
+    Failure::refused(format!("{what}: there is nothing with the id {id} any more"))
+        .hint("look at it with list_access, and set what should be so")
 }
 
 fn none(what: &str, wanted: &str) -> Failure {
@@ -158,7 +196,7 @@ mod tests {
     }
 
     fn check(wanted: &str, found: Result<&str, &[&str]>) {
-        match (pick("user", wanted, people()), found) {
+        match (pick("user", Wanted::Named(wanted), people()), found) {
             (Ok(person), Ok(id)) => assert_eq!(person.id, id, "{wanted}"),
             (Err(failure), Err(ids)) => {
                 let found: Vec<_> = failure.candidates.iter().map(|c| c.id.as_str()).collect();
@@ -179,19 +217,34 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_never_taken_for_a_name() {
+        assert_eq!(pick("user", Wanted::Id("3"), people()).unwrap().id, "3");
+        let without = || people().into_iter().filter(|person| person.id != "3").collect();
+        assert_eq!(pick("user", Wanted::Named("3"), without()).unwrap().id, "4");
+        for id in ["3", "Dana", "dana@example.com", "DANA@example.com"] {
+            let failure = pick("user", Wanted::Id(id), without()).unwrap_err();
+            assert_eq!((failure.kind, failure.candidates.len()), (Kind::Refused, 0), "{id}");
+        }
+        let key = "6fced11d-2bd8-41e6-847a-8387cdde8d51";
+        let keyed = || vec![Principal::user(key.to_uppercase(), None, None)];
+        assert_eq!(pick("user", Wanted::Id(key), keyed()).unwrap().id, key.to_uppercase());
+    }
+
+    #[test]
     fn names_that_look_the_same_are_told_apart_by_id_alone() {
         let people = |ids: &[&str]| -> Vec<Principal> {
             let named = ["Sam Rivera", "Sam\u{200b} Rivera"].map(|name| Some(name.to_owned()));
             ids.iter().zip(named).map(|(id, name)| Principal::user(*id, name, None)).collect()
         };
         for name in ["Sam Rivera", "Sam\u{200b} Rivera"] {
-            let failure = pick("user", name, people(&["1", "2"])).unwrap_err();
+            let named = Wanted::Named(name);
+            let failure = pick("user", named, people(&["1", "2"])).unwrap_err();
             assert_eq!((failure.kind, failure.candidates.len()), (Kind::Ambiguous, 2), "{name:?}");
         }
-        assert_eq!(pick("user", "2", people(&["1", "2"])).unwrap().id, "2");
+        assert_eq!(pick("user", Wanted::Named("2"), people(&["1", "2"])).unwrap().id, "2");
         // As it was shown, it is a candidate: what was hidden may have been there on purpose.
         let hidden = people(&["1", "2"]).split_off(1);
-        let failure = pick("user", "Sam Rivera", hidden).unwrap_err();
+        let failure = pick("user", Wanted::Named("Sam Rivera"), hidden).unwrap_err();
         assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
     }
 
@@ -217,13 +270,13 @@ mod tests {
                 })
             };
             for wanted in [one, other] {
-                let failure = pick("user", wanted, people().into()).unwrap_err();
+                let failure = pick("user", Wanted::Named(wanted), people().into()).unwrap_err();
                 let found = (failure.kind, failure.candidates.len());
                 assert_eq!(found, (Kind::Ambiguous, 2), "{wanted:?} of {one:?} and {other:?}");
             }
         }
         let only = vec![Principal::user("1", Some("Jose\u{301}  Di\u{301}az".to_owned()), None)];
-        assert_eq!(pick("user", "José Díaz", only).unwrap().id, "1");
+        assert_eq!(pick("user", Wanted::Named("José Díaz"), only).unwrap().id, "1");
     }
 
     #[test]
@@ -233,11 +286,8 @@ mod tests {
         for id in hidden.into_iter().chain(["", " ", &long]) {
             let people = || vec![Principal::user(id, Some("Sam".to_owned()), None)];
             for wanted in ["Sam", id] {
-                assert_eq!(
-                    pick("user", wanted, people()).unwrap_err().kind,
-                    Kind::Refused,
-                    "{id:?}"
-                );
+                let picked = pick("user", Wanted::Named(wanted), people());
+                assert_eq!(picked.unwrap_err().kind, Kind::Refused, "{id:?}");
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Asker, Check, Find, Listing, Tabled, Variable, Vendor, pick};
+use super::{Asker, Check, Find, Listing, Tabled, Variable, Vendor, Wanted, pick};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::auth::{Boxed, Fetched, JwtAssertion};
 use crate::config::{Settings, all};
@@ -283,16 +283,17 @@ pub async fn members(ask: &Asker<'_>, organization: &str) -> Result<Vec<Membersh
 ///
 /// # Errors
 /// None or several match.
-pub async fn environment(ask: &Asker<'_>, wanted: &str) -> Result<Resource, Failure> {
-    let unlisted = || Resource::new("environment", wanted, None);
+pub async fn environment(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+    let text = wanted.as_str();
+    let unlisted = || Resource::new("environment", text, None);
     let Some(organization) = ask.tenant.settings.get(ORGANIZATION) else { return Ok(unlisted()) };
     let listed = environments(ask, organization).await;
-    if !crate::argument::is_uuid(wanted) {
+    if matches!(wanted, Wanted::Named(_)) && !crate::argument::is_uuid(text) {
         return pick("environmentId", wanted, listed?);
     }
     // An id is enough: what the list adds is the name.
     let mut known = listed.unwrap_or_default().into_iter();
-    let own = known.find(|place| place.id.eq_ignore_ascii_case(wanted));
+    let own = known.find(|place| place.id.eq_ignore_ascii_case(text));
     Ok(own.unwrap_or_else(unlisted))
 }
 
@@ -314,7 +315,7 @@ pub async fn people(ask: &Asker<'_>, there: &[Membership]) -> Result<Vec<Members
 ///
 /// # Errors
 /// None or several match.
-pub fn member(wanted: &str, members: &[Membership]) -> Result<Member, Failure> {
+pub fn member(wanted: Wanted<'_>, members: &[Membership]) -> Result<Member, Failure> {
     let mut people: Vec<Principal> = Vec::new();
     for Membership { user, .. } in members {
         if !people.iter().any(|known| known.id == user.id) {

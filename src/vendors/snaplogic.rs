@@ -15,7 +15,9 @@ use serde_json::Value;
 pub use caller::Caller;
 pub use groups::{Memberships, memberships};
 
-use super::{Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, follow, pick};
+use super::{
+    Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, Wanted, follow, pick,
+};
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
@@ -243,9 +245,10 @@ fn roles(find: &Find) -> Listing<Role> {
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn user(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
-    if wanted.contains('@') {
-        let found: Option<User> = match read(ask, &USER.ask(&[("email", wanted)])?).await {
+pub async fn user(ask: &Asker<'_>, org: &str, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+    let text = wanted.as_str();
+    if text.contains('@') {
+        let found: Option<User> = match read(ask, &USER.ask(&[("email", text)])?).await {
             Err(failure) if failure.kind == Kind::NotFound => None,
             found => Some(found?),
         };
@@ -345,7 +348,7 @@ fn configured_org<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> {
 ///
 /// # Errors
 /// None matches, or the list cannot be read.
-pub async fn group(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
+pub async fn group(ask: &Asker<'_>, org: &str, wanted: Wanted<'_>) -> Result<Principal, Failure> {
     pick("grantee", wanted, groups(ask, org).await?)
 }
 

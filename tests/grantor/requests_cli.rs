@@ -682,15 +682,21 @@ async fn an_end_is_for_the_grant_it_was_agreed_for() {
     call(&world, "set_project_acl", &grant).await;
     let ran = world.run(&["expire"]).await;
     assert_eq!((ran.status, world.writes().len()), (1, 3), "{ran:#?}");
-    // Its removal was undone: what is there again is what was to end.
+    // Its removal was undone in time: what is there again is what was to end.
     let world = free().await;
-    let receipt = timed(&world).await;
+    let end = Timestamp::now() + SignedDuration::from_secs(6);
+    let mut in_time = grant.clone();
+    in_time["expires_at"] = json!(end.to_string());
+    let receipt = call(&world, "set_project_acl", &in_time).await["receipt"].clone();
     let removed = call(&world, "remove_project_acl", &reader).await;
     let undo = json!({ "receipt": removed["receipt"] });
     call(&world, "undo_change", &undo).await;
+    while Timestamp::now() <= end {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
     let ran = world.run(&["expire"]).await;
     assert_eq!((ran.status, world.writes().len()), (0, 4), "{ran:#?}");
-    assert!(ran.stdout.contains(&receipt), "{}", ran.stdout);
+    assert!(ran.stdout.contains(receipt.as_str().unwrap()), "{}", ran.stdout);
 }
 
 /// The same row, and somebody else's: given by others since, or with another end.

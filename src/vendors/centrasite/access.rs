@@ -4,14 +4,14 @@ use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, pe
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Asker, Listing, Reach, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
 
 /// Assets whose settings one call reads.
 const BUDGET: usize = 60;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let assets = match &reach.resource {
-        Some(wanted) => vec![asset(ask, wanted).await?],
+        Some(wanted) => vec![asset(ask, Wanted::Named(wanted)).await?],
         None => assets(ask, None).await?,
     };
     let principal = match &reach.principal {
@@ -46,7 +46,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 /// A user or a group of this id or name.
 async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
     let question = PRINCIPALS.ask(&[])?;
-    let found = find::<Principals>(ask, "principal", wanted, &question, |_| true).await;
+    let found = find::<Principals>(ask, "principal", Wanted::Named(wanted), &question, |_| true).await;
     found.map_err(|failure| match failure.kind {
         Kind::Invalid if wanted.contains('@') => failure
             .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),
@@ -67,8 +67,9 @@ fn unseen(user: &Principal, rows: &[Access]) -> Option<Failure> {
 }
 
 fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
-    let name =
-        known.filter(|known| known.id == held.principal.id).and_then(|known| known.name.clone());
+    let name = known
+        .filter(|known| known.id == held.principal.id && known.kind == held.principal.kind)
+        .and_then(|known| known.name.clone());
     Access {
         id: None,
         principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),

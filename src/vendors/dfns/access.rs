@@ -7,7 +7,7 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Listing, Reach, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
 
 /// Permissions whose assignments one call reads.
 const BUDGET: usize = 200;
@@ -19,11 +19,11 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         ));
     }
     let principal = match &reach.principal {
-        Some(wanted) => Some(identity(ask, wanted).await?),
+        Some(wanted) => Some(identity(ask, Wanted::Named(wanted)).await?),
         None => None,
     };
     let among = match &reach.role {
-        Some(wanted) => vec![permission(ask, wanted).await?],
+        Some(wanted) => vec![permission(ask, Wanted::Named(wanted)).await?],
         None => permissions(ask).await?,
     };
     let among = among.into_iter().map(Permission::into_role).collect();

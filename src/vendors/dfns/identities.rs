@@ -8,7 +8,7 @@ use super::{CREDENTIAL, Items, is_id, list};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Place, Row, pick};
+use crate::vendors::{Asker, Place, Row, Wanted, pick};
 
 pub(super) const USERS: Source =
     Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
@@ -66,16 +66,17 @@ pub struct Own {
 ///
 /// # Errors
 /// None or several match, or a list cannot be read whole.
-pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
-    if is_id(wanted, "us") {
-        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", wanted)])?).await?;
+pub async fn identity(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+    let text = wanted.as_str();
+    if is_id(text, "us") {
+        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", text)])?).await?;
         if let Some(user) = user {
             return pick("identityId", wanted, vec![user.into_principal()]);
         }
     }
     let Groups { all, unseen } = everyone(ask).await?;
-    if let Some(shown) = shown_earlier(ask, wanted)
-        && all.iter().all(|known| known.id != wanted)
+    if let Some(shown) = shown_earlier(ask, text)
+        && all.iter().all(|known| known.id != text)
     {
         return pick("identityId", wanted, vec![shown]);
     }
@@ -84,7 +85,7 @@ pub async fn identity(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failur
         return Err(failure.clone());
     }
     pick("identityId", wanted, all).map_err(|failure| match unseen {
-        _ if is_id(wanted, "to") => failure.hint(
+        _ if is_id(text, "to") => failure.hint(
             "only this credential's own tokens can be listed: another person's token cannot be \
              checked, so it is not granted anything",
         ),

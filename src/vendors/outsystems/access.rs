@@ -13,7 +13,7 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
-use crate::vendors::{Asker, Listing, Place, Reach, crowd};
+use crate::vendors::{Asker, Listing, Place, Reach, Wanted, crowd};
 
 /// Users whose roles one call reads.
 const BUDGET: usize = 40;
@@ -22,15 +22,15 @@ const NAMES: usize = 20;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let role = match &reach.role {
-        Some(wanted) => Some(role(ask, wanted).await?),
+        Some(wanted) => Some(role(ask, Wanted::Named(wanted)).await?),
         None => None,
     };
     let asset = match &reach.resource {
-        Some(wanted) => Some(asset(ask, wanted).await?),
+        Some(wanted) => Some(asset(ask, Wanted::Named(wanted)).await?),
         None => None,
     };
     let users = match (&reach.principal, &asset, &role) {
-        (Some(wanted), _, _) => vec![user(ask, wanted).await?],
+        (Some(wanted), _, _) => vec![user(ask, Wanted::Named(wanted)).await?],
         (None, Some(asset), _) => reaching(ask, asset).await?,
         (None, None, role) => {
             let key = role.as_ref().map_or("", |role| role.id.as_str());
@@ -92,7 +92,7 @@ async fn names(
     let mut keys: Vec<_> = keys.filter(|key| !names.contains_key(key)).collect();
     keys.sort_unstable();
     keys.dedup();
-    let read = |key: String| async move { asset(ask, &key).await };
+    let read = |key: String| async move { asset(ask, Wanted::Id(&key)).await };
     if let Ok(crowd) = crowd::each("assets", keys, NAMES, read).await {
         names.extend(crowd.found.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
     }

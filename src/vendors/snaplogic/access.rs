@@ -5,7 +5,7 @@ use super::{Caller, Entry, acl, group, is_same_user, memberships, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Asker, Listing, Reach, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
 
 /// Spaces whose entries one call reads.
 const BUDGET: usize = 60;
@@ -48,6 +48,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A user, or else a group, of this name.
 async fn either(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
+    let wanted = Wanted::Named(wanted);
     let nobody = match user(ask, org, wanted).await {
         Err(failure) if failure.kind == Kind::Invalid => failure,
         found => return found,

@@ -1,0 +1,31 @@
+//! What was done before a change and after it, for those that overlap.
+
+use jiff::Timestamp;
+
+use super::book::Reading;
+use super::{Ledger, Record};
+use crate::failure::Failure;
+
+impl Ledger {
+    /// The timed changes that stand, whether their time has come or not.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn standing(&self) -> Result<Vec<Record>, Failure> {
+        self.due(Timestamp::MAX).await
+    }
+
+    /// The changes that were opened from then on, in the order in which they were.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn since(&self, then: Timestamp) -> Result<Vec<Record>, Failure> {
+        let mut records = self
+            .store
+            .read(move |reading| reading.each(reading.index().recent(then)?, Reading::record))
+            .await?;
+        records.retain(|record| record.opened() >= then);
+        records.sort_by_key(Record::opened);
+        Ok(records)
+    }
+}
