@@ -15,6 +15,7 @@ mod together;
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,6 +25,7 @@ pub use supposed::Supposed;
 
 use crate::failure::Failure;
 use crate::intent::Intent;
+use crate::text;
 use facts::{Case, Subject};
 use rules::{Rules, Ruling};
 
@@ -32,6 +34,7 @@ use rules::{Rules, Ruling};
 pub struct Guard {
     read_only: bool,
     rules: Arc<Rules>,
+    hash: Arc<str>,
     witness: Option<Arc<Witness>>,
 }
 
@@ -129,7 +132,14 @@ impl Guard {
     pub fn compile(file: &str, text: &str, read_only: bool) -> Result<Self, PolicyError> {
         let rules = Rules::compile(text)
             .map_err(|troubles| PolicyError { file: file.to_owned(), troubles })?;
-        Ok(Self { read_only, rules: Arc::new(rules), witness: None })
+        Ok(Self { read_only, rules: Arc::new(rules), hash: hash(text).into(), witness: None })
+    }
+
+    /// SHA-256, in hexadecimal, of the rules' text and of the schema they are read by: what a person
+    /// agreed to under other rules can be told by it. Whether the server is read-only is no part of
+    /// it, nor is what the file is called.
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Has every judgement told to `witness`.
@@ -205,6 +215,17 @@ impl Guard {
         }
         ruling
     }
+}
+
+/// The schema's own text stands for its version, so that nobody has to count it up.
+fn hash(rules: &str) -> String {
+    let mut both = Context::new(&SHA256);
+    for part in [facts::SCHEMA, rules] {
+        // With its length before it no part can begin in the other.
+        both.update(&part.len().to_be_bytes());
+        both.update(part.as_bytes());
+    }
+    text::hex(both.finish().as_ref())
 }
 
 impl fmt::Debug for Guard {

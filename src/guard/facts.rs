@@ -46,7 +46,7 @@ struct Fields<'a> {
 }
 
 /// `policies/grantor.cedarschema` in the form that Cedar reads several times as fast.
-const SCHEMA: &str = include_str!("../../policies/grantor.cedarschema.json");
+pub(super) const SCHEMA: &str = include_str!("../../policies/grantor.cedarschema.json");
 /// More accesses in one call than a person takes in at a glance.
 const MANY: usize = 10;
 

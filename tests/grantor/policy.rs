@@ -275,6 +275,21 @@ fn the_rules_in_the_readme_load() {
     assert!(blocks.map(compile).count() > 0);
 }
 
+#[test]
+fn a_policy_has_a_hash_that_its_text_alone_decides() {
+    let text = format!("@id(\"one\")\n{PERMIT};\n");
+    let hash = |file: &str, text: &str, read_only: bool| {
+        Guard::compile(file, text, read_only).unwrap().hash().to_owned()
+    };
+    let one = hash("one.cedar", &text, false);
+    assert!(one.len() == 64 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+    assert_eq!(hash("two.cedar", &text, true), one);
+    assert_ne!(hash("one.cedar", &format!("{text}// Another comment.\n"), false), one);
+    let built_in = Guard::load(None, false).unwrap();
+    assert_eq!(built_in.hash(), Guard::built_in(true).unwrap().hash());
+    assert_ne!(built_in.hash(), one);
+}
+
 /// The groups of actions are what the tools do, and a rule for one of them is about no other.
 #[test]
 fn every_tool_is_an_action_in_its_group() {
