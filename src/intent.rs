@@ -37,6 +37,8 @@ pub struct Intent {
     pub contains: Vec<String>,
     /// The principal is the identity behind Grantor's own credential.
     pub own: bool,
+    /// What each gains or loses, where the change is for several at once: judged one by one, too.
+    pub rows: Vec<Row>,
     /// How many accesses the same call changes.
     pub width: usize,
     /// When Grantor, or the vendor, takes it back.
@@ -45,6 +47,17 @@ pub struct Intent {
     pub reason: Option<String>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
+}
+
+/// What one of several gains, or loses, by a change that is for all of them.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub effect: Effect,
+    /// Whose access it is, and the role that comes or goes.
+    pub wanted: Access,
+    pub privileged: Option<String>,
+    pub contains: Vec<String>,
+    pub own: bool,
 }
 
 /// What a change is made for.

@@ -141,6 +141,7 @@ impl Desk {
         ask: &Asker<'_>,
     ) -> Result<Intent, Failure> {
         let Planned { cause, draft, after, warnings } = planned;
+        let extends = matches!(cause, Cause::Extension(_));
         let intent = Intent {
             vendor: ask.tenant.vendor.name,
             base: ask.tenant.account.base.as_str().to_owned(),
@@ -153,6 +154,7 @@ impl Desk {
             wanted: step.wanted().clone(),
             arguments: step.arguments(),
             draft,
+            rows: step.rows(&before.rows, &after, extends),
             before: before.rows.clone(),
             after,
             conclusive: before.conclusive,

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::facts::{Case, Subject};
-use super::rules::{Effect, Rule, Ruling};
-use super::{Circumstances, Guard, Policy};
+use super::rules::{Effect, Rule};
+use super::ruling::{self, Ruling};
+use super::{Circumstances, Guard, Policy, apart};
 use crate::intent::Intent;
 
 /// A verdict, and what each rule had to do with it.
@@ -18,6 +19,9 @@ pub struct Judged {
     pub summary: String,
     pub policy: Policy,
     pub rules: Vec<Explained>,
+    /// What the rules say of each whose access changes, where it is not one alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<Judged>,
 }
 
 /// What one rule says of one change.
@@ -38,13 +42,26 @@ struct Asked {
 impl Guard {
     /// The verdict on a change with every rule's part in it. Nothing comes of it.
     pub fn explain(&self, intent: &Intent, at: &Circumstances<'_>) -> Judged {
-        let (verdict, deciding) = match self.ruling(intent, at) {
-            Ruling::Allow(rules) => ("allow", rules),
-            Ruling::Ask { rules, .. } => ("ask", rules),
-            Ruling::Deny { rules, .. } => ("deny", rules),
+        let ruling = self.ruling(intent, at);
+        let row = |row| {
+            let case = Case { subject: Subject::Row(intent, row), at };
+            let ruling = self.rules.decide(case);
+            self.judged(ruling::name(row), &ruling, case, Vec::new())
         };
-        let (language, case) =
-            (&self.rules.language, Case { subject: Subject::Change(intent), at });
+        let rows = apart(intent).iter().map(row).collect();
+        let case = Case { subject: Subject::Change(intent), at };
+        self.judged(intent.summary.clone(), &ruling, case, rows)
+    }
+
+    fn judged(
+        &self,
+        summary: String,
+        ruling: &Ruling,
+        case: Case<'_>,
+        rows: Vec<Judged>,
+    ) -> Judged {
+        let (verdict, deciding) = ruling.verdict();
+        let language = &self.rules.language;
         let asked = language.ask(case, language.actions.clone(), &|_| true);
         let explain = |rule: &Rule| {
             let (satisfied, why) = match (&asked, self.rules.policy(rule)) {
@@ -58,9 +75,10 @@ impl Guard {
             Explained { id: rule.id.clone(), effect: rule.effect.as_str(), satisfied, why }
         };
         Judged {
-            summary: intent.summary.clone(),
-            policy: Policy { verdict, rules: deciding },
+            summary,
+            policy: Policy { verdict, rules: deciding.to_vec() },
             rules: self.rules().iter().map(explain).collect(),
+            rows,
         }
     }
 }

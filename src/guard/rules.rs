@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::actions::ByAction;
 use super::facts::{Case, Language};
+use super::ruling::Ruling;
 use super::together::{self, Outcome};
 use super::{READ_ONLY, Trouble};
 
@@ -40,14 +41,6 @@ pub struct Rule {
 pub enum Effect {
     Permit,
     Forbid,
-}
-
-/// What the rules say, by their ids.
-#[derive(Debug)]
-pub(super) enum Ruling {
-    Allow(Vec<String>),
-    Ask { rules: Vec<String>, why: String },
-    Deny { rules: Vec<String>, message: String, hint: String },
 }
 
 /// All that an annotation may be called. Another one is a slip, and a slip in `@ask` would allow.

@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label};
+use super::{Effect, Finding, Heard, Plan, Standing, Step, label};
 use crate::access::{Access, Named, Outcome, Principal, Resource};
 use crate::auth::Boxed;
 use crate::failure::Failure;
+use crate::intent::Row;
 use crate::json::put;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
@@ -159,6 +160,32 @@ impl AssetTable {
         warnings
     }
 
+    fn gains(&self, entry: &Wanted) -> Row {
+        Row {
+            effect: Effect::Grant,
+            wanted: Access {
+                principal: entry.principal.named(),
+                role: level(entry.level),
+                ..self.wanted.clone()
+            },
+            privileged: entry.privileged(),
+            contains: vec![entry.level.as_str().to_owned()],
+            own: entry.own,
+        }
+    }
+
+    fn loses(&self, row: &Access) -> Row {
+        let held = Holding::parse(&row.role.id).level;
+        let entry = self.entries.iter().find(|entry| entry.is(row));
+        Row {
+            effect: Effect::Revoke,
+            wanted: Access { role: level(held), ..row.clone() },
+            privileged: None,
+            contains: vec![held.as_str().to_owned()],
+            own: entry.is_some_and(|entry| entry.own),
+        }
+    }
+
     fn body(&self) -> Value {
         let entry = |entry: &Wanted| {
             let mut body = json!({});
@@ -200,9 +227,7 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        let mut given = self.entries.iter().filter(|entry| !entry.already);
-        let entry = given.find(|entry| entry.is_full_for_everybody())?;
-        Some(format!("Full for {} lets everybody grant access", label(&entry.principal.named())))
+        self.entries.iter().filter(|entry| !entry.already).find_map(Wanted::privileged)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -214,6 +239,21 @@ impl Step for AssetTable {
 
     fn own(&self) -> bool {
         self.entries.iter().any(|entry| entry.own && !entry.already)
+    }
+
+    /// Passed on to dependents, what an entry says is given anew, whatever stands on the asset.
+    fn rows(&self, before: &[Access], after: &[Access], all: bool) -> Vec<Row> {
+        let all = all || self.propagate || self.propagate_profiles;
+        let gained = |entry: &&Wanted| {
+            let held = |rows: &[Access]| rows.iter().find(|row| entry.is(row)).cloned();
+            all || match (held(before), held(after)) {
+                (Some(old), Some(new)) => !covers(&old, &new),
+                (_, new) => new.is_some(),
+            }
+        };
+        let lost = |row: &&Access| !after.iter().any(|new| is_same(new, row) && covers(new, row));
+        let gains = self.entries.iter().filter(gained).map(|entry| self.gains(entry));
+        gains.chain(before.iter().filter(lost).map(|row| self.loses(row))).collect()
     }
 
     fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Value> {
@@ -337,6 +377,11 @@ impl Wanted {
         self.level == Level::Full && named.into_iter().flatten().any(system)
     }
 
+    fn privileged(&self) -> Option<String> {
+        let who = label(&self.principal.named());
+        self.is_full_for_everybody().then(|| format!("Full for {who} lets everybody grant access"))
+    }
+
     fn is_covered_by(&self, held: &Held) -> bool {
         let own = self.held();
         held.principal == own.principal && Holding::of(held).covers(&Holding::of(&own))
@@ -375,6 +420,12 @@ impl Wanted {
         let principal = Holder { kind: self.principal.kind, id: self.principal.id.clone() };
         Held { principal, permission: self.level, profiles: self.profiles.clone() }
     }
+}
+
+/// A level by itself, as rules name it: what is held on single profiles stands beside it.
+fn level(level: Level) -> Named {
+    let level = level.as_str().to_owned();
+    Named { id: level.clone(), name: Some(level), kind: None }
 }
 
 /// Whether both rows are of one principal, whatever it is called.
