@@ -160,6 +160,12 @@ impl AssetTable {
         warnings
     }
 
+    /// Passed on to dependents, what stands on the asset already is given there.
+    fn given(&self) -> impl Iterator<Item = &Wanted> {
+        let passed_on = self.propagate || self.propagate_profiles;
+        self.entries.iter().filter(move |entry| passed_on || !entry.already)
+    }
+
     fn gains(&self, entry: &Wanted) -> Row {
         Row {
             effect: Effect::Grant,
@@ -227,7 +233,7 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        self.entries.iter().filter(|entry| !entry.already).find_map(Wanted::privileged)
+        self.given().find_map(Wanted::privileged)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -238,7 +244,7 @@ impl Step for AssetTable {
     }
 
     fn own(&self) -> bool {
-        self.entries.iter().any(|entry| entry.own && !entry.already)
+        self.given().any(|entry| entry.own)
     }
 
     /// Passed on to dependents, what an entry says is given anew, whatever stands on the asset.
