@@ -306,12 +306,10 @@ impl Desk {
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(Walked::Agreed(request)) => {
-                    match self.take(tenant, *request).await {
-                        Ok(agreed) => *taken = Some(agreed),
-                        Err(failure) => return Answer::stopped(tool.spec, &failure),
-                    }
-                }
+                Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
+                    Ok(agreed) => *taken = Some(agreed),
+                    Err(failure) => return Answer::stopped(tool.spec, &failure),
+                },
                 Err((step, failure)) => {
                     if let Some(refusal) = prepare::refusal(&order, step, &failure) {
                         self.ledger.refuse_plainly(refusal).await;
@@ -436,7 +434,8 @@ impl Desk {
         }
         let digest = consent::whole(&digests);
         drop(turn);
-        let sought = self.seek(order, &prepared, &question, &digest, follows.as_deref(), call).await;
+        let sought =
+            self.seek(order, &prepared, &question, &digest, follows.as_deref(), call).await;
         match sought.map_err(stopped)? {
             Sought::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
             Sought::Refused(why) => Err(stopped(Failure::refused(why))),

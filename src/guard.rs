@@ -10,6 +10,7 @@ mod explain;
 mod facts;
 mod nesting;
 mod rules;
+mod ruling;
 mod supposed;
 mod together;
 
@@ -25,10 +26,11 @@ pub use rules::{Effect, Rule};
 pub use supposed::Supposed;
 
 use crate::failure::Failure;
-use crate::intent::Intent;
+use crate::intent::{Cause, Intent, Row};
 use crate::text;
 use facts::{Case, Subject};
-use rules::{Rules, Ruling};
+use rules::Rules;
+use ruling::Ruling;
 
 /// The rules in force, read once: a file that changes afterwards changes nothing.
 #[derive(Clone)]
@@ -253,14 +255,47 @@ impl Guard {
         }
         let decide = |one: &Intent| self.rules.decide(Case { subject: Subject::Change(one), at });
         let (one, other) = intent.judged_as();
-        let mut ruling = match other {
+        let mut whole = match other {
             Some(other) => decide(&one).stricter(decide(&other)),
             None => decide(&one),
         };
-        if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut ruling, &intent.privileged) {
+        if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut whole, &intent.privileged) {
             message.push_str(&format!("; it is privileged: {privilege}"));
         }
-        ruling
+        let rows: Vec<_> = self.rows(intent, at);
+        if rows.is_empty() {
+            return whole;
+        }
+        // Each row has its own permit: what all of them together are called, no rule need speak for.
+        // Only where the rules speak of several they are about the whole call as well.
+        if whole.is_unspoken() && !self.rules.mention(facts::SEVERAL) {
+            whole = Ruling::Allow(Vec::new());
+        }
+        Ruling::strictest(whole, rows)
+    }
+
+    /// What the rules say of each row of a change that is for several, or takes away too.
+    fn rows<'i>(&self, intent: &'i Intent, at: &Circumstances<'_>) -> Vec<(&'i Row, Ruling)> {
+        let decide = |row: &'i Row| {
+            (row, self.rules.decide(Case { subject: Subject::Row(intent, row), at }))
+        };
+        apart(intent).iter().map(decide).collect()
+    }
+}
+
+/// The rows that say something else than the change as a whole. An end was agreed to as a whole, and is
+/// judged as that: access must not be left standing for one of several.
+fn apart(intent: &Intent) -> &[Row] {
+    match intent.rows.as_slice() {
+        _ if matches!(intent.cause, Cause::Expiry(_)) => &[],
+        [only]
+            if only.effect == intent.effect
+                && only.wanted.principal == intent.wanted.principal
+                && only.wanted.role == intent.wanted.role =>
+        {
+            &[]
+        }
+        rows => rows,
     }
 }
 

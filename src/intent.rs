@@ -49,6 +49,8 @@ pub struct Intent {
     pub contains: Vec<String>,
     /// The principal is the identity behind Grantor's own credential.
     pub own: bool,
+    /// What each gains or loses, where the change is for several at once: judged one by one, too.
+    pub rows: Vec<Row>,
     /// How many accesses the same call changes.
     pub width: usize,
     /// When Grantor, or the vendor, takes it back.
@@ -70,6 +72,17 @@ pub struct Shift {
     pub takes: bool,
 }
 
+/// What one of several gains, or loses, by a change that is for all of them.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub effect: Effect,
+    /// Whose access it is, and the role that comes or goes.
+    pub wanted: Access,
+    pub privileged: Option<String>,
+    pub contains: Vec<String>,
+    pub own: bool,
+}
+
 /// What a change is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -87,7 +100,6 @@ pub enum Cause {
 pub const LONGEST_LINE: usize = 1024 * 1024;
 /// The most that it holds of one text of a request: longer than any id.
 const LONGEST_TEXT: usize = 2_001;
-
 
 impl Shift {
     /// From the rows before and after; `against` compares what somebody holds somewhere with what

@@ -30,10 +30,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use audit::{Audit, Break, Head};
-pub use consent::State;
 pub use aside::SetAside;
+pub use audit::{Audit, Break, Head};
 pub use book::MOVED;
+pub use consent::State;
 pub use index::Trouble;
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Decision, Request};
@@ -422,7 +422,8 @@ impl Ledger {
     pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
         let book = self.store.book.clone();
         let aside = self.store.blocking(move || book.set_aside(), "cannot be put aside").await?;
-        let content = json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
+        let content =
+            json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
         self.store.begin(index::ACCEPTED, &new_receipt(), content, true).await?;
         Ok(aside)
     }

@@ -13,6 +13,8 @@ pub(crate) use looks::contains;
 pub use looks::{folded, look_alike, same_name};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_security::skeleton;
 
@@ -47,6 +49,24 @@ pub fn clean(text: &str) -> String {
         return text.to_owned();
     }
     cut(seen(text).filter_map(|(_, shown)| shown), LONGEST)
+}
+
+/// A text that letter case, accents, widths, blanks and what cannot be seen do not tell from another.
+///
+/// Accents are what Unicode takes off letters; the marks of scripts that write sounds with them stay.
+pub fn folded_for_rules(text: &str) -> String {
+    let accent = |c: &char| {
+        c.general_category() == GeneralCategory::EnclosingMark
+            || matches!(canonical_combining_class(*c), 1 | 10..=36 | 200..)
+    };
+    let small = |text: String| -> String {
+        // There and back, so that ß is ss.
+        let letters = text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let bare: String = strip(text).nfkd().filter(|c| !accent(c)).collect();
+    let bare: String = small(bare).nfkd().filter(|c| !accent(c)).nfkc().collect();
+    strip(&bare).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// As [`clean`], however long the text is.
@@ -298,6 +318,29 @@ mod tests {
             ("\u{301}e\u{301} \u{301}", "e\u{301} "),
         ] {
             assert_eq!(clean(raw), shown, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn folding_leaves_what_a_reader_takes_for_the_same() {
+        for (raw, folded_to) in [
+            ("Production", "production"),
+            ("PROD", "prod"),
+            ("  Orders \t PROD ", "orders prod"),
+            ("/Harbor/Production", "/harbor/production"),
+            ("Producci\u{f3}n", "produccion"),
+            ("Produccio\u{301}n", "produccion"),
+            ("\u{ff30}\u{ff32}\u{ff2f}\u{ff24}", "prod"),
+            ("pr\u{200b}od", "prod"),
+            ("pr\u{338}o\u{20dd}d", "prod"),
+            ("STRASSE", "strasse"),
+            ("Straße", "strasse"),
+            ("PRODUCTİON", "production"),
+            ("プロダクション", "プロダクション"),
+            ("생산", "생산"),
+        ] {
+            assert_eq!(folded_for_rules(raw), folded_to, "{raw:?}");
+            assert_eq!(folded_for_rules(folded_to), folded_to, "{raw:?}");
         }
     }
 

@@ -92,7 +92,8 @@ async fn ledger_report(config: &mut Config) -> (String, bool) {
                 format!("{}  {what}\n", with(BAD, "ledger"))
             };
             let mut report: String = troubles.iter().take(MOST).map(line).collect();
-            let hint = "`grantor ledger verify` says more, `grantor ledger accept` accepts it as it is";
+            let hint =
+                "`grantor ledger verify` says more, `grantor ledger accept` accepts it as it is";
             report.push_str(&format!("{}  {hint}\n", with(WAITS, "mend")));
             (report, false)
         }

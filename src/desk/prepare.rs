@@ -164,6 +164,7 @@ impl Desk {
         ask: &Asker<'_>,
     ) -> Result<Intent, Failure> {
         let Planned { cause, draft, after, warnings } = planned;
+        let extends = matches!(cause, Cause::Extension(_));
         let shift = step.shift(&before.rows, &after);
         let lowering = match order.tool.spec.effect {
             Effect::Grant => lowering::of(step, &before.rows, &after),
@@ -189,6 +190,7 @@ impl Desk {
             wanted: step.wanted().clone(),
             arguments: step.arguments(),
             draft,
+            rows: step.rows(&before.rows, &after, extends),
             before: before.rows.clone(),
             after,
             conclusive: before.conclusive,

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::facts::{Case, Subject};
-use super::rules::{Effect, Rule, Ruling};
-use super::{Circumstances, Guard, Policy};
+use super::rules::{Effect, Rule};
+use super::ruling::{self, Ruling};
+use super::{Circumstances, Guard, Policy, apart};
 use crate::intent::Intent;
 
 /// A verdict, and what each rule had to do with it.
@@ -18,6 +19,9 @@ pub struct Judged {
     pub summary: String,
     pub policy: Policy,
     pub rules: Vec<Explained>,
+    /// What the rules say of each whose access changes, where it is not one alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<Judged>,
 }
 
 /// What one rule says of one change.
@@ -38,18 +42,31 @@ struct Asked {
 impl Guard {
     /// The verdict on a change with every rule's part in it. Nothing comes of it.
     pub fn explain(&self, intent: &Intent, at: &Circumstances<'_>) -> Judged {
-        let (verdict, deciding) = match self.ruling(intent, at) {
-            Ruling::Allow(rules) => ("allow", rules),
-            Ruling::Ask { rules, .. } => ("ask", rules),
-            Ruling::Deny { rules, .. } => ("deny", rules),
+        let ruling = self.ruling(intent, at);
+        let row = |row| {
+            let case = Case { subject: Subject::Row(intent, row), at };
+            let ruling = self.rules.decide(case);
+            self.judged(ruling::name(row), &ruling, &[case], Vec::new())
         };
-        let language = &self.rules.language;
-        let ask = |one: &Intent| {
-            let case = Case { subject: Subject::Change(one), at };
-            language.ask(case, language.actions.clone(), &|_| true)
-        };
+        let rows = apart(intent).iter().map(row).collect();
         let (one, other) = intent.judged_as();
-        let asked: Vec<_> = [Some(one), other].into_iter().flatten().map(|one| ask(&one)).collect();
+        let judged: Vec<_> = [Some(one), other].into_iter().flatten().collect();
+        let case = |one| Case { subject: Subject::Change(one), at };
+        let cases: Vec<_> = judged.iter().map(|one| case(one.as_ref())).collect();
+        self.judged(intent.summary.clone(), &ruling, &cases, rows)
+    }
+
+    fn judged(
+        &self,
+        summary: String,
+        ruling: &Ruling,
+        cases: &[Case<'_>],
+        rows: Vec<Judged>,
+    ) -> Judged {
+        let (verdict, deciding) = ruling.verdict();
+        let language = &self.rules.language;
+        let ask = |case: &Case<'_>| language.ask(*case, language.actions.clone(), &|_| true);
+        let asked: Vec<_> = cases.iter().map(ask).collect();
         let explain = |rule: &Rule| {
             let each = asked.iter().map(|asked| match (asked, self.rules.policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {
@@ -66,9 +83,10 @@ impl Guard {
             Explained { id: rule.id.clone(), effect: rule.effect.as_str(), satisfied, why }
         };
         Judged {
-            summary: intent.summary.clone(),
-            policy: Policy { verdict, rules: deciding },
+            summary,
+            policy: Policy { verdict, rules: deciding.to_vec() },
             rules: self.rules().iter().map(explain).collect(),
+            rows,
         }
     }
 }

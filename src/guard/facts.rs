@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::Circumstances;
 use crate::access::{Access, Named};
-use crate::intent::{Cause, Intent};
+use crate::intent::{Cause, Intent, Row};
 use crate::tools::Effect;
 
 /// The schema, and what every request is made with.
@@ -35,6 +35,8 @@ pub(super) enum Subject<'a> {
     Change(&'a Intent),
     /// What the end of a timed change gives back, as its tool would give it.
     Giving(&'a Intent),
+    /// One of those whose access a change changes; what is counted is the whole call's.
+    Row(&'a Intent, &'a Row),
     Look {
         tool: &'static str,
         client: Option<&'a str>,
@@ -52,6 +54,10 @@ struct Fields<'a> {
 
 /// `policies/grantor.cedarschema` in the form that Cedar reads several times as fast.
 pub(super) const SCHEMA: &str = include_str!("../../policies/grantor.cedarschema.json");
+/// The kind of whom a call is for, where it is for more than one.
+pub(super) const SEVERAL: &str = "several";
+/// What a tool that sets access does where it takes some away.
+const LOWERING: &str = "lower_access";
 /// More accesses in one call than a person takes in at a glance.
 const MANY: usize = 10;
 
@@ -89,7 +95,9 @@ impl Language {
             self.request(case, &|_| true, Some(&self.schema))?;
         }
         let request = self.request(case, wanted, None)?;
-        let (Subject::Change(intent) | Subject::Giving(intent)) = case.subject else {
+        let (Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _)) =
+            case.subject
+        else {
             return Ok((request, actions));
         };
         let attributes = resource(intent, wanted).pairs.into_iter().collect();
@@ -115,7 +123,7 @@ impl Language {
 
     fn resource(&self, case: Case<'_>) -> EntityUid {
         match case.subject {
-            Subject::Change(intent) | Subject::Giving(intent) => {
+            Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _) => {
                 let id = &intent.wanted.resource.id;
                 named(&self.resource, &format!("{}:{}:{id}", intent.vendor, kind(intent)))
             }
@@ -131,15 +139,19 @@ fn named(kind: &EntityTypeName, id: &str) -> EntityUid {
 impl Case<'_> {
     fn action(&self) -> &'static str {
         match self.subject {
-            Subject::Change(intent) => action(intent),
+            Subject::Change(intent) => action(intent, intent.effect),
             Subject::Giving(intent) => intent.tool,
+            Subject::Row(intent, row) => action(intent, row.effect),
             Subject::Look { tool, .. } => tool,
         }
     }
 
     fn context<'w>(&self, wanted: Wanted<'w>) -> Fields<'w> {
         let mut fields = match self.subject {
-            Subject::Change(intent) | Subject::Giving(intent) => change(intent, self.at, wanted),
+            Subject::Change(intent) | Subject::Giving(intent) => {
+                change(intent, None, self.at, wanted)
+            }
+            Subject::Row(intent, row) => change(intent, Some(row), self.at, wanted),
             Subject::Look { tool, client } => {
                 let mut fields = Fields { wanted, pairs: Vec::new() };
                 fields.add("tool", || text(tool));
@@ -175,9 +187,13 @@ fn reaches_far(intent: &Intent, touched: usize) -> bool {
     width(intent, touched) > MANY || intent.wanted.scope == "organization"
 }
 
-fn action(intent: &Intent) -> &'static str {
-    match (&intent.cause, intent.effect) {
-        (Cause::Request, _) if intent.lowering => "lower_access",
+fn action(intent: &Intent, effect: Effect) -> &'static str {
+    match (&intent.cause, effect) {
+        (Cause::Request, _) if intent.lowering => LOWERING,
+        // The tool gives; here it takes away.
+        (Cause::Request | Cause::Extension(_), Effect::Revoke) if intent.effect != effect => {
+            LOWERING
+        }
         (Cause::Request | Cause::Extension(_), _) => intent.tool,
         (Cause::Undo(_), Effect::Revoke) => "undo_by_revoking",
         // Whatever is not clearly taking away is held to what may be given.
@@ -196,6 +212,7 @@ fn resource<'w>(intent: &Intent, wanted: Wanted<'w>) -> Fields<'w> {
     fields.add("vendor", || text(intent.vendor));
     fields.add("kind", || text(kind(intent)));
     fields.add("id", || text(id));
+    fields.add("folded", || folded(&intent.wanted.resource));
     fields.add("tenant", || {
         let host = url::Url::parse(&intent.base).ok();
         text(host.as_ref().and_then(url::Url::host_str).unwrap_or_default())
@@ -204,24 +221,25 @@ fn resource<'w>(intent: &Intent, wanted: Wanted<'w>) -> Fields<'w> {
     fields
 }
 
-fn change<'w>(intent: &Intent, at: &Circumstances<'_>, wanted: Wanted<'w>) -> Fields<'w> {
+fn change<'w>(
+    intent: &Intent,
+    row: Option<&Row>,
+    at: &Circumstances<'_>,
+    wanted: Wanted<'w>,
+) -> Fields<'w> {
     let touched = &touched(intent);
     let mut fields = Fields { wanted, pairs: Vec::new() };
+    match row {
+        Some(row) => judged_apart(&mut fields, intent, row),
+        None => judged_whole(&mut fields, intent, touched),
+    }
     fields.add("tool", || text(intent.tool));
-    fields.add("effect", || text(if intent.effect == Effect::Revoke { "revoke" } else { "grant" }));
-    fields.add("grantee", || grantee(intent, touched.len() > 1));
     fields.add("grantees", || words(touched.iter().flat_map(|named| names(named))));
     fields.add("kinds", || words(touched.iter().filter_map(|named| named.kind.as_deref())));
-    fields.add("role", || role(intent));
-    fields.add("privileged", || Value::new_bool(intent.privileged.is_some()));
-    fields.add("own", || Value::new_bool(intent.own));
     fields.add("scope", || text(&intent.wanted.scope));
     fields.add("width", || count(width(intent, touched.len())));
     fields.add("wide", || Value::new_bool(reaches_far(intent, touched.len())));
-    fields.add("before", || holdings(&intent.before, touched));
-    fields.add("after", || holdings(&intent.after, touched));
     fields.add("changes_this_hour", || Value::new_long(at.changes_this_hour.into()));
-    fields.add_some("privilege", intent.privileged.as_deref(), text);
     fields.add_some("reason", intent.reason.as_deref(), text);
     fields.add_some("client", intent.client.as_deref(), text);
     fields.add_some("undoes", intent.cause.undoes(), text);
@@ -230,6 +248,36 @@ fn change<'w>(intent: &Intent, at: &Circumstances<'_>, wanted: Wanted<'w>) -> Fi
         Value::new_long(minutes(at.now, end))
     });
     fields
+}
+
+/// What is of the whole change, where it is for one or where several are judged together.
+fn judged_whole(fields: &mut Fields<'_>, intent: &Intent, touched: &[&Named]) {
+    let several = if touched.len() > 1 { SEVERAL } else { "unknown" };
+    fields.add("effect", || effect(intent.effect));
+    fields.add("grantee", || grantee(&intent.wanted.principal, several));
+    fields.add("role", || role(&intent.wanted.role, &intent.contains));
+    fields.add("privileged", || Value::new_bool(intent.privileged.is_some()));
+    fields.add("own", || Value::new_bool(intent.own));
+    fields.add("before", || holdings(&intent.before, touched));
+    fields.add("after", || holdings(&intent.after, touched));
+    fields.add_some("privilege", intent.privileged.as_deref(), text);
+}
+
+/// What is of one row alone.
+fn judged_apart(fields: &mut Fields<'_>, intent: &Intent, row: &Row) {
+    let whom = &[&row.wanted.principal];
+    fields.add("effect", || effect(row.effect));
+    fields.add("grantee", || grantee(&row.wanted.principal, "unknown"));
+    fields.add("role", || role(&row.wanted.role, &row.contains));
+    fields.add("privileged", || Value::new_bool(row.privileged.is_some()));
+    fields.add("own", || Value::new_bool(row.own));
+    fields.add("before", || holdings(&intent.before, whom));
+    fields.add("after", || holdings(&intent.after, whom));
+    fields.add_some("privilege", row.privileged.as_deref(), text);
+}
+
+fn effect(effect: Effect) -> Value {
+    text(if effect == Effect::Revoke { "revoke" } else { "grant" })
 }
 
 /// Everybody whose access is not the same afterwards, and whom the change is for.
@@ -257,21 +305,33 @@ fn width(intent: &Intent, touched: usize) -> usize {
     intent.width.max(touched)
 }
 
-fn grantee(intent: &Intent, several: bool) -> Value {
-    let Named { id, name, kind } = &intent.wanted.principal;
-    let several = if several { "several" } else { "unknown" };
-    let mut fields =
-        vec![field("kind", text(kind.as_deref().unwrap_or(several))), field("id", text(id))];
+fn grantee(principal: &Named, otherwise: &str) -> Value {
+    let Named { id, name, kind } = principal;
+    let mut fields = vec![
+        field("kind", text(kind.as_deref().unwrap_or(otherwise))),
+        field("id", text(id)),
+        field("folded", folded(principal)),
+    ];
     fields.extend(name.as_deref().map(|name| field("name", text(name))));
     record(fields)
 }
 
-fn role(intent: &Intent) -> Value {
-    let Named { id, name, .. } = &intent.wanted.role;
-    let permissions = words(intent.contains.iter().map(String::as_str));
-    let mut fields = vec![field("id", text(id)), field("permissions", permissions)];
-    fields.extend(name.as_deref().map(|name| field("name", text(name))));
+fn role(role: &Named, contains: &[String]) -> Value {
+    let permissions = words(contains.iter().map(String::as_str));
+    let mut fields = vec![
+        field("id", text(&role.id)),
+        field("permissions", permissions),
+        field("folded", folded(role)),
+    ];
+    fields.extend(role.name.as_deref().map(|name| field("name", text(name))));
     record(fields)
+}
+
+/// Name and id as one text that letter case and accents do not tell apart.
+fn folded(named: &Named) -> Value {
+    let id = crate::text::folded_for_rules(&named.id);
+    let name = named.name.as_deref().map(crate::text::folded_for_rules);
+    text(name.filter(|name| *name != id).map_or(id.clone(), |name| format!("{name} {id}")).trim())
 }
 
 fn names(named: &Named) -> impl Iterator<Item = &str> {

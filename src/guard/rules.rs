@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::actions::{self, ByAction};
 use super::facts::{Case, Language};
+use super::ruling::Ruling;
 use super::together::{self, Outcome};
 use super::{READ_ONLY, Trouble, nesting};
 
@@ -40,36 +41,6 @@ pub struct Rule {
 pub enum Effect {
     Permit,
     Forbid,
-}
-
-/// What the rules say, by their ids.
-#[derive(Debug)]
-pub(super) enum Ruling {
-    Allow(Vec<String>),
-    Ask { rules: Vec<String>, why: String },
-    Deny { rules: Vec<String>, message: String, hint: String },
-}
-
-impl Ruling {
-    /// The stricter of two; where they are alike, both.
-    pub(super) fn stricter(self, other: Self) -> Self {
-        let both = |mut one: Vec<String>, other: Vec<String>| {
-            let fresh: Vec<_> = other.into_iter().filter(|id| !one.contains(id)).collect();
-            one.extend(fresh);
-            one
-        };
-        match (self, other) {
-            (Self::Deny { rules, message, hint }, Self::Deny { rules: more, .. }) => {
-                Self::Deny { rules: both(rules, more), message, hint }
-            }
-            (denied @ Self::Deny { .. }, _) | (_, denied @ Self::Deny { .. }) => denied,
-            (Self::Ask { rules, why }, Self::Ask { rules: more, why: also }) => {
-                Self::Ask { rules: both(rules, more), why: texts([&*why, &*also].into_iter()) }
-            }
-            (asked @ Self::Ask { .. }, _) | (_, asked @ Self::Ask { .. }) => asked,
-            (Self::Allow(rules), Self::Allow(more)) => Self::Allow(both(rules, more)),
-        }
-    }
 }
 
 /// All that an annotation may be called. Another one is a slip, and a slip in `@ask` would allow.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::access::{Access, Named};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
-use crate::intent::{Cause, Intent, Shift};
+use crate::intent::{Cause, Intent, Row, Shift};
 use crate::text;
 use crate::tools::{Effect, TOOLS};
 
@@ -26,6 +26,8 @@ pub struct Supposed {
     pub privileged: Option<String>,
     pub own: bool,
     pub width: Option<usize>,
+    /// What each gains or loses, where the call is for several at once.
+    pub rows: Vec<Part>,
     /// What the grantee holds besides, as roles on resources.
     pub holds: Vec<Held>,
     pub reason: Option<String>,
@@ -48,6 +50,19 @@ pub struct Thing {
     pub id: Option<String>,
     pub name: Option<String>,
     pub kind: Option<String>,
+}
+
+/// One of several whose access the call changes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Part {
+    pub grantee: Thing,
+    pub role: Thing,
+    pub permissions: Vec<String>,
+    pub privileged: Option<String>,
+    pub own: bool,
+    /// The access is taken away.
+    pub loses: bool,
 }
 
 /// A role the grantee holds already.
@@ -76,7 +91,9 @@ impl Supposed {
                 .hint("name the tool whose change is undone, and \"undoes\": a receipt"));
         };
         let wanted = self.wanted();
-        let (before, after) = self.rows(&wanted, spec.effect);
+        let rows: Vec<Row> = self.rows.iter().map(|part| part.row(&wanted)).collect();
+        let wanted = if rows.is_empty() { wanted } else { together(&wanted, &rows) };
+        let (before, after) = self.standing(&wanted, spec.effect, &rows);
         let host = self.tenant.as_deref().unwrap_or("tenant.example.com");
         let expires_at = match (self.expires_in, self.expires_at) {
             (Some(duration), _) => duration.after(now),
@@ -105,15 +122,22 @@ impl Supposed {
                 wanted.role.said(),
                 wanted.resource.said()
             ),
+            own: self.own || rows.iter().any(|row| row.own),
+            privileged: self
+                .privileged
+                .or_else(|| rows.iter().find_map(|row| row.privileged.clone())),
+            contains: self
+                .permissions
+                .into_iter()
+                .chain(rows.iter().flat_map(|row| row.contains.clone()))
+                .collect(),
+            rows,
             wanted,
             arguments: serde_json::Value::Null,
             draft: None,
             before,
             after,
             conclusive: true,
-            privileged: self.privileged,
-            contains: self.permissions,
-            own: self.own,
             width: self.width.unwrap_or(1),
             expires_at,
             lasts: self.expires_in,
@@ -140,7 +164,12 @@ impl Supposed {
     }
 
     /// The rows before and after, with the change as their difference.
-    fn rows(&self, wanted: &Access, effect: Effect) -> (Vec<Access>, Vec<Access>) {
+    fn standing(
+        &self,
+        wanted: &Access,
+        effect: Effect,
+        rows: &[Row],
+    ) -> (Vec<Access>, Vec<Access>) {
         let named = |id: &str| Named { id: id.to_owned(), name: None, kind: None };
         let held = |held: &Held| Access {
             id: None,
@@ -149,10 +178,56 @@ impl Supposed {
             ..wanted.clone()
         };
         let others: Vec<Access> = self.holds.iter().map(held).collect();
+        if !rows.is_empty() {
+            let of = |effect: Effect| {
+                rows.iter().filter(move |row| row.effect == effect).map(|row| row.wanted.clone())
+            };
+            return (
+                others.iter().cloned().chain(of(Effect::Revoke)).collect(),
+                others.iter().cloned().chain(of(Effect::Grant)).collect(),
+            );
+        }
         let mut with = others.clone();
         with.push(wanted.clone());
         if effect == Effect::Revoke { (with, others) } else { (others, with) }
     }
+}
+
+impl Part {
+    fn row(&self, of: &Access) -> Row {
+        Row {
+            effect: if self.loses { Effect::Revoke } else { Effect::Grant },
+            wanted: Access {
+                principal: self.grantee.named("somebody", "user"),
+                role: Named { kind: None, ..self.role.named("a-role", "role") },
+                ..of.clone()
+            },
+            privileged: self.privileged.clone(),
+            contains: self.permissions.clone(),
+            own: self.own,
+        }
+    }
+}
+
+/// The access that all rows together stand for; one that gains is called by its own kind.
+fn together(of: &Access, rows: &[Row]) -> Access {
+    let gaining: Vec<_> = rows.iter().filter(|row| row.effect == Effect::Grant).collect();
+    let join = |part: &dyn Fn(&Access) -> String| {
+        gaining.iter().map(|row| part(&row.wanted)).collect::<Vec<_>>().join(", ")
+    };
+    let kind = match gaining.as_slice() {
+        [only] => only.wanted.principal.kind.clone(),
+        _ => None,
+    };
+    let named = |id: String, name: String, kind| Named { id, name: Some(name), kind };
+    let principal = named(
+        join(&|row| row.principal.id.clone()),
+        join(&|row| row.principal.label().to_owned()),
+        kind,
+    );
+    let role =
+        named(join(&|row| row.role.id.clone()), join(&|row| row.role.label().to_owned()), None);
+    Access { principal, role, ..of.clone() }
 }
 
 impl Thing {

@@ -158,7 +158,8 @@ impl Book {
         let mut text = String::new();
         let is_broken = !found.is_empty();
         if is_broken {
-            let content = json!({ "found": found.iter().map(Trouble::recorded).collect::<Vec<_>>() });
+            let content =
+                json!({ "found": found.iter().map(Trouble::recorded).collect::<Vec<_>>() });
             let report = Entry {
                 event: BROKEN,
                 receipt: super::new_receipt(),
@@ -282,7 +283,8 @@ impl Book {
         if !same {
             Index::remove(&self.dir.join(INDEX));
             self.held().index = None;
-            audit.beside(Trouble::of_file(INDEX, "did not say what the lines say; it is made anew"));
+            audit
+                .beside(Trouble::of_file(INDEX, "did not say what the lines say; it is made anew"));
         }
         Ok(())
     }

@@ -224,8 +224,7 @@ mod tests {
             for (what, event, _) in TABLE {
                 assert_eq!(state.after(event), state, "{} after {what}", state.as_str());
             }
-            let all =
-                [Decision::Approved, Decision::Denied, Decision::Withdrawn, Decision::Moved];
+            let all = [Decision::Approved, Decision::Denied, Decision::Withdrawn, Decision::Moved];
             assert!(!all.into_iter().any(|decision| state.takes(decision)), "{state:?}");
         }
     }

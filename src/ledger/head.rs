@@ -39,9 +39,8 @@ fn parse(bytes: &[u8], keys: &Keys) -> Option<Link> {
     let (seq, hash, seal) = (words.next()?.parse().ok()?, words.next()?, words.next()?);
     let link = Link { seq, hash: hash.to_owned() };
     let made = keys.seals(PURPOSE, said(&link).as_bytes());
-    let same = |made: &[u8; 32]| {
-        verify_slices_are_equal(hex(made).as_bytes(), seal.as_bytes()).is_ok()
-    };
+    let same =
+        |made: &[u8; 32]| verify_slices_are_equal(hex(made).as_bytes(), seal.as_bytes()).is_ok();
     made.iter().any(same).then_some(link)
 }
 

@@ -207,8 +207,7 @@ impl Index {
     fn has(&self, segments: &[Segment], link: &Link) -> io::Result<bool> {
         let query = "SELECT segment, offset, length FROM line WHERE seq = ?";
         let mut query = self.database.prepare_cached(query).map_err(trouble)?;
-        let places =
-            query.query_map([link.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let places = query.query_map([link.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
         for (segment, offset, length) in places {
             if let Some(part) = segments.iter().find(|known| known.first == segment)
@@ -293,9 +292,8 @@ impl Index {
             let name = found.and_then(|found| found.path.file_name()).unwrap_or_default();
             format!("{} at byte {offset}", name.to_string_lossy())
         };
-        let trouble = |(segment, offset, hash, what)| {
-            Trouble { place: place(segment, offset), what, hash }
-        };
+        let trouble =
+            |(segment, offset, hash, what)| Trouble { place: place(segment, offset), what, hash };
         Ok(rows.into_iter().map(trouble).collect())
     }
 
@@ -666,7 +664,8 @@ fn told(
     keys: &Keys,
     receipt: &str,
 ) -> io::Result<(Told, bool)> {
-    let query = "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY segment, offset";
+    let query =
+        "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY segment, offset";
     let mut query = database.prepare_cached(query).map_err(trouble)?;
     let places = query.query_map([receipt], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;

@@ -185,8 +185,12 @@ impl Request {
             Err(Failure::refused(why).hint("call again: the person is asked about what is so now"))
         };
         match (&self.overtaken_by, self.state) {
-            _ if self.is_broken => refused("the ledger was damaged since a person agreed".to_owned()),
-            (Some(by), _) => refused(format!("the access was changed by {by} since a person agreed")),
+            _ if self.is_broken => {
+                refused("the ledger was damaged since a person agreed".to_owned())
+            }
+            (Some(by), _) => {
+                refused(format!("the access was changed by {by} since a person agreed"))
+            }
             (None, State::Spent) => Ok(()),
             (None, state) => Err(self.not(state)),
         }

@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finding, Given, Heard, Plan, Standing, Step, label};
+use super::{Effect, Finding, Given, Heard, Plan, Standing, Step, label};
 use crate::access::{Access, Named, Outcome, Principal, PrincipalKind, Resource};
 use crate::auth::Boxed;
 use crate::failure::Failure;
-use crate::intent::Shift;
+use crate::intent::{Row, Shift};
 use crate::json::put;
 use crate::text;
 use crate::transport::{Reply, refusal};
@@ -177,6 +177,38 @@ impl AssetTable {
         warnings
     }
 
+    /// Passed on to dependents, what stands on the asset already is given there.
+    fn given(&self) -> impl Iterator<Item = &Wanted> {
+        let passed_on = self.propagate || self.propagate_profiles;
+        self.entries.iter().filter(move |entry| passed_on || !entry.already)
+    }
+
+    fn gains(&self, entry: &Wanted) -> Row {
+        Row {
+            effect: Effect::Grant,
+            wanted: Access {
+                principal: entry.principal.named(),
+                role: level(entry.level),
+                ..self.wanted.clone()
+            },
+            privileged: entry.privileged(),
+            contains: vec![entry.level.as_str().to_owned()],
+            own: entry.own,
+        }
+    }
+
+    fn loses(&self, row: &Access) -> Row {
+        let held = Holding::parse(&row.role.id).level;
+        let entry = self.entries.iter().find(|entry| entry.is(row));
+        Row {
+            effect: Effect::Revoke,
+            wanted: Access { role: level(held), ..row.clone() },
+            privileged: None,
+            contains: vec![held.as_str().to_owned()],
+            own: entry.is_some_and(|entry| entry.own),
+        }
+    }
+
     fn body(&self) -> Value {
         let entry = |entry: &Wanted| {
             let mut body = json!({});
@@ -218,9 +250,7 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        let mut given = self.entries.iter().filter(|entry| !entry.already);
-        let entry = given.find(|entry| entry.is_full_for_everybody())?;
-        Some(full_for_everybody(&self.row(&entry.held())))
+        self.given().find_map(Wanted::privileged)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -231,7 +261,22 @@ impl Step for AssetTable {
     }
 
     fn own(&self) -> bool {
-        self.entries.iter().any(|entry| entry.own && !entry.already)
+        self.given().any(|entry| entry.own)
+    }
+
+    /// Passed on to dependents, what an entry says is given anew, whatever stands on the asset.
+    fn rows(&self, before: &[Access], after: &[Access], all: bool) -> Vec<Row> {
+        let all = all || self.propagate || self.propagate_profiles;
+        let gained = |entry: &&Wanted| {
+            let held = |rows: &[Access]| rows.iter().find(|row| entry.is(row)).cloned();
+            all || match (held(before), held(after)) {
+                (Some(old), Some(new)) => !covers(&old, &new),
+                (_, new) => new.is_some(),
+            }
+        };
+        let lost = |row: &&Access| !after.iter().any(|new| is_same(new, row) && covers(new, row));
+        let gains = self.entries.iter().filter(gained).map(|entry| self.gains(entry));
+        gains.chain(before.iter().filter(lost).map(|row| self.loses(row))).collect()
     }
 
     fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Value> {
@@ -417,6 +462,11 @@ impl Wanted {
         self.level == Level::Full && is_everybody(&self.principal.named())
     }
 
+    fn privileged(&self) -> Option<String> {
+        let who = label(&self.principal.named());
+        self.is_full_for_everybody().then(|| format!("Full for {who} lets everybody grant access"))
+    }
+
     fn is_covered_by(&self, held: &Held) -> bool {
         let own = self.held();
         held.principal == own.principal && Holding::of(held).covers(&Holding::of(&own))
@@ -466,6 +516,12 @@ fn is_everybody(principal: &Named) -> bool {
 
 fn full_for_everybody(row: &Access) -> String {
     format!("Full for {} lets everybody grant access", label(&row.principal))
+}
+
+/// A level by itself, as rules name it: what is held on single profiles stands beside it.
+fn level(level: Level) -> Named {
+    let level = level.as_str().to_owned();
+    Named { id: level.clone(), name: Some(level), kind: None }
 }
 
 /// Whether both rows are of one principal, whatever it is called.

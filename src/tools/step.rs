@@ -10,7 +10,7 @@ use crate::access::{Access, Approval, Outcome};
 use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::intent::Shift;
+use crate::intent::{Row, Shift};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 
@@ -65,6 +65,12 @@ pub trait Step: Send + Sync {
         let given = |row: &&Access| self.touches(row) && !stands(row);
         let rows: Vec<_> = left.iter().filter(given).cloned().collect();
         Given { own: self.own() && !rows.is_empty(), rows, ..Given::default() }
+    }
+
+    /// What each gains or loses between the two, where the change is for several at once or takes
+    /// away too. `all` are meant where the access stays and its end moves.
+    fn rows(&self, _before: &[Access], _after: &[Access], _all: bool) -> Vec<Row> {
+        Vec::new()
     }
 
     /// Whether a reader of the answer needs this row: the ledger keeps all of them.

@@ -33,11 +33,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::required("REDOX_PRIVATE_KEY", "its RSA private key, PEM").secret(),
         Variable::optional(ORGANIZATION, "the organization where a call names none"),
     ],
-    customers: super::Customers::Named {
-        setting: Some(ORGANIZATION),
-        claims: &[],
-        in_path: false,
-    },
+    customers: super::Customers::Named { setting: Some(ORGANIZATION), claims: &[], in_path: false },
     tables: &[Tabled { name: roles::TABLE, check: |table| roles::configured(table).map(|_| ()) }],
     connect,
     roles: |ask, find| Box::pin(roles::list(ask, find)) as Boxed<_>,

@@ -208,6 +208,12 @@ fn production_asks_and_ends_where_the_rest_does_not() {
                 "deny",
                 denied,
             ),
+            // Whatever the letters, and where there is no name, by the id.
+            (GRANT, named("Orders PROD", json!({})), "deny", denied),
+            (GRANT, named("ORDERS-PROD", json!({})), "deny", denied),
+            (GRANT, named("Próducción", json!({})), "deny", denied),
+            (GRANT, json!({ "resource": { "id": "/Harbor/Production" } }), "deny", denied),
+            (REVOKE, named("PROD", json!({})), "ask", asked),
             (GRANT, json!({ "tenant": "prod.example.com" }), "deny", denied),
             (GRANT, json!({ "tenant": "staging.example.com" }), "allow", &["change"]),
             (REVOKE, named("Production", json!({})), "ask", asked),
@@ -272,7 +278,197 @@ fn every_policy_that_is_handed_out_loads_and_has_a_table_here() {
 fn the_rules_in_the_readme_load() {
     let readme = include_str!("../../README.md");
     let blocks = readme.split("```cedar\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    assert!(blocks.map(compile).count() > 0);
+    let blocks: Vec<&str> = blocks.collect();
+    for block in &blocks {
+        compile(block);
+    }
+    let rule = blocks.iter().find(|block| block.contains("production-ends")).unwrap();
+    let guard = compile(&format!("{rule}\n@id(\"all\") {PERMIT};"));
+    for (resource, verdict) in [
+        (json!({ "id": "r-1", "name": "Production" }), "deny"),
+        (json!({ "id": "r-1", "name": "PROD" }), "deny"),
+        (json!({ "id": "r-1", "name": "Orders PROD" }), "deny"),
+        (json!({ "id": "ORDERS-PROD" }), "deny"),
+        (json!({ "id": "/Harbor/Production" }), "deny"),
+        (json!({ "id": "r-1", "name": "Orders" }), "allow"),
+    ] {
+        let supposed = json!({ "resource": resource });
+        assert_eq!(judge(&guard, GRANT, &supposed).verdict, verdict, "{supposed}");
+    }
+}
+
+const SET: &str = "set_asset_permissions";
+
+fn row(name: &str, role: &str) -> Value {
+    json!({ "grantee": { "id": name, "name": name }, "role": { "name": role } })
+}
+
+/// One harmless row beside another changes nothing about the other.
+#[test]
+fn a_call_for_several_is_judged_row_by_row() {
+    let full = "@id(\"no-full\") @hint(\"not here\") forbid (principal, action in Action::\"grant\", resource)
+        when { context.role has name && context.role.name == \"Full\" };";
+    let any = "@id(\"all\") permit (principal, action in [Action::\"grant\", Action::\"revoke\"], resource);";
+    let rows = |rows: &[Value]| json!({ "rows": rows });
+    let both = rows(&[row("srivera", "Full"), row("akim", "View")]);
+    let mut machine = row("bot", "View");
+    machine["grantee"]["kind"] = json!("token");
+    let machine = rows(&[row("akim", "View"), machine]);
+    let mut taken = row("srivera", "Full");
+    taken["loses"] = json!(true);
+    let taken = rows(&[row("akim", "View"), taken]);
+    let mut great = row("Everyone", "Full");
+    great["privileged"] = json!("lets everybody grant access");
+    let great = rows(&[row("akim", "View"), great]);
+    let whole = |when: &str| {
+        format!(
+            "{any} @id(\"it\") forbid (principal, action in Action::\"grant\", resource) when {{ {when} }};"
+        )
+    };
+    let check_one = |text: &str, supposed: &Value, verdict: &str, rules: &[&str]| {
+        let policy = judge(&compile(text), SET, supposed);
+        assert_eq!((policy.verdict, policy.rules), (verdict, strings(rules)), "{text} {supposed}");
+    };
+    let no_full = format!("{any} {full}");
+    check_one(&no_full, &both, "deny", &["no-full"]);
+    check_one(&no_full, &rows(&[row("a", "View"), row("b", "Modify")]), "allow", &["all"]);
+    // Whoever is taken off is given nothing, and that is a revocation.
+    check_one(&no_full, &taken, "allow", &["all"]);
+    check_one(
+        &format!("{any} @id(\"keep\") forbid (principal, action in Action::\"revoke\", resource);"),
+        &taken,
+        "deny",
+        &["keep"],
+    );
+    check_one(
+        "@id(\"grants\") permit (principal, action in Action::\"grant\", resource);",
+        &taken,
+        "deny",
+        &[],
+    );
+    check_one(
+        "@id(\"grants\") permit (principal, action in Action::\"grant\", resource);
+         @id(\"asked\") @ask permit (principal, action in Action::\"revoke\", resource);",
+        &taken,
+        "ask",
+        &["asked"],
+    );
+    check_one(&whole("context.grantee.kind == \"token\""), &machine, "deny", &["it"]);
+    check_one(
+        &whole("context.grantee.id == \"akim\" && context.privileged"),
+        &great,
+        "allow",
+        &["all"],
+    );
+    check_one(
+        &whole("context.grantee.id == \"Everyone\" && context.privileged"),
+        &great,
+        "deny",
+        &["it"],
+    );
+    // Counted is the whole call, and so are those it is for.
+    check_one(&whole("context.width > 1"), &both, "deny", &["it"]);
+    check_one(
+        &whole("context.grantees.contains(\"akim\") && context.role.folded like \"full*\""),
+        &both,
+        "deny",
+        &["it"],
+    );
+    check_one(&whole("context.after == [\"View on something\"]"), &both, "deny", &["it"]);
+    // A rule that speaks of several is about the call as a whole, a permit too.
+    check_one(&whole("context.grantee.kind == \"several\""), &both, "deny", &["it"]);
+    let alone = "@id(\"alone\") permit (principal, action in Action::\"grant\", resource) unless { context.grantee.kind == \"several\" };";
+    check_one(alone, &both, "deny", &[]);
+    // What each may be given alone, they may be given together.
+    let views = "@id(\"views\") permit (principal, action in Action::\"grant\", resource) when { context.role has name && context.role.name == \"View\" };";
+    check_one(views, &rows(&[row("a", "View"), row("b", "View")]), "allow", &["views"]);
+    check_one(views, &both, "deny", &[]);
+    let now = NOW.parse().unwrap();
+    let at = Circumstances { requester: "alice", changes_this_hour: 0, now };
+    let supposed: Supposed = serde_json::from_value(both).unwrap();
+    let Verdict::Deny(denied) = compile(&no_full).judge(supposed.intent(SET, now).unwrap(), &at)
+    else {
+        panic!()
+    };
+    let said = "“Full” for “srivera”: the policy forbids this (rule no-full)";
+    assert_eq!((denied.message.as_str(), denied.hint.as_str()), (said, "not here"));
+}
+
+proptest::proptest! {
+    /// Whoever is put beside somebody else, what is said of the one is never less strict.
+    #[test]
+    fn no_row_is_judged_less_strictly_for_standing_beside_others(
+        parts in proptest::collection::vec((0..3_usize, 0..3_usize, 0..3_usize, proptest::bool::ANY), 1..6),
+        rules in proptest::sample::subsequence(RULES.to_vec(), 1..RULES.len()),
+    ) {
+        let guard = compile(&rules.concat());
+        let row = |&(name, role, kind, loses): &(usize, usize, usize, bool)| json!({
+            "grantee": { "id": (["ada", "ben", "eve"][name]), "kind": (["user", "group", "token"][kind]) },
+            "role": { "name": (["View", "Modify", "Full"][role]) },
+            "loses": loses,
+        });
+        let rank = |rows: Vec<Value>| {
+            let verdict = judge(&guard, SET, &json!({ "rows": rows })).verdict;
+            ["allow", "ask", "deny"].iter().position(|known| *known == verdict).unwrap()
+        };
+        let together = rank(parts.iter().map(row).collect());
+        // No list can be set that only takes away, so that what takes is judged beside what gives.
+        for part in parts.iter().filter(|(_, _, _, loses)| !loses) {
+            proptest::prop_assert!(together >= rank(vec![row(part)]), "{part:?}");
+            for taken in parts.iter().filter(|(_, _, _, loses)| *loses) {
+                proptest::prop_assert!(together >= rank(vec![row(taken), row(part)]), "{part:?}");
+            }
+        }
+    }
+}
+
+const RULES: [&str; 7] = [
+    "@id(\"grants\") permit (principal, action in Action::\"grant\", resource);",
+    "@id(\"revokes\") permit (principal, action in Action::\"revoke\", resource);",
+    "@id(\"asks\") @ask permit (principal, action, resource is Resource) when { context.role.id == \"Modify\" };",
+    "@id(\"ada\") permit (principal, action in Action::\"grant\", resource) when { context.grantee.id == \"ada\" };",
+    "@id(\"full\") forbid (principal, action in Action::\"grant\", resource) when { context.role.id == \"Full\" };",
+    "@id(\"tokens\") forbid (principal, action, resource is Resource) when { context.grantee.kind == \"token\" };",
+    "@id(\"several\") forbid (principal, action, resource is Resource) when { context.grantee.kind == \"several\" };",
+];
+
+/// The assistant chooses who stands in a call: a second one takes no rule away from the first.
+#[tokio::test]
+async fn a_list_with_one_who_may_not_be_given_it_is_refused_whole() {
+    let rules = "@id(\"all\") permit (principal, action in [Action::\"grant\", Action::\"revoke\"], resource);
+        @id(\"no-full\") forbid (principal, action in Action::\"grant\", resource)
+        when { context.role has name && context.role.name == \"Full\" };";
+    let (world, _) = world(rules).await;
+    let both = r#"{"asset": "BillingService", "userGroupAssetPermission": [
+        {"user": "HARBOR\\srivera", "permission": "Full"},
+        {"user": "HARBOR\\akim", "permission": "View"}]}"#;
+    let ran = world.run(&["call", SET, both]).await;
+    let body = parsed(&ran.stdout);
+    assert_eq!((ran.status, &body["outcome"]), (1, &json!("refused")), "{body:#}");
+    assert_eq!(body["policy"], json!({ "verdict": "deny", "rules": ["no-full"] }), "{body:#}");
+    let summary = body["summary"].as_str().unwrap();
+    assert!(summary.contains("Full") && summary.contains("srivera"), "{body:#}");
+    assert!(world.writes().is_empty());
+    let ran = world.run(&["policy", "explain", SET, both]).await;
+    let rows = &parsed(&ran.stdout)["judged"][0]["rows"];
+    let verdicts: Vec<_> =
+        [0, 1].iter().map(|&row| rows[row]["policy"]["verdict"].clone()).collect();
+    assert_eq!((ran.status, verdicts), (1, vec![json!("deny"), json!("allow")]), "{rows:#}");
+}
+
+#[test]
+fn a_policy_has_a_hash_that_its_text_alone_decides() {
+    let text = format!("@id(\"one\")\n{PERMIT};\n");
+    let hash = |file: &str, text: &str, read_only: bool| {
+        Guard::compile(file, text, read_only).unwrap().hash().to_owned()
+    };
+    let one = hash("one.cedar", &text, false);
+    assert!(one.len() == 64 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+    assert_eq!(hash("two.cedar", &text, true), one);
+    assert_ne!(hash("one.cedar", &format!("{text}// Another comment.\n"), false), one);
+    let built_in = Guard::load(None, false).unwrap();
+    assert_eq!(built_in.hash(), Guard::built_in(true).unwrap().hash());
+    assert_ne!(built_in.hash(), one);
 }
 
 /// The groups of actions are what the tools do, and a rule for one of them is about no other.

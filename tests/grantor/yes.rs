@@ -387,7 +387,10 @@ async fn a_ledger_without_its_key_is_put_aside() {
     assert!(seen.contains(&receipt) && seen.contains("nothing ends it now"), "{seen}");
     assert_eq!(world.run(&["ledger", "verify"]).await.status, 0);
     let first = &world.ledger()[0];
-    assert_eq!((&first["event"], &first["due"][0]["receipt"]), (&json!("accepted"), &json!(receipt)));
+    assert_eq!(
+        (&first["event"], &first["due"][0]["receipt"]),
+        (&json!("accepted"), &json!(receipt))
+    );
     let ran = world.run(&["call", OTHER.tool, OTHER.arguments]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");
 }

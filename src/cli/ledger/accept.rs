@@ -42,7 +42,10 @@ async fn found(ledger: &Ledger) -> Result<Found, Box<dyn std::error::Error + Sen
     };
     if troubles.iter().any(|trouble| trouble.what == crate::ledger::MOVED) {
         let names: Vec<_> = troubles.iter().map(|trouble| trouble.place.as_str()).collect();
-        return Ok(Found::Unreadable(format!("the lines are gone that these are of: {}", names.join(", "))));
+        return Ok(Found::Unreadable(format!(
+            "the lines are gone that these are of: {}",
+            names.join(", ")
+        )));
     }
     // Every line is read: some of it shows nowhere else.
     let audit = ledger.audit(None).await?;
@@ -65,7 +68,11 @@ async fn accept(ledger: &Ledger, troubles: &[Trouble]) -> Ran {
         return Ok(ExitCode::FAILURE);
     }
     ledger.accept(troubles, ledger.requester()).await?;
-    paint::lines(&format!("  {}  {} break(s); it goes on\n", with(GOOD, "accepted"), troubles.len()))?;
+    paint::lines(&format!(
+        "  {}  {} break(s); it goes on\n",
+        with(GOOD, "accepted"),
+        troubles.len()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,7 +84,8 @@ async fn set_aside(ledger: &Ledger, why: &str) -> Ran {
     let SetAside { folder, due } = ledger.begin_anew(ledger.requester()).await?;
     paint::lines(&format!("  {}  in {folder}; a new ledger is begun\n", with(GOOD, "set aside")))?;
     for end in &due {
-        let text = |key: &str| text::clean(end.get(key).and_then(Value::as_str).unwrap_or_default());
+        let text =
+            |key: &str| text::clean(end.get(key).and_then(Value::as_str).unwrap_or_default());
         let (receipt, summary, end) = (text("receipt"), text("summary"), text("expires_at"));
         let line = format!("  {}  {receipt}  {summary}: ends {end}", with(BAD, "not kept"));
         paint::lines(&format!("{line}; nothing ends it now\n"))?;

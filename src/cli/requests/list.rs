@@ -3,9 +3,9 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cli::expire::told;
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::setup::Setup;
-use crate::cli::expire::told;
 use crate::cli::{Global, Ran};
 use crate::desk::Desk;
 use crate::ledger::{Record, Request, State, Trouble};

@@ -384,7 +384,11 @@ fn what_is_broken_on_purpose_is_found() {
             "no write at another tenant",
         ),
         ("not overtaken", Consent { rules: Rules::NotOvertaken, ..Consent::now() }, wrong),
-        ("damage after the yes was taken", Consent { rules: Rules::Careless, ..Consent::now() }, wrong),
+        (
+            "damage after the yes was taken",
+            Consent { rules: Rules::Careless, ..Consent::now() },
+            wrong,
+        ),
         ("damage at any time", Consent { rules: Rules::Careless, after: forgiving }, wrong),
         ("a no is overruled", Consent { after: eager, ..Consent::now() }, wrong),
         ("a yes stays", Consent { rules: Rules::NotOvertaken, after: unspent }, wrong),
@@ -392,8 +396,8 @@ fn what_is_broken_on_purpose_is_found() {
         let checker = explore(model);
         let found = checker.discoveries();
         let path = found.into_iter().find(|(name, _)| {
-            *name == property || what != "any tenant" && !name.contains("carried")
-                && !name.contains("lost with")
+            *name == property
+                || what != "any tenant" && !name.contains("carried") && !name.contains("lost with")
         });
         let (name, path) = path.unwrap_or_else(|| panic!("{what} is not found"));
         println!("{what}: {name}: {:?}", shown(path));

@@ -116,7 +116,8 @@ impl Trail<'_> {
     /// Looks whether a line of another receipt changes the access that was agreed to.
     fn look_at_other(&mut self, line: &Value) {
         let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
-        let own = text("receipt").strip_prefix(self.receipt).is_some_and(|end| end.starts_with('.'));
+        let own =
+            text("receipt").strip_prefix(self.receipt).is_some_and(|end| end.starts_with('.'));
         if text("event") != "open" || own || self.overtaken_by.is_some() {
             return;
         }

@@ -46,7 +46,8 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 /// A user or a group of this id or name.
 async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
     let question = PRINCIPALS.ask(&[])?;
-    let found = find::<Principals>(ask, "principal", Wanted::Named(wanted), &question, |_| true).await;
+    let found =
+        find::<Principals>(ask, "principal", Wanted::Named(wanted), &question, |_| true).await;
     found.map_err(|failure| match failure.kind {
         Kind::Invalid if wanted.contains('@') => failure
             .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),
