@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Pending;
+use super::items::{after_what_is_left, several};
 use crate::access::{Access, Named, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Candidate, Failure};
@@ -65,7 +66,7 @@ struct Changed {
 pub(super) struct Item {
     pub(super) outcome: Outcome,
     receipt: Option<String>,
-    summary: String,
+    pub(super) summary: String,
     wanted: Access,
     expires_at: Option<String>,
     pub(super) before: Vec<Access>,
@@ -217,23 +218,6 @@ impl Answer {
             json::put(&mut self.body, "sandbox", true);
         }
         self
-    }
-}
-
-/// A summary behind what access stays all the same: that is what a reader must not miss.
-fn after_what_is_left(left: Option<&String>, summary: String) -> String {
-    let Some(left) = left else { return summary };
-    let mut letters = left.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}. {summary}", first.unwrap_or_default(), letters.as_str())
-}
-
-/// How many items went well, and what the worst of them says.
-fn several(done: usize, items: &[Item], worst: Option<&Item>) -> String {
-    let count = format!("{done} of {} without an error", items.len());
-    match worst.and_then(|item| item.note.as_ref().map(|note| (&item.summary, note))) {
-        Some((summary, note)) => format!("{count}; {summary} ({note})"),
-        None => count,
     }
 }
 

@@ -8,9 +8,9 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use super::consent::Given;
 use super::lag::{NOT_YET, look_again};
 use super::prepare::{Prepared, Sendable};
+use super::taking::Given;
 use super::{Call, Desk, Item, Order};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};

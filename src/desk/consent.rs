@@ -10,16 +10,15 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::question::Question;
-use super::{Answer, Call, Called, Desk, Order, Prepared};
-use crate::access::{Access, Outcome};
+use super::{Call, Called, Desk, Order, Prepared};
+use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
-use crate::ledger::{Answered, Asking, Concluded, Decision, Request, Spent, State};
+use crate::ledger::{Answered, Asking, Decision, Request, State};
 use crate::tools::{Step, Term};
-use crate::vendors::{Same, Tenant};
 
 /// How a person can be asked.
 pub enum Person {
@@ -65,18 +64,6 @@ pub struct Pending {
     pub state: String,
 }
 
-/// A yes that was taken, for this call alone.
-pub(super) struct Taken {
-    pub request: Request,
-    spent: Spent,
-}
-
-/// A yes that was taken, and is good for exactly these items.
-pub(super) struct Given {
-    spent: Spent,
-    digests: Vec<String>,
-}
-
 /// How asking went.
 pub(super) enum Sought {
     Approved(Request),
@@ -94,129 +81,8 @@ pub const ELICITATION: &str = "elicitation";
 /// What the seal of a state is for.
 const PURPOSE: &str = "request state";
 
-impl Given {
-    /// Makes sure that the consent is for this very item.
-    pub(super) fn covers(&self, index: usize, digest: &str) -> Result<&Spent, Failure> {
-        if self.digests.get(index).is_some_and(|known| known == digest) {
-            return Ok(&self.spent);
-        }
-        Err(Failure::refused("the access changed since a person agreed")
-            .hint("call again: the person is asked anew"))
-    }
-
-    /// The receipt of one change: the request's own where there is but one.
-    pub(super) fn receipt(&self, index: usize, of: usize) -> String {
-        let request = self.spent.receipt();
-        if of == 1 { request.to_owned() } else { format!("{request}.{}", index + 1) }
-    }
-}
-
 impl Desk {
-    /// The yes that the caller brings, taken for this call; none where it brings none.
-    ///
-    /// # Errors
-    /// The answer is no, it is not one to a question that waits, or it is for another tenant.
-    pub(super) async fn taken(
-        &self,
-        tenant: &Tenant,
-        person: &mut Person,
-    ) -> Result<Option<Taken>, Failure> {
-        let request = match person {
-            Person::Absent | Person::Here(_) => return Ok(None),
-            Person::Approved(receipt) => self.request(receipt, State::Approved).await?,
-            Person::Between(told) => {
-                let Some(told) = told.take() else { return Ok(None) };
-                let request = self.told(&told).await?;
-                if self.is_elsewhere(tenant, &request).await.is_some() {
-                    // Brought with a call of another tenant's: whoever is there is asked about that.
-                    self.decide(&request.receipt, Decision::Moved, ELICITATION, None).await?;
-                    return Ok(None);
-                }
-                request
-            }
-        };
-        self.take(tenant, request).await.map(Some)
-    }
-
-    /// Takes a yes, after comparing what it is for with where it would be carried out.
-    ///
-    /// # Errors
-    /// It is for another tenant, or was asked under other rules, and is left to those; or it does
-    /// not hold, was taken, or has lapsed.
-    pub(super) async fn take(&self, tenant: &Tenant, request: Request) -> Result<Taken, Failure> {
-        if let Some(why) = self.is_elsewhere(tenant, &request).await {
-            let receipt = &request.receipt;
-            return Err(Failure::refused(format!("request {receipt} is not for here: {why}"))
-                .hint("it is carried out by a Grantor that is set up as when it was asked"));
-        }
-        // What was said through a client is read back, with everything since.
-        let receipt = &request.receipt;
-        let request = self.ledger.request(receipt).await?.unwrap_or_else(|| request.clone());
-        let question = request.content.get("question").and_then(Value::as_str).unwrap_or_default();
-        if let Err(failure) = self.vouched(&request, question) {
-            // Nothing will make it good: it is not tried again.
-            self.decide(&request.receipt, Decision::Denied, "signature", None).await?;
-            return Err(failure);
-        }
-        let spent = self.ledger.spend(&request.receipt).await?;
-        Ok(Taken { request, spent })
-    }
-
-    /// Why a request is not for this process to carry out, where it is not.
-    pub(super) async fn is_elsewhere(&self, tenant: &Tenant, request: &Request) -> Option<String> {
-        let text = |key: &str| request.content.get(key).and_then(Value::as_str);
-        let (asked_at, asked_under) = (text("tenant"), text("policy"));
-        let (name, policy) = (&tenant.name, self.guard.hash());
-        if asked_at != Some(name.as_str()) {
-            let at = asked_at.unwrap_or("a tenant that was not recorded");
-            return Some(format!("it was asked for {at}, and this is {name}"));
-        }
-        let organization = tenant.organization(&self.wire).await;
-        if organization.is(text("organization")) == Same::No {
-            let asked_for = text("organization").unwrap_or_default();
-            return Some(format!("it was asked for {asked_for}, and the credential is another's"));
-        }
-        (asked_under != Some(policy))
-            .then(|| "it was asked under another policy than the one in force here".to_owned())
-    }
-
-    /// What a yes that was taken is good for: exactly what was asked, or else nothing, and then
-    /// this gives its receipt.
-    ///
-    /// # Errors
-    /// An approver signed another question.
-    pub(super) fn given(
-        &self,
-        taken: Taken,
-        digests: Vec<String>,
-        question: &Question,
-    ) -> Result<Result<Given, String>, Failure> {
-        let Taken { request, spent } = taken;
-        if request.digest != whole(&digests) || request.overtaken_by.is_some() {
-            return Ok(Err(request.receipt));
-        }
-        self.vouched(&request, &question.text)?;
-        Ok(Ok(Given { spent, digests }))
-    }
-
-    /// Records what came of a yes that was taken, where nothing was sent on it.
-    pub(super) async fn conclude(&self, receipt: &str, answer: &Answer) {
-        let sent = answer.body.get("receipt").and_then(Value::as_str);
-        let items = answer.body.get("items").and_then(Value::as_array).into_iter().flatten();
-        let mut receipts = items.filter_map(|item| item.get("receipt")?.as_str());
-        let own = |other: &str| other == receipt || other.starts_with(&format!("{receipt}."));
-        if sent.is_some_and(own) || receipts.any(own) {
-            return;
-        }
-        let outcome = answer.outcome.unwrap_or(Outcome::Unknown);
-        let note = answer.body.get("summary").and_then(Value::as_str).unwrap_or_default();
-        let waits = outcome == Outcome::AwaitingConsent;
-        let followed_by = sent.filter(|_| waits).map(str::to_owned);
-        let concluded = Concluded { outcome, note: note.to_owned(), followed_by };
-        self.ledger.conclude(receipt, &concluded).await;
-    }
-
-    async fn told(&self, told: &Told) -> Result<Request, Failure> {
+    pub(super) async fn told(&self, told: &Told) -> Result<Request, Failure> {
         let receipt = self.unseal(&told.state).await?;
         let request = self.request(&receipt, State::Waiting).await?;
         match self.settle(&request, &told.reply, ELICITATION).await? {
@@ -227,7 +93,7 @@ impl Desk {
         }
     }
 
-    async fn request(&self, receipt: &str, state: State) -> Result<Request, Failure> {
+    pub(super) async fn request(&self, receipt: &str, state: State) -> Result<Request, Failure> {
         let refused = |words: &str| {
             Failure::refused(format!("the request {receipt} {words}"))
                 .hint("call the tool again: the person is asked anew")
@@ -341,7 +207,7 @@ impl Desk {
 
     /// Makes sure that an approver signed this very question, where a signature is needed: what the
     /// ledger says of an approval is only what somebody wrote there.
-    fn vouched(&self, request: &Request, question: &str) -> Result<(), Failure> {
+    pub(super) fn vouched(&self, request: &Request, question: &str) -> Result<(), Failure> {
         let Some(approvers) = &self.approvers else { return Ok(()) };
         let answered = request.answered.as_ref().ok_or_else(unsigned)?;
         let proof = answered.proof.as_ref().and_then(|proof| Proof::deserialize(proof).ok());
@@ -401,12 +267,6 @@ impl Desk {
 fn unsigned() -> Failure {
     Failure::refused("only an approver's signature approves here")
         .hint("an approver runs `grantor requests approve RECEIPT --key FILE`")
-}
-
-/// What is said of a yes to something else.
-pub(super) fn moved() -> Failure {
-    Failure::refused("the access changed since a person agreed, and their yes was for that alone")
-        .hint("call again: it is judged by what is so now")
 }
 
 /// The term a request was for, where the same call comes back with a person's answer.

@@ -4,6 +4,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Desk;
+use super::answer::Item;
 use super::review::{shown, unknown};
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -134,6 +135,23 @@ pub(super) fn asked(request: &Request) -> Value {
 /// How many changes a request is for.
 fn intents(request: &Request) -> usize {
     request.content.get("intents").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+/// A summary behind what access stays all the same: that is what a reader must not miss.
+pub(super) fn after_what_is_left(left: Option<&String>, summary: String) -> String {
+    let Some(left) = left else { return summary };
+    let mut letters = left.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}. {summary}", first.unwrap_or_default(), letters.as_str())
+}
+
+/// How many items went well, and what the worst of them says.
+pub(super) fn several(done: usize, items: &[Item], worst: Option<&Item>) -> String {
+    let count = format!("{done} of {} without an error", items.len());
+    match worst.and_then(|item| item.note.as_ref().map(|note| (&item.summary, note))) {
+        Some((summary, note)) => format!("{count}; {summary} ({note})"),
+        None => count,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The files at work: lines are added under a lock, and found by an index.
 
+mod check;
+mod tail;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
@@ -9,8 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::audit::{Audit, Head};
-use super::chain::{self, Keys, Link, Place};
+use super::chain::{Keys, Link, Place};
 use super::files::{self, CURRENT, FULL, Segment};
 use super::head::{self, Kept};
 use super::index::{BROKEN, Index, Trouble};
@@ -18,6 +20,7 @@ use super::presence::{self, Presence};
 use super::{Record, Request, SetAside, State};
 use crate::access::Access;
 use crate::failure::Failure;
+use tail::Tail;
 
 pub(super) struct Book {
     dir: PathBuf,
@@ -37,15 +40,6 @@ struct Held {
     /// The last lines of receipts that this process began and has not closed.
     own: HashMap<String, Link>,
     presence: Option<Presence>,
-}
-
-/// What the next line is put behind.
-struct Tail {
-    /// The last line that holds its seal: nothing is built on any other.
-    link: Link,
-    length: u64,
-    /// What stands after it, or is missing.
-    found: Vec<Trouble>,
 }
 
 /// A line to add.
@@ -247,93 +241,6 @@ impl Book {
         Ok(())
     }
 
-    /// Reads every line and checks what holds them together.
-    pub(super) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
-        let mut audit = Audit::default();
-        for segment in self.segments(keys)? {
-            audit.begin(&segment.path);
-            let file = BufReader::new(segment.open()?);
-            files::each_line(file, |_, line| {
-                audit.line(line, keys, noted);
-                Ok(true)
-            })?;
-        }
-        self.audit_beside(&mut audit, keys)?;
-        Ok(audit.end(noted))
-    }
-
-    /// What stands beside the lines: the head, the index, and what is left of other files.
-    fn audit_beside(&self, audit: &mut Audit, keys: &Keys) -> io::Result<()> {
-        // Where no line is under these keys, the lines say so themselves.
-        for trouble in self.beside(keys).unwrap_or_default() {
-            audit.beside(trouble);
-        }
-        if keys.is_none() || !self.dir.join(INDEX).exists() {
-            return Ok(());
-        }
-        let segments = self.segments(keys)?;
-        if segments.is_empty() {
-            return Ok(());
-        }
-        let made = Index::anew(&segments, keys)?;
-        let (same, lost) = self.read(keys, |reading| {
-            Ok((reading.index.is_as(&made)?, reading.index.lost(reading.segments)?))
-        })?;
-        lost.into_iter().for_each(|found| audit.beside(found));
-        if !same {
-            Index::remove(&self.dir.join(INDEX));
-            self.held().index = None;
-            audit
-                .beside(Trouble::of_file(INDEX, "did not say what the lines say; it is made anew"));
-        }
-        Ok(())
-    }
-
-    /// What cannot be acted on, and was not accepted.
-    pub(super) fn troubles(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
-        let mut troubles = self.beside(keys)?;
-        let segments = self.segments(keys)?;
-        let Some(last) = segments.last() else { return Ok(troubles) };
-        // What was read before may have been changed since: the newest file is read again.
-        let mut audit = Audit::default();
-        audit.begin(&last.path);
-        files::each_line(BufReader::new(last.open()?), |_, line| {
-            audit.line(line, keys, None);
-            Ok(true)
-        })?;
-        let found = audit.end(None).breaks.into_iter().map(|found| Trouble {
-            place: format!("{}:{}", found.file, found.line),
-            what: found.what,
-            hash: found.hash,
-        });
-        troubles.extend(found);
-        self.read(keys, |reading| {
-            let known = reading.index.troubles(reading.segments)?;
-            let is_new = |found: &Trouble| troubles.iter().all(|other| other.hash != found.hash);
-            let known: Vec<_> = known.into_iter().filter(is_new).collect();
-            troubles.extend(known);
-            for (receipt, what) in reading.index.damaged(reading.segments, keys)? {
-                let hash = String::new();
-                troubles.push(Trouble { place: receipt, what, hash });
-            }
-            Ok(())
-        })?;
-        Ok(troubles)
-    }
-
-    /// What is missing, as the files beside the lines show it.
-    fn beside(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
-        let segments = files::segments(&self.dir)?;
-        if segments.is_empty() {
-            let traces = self.traces()?;
-            return Ok(traces.iter().map(|name| Trouble::of_file(name, MOVED)).collect());
-        }
-        if keys.is_none() {
-            return Ok(Vec::new());
-        }
-        self.tail_of(keys, &segments).map(|(_, found)| found)
-    }
-
     /// The ends and the open changes that the index knows, once it says what the lines say.
     pub(super) fn checked<T>(
         &self,
@@ -430,64 +337,6 @@ impl Book {
         Ok((file, length))
     }
 
-    /// What the next line is put behind. A line that has no end gets one: its writer died over it.
-    fn tail(&self, held: &Held, keys: &Keys, file: &mut File, length: u64) -> io::Result<Tail> {
-        if let Some((known, link)) = &held.last
-            && *known == length
-        {
-            return Ok(Tail { link: link.clone(), length, found: Vec::new() });
-        }
-        let segments = files::segments(&self.dir)?;
-        if segments.is_empty() {
-            let traces = self.traces()?;
-            if !traces.is_empty() {
-                return Err(io::Error::other(format!(
-                    "there are traces of another ledger here ({}) and no lines of it: put its files \
-                     back, or accept that they are gone with `grantor ledger accept`",
-                    traces.join(", ")
-                )));
-            }
-        }
-        let torn = files::is_torn(file)?;
-        if torn {
-            file.write_all(b"\n")?;
-        }
-        let length = length + u64::from(torn);
-        let (last, found) = self.tail_of(keys, &segments)?;
-        let Some(link) = last else {
-            head::write(&self.dir, keys, &Link::start())?;
-            return Ok(Tail { link: Link::start(), length, found });
-        };
-        if found.is_empty() && head::read(&self.dir, keys)? == Kept::Missing {
-            // Before there is a line that needs one.
-            head::write(&self.dir, keys, &link)?;
-        }
-        Ok(Tail { link, length, found })
-    }
-
-    /// The last line that holds its seal, what stands after it, and what the head shows to be
-    /// missing.
-    fn tail_of(
-        &self,
-        keys: &Keys,
-        segments: &[Segment],
-    ) -> io::Result<(Option<Link>, Vec<Trouble>)> {
-        let kept = head::read(&self.dir, keys)?;
-        let mut end = LastLines { keys, kept: &kept, last: None, found: Vec::new(), is_kept: None };
-        for segment in segments.iter().rev() {
-            let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
-            let mut more = true;
-            files::each_line_back(&mut segment.open()?, |line| {
-                more = end.take(&file, line);
-                more
-            })?;
-            if !more {
-                break;
-            }
-        }
-        end.done(!segments.is_empty())
-    }
-
     fn content(&self, entry: &Entry) -> Value {
         let mut content = json!({
             "event": entry.event,
@@ -504,67 +353,6 @@ impl Book {
 fn caught_up(mut index: Index, segments: &[Segment], keys: &Keys) -> io::Result<Index> {
     index.catch_up(segments, keys)?;
     Ok(index)
-}
-
-/// Lines from the last one back, as far as is needed.
-struct LastLines<'a> {
-    keys: &'a Keys,
-    kept: &'a Kept,
-    /// The last line that holds its seal, and its format.
-    last: Option<(Link, u64)>,
-    found: Vec<Trouble>,
-    /// Whether the line that the head names is here, once that is known.
-    is_kept: Option<bool>,
-}
-
-impl LastLines<'_> {
-    /// Takes the line before those taken; whether another is needed.
-    fn take(&mut self, file: &str, line: &str) -> bool {
-        let Some(place) = Place::of(line) else { return true };
-        if let Err(why) = self.keys.check(line) {
-            if self.last.is_none() {
-                let hash = chain::hash(line);
-                self.found.push(Trouble { place: file.to_owned(), what: why.words(), hash });
-            }
-            return true;
-        }
-        let link = place.link(line);
-        if let Kept::At(head) = self.kept
-            && link.seq <= head.seq
-        {
-            self.is_kept.get_or_insert(link == *head);
-        }
-        self.last.get_or_insert((link, place.format));
-        matches!(self.kept, Kept::At(head) if head.seq > 0 && self.is_kept.is_none())
-    }
-
-    fn done(mut self, is_begun: bool) -> io::Result<(Option<Link>, Vec<Trouble>)> {
-        if is_begun && self.last.is_none() && !self.found.is_empty() {
-            return Err(io::Error::other(
-                "none of its lines is sealed under the key that is given: give the key that it was \
-                 written with; where that is lost, `grantor ledger accept` begins a new ledger",
-            ));
-        }
-        let missing = |seq: u64, hash: &str| Trouble {
-            place: head::NAME.to_owned(),
-            what: format!("names line {seq}, which is not here: the last lines were cut off"),
-            hash: hash.to_owned(),
-        };
-        let is_new = self.last.as_ref().is_some_and(|(_, format)| *format > 1);
-        match self.kept {
-            Kept::At(head) if head.seq > 0 && self.is_kept != Some(true) => {
-                self.found.push(missing(head.seq, &head.hash));
-            }
-            Kept::Wrong => {
-                self.found.push(Trouble::of_file(head::NAME, "was changed: it holds no seal"));
-            }
-            Kept::Missing if is_new => {
-                self.found.push(Trouble::of_file(head::NAME, "is gone: lines may be missing"));
-            }
-            Kept::At(_) | Kept::Missing => {}
-        }
-        Ok((self.last.map(|(link, _)| link), self.found))
-    }
 }
 
 impl Reading<'_> {

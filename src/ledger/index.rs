@@ -5,13 +5,15 @@
 //! is read from the line, seal and all, and compared with what was asked for. It may be deleted at
 //! any time, and is then made anew; so it is where it does not say what the lines say.
 
+mod check;
 mod intake;
 mod late;
 mod meaning;
+mod records;
+mod told;
 mod trail;
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -19,13 +21,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use super::chain::{Keys, Link, Place};
+use super::chain::{Keys, Link};
 use super::files::{self, Segment};
-use super::{Record, Request};
-use crate::access::Access;
-use crate::text::hex;
+use check::standing;
 use intake::NOWHERE;
 pub(super) use meaning::{ACCEPTED, BROKEN, accepts, reported, understood};
+pub(super) use told::Told;
+use told::told;
 
 pub(super) struct Index {
     database: Connection,
@@ -53,16 +55,6 @@ impl Trouble {
     pub(super) fn recorded(&self) -> Value {
         serde_json::json!({ "place": self.place, "what": self.what, "hash": self.hash })
     }
-}
-
-/// The lines of a receipt, and what is wrong with them.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    pub lines: Vec<Value>,
-    /// Why nothing is given on the word of these lines.
-    pub damage: Option<String>,
-    /// The last of them, as the next one names it.
-    pub last: Link,
 }
 
 /// How far the ledger has been read.
@@ -203,23 +195,6 @@ impl Index {
         }
     }
 
-    /// Whether a line is among those that were read.
-    fn has(&self, segments: &[Segment], link: &Link) -> io::Result<bool> {
-        let query = "SELECT segment, offset, length FROM line WHERE seq = ?";
-        let mut query = self.database.prepare_cached(query).map_err(trouble)?;
-        let places = query.query_map([link.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
-        for (segment, offset, length) in places {
-            if let Some(part) = segments.iter().find(|known| known.first == segment)
-                && super::chain::hash(&files::read_at(&mut part.open()?, offset, length)?)
-                    == link.hash
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Keeps that lines are missing which were read before: the lines themselves cannot show it.
     fn keep_lost(&mut self, segments: &[Segment], last: &Link) -> io::Result<()> {
         let end = position(&self.database)?;
@@ -256,209 +231,12 @@ impl Index {
         Ok(more)
     }
 
-    /// What stands of the ledger's word: receipts that are open, or due at some time. Sealed with
-    /// the position, because a receipt that is not found here is looked at by nobody.
-    pub(super) fn standing_holds(&self, keys: &Keys) -> io::Result<bool> {
-        let kept = self
-            .database
-            .query_row("SELECT standing FROM position", [], |row| row.get::<_, String>(0))
-            .optional()
-            .map_err(trouble)?;
-        Ok(kept.is_none_or(|kept| standing(&self.database, keys).is_ok_and(|made| made == kept)))
-    }
-
-    /// What cannot be acted on and was not accepted, in the order of the lines.
-    pub(super) fn troubles(&self, segments: &[Segment]) -> io::Result<Vec<Trouble>> {
-        self.kept(segments, false)
-    }
-
-    /// Those of them that no line shows: lines that were read before, and are missing.
-    pub(super) fn lost(&self, segments: &[Segment]) -> io::Result<Vec<Trouble>> {
-        self.kept(segments, true)
-    }
-
-    fn kept(&self, segments: &[Segment], only_lost: bool) -> io::Result<Vec<Trouble>> {
-        let query = "SELECT segment, offset, hash, what FROM trouble
-            WHERE NOT accepted AND lost >= ? ORDER BY segment, offset";
-        let mut query = self.database.prepare_cached(query).map_err(trouble)?;
-        let rows = query.query_map([only_lost], |row| {
-            let (segment, offset): (u64, u64) = (row.get(0)?, row.get(1)?);
-            Ok((segment, offset, row.get(2)?, row.get(3)?))
-        });
-        let rows: Vec<(u64, u64, String, String)> =
-            rows.and_then(Iterator::collect).map_err(trouble)?;
-        let place = |segment: u64, offset: u64| {
-            let found = segments.iter().find(|known| known.first == segment);
-            let name = found.and_then(|found| found.path.file_name()).unwrap_or_default();
-            format!("{} at byte {offset}", name.to_string_lossy())
-        };
-        let trouble =
-            |(segment, offset, hash, what)| Trouble { place: place(segment, offset), what, hash };
-        Ok(rows.into_iter().map(trouble).collect())
-    }
-
-    /// Receipts that stand, with lines that do not hold.
-    pub(super) fn damaged(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-    ) -> io::Result<Vec<(String, String)>> {
-        let standing = self.receipts(STANDING, [])?;
-        let mut damaged = Vec::new();
-        for receipt in standing {
-            if let Some(damage) = self.told(segments, keys, &receipt)?.damage {
-                damaged.push((receipt, damage));
-            }
-        }
-        Ok(damaged)
-    }
-
-    /// Whether the two say the same, position aside.
-    pub(super) fn is_as(&self, other: &Self) -> io::Result<bool> {
-        for table in ["line", "change", "moved", "request"] {
-            if rows(&self.database, table)? != rows(&other.database, table)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// An index that is made from these lines now.
     pub(super) fn anew(segments: &[Segment], keys: &Keys) -> io::Result<Self> {
         // A database of no name is in a file that is gone with it.
         let mut index = Self::with(Connection::open("").map_err(trouble)?, keys)?;
         index.catch_up(segments, keys)?;
         Ok(index)
-    }
-
-    pub(super) fn record(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-        receipt: &str,
-    ) -> io::Result<Option<Record>> {
-        let Told { lines, damage, .. } = self.told(segments, keys, receipt)?;
-        let Some(mut record) = Record::of(&lines) else { return Ok(None) };
-        record.damage = damage;
-        record.undone_by = self.taker("undoes", receipt)?;
-        record.ended_by = self.taker("ends", receipt)?;
-        record.superseded_by = self.superseder(receipt)?;
-        if record.undone_by.is_some() || record.ended_by.is_some() {
-            record.overdue = None;
-        } else {
-            record.held_by = self.holder(segments, keys, receipt)?;
-        }
-        Ok(Some(record))
-    }
-
-    /// The rows that the last undo left which gave back what this one made.
-    pub(super) fn given_back(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-        receipt: &str,
-    ) -> io::Result<Vec<Access>> {
-        let undo = self.last(
-            segments,
-            keys,
-            "SELECT undo.receipt FROM change, moved AS later, change AS undo
-             WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
-             AND later.made AND undo.receipt = later.receipt AND undo.undoes IS NOT NULL
-             ORDER BY later.seq DESC LIMIT 1",
-            receipt,
-        )?;
-        Ok(undo.and_then(|undo| undo.end).map(|end| end.after).unwrap_or_default())
-    }
-
-    /// The last change that was to take this one back, where the vendor holds it.
-    fn holder(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-        receipt: &str,
-    ) -> io::Result<Option<String>> {
-        let last = self.last(
-            segments,
-            keys,
-            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
-                UNION SELECT receipt, seq FROM change WHERE ends = ?1)
-             ORDER BY seq DESC LIMIT 1",
-            receipt,
-        )?;
-        Ok(last.filter(Record::is_held).map(|record| record.receipt))
-    }
-
-    /// The change that a query finds for a receipt, by its own lines alone.
-    fn last(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-        query: &str,
-        receipt: &str,
-    ) -> io::Result<Option<Record>> {
-        let found = self.receipts(query, [receipt])?;
-        let Some(found) = found.into_iter().next() else { return Ok(None) };
-        Ok(Record::of(&self.told(segments, keys, &found)?.lines))
-    }
-
-    /// The lines of a receipt, oldest first. An index that names others is not relied on again.
-    pub(super) fn told(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-        receipt: &str,
-    ) -> io::Result<Told> {
-        let (told, fits) = told(&self.database, segments, keys, receipt)?;
-        if !fits {
-            self.is_suspect.set(true);
-        }
-        Ok(told)
-    }
-
-    /// The last change that took this one back.
-    fn taker(&self, column: &str, receipt: &str) -> io::Result<Option<String>> {
-        let query = format!(
-            "SELECT receipt FROM change WHERE {column} = ? AND takes ORDER BY seq DESC LIMIT 1"
-        );
-        let taker = self
-            .database
-            .prepare_cached(&query)
-            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)).optional());
-        taker.map_err(trouble)
-    }
-
-    /// The first later change in which the access that this one was for came or went. Undoing is
-    /// no change of its own here: it brings back what was there, as it was.
-    fn superseder(&self, receipt: &str) -> io::Result<Option<String>> {
-        let query = "SELECT later.receipt FROM change, moved AS later
-            WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
-            AND NOT EXISTS (SELECT 1 FROM change AS undo
-                WHERE undo.undoes = later.receipt AND undo.takes)
-            AND NOT EXISTS (SELECT 1 FROM change AS undo
-                WHERE undo.receipt = later.receipt AND undo.undoes IS NOT NULL AND later.made)
-            ORDER BY later.seq LIMIT 1";
-        let found = self
-            .database
-            .prepare_cached(query)
-            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)).optional());
-        found.map_err(trouble)
-    }
-
-    pub(super) fn request(
-        &self,
-        segments: &[Segment],
-        keys: &Keys,
-        receipt: &str,
-    ) -> io::Result<Option<Request>> {
-        let told = self.told(segments, keys, receipt)?;
-        let asked = "SELECT EXISTS (SELECT 1 FROM trouble, line WHERE line.receipt = ?
-            AND (trouble.segment, trouble.offset) > (line.segment, line.offset))";
-        let after: bool = self
-            .database
-            .prepare_cached(asked)
-            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)))
-            .map_err(trouble)?;
-        Ok(Request::of(&told.lines, after || told.damage.is_some(), None, Timestamp::now()))
     }
 
     /// Receipts of requests that nobody has answered, or whose approval was not used, and that
@@ -604,36 +382,6 @@ fn set_position(change: &Transaction<'_>, keys: &Keys, position: &Position) -> i
     Ok(())
 }
 
-const STANDING: &str = "SELECT receipt FROM change WHERE open
-    UNION SELECT receipt FROM change WHERE remains AND NOT taken AND expires IS NOT NULL";
-
-/// A seal over the receipts that stand, and when they end.
-fn standing(database: &Connection, keys: &Keys) -> io::Result<String> {
-    let query = "SELECT receipt, open, expires FROM change WHERE open
-        UNION SELECT receipt, open, expires FROM change
-        WHERE remains AND NOT taken AND expires IS NOT NULL ORDER BY receipt";
-    let mut query = database.prepare_cached(query).map_err(trouble)?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let rows: Vec<(String, bool, Option<i64>)> =
-        rows.and_then(Iterator::collect).map_err(trouble)?;
-    let text = serde_json::to_vec(&rows).map_err(io::Error::other)?;
-    keys.seal("standing", &text).map(|seal| hex(&seal))
-}
-
-/// Everything in a table, as text, in one order.
-fn rows(database: &Connection, table: &str) -> io::Result<Vec<String>> {
-    let mut query = database.prepare(&format!("SELECT * FROM {table}")).map_err(trouble)?;
-    let columns = query.column_count();
-    let rows = query.query_map([], |row| {
-        let value = |column| row.get::<_, rusqlite::types::Value>(column);
-        let values: Result<Vec<_>, _> = (0..columns).map(value).collect();
-        values.map(|values| format!("{values:?}"))
-    });
-    let mut rows: Vec<_> = rows.and_then(Iterator::collect).map_err(trouble)?;
-    rows.sort_unstable();
-    Ok(rows)
-}
-
 /// Whether the ledger still reaches as far as it was read, and says there what it said.
 fn is_there(position: &Position, segments: &[Segment]) -> io::Result<bool> {
     let segment = segments.iter().find(|segment| segment.first == position.segment);
@@ -655,62 +403,4 @@ fn is_current(database: &Connection, segments: &[Segment]) -> io::Result<bool> {
     };
     let length = last.length()?;
     Ok(position.segment == last.first && position.offset == length)
-}
-
-/// The sealed lines of a receipt, oldest first, and whether the index fits them.
-fn told(
-    database: &Connection,
-    segments: &[Segment],
-    keys: &Keys,
-    receipt: &str,
-) -> io::Result<(Told, bool)> {
-    let query =
-        "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY segment, offset";
-    let mut query = database.prepare_cached(query).map_err(trouble)?;
-    let places = query.query_map([receipt], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
-    let (mut told, mut fits, mut opened) = (Told::default(), true, None::<(u64, File)>);
-    for (segment, offset, length) in places {
-        let file = match &mut opened {
-            Some((first, file)) if *first == segment => file,
-            _ => {
-                let Some(found) = segments.iter().find(|known| known.first == segment) else {
-                    told.spoil("a file with lines of it is not here");
-                    continue;
-                };
-                &mut opened.insert((segment, found.open()?)).1
-            }
-        };
-        let line = files::read_at(file, offset, length)?;
-        match Place::of(&line).filter(|_| keys.check(&line).is_ok()) {
-            None => told.spoil("a line of it was changed"),
-            Some(place) if place.receipt.as_deref() != Some(receipt) => {
-                fits = false;
-                told.spoil("a line that was found for it is another receipt's");
-            }
-            Some(place) => told.take(&place, &line),
-        }
-    }
-    if let Some(damage) = &told.damage {
-        tracing::warn!(receipt, damage, "a line of the ledger was changed, or is missing");
-    }
-    Ok((told, fits))
-}
-
-impl Told {
-    /// Takes the next line, which holds its seal.
-    pub(super) fn take(&mut self, place: &Place, line: &str) {
-        if !place.continues(&self.last) {
-            self.spoil("a line of it is missing, or there twice");
-        }
-        self.last = place.own_link(line, &self.last);
-        match understood(line) {
-            Ok(line) => self.lines.push(line),
-            Err(what) => self.spoil(&format!("a line of it {what}")),
-        }
-    }
-
-    pub(super) fn spoil(&mut self, what: &str) {
-        self.damage.get_or_insert_with(|| what.to_owned());
-    }
 }

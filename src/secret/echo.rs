@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::text;
@@ -69,7 +69,7 @@ pub(crate) fn scrub(body: Vec<u8>, secrets: &[SecretString]) -> Vec<u8> {
 impl Secrets {
     /// Those of at least so many bytes.
     fn of(secrets: &[SecretString], shortest: usize) -> Self {
-        let exposed = secrets.iter().map(|secret| secret.expose_secret());
+        let exposed = secrets.iter().map(ExposeSecret::expose_secret);
         Self(exposed.filter(|secret| secret.len() >= shortest).map(Forms::of).collect())
     }
 

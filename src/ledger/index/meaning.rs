@@ -24,7 +24,10 @@ pub(in crate::ledger) fn understood(line: &str) -> Result<Value, String> {
         "close" | "found" => End::deserialize(&line).map(|_| ()),
         "asked" => request::readable(&line),
         "answered" => Answered::deserialize(&line).map(|_| ()),
-        "extended" => Option::<jiff::Timestamp>::deserialize(&line["expires_at"]).map(|_| ()),
+        "extended" => {
+            let end = line.get("expires_at").unwrap_or(&Value::Null);
+            Option::<jiff::Timestamp>::deserialize(end).map(|_| ())
+        }
         "concluded" => Concluded::deserialize(&line).map(|_| ()),
         "refused" | "spent" | "over" | "overdue" | BROKEN | ACCEPTED => Ok(()),
         _ => return Err(format!("is of a kind that this version does not know: {event:?}")),

@@ -29,7 +29,7 @@ pub(super) fn reach(operation: &str) -> Reach {
             let area = format!("{area}:");
             area.starts_with(stem) || stem.starts_with(&area)
         };
-        return if AREAS.iter().any(|area| meets(&area)) { Reach::Access } else { Reach::Other };
+        return if AREAS.iter().any(meets) { Reach::Access } else { Reach::Other };
     }
     let mut parts = name.split(':').filter(|part| !part.is_empty());
     let Some(area) = parts.next() else { return Reach::Unclear };

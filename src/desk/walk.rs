@@ -1,0 +1,146 @@
+//! From steps to what becomes of them: prepared, judged, agreed to, carried out.
+
+use super::answer::Item;
+use super::consent::{self, Sought};
+use super::prepare::Prepared;
+use super::question::Question;
+use super::taking::{self, Taken};
+use super::{Call, Desk, Order, Walked};
+use crate::failure::Failure;
+use crate::guard::Verdict;
+use crate::intent::Cause;
+use crate::ledger::Request;
+use crate::memo::Memo;
+use crate::tools::Step;
+use crate::transport::{CALL, Deadline};
+use crate::vendors::{Asker, Tenant};
+
+impl Desk {
+    /// Prepares all steps, and asks a person where one is needed who has not agreed yet; otherwise
+    /// carries the steps out, unless that is not wanted or one of them is denied.
+    ///
+    /// # Errors
+    /// A step that cannot be prepared, before anything was sent.
+    pub(super) async fn walk<'s>(
+        &self,
+        order: &Order<'_>,
+        steps: &'s [Box<dyn Step>],
+        ask: &Asker<'_>,
+        call: &Call,
+        taken: Option<Taken>,
+    ) -> Result<Walked, (&'s dyn Step, Failure)> {
+        let Some(first) = steps.first() else { return Ok(Walked::Done(Vec::new(), None)) };
+        let stopped = |failure| (first.as_ref(), failure);
+        let dry_run = order.common.dry_run.unwrap_or(false);
+        let turn = self.turns.take(keys(ask.tenant, steps), dry_run).await.map_err(stopped)?;
+        let now = Memo::lasting(CALL);
+        let ask = Asker { memo: Some(&now), deadline: Deadline::after(CALL), ..*ask };
+        (call.progress)("reading the access there is".to_owned());
+        let prepared = self.prepare_all(order, steps, &ask).await?;
+        if !prepared.iter().any(Prepared::is_denied)
+            && let Some(conflict) = conflict(steps, &prepared)
+        {
+            return Err(conflict);
+        }
+        if dry_run {
+            return Ok(Walked::Done(preview(steps, prepared), None));
+        }
+        if prepared.iter().any(Prepared::is_denied) {
+            return Ok(Walked::Done(self.refuse(steps, prepared).await, None));
+        }
+        let ask = Asker { memo: None, ..ask };
+        let asks = prepared.iter().any(Prepared::asks);
+        if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
+            let items = self.carry(order, steps, prepared, None, &ask, call).await;
+            return Ok(Walked::Done(items, None));
+        }
+        if matches!(order.cause, Cause::Expiry(_)) {
+            return Err(stopped(Failure::refused("the policy wants a person for this end")));
+        }
+        let digests = self.digests(order, steps, &prepared);
+        let question = Question::about(order, steps, &prepared);
+        let mut follows = None;
+        if let Some(taken) = taken {
+            let given = self.given(taken, digests.clone(), &question).map_err(stopped)?;
+            match given {
+                Ok(given) => {
+                    let items = self.carry(order, steps, prepared, Some(&given), &ask, call).await;
+                    return Ok(Walked::Done(items, None));
+                }
+                // Nobody is asked here, and what was agreed to is something else.
+                Err(_) if !asks => return Err(stopped(taking::moved())),
+                Err(old) => follows = Some(old),
+            }
+            (call.progress)("the access changed meanwhile: asking again".to_owned());
+        }
+        let digest = consent::whole(&digests);
+        drop(turn);
+        let sought =
+            self.seek(order, &prepared, &question, &digest, follows.as_deref(), call).await;
+        match sought.map_err(stopped)? {
+            Sought::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
+            Sought::Refused(why) => Err(stopped(Failure::refused(why))),
+            Sought::Waiting(request, pending) => {
+                Ok(Walked::Done(waiting(steps, prepared, &request), pending))
+            }
+        }
+    }
+
+    /// One refusal refuses the whole call, before any of it is sent.
+    async fn refuse(&self, steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
+        let mut items = Vec::new();
+        for (step, one) in steps.iter().zip(prepared) {
+            if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
+                self.ledger.refuse(denied).await;
+            }
+            if one.conflict().is_some() {
+                // What to give up for a change that is denied beside another is no use to anybody.
+                items.push(Item::not_started(step.as_ref(), one.before()));
+                continue;
+            }
+            let item = one.settled(step.as_ref());
+            items.push(
+                item.unwrap_or_else(|(_, before)| Item::not_started(step.as_ref(), &before.rows)),
+            );
+        }
+        items
+    }
+}
+
+/// The first step that something at the vendor stands in the way of.
+fn conflict<'s>(
+    steps: &'s [Box<dyn Step>],
+    prepared: &[Prepared],
+) -> Option<(&'s dyn Step, Failure)> {
+    let mut each = steps.iter().zip(prepared);
+    each.find_map(|(step, one)| Some((step.as_ref(), one.conflict()?.clone())))
+}
+
+/// What a dry run shows. Where one item is denied, what stands in the way of another is no use.
+fn preview(steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
+    let item = |step: &dyn Step, one: Prepared| {
+        if one.conflict().is_some() {
+            return Item::not_started(step, one.before());
+        }
+        one.settled(step).unwrap_or_else(|(sendable, _)| {
+            Item::preview(step, sendable.intent(), sendable.policy())
+        })
+    };
+    steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
+}
+
+/// Items that wait for a person.
+fn waiting(steps: &[Box<dyn Step>], prepared: Vec<Prepared>, request: &Request) -> Vec<Item> {
+    let item = |step: &dyn Step, one: Prepared| {
+        one.settled(step).unwrap_or_else(|(sendable, _)| {
+            Item::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
+        })
+    };
+    steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
+}
+
+/// Whose access a call changes, for the turns.
+fn keys(tenant: &Tenant, steps: &[Box<dyn Step>]) -> Vec<String> {
+    let vendor = tenant.vendor.name;
+    steps.iter().map(|step| format!("{vendor} {}", step.wanted().principal.id)).collect()
+}

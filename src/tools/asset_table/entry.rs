@@ -1,0 +1,94 @@
+//! One entry of the list: what it grants, and how it compares with what is there.
+
+use serde_json::{Value, json};
+
+use super::{AssetTable, Wanted, label};
+use crate::access::{Access, Named, Outcome};
+use crate::vendors::centrasite::{self, Held, Holder, Holding, Level};
+
+impl Wanted {
+    pub(super) fn is(&self, row: &Access) -> bool {
+        row.principal.id == self.principal.id
+            && row.principal.kind.as_deref() == Some(self.principal.kind.as_str())
+    }
+
+    pub(super) fn is_full_for_everybody(&self) -> bool {
+        self.level == Level::Full && is_everybody(&self.principal.named())
+    }
+
+    pub(super) fn privileged(&self) -> Option<String> {
+        let who = label(&self.principal.named());
+        self.is_full_for_everybody().then(|| format!("Full for {who} lets everybody grant access"))
+    }
+
+    pub(super) fn is_covered_by(&self, held: &Held) -> bool {
+        let own = self.held();
+        held.principal == own.principal && Holding::of(held).covers(&Holding::of(&own))
+    }
+
+    /// How this entry ended within a change that ended with `outcome`.
+    pub(super) fn part(
+        &self,
+        of: &AssetTable,
+        outcome: Outcome,
+        before: &[Access],
+        after: &[Access],
+    ) -> Value {
+        let (resource, replace) = (of.wanted.resource.clone(), of.replace);
+        let own =
+            |rows: &[Access]| rows.iter().filter(|row| self.is(row)).cloned().collect::<Vec<_>>();
+        let (before, after) = (own(before), own(after));
+        let wanted = Holding::of(&self.held());
+        let is_so = |held: &Holding| if replace { *held == wanted } else { held.covers(&wanted) };
+        let holds = |rows: &[Access]| rows.iter().any(|row| is_so(&Holding::parse(&row.role.id)));
+        let outcome = match outcome {
+            Outcome::Confirmed | Outcome::Mismatch if holds(&before) => Outcome::AlreadyPresent,
+            Outcome::Mismatch if holds(&after) => Outcome::Confirmed,
+            other => other,
+        };
+        json!({
+            "principal": self.principal.named(),
+            "resource": resource,
+            "outcome": outcome,
+            "before": before,
+            "after": after,
+        })
+    }
+
+    pub(super) fn held(&self) -> Held {
+        let principal = Holder { kind: self.principal.kind, id: self.principal.id.clone() };
+        Held { principal, permission: self.level, profiles: self.profiles.clone() }
+    }
+}
+
+/// A level by itself, as rules name it: what is held on single profiles stands beside it.
+pub(super) fn level(level: Level) -> Named {
+    let level = level.as_str().to_owned();
+    Named { id: level.clone(), name: Some(level), kind: None }
+}
+
+pub(super) fn is_everybody(principal: &Named) -> bool {
+    let named = [Some(principal.id.as_str()), principal.name.as_deref()];
+    let groups = centrasite::SYSTEM_GROUPS;
+    let system = |name: &str| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+    named.into_iter().flatten().any(system)
+}
+
+pub(super) fn full_for_everybody(row: &Access) -> String {
+    format!("Full for {} lets everybody grant access", label(&row.principal))
+}
+
+/// Whether both rows are of one principal, whatever it is called.
+pub(super) fn is_same(one: &Access, other: &Access) -> bool {
+    one.principal.id == other.principal.id && one.principal.kind == other.principal.kind
+}
+
+/// Whether `found` holds at least what `row` holds.
+pub(super) fn covers(found: &Access, row: &Access) -> bool {
+    Holding::parse(&found.role.id).covers(&Holding::parse(&row.role.id))
+}
+
+pub(super) fn may_own(row: &Access) -> bool {
+    row.principal.kind.as_deref() == Some("user")
+        && Holding::parse(&row.role.id).level == Level::Full
+}
