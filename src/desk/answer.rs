@@ -403,7 +403,10 @@ impl Item {
             Some(note) => format!("{} ({note})", self.summary),
             None => self.summary.clone(),
         };
-        let changed = Changed::new(self.outcome, what);
+        let mut changed = Changed::new(self.outcome, what);
+        if self.outcome == Outcome::AlreadyAbsent && !self.remains.is_empty() {
+            changed.summary = changed.summary.replacen(phrase(self.outcome), NOT_OTHERWISE, 1);
+        }
         Changed {
             summary: after_what_is_left(self.remains.first(), changed.summary),
             receipt: self.receipt,
@@ -446,6 +449,9 @@ impl Item {
         item
     }
 }
+
+/// What is said where nothing was there to be taken, and something else gives the access.
+const NOT_OTHERWISE: &str = "Not held otherwise, nothing changed";
 
 /// An outcome in a few plain words, for summaries.
 fn phrase(outcome: Outcome) -> &'static str {

@@ -297,10 +297,10 @@ impl Desk {
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent if same == Same::CannotTell => {
                 return Ok(Ending::Left(nobody_knows(record).to_string()));
             }
-            Outcome::AlreadyAbsent | Outcome::AlreadyPresent if may_be_old(record) => {
+            Outcome::AlreadyAbsent | Outcome::AlreadyPresent if self.may_be_old(record).await? => {
                 return Ok(Ending::Left(GONE_PERHAPS.to_owned()));
             }
-            Outcome::Refused if may_be_old(record) => return Ok(Ending::Left(said)),
+            Outcome::Refused if self.may_be_old(record).await? => return Ok(Ending::Left(said)),
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent => {
                 self.ledger.over(&record.receipt, "it was gone already").await?;
             }
@@ -315,6 +315,15 @@ impl Desk {
             }
         }
         Ok(Ending::Done(outcome, said))
+    }
+
+    /// Whether what is read may still be from before the grant. Where the grant was seen to be so, or
+    /// a later change from here found the access or took it, what is read is newer.
+    async fn may_be_old(&self, record: &Record) -> Result<bool, Failure> {
+        let seen = record.outcome() == Some(Outcome::Confirmed) && !record.is_unsettled();
+        let young = record.superseded_by.is_none() && may_lag(record, Timestamp::now());
+        let young = young && !seen;
+        Ok(young && !self.ledger.was_taken_since(&record.receipt).await?)
     }
 
     /// Carries out what somebody approved at least so long ago and nobody has sent, where its
@@ -358,12 +367,6 @@ impl Desk {
             Answer::unasked(&Failure::new(Kind::Invalid, "its tool is not one of this version"))
         })
     }
-}
-
-/// Whether what is read may still be from before the grant. What a later change from here found of
-/// the access is newer.
-fn may_be_old(record: &Record) -> bool {
-    record.superseded_by.is_none() && may_lag(record, Timestamp::now())
 }
 
 /// Whether a request was approved that long ago, and not within a call: whoever made such a call

@@ -7,6 +7,16 @@ use super::{Ledger, Record};
 use crate::failure::Failure;
 
 impl Ledger {
+    /// Whether a later change from here is known to have taken the access away that this one was
+    /// for: then its absence is no old news.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn was_taken_since(&self, receipt: &str) -> Result<bool, Failure> {
+        let receipt = receipt.to_owned();
+        self.store.read(move |reading| reading.index().was_taken_since(&receipt)).await
+    }
+
     /// Changes whose time has come and that stand, as far as is known; those that have no end yet
     /// among them.
     ///

@@ -246,7 +246,7 @@ async fn an_end_that_would_give_what_is_forbidden_is_not_agreed_to() {
 /// A rule that was made since is asked again when the end comes.
 #[tokio::test]
 async fn an_end_that_gives_is_judged_again_when_it_comes() {
-    let world = World::new().await;
+    let world = World::unguarded().await;
     let end = Timestamp::now() + 2.seconds();
     let admin = json!({ "role": { "name": "admin" }, "user": { "name": SAM },
         "expires_at": end.to_string() });

@@ -78,10 +78,14 @@ impl World {
 
     /// With rules that forbid nothing: for what only a privileged grant gives back.
     pub async fn unguarded() -> Self {
-        let world = Self::new().await;
-        let rules = world.path("unguarded.cedar");
+        Self::new().await.without_guard()
+    }
+
+    /// With rules that forbid nothing.
+    pub fn without_guard(self) -> Self {
+        let rules = self.path("unguarded.cedar");
         std::fs::write(&rules, "@id(\"all\") permit (principal, action, resource);\n").unwrap();
-        world.set("GRANTOR_POLICY", rules.to_str().unwrap())
+        self.set("GRANTOR_POLICY", rules.to_str().unwrap())
     }
 
     pub async fn with(modes: Modes) -> Self {

@@ -21,7 +21,8 @@ const MINUTE: Duration = Duration::from_secs(61);
 
 async fn lagging(lag: Duration) -> World {
     // The end is Grantor's to bring about at every vendor.
-    World::with(Modes { reads_lag: lag, outsystems_ends: false, ..Modes::default() }).await
+    let modes = Modes { reads_lag: lag, outsystems_ends: false, ..Modes::default() };
+    World::with(modes).await.without_guard()
 }
 
 async fn call(world: &World, tool: &str, arguments: &Value) -> Value {

@@ -138,7 +138,7 @@ pub(super) fn keep_troubles(change: &Transaction<'_>, found: &[Found]) -> io::Re
     let keep = "INSERT OR IGNORE INTO trouble VALUES (?, ?, ?, ?, ?, FALSE)";
     let mut keep = change.prepare_cached(keep).map_err(trouble)?;
     for Found { segment, offset, hash, what, is_lost } in found {
-        tracing::warn!(segment, offset, what, "a line of the ledger cannot be acted on");
+        tracing::debug!(segment, offset, what, "a line of the ledger cannot be acted on");
         keep.execute(params![segment, offset, hash, what, is_lost]).map_err(trouble)?;
     }
     Ok(())
@@ -162,7 +162,17 @@ pub(super) fn take_lines(
         .prepare_cached("INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?)")
         .map_err(trouble)?;
     let mut order = Vec::new();
+    let lost: bool = change
+        .query_row("SELECT EXISTS (SELECT 1 FROM trouble WHERE lost)", [], |row| row.get(0))
+        .map_err(trouble)?;
     for Line { place, segment, offset, text } in batch {
+        if lost {
+            // What was missing is here again.
+            let hash = crate::ledger::chain::hash(&text);
+            change
+                .execute("DELETE FROM trouble WHERE lost AND hash = ?", [hash])
+                .map_err(trouble)?;
+        }
         let Some(receipt) = place.receipt.clone() else { continue };
         let known = match receipts.get_mut(&receipt) {
             Some(known) => known,

@@ -8,6 +8,17 @@ use rusqlite::params;
 use super::{Index, at};
 
 impl Index {
+    /// Whether a later change from here is known to have taken the access away that this one was for.
+    pub(in crate::ledger) fn was_taken_since(&self, receipt: &str) -> io::Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM change, moved WHERE change.receipt = ?
+            AND moved.access = change.access AND moved.seq > change.seq AND NOT moved.made)";
+        let found = self
+            .database
+            .prepare_cached(query)
+            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)));
+        found.map_err(super::trouble)
+    }
+
     /// Changes that were to undo or to end this one, oldest first.
     pub(in crate::ledger) fn takers(&self, receipt: &str) -> io::Result<Vec<String>> {
         self.receipts(
