@@ -151,7 +151,7 @@ async fn a_grant_that_is_still_held_when_its_time_is_over_is_looked_after() {
         for approve in [true, false] {
             let modes = Modes { dfns_lists_pending, ..Modes::default() };
             let world = World::with(modes).await;
-            let (_, end) = asked(&world, 1).await;
+            let (_, end) = asked(&world, 2).await;
             over(end).await;
             for _ in 0..2 {
                 let (status, said) = expire(&world).await;
