@@ -37,7 +37,11 @@ pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
 fn told(audit: &Audit) -> String {
     let Audit { files, lines, torn, .. } = audit;
     let Some(head) = &audit.head else {
-        let word = if audit.is_whole() { "the ledger has no line yet" } else { "no line of the ledger holds its seal" };
+        let word = if audit.is_whole() {
+            "the ledger has no line yet"
+        } else {
+            "no line of the ledger holds its seal"
+        };
         return format!("  {word}\n");
     };
     let mut told = String::new();
