@@ -993,7 +993,7 @@ async fn rules_that_say_more_than_they_seem_to_are_named() {
 @id("all")
 @ask("a person approves")
 permit (principal, action, resource);
-@id("freeze") forbid (principal, action, resource) when { resource.id == "frozen" };
+@id("freeze") forbid (principal == Requester::"ada", action, resource);
 @id("ends") permit (principal, action == Action::"expire", resource);
 "#;
     std::fs::write(&path, rules).unwrap();
