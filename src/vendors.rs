@@ -168,7 +168,7 @@ impl Shared for Read {
 impl Asker<'_> {
     /// What an argument is known to be: a change that is looked at again is told in ids alone.
     pub fn meant<'n>(&self, text: &'n str) -> Wanted<'n> {
-        if self.earlier.is_empty() { Wanted::Named(text) } else { Wanted::Id(text) }
+        if self.earlier.is_empty() { Wanted::named(text) } else { Wanted::Id(text) }
     }
 
     /// # Errors
@@ -224,10 +224,15 @@ impl Find {
         Self { query: Some(query.to_owned()), ..Self::all() }
     }
 
+    /// What a vendor is asked for: blanks around it come with what is pasted.
+    pub fn asked(&self) -> Option<&str> {
+        self.query.as_deref().map(str::trim)
+    }
+
     /// Whether a name contains the query, or what looks like it, letter case aside.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
-        let query = text::folded(query);
+        let query = text::folded(query.trim());
         names.iter().any(|name| text::contains(&text::folded(name), &query))
     }
 

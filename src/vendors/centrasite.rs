@@ -182,7 +182,7 @@ fn roles(find: &Find) -> Listing<Role> {
 
 /// Users and groups that the bridge finds for the query.
 async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
-    let question = PRINCIPALS.ask(&[])?.maybe("query", find.query.as_deref());
+    let question = PRINCIPALS.ask(&[])?.maybe("query", find.asked());
     let question = question.maybe("kind", find.kind.as_deref());
     let rows = list::<Principals>(ask, &question, &|found| find.wants(found.kind.as_str())).await?;
     Ok(Listing::part(rows, &find.from, find.limit, None))
@@ -190,7 +190,7 @@ async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, F
 
 /// Assets that the bridge finds for the query.
 async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
-    let mut rows = assets(ask, find.query.as_deref()).await?;
+    let mut rows = assets(ask, find.asked()).await?;
     rows.retain(|row| find.wants(row.kind));
     Ok(Listing::part(rows, &find.from, find.limit, None))
 }

@@ -192,7 +192,7 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 
 /// Organization roles whose name contains the query.
 async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    let question = ROLES.ask(&[])?.maybe("nameContains", find.query.as_deref());
+    let question = ROLES.ask(&[])?.maybe("nameContains", find.asked());
     let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
     let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
     let Listing { rows, next, problem } = listing;
@@ -204,7 +204,7 @@ async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, F
     if !find.wants("user") {
         return Ok(Listing::whole(Vec::new()));
     }
-    let question = USERS.ask(&[])?.maybe("nameOrEmailContains", find.query);
+    let question = USERS.ask(&[])?.maybe("nameOrEmailContains", find.asked());
     let listing = list(ask, question, find.from, find.limit, |_: &User| true).await?;
     Ok(listing.map(User::into_principal))
 }
@@ -214,7 +214,7 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
     if !find.wants("asset") {
         return Ok(Listing::whole(Vec::new()));
     }
-    let question = ASSETS.ask(&[])?.maybe("nameContains", find.query);
+    let question = ASSETS.ask(&[])?.maybe("nameContains", find.asked());
     let listing = list(ask, question, find.from, find.limit, |_: &Asset| true).await?;
     Ok(listing.map(Asset::into_resource))
 }

@@ -11,7 +11,7 @@ const BUDGET: usize = 60;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let assets = match &reach.resource {
-        Some(wanted) => vec![asset(ask, Wanted::Named(wanted)).await?],
+        Some(wanted) => vec![asset(ask, Wanted::named(wanted)).await?],
         None => assets(ask, None).await?,
     };
     let principal = match &reach.principal {
@@ -47,7 +47,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
     let question = PRINCIPALS.ask(&[])?;
     let found =
-        find::<Principals>(ask, "principal", Wanted::Named(wanted), &question, |_| true).await;
+        find::<Principals>(ask, "principal", Wanted::named(wanted), &question, |_| true).await;
     found.map_err(|failure| match failure.kind {
         Kind::Invalid if wanted.contains('@') => failure
             .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),

@@ -19,11 +19,11 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         ));
     }
     let principal = match &reach.principal {
-        Some(wanted) => Some(identity(ask, Wanted::Named(wanted)).await?),
+        Some(wanted) => Some(identity(ask, Wanted::named(wanted)).await?),
         None => None,
     };
     let among = match &reach.role {
-        Some(wanted) => vec![permission(ask, Wanted::Named(wanted)).await?],
+        Some(wanted) => vec![permission(ask, Wanted::named(wanted)).await?],
         None => permissions(ask).await?,
     };
     let among = among.into_iter().map(Permission::into_role).collect();

@@ -22,15 +22,15 @@ const NAMES: usize = 20;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
     let role = match &reach.role {
-        Some(wanted) => Some(role(ask, Wanted::Named(wanted)).await?),
+        Some(wanted) => Some(role(ask, Wanted::named(wanted)).await?),
         None => None,
     };
     let asset = match &reach.resource {
-        Some(wanted) => Some(asset(ask, Wanted::Named(wanted)).await?),
+        Some(wanted) => Some(asset(ask, Wanted::named(wanted)).await?),
         None => None,
     };
     let users = match (&reach.principal, &asset, &role) {
-        (Some(wanted), _, _) => vec![user(ask, Wanted::Named(wanted)).await?],
+        (Some(wanted), _, _) => vec![user(ask, Wanted::named(wanted)).await?],
         (None, Some(asset), _) => reaching(ask, asset).await?,
         (None, None, role) => {
             let key = role.as_ref().map_or("", |role| role.id.as_str());

@@ -16,7 +16,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let whole = Resource::new("organization", organization, None);
     let places: Vec<_> = std::iter::once(whole).chain(environments).collect();
     let places = match &reach.resource {
-        Some(wanted) => vec![pick("resource", Wanted::Named(wanted), places)?],
+        Some(wanted) => vec![pick("resource", Wanted::named(wanted), places)?],
         None => places,
     };
     let known = &members;
@@ -57,7 +57,7 @@ fn somebody(
 ) -> Result<String, Failure> {
     let there = crowd.found.iter().flat_map(|(found, _)| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
-    let found = super::member(Wanted::Named(wanted), &everybody).map(|member| member.id);
+    let found = super::member(Wanted::named(wanted), &everybody).map(|member| member.id);
     found.map_err(|failure| match &crowd.problem {
         // Where not all could be read, nobody can be said to be missing.
         Some(problem) if failure.kind == Kind::Invalid => problem.clone(),

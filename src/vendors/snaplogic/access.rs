@@ -48,7 +48,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 
 /// A user, or else a group, of this name.
 async fn either(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
-    let wanted = Wanted::Named(wanted);
+    let wanted = Wanted::named(wanted);
     let nobody = match user(ask, org, wanted).await {
         Err(failure) if failure.kind == Kind::Invalid => failure,
         found => return found,
