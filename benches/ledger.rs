@@ -104,7 +104,7 @@ async fn grow(state: &Path, guard: &Guard, lines: usize) -> (String, usize) {
             held: None,
             unseen: false,
         };
-        ledger.close(opened.receipt(), &closing).await;
+        ledger.close(opened.receipt(), &closing).await.unwrap();
         written += 2;
         if number == lines / 4 {
             opened.receipt().clone_into(&mut middle);

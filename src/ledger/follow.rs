@@ -7,6 +7,8 @@ use super::chain::{Keys, Link, Place, Unsealed};
 pub(super) struct Follow {
     /// The last line that held its seal: nothing is built on any other.
     pub last: Option<Link>,
+    /// It begins in the middle of a ledger.
+    is_part: bool,
 }
 
 /// What a line is.
@@ -29,7 +31,12 @@ pub(super) struct Gap {
 
 impl Follow {
     pub(super) fn after(last: Link) -> Self {
-        Self { last: Some(last) }
+        Self { last: Some(last), is_part: false }
+    }
+
+    /// From a line in the middle on.
+    pub(super) fn part() -> Self {
+        Self { last: None, is_part: true }
     }
 
     /// Looks at the next line, given without its end.
@@ -40,8 +47,7 @@ impl Follow {
         }
         let follows = match &self.last {
             Some(last) => place.follows(last),
-            // A ledger may be handed on in parts.
-            None => place.seq > 1 || place.follows(&Link::start()),
+            None => self.is_part || place.follows(&Link::start()),
         };
         let after = self.last.as_ref().map_or(0, |last| last.seq);
         self.last = Some(place.link(line));
@@ -53,7 +59,9 @@ impl Follow {
 impl Gap {
     pub(super) fn words(self) -> String {
         let Self { after, seq } = self;
-        if seq > after + 1 {
+        if after == 0 && seq > 1 {
+            format!("is number {seq}, and the first that is here: what came before it is missing")
+        } else if seq > after + 1 {
             format!("is number {seq} after {after}: lines are missing")
         } else if seq <= after {
             format!("is number {seq} after {after}: it was put in or moved")

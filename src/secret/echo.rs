@@ -88,14 +88,16 @@ impl Secrets {
 
     /// Whether one of them shows once the text's encodings are undone.
     fn show_in(&self, text: &str) -> bool {
+        // Taking out what cannot be seen must not put a secret together again, whatever it was
+        // encoded in.
         let shows = |text: &str| {
-            let view = View::of(text);
+            let seen = text::strip(text);
+            let view = View::of(&seen);
             self.0.iter().any(|forms| forms.show_in(&view))
         };
         if self.0.is_empty() {
             return false;
         }
-        // Taking out what cannot be seen must not put a secret together again.
         let seen = text::strip(text);
         if shows(&seen) {
             return true;
@@ -386,6 +388,25 @@ mod tests {
         let mut echoes = vec![SECRET.to_owned(), lower_percent(&percent), percent];
         echoes.extend([lower_percent(&form), form]);
         echoes.push(SECRET.replace("cret", "\u{200b}cret"));
+        for unseen in [
+            "\u{200b}",
+            "\u{ad}",
+            "\u{2060}",
+            "\u{feff}",
+            "\u{202e}",
+            "\u{1}",
+            "\u{7f}",
+            "\u{e0041}",
+            "\u{fe0f}",
+            "\u{34f}",
+            "\u{3164}",
+        ] {
+            echoes.push(SECRET.replace("cret", &format!("{unseen}cret")));
+            let coded: String =
+                unseen.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            echoes.push(SECRET.replace("cret", &format!("{coded}cret")));
+            echoes.push(SECRET.replace("cret", &format!("{}cret", text::encode(unseen))));
+        }
         echoes.push(SECRET.replace('/', "%2f"));
         echoes.push(Value::from(SECRET).to_string());
         echoes.push(SECRET.replace('/', r"\/"));

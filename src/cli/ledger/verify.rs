@@ -48,7 +48,8 @@ fn told(audit: &Audit) -> String {
     if audit.is_whole() {
         let word = with(GOOD, "whole");
         told.push_str(&format!(
-            "  {word}  {lines} lines in {files} file(s), one chain, each sealed\n"
+            "  {word}  {} lines in {files} file(s), one chain, each sealed\n",
+            lines.saturating_sub(*torn as u64)
         ));
     }
     if let Some(first) = audit.first.filter(|first| *first > 1) {
@@ -59,7 +60,8 @@ fn told(audit: &Audit) -> String {
     }
     if *torn > 0 {
         told.push_str(&format!(
-            "  {torn} line(s) were cut off while they were written: nothing was built on them\n"
+            "  {torn} line(s) are none of the ledger's, cut off while they were written or put in: \
+             nothing was built on them\n"
         ));
     }
     told.push_str(&format!("  {}  {head}\n", with(DIM, "head")));

@@ -44,7 +44,7 @@ impl Index {
         let mut trail = Trail {
             receipt,
             told: Told::default(),
-            follow: Follow::default(),
+            follow: Follow::part(),
             is_broken: *head == Kept::Wrong,
             overtaken_by: None,
             head: if let Kept::At(link) = head { Some(link.clone()) } else { None },
