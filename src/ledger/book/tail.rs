@@ -19,6 +19,23 @@ pub(super) struct Tail {
 }
 
 impl Book {
+    /// Makes sure that a line can be put behind what there is, before any file is touched.
+    pub(super) fn can_go_on(&self, keys: &Keys) -> io::Result<()> {
+        let segments = files::segments(&self.dir)?;
+        if !segments.is_empty() {
+            return self.tail_of(keys, &segments).map(|_| ());
+        }
+        let traces = self.traces()?;
+        if traces.is_empty() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "there are traces of another ledger here ({}) and no lines of it: put its files back, or \
+             accept that they are gone with `grantor ledger accept`",
+            traces.join(", ")
+        )))
+    }
+
     /// What the next line is put behind. A line that has no end gets one: its writer died over it.
     pub(super) fn tail(
         &self,
@@ -33,16 +50,6 @@ impl Book {
             return Ok(Tail { link: link.clone(), length, found: Vec::new() });
         }
         let segments = files::segments(&self.dir)?;
-        if segments.is_empty() {
-            let traces = self.traces()?;
-            if !traces.is_empty() {
-                return Err(io::Error::other(format!(
-                    "there are traces of another ledger here ({}) and no lines of it: put its files \
-                     back, or accept that they are gone with `grantor ledger accept`",
-                    traces.join(", ")
-                )));
-            }
-        }
         let torn = files::is_torn(file)?;
         if torn {
             file.write_all(b"\n")?;
