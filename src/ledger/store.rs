@@ -46,11 +46,15 @@ impl Store {
         entry: Entry,
         objection: Option<Objection>,
     ) -> Result<Result<(), Failure>, Failure> {
+        let comes_after =
+            matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
         let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
         added.map_err(|failure| {
-            failure.or_hint(
-                "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR",
-            )
+            failure.or_hint(if comes_after {
+                "make the state directory writable, or set GRANTOR_STATE_DIR"
+            } else {
+                "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR"
+            })
         })
     }
 
