@@ -98,7 +98,8 @@ impl By {
         let end = if loss == Loss::Rotated { ".1" } else { "" };
         let path = world.path("state").join(format!("{}{end}", self.file()));
         let text = fs::read_to_string(path).unwrap();
-        let last = text.lines().map(parsed).filter(|line| line["expires_at"].is_string()).last();
+        let mut lines = text.lines().rev().map(parsed);
+        let last = lines.find(|line| line["expires_at"].is_string());
         last.unwrap()["receipt"].as_str().unwrap().to_owned()
     }
 }
@@ -180,7 +181,7 @@ async fn a_running_server_tells_what_is_wrong_with_the_ledger_once() {
         says(&world, "`grantor ledger accept` is the way on").await;
         tokio::time::sleep(Duration::from_secs(11)).await;
         let once = |text: &str| {
-            assert_eq!(world.stderr().matches(text).count(), 1, "{text}: {}", world.stderr())
+            assert_eq!(world.stderr().matches(text).count(), 1, "{text}: {}", world.stderr());
         };
         once("was changed, or written without the key");
         once("`grantor ledger accept` is the way on");
