@@ -46,7 +46,7 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Denied, Permitted};
 use crate::intent::Intent;
 use crate::secret::Secret;
-use book::{Objection, Reading};
+use book::{Entry, Objection, Reading};
 use store::{READ, Store, WRITE};
 
 pub struct Ledger {
@@ -116,11 +116,15 @@ impl Ledger {
             Some(consent) => {
                 // Between the yes and this line nobody else may have changed the same access.
                 let unchanged = asked(&consent, Request::may_be_opened);
-                let receipt = &opened.receipt;
-                self.store.write_unless("open", receipt, content, true, unchanged).await??;
+                let entry = Entry::next("open", &opened.receipt, content).flushed();
+                self.store.write_unless(entry, unchanged).await??;
             }
-            None if is_new => self.store.begin("open", &opened.receipt, content, true).await?,
-            None => self.store.write("open", &opened.receipt, content, true).await?,
+            None if is_new => {
+                self.store.write(Entry::first("open", &opened.receipt, content).flushed()).await?;
+            }
+            None => {
+                self.store.write(Entry::next("open", &opened.receipt, content).flushed()).await?;
+            }
         }
         Ok(opened)
     }
@@ -131,8 +135,8 @@ impl Ledger {
     /// # Errors
     /// The line cannot be written.
     pub async fn close(&self, receipt: &str, closing: &Closing<'_>) -> Result<(), Failure> {
-        let written = self.store.write("close", receipt, closing.recorded(), false).await;
-        written.inspect_err(|error| {
+        let entry = Entry::next("close", receipt, closing.recorded());
+        self.store.write(entry).await.inspect_err(|error| {
             let what = &error.message;
             tracing::error!(receipt, what, "the change was sent, and how it ended is not recorded");
         })
@@ -157,9 +161,8 @@ impl Ledger {
             let ended = record.is_some_and(|record| record.end.is_some());
             Ok(if ended { Err(Failure::refused("it has an end already")) } else { Ok(()) })
         };
-        let written =
-            self.store.write_unless("found", receipt, content, false, Box::new(ended)).await?;
-        Ok(written.is_ok())
+        let entry = Entry::next("found", receipt, content);
+        Ok(self.store.write_unless(entry, Box::new(ended)).await?.is_ok())
     }
 
     /// Records a refusal, and gives its receipt.
@@ -174,7 +177,7 @@ impl Ledger {
     pub async fn refuse_plainly(&self, mut content: Value) -> String {
         crate::json::put(&mut content, "outcome", Outcome::Refused.as_str());
         let receipt = new_receipt();
-        if let Err(error) = self.store.begin("refused", &receipt, content, false).await {
+        if let Err(error) = self.store.write(Entry::first("refused", &receipt, content)).await {
             tracing::error!(receipt, %error, "a refusal could not be recorded");
         }
         receipt
@@ -194,7 +197,8 @@ impl Ledger {
         });
         let known = Arc::new(OnceLock::new());
         let unasked = unasked(asking, self.requester(), known.clone());
-        let written = self.store.begin_unless("asked", &receipt, content, true, unasked).await?;
+        let entry = Entry::first("asked", &receipt, content).flushed();
+        let written = self.store.write_unless(entry, unasked).await?;
         match known.get() {
             Some(known) => Ok((known.clone(), false)),
             None => written.map(|()| (receipt, true)),
@@ -209,7 +213,8 @@ impl Ledger {
     pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
         let decision = answered.decision;
         let asked = asked(receipt, move |request| request.may_be(decision));
-        self.store.write_unless("answered", receipt, json!(answered), true, asked).await?
+        let entry = Entry::next("answered", receipt, json!(answered)).flushed();
+        self.store.write_unless(entry, asked).await?
     }
 
     /// Uses a consent up.
@@ -218,15 +223,16 @@ impl Ledger {
     /// There is none, it was used, or it has lapsed; or the line cannot be written.
     pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
         let asked = asked(receipt, Request::may_be_spent);
-        self.store.write_unless("spent", receipt, json!({}), true, asked).await??;
+        let entry = Entry::next("spent", receipt, json!({})).flushed();
+        self.store.write_unless(entry, asked).await??;
         Ok(Spent { receipt: receipt.to_owned() })
     }
 
     /// Records what came of a yes on which nothing was sent. It is gone all the same, so a line that
     /// cannot be written is only logged.
     pub async fn conclude(&self, receipt: &str, concluded: &Concluded) {
-        let content = json!(concluded);
-        if let Err(error) = self.store.write("concluded", receipt, content, false).await {
+        let entry = Entry::next("concluded", receipt, json!(concluded));
+        if let Err(error) = self.store.write(entry).await {
             tracing::error!(receipt, %error, "what came of an approval could not be recorded");
         }
     }
@@ -243,7 +249,7 @@ impl Ledger {
     ) -> Result<(), Failure> {
         let until = until.map(|until| until.to_string());
         let content = json!({ "expires_at": until, "content": content });
-        self.store.write("extended", receipt, content, true).await
+        self.store.write(Entry::next("extended", receipt, content).flushed()).await
     }
 
     /// Records that the end of a timed change needs nothing more.
@@ -251,7 +257,7 @@ impl Ledger {
     /// # Errors
     /// The line cannot be written.
     pub async fn over(&self, receipt: &str, note: &str) -> Result<(), Failure> {
-        self.store.write("over", receipt, json!({ "note": note }), false).await
+        self.store.write(Entry::next("over", receipt, json!({ "note": note }))).await
     }
 
     /// Records that the end of a timed change could not be carried out; once for each reason.
@@ -264,11 +270,8 @@ impl Ledger {
             let known = reading.record(&of)?.and_then(|record| record.overdue);
             Ok(if known == Some(wanted) { Err(Failure::refused("it is known")) } else { Ok(()) })
         };
-        let content = json!({ "why": why });
-        self.store
-            .write_unless("overdue", receipt, content, false, Box::new(known))
-            .await
-            .map(|_| ())
+        let entry = Entry::next("overdue", receipt, json!({ "why": why }));
+        self.store.write_unless(entry, Box::new(known)).await.map(|_| ())
     }
 
     /// Records that a person accepts what is wrong with the ledger, each thing by its place and
@@ -280,7 +283,7 @@ impl Ledger {
     pub async fn accept(&self, troubles: &[Trouble], by: &str) -> Result<(), Failure> {
         let accepts: Vec<_> = troubles.iter().map(Trouble::recorded).collect();
         let content = json!({ "accepts": accepts, "by": by });
-        self.store.begin(index::ACCEPTED, &new_receipt(), content, true).await
+        self.store.write(Entry::first(index::ACCEPTED, &new_receipt(), content).flushed()).await
     }
 
     /// Puts the files of a ledger aside that cannot be read any more, because its key is lost or its
@@ -291,10 +294,12 @@ impl Ledger {
     /// The files cannot be moved, or the new ledger not begun.
     pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
         let book = self.store.book.clone();
-        let aside = self.store.blocking(move || book.set_aside(), "cannot be put aside").await?;
+        let key_stays = self.store.has_own_key();
+        let aside = move || book.set_aside(key_stays);
+        let aside = self.store.blocking(aside, "cannot be put aside").await?;
         let content =
             json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
-        self.store.begin(index::ACCEPTED, &new_receipt(), content, true).await?;
+        self.store.write(Entry::first(index::ACCEPTED, &new_receipt(), content).flushed()).await?;
         Ok(aside)
     }
 

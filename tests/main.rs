@@ -205,3 +205,13 @@ mod lag;
 #[cfg(unix)]
 #[path = "grantor/ends.rs"]
 mod ends;
+
+/// A ledger that the first release wrote.
+#[cfg(unix)]
+#[path = "grantor/first_release.rs"]
+mod first_release;
+
+/// A ledger that is not the one it was: moved away, or sealed under another key.
+#[cfg(unix)]
+#[path = "grantor/other_ledger.rs"]
+mod other_ledger;

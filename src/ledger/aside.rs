@@ -1,5 +1,6 @@
 //! A ledger that nobody can read any more is put aside, whole, and what it said of ends is kept.
 
+use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
@@ -17,8 +18,9 @@ pub struct SetAside {
     pub due: Vec<Value>,
 }
 
-/// Moves every file of the ledger into a folder of its own.
-pub(super) fn put(dir: &Path, others: &[&str]) -> io::Result<SetAside> {
+/// Moves every file of the ledger into a folder of its own. One of the others stays as well, where
+/// the new ledger is to use it.
+pub(super) fn put(dir: &Path, others: &[&str], stays: Option<&str>) -> io::Result<SetAside> {
     let due = due(dir)?;
     let folder = format!("set-aside-{}", Timestamp::now().as_second());
     crate::private::directory(&dir.join(&folder))?;
@@ -27,9 +29,13 @@ pub(super) fn put(dir: &Path, others: &[&str]) -> io::Result<SetAside> {
     let file_name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
     names.extend(segments.iter().filter_map(|segment| file_name(&segment.path)));
     for name in names {
-        let from = dir.join(&name);
+        let (from, to) = (dir.join(&name), dir.join(&folder).join(&name));
         if from.is_file() {
-            std::fs::rename(from, dir.join(&folder).join(name))?;
+            if stays == Some(name.as_str()) {
+                std::fs::copy(from, to)?;
+            } else {
+                std::fs::rename(from, to)?;
+            }
         }
     }
     Ok(SetAside { folder, due })
@@ -38,8 +44,10 @@ pub(super) fn put(dir: &Path, others: &[&str]) -> io::Result<SetAside> {
 /// The ends that the lines name, whoever wrote them.
 fn due(dir: &Path) -> io::Result<Vec<Value>> {
     let mut open = Vec::<Value>::new();
-    for segment in files::segments(dir)? {
-        files::each_line(BufReader::new(segment.open()?), |_, line| {
+    let renamed = files::traces(dir, &[])?.into_iter().map(|name| File::open(dir.join(name)));
+    let segments = files::segments(dir)?;
+    for file in renamed.chain(segments.iter().map(files::Segment::open)) {
+        files::each_line(BufReader::new(file?), |_, line| {
             let Ok(line) = serde_json::from_str::<Value>(line) else { return Ok(true) };
             let of = |line: &Value, key: &str| line.get(key).cloned().unwrap_or_default();
             if of(&line, "event") == "over" {

@@ -53,6 +53,22 @@ pub(super) struct Entry {
     pub begins: bool,
 }
 
+impl Entry {
+    /// The first line of a receipt.
+    pub(super) fn first(event: &'static str, receipt: &str, content: Value) -> Self {
+        Self { event, receipt: receipt.to_owned(), content, flush: false, begins: true }
+    }
+
+    /// A line after others of its receipt.
+    pub(super) fn next(event: &'static str, receipt: &str, content: Value) -> Self {
+        Self { begins: false, ..Self::first(event, receipt, content) }
+    }
+
+    pub(super) fn flushed(self) -> Self {
+        Self { flush: true, ..self }
+    }
+}
+
 /// One that looks at the ledger while nobody can add to it, and may object to a line.
 pub(super) type Objection = Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<(), Failure>> + Send>;
 
@@ -128,14 +144,16 @@ impl Book {
         super::room::try_out(&self.dir, &[LOCK, INDEX])
     }
 
-    /// Moves every file of the ledger out of the way.
-    pub(super) fn set_aside(&self) -> io::Result<SetAside> {
+    /// Moves every file of the ledger out of the way. The key beside it stays as well where this
+    /// process seals with it.
+    pub(super) fn set_aside(&self, key_stays: bool) -> io::Result<SetAside> {
         let mut held = self.held();
         let _lock = self.lock()?;
         let presence = held.presence.take();
         *held = Held { presence, ..Held::default() };
         let (wal, shm) = (&*format!("{INDEX}-wal"), &*format!("{INDEX}-shm"));
-        super::aside::put(&self.dir, &[INDEX, wal, shm, head::NAME, KEY])
+        let stays = key_stays.then_some(KEY);
+        super::aside::put(&self.dir, &[INDEX, wal, shm, head::NAME, KEY], stays)
     }
 
     /// Adds a line, unless something in the ledger stands against it.
@@ -155,6 +173,9 @@ impl Book {
         if held.presence.is_none() {
             held.presence = Some(Presence::claim(&self.dir, &self.process)?);
         }
+        if held.last.is_none() {
+            self.can_go_on(keys)?;
+        }
         files::close_former(&self.dir)?;
         let (mut file, length) = self.open_for_adding()?;
         let Tail { mut link, length, found } = self.tail(&held, keys, &mut file, length)?;
@@ -163,13 +184,7 @@ impl Book {
         if is_broken {
             let content =
                 json!({ "found": found.iter().map(Trouble::recorded).collect::<Vec<_>>() });
-            let report = Entry {
-                event: BROKEN,
-                receipt: super::new_receipt(),
-                content,
-                flush: true,
-                begins: true,
-            };
+            let report = Entry::first(BROKEN, &super::new_receipt(), content);
             text = keys.line(self.content(&report), &link, &Link::start())?;
             link = Link::of(text.trim_end()).unwrap_or(link);
         }

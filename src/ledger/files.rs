@@ -140,16 +140,17 @@ pub(super) fn traces(dir: &Path, others: &[&str]) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        // As a rotation of logs renames a file.
-        let is_renamed = [CURRENT, FORMER]
-            .iter()
-            .any(|file| name.strip_prefix(file).is_some_and(|end| !end.is_empty()));
-        if is_renamed || others.contains(&name.as_str()) {
+        if is_renamed(&name) || others.contains(&name.as_str()) {
             names.push(name);
         }
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether a file has lines that were added to once, under a name that a rotation of logs gave it.
+pub(super) fn is_renamed(name: &str) -> bool {
+    [CURRENT, FORMER].iter().any(|file| name.strip_prefix(file).is_some_and(|end| !end.is_empty()))
 }
 
 /// The number of a file's first line that has one.

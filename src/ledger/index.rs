@@ -6,6 +6,7 @@
 //! any time, and is then made anew; so it is where it does not say what the lines say.
 
 mod check;
+mod here;
 mod intake;
 mod late;
 mod meaning;
@@ -69,7 +70,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -91,8 +92,9 @@ const SCHEMA: &str = "
     CREATE INDEX change_overdue ON change (seq) WHERE overdue AND remains AND NOT taken;
     CREATE INDEX change_undoes ON change (undoes) WHERE undoes IS NOT NULL;
     CREATE INDEX change_ends ON change (ends) WHERE ends IS NOT NULL;
-    CREATE TABLE moved (access TEXT, receipt TEXT, seq INTEGER, made INTEGER,
+    CREATE TABLE moved (access TEXT, receipt TEXT, seq INTEGER, made INTEGER, folded TEXT,
         PRIMARY KEY (access, seq, made)) WITHOUT ROWID;
+    CREATE INDEX moved_folded ON moved (folded, seq);
     CREATE INDEX moved_by ON moved (receipt);
     CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, asked INTEGER, until INTEGER,
         live INTEGER) WITHOUT ROWID;
@@ -291,21 +293,11 @@ impl Index {
 
     /// The last timed change of an access that still stands.
     pub(super) fn timed(&self, access: &str) -> io::Result<Option<String>> {
-        let found = self.receipts(
+        self.receipt(
             "SELECT receipt FROM change WHERE remains AND NOT taken AND expires IS NOT NULL
              AND access = ? ORDER BY seq DESC LIMIT 1",
             [access],
-        )?;
-        Ok(found.into_iter().next())
-    }
-
-    /// Whether a change from here made this access.
-    pub(super) fn is_made(&self, access: &str) -> io::Result<bool> {
-        let found = self
-            .database
-            .prepare_cached("SELECT 1 FROM moved WHERE access = ? AND made")
-            .and_then(|mut query| query.exists([access]));
-        found.map_err(trouble)
+        )
     }
 
     /// How many changes a requester opened since then, the ends of timed ones aside.
@@ -319,6 +311,14 @@ impl Index {
         counted.map_err(trouble)
     }
 
+    fn receipt(
+        &self,
+        query: &str,
+        parameters: impl rusqlite::Params,
+    ) -> io::Result<Option<String>> {
+        Ok(self.receipts(query, parameters)?.into_iter().next())
+    }
+
     fn receipts(&self, query: &str, parameters: impl rusqlite::Params) -> io::Result<Vec<String>> {
         let mut query = self.database.prepare_cached(query).map_err(trouble)?;
         let rows = query.query_map(parameters, |row| row.get(0));
@@ -329,6 +329,11 @@ impl Index {
 /// An access by ids, as the index knows it.
 pub(super) fn access<S: AsRef<str>>(parts: &[S; 4]) -> String {
     serde_json::json!(parts.each_ref().map(AsRef::as_ref)).to_string()
+}
+
+/// An access, letter case aside.
+fn folded(access: &str) -> String {
+    access.to_lowercase()
 }
 
 fn at(time: Timestamp) -> i64 {

@@ -129,7 +129,8 @@ impl Ledger {
         self.store.read(move |reading| reading.given_back(&receipt)).await
     }
 
-    /// For each `[tenant, principal, role, resource]`, by ids, whether a change from here made it.
+    /// For each `[tenant, principal, role, resource]`, by ids, whether it is what a
+    /// change from here left.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -137,7 +138,7 @@ impl Ledger {
         let accesses: Vec<_> = accesses.iter().map(index::access).collect();
         self.store
             .read(move |reading| {
-                accesses.iter().map(|access| reading.index().is_made(access)).collect()
+                accesses.iter().map(|access| reading.index().is_from_here(access)).collect()
             })
             .await
     }

@@ -220,12 +220,8 @@ impl Record {
         self.outcome().is_some_and(is_held)
     }
 
-    /// Each `[tenant, principal, role, resource]` that it is what made, by ids. An end makes
-    /// nothing: it leaves what was there before.
+    /// Each `[tenant, principal, role, resource]` that it is what made, by ids.
     pub(super) fn made(&self) -> Vec<[&str; 4]> {
-        if self.ends.is_some() {
-            return Vec::new();
-        }
         self.difference(|end| (&end.after, &self.before))
     }
 

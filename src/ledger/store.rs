@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::book::{Book, Entry, Objection, Reading};
@@ -29,63 +28,17 @@ impl Store {
         Self { book: Arc::new(Book::new(dir, requester)), key, keys: OnceCell::new() }
     }
 
-    pub(super) async fn write(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-    ) -> Result<(), Failure> {
-        self.add(event, receipt, content, flush, None).await?
-    }
-
-    /// Writes the first line of a receipt.
-    pub(super) async fn begin(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-    ) -> Result<(), Failure> {
-        let entry = Entry { event, receipt: receipt.to_owned(), content, flush, begins: true };
+    pub(super) async fn write(&self, entry: Entry) -> Result<(), Failure> {
         self.append(entry, None).await?
-    }
-
-    /// Writes the first line of a receipt, unless something in the ledger stands against it.
-    pub(super) async fn begin_unless(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-        objection: Objection,
-    ) -> Result<Result<(), Failure>, Failure> {
-        let entry = Entry { event, receipt: receipt.to_owned(), content, flush, begins: true };
-        self.append(entry, Some(objection)).await
     }
 
     /// Writes a line, unless something in the ledger stands against it; nobody can write between.
     pub(super) async fn write_unless(
         &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
+        entry: Entry,
         objection: Objection,
     ) -> Result<Result<(), Failure>, Failure> {
-        self.add(event, receipt, content, flush, Some(objection)).await
-    }
-
-    async fn add(
-        &self,
-        event: &'static str,
-        receipt: &str,
-        content: Value,
-        flush: bool,
-        objection: Option<Objection>,
-    ) -> Result<Result<(), Failure>, Failure> {
-        let entry = Entry { event, receipt: receipt.to_owned(), content, flush, begins: false };
-        self.append(entry, objection).await
+        self.append(entry, Some(objection)).await
     }
 
     async fn append(
@@ -139,6 +92,11 @@ impl Store {
     pub(super) async fn try_keys(&self) -> Result<(), Failure> {
         let keys = if self.key.is_some() { self.keys().await } else { self.known_keys().await };
         keys.map(|_| ())
+    }
+
+    /// Whether the key that is kept beside the ledger was read, and is used from then on.
+    pub(super) fn has_own_key(&self) -> bool {
+        self.key.is_none() && self.keys.initialized()
     }
 
     /// The keys of the ledger there is.

@@ -1,15 +1,18 @@
-//! What goes on beside the calls: ends that are due, changes that a dead process left open, and
-//! requests approved elsewhere. Starting the server starts none of it: a client may only be looking.
+//! What goes on beside the calls: ends that are due, changes that a dead process left open, requests
+//! approved elsewhere, and what in the ledger cannot be acted on. Starting the server starts none of
+//! it: a client may only be looking.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::desk::{Desk, Tended};
+use crate::ledger::Trouble;
+use crate::text;
 
 pub(super) struct Tending {
     desk: Arc<Desk>,
@@ -22,6 +25,11 @@ pub(super) struct Tending {
 /// After the first message, where no call comes sooner.
 const QUIET: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
+/// How many times as long as a look at the ledger took nobody looks again: its newest file is read
+/// whole each time, and may be large.
+const REST: u32 = 50;
+/// More troubles have one cause, which the first ones show.
+const MOST: usize = 10;
 
 impl Tending {
     /// Ends, after what is being done then, when `over` is cancelled.
@@ -32,9 +40,6 @@ impl Tending {
 
     /// A message came; the first one starts the clock.
     pub(super) fn message(self: &Arc<Self>) {
-        if self.desk.config().read_only {
-            return;
-        }
         self.begun.get_or_init(|| {
             let this = self.clone();
             self.tasks.spawn(async move { this.go_on().await });
@@ -49,7 +54,7 @@ impl Tending {
 
     async fn go_on(&self) {
         let mut pause = QUIET;
-        let mut told = Told::default();
+        let (mut told, mut ledger) = (Told::default(), Watched::default());
         loop {
             tokio::select! {
                 () = self.over.cancelled() => return,
@@ -57,17 +62,71 @@ impl Tending {
                 () = self.called.notified(), if pause == QUIET => {}
             }
             pause = PAUSE;
+            ledger.look(&self.desk).await;
+            if self.desk.config().read_only {
+                continue;
+            }
             let (tended, failed) = self.desk.tend().await;
-            for failure in failed {
-                if told.is_new("", &failure.message) {
-                    tracing::warn!(trouble = %failure.message, "nothing was tended");
-                }
+            let mut why: Vec<_> = failed.into_iter().map(|failure| failure.message).collect();
+            why.dedup();
+            let why = why.join("; ");
+            if told.is_new("", &why) && !why.is_empty() {
+                tracing::warn!(trouble = %why, "nothing was tended");
             }
             for one in tended {
                 told.tell(&one);
             }
         }
     }
+}
+
+/// What in the ledger cannot be acted on, as last told.
+#[derive(Default)]
+struct Watched {
+    told: HashSet<String>,
+    /// Before then nobody looks again.
+    next: Option<Instant>,
+}
+
+impl Watched {
+    async fn look(&mut self, desk: &Desk) {
+        let begun = Instant::now();
+        if self.next.is_some_and(|next| begun < next) {
+            return;
+        }
+        let found = match desk.ledger().troubles().await {
+            Ok(troubles) => troubles.iter().map(said).collect(),
+            Err(failure) => vec![text::clean(&failure.to_string())],
+        };
+        let had_any = !self.told.is_empty();
+        let new = self.new_of(found);
+        for trouble in new.iter().take(MOST) {
+            tracing::warn!(%trouble, "the ledger cannot be relied on");
+        }
+        if new.len() > MOST {
+            tracing::warn!(more = new.len() - MOST, "the ledger cannot be relied on");
+        }
+        if !new.is_empty() {
+            tracing::warn!(
+                "what these lines of the ledger say is not acted on: `grantor ledger verify` says \
+                 more, and `grantor ledger accept` is the way on"
+            );
+        } else if had_any && self.told.is_empty() {
+            tracing::info!("nothing is wrong with the ledger any more");
+        }
+        self.next = Some(Instant::now() + begun.elapsed() * REST);
+    }
+
+    /// What was not told before, of all that is wrong now.
+    fn new_of(&mut self, found: Vec<String>) -> Vec<String> {
+        let new = found.iter().filter(|one| !self.told.contains(*one)).cloned().collect();
+        self.told = found.into_iter().collect();
+        new
+    }
+}
+
+fn said(trouble: &Trouble) -> String {
+    text::clean(&format!("{}: {}", trouble.place, trouble.what))
 }
 
 /// Why something was left, as last told, by receipt: nobody reads the same every few seconds.
@@ -97,6 +156,23 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_ledger_is_told_once_and_again_after_it_was_mended() {
+        let mut watched = Watched::default();
+        for (found, new) in [
+            (&[][..], &[][..]),
+            (&["a"], &["a"]),
+            (&["a"], &[]),
+            (&["a", "b"], &["b"]),
+            (&["b"], &[]),
+            (&[], &[]),
+            (&["b"], &["b"]),
+        ] {
+            let found = found.iter().map(|one: &&str| (*one).to_owned()).collect();
+            assert_eq!(watched.new_of(found), new);
+        }
+    }
 
     #[test]
     fn a_reason_is_told_once_and_again_when_it_changes() {

@@ -1,5 +1,8 @@
 //! Ends that overlap, ends that give, and ends that could not come.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use grantor::ledger::Ledger;
@@ -10,6 +13,7 @@ use serde_json::{Value, json};
 use super::consent::agrees;
 use super::harness::{Answer, Era, World, parsed};
 use super::person::Client;
+use super::proxy::{Proxy, Then};
 
 const SAM: &str = "user@example.com";
 const SPACE: &str = "/Harbor/Integrations";
@@ -250,6 +254,89 @@ async fn what_was_there_before_an_overlay_is_not_granted_here() {
     let row = own().await;
     assert_eq!(row["role"]["id"], "R");
     assert_eq!(row["granted_here"], Value::Null, "{row:#}");
+}
+
+/// What stands is granted here only where the last change of Grantor's left it: not where an undo or
+/// an end gave back what was others', nor where others gave anew what was taken away.
+#[tokio::test]
+async fn what_grantor_did_not_leave_is_not_granted_here() {
+    let world = World::new().await;
+    let here = async || {
+        let look = json!({ "vendor": "snaplogic", "resource": SPACE });
+        let body = call(&world, "list_access", &look).await;
+        let rows = body["rows"].as_array().unwrap().clone();
+        let row = rows.into_iter().find(|row| row["principal"]["id"] == SAM).unwrap();
+        (row["role"]["id"].as_str().unwrap().to_owned(), row["granted_here"] == true)
+    };
+    let undone = async |receipt: &str| {
+        done(&world, "undo_change", &json!({ "receipt": receipt })).await;
+    };
+    let timed = |letters: &[&str], end: Timestamp| {
+        let mut timed = acl(letters);
+        timed["expires_at"] = json!(end.to_string());
+        timed
+    };
+    // Granted and undone here; then others give the same.
+    let receipt = done(&world, "set_project_acl", &acl(&["R"])).await;
+    assert_eq!(here().await, ("R".to_owned(), true));
+    undone(&receipt).await;
+    elsewhere(&world, "set_project_acl", &acl(&["R"])).await;
+    assert_eq!(here().await, ("R".to_owned(), false));
+    // An undo gives back what others gave: of a grant upon it, and of a removal.
+    let receipt = done(&world, "set_project_acl", &acl(&["R", "X"])).await;
+    assert_eq!(here().await, ("R,X".to_owned(), true));
+    undone(&receipt).await;
+    assert_eq!(here().await, ("R".to_owned(), false));
+    let mut who = acl(&[]);
+    who.as_object_mut().unwrap().remove("permission_list");
+    let receipt = done(&world, "remove_project_acl", &who).await;
+    undone(&receipt).await;
+    assert_eq!(here().await, ("R".to_owned(), false));
+    // A grant for a time upon a grant of Grantor's own gives that back.
+    done(&world, "remove_project_acl", &who).await;
+    done(&world, "set_project_acl", &acl(&["R"])).await;
+    let end = Timestamp::now() + 2.seconds();
+    done(&world, "set_project_acl", &timed(&["R", "W"], end)).await;
+    assert_eq!(here().await, ("R,W".to_owned(), true));
+    until(end).await;
+    assert_eq!(expire(&world).await.0, 0);
+    assert_eq!(here().await, ("R".to_owned(), true));
+    let receipt = done(&world, "remove_project_acl", &who).await;
+    undone(&receipt).await;
+    assert_eq!(here().await, ("R".to_owned(), true), "given back as it was given");
+    // What was gone when its end came is nobody's any more.
+    done(&world, "remove_project_acl", &who).await;
+    let end = Timestamp::now() + 2.seconds();
+    done(&world, "set_project_acl", &timed(&["R"], end)).await;
+    elsewhere(&world, "remove_project_acl", &who).await;
+    until(end).await;
+    assert_eq!(expire(&world).await.0, 0);
+    elsewhere(&world, "set_project_acl", &acl(&["R"])).await;
+    assert_eq!(here().await, ("R".to_owned(), false));
+}
+
+/// A vendor does not write an id in the same letters everywhere.
+#[tokio::test]
+async fn what_was_granted_here_is_known_in_other_letters() {
+    let world = World::new().await;
+    let other = Arc::new(AtomicBool::new(false));
+    let is_other = other.clone();
+    let change: Arc<dyn Fn(&str) -> String + Send + Sync> =
+        Arc::new(|body: &str| body.replace(SAM, "User@Example.COM"));
+    let proxy = Proxy::start(Some(world.variable("SNAPLOGIC_URL")), move |_, path| {
+        let changes = path.contains("/acl/") && is_other.load(SeqCst);
+        if changes { Then::Change(change.clone()) } else { Then::Pass }
+    });
+    let proxy = proxy.await;
+    let world = world.set("SNAPLOGIC_URL", &proxy.url);
+    done(&world, "set_project_acl", &acl(&["R"])).await;
+    other.store(true, SeqCst);
+    let look = json!({ "vendor": "snaplogic", "resource": SPACE });
+    let body = call(&world, "list_access", &look).await;
+    let here = |row: &&Value| row["granted_here"] == true;
+    let here: Vec<_> = body["rows"].as_array().unwrap().iter().filter(here).collect();
+    assert_eq!(here.len(), 1, "{body:#}");
+    assert_eq!(here[0]["principal"]["id"], "User@Example.COM");
 }
 
 /// An end that gives is judged as a grant when it is agreed to.

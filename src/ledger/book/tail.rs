@@ -19,6 +19,24 @@ pub(super) struct Tail {
 }
 
 impl Book {
+    /// Makes sure that a line can be put behind what there is, before any file is touched.
+    pub(super) fn can_go_on(&self, keys: &Keys) -> io::Result<()> {
+        let segments = files::segments(&self.dir)?;
+        if !segments.is_empty() {
+            // One line that holds is enough here: what is missing is looked for later.
+            return last_lines(keys, &segments, &Kept::Missing).map(|_| ());
+        }
+        let traces = self.traces()?;
+        if traces.is_empty() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "there are traces of another ledger here ({}) and no lines of it: put its files back, or \
+             accept that they are gone with `grantor ledger accept`",
+            traces.join(", ")
+        )))
+    }
+
     /// What the next line is put behind. A line that has no end gets one: its writer died over it.
     pub(super) fn tail(
         &self,
@@ -33,16 +51,6 @@ impl Book {
             return Ok(Tail { link: link.clone(), length, found: Vec::new() });
         }
         let segments = files::segments(&self.dir)?;
-        if segments.is_empty() {
-            let traces = self.traces()?;
-            if !traces.is_empty() {
-                return Err(io::Error::other(format!(
-                    "there are traces of another ledger here ({}) and no lines of it: put its files \
-                     back, or accept that they are gone with `grantor ledger accept`",
-                    traces.join(", ")
-                )));
-            }
-        }
         let torn = files::is_torn(file)?;
         if torn {
             file.write_all(b"\n")?;
@@ -67,21 +75,29 @@ impl Book {
         keys: &Keys,
         segments: &[Segment],
     ) -> io::Result<(Option<Link>, Vec<Trouble>)> {
-        let kept = head::read(&self.dir, keys)?;
-        let mut end = LastLines { keys, kept: &kept, last: None, found: Vec::new(), is_kept: None };
-        for segment in segments.iter().rev() {
-            let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
-            let mut more = true;
-            files::each_line_back(&mut segment.open()?, |line| {
-                more = end.take(&file, line);
-                more
-            })?;
-            if !more {
-                break;
-            }
-        }
-        end.done(!segments.is_empty())
+        last_lines(keys, segments, &head::read(&self.dir, keys)?)
     }
+}
+
+/// The same, with what the head says.
+fn last_lines(
+    keys: &Keys,
+    segments: &[Segment],
+    kept: &Kept,
+) -> io::Result<(Option<Link>, Vec<Trouble>)> {
+    let mut end = LastLines { keys, kept, last: None, found: Vec::new(), is_kept: None };
+    for segment in segments.iter().rev() {
+        let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
+        let mut more = true;
+        files::each_line_back(&mut segment.open()?, |line| {
+            more = end.take(&file, line);
+            more
+        })?;
+        if !more {
+            break;
+        }
+    }
+    end.done(!segments.is_empty())
 }
 
 /// Lines from the last one back, as far as is needed.

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Seek as _, SeekFrom};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use super::{Position, Told, access, at, meaning, told, trouble};
+use super::{Position, Told, access, at, folded, meaning, told, trouble};
 use crate::ledger::chain::{Keys, Link};
 use crate::ledger::files::{self, Segment};
 use crate::ledger::follow::{Follow, Seen};
@@ -235,11 +235,13 @@ fn keep_moved(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
         .and_then(|mut forget| forget.execute([receipt]))
         .map_err(trouble)?;
     let keep = "INSERT OR IGNORE INTO moved VALUES
-        (?1, ?2, (SELECT seq FROM change WHERE receipt = ?2), ?3)";
+        (?1, ?2, (SELECT seq FROM change WHERE receipt = ?2), ?3, ?4)";
     let mut keep = change.prepare_cached(keep).map_err(trouble)?;
     for (rows, made) in [(record.made(), true), (record.unmade(), false)] {
         for row in rows {
-            keep.execute(params![access(&row), receipt, made]).map_err(trouble)?;
+            let access = access(&row);
+            let values = params![access, receipt, made, folded(&access)];
+            keep.execute(values).map_err(trouble)?;
         }
     }
     Ok(())

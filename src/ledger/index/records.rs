@@ -3,7 +3,6 @@
 use std::io;
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension as _;
 
 use super::{Index, Told, trouble};
 use crate::access::Access;
@@ -39,15 +38,14 @@ impl Index {
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Vec<Access>> {
-        let undo = self.last(
-            segments,
-            keys,
+        let undo = self.receipt(
             "SELECT undo.receipt FROM change, moved AS later, change AS undo
              WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
              AND later.made AND undo.receipt = later.receipt AND undo.undoes IS NOT NULL
              ORDER BY later.seq DESC LIMIT 1",
-            receipt,
+            [receipt],
         )?;
+        let undo = self.of_its_lines(segments, keys, undo)?;
         Ok(undo.and_then(|undo| undo.end).map(|end| end.after).unwrap_or_default())
     }
 
@@ -58,28 +56,19 @@ impl Index {
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Option<String>> {
-        let last = self.last(
-            segments,
-            keys,
-            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
-                UNION SELECT receipt, seq FROM change WHERE ends = ?1)
-             ORDER BY seq DESC LIMIT 1",
-            receipt,
-        )?;
+        let last = self.of_its_lines(segments, keys, self.takers(receipt)?.pop())?;
         Ok(last.filter(Record::is_held).map(|record| record.receipt))
     }
 
-    /// The change that a query finds for a receipt, by its own lines alone.
-    fn last(
+    /// A change by its own lines alone.
+    fn of_its_lines(
         &self,
         segments: &[Segment],
         keys: &Keys,
-        query: &str,
-        receipt: &str,
+        receipt: Option<String>,
     ) -> io::Result<Option<Record>> {
-        let found = self.receipts(query, [receipt])?;
-        let Some(found) = found.into_iter().next() else { return Ok(None) };
-        Ok(Record::of(&self.told(segments, keys, &found)?.lines))
+        let Some(receipt) = receipt else { return Ok(None) };
+        Ok(Record::of(&self.told(segments, keys, &receipt)?.lines))
     }
 
     /// The last change that took this one back.
@@ -87,28 +76,22 @@ impl Index {
         let query = format!(
             "SELECT receipt FROM change WHERE {column} = ? AND takes ORDER BY seq DESC LIMIT 1"
         );
-        let taker = self
-            .database
-            .prepare_cached(&query)
-            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)).optional());
-        taker.map_err(trouble)
+        self.receipt(&query, [receipt])
     }
 
-    /// The first later change in which the access that this one was for came or went. Undoing is
-    /// no change of its own here: it brings back what was there, as it was.
+    /// The first later change in which the access that this one was for came or went. What brings
+    /// back what was there, as it was, is no change of its own here.
     fn superseder(&self, receipt: &str) -> io::Result<Option<String>> {
-        let query = "SELECT later.receipt FROM change, moved AS later
+        self.receipt(
+            "SELECT later.receipt FROM change, moved AS later
             WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
             AND NOT EXISTS (SELECT 1 FROM change AS undo
                 WHERE undo.undoes = later.receipt AND undo.takes)
-            AND NOT EXISTS (SELECT 1 FROM change AS undo
-                WHERE undo.receipt = later.receipt AND undo.undoes IS NOT NULL AND later.made)
-            ORDER BY later.seq LIMIT 1";
-        let found = self
-            .database
-            .prepare_cached(query)
-            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)).optional());
-        found.map_err(trouble)
+            AND NOT EXISTS (SELECT 1 FROM change AS back WHERE back.receipt = later.receipt
+                AND (back.undoes IS NOT NULL OR back.ends IS NOT NULL) AND later.made)
+            ORDER BY later.seq LIMIT 1",
+            [receipt],
+        )
     }
 
     pub(in crate::ledger) fn request(
