@@ -80,6 +80,8 @@ impl Store {
         entry: Entry,
         objection: Option<Objection>,
     ) -> Result<Result<(), Failure>, Failure> {
+        let content = super::length::fit(entry.event, entry.content)?;
+        let entry = Entry { content, ..entry };
         let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
         added.map_err(|failure| {
             failure.or_hint(
