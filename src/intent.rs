@@ -173,8 +173,7 @@ impl Intent {
         if takes || self.recorded().to_string().len() <= LONGEST_LINE {
             return Ok(());
         }
-        Err(Failure::refused("what the vendor shows of this access is too much to be recorded")
-            .hint("its names or ids are very long, or very many hold it; change it at the vendor"))
+        Err(too_much())
     }
 
     /// As the ledger keeps it: no credential is part of it.
@@ -210,8 +209,14 @@ impl Intent {
     }
 }
 
-/// A request without the length of the names in it: some vendors are sent them.
-fn shortened(mut request: Value) -> Value {
+/// Why a change is not made that no line of the ledger holds.
+pub fn too_much() -> Failure {
+    Failure::refused("what the vendor shows of this access is too much to be recorded")
+        .hint("its names or ids are very long, or very many hold it; change it at the vendor")
+}
+
+/// A value without the length of the texts in it: some vendors are sent the names that they have.
+pub fn shortened(mut request: Value) -> Value {
     match &mut request {
         Value::String(text) => *text = text::short(text, LONGEST_TEXT).into_owned(),
         Value::Array(items) => items.iter_mut().for_each(|item| *item = shortened(item.take())),

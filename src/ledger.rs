@@ -16,6 +16,7 @@ mod head;
 mod history;
 mod index;
 mod late;
+mod length;
 pub mod ocsf;
 mod presence;
 mod read;

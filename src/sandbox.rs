@@ -131,6 +131,15 @@ impl Sandbox {
         self.vendors.clone()
     }
 
+    /// Who has what now, by vendor, whatever a read shows yet. What another process changed counts from when this one
+    /// first sees it.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn now(&self) -> io::Result<serde_json::Value> {
+        self.office.store.now().map_err(io::Error::other)
+    }
+
     /// Every request received, in order (the last ten thousand).
     pub fn journal(&self) -> Vec<Seen> {
         self.office.journal.read()

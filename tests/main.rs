@@ -189,6 +189,16 @@ mod said;
 #[path = "grantor/yes.rs"]
 mod yes;
 
+/// What becomes of a yes in every state and way, under every damage to the ledger.
+#[cfg(unix)]
+#[path = "grantor/consent_table.rs"]
+mod consent_table;
+
+/// What a role contains when a person is asked about it.
+#[cfg(unix)]
+#[path = "grantor/contents.rs"]
+mod contents;
+
 /// Access that is held through user groups.
 #[path = "grantor/groups.rs"]
 mod groups;

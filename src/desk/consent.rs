@@ -329,6 +329,9 @@ impl Prepared {
             rows.sort_unstable();
             rows
         };
+        // A vendor may list what a role contains in any order.
+        let mut contains = intent.contains.clone();
+        contains.sort_unstable();
         let all = term.bound(json!({
             "tool": intent.tool,
             "vendor": intent.vendor,
@@ -336,7 +339,7 @@ impl Prepared {
             "organization": intent.organization,
             "policy": policy,
             "privileged": intent.privileged,
-            "contains": intent.contains,
+            "contains": contains,
             "typed": self.typed(),
             "arguments": intent.arguments,
             "request": intent.request(),

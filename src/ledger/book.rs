@@ -83,6 +83,8 @@ pub(super) struct Reading<'a> {
 /// What is said of a file whose ledger has no lines any more.
 pub const MOVED: &str = "is here, and the lines of its ledger are not: they were moved or deleted";
 const LOCK: &str = "ledger.lock";
+/// What is read from every line since the question is written behind them too.
+const OF_A_YES: [&str; 4] = ["answered", "spent", "open", "concluded"];
 const INDEX: &str = "ledger.index";
 const KEY: &str = "seal.key";
 
@@ -221,8 +223,11 @@ impl Book {
             return Ok(own.clone());
         }
         self.reading(held, keys, |reading| {
-            let told = reading.index.told(reading.segments, keys, &entry.receipt)?;
-            Ok(told.last)
+            let Reading { index, segments, head, .. } = reading;
+            if OF_A_YES.contains(&entry.event) {
+                return index.last_of(segments, keys, head, &entry.receipt);
+            }
+            Ok(index.told(segments, keys, &entry.receipt)?.last)
         })
     }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::length;
 use crate::access::{Access, Outcome};
 use crate::failure::Failure;
 use crate::intent::Intent;
@@ -115,6 +116,9 @@ impl Record {
     fn follow(&mut self, line: &Value) {
         let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
         let named = line.get("event").and_then(Value::as_str);
+        if line.get(length::CUT).is_some() {
+            self.damage = Some(length::WAS_CUT.to_owned());
+        }
         match named {
             Some("close" | "found") => {
                 if let Ok(end) = End::deserialize(line) {

@@ -48,6 +48,8 @@ impl Store {
     ) -> Result<Result<(), Failure>, Failure> {
         let comes_after =
             matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
+        let content = super::length::fit(entry.event, entry.content)?;
+        let entry = Entry { content, ..entry };
         let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
         added.map_err(|failure| {
             failure.or_hint(if comes_after {

@@ -109,6 +109,12 @@ impl Store {
         Ok(look(held.back(self.lag)))
     }
 
+    /// What is so now, whatever a look shows.
+    pub fn now(&self) -> serde_json::Result<serde_json::Value> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_value(&held.world)
+    }
+
     /// Written before it returns, so before anybody is told that it happened.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> io::Result<T> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -49,7 +49,7 @@ async fn no_line_is_changed_taken_out_or_put_in_unseen() {
     let path = path(&world);
     let original = lines(&path);
     type Edit = fn(&mut Vec<String>);
-    let edits: [(&str, Edit, Option<usize>); 9] = [
+    let edits: [(&str, Edit, Option<usize>); 10] = [
         ("a name is changed", |lines| lines[4] = lines[4].replace("API Team", "X"), Some(5)),
         ("an address", |lines| lines[2] = lines[2].replace("user@example.com", "a@b.c"), Some(3)),
         ("a line is taken out", |lines| drop(lines.remove(3)), Some(4)),

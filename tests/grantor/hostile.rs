@@ -324,6 +324,41 @@ async fn no_name_makes_a_long_line() {
     assert_eq!(open.count(), calls.len());
 }
 
+/// What has happened is recorded in a line of some length, whatever was said of it, and nothing is done
+/// on the word of a line that says less; what would only be asked is not asked.
+#[tokio::test]
+async fn more_than_a_line_holds_is_cut_and_said_or_not_asked() {
+    use grantor::ledger::{Asking, Closing, Ledger};
+    let world = World::new().await;
+    let mut arguments = parsed(GRANTS[3].arguments);
+    arguments["expires_in"] = json!("PT1S");
+    let ran = world.run(&["call", GRANTS[3].tool, &arguments.to_string()]).await;
+    let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
+    let (ledger, much) = (Ledger::new(&world.path("state"), None), "x".repeat(3 * 1024 * 1024));
+    let closing = Closing {
+        outcome: grantor::access::Outcome::Confirmed,
+        status: None,
+        request_id: None,
+        after: &[],
+        note: Some(&much),
+        held: None,
+        unseen: false,
+    };
+    assert!(ledger.found(&receipt, &closing, "check").await.unwrap());
+    let until = jiff::Timestamp::now();
+    let asking = Asking { digest: "none", until, content: json!({ "question": much }) };
+    let refused = ledger.ask(&asking).await.unwrap_err();
+    assert!(refused.message.contains("too much to be recorded"), "{refused:?}");
+    for line in world.ledger() {
+        assert!(line.to_string().len() < 10_000, "{} bytes", line.to_string().len());
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let ran = world.run(&["expire"]).await;
+    assert_eq!((ran.status, world.writes().len()), (1, 1), "{ran:#?}");
+    assert!(ran.stderr.contains(&receipt), "{}", ran.stderr);
+    assert!(ran.stderr.contains("too much to be recorded"), "{}", ran.stderr);
+}
+
 /// What is printed of the ledger is the same JSON, in which nothing commands a terminal.
 #[tokio::test]
 async fn the_ledger_is_printed_with_escapes() {

@@ -25,9 +25,17 @@ impl Terminal {
 
     /// Reads until the program says so.
     pub async fn shows(&mut self, text: &str) {
+        assert!(self.comes_to(text).await, "it ends without {text:?}: {}", self.seen);
+    }
+
+    /// Reads until the program says so, or ends without it: then false.
+    pub async fn comes_to(&mut self, text: &str) -> bool {
         while !self.seen.contains(text) {
-            assert!(self.read().await, "it ends without {text:?}: {}", self.seen);
+            if !self.read().await {
+                return false;
+            }
         }
+        true
     }
 
     /// Types a line and Enter.

@@ -19,7 +19,7 @@ impl Index {
     ) -> io::Result<Option<Record>> {
         let Told { lines, damage, .. } = self.told(segments, keys, receipt)?;
         let Some(mut record) = Record::of(&lines) else { return Ok(None) };
-        record.damage = damage;
+        record.damage = damage.or(record.damage);
         record.undone_by = self.taker("undoes", receipt)?;
         record.ended_by = self.taker("ends", receipt)?;
         record.superseded_by = self.superseder(receipt)?;

@@ -39,6 +39,30 @@ impl Index {
         head: &Kept,
         receipt: &str,
     ) -> io::Result<Option<Request>> {
+        let trail = self.followed(segments, keys, head, receipt)?;
+        Ok(trail.and_then(Trail::request))
+    }
+
+    /// The last line of a request, which the next one of it names: an index that hides it would have
+    /// the next one say that another is missing.
+    pub(in crate::ledger) fn last_of(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        head: &Kept,
+        receipt: &str,
+    ) -> io::Result<Link> {
+        let trail = self.followed(segments, keys, head, receipt)?;
+        Ok(trail.map_or_else(Link::start, |trail| trail.told.last))
+    }
+
+    fn followed<'a>(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        head: &Kept,
+        receipt: &'a str,
+    ) -> io::Result<Option<Trail<'a>>> {
         let Some((segment, offset)) = self.first_line(receipt)? else { return Ok(None) };
         let is_kept = matches!(head, Kept::At(_));
         let mut trail = Trail {
@@ -61,7 +85,7 @@ impl Index {
             })?;
         }
         trail.is_broken |= trail.wants_head && !is_kept;
-        Ok(trail.request())
+        Ok(Some(trail))
     }
 
     fn first_line(&self, receipt: &str) -> io::Result<Option<(u64, u64)>> {

@@ -133,8 +133,26 @@ impl Registry {
         }
     }
 
-    /// The same of a permission as described, and of all that it inherits, however deep; `own` is
-    /// what is known of it already.
+    /// What comes with a held permission, however deep, as far as it is described.
+    fn inherited(&self, held: &Held) -> Vec<String> {
+        let mut left: Vec<_> = self.0.iter().flatten().filter(|one| held.is(one)).collect();
+        let (mut seen, mut labels): (Vec<&str>, _) = (Vec::new(), Vec::new());
+        while let Some(one) = left.pop() {
+            for key in one.inherits.iter().flatten().filter_map(|next| filled(&next.key)) {
+                if seen.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+                    continue;
+                }
+                seen.push(key);
+                let next = self.of_key(key);
+                labels.push(next.and_then(|next| filled(&next.name)).unwrap_or(key).to_owned());
+                left.extend(next);
+            }
+        }
+        labels
+    }
+
+    /// Whether a permission as described manages who may do what, or any that it inherits, however
+    /// deep; `own` is what is known of it already.
     fn reaches(&self, from: &Described, own: Option<bool>) -> Option<bool> {
         let mut open = from.told().manages().or(own).is_none();
         let (mut seen, mut left): (Vec<&str>, _) = (Vec::new(), vec![from]);
@@ -193,11 +211,17 @@ impl OrganizationRole {
         let manages: Vec<_> = manages.collect();
         let certain = self.is_administrator() || manages.contains(&Some(true));
         let unshown = self.permissions.is_none() || manages.contains(&None);
-        let permissions = self.permissions.iter().flatten().map(|held| held.label(registry));
+        let held = self.permissions.iter().flatten();
+        let mut permissions: Vec<_> = held.clone().map(|held| held.label(registry)).collect();
+        for inherited in held.flat_map(|held| registry.inherited(held)) {
+            if !permissions.contains(&inherited) {
+                permissions.push(inherited);
+            }
+        }
         Role {
             privileged: certain || unshown,
             description: (unshown && !certain).then(|| UNSHOWN.to_owned()),
-            permissions: permissions.collect(),
+            permissions,
             id: self.key,
             name: self.name,
         }
@@ -519,6 +543,10 @@ mod tests {
                 check(role(held), privileged, unshown, &registry());
             }
         }
+        let held = json!([{ "permissionKey": "k6", "name": "Deploy" }, { "permissionKey": "r1" }]);
+        let deep = serde_json::from_value::<OrganizationRole>(role(held)).unwrap();
+        let deep = deep.judged(&registry()).permissions;
+        assert_eq!(deep, ["Deploy", "Round", "Release", "Manage members", "And round"]);
         let harmless = json!([{ "permissionKey": "k5", "name": "Asset management > View" }]);
         check(role(harmless.clone()), false, false, &registry());
         check(role(harmless), true, true, &Registry(None));
