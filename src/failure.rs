@@ -18,6 +18,8 @@ pub struct Failure {
     pub candidates: Vec<Candidate>,
     /// The status the vendor answered with, where it answered.
     pub status: Option<u16>,
+    /// The argument it is about, by the caller's name for it: the message begins with it.
+    pub argument: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Kind {
     NotListable,
 }
 
+/// More things than a reader chooses from.
+const MOST_CANDIDATES: usize = 40;
 const DOCTOR: &str = "; `grantor doctor` tries every credential";
 
 /// One thing a name could have meant.
@@ -54,14 +58,62 @@ pub struct Candidate {
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What tells people of one name apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     pub kind: String,
+    /// The argument that may mean it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
 }
 
 impl Failure {
     /// Whatever a vendor said in it is clean from here on: a failure also ends up in logs.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = text::clean(&message.into());
-        Self { kind, message, hint: None, candidates: Vec::new(), status: None }
+        Self { kind, message, hint: None, candidates: Vec::new(), status: None, argument: None }
+    }
+
+    /// The same as about this argument, whatever another caller calls it.
+    #[must_use]
+    pub fn of(mut self, argument: &str) -> Self {
+        let before = self.argument.take().map(|before| format!("{before}: "));
+        let what = before.and_then(|before| self.message.strip_prefix(&before).map(str::to_owned));
+        self.message = format!("{argument}: {}", what.unwrap_or(self.message));
+        for candidate in &mut self.candidates {
+            candidate.argument = Some(argument.to_owned());
+        }
+        self.argument = Some(argument.to_owned());
+        self
+    }
+
+    /// Several as one, each said: what a caller can mend outweighs what only waiting can.
+    pub fn together(troubles: Vec<Self>) -> Self {
+        let is_arguments = |one: &&Self| matches!(one.kind, Kind::Invalid | Kind::Ambiguous);
+        let gravest = troubles.iter().find(is_arguments).or(troubles.first());
+        let Some(Self { kind, status, argument, .. }) = gravest.cloned() else {
+            return Self::invalid("something does not fit");
+        };
+        let mut all = Self { kind, status, argument, ..Self::invalid("") };
+        let (mut messages, mut hints) = (Vec::new(), Vec::new());
+        for trouble in troubles {
+            all.candidates.extend(trouble.candidates);
+            for (text, all) in [(Some(trouble.message), &mut messages), (trouble.hint, &mut hints)]
+            {
+                all.extend(text.filter(|text| !all.contains(text)));
+            }
+        }
+        if messages.len() > 1 {
+            all.argument = None;
+        }
+        all.candidates.truncate(MOST_CANDIDATES);
+        Self { message: text::clean(&messages.join("; ")), hint: Some(hints.join("; ")), ..all }
+            .without_empty_hint()
+    }
+
+    fn without_empty_hint(mut self) -> Self {
+        self.hint = self.hint.filter(|hint| !hint.is_empty());
+        self
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
 use super::{Change, Effect, Holds, Inverse, Spec, Step};
@@ -33,6 +34,10 @@ impl Change for AssignEnvironmentRole {
     };
 
     const HOLDS: Holds = Holds::One;
+
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        member_role::wrong(given)
+    }
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await?;

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
 use super::{Change, Effect, Holds, Inverse, Spec, Step};
@@ -34,6 +35,10 @@ impl Change for AssignOrganizationRole {
     };
 
     const HOLDS: Holds = Holds::One;
+
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        member_role::wrong(given)
+    }
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let configured = ask.tenant.settings.get(redox::ORGANIZATION);

@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::look::{Asked, Token, Which, ask};
 use super::{Effect, Look, Room, Rows, Spec};
@@ -38,13 +38,17 @@ impl Look for ListAccess {
         example: r#"{"principal": "user@example.com"}"#,
     };
 
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        if ["principal", "role", "resource"].iter().any(|name| given.contains_key(*name)) {
+            return Vec::new();
+        }
+        let needs = Failure::invalid("needs a principal, a role or a resource");
+        vec![needs.hint("give at least one of the three")]
+    }
+
     async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
         let [principal, role, resource] =
             [self.principal, self.role, self.resource].map(|name| name.map(Name::into_string));
-        if principal.is_none() && role.is_none() && resource.is_none() {
-            return Err(Failure::invalid("needs a principal, a role or a resource")
-                .hint("give at least one of the three"));
-        }
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_somebody(principal.is_some());
         let (ledger, tenants) = (room.ledger, room.tenants);

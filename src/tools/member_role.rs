@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Finding, Given, Heard, Plan, Standing, Step, label, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
@@ -52,13 +52,29 @@ impl Reference {
         match (by(&self.id)?, by(&self.name)?) {
             (Some(one), Some(other)) if one.id() != other.id() => {
                 let [one, other] = [one.id(), other.id()].map(|id| text::quote(Word::Id, id));
-                let trouble = format!("{field}: the id is {one}, but the name means {other}");
-                Err(Failure::invalid(trouble).hint("give the id alone, or the name alone"))
+                let trouble = format!("the id is {one}, but the name means {other}");
+                let hint = "give the id alone, or the name alone";
+                Err(Failure::invalid(trouble).of(field).hint(hint))
             }
             (Some(found), _) | (None, Some(found)) => Ok(found),
-            (None, None) => Err(Failure::invalid(format!("{field}: needs an id or a name"))),
+            (None, None) => Err(unnamed(field)),
         }
     }
+}
+
+/// The references that name nothing.
+pub(super) fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+    let empty = |field: &&str| {
+        given
+            .get(*field)
+            .and_then(Value::as_object)
+            .is_some_and(|inner| inner.get("id").is_none() && inner.get("name").is_none())
+    };
+    ["role", "user"].into_iter().filter(empty).map(unnamed).collect()
+}
+
+fn unnamed(field: &str) -> Failure {
+    Failure::invalid("needs an id or a name").of(field)
 }
 
 /// The row there was before a change.

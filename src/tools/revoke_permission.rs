@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::assignment::{PermissionAssignment, arguments};
 use super::{Change, Effect, Inverse, Spec, Step, label};
@@ -24,6 +25,8 @@ pub struct RevokePermission {
     assignment_id: Option<Name>,
 }
 
+const ONE: &str = "needs exactly one of identityId and assignmentId";
+
 impl Change for RevokePermission {
     const SPEC: Spec = Spec {
         name: "revoke_permission",
@@ -34,6 +37,12 @@ impl Change for RevokePermission {
         docs: dfns::REVOKE.docs,
         example: r#"{"permissionId": "Wallet Operator", "identityId": "hiro.tanaka@example.com"}"#,
     };
+
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        let named = ["identityId", "assignmentId"].iter().filter(|one| given.contains_key(**one));
+        let one = named.count() == 1;
+        (!one).then(|| Failure::invalid(ONE)).into_iter().collect()
+    }
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let role = dfns::permission(ask, ask.meant(self.permission_id.as_str())).await?.into_role();
@@ -55,7 +64,7 @@ impl Change for RevokePermission {
                 (dfns::named(ask, &own.identity_id).await?, Some(own.id))
             }
             _ => {
-                return Err(Failure::invalid("needs exactly one of identityId and assignmentId"));
+                return Err(Failure::invalid(ONE));
             }
         };
         Ok(vec![Box::new(PermissionAssignment::revoked(ask, role, principal, assignment).await?)])

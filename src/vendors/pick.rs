@@ -3,7 +3,7 @@
 use super::Row;
 use crate::access::{Principal, Resource, Role};
 use crate::failure::{Candidate, Failure, Kind};
-use crate::text;
+use crate::text::{self, Word};
 
 /// Something a vendor knows by id and people know by name.
 pub trait Known {
@@ -87,6 +87,7 @@ fn pick_named<T: Known>(
             .ok_or_else(|| none(what, wanted))
             .and_then(|known| shown_as_it_is(what, known));
     }
+    let candidate = |known: &T| candidate(what, known);
     let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
     let near = |known: &&T| {
         let names = [known.name(), known.email()];
@@ -110,35 +111,36 @@ fn shown_as_it_is<T: Known>(what: &str, known: T) -> Result<T, Failure> {
         return Ok(known);
     }
     let id = text::quoted(&text::exact(id));
-    Err(Failure::refused(format!("{what}: the vendor's id {id} is not one that can be shown"))
+    Err(Failure::refused(format!("the vendor's id {id} is not one that can be shown"))
+        .of(what)
         .hint("ids that are empty, very long or hold invisible characters are not sent anywhere"))
 }
 
 fn gone(what: &str, id: &str) -> Failure {
     let id = text::quoted(&text::exact(id));
-    Failure::refused(format!("{what}: there is nothing with the id {id} any more"))
+    Failure::refused(format!("there is nothing with the id {id} any more"))
+        .of(what)
         .hint("look at it with list_access, and set what should be so")
 }
 
 fn none(what: &str, wanted: &str) -> Failure {
-    Failure::invalid(format!("{what}: nothing here has the id, exact name or e-mail {wanted:?}"))
+    let wanted = text::quote(Word::Caller, wanted);
+    Failure::invalid(format!("nothing here has the id, exact name or e-mail {wanted}"))
+        .of(what)
         .hint("names are matched exactly; use one of the candidates, or the vendor's id")
 }
 
 fn several(what: &str, wanted: &str, count: usize) -> Failure {
-    Failure::new(
-        Kind::Ambiguous,
-        format!("{what}: {count} have, or seem to have, the name {wanted:?}"),
-    )
-    .hint("ask which of the candidates is meant, and give its id")
+    let wanted = text::quote(Word::Caller, wanted);
+    Failure::new(Kind::Ambiguous, format!("{count} have, or seem to have, the name {wanted}"))
+        .of(what)
+        .hint("ask which of the candidates is meant, and give its id")
 }
 
-fn candidate<T: Known>(known: &T) -> Candidate {
-    let name = match (known.name(), known.email()) {
-        (Some(name), Some(email)) if name != email => Some(format!("{name} <{email}>")),
-        (name, email) => name.or(email).map(str::to_owned),
-    };
-    Candidate { id: known.id().to_owned(), name, kind: known.kind().to_owned() }
+fn candidate<T: Known>(what: &str, known: &T) -> Candidate {
+    let [name, email] = [known.name(), known.email()].map(|text| text.map(str::to_owned));
+    let (id, kind) = (known.id().to_owned(), known.kind().to_owned());
+    Candidate { id, name: name.or(email.clone()), email, kind, argument: Some(what.to_owned()) }
 }
 
 impl Known for Principal {
