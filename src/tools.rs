@@ -39,7 +39,6 @@ use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record};
 use crate::schema;
-use crate::text::{self, Word};
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
 pub use arguments::fit;
@@ -193,6 +192,8 @@ pub struct Rows {
     pub problems: Vec<Problem>,
     /// What was named means nothing anywhere: the problems say so of each vendor.
     pub unknown: Option<Failure>,
+    /// Why there is nothing, where that is no trouble.
+    pub note: Option<String>,
     /// How many vendors were asked: an error is when all of them failed.
     pub asked: usize,
 }
@@ -275,14 +276,9 @@ impl Tool {
     }
 }
 
-/// “Orders” (a111…), or the id alone.
+/// Who or what something is, in a sentence of ours.
 pub fn label(named: &Named) -> String {
-    match &named.name {
-        Some(name) if *name != named.id && !named.id.is_empty() => {
-            format!("{} ({})", named.said(), text::quote(Word::Id, &named.id))
-        }
-        _ => named.said(),
-    }
+    named.label()
 }
 
 /// Why a grant of the role is one of privilege, where it is.

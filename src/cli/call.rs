@@ -97,7 +97,8 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
         text.clear();
         io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
     }
-    let such = "give one such as '{\"query\": \"Developer\"}', in single quotes, or - to read stdin";
+    let such =
+        "give one such as '{\"query\": \"Developer\"}', in single quotes, or - to read stdin";
     match json::read(text.as_bytes()) {
         Ok((_, doubled)) if !doubled.is_empty() => {
             let doubled = doubled.join(", ");
@@ -105,7 +106,10 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
         }
         Ok((Value::Object(fields), _)) => Ok(fields),
         Ok(_) => Err(format!("the arguments are not a JSON object; {such}")),
-        Err(error) => Err(format!("the arguments are not a JSON object: {error}; {such}")),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            Err(format!("the arguments are not JSON at line {line}, column {column}; {such}"))
+        }
     }
 }
 

@@ -407,7 +407,9 @@ mod tests {
     #[test]
     fn a_key_that_is_given_twice_is_named_by_the_callers_name() {
         let call = |arguments: &str| {
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x","arguments":{arguments}}}}}"#)
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x","arguments":{arguments}}}}}"#
+            )
         };
         for (line, named) in [
             (call(r#"{"dry_run": true, "dry_run": false}"#), "dry_run"),
@@ -416,7 +418,10 @@ mod tests {
             (call(r#"{"list": [{"user": "a"}, {"user": "a", "user": "b"}]}"#), "list[1].user"),
             (call(r#""{\"dry_run\": true, \"dry_run\": false}""#), "dry_run"),
             (call(r#"{}, "name": "y""#), "params.name"),
-            (call("{}").replacen(r#""method""#, r#""method": "tools/list", "method""#, 1), "method"),
+            (
+                call("{}").replacen(r#""method""#, r#""method": "tools/list", "method""#, 1),
+                "method",
+            ),
             (call("{}").replacen(r#""id":1"#, r#""id":7,"id":1"#, 1), "id"),
         ] {
             let Line::Wrong { id, error } = understand(line.as_bytes()) else { panic!("{line}") };

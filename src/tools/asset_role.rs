@@ -44,13 +44,13 @@ pub(super) async fn resolve(
         return Err(no_assets());
     }
     let wanted: Vec<_> = assets.iter().map(|name| ask.meant(name.as_str())).collect();
-    // Both to their end: a name that fails must not leave it to chance what else was asked.
+    // Each to its end: all that does not resolve is told at once.
     let (user, role) = tokio::join!(
         outsystems::user(ask, ask.meant(user.as_str())),
         outsystems::role(ask, ask.meant(role.as_str())),
     );
-    let (user, role) = (user?, role?);
-    let assets = outsystems::assets(ask, &wanted).await?;
+    let assets = outsystems::assets(ask, &wanted).await;
+    let ((user, role), assets) = Failure::both(Failure::both(user, role), assets)?;
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
     let names: BTreeMap<_, _> = names.collect();
     let one = |asset: &crate::access::Resource| AssetRole {

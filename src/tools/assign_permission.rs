@@ -33,10 +33,11 @@ impl Change for AssignPermission {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let (permission, identity) = tokio::try_join!(
+        let (permission, identity) = tokio::join!(
             dfns::permission(ask, ask.meant(self.permission_id.as_str())),
             dfns::identity(ask, ask.meant(self.identity_id.as_str())),
-        )?;
+        );
+        let (permission, identity) = Failure::both(permission, identity)?;
         Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, &identity).await?)])
     }
 

@@ -149,7 +149,7 @@ impl Granting {
         for row in now.rows.iter().filter(|row| row.scope == "organization" && has_begun(row)) {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",
-                self.of.wanted.principal.said(),
+                label(&self.of.wanted.principal),
                 row.role.said()
             ));
         }

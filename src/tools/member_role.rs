@@ -49,7 +49,7 @@ impl Reference {
     ) -> Result<T, Failure> {
         let look = |name: &Name| look(ask.meant(name.as_str()));
         let by = |name: &Option<Name>| name.as_ref().map(look).transpose();
-        match (by(&self.id)?, by(&self.name)?) {
+        match Failure::both(by(&self.id), by(&self.name))? {
             (Some(one), Some(other)) if one.id() != other.id() => {
                 let [one, other] = [one.id(), other.id()].map(|id| text::quote(Word::Id, id));
                 let trouble = format!("the id is {one}, but the name means {other}");
@@ -75,6 +75,22 @@ pub(super) fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
 
 fn unnamed(field: &str) -> Failure {
     Failure::invalid("needs an id or a name").of(field)
+}
+
+/// Who has a role in an environment; nobody where there is none of that name, so that all else that
+/// does not resolve can be told with it.
+pub(super) async fn there(
+    ask: &Asker<'_>,
+    place: &Result<Resource, Failure>,
+) -> Result<Vec<Membership>, Failure> {
+    match place {
+        Ok(place) => {
+            let there = redox::environment_members(ask, &place.id).await;
+            there.map_err(|failure| failure.of_unknown("environmentId"))
+        }
+        Err(failure) if failure.argument.is_some() => Ok(Vec::new()),
+        Err(failure) => Err(failure.clone()),
+    }
 }
 
 /// The row there was before a change.

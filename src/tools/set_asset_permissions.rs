@@ -102,18 +102,20 @@ impl Change for SetAssetPermissions {
     }
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let asset = centrasite::asset(ask, ask.meant(self.asset.as_str())).await?;
+        let asset = centrasite::asset(ask, ask.meant(self.asset.as_str())).await;
+        let mut resolved = Vec::new();
+        for (index, entry) in self.user_group_asset_permission.into_iter().enumerate() {
+            resolved.push(entry.resolve(ask, index).await);
+        }
+        let (asset, resolved) = Failure::both(asset, Failure::every(resolved))?;
         let mut entries: Vec<Wanted> = Vec::new();
-        for entry in self.user_group_asset_permission {
-            let resolved = entry.resolve(ask).await?;
+        for resolved in resolved {
             // A user and a group may have one id.
             let (id, kind) = (&resolved.principal.id, resolved.principal.kind);
             let twice = |other: &Wanted| other.principal.id == *id && other.principal.kind == kind;
             if entries.iter().any(twice) {
-                return Err(Failure::invalid(format!(
-                    "userGroupAssetPermission: names {} twice",
-                    label(&resolved.principal.named())
-                )));
+                let twice = format!("names {} twice", label(&resolved.principal.named()));
+                return Err(Failure::invalid(twice).of("userGroupAssetPermission"));
             }
             entries.push(resolved);
         }
@@ -216,13 +218,15 @@ fn neither(index: usize) -> Failure {
 }
 
 impl Entry {
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Wanted, Failure> {
+    async fn resolve(self, ask: &Asker<'_>, index: usize) -> Result<Wanted, Failure> {
         let (kind, name) = match (self.user, self.group) {
             (Some(name), _) => (PrincipalKind::User, name),
             (None, Some(name)) => (PrincipalKind::Group, name),
-            (None, None) => return Err(Failure::invalid("needs either user or group")),
+            (None, None) => return Err(neither(index)),
         };
-        let principal = centrasite::principal(ask, kind, ask.meant(name.as_str())).await?;
+        let principal = centrasite::principal(ask, kind, ask.meant(name.as_str())).await;
+        let argument = format!("userGroupAssetPermission[{index}].{}", kind.as_str());
+        let principal = principal.map_err(|failure| failure.renamed(&argument))?;
         let profile = |entry: ProfileEntry| Profile {
             name: entry.name.as_str().to_owned(),
             permission: entry.permission.level(),

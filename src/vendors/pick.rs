@@ -37,6 +37,14 @@ impl<'a> Wanted<'a> {
             Self::Id(text) | Self::Named(text) => text,
         }
     }
+
+    /// What to look for in a vendor's list: of a name with its address, the address.
+    pub fn sought(self) -> &'a str {
+        match self {
+            Self::Id(text) => text,
+            Self::Named(text) => text::with_address(text).map_or(text, |(_, address)| address),
+        }
+    }
 }
 
 /// The one thing `wanted` means: its id, else, where it may be a name, its exact name or its e-mail
@@ -65,14 +73,26 @@ fn pick_named<T: Known>(
     among: Vec<T>,
     is_id: impl Fn(&T) -> bool + Copy,
 ) -> Result<T, Failure> {
+    let both = text::with_address(wanted);
+    // A name that is given with an address is that of the address alone: both must be so.
+    let is_both = |known: &T| {
+        both.is_some_and(|(name, address)| {
+            let addressed = |it: &str| it.eq_ignore_ascii_case(address);
+            known.name().is_some_and(|it| text::same_name(it, name))
+                && (known.email().is_some_and(addressed)
+                    || known.id().eq_ignore_ascii_case(address))
+        })
+    };
     let is_named = |known: &T| {
         known.name().is_some_and(|name| text::same_name(name, wanted))
             || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
+            || is_both(known)
     };
     // What readers see of a name; two that look the same are told apart by id alone.
     let lower = text::folded(wanted);
     let looks_so = |known: &T| {
-        known.name().is_some_and(|name| text::look_alike(name, wanted))
+        is_both(known)
+            || known.name().is_some_and(|name| text::look_alike(name, wanted))
             || known.email().is_some_and(|email| text::look_alike(&text::folded(email), &lower))
     };
     let exact = match among.iter().any(is_id) {
@@ -93,7 +113,7 @@ fn pick_named<T: Known>(
         let names = [known.name(), known.email()];
         let alike = |name: &str| {
             let name = text::folded(name);
-            text::contains(&name, &lower) || text::contains(&lower, &name)
+            !name.is_empty() && (text::contains(&name, &lower) || text::contains(&lower, &name))
         };
         if exact > 1 { looks_so(known) } else { names.into_iter().flatten().any(alike) }
     };
@@ -140,7 +160,14 @@ fn several(what: &str, wanted: &str, count: usize) -> Failure {
 fn candidate<T: Known>(what: &str, known: &T) -> Candidate {
     let [name, email] = [known.name(), known.email()].map(|text| text.map(str::to_owned));
     let (id, kind) = (known.id().to_owned(), known.kind().to_owned());
-    Candidate { id, name: name.or(email.clone()), email, kind, argument: Some(what.to_owned()) }
+    Candidate {
+        id,
+        name: name.or(email.clone()),
+        email,
+        kind,
+        argument: Some(what.to_owned()),
+        vendor: None,
+    }
 }
 
 impl Known for Principal {
@@ -218,6 +245,16 @@ mod tests {
         check("nobody", Err(&["1", "2", "3", "4"]));
     }
 
+    /// What a question shows of somebody can be given back as it is.
+    #[test]
+    fn a_name_with_its_address_is_one_of_several() {
+        check("Alex Kim <akim@example.com>", Ok("2"));
+        check("“Alex Kim” (AKIM@example.com)", Ok("2"));
+        check("Alex Kim (1)", Ok("1"));
+        check("Dana <akim@example.com>", Err(&["2", "3"]));
+        check("Alex Kim <dana@example.com>", Err(&["1", "2", "3"]));
+    }
+
     #[test]
     fn an_id_is_never_taken_for_a_name() {
         assert_eq!(pick("user", Wanted::Id("3"), people()).unwrap().id, "3");
@@ -262,6 +299,8 @@ mod tests {
             ("Sam Rivera", "Sam\u{16fe4} Rivera"),
             ("Sam Rivera", "Sam Rivera\u{13441}"),
             ("Sam Rivera", "Sаm Rivera"),
+            ("Sam Rivera", "SAM RIVERA"),
+            ("José Díaz", "JOSE DIAZ"),
             ("sam@example.com", "sаm@example.com"),
         ] {
             let people = || {

@@ -64,7 +64,7 @@ impl Wanted {
 /// A level by itself, as rules name it: what is held on single profiles stands beside it.
 pub(super) fn level(level: Level) -> Named {
     let level = level.as_str().to_owned();
-    Named { id: level.clone(), name: Some(level), kind: None }
+    Named { id: level.clone(), name: Some(level), kind: None, email: None }
 }
 
 pub(super) fn is_everybody(principal: &Named) -> bool {
