@@ -358,10 +358,7 @@ mod tests {
                 of("user", "1", Some("A <boss@x.com>"), Some("a@x.com")),
                 "“A <boss@x.com>” (a@x.com)",
             ),
-            (
-                of("user", "1", Some("A"), Some("a@x.com) of “B")),
-                "“A” (“a@x.com\\u{29} of \\u{201c}B”)",
-            ),
+            (of("user", "1", Some("A"), Some("a@x.com) of “B")), "“A” (“a@x.com) of \\u{201c}B”)"),
             (Named::ours(ANY_ROLE), "any role"),
         ] {
             assert_eq!(named.label(), label);

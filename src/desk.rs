@@ -209,7 +209,7 @@ impl Desk {
                         Ok(arguments) => {
                             return self.fitting(tool, Call { arguments, ..call }).await;
                         }
-                        Err(failure) => Answer::unfit(tool.spec, &failure),
+                        Err(failure) => unfit(tool, &failure),
                     }
                 }
             }
@@ -387,6 +387,14 @@ impl Desk {
             changes_this_hour: 0,
         };
         Ok((order, Value::Object(arguments)))
+    }
+}
+
+/// The answer to a call whose arguments do not fit.
+fn unfit(tool: &Tool, failure: &Failure) -> Answer {
+    match tool.spec.effect.writes() {
+        true => Answer::stopped(tool.spec, failure),
+        false => Answer::unasked(failure),
     }
 }
 

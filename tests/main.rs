@@ -73,6 +73,10 @@ mod bad_input;
 #[path = "grantor/malformed.rs"]
 mod malformed;
 
+/// Names as people read them: one way of saying them, and what tells two of one name apart.
+#[path = "grantor/names.rs"]
+mod names;
+
 /// Credentials: fetched once, renewed when they must be, sent to their vendor and shown to nobody.
 #[path = "grantor/auth.rs"]
 mod auth;

@@ -148,7 +148,7 @@ fn rows(body: &Value) -> String {
             ["receipt", "outcome", "summary"].map(|key| string(change, key).unwrap_or_default());
         shown.push_str(&format!("  {}  {}  {summary}\n", with(DIM, receipt), with(BOLD, outcome)));
     }
-    shown
+    if shown.is_empty() { format!("  {}\n", with(DIM, "nothing is found")) } else { shown }
 }
 
 /// A row of access, or of something that can be granted or be granted to. Its id is shown where its

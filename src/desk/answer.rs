@@ -112,11 +112,6 @@ impl Answer {
         })
     }
 
-    /// A call whose arguments do not fit.
-    pub(super) fn unfit(spec: &Spec, failure: &Failure) -> Self {
-        if spec.effect.writes() { Self::stopped(spec, failure) } else { Self::unasked(failure) }
-    }
-
     /// A call that ended at a step, with nothing sent.
     pub(super) fn stopped_at(spec: &Spec, step: &dyn Step, failure: &Failure) -> Self {
         Self::changed(spec, vec![Item::stopped(step, &[], failure)])

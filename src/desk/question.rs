@@ -99,9 +99,14 @@ fn changed(step: &dyn Step, intent: &Intent) -> (Vec<Access>, Vec<Access>) {
 fn ids(items: &[(&dyn Step, &Intent)]) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
     for (step, intent) in items {
-        let rows = intent.before.iter().chain(&intent.after).filter(|row| step.touches(row));
-        let named = std::iter::once(&intent.wanted).chain(rows);
-        for one in named.flat_map(|row| [&row.principal, &row.role, &row.resource]) {
+        let (before, after) = changed(*step, intent);
+        let rows = before.iter().chain(&after).filter(|row| step.touches(row));
+        let Access { principal, role, resource, .. } = &intent.wanted;
+        // Several people stand for one there, where a whole list is set.
+        let is_list = step.difference(&intent.before, &intent.after).is_some();
+        let wanted = [principal, role].into_iter().filter(|_| !is_list).chain([resource]);
+        let of_rows = rows.flat_map(|row| [&row.principal, &row.role, &row.resource]);
+        for one in wanted.chain(of_rows) {
             let (label, id) = (one.label(), text::quote(Word::Id, &one.id));
             let is_told = one.id.is_empty() || one.name.is_none() || label.contains(&id);
             let told = format!("{label} is {id}");

@@ -38,7 +38,7 @@ pub(super) struct Standpoint {
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
 /// The most receipts one answer lists, and the most it takes for them.
 const MOST: usize = 50;
-const MOST_BYTES: usize = 40_000;
+const MOST_BYTES: usize = 46_000;
 
 impl Desk {
     pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {

@@ -389,9 +389,9 @@ mod tests {
             ("list_access", json!({ "principal": "" }), "needs a principal, a role or a resource"),
             (
                 "list_roles",
-                json!({ "limit": 10.5, "vendor": "redocs" }),
+                json!({ "limit": 10.5, "vendor": "redoxx" }),
                 "limit: must be a whole number from 1 to 500, not 10.5; vendor: must be one of \
-                 outsystems, dfns, redox, snaplogic, centrasite, not \"redocs\"; did you mean redox?",
+                 outsystems, dfns, redox, snaplogic, centrasite, not \"redoxx\"; did you mean redox?",
             ),
         ] {
             assert_eq!(fitted(tool, given).unwrap_err().message, told);

@@ -17,7 +17,7 @@ use crate::text;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions, Profile};
-use entry::{covers, full_for_everybody, is_everybody, is_same, level, may_own};
+use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
 
 /// All entries of one call: CentraSite sets them together.
 pub(super) struct AssetTable {
@@ -251,23 +251,7 @@ impl Step for AssetTable {
     }
 
     fn difference(&self, before: &[Access], after: &[Access]) -> Option<String> {
-        let of = |row: &Access, rows: &[Access]| rows.iter().find(|r| is_same(r, row)).cloned();
-        let gains = after.iter().filter_map(|new| {
-            let who = label(&new.principal);
-            match of(new, before) {
-                None => Some(format!("{who} gets {}", new.role.said())),
-                Some(old) if old.role.id == new.role.id => None,
-                Some(old) => {
-                    Some(format!("{who} has {} in place of {}", new.role.said(), old.role.said()))
-                }
-            }
-        });
-        let gone = before.iter().filter(|old| of(old, after).is_none());
-        let loses = gone.map(|old| format!("{} loses {}", label(&old.principal), old.role.said()));
-        let all: Vec<_> = gains.chain(loses).collect();
-        (!all.is_empty()).then(|| {
-            format!("change who has access to {}: {}", label(&self.wanted.resource), all.join("; "))
-        })
+        difference(&self.wanted.resource, before, after)
     }
 
     fn arguments(&self) -> Value {

@@ -50,8 +50,8 @@ struct Answered<T> {
 
 const USUAL: usize = 50;
 /// As much as the rows of one answer take: with its problems it stays below 20,000 tokens, of which
-/// one may be three bytes.
-const MOST_BYTES: usize = 40_000;
+/// ids take one for two or three bytes.
+const MOST_BYTES: usize = 46_000;
 /// What is put to a row later, and what stands between two.
 const MARKS: usize = 24;
 

@@ -92,3 +92,20 @@ pub(super) fn may_own(row: &Access) -> bool {
     row.principal.kind.as_deref() == Some("user")
         && Holding::parse(&row.role.id).level == Level::Full
 }
+
+/// What each gains or loses between two lists of one asset.
+pub(super) fn difference(asset: &Named, before: &[Access], after: &[Access]) -> Option<String> {
+    let of = |row: &Access, rows: &[Access]| rows.iter().find(|one| is_same(one, row)).cloned();
+    let gains = after.iter().filter_map(|new| {
+        let (who, role) = (label(&new.principal), new.role.said());
+        match of(new, before) {
+            None => Some(format!("{who} gets {role}")),
+            Some(old) if old.role.id == new.role.id => None,
+            Some(old) => Some(format!("{who} has {role} in place of {}", old.role.said())),
+        }
+    });
+    let gone = before.iter().filter(|old| of(old, after).is_none());
+    let loses = gone.map(|old| format!("{} loses {}", label(&old.principal), old.role.said()));
+    let all: Vec<_> = gains.chain(loses).collect();
+    (!all.is_empty()).then(|| format!("on {}: {}", label(asset), all.join("; ")))
+}
