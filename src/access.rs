@@ -289,6 +289,11 @@ impl Outcome {
         self >= Self::Unavailable
     }
 
+    /// Whether a change that ended so is known not to stand.
+    pub fn is_nothing(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Refused | Self::Invalid | Self::Rejected)
+    }
+
     /// The exit status of a command that ended so: 0 done, 3 not finished, 1 failed.
     pub fn exit_status(self) -> u8 {
         match self {

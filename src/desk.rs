@@ -324,11 +324,11 @@ impl Desk {
                     Ok(agreed) => *taken = Some(agreed),
                     Err(failure) => return Answer::stopped(tool.spec, &failure),
                 },
-                Err((step, failure)) => {
-                    if let Some(refusal) = prepare::refusal(&order, step, &failure) {
+                Err(stop) => {
+                    if let Some(refusal) = prepare::refusal(&order, stop.step, &stop.failure) {
                         self.ledger.refuse_plainly(refusal).await;
                     }
-                    return Answer::stopped_at(tool.spec, step, &failure);
+                    return Answer::stopped_at(tool.spec, &stop);
                 }
             }
         }

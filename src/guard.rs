@@ -221,7 +221,7 @@ impl Guard {
         let none = !self.read_only && !self.rules.may_permit_ends();
         let warning = "no rule permits `expire`: timed grants will be refused, and ends that are due \
                        stay overdue";
-        none.then(|| warning.to_owned()).into_iter().collect()
+        none.then(|| warning.to_owned()).into_iter().chain(self.rules.surprises()).collect()
     }
 
     /// Whether somebody may look, before any vendor is asked.
@@ -235,12 +235,8 @@ impl Guard {
         at: &Circumstances<'_>,
     ) -> Result<(), Failure> {
         match self.rules.decide(Case { subject: Subject::Look { tool, client }, at }) {
-            Ruling::Allow(_) => Ok(()),
-            Ruling::Ask { rules, .. } => {
-                let rules = rules.join(", ");
-                Err(Failure::refused(format!("nobody is asked about looking (rule {rules})"))
-                    .hint("an administrator takes @ask from that rule"))
-            }
+            // Nobody is asked about looking: that is said when the policy loads.
+            Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
             Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
         }
     }

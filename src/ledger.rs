@@ -26,7 +26,7 @@ mod store;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -125,11 +125,16 @@ impl Ledger {
     }
 
     /// Records how a change ended. A line that cannot be written leaves the change open, which is
-    /// the safe reading; it is logged.
-    pub async fn close(&self, receipt: &str, closing: &Closing<'_>) {
-        if let Err(error) = self.store.write("close", receipt, closing.recorded(), false).await {
-            tracing::error!(receipt, %error, "the closing line could not be written");
-        }
+    /// the safe reading.
+    ///
+    /// # Errors
+    /// The line cannot be written.
+    pub async fn close(&self, receipt: &str, closing: &Closing<'_>) -> Result<(), Failure> {
+        let written = self.store.write("close", receipt, closing.recorded(), false).await;
+        written.inspect_err(|error| {
+            let what = &error.message;
+            tracing::error!(receipt, what, "the change was sent, and how it ended is not recorded");
+        })
     }
 
     /// Records what reading the vendor showed later, which becomes the change's end. `reconcile`
@@ -174,19 +179,25 @@ impl Ledger {
         receipt
     }
 
-    /// Records a question to a person, and gives its receipt.
+    /// Records a question to a person, and gives its receipt and whether it is new: the same
+    /// question by the same requester that waits already is the same request.
     ///
     /// # Errors
     /// The line cannot be written and flushed.
-    pub async fn ask(&self, asking: &Asking<'_>) -> Result<String, Failure> {
+    pub async fn ask(&self, asking: &Asking<'_>) -> Result<(String, bool), Failure> {
         let receipt = new_receipt();
         let content = json!({
             "digest": asking.digest,
             "until": asking.until.to_string(),
             "content": asking.content,
         });
-        self.store.begin("asked", &receipt, content, true).await?;
-        Ok(receipt)
+        let known = Arc::new(OnceLock::new());
+        let unasked = unasked(asking, self.requester(), known.clone());
+        let written = self.store.begin_unless("asked", &receipt, content, true, unasked).await?;
+        match known.get() {
+            Some(known) => Ok((known.clone(), false)),
+            None => written.map(|()| (receipt, true)),
+        }
     }
 
     /// Records an answer. What was approved and not used yet can still be denied, withdrawn or
@@ -328,6 +339,32 @@ impl Ledger {
     pub fn path(&self) -> std::path::PathBuf {
         self.store.book.path()
     }
+}
+
+/// The same question waits already: its receipt is given to `known`.
+fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Objection {
+    let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
+    let content = asking.content.clone();
+    Box::new(move |reading| {
+        let waiting = reading.index().live_requests(Timestamp::now())?;
+        let same = |request: &Request| {
+            request.state == State::Waiting
+                && request.digest == digest
+                && request.requester == requester
+                && ["question", "arguments", "follows"]
+                    .iter()
+                    .all(|key| request.content.get(key) == content.get(key))
+        };
+        let found = reading.each(waiting, Reading::request)?.into_iter().find(same);
+        Ok(match found {
+            Some(request) => {
+                let asked = Failure::refused(format!("{} asks for it already", request.receipt));
+                let _ = known.set(request.receipt);
+                Err(asked)
+            }
+            None => Ok(()),
+        })
+    })
 }
 
 /// Nobody has asked for it, or not so that it may be done now.

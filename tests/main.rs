@@ -189,6 +189,10 @@ mod doctor;
 #[path = "grantor/held.rs"]
 mod held;
 
+/// What answers say of a change.
+#[path = "grantor/said.rs"]
+mod said;
+
 #[cfg(unix)]
 #[path = "grantor/yes.rs"]
 mod yes;

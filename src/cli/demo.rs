@@ -89,7 +89,7 @@ fn request(scene: &Scene, arguments: &str) -> String {
 
 /// The name that a form wants typed.
 fn asked_for(about: &str) -> Option<&str> {
-    about.strip_prefix("Type ")?.strip_suffix(" to agree")
+    about.strip_prefix("Type “")?.strip_suffix("” to agree")
 }
 
 /// What a client shows its person, and what this one says.

@@ -115,8 +115,8 @@ fn request_line(request: &Value, title: &str) -> String {
 
 fn access_lines(body: &Value, key: &str, title: &str) -> String {
     let title = with(DIM, &format!("{title:>7}"));
-    let rows = array(body, key);
-    if rows.is_empty() && body.get("resource").is_some() {
+    let Some(rows) = body.get(key).and_then(Value::as_array) else { return String::new() };
+    if rows.is_empty() {
         return format!("  {title}  no access\n");
     }
     rows.iter().map(|row| format!("  {title}  {}\n", access(row))).collect()

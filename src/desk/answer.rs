@@ -1,5 +1,6 @@
 //! Answers: closed words and rows, cleaned of whatever vendors may have put into text.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Pending;
 use super::items::{after_what_is_left, several};
+use super::walk::Stop;
 use crate::access::{Access, Named, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Candidate, Failure};
@@ -43,8 +45,10 @@ struct Changed {
     role: Option<Named>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<Named>,
-    before: Vec<Access>,
-    after: Vec<Access>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Vec<Access>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Vec<Access>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     items: Vec<Value>,
     warnings: Vec<String>,
@@ -69,8 +73,10 @@ pub(super) struct Item {
     pub(super) summary: String,
     wanted: Access,
     expires_at: Option<String>,
-    pub(super) before: Vec<Access>,
-    pub(super) after: Vec<Access>,
+    /// None where nothing was read.
+    pub(super) before: Option<Vec<Access>>,
+    /// What was read last, or what would be so; none where nothing was read.
+    pub(super) after: Option<Vec<Access>>,
     /// What the ledger keeps of it: what was meant, where it was not seen.
     pub(super) left: Vec<Access>,
     /// The vendor said yes, and it does not show yet.
@@ -113,8 +119,11 @@ impl Answer {
     }
 
     /// A call that ended at a step, with nothing sent.
-    pub(super) fn stopped_at(spec: &Spec, step: &dyn Step, failure: &Failure) -> Self {
-        Self::changed(spec, vec![Item::stopped(step, &[], failure)])
+    pub(super) fn stopped_at(spec: &Spec, stop: &Stop<'_>) -> Self {
+        let Stop { step, failure, read } = stop;
+        let mut item = Item::stopped(*step, read.as_deref(), failure);
+        item.show(*step);
+        Self::changed(spec, vec![item])
     }
 
     /// What an administrator enters by hand, because there is no way to send it.
@@ -142,15 +151,14 @@ impl Answer {
             vendor: spec.vendor,
             principal: items.first().map(|item| item.wanted.principal.clone()),
             role: items.first().map(|item| item.wanted.role.clone()),
-            before: items.first().map(|item| item.before.clone()).unwrap_or_default(),
+            before: items.first().and_then(|item| item.before.clone()),
             after: items
                 .iter()
                 .rev()
                 .find(|item| item.status.is_some())
                 .or(items.last())
-                .map(|item| item.after.clone())
-                .unwrap_or_default(),
-            expires_at: items.first().and_then(|item| item.expires_at.clone()),
+                .and_then(|item| item.after.clone()),
+            expires_at: items.iter().find_map(|item| item.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
             policy: worst.and_then(|item| item.policy.clone()),
             ..Changed::new(outcome, several(done, &items, worst))
@@ -250,8 +258,8 @@ impl Changed {
             principal: None,
             role: None,
             resource: None,
-            before: Vec::new(),
-            after: Vec::new(),
+            before: None,
+            after: None,
             items: Vec::new(),
             warnings: Vec::new(),
             policy: None,
@@ -265,16 +273,17 @@ impl Changed {
 }
 
 impl Item {
-    fn new(step: &dyn Step, outcome: Outcome, before: &[Access]) -> Self {
+    fn new(step: &dyn Step, outcome: Outcome, before: Option<&[Access]>) -> Self {
+        let read = before.map(<[Access]>::to_vec);
         Self {
             outcome,
             receipt: None,
             summary: step.summary(),
             wanted: step.wanted().clone(),
             expires_at: None,
-            before: before.to_vec(),
-            after: before.to_vec(),
-            left: before.to_vec(),
+            left: read.clone().unwrap_or_default(),
+            after: read.clone(),
+            before: read,
             unseen: false,
             parts: Vec::new(),
             remains: Vec::new(),
@@ -295,12 +304,12 @@ impl Item {
         before: &[Access],
         warnings: Vec<String>,
     ) -> Self {
-        Self { warnings, ..Self::new(step, outcome, before) }
+        Self { warnings, ..Self::new(step, outcome, Some(before)) }
     }
 
     pub(super) fn preview(step: &dyn Step, intent: &Intent, policy: Policy) -> Self {
         Self {
-            after: intent.after.clone(),
+            after: Some(intent.after.clone()),
             ..Self::planned(step, Outcome::Preview, intent, policy)
         }
     }
@@ -316,7 +325,7 @@ impl Item {
     /// A step on its way; its outcome is still to be found out.
     pub(super) fn sent(step: &dyn Step, receipt: &str, intent: &Intent, policy: Policy) -> Self {
         let (receipt, left) = (Some(receipt.to_owned()), intent.after.clone());
-        Self { receipt, left, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+        Self { receipt, left, after: None, ..Self::planned(step, Outcome::Unknown, intent, policy) }
     }
 
     pub(super) fn receipt(&self) -> Option<&str> {
@@ -326,7 +335,7 @@ impl Item {
     /// A step that a person must agree to first.
     pub(super) fn waiting(step: &dyn Step, intent: &Intent, policy: Policy, request: &str) -> Self {
         Self {
-            after: intent.after.clone(),
+            after: Some(intent.after.clone()),
             receipt: Some(request.to_owned()),
             hint: Some(format!(
                 "a person runs `grantor requests approve {request}` at a terminal within 24 hours; \
@@ -343,7 +352,7 @@ impl Item {
     }
 
     pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {
-        let mut item = Self::new(step, Outcome::Unavailable, before);
+        let mut item = Self::new(step, Outcome::Unavailable, Some(before));
         item.note = Some(
             "not started: the call was withdrawn, or another of its items did not succeed"
                 .to_owned(),
@@ -351,7 +360,7 @@ impl Item {
         item
     }
 
-    pub(super) fn stopped(step: &dyn Step, before: &[Access], failure: &Failure) -> Self {
+    pub(super) fn stopped(step: &dyn Step, before: Option<&[Access]>, failure: &Failure) -> Self {
         let mut item = Self::new(step, failure.outcome(), before);
         item.fail(failure);
         item
@@ -359,21 +368,32 @@ impl Item {
 
     /// Sorts the rows for a reader: part by part, without those that do not matter.
     pub(super) fn show(&mut self, step: &dyn Step) {
-        self.parts = step.parts(self.outcome, &self.before, &self.after);
+        let rows = |read: &Option<Vec<Access>>| read.clone().unwrap_or_default();
+        let (before, after) = (rows(&self.before), rows(&self.after));
+        self.parts = step.parts(self.outcome, &before, &after);
+        if self.outcome.is_nothing() {
+            // What is said of a change that does not stand would be taken for its end.
+            self.expires_at = None;
+            self.warnings.clear();
+        }
+        let mut told = HashSet::new();
+        self.warnings.retain(|warning| told.insert(warning.clone()));
         if matches!(
             self.outcome,
             Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
         ) {
-            self.remains = step.left(&self.after);
+            self.remains = step.left(&after);
         }
-        self.before.retain(|row| step.bears(row));
-        self.after.retain(|row| step.bears(row));
+        for read in [&mut self.before, &mut self.after].into_iter().flatten() {
+            read.retain(|row| step.bears(row));
+        }
     }
 
     /// Ends with a failure before or instead of the vendor's yes.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.outcome = failure.outcome();
-        self.left.clone_from(&self.before);
+        self.left = self.before.clone().unwrap_or_default();
+        self.after.clone_from(&self.before);
         self.note = Some(failure.message.clone());
         self.hint.clone_from(&failure.hint);
         self.status = failure.status.or(self.status);
@@ -397,7 +417,7 @@ impl Item {
             request: intent.draft.as_ref().map(Draft::shown),
             expires_at: intent.expires_at.map(|end| end.to_string()),
             needs: intent.needs,
-            ..Self::new(step, outcome, &intent.before)
+            ..Self::new(step, outcome, Some(&intent.before))
         }
     }
 
@@ -434,10 +454,10 @@ impl Item {
         let mut item = json!({
             "resource": self.wanted.resource,
             "outcome": self.outcome,
-            "before": self.before,
-            "after": self.after,
         });
         let extras = [
+            ("before", self.before.map(|rows| json!(rows))),
+            ("after", self.after.map(|rows| json!(rows))),
             ("receipt", self.receipt.map(Value::from)),
             ("note", self.note.map(Value::from)),
             ("hint", self.hint.map(Value::from)),

@@ -58,7 +58,7 @@ impl Desk {
                 match self.prepare(order, step, ask).await {
                     Ok(again) => one = again,
                     Err(failure) => {
-                        items.push(Item::stopped(step, one.before(), &failure));
+                        items.push(Item::stopped(step, Some(one.before()), &failure));
                         stopped = true;
                         continue;
                     }
@@ -102,11 +102,11 @@ impl Desk {
         };
         match agreed {
             Some(Ok(spent)) => Ok((asked.approved(spent), before)),
-            Some(Err(failure)) => Err(Box::new(Item::stopped(step, &before.rows, &failure))),
+            Some(Err(failure)) => Err(Box::new(Item::stopped(step, Some(&before.rows), &failure))),
             None => {
                 let failure = Failure::refused("a person must approve this, and was not asked")
                     .hint("call again: the person is asked then");
-                Err(Box::new(Item::stopped(step, &before.rows, &failure)))
+                Err(Box::new(Item::stopped(step, Some(&before.rows), &failure)))
             }
         }
     }
@@ -134,7 +134,7 @@ impl Desk {
             "consent": permitted.consent() });
         match self.ledger.extend(of, intent.expires_at, content).await {
             Ok(()) => Item::extended(step, of, intent, permitted.policy().clone()),
-            Err(failure) => Item::stopped(step, &intent.before, &failure),
+            Err(failure) => Item::stopped(step, Some(&intent.before), &failure),
         }
     }
 
@@ -149,7 +149,7 @@ impl Desk {
         let policy = permitted.policy().clone();
         let opened = match self.ledger.open(permitted, receipt).await {
             Ok(opened) => opened,
-            Err(failure) => return Item::stopped(step, &before.rows, &failure),
+            Err(failure) => return Item::stopped(step, Some(&before.rows), &failure),
         };
         let mut item = Item::sent(step, opened.receipt(), opened.intent(), policy);
         // What is open in the ledger is closed, whatever happens.
@@ -168,7 +168,12 @@ impl Desk {
             held: item.held.as_ref(),
             unseen: item.unseen,
         };
-        self.ledger.close(opened.receipt(), &closing).await;
+        if let Err(failure) = self.ledger.close(opened.receipt(), &closing).await {
+            item.warnings.push(format!(
+                "how it ended is not recorded: {}; `grantor reconcile` looks at it again",
+                failure.message
+            ));
+        }
         item
     }
 
@@ -212,8 +217,7 @@ impl Desk {
     ) {
         let said = match said {
             Said::Heard(Heard::No(failure)) => {
-                let hint = format!("the credential needs {}", item.needs);
-                item.fail(&if failure.status == Some(403) { failure.hint(hint) } else { failure });
+                item.fail(&forbidden(failure, item.needs));
                 item.outcome = Outcome::Rejected;
                 return;
             }
@@ -244,9 +248,9 @@ impl Desk {
             if !(is_open && as_before) {
                 item.left.clone_from(&rows);
             }
-            item.after = rows;
+            item.after = Some(rows);
         } else if !is_open && outcome != Outcome::Unconfirmed {
-            item.left.clone_from(&item.before);
+            item.left = item.before.clone().unwrap_or_default();
         }
         item.outcome = outcome;
         item.note = note;
@@ -255,6 +259,24 @@ impl Desk {
             item.hint = Some(look_again(receipt));
         }
     }
+}
+
+/// A refusal with what helps against it: the permission it takes, unless the vendor speaks of a
+/// policy of its own.
+fn forbidden(failure: Failure, needs: &str) -> Failure {
+    if failure.status != Some(403) {
+        return failure;
+    }
+    let words = failure.message.to_lowercase();
+    if words.contains("policy") || words.contains("policies") {
+        return failure.hint(
+            "a policy at the vendor forbids it: whoever keeps that policy decides, and asking \
+             again changes nothing",
+        );
+    }
+    failure.hint(format!(
+        "the change takes {needs}; where the credential has that, the vendor's own words say why"
+    ))
 }
 
 /// The rows that the closing line keeps: all of them, or, where they are too many for one line, those
@@ -462,6 +484,21 @@ mod tests {
             (unclear(), other(), Unknown),
         ] {
             check(&said, Ok((found, true)), outcome);
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_helps() {
+        for (status, words, hint) in [
+            (403, "403: “A policy blocks this activity”", "a policy at the vendor"),
+            (403, "403: “Blocked by Policies”", "a policy at the vendor"),
+            (403, "403: “Forbidden”", "the change takes Permissions:Assign"),
+            (400, "400: “policy”", "as it was"),
+        ] {
+            let mut failure = Failure::new(Kind::NotPermitted, words).hint("as it was");
+            failure.status = Some(status);
+            let found = forbidden(failure, "Permissions:Assign").hint.unwrap();
+            assert!(found.starts_with(hint), "{words}: {found}");
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Reply {
     /// Yes, with what they typed.
     Yes(Option<String>),
     No,
+    /// Neither: they closed the question.
+    Closed,
     /// Nothing, for as long as the question could wait.
     Silence,
 }
@@ -122,7 +124,7 @@ impl Desk {
         }
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
-        let receipt = self.ledger.ask(&asking).await?;
+        let (receipt, is_new) = self.ledger.ask(&asking).await?;
         let request = self.request(&receipt, State::Waiting).await?;
         match &call.person {
             // An approver's signature is what counts here: nobody else is asked.
@@ -130,8 +132,14 @@ impl Desk {
             Person::Here(consult) => {
                 let reply = consult.ask(question).await;
                 if (call.withdrawn)() {
-                    self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
+                    if is_new {
+                        self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
+                    }
                     return Ok(Sought::Refused("the call was withdrawn".to_owned()));
+                }
+                if reply == Reply::Closed && !is_new {
+                    // An earlier call asked for it too, and it waits for somebody's answer.
+                    return Ok(Sought::Waiting(request, None));
                 }
                 self.settle(&request, &reply, consult.means()).await
             }
@@ -155,8 +163,11 @@ impl Desk {
         let (decision, why) = match reply {
             Reply::Silence => return Ok(Sought::Waiting(request.clone(), None)),
             Reply::No => (Decision::Denied, "the person said no"),
+            Reply::Closed => (Decision::Withdrawn, "the question was closed without an answer"),
             Reply::Yes(typed)
-                if wanted.is_some_and(|name| typed.as_deref().map(str::trim) != Some(name)) =>
+                if wanted.is_some_and(|name| {
+                    !typed.as_deref().is_some_and(|typed| Question::is_typed(name, typed))
+                }) =>
             {
                 (Decision::Denied, "what the person typed is not the name of who gets the access")
             }

@@ -9,7 +9,8 @@ use super::review::{shown, unknown};
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::json::put;
-use crate::ledger::{Record, Request, State};
+use crate::ledger::{Decision, Record, Request, State};
+use crate::text;
 
 /// More than a call has items.
 const MOST: usize = 100;
@@ -94,7 +95,7 @@ fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
 
 /// A request for consent, among changes.
 pub(super) fn asked(request: &Request) -> Value {
-    let text = |key: &str| request.content.get(key).cloned().unwrap_or_default();
+    let kept = |key: &str| request.content.get(key).cloned().unwrap_or_default();
     let (outcome, note) = match request.state {
         State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
@@ -107,16 +108,35 @@ pub(super) fn asked(request: &Request) -> Value {
         },
         state => (Outcome::Refused, format!("the request {}", state.words())),
     };
+    let denied = request.answered.as_ref().filter(|_| request.state == State::Denied);
+    let reason = denied.and_then(|answered| answered.reason.as_deref());
+    let note = match reason {
+        Some(reason) => format!("{note}: {}", text::quoted(reason)),
+        None => note,
+    };
     let mut shown = json!({
         "receipt": request.receipt,
         "outcome": outcome,
         "time": request.time.to_string(),
         "requester": request.requester,
-        "vendor": text("vendor"),
-        "tool": text("tool"),
-        "summary": text("summary"),
+        "vendor": kept("vendor"),
+        "tool": kept("tool"),
+        "summary": kept("summary"),
         "note": note,
     });
+    if let Some(answered) = &request.answered {
+        let word = match answered.decision {
+            Decision::Approved => Some("approved_by"),
+            Decision::Denied => Some("denied_by"),
+            Decision::Withdrawn | Decision::Moved => None,
+        };
+        if let Some(word) = word {
+            put(&mut shown, word, answered.by.as_str());
+        }
+    }
+    if let Some(reason) = reason {
+        put(&mut shown, "denial_reason", reason);
+    }
     if let Some(next) = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref()) {
         put(&mut shown, "followed_by", next.as_str());
         put(&mut shown, "hint", format!("{next} asks for what is so now"));

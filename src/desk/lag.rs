@@ -73,14 +73,15 @@ impl Desk {
         step: &dyn Step,
     ) -> Result<(), Failure> {
         let (now, wanted) = (Timestamp::now(), step.wanted());
-        let recent = self.ledger.lately(now - LAG - LAG, [tenant, &wanted.principal.id]).await?;
-        let unseen = |record: &&Record| {
+        let whose = [tenant, &wanted.principal.id];
+        let unseen = self.ledger.unseen_since(now - LAG - LAG, whose).await?;
+        let is_same = |record: &&Record| {
             let other = record.wanted();
             let same = other.resource.id == wanted.resource.id
                 && (other.role.id == wanted.role.id || step.touches(&other));
-            same && record.end.as_ref().is_some_and(|end| end.unseen) && may_lag(record, now)
+            same && may_lag(record, now)
         };
-        for earlier in recent.iter().filter(unseen) {
+        for earlier in unseen.iter().filter(is_same) {
             if self.look_and_learn(earlier).await?.early {
                 let receipt = &earlier.receipt;
                 let trouble = format!("{receipt} was sent a moment ago and does not show yet");

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::circumstances::circumstances;
+use super::walk::Stop;
 use super::{Desk, Item, Order, lowering};
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
@@ -39,17 +40,21 @@ struct Planned {
 
 impl Desk {
     /// # Errors
-    /// The first step that cannot be prepared.
+    /// At the first step that cannot be prepared.
     pub(super) async fn prepare_all<'s>(
         &self,
         order: &Order<'_>,
         steps: &'s [Box<dyn Step>],
         ask: &Asker<'_>,
-    ) -> Result<Vec<Prepared>, (&'s dyn Step, Failure)> {
+    ) -> Result<Vec<Prepared>, Stop<'s>> {
         let mut prepared = Vec::new();
         for step in steps {
             let one = self.prepare(order, step.as_ref(), ask).await;
-            prepared.push(one.map_err(|failure| (step.as_ref(), failure))?);
+            prepared.push(one.map_err(|failure| Stop {
+                step: step.as_ref(),
+                failure,
+                read: None,
+            })?);
         }
         Ok(prepared)
     }
@@ -119,6 +124,7 @@ impl Desk {
         mut warnings: Vec<String>,
         ask: &Asker<'_>,
     ) -> Result<Result<Planned, Vec<String>>, Failure> {
+        let refused = |what: String, hint: String| Err(Failure::refused(what).hint(hint));
         if order.tool.spec.effect != Effect::Grant || order.cause != Cause::Request {
             return Ok(Err(warnings));
         }
@@ -135,24 +141,19 @@ impl Desk {
                     Some(_) => format!("it was to end at {end}, and ends later"),
                     None => format!("it was to end at {end}, and no longer ends"),
                 });
-                let cause = Cause::Extension(record.receipt);
-                return Ok(Ok(Planned {
-                    cause,
-                    draft: None,
-                    after: before.rows.clone(),
-                    warnings,
-                }));
+                let (cause, after) = (Cause::Extension(record.receipt), before.rows.clone());
+                Ok(Ok(Planned { cause, draft: None, after, warnings }))
             }
-            (Some((end, _)), Some(until)) if until < end => {
-                warnings.push(format!("the access is there until {end}, and is not shortened"));
-            }
-            (None, Some(_)) if owned => warnings.push(
-                "the access is there without an end, and is not shortened by this request"
-                    .to_owned(),
+            (Some((end, record)), Some(until)) if until < end => refused(
+                format!("the access is there until {end}, and a grant shortens nothing"),
+                format!("undo {}, and grant it again with that end", record.receipt),
             ),
-            _ => {}
+            (None, Some(_)) if owned => refused(
+                "the access is there without an end, and a grant shortens nothing".to_owned(),
+                "take it away first, and grant it again with that end".to_owned(),
+            ),
+            _ => Ok(Err(warnings)),
         }
-        Ok(Err(warnings))
     }
 
     async fn intent(
@@ -257,7 +258,9 @@ impl Prepared {
             Self::Already(outcome, before, warnings) => {
                 Ok(Item::already(step, outcome, &before.rows, warnings))
             }
-            Self::Conflict(failure, before) => Ok(Item::stopped(step, &before.rows, &failure)),
+            Self::Conflict(failure, before) => {
+                Ok(Item::stopped(step, Some(&before.rows), &failure))
+            }
             Self::Judged(Verdict::Deny(denied), _) => Ok(Item::refused(step, &denied)),
             Self::Judged(Verdict::Allow(permitted), before) => {
                 Err((Sendable::Allowed(permitted), before))

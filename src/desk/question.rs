@@ -23,6 +23,13 @@ pub struct Question {
 }
 
 impl Question {
+    /// Whether what a person typed is the name that was to be typed; the quotes around it, as it is
+    /// shown, are no part of it.
+    pub fn is_typed(name: &str, typed: &str) -> bool {
+        let bare = |text: &str| text.trim().trim_matches(['“', '”', '"']).trim().to_owned();
+        !bare(typed).is_empty() && bare(typed) == bare(name)
+    }
+
     /// The question about the changes that are not there already.
     pub(super) fn about(order: &Order<'_>, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Self {
         let mut items = Vec::new();
@@ -153,7 +160,9 @@ fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
         ));
     } else if let Some(end) = intent.expires_at {
         lines.push(format!("Ends: {end}; Grantor then takes it back, without asking again"));
-    } else if order.tool.spec.effect == Effect::Grant && intent.cause == Cause::Request {
+    } else if order.tool.spec.effect == Effect::Grant
+        && matches!(intent.cause, Cause::Request | Cause::Extension(_))
+    {
         lines.push("Ends: never".to_owned());
     }
     if let Some(privilege) = &intent.privileged {

@@ -135,7 +135,7 @@ impl Desk {
             record.outcome(),
             Some(Outcome::Unknown | Outcome::PendingVendorApproval | Outcome::Unconfirmed)
         );
-        let unseen = record.end.as_ref().is_some_and(|end| end.unseen);
+        let unseen = record.is_unseen();
         let settled = matches!(found.outcome, Outcome::Confirmed | Outcome::Rejected);
         let never = found.unseen && !found.early && record.outcome() == Some(Outcome::Unconfirmed);
         if (unsettled || unseen)
@@ -370,7 +370,7 @@ fn standing(
         early: false,
         unseen: false,
     };
-    let yes = record.end.as_ref().is_some_and(|end| end.unseen);
+    let yes = record.is_unseen();
     let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch)) && !yes;
     let (outcome, note) = match (finding, approval) {
         (Finding::There, _) => (Outcome::Confirmed, "it is so"),
@@ -430,7 +430,9 @@ pub(super) fn shown(record: &Record) -> Value {
     if record.end.is_none() {
         put(&mut shown, "note", "it was about to be sent, and how it ended was not recorded");
     }
-    let end = record.expires_at.map(|end| end.to_string());
+    // What does not stand has no end.
+    let end = record.expires_at.filter(|_| record.end.is_none() || record.may_stand());
+    let end = end.map(|end| end.to_string());
     let marks = [
         ("expires_at", end.as_ref()),
         ("overdue", record.overdue.as_ref()),

@@ -6,6 +6,7 @@ use super::prepare::Prepared;
 use super::question::Question;
 use super::taking::{self, Taken};
 use super::{Call, Desk, Order, Walked};
+use crate::access::Access;
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Cause;
@@ -15,12 +16,20 @@ use crate::tools::Step;
 use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Tenant};
 
+/// A step at which a call ends, before anything was sent.
+pub(super) struct Stop<'s> {
+    pub step: &'s dyn Step,
+    pub failure: Failure,
+    /// The access there is, where it was read.
+    pub read: Option<Vec<Access>>,
+}
+
 impl Desk {
     /// Prepares all steps, and asks a person where one is needed who has not agreed yet; otherwise
     /// carries the steps out, unless that is not wanted or one of them is denied.
     ///
     /// # Errors
-    /// A step that cannot be prepared, before anything was sent.
+    /// At a step that cannot be prepared, before anything was sent.
     pub(super) async fn walk<'s>(
         &self,
         order: &Order<'_>,
@@ -28,9 +37,9 @@ impl Desk {
         ask: &Asker<'_>,
         call: &Call,
         taken: Option<Taken>,
-    ) -> Result<Walked, (&'s dyn Step, Failure)> {
+    ) -> Result<Walked, Stop<'s>> {
         let Some(first) = steps.first() else { return Ok(Walked::Done(Vec::new(), None)) };
-        let stopped = |failure| (first.as_ref(), failure);
+        let stopped = |failure| Stop { step: first.as_ref(), failure, read: None };
         let dry_run = order.common.dry_run.unwrap_or(false);
         let turn = self.turns.take(keys(ask.tenant, steps), dry_run).await.map_err(stopped)?;
         let now = Memo::lasting(CALL);
@@ -48,6 +57,8 @@ impl Desk {
         if prepared.iter().any(Prepared::is_denied) {
             return Ok(Walked::Done(self.refuse(steps, prepared).await, None));
         }
+        let read = prepared.first().map(|one| one.before().to_vec());
+        let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
         let ask = Asker { memo: None, ..ask };
         let asks = prepared.iter().any(Prepared::asks);
         if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
@@ -108,12 +119,12 @@ impl Desk {
 }
 
 /// The first step that something at the vendor stands in the way of.
-fn conflict<'s>(
-    steps: &'s [Box<dyn Step>],
-    prepared: &[Prepared],
-) -> Option<(&'s dyn Step, Failure)> {
+fn conflict<'s>(steps: &'s [Box<dyn Step>], prepared: &[Prepared]) -> Option<Stop<'s>> {
     let mut each = steps.iter().zip(prepared);
-    each.find_map(|(step, one)| Some((step.as_ref(), one.conflict()?.clone())))
+    each.find_map(|(step, one)| {
+        let (failure, read) = (one.conflict()?.clone(), Some(one.before().to_vec()));
+        Some(Stop { step: step.as_ref(), failure, read })
+    })
 }
 
 /// What a dry run shows. Where one item is denied, what stands in the way of another is no use.

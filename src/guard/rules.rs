@@ -81,6 +81,31 @@ impl Rules {
         policies.any(|policy| actions::is_about(policy, &ends, &self.language.actions))
     }
 
+    /// What a rule says of an action that its author may not have thought of: one that asks about
+    /// looking, or one that forbids looks and ends because it names no action.
+    pub(super) fn surprises(&self) -> Vec<String> {
+        let look = self.language.named_action("list_access");
+        let (end, actions) = (self.language.named_action("expire"), &self.language.actions);
+        let each = self.listed.iter().filter_map(|rule| Some((rule, self.policy(rule)?)));
+        let surprise = |(rule, policy): (&Rule, &Policy)| {
+            let Rule { id, line, .. } = rule;
+            let looks = actions::is_about(policy, &look, actions);
+            let ends = actions::is_about(policy, &end, actions);
+            match rule.effect {
+                Effect::Permit if rule.ask.is_some() && looks => Some(format!(
+                    "line {line}: {id} asks about looking too: nobody is asked about that, and \
+                     looks pass"
+                )),
+                Effect::Forbid if looks && ends => Some(format!(
+                    "line {line}: {id} names no action: where it applies it also forbids to look, \
+                     and to end what was granted for a time"
+                )),
+                Effect::Permit | Effect::Forbid => None,
+            }
+        };
+        each.filter_map(surprise).collect()
+    }
+
     /// Whether a rule may ask for a field of this name. Strict validation leaves rules no way to a
     /// field but by its name.
     pub(super) fn mention(&self, name: &str) -> bool {

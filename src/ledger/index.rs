@@ -69,7 +69,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -81,9 +81,10 @@ const SCHEMA: &str = "
         PRIMARY KEY (segment, offset, hash)) WITHOUT ROWID;
     CREATE TABLE change (receipt TEXT PRIMARY KEY, seq INTEGER, opened INTEGER, requester TEXT,
         process TEXT, access TEXT, undoes TEXT, ends TEXT, expires INTEGER, open INTEGER,
-        remains INTEGER, overdue INTEGER, takes INTEGER, taken INTEGER) WITHOUT ROWID;
+        remains INTEGER, overdue INTEGER, takes INTEGER, unseen INTEGER, taken INTEGER) WITHOUT ROWID;
     CREATE INDEX change_open ON change (opened) WHERE open;
     CREATE INDEX change_opened ON change (opened);
+    CREATE INDEX change_unseen ON change (opened) WHERE unseen;
     CREATE INDEX change_by ON change (requester, opened) WHERE ends IS NULL;
     CREATE INDEX change_due ON change (expires) WHERE remains AND NOT taken AND expires IS NOT NULL;
     CREATE INDEX change_timed ON change (access, seq) WHERE remains AND NOT taken AND expires IS NOT NULL;

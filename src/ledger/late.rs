@@ -36,16 +36,20 @@ impl Ledger {
     }
 
     /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and
-    /// may stand; newest first.
+    /// have not shown; newest first.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn lately(&self, since: Timestamp, whose: [&str; 2]) -> Result<Vec<Record>, Failure> {
+    pub async fn unseen_since(
+        &self,
+        since: Timestamp,
+        whose: [&str; 2],
+    ) -> Result<Vec<Record>, Failure> {
         let whose = whose.map(str::to_owned);
         self.store
             .read(move |reading| {
                 let whose = whose.each_ref().map(String::as_str);
-                reading.each(reading.index().lately(since, whose)?, Reading::record)
+                reading.each(reading.index().unseen_since(since, whose)?, Reading::record)
             })
             .await
     }

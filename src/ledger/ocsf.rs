@@ -1,7 +1,7 @@
 //! The ledger's changes as events of OCSF 1.6, class 3005: User Access Management.
 //!
-//! One event for each end of a change, each later finding, and each refusal; the last ones for the
-//! changes whose end is not known. <https://schema.ocsf.io/1.6.0/classes/user_access>
+//! One event for each end of a change, each later finding, each refusal, each denial by a person and
+//! each end that was moved; the last ones for the changes whose end is not known. <https://schema.ocsf.io/1.6.0/classes/user_access>
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,10 @@ pub struct Events {
     open: BTreeMap<String, Value>,
     /// Those that have ended, for what is found out later.
     ended: BTreeMap<String, Value>,
+    /// Questions to a person that nobody has answered.
+    asked: BTreeMap<String, Value>,
+    /// Who approved what was asked.
+    approved: BTreeMap<String, Value>,
 }
 
 /// What a change did to privileges, as the class numbers it.
@@ -32,9 +36,24 @@ impl Events {
         let receipt = text(line, "receipt")?;
         match text(line, "event")? {
             "open" => {
-                self.open.insert(receipt.to_owned(), line.clone());
+                let mut opened = line.clone();
+                let consent = text(line, "consent").unwrap_or(receipt);
+                if let Some(approval) = self.approved.get(consent) {
+                    crate::json::put(&mut opened, "approval", approval.clone());
+                }
+                self.open.insert(receipt.to_owned(), opened);
                 None
             }
+            "asked" => {
+                self.asked.insert(receipt.to_owned(), line.clone());
+                None
+            }
+            "answered" => self.answered(receipt, line),
+            "spent" => {
+                self.asked.remove(receipt);
+                None
+            }
+            "extended" => extended(line),
             "close" | "found" => {
                 let known = self.open.remove(receipt).or_else(|| self.ended.remove(receipt));
                 let known = known?;
@@ -49,10 +68,58 @@ impl Events {
         }
     }
 
+    /// Keeps who approved; a denial is an event for itself.
+    fn answered(&mut self, receipt: &str, line: &Value) -> Option<Value> {
+        let by = json!({ "by": line.get("by"), "how": line.get("how"), "time": line.get("time") });
+        match text(line, "decision")? {
+            "approved" => {
+                self.approved.insert(receipt.to_owned(), by);
+                None
+            }
+            "denied" => {
+                let asked = self.asked.remove(receipt)?;
+                let mut change = asked.pointer("/content/intents/0").cloned().unwrap_or_default();
+                let kept = ["receipt", "time", "requester"].map(|key| (key, asked.get(key)));
+                for (key, value) in kept {
+                    crate::json::put(&mut change, key, value.cloned().unwrap_or_default());
+                }
+                let summary = asked.pointer("/content/summary").cloned();
+                crate::json::put(&mut change, "summary", summary.unwrap_or_default());
+                crate::json::put(&mut change, "denial", by);
+                let end = json!({
+                    "outcome": Outcome::Refused,
+                    "time": line.get("time"),
+                    "note": line.get("reason"),
+                });
+                Some(event(&change, &end))
+            }
+            _ => None,
+        }
+    }
+
     /// The changes whose end is not known.
     pub fn rest(self) -> impl Iterator<Item = Value> {
         self.open.into_values().map(|open| event(&open, &json!({})))
     }
+}
+
+/// The event of an end that was moved: nothing was sent, and the access stays for longer.
+fn extended(line: &Value) -> Option<Value> {
+    let mut change = line.pointer("/content/extension")?.clone();
+    for key in ["receipt", "time", "requester"] {
+        crate::json::put(&mut change, key, line.get(key).cloned().unwrap_or_default());
+    }
+    for key in ["policy", "consent"] {
+        let kept = line.pointer(&format!("/content/{key}")).cloned();
+        crate::json::put(&mut change, key, kept.unwrap_or_default());
+    }
+    crate::json::put(
+        &mut change,
+        "expires_at",
+        line.get("expires_at").cloned().unwrap_or_default(),
+    );
+    let end = json!({ "outcome": Outcome::Confirmed, "time": line.get("time") });
+    Some(event(&change, &end))
 }
 
 /// The event of a change, from the line that opened it and the one that says how it ended.
@@ -127,6 +194,8 @@ fn unmapped(change: &Value, end: &Value) -> Value {
         "tool",
         "reason",
         "consent",
+        "approval",
+        "denial",
         "policy",
         "undoes",
         "ends",

@@ -210,6 +210,11 @@ impl Record {
         self.end.as_ref().is_none_or(|end| end.outcome == Outcome::Unknown || end.unseen)
     }
 
+    /// Whether the vendor said yes to it, and still showed what was there before.
+    pub fn is_unseen(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.unseen)
+    }
+
     /// Whether the vendor holds it for its approvers, as last found.
     pub fn is_held(&self) -> bool {
         self.outcome().is_some_and(is_held)

@@ -51,6 +51,19 @@ impl Store {
         self.append(entry, None).await?
     }
 
+    /// Writes the first line of a receipt, unless something in the ledger stands against it.
+    pub(super) async fn begin_unless(
+        &self,
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        flush: bool,
+        objection: Objection,
+    ) -> Result<Result<(), Failure>, Failure> {
+        let entry = Entry { event, receipt: receipt.to_owned(), content, flush, begins: true };
+        self.append(entry, Some(objection)).await
+    }
+
     /// Writes a line, unless something in the ledger stands against it; nobody can write between.
     pub(super) async fn write_unless(
         &self,
@@ -80,11 +93,15 @@ impl Store {
         entry: Entry,
         objection: Option<Objection>,
     ) -> Result<Result<(), Failure>, Failure> {
+        let comes_after =
+            matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
         let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
         added.map_err(|failure| {
-            failure.or_hint(
-                "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR",
-            )
+            failure.or_hint(if comes_after {
+                "make the state directory writable, or set GRANTOR_STATE_DIR"
+            } else {
+                "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR"
+            })
         })
     }
 

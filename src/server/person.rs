@@ -88,7 +88,8 @@ fn reply(result: &ElicitResult) -> Reply {
             let typed = result.content.as_ref().and_then(|content| content.get(TYPED));
             Reply::Yes(typed.and_then(Value::as_str).map(str::to_owned))
         }
-        // Declined, cancelled, or a word of a later revision.
+        ElicitationAction::Cancel => Reply::Closed,
+        // Declined, or a word of a later revision.
         _ => Reply::No,
     }
 }
@@ -97,7 +98,7 @@ fn reply(result: &ElicitResult) -> Reply {
 fn form(question: &Question) -> Result<ElicitRequestParams, ErrorData> {
     let mut schema = json!({ "type": "object", "properties": {} });
     if let Some(name) = &question.typed {
-        let about = format!("Type {name} to agree");
+        let about = format!("Type “{name}” to agree");
         schema = json!({
             "type": "object",
             "properties": {

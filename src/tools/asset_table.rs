@@ -180,6 +180,16 @@ impl AssetTable {
         warnings
     }
 
+    /// A row of somebody who is asked for, and holds more than that.
+    fn more_than_asked<'r>(&self, now: &'r Standing) -> Option<&'r Access> {
+        let entry = |row: &Access| self.entries.iter().find(|entry| entry.is(row));
+        let more = |row: &&Access| {
+            let wanted = entry(row).map(|entry| Holding::of(&entry.held()));
+            wanted.is_some_and(|wanted| !wanted.covers(&Holding::parse(&row.role.id)))
+        };
+        now.rows.iter().filter(|_| !self.replace).find(more)
+    }
+
     /// Passed on to dependents, what stands on the asset already is given there.
     fn given(&self) -> impl Iterator<Item = &Wanted> {
         let passed_on = self.propagate || self.propagate_profiles;
@@ -382,6 +392,14 @@ impl Step for AssetTable {
         let after = self.expected(now);
         let warnings = self.warnings(now, &after);
         if same(&after, &now.rows) && !self.propagate && !self.propagate_profiles {
+            if let Some(row) = self.more_than_asked(now) {
+                return Err(Failure::refused(format!(
+                    "{} holds {} there, which is more, and combining never lowers a permission",
+                    label(&row.principal),
+                    row.role.said()
+                ))
+                .hint("to lower it, send the whole list with removeExistingPermission"));
+            }
             return Ok(Plan::Already { outcome: Outcome::AlreadyPresent, warnings });
         }
         let version = now.version.as_deref().unwrap_or_default();

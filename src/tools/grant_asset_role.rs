@@ -123,25 +123,25 @@ impl Granting {
             .hint("wait until then, or revoke that assignment and grant the role again"));
         }
         let there = end(row);
-        let mut warnings = Vec::new();
+        let outcome = Outcome::AlreadyPresent;
         match (there, self.period.map(|period| period.end)) {
-            (None, Some(_)) => warnings.push(
-                "the access is there without an end, and is not shortened by this request"
-                    .to_owned(),
-            ),
+            (None, Some(_)) => Err(Failure::refused(
+                "the access is there without an end, and a grant shortens nothing",
+            )
+            .hint("revoke it, and grant it again with that end")),
             (Some(end), wanted) if wanted.is_none_or(|wanted| wanted > end) => {
-                return Err(Failure::refused(format!(
+                Err(Failure::refused(format!(
                     "the access is there and ends at {end}; \
                      OutSystems cannot change the end of a grant"
                 ))
-                .hint("revoke it and grant it again"));
+                .hint("revoke it and grant it again"))
             }
-            (Some(end), Some(wanted)) if wanted < end => {
-                warnings.push(format!("the access is there until {end}, and is not shortened"));
-            }
-            _ => {}
+            (Some(end), Some(wanted)) if wanted < end => Err(Failure::refused(format!(
+                "the access is there until {end}, and a grant shortens nothing"
+            ))
+            .hint("revoke it, and grant it again with that end")),
+            _ => Ok(Plan::Already { outcome, warnings: Vec::new() }),
         }
-        Ok(Plan::Already { outcome: Outcome::AlreadyPresent, warnings })
     }
 
     fn warnings(&self, now: &Standing) -> Vec<String> {

@@ -185,7 +185,7 @@ async fn an_approval_is_spent_once_whoever_comes_first() {
     for _ in 0..50 {
         let until = Timestamp::now() + SignedDuration::from_mins(10);
         let asking = Asking { digest: "digest", until, content: json!({}) };
-        let receipt = one.ask(&asking).await.unwrap();
+        let (receipt, _) = one.ask(&asking).await.unwrap();
         let approved = approved(until);
         let (first, second) =
             tokio::join!(one.answer(&receipt, &approved), two.answer(&receipt, &approved));

@@ -41,7 +41,7 @@ pub fn yes(_: &Value) -> Value {
 /// Types whatever name the form wants.
 pub fn types(form: &Value) -> Value {
     let about = form.pointer("/properties/grantee/description").and_then(Value::as_str);
-    let name = about.unwrap().strip_prefix("Type ").unwrap().strip_suffix(" to agree").unwrap();
+    let name = about.unwrap().strip_prefix("Type “").unwrap().strip_suffix("” to agree").unwrap();
     json!({ "action": "accept", "content": { "grantee": name } })
 }
 

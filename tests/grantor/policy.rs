@@ -982,3 +982,35 @@ fn a_rule_of_a_thousand_conditions_is_judged() {
     let policy = judge(&compile(&text), GRANT, &json!({}));
     assert_eq!((policy.verdict, policy.rules), ("deny", vec!["many".to_owned()]));
 }
+
+/// A question that a rule puts about looking is nobody's: looks pass, and the rule is named as the
+/// policy loads; so is a forbid that stops more than its author thought of.
+#[tokio::test]
+async fn rules_that_say_more_than_they_seem_to_are_named() {
+    let world = World::new().await;
+    let path = world.path("mine.cedar");
+    let rules = r#"@id("look") permit (principal, action in Action::"look", resource);
+@id("all")
+@ask("a person approves")
+permit (principal, action, resource);
+@id("freeze") forbid (principal == Requester::"ada", action, resource);
+@id("ends") permit (principal, action == Action::"expire", resource);
+"#;
+    std::fs::write(&path, rules).unwrap();
+    let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
+    let ran = world.run(&["policy", "check", path.to_str().unwrap()]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    for said in ["line 2: all asks about looking too", "line 5: freeze names no action"] {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+    for unsaid in ["look asks", "ends names"] {
+        assert!(!ran.stderr.contains(unsaid), "{}", ran.stderr);
+    }
+    let looked = world.run(&["call", "list_roles", r#"{"vendor": "redox"}"#]).await;
+    assert_eq!(looked.status, 0, "{looked:#?}");
+    assert!(!parsed(&looked.stdout)["rows"].as_array().unwrap().is_empty());
+    let asked = json!({ "userKey": "user@example.com", "roleKey": "Tester",
+        "assetKeys": ["Billing"] });
+    let asked = world.run(&["call", "grant_asset_role", &asked.to_string()]).await;
+    assert_eq!(parsed(&asked.stdout)["outcome"], "awaiting_consent", "{asked:#?}");
+}

@@ -490,7 +490,7 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
             let mut content = request.content.clone();
             content["question"] = "May Sam read the cafeteria's menu?".into();
             let asking = Asking { digest: &request.digest, until: request.until, content };
-            let receipt = ledger(&world).ask(&asking).await.unwrap();
+            let (receipt, _) = ledger(&world).ask(&asking).await.unwrap();
             request = kept(&world, &receipt).await;
         }
         let right = statement(&request);

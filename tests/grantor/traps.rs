@@ -552,16 +552,16 @@ async fn outsystems_the_end_of_a_grant_is_sent_and_a_later_one_refused() {
     .await;
     check(timed(
         r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"], "expires_in": "P1D"}"#,
-        "already_present",
-        &["is not shortened"],
+        "refused",
+        &["a grant shortens nothing", "grant it again with that end"],
     ))
     .await;
     let lasting = check(Trap {
         first: &[DEVELOPER_ON_ORDERS],
         tool: UNTIL_MAY.0,
         arguments: UNTIL_MAY.1,
-        outcome: "already_present",
-        says: &["without an end", "not shortened"],
+        outcome: "refused",
+        says: &["without an end", "a grant shortens nothing"],
         ..Trap::default()
     })
     .await;
@@ -1300,8 +1300,8 @@ async fn centrasite_combining_never_lowers() {
         }),
     )
     .await;
-    assert_eq!(answer.outcome(), "already_present", "{:#}", answer.body);
-    assert!(answer.warnings().contains("removeExistingPermission"), "{}", answer.warnings());
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    assert!(answer.hint().contains("removeExistingPermission"), "{}", answer.hint());
     assert!(sent.is_empty());
 }
 

@@ -23,7 +23,12 @@ async fn sealed() -> World {
 }
 
 async fn request(world: &World, grant: &Grant) -> String {
-    let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+    request_because(world, grant, "").await
+}
+
+/// The same change for another reason is another request.
+async fn request_because(world: &World, grant: &Grant, reason: &str) -> String {
+    let ran = world.run(&["call", grant.tool, grant.arguments, "--reason", reason]).await;
     let body = parsed(&ran.stdout);
     assert_eq!((ran.status, &body["outcome"]), (3, &json!("awaiting_consent")), "{body:#}");
     body["receipt"].as_str().unwrap().to_owned()
@@ -82,8 +87,8 @@ fn at(lines: &[String], event: &str) -> usize {
 async fn a_yes_to_what_is_so_already_is_gone_with_it() {
     let world = sealed().await;
     let mut receipts = Vec::new();
-    for _ in 0..3 {
-        receipts.push(request(&world, PLAIN).await);
+    for reason in ["tests", "more tests", "others ask"] {
+        receipts.push(request_because(&world, PLAIN, reason).await);
     }
     let [first, second, third] = <[String; 3]>::try_from(receipts).unwrap();
     approve(&world, &first).await;

@@ -80,6 +80,9 @@ fn told(line: &Value, event: &str) -> String {
         parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ")
     };
     match event {
+        "open" if !part("ends").is_empty() => {
+            format!("{}, at the end of {}", part("summary"), part("ends"))
+        }
         "open" => format!("{}, asked by {}", part("summary"), part("requester")),
         "close" => joined(&[part("outcome"), part("note")]),
         "found" => {

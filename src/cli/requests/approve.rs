@@ -113,9 +113,9 @@ fn question(request: &Request) -> Question {
 fn agrees(question: &Question) -> Result<(), &'static str> {
     match (person::ask(question), &question.typed) {
         (Reply::Yes(None), None) => Ok(()),
-        (Reply::Yes(Some(typed)), Some(name)) if typed.trim() == name.trim() => Ok(()),
+        (Reply::Yes(Some(typed)), Some(name)) if Question::is_typed(name, &typed) => Ok(()),
         (Reply::Yes(_), _) => Err("what you typed is not the name of who gets the access"),
-        (Reply::No | Reply::Silence, _) => Err("nobody said yes"),
+        (Reply::No | Reply::Closed | Reply::Silence, _) => Err("nobody said yes"),
     }
 }
 

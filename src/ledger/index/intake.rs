@@ -204,7 +204,7 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     let seq = "(SELECT min(seq) FROM line WHERE receipt = ?1)";
     let keep = format!(
         "INSERT OR REPLACE INTO change VALUES
-         (?1, {seq}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)"
+         (?1, {seq}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)"
     );
     let values = params![
         receipt,
@@ -219,6 +219,7 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
         record.has_left_something(),
         record.overdue.is_some(),
         record.takes_back(),
+        record.is_unseen(),
     ];
     let mut keep = change.prepare_cached(&keep).map_err(trouble)?;
     keep.execute(values).map_err(trouble)?;

@@ -28,8 +28,8 @@ impl Index {
         )
     }
 
-    /// Changes of a principal's access that were opened since then and may stand; newest first.
-    pub(in crate::ledger) fn lately(
+    /// Changes of a principal's access that were opened since then and have not shown; newest first.
+    pub(in crate::ledger) fn unseen_since(
         &self,
         since: Timestamp,
         whose: [&str; 2],
@@ -38,7 +38,7 @@ impl Index {
         // What an access begins with that is a list of more.
         let begin = format!("{},", whose.trim_end_matches(']'));
         self.receipts(
-            "SELECT receipt FROM change WHERE opened >= ?1 AND remains
+            "SELECT receipt FROM change WHERE unseen AND opened >= ?1
              AND substr(access, 1, length(?2)) = ?2 ORDER BY seq DESC",
             params![at(since), begin],
         )

@@ -1,0 +1,152 @@
+//! What an answer says of a change is so: no row that nobody read, no end of what does not stand, no
+//! word that is more than was asked.
+
+use serde_json::{Value, json};
+
+use super::harness::{Answer, Era, World, parsed};
+use super::person::{Client, no};
+
+const ON_BILLING: &str = r#"{"asset": "BillingService",
+    "userGroupAssetPermission": [{"user": "HARBOR\\srivera", "permission": "Modify"}]}"#;
+
+async fn call(world: &World, tool: &str, arguments: Value) -> Answer {
+    let server = world.serve().await;
+    let answer = server.call(tool, arguments).await;
+    server.stop().await;
+    answer
+}
+
+fn grant(user: &str, role: &str, asset: &str) -> Value {
+    json!({ "userKey": user, "roleKey": role, "assetKeys": [asset] })
+}
+
+/// Somebody who holds another role there: the answer shows it. Where nothing was read it shows
+/// nothing, and where nothing is there it shows that.
+#[tokio::test]
+async fn what_was_read_is_shown_and_nothing_else() {
+    let world = World::new().await;
+    let conflict =
+        call(&world, "grant_asset_role", grant("alex.kim@example.com", "Tester", "Orders")).await;
+    assert_eq!(conflict.outcome(), "refused", "{:#}", conflict.body);
+    assert_eq!(conflict.body["before"][0]["role"]["name"], "Developer", "{:#}", conflict.body);
+    let unread = call(&world, "grant_asset_role", grant("nobody@example.com", "Tester", "Orders"));
+    let unread = unread.await;
+    assert_eq!(unread.outcome(), "invalid", "{:#}", unread.body);
+    assert!(unread.body.get("before").is_none() && unread.body.get("after").is_none());
+    let mut preview = grant("user@example.com", "Tester", "Billing");
+    preview["dry_run"] = true.into();
+    let preview = call(&world, "grant_asset_role", preview).await;
+    assert_eq!(preview.body["before"], json!([]), "{:#}", preview.body);
+}
+
+/// The end of what was refused or rejected is none, and nobody takes it back.
+#[tokio::test]
+async fn what_does_not_stand_has_no_end() {
+    let world = World::new().await;
+    let conflict = json!({ "userKey": "alex.kim@example.com", "roleKey": "Tester",
+        "assetKeys": ["Orders"], "expires_in": "PT1H" });
+    let refused = call(&world, "grant_asset_role", conflict).await;
+    world.inject("snaplogic", "POST", "/acl", super::harness::status(403));
+    let timed = json!({ "project_or_space_path": "/Harbor/Finance", "permission_list": ["R"],
+        "grant_type": "USER", "grantee": "user@example.com", "expires_in": "PT1H" });
+    let rejected = call(&world, "set_project_acl", timed).await;
+    assert_eq!((refused.outcome(), rejected.outcome()), ("refused", "rejected"));
+    for answer in [refused, rejected] {
+        assert_eq!(answer.body["expires_at"], Value::Null, "{:#}", answer.body);
+        assert!(!answer.body.to_string().contains("takes it back at"), "{:#}", answer.body);
+    }
+}
+
+/// Less than there is: nothing is called done that was not asked, and the way to lower it is named.
+#[tokio::test]
+async fn less_than_there_is_is_refused() {
+    let world = World::new().await;
+    let first = parsed(ON_BILLING);
+    assert_eq!(call(&world, "set_asset_permissions", first.clone()).await.outcome(), "confirmed");
+    assert_eq!(call(&world, "set_asset_permissions", first).await.outcome(), "already_present");
+    let lower = parsed(&ON_BILLING.replace("Modify", "View"));
+    let answer = call(&world, "set_asset_permissions", lower).await;
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    assert!(answer.summary().contains("Modify") && answer.hint().contains("removeExisting"));
+    let timed = |end: &str| {
+        json!({ "project_or_space_path": "/Harbor/Finance", "permission_list": ["R"],
+            "grant_type": "USER", "grantee": "user@example.com", "expires_in": end })
+    };
+    let granted = call(&world, "set_project_acl", timed("PT2H")).await;
+    let receipt = granted.body["receipt"].as_str().unwrap().to_owned();
+    let sooner = call(&world, "set_project_acl", timed("PT1H")).await;
+    assert_eq!(sooner.outcome(), "refused", "{:#}", sooner.body);
+    assert!(sooner.hint().contains(&receipt), "{}", sooner.hint());
+    assert_eq!(world.writes().len(), 2);
+}
+
+/// The same question by the same requester is one request, whoever asks for it at the same time.
+#[tokio::test]
+async fn the_same_request_is_one() {
+    let world = World::asking().await;
+    let arguments = json!({ "project_or_space_path": "/Harbor/Finance", "permission_list": ["R"],
+        "grant_type": "USER", "grantee": "user@example.com", "expires_in": "PT2H" });
+    let text = arguments.to_string();
+    let command = ["call", "set_project_acl", text.as_str()];
+    let (one, two) = tokio::join!(world.run(&command), world.run(&command));
+    let three = world.run(&command).await;
+    let receipts = [one, two, three].map(|ran| parsed(&ran.stdout)["receipt"].clone());
+    assert!(receipts.iter().all(|receipt| receipt.is_string() && *receipt == receipts[0]));
+    let because = world.run(&[&command[..], &["--reason", "audit"]].concat()).await;
+    assert_ne!(parsed(&because.stdout)["receipt"], receipts[0], "another reason, another request");
+    let asked = world.ledger().iter().filter(|line| line["event"] == "asked").count();
+    assert_eq!(asked, 2);
+}
+
+/// A person's no and their reason reach whoever asked, and the auditors; so does who said yes.
+#[tokio::test]
+async fn who_said_no_and_why_is_told() {
+    let world = World::asking().await;
+    let arguments = r#"{"project_or_space_path": "/Harbor/Finance", "permission_list": ["R"],
+        "grant_type": "USER", "grantee": "user@example.com"}"#;
+    let ran = world.run(&["call", "set_project_acl", arguments]).await;
+    let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
+    let denial = ["requests", "deny", &receipt, "--reason", "not before the audit"];
+    assert_eq!(world.run(&denial).await.status, 0);
+    let look = json!({ "receipt": receipt }).to_string();
+    let found = parsed(&world.run(&["call", "check_change", &look]).await.stdout);
+    assert_eq!(found["outcome"], "refused", "{found:#}");
+    assert_eq!(found["denial_reason"], "not before the audit", "{found:#}");
+    assert!(found["denied_by"].is_string() && found["note"].to_string().contains("the audit"));
+    let ran = world.run(&["ledger", "export", "--format", "ocsf"]).await;
+    let events: Vec<Value> = ran.stdout.lines().map(parsed).collect();
+    assert_eq!(events.len(), 1, "{}", ran.stdout);
+    let event = &events[0];
+    assert_eq!(
+        (&event["status"], &event["metadata"]["uid"]),
+        (&json!("Failure"), &found["receipt"])
+    );
+    assert_eq!(event["status_detail"], "not before the audit");
+    assert_eq!(event["unmapped"]["denial"]["by"], found["denied_by"]);
+    assert_eq!(event["resources"][0]["name"], "/Harbor/Finance");
+}
+
+/// A question that is closed was not answered: nobody is said to have said no.
+#[tokio::test]
+async fn a_closed_question_is_no_answer() {
+    let world = World::asking().await;
+    let arguments = json!({ "project_or_space_path": "/Harbor/Finance", "permission_list": ["R"],
+        "grant_type": "USER", "grantee": "user@example.com" });
+    let closed = (closes as fn(&Value) -> Value, "closed without an answer", "withdrawn");
+    let denied = (no as fn(&Value) -> Value, "the person said no", "denied");
+    for (era, (reply, says, state)) in
+        [(Era::Legacy, closed), (Era::Modern, closed), (Era::Legacy, denied), (Era::Modern, denied)]
+    {
+        let mut client = Client::start(&world, era).await;
+        let (_, answer) = client.call("set_project_acl", &arguments, reply).await;
+        assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+        assert!(answer.summary().contains(says), "{}", answer.summary());
+        let ledger = world.ledger();
+        let answered = ledger.iter().rfind(|line| line["event"] == "answered").unwrap();
+        assert_eq!(answered["decision"], state);
+    }
+}
+
+fn closes(_: &Value) -> Value {
+    json!({ "action": "cancel" })
+}
