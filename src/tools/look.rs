@@ -202,7 +202,10 @@ fn gather<T: Serialize>(
 fn fitting(rows: &[Value], room: &mut usize, is_first: bool) -> usize {
     let mut count = 0;
     for row in rows {
-        let length = row.to_string().len() + MARKS;
+        // As it is shown: what is too long is cut.
+        let mut shown = row.clone();
+        text::clean_value(&mut shown);
+        let length = shown.to_string().len() + MARKS;
         if length > *room && !(is_first && count == 0) {
             // Nothing that follows goes before it.
             *room = 0;
