@@ -62,8 +62,9 @@ impl Approvers {
                  chmod go-w '{shown}'"
             ));
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| format!("{shown}: {error}"))?;
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes).and_then(|_| crate::given::whole(&bytes));
+        let text = read.map_err(|error| format!("{shown}: {error}"))?;
         Self::parse(&text).map_err(|trouble| format!("{shown}{trouble}"))
     }
 

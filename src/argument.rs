@@ -3,6 +3,8 @@
 //! Each type carries its constraint into the JSON Schema and enforces it, so that the schema and
 //! the check cannot drift apart.
 
+mod moment;
+
 use std::borrow::Cow;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
@@ -115,6 +117,7 @@ impl<'de> Deserialize<'de> for Name {
 impl<'de> Deserialize<'de> for Uuid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        let text = text.trim().to_owned();
         if is_uuid(&text) { Ok(Self(text)) } else { Err(D::Error::custom("must be a UUID")) }
     }
 }
@@ -143,8 +146,7 @@ impl<'de> Deserialize<'de> for Duration {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let trouble = "must be an RFC 3339 time such as 2027-01-31T18:00:00Z";
-        text.parse().map(Self).map_err(|_| D::Error::custom(trouble))
+        moment::moment(&text).map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -27,6 +27,7 @@ pub use user_action::{Steps, UserAction};
 
 use crate::draft::Frozen;
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::observe::Leg;
 use crate::secret::{Secret, SecretError};
 use crate::transport::{Attempt, Reply, Wire};
@@ -93,6 +94,8 @@ pub enum AuthError {
     Garbled(String),
     /// The credential cannot be read or used here.
     Unusable(String),
+    /// Something else here stands in the way: a setting of this machine.
+    Unready(String),
 }
 
 impl Signed {
@@ -152,6 +155,8 @@ impl AuthError {
             Self::Unusable(message) => Failure::new(Kind::Unavailable, message)
                 .hint("nothing was sent; mend the credential")
                 .for_doctor(),
+            Self::Unready(message) => Failure::new(Kind::Unavailable, message)
+                .hint("nothing was sent; mend what is named, on this machine"),
             Self::Refused { status: 300..=399, message } => Failure::new(Kind::Rejected, message)
                 .hint("nothing was sent; redirects are not followed: check the configured URLs"),
             Self::Refused { status, message } => {
@@ -170,7 +175,15 @@ impl AuthError {
 impl Trial {
     /// Of a secret that is sent as it is.
     async fn reading(secret: &Secret) -> Self {
-        Self::of(secret, secret.read().await.map(|_| "can be read").map_err(AuthError::from))
+        let told = |value: SecretString| {
+            given::odd(crate::secret::expose(&value)).unwrap_or("can be read")
+        };
+        Self::of(secret, secret.read().await.map(told).map_err(AuthError::from))
+    }
+
+    /// Of a secret that a header carries.
+    async fn token(secret: &Secret) -> Self {
+        Self::of(secret, secret.token().await.map(|_| "can be read").map_err(AuthError::from))
     }
 
     /// Of a private key that was to sign something.
@@ -209,11 +222,18 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))
         }
+        Attempt::Unready(trouble) => Err(AuthError::Unready(format!("{what}: {trouble}"))),
         Attempt::Stalled => Err(AuthError::Unreachable(format!("{what} took too long to answer"))),
         Attempt::Oversized => {
             Err(AuthError::Garbled(format!("{what} sent an answer that is too long")))
         }
     }
+}
+
+/// A token that a service has made, as a header carries it.
+fn carried(what: &str, token: &SecretString) -> Result<SecretString, AuthError> {
+    let token = given::token(crate::secret::expose(token)).map(SecretString::from);
+    token.map_err(|trouble| AuthError::Garbled(format!("the token of {what} {trouble}")))
 }
 
 /// The claims of a JWT (RFC 7519).

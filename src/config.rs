@@ -6,15 +6,18 @@
 
 mod file;
 mod floor;
+mod network;
 mod paths;
 mod policy;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
+pub use network::network;
 pub use settings::{Settings, all};
 
 use crate::approvers::Approvers;
+use crate::given;
 use crate::observe::Format;
 use crate::secret::Secret;
 use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
@@ -66,6 +69,7 @@ pub struct Flags {
 }
 
 /// Where settings come from.
+#[derive(Clone, Copy)]
 pub struct Sources<'a> {
     pub flags: &'a Flags,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
@@ -86,6 +90,7 @@ const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
 /// The file of those whose signature approves.
 const APPROVERS: &str = "GRANTOR_APPROVERS";
 
+const VENDOR_NAMES: &str = "GRANTOR_VENDORS";
 const LOG_FORMAT: &str = "GRANTOR_LOG_FORMAT";
 const CONSENT_WAIT: &str = "GRANTOR_CONSENT_WAIT";
 /// What is asked for longer than this is better asked at a terminal.
@@ -103,9 +108,16 @@ const OWN: &[Variable] = &[Variable {
 pub const FLOOR: &str = "/etc/grantor/config.toml";
 
 /// The process environment.
+///
+/// What is no text is given as far as it can be read: nothing that is set counts as unset.
 #[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    std::env::var_os(name).and_then(|value| variable(&value.to_string_lossy()))
+}
+
+/// A variable without what shells and files leave around it; an empty one is not set.
+fn variable(text: &str) -> Option<String> {
+    Some(given::setting(text)).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// Where the state of Grantor lives, before `sandbox` is appended.
@@ -227,7 +239,9 @@ impl Config {
     /// A file that cannot be read or does not parse, an unknown key, section or vendor, or
     /// approvers that cannot be told; never a vendor that lacks something.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigError> {
-        let env = sources.environment;
+        let env: &dyn Fn(&str) -> Option<String> =
+            &|name| (sources.environment)(name).and_then(|text| variable(&text));
+        let sources = &Sources { environment: env, ..*sources };
         let file = File::find(sources)?;
         let floor = File::floor(sources.floor)?;
         let read_only = sources.flags.read_only
@@ -271,14 +285,22 @@ impl Config {
 
     fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
         self.warnings.extend(settings.warnings());
+        let wrong = settings.wrong();
         match (vendor.connect)(&settings) {
+            Ok(_) if !wrong.is_empty() => {
+                self.unready.push(Unready { vendor, absent: false, troubles: wrong });
+            }
             Ok(account) => {
                 let base = account.base.as_str();
                 let name = if self.sandbox { "sandbox" } else { base }.to_owned();
                 self.tenants.push(Tenant { vendor, name, account, settings });
             }
-            Err(troubles) => {
+            Err(found) => {
                 let absent = settings.is_empty();
+                let mut troubles = wrong;
+                let more = found.into_iter().filter(|one| !troubles.contains(one));
+                let more: Vec<_> = more.collect();
+                troubles.extend(more);
                 self.unready.push(Unready { vendor, absent, troubles });
             }
         }
@@ -289,15 +311,14 @@ impl Config {
 fn wanted(sources: &Sources<'_>, file: &File) -> Result<Vec<&'static Vendor>, ConfigError> {
     let mut names = sources.flags.vendors.clone();
     if names.is_empty() {
-        let text = (sources.environment)("GRANTOR_VENDORS");
-        names = text.map_or_else(|| file.list("vendors"), |text| Ok(split(&text)))?;
+        let text = (sources.environment)(VENDOR_NAMES);
+        names = match text {
+            Some(text) => of_variable(&text)?,
+            None => file.list("vendors")?,
+        };
     }
-    for name in &names {
-        if crate::vendors::named(name).is_none() {
-            let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
-            let known = known.join(", ");
-            return Err(ConfigError(format!("there is no vendor {name:?}; there are {known}")));
-        }
+    if let Some(name) = names.iter().find(|name| crate::vendors::named(name).is_none()) {
+        return Err(ConfigError(format!("there is no vendor {name:?}; there are {}", known())));
     }
     let chosen = |vendor: &&&Vendor| names.is_empty() || names.iter().any(|n| n == vendor.name);
     Ok(VENDORS.iter().filter(chosen).copied().collect())
@@ -307,8 +328,26 @@ fn ledger_key(own: &Settings) -> Result<Option<Secret>, ConfigError> {
     own.has(LEDGER_KEY).then(|| own.secret(LEDGER_KEY).map_err(ConfigError)).transpose()
 }
 
-fn split(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+/// The vendors that `GRANTOR_VENDORS` names. One that names nobody leaves nobody out by mistake.
+fn of_variable(text: &str) -> Result<Vec<String>, ConfigError> {
+    let wrong = |trouble: &str| {
+        let known = known();
+        ConfigError(format!("{VENDOR_NAMES} {trouble}; there are {known}; unset it for all"))
+    };
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    if let Some(trouble) = given::unfit(text) {
+        return Err(wrong(trouble));
+    }
+    match names.iter().find(|name| crate::vendors::named(name).is_none()) {
+        Some(name) => Err(wrong(&format!("names {name:?}, and there is no such vendor"))),
+        None if names.is_empty() => Err(wrong("is set and names no vendor")),
+        None => Ok(names),
+    }
+}
+
+fn known() -> String {
+    VENDORS.iter().map(|vendor| vendor.name).collect::<Vec<_>>().join(", ")
 }
 
 fn truth(value: Option<String>, name: &str) -> Result<bool, ConfigError> {

@@ -21,6 +21,7 @@ mod presence;
 mod read;
 mod record;
 mod request;
+mod room;
 mod store;
 
 use std::collections::HashSet;
@@ -41,12 +42,12 @@ pub use request::{Answered, Asking, Concluded, Decision, Request};
 
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::guard::{Denied, Permitted};
 use crate::intent::Intent;
 use crate::secret::Secret;
 use book::{Objection, Reading};
-use store::{READ, Store};
+use store::{READ, Store, WRITE};
 
 pub struct Ledger {
     store: Store,
@@ -303,6 +304,16 @@ impl Ledger {
     /// The key cannot be read or is none, or the ledger cannot be read.
     pub async fn try_out(&self) -> Result<(), Failure> {
         self.store.try_keys().await
+    }
+
+    /// Whether lines can be written: tries it, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// They cannot, in words that say what to mend.
+    pub async fn try_writing(&self) -> Result<(), Failure> {
+        let book = self.store.book.clone();
+        let tried = self.store.blocking(move || Ok(book.try_writing()), WRITE).await?;
+        tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
     }
 
     /// A seal for something that leaves and comes back.

@@ -18,6 +18,7 @@ pub mod ledger;
 
 pub mod auth;
 pub mod config;
+mod given;
 mod json;
 pub mod memo;
 pub mod observe;

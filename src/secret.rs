@@ -8,9 +8,11 @@ mod echo;
 
 use std::path::PathBuf;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::RwLock;
 
+use crate::given;
 pub(crate) use echo::{redact, scrub};
 
 pub struct Secret {
@@ -60,33 +62,50 @@ impl Secret {
         Ok(slot.insert(value).clone())
     }
 
+    /// The value as a token that a header carries.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and what is read is no token.
+    pub async fn token(&self) -> Result<SecretString, SecretError> {
+        let value = self.read().await?;
+        let token = given::token(expose(&value)).map(SecretString::from);
+        token.map_err(|trouble| self.error(format!("it {trouble}")))
+    }
+
     /// Forgets the value, so that the next use reads the source again.
     pub async fn forget(&self) {
         self.value.write().await.take();
     }
 
     async fn fetch(&self) -> Result<SecretString, SecretError> {
-        let text = match &self.origin {
+        let (bytes, of) = match &self.origin {
             Origin::Inline(value) => return Ok(value.clone()),
-            Origin::File(path) => tokio::fs::read_to_string(path)
-                .await
-                .map_err(|error| self.error(format!("{}: {error}", path.display())))?,
+            Origin::File(path) => {
+                let of = path.display().to_string();
+                let bytes = tokio::fs::read(path).await;
+                (bytes.map_err(|error| self.error(format!("{of}: {error}")))?, of)
+            }
             Origin::Command(line) => self.run(line).await?,
         };
-        let trimmed = text.trim_end_matches(['\r', '\n']);
-        if trimmed.is_empty() {
-            return Err(self.error("is empty"));
+        let bytes = Zeroizing::new(bytes);
+        let text = given::text(&bytes).map_err(|trouble| self.error(format!("{of}: {trouble}")))?;
+        let text = given::setting(text);
+        if text.trim().is_empty() {
+            return Err(self.error(format!("{of}: it is empty")));
         }
-        Ok(SecretString::from(trimmed))
+        match given::unfit(text) {
+            Some(trouble) => Err(self.error(format!("what {of} holds {trouble}"))),
+            None => Ok(SecretString::from(text)),
+        }
     }
 
-    async fn run(&self, line: &[String]) -> Result<String, SecretError> {
+    /// What the command prints, and how it is called.
+    async fn run(&self, line: &[String]) -> Result<(Vec<u8>, String), SecretError> {
         let Some((program, arguments)) = line.split_first() else {
             return Err(self.error("the command is empty"));
         };
         let printed = command::output(program, arguments).await.map_err(|t| self.error(t))?;
-        String::from_utf8(printed)
-            .map_err(|_| self.error(format!("{program} printed text that is not UTF-8")))
+        Ok((printed, format!("the output of {program}")))
     }
 
     fn error(&self, trouble: impl Into<String>) -> SecretError {

@@ -23,6 +23,7 @@ pub use wire::Wire;
 use crate::auth::{AuthError, Authorize};
 use crate::draft::{Base, Frozen, Question};
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::ledger::Opened;
 use crate::observe::Leg;
 use crate::secret::redact;
@@ -54,6 +55,8 @@ pub enum Attempt {
     Reply(Reply),
     /// The request did not leave: no connection, no name, no TLS.
     NotSent(String),
+    /// It did not leave because of something here: a setting, or a credential that fits no header.
+    Unready(String),
     /// It left, and no whole answer came back.
     Broken(String),
     /// It left, and the answer did not come in time: asking again would only wait again.
@@ -117,7 +120,7 @@ enum Tried {
 const MOST_TRIES: u32 = 4;
 /// Clocks that differ by more than this are named where a credential is refused: what proves who
 /// we are may be dated.
-const SKEW: SignedDuration = SignedDuration::from_secs(30);
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
 const STALLED: &str = "the answer took too long";
 
 impl Deadline {
@@ -162,6 +165,9 @@ impl Reply {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let mut document = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut document).map_err(|error| {
+            if let Err(trouble) = given::text(&self.body) {
+                return Failure::garbled(format!("the vendor's answer cannot be read: {trouble}"));
+            }
             let place = error.path().to_string();
             let place = if place == "." { String::new() } else { format!(" at {place}") };
             Failure::garbled(format!("the vendor's answer is not what it documents{place}"))
@@ -199,7 +205,8 @@ impl Reply {
             "/error",
         ];
         let body: Value = serde_json::from_slice(&self.body).ok()?;
-        let found = PLACES.iter().find_map(|place| body.pointer(place)?.as_str());
+        let mut told = PLACES.iter().filter_map(|place| body.pointer(place)?.as_str());
+        let found = told.find(|said| !text::is_blank(said));
         found.map(|message| self.shown(message).chars().take(500).collect())
     }
 
@@ -215,7 +222,7 @@ impl Reply {
 
     /// An answer that nobody was asked for: to try out what is made of one.
     pub fn made(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body, ..Self::default() }
+        Self { status, body: given::unmarked(&body).to_vec(), ..Self::default() }
     }
 }
 
@@ -243,6 +250,7 @@ pub async fn read(
         Tried::Sent(Attempt::Reply(reply)) if reply.is_success() => Ok(reply),
         Tried::Sent(Attempt::Reply(reply)) => Err(refusal(&reply, account.base.host())),
         Tried::Sent(Attempt::NotSent(trouble)) => Err(unreachable(account.base.host(), &trouble)),
+        Tried::Sent(Attempt::Unready(trouble)) => Err(unready(account.base.host(), &trouble)),
         Tried::Sent(Attempt::Broken(trouble)) => Err(broken(account.base.host(), &trouble)),
         Tried::Sent(Attempt::Stalled) => Err(broken(account.base.host(), STALLED)),
         Tried::Sent(Attempt::Oversized) => Err(Failure::garbled(oversized())),
@@ -268,6 +276,7 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
         Tried::Early(wait) => Fate::NotDone(early(host, wait)),
         Tried::Unsigned(error) => Fate::NotDone(error.failure()),
         Tried::Sent(Attempt::NotSent(trouble)) => Fate::NotDone(unreachable(host, &trouble)),
+        Tried::Sent(Attempt::Unready(trouble)) => Fate::NotDone(unready(host, &trouble)),
         Tried::Sent(Attempt::Broken(trouble)) => Fate::Unclear { trouble, status: None },
         Tried::Sent(Attempt::Stalled) => {
             Fate::Unclear { trouble: STALLED.to_owned(), status: None }
@@ -331,6 +340,11 @@ fn unreachable(host: &str, trouble: &str) -> Failure {
         "check the address, the proxy settings and the network, then try again"
     };
     Failure::new(Kind::Unavailable, format!("{host} could not be reached: {trouble}")).hint(hint)
+}
+
+fn unready(host: &str, trouble: &str) -> Failure {
+    Failure::new(Kind::Unavailable, format!("{host} was not asked: {trouble}"))
+        .hint("nothing was sent; mend what is named, on this machine")
 }
 
 fn broken(host: &str, trouble: &str) -> Failure {

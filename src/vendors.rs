@@ -171,7 +171,7 @@ impl Shared for Read {
 impl Asker<'_> {
     /// What an argument is known to be: a change that is looked at again is told in ids alone.
     pub fn meant<'n>(&self, text: &'n str) -> Wanted<'n> {
-        if self.earlier.is_empty() { Wanted::Named(text) } else { Wanted::Id(text) }
+        if self.earlier.is_empty() { Wanted::named(text) } else { Wanted::Id(text) }
     }
 
     /// # Errors
@@ -227,10 +227,15 @@ impl Find {
         Self { query: Some(query.to_owned()), ..Self::all() }
     }
 
+    /// What a vendor is asked for: blanks around it come with what is pasted.
+    pub fn asked(&self) -> Option<&str> {
+        self.query.as_deref().map(str::trim)
+    }
+
     /// The query for a vendor that compares letters: what may be written in several ways is looked for
     /// by its plain part, and is to be compared here.
     pub fn plain(&self) -> Option<&str> {
-        let query = self.query.as_deref()?;
+        let query = self.asked()?;
         let is_one = query.is_ascii() && !query.contains(char::is_whitespace);
         if is_one { Some(query) } else { text::plain_part(query) }
     }
@@ -238,7 +243,7 @@ impl Find {
     /// Whether a name contains the query, or what looks like it, letter case aside.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
-        let query = text::folded(query);
+        let query = text::folded(query.trim());
         names.iter().any(|name| text::contains(&text::folded(name), &query))
     }
 
@@ -255,7 +260,7 @@ async fn maybe<'w, T, Found: Future<Output = Result<T, Failure>>>(
     find: impl FnOnce(Wanted<'w>) -> Found,
 ) -> Result<Option<T>, Failure> {
     match wanted {
-        Some(wanted) => match find(Wanted::Named(wanted)).await {
+        Some(wanted) => match find(Wanted::named(wanted)).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) => Err(failure.renamed(argument)),
         },

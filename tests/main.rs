@@ -201,6 +201,10 @@ mod yes;
 #[path = "grantor/groups.rs"]
 mod groups;
 
+/// Text, keys and settings as people and programs hand them in.
+#[path = "grantor/handed.rs"]
+mod handed;
+
 /// Vendors whose reads lag behind their writes.
 #[path = "grantor/lag.rs"]
 mod lag;

@@ -67,12 +67,8 @@ impl ApproverKey {
     /// # Errors
     /// It is something else, or the passphrase is another.
     pub fn open(pem: &str, passphrase: &SecretString) -> Result<Self, KeyError> {
-        let (label, file) = SecretDocument::from_pem(pem.trim()).map_err(|_| KeyError::Form)?;
-        if label != EncryptedPrivateKeyInfoOwned::PEM_LABEL {
-            return Err(KeyError::Form);
-        }
-        let file =
-            EncryptedPrivateKeyInfoOwned::from_der(file.as_bytes()).map_err(|_| KeyError::Form)?;
+        let file = crate::given::pem::sealed_key(pem).ok_or(KeyError::Form)?;
+        let file = EncryptedPrivateKeyInfoOwned::from_der(&file).map_err(|_| KeyError::Form)?;
         let EncryptionScheme::Pbes2(scheme) = &file.encryption_algorithm else {
             return Err(KeyError::Scheme);
         };
@@ -155,6 +151,17 @@ mod tests {
         for wrong in ["correct horse batterz", "", "correct horse battery "] {
             let opened = ApproverKey::open(&pem, &wrong.into());
             assert_eq!(opened.err(), Some(KeyError::Passphrase), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_became_of_its_line_ends_it_opens() {
+        let key = ApproverKey::generate().unwrap();
+        let pem = key.sealed(&"correct horse battery".into()).unwrap();
+        for text in [pem.replace('\n', "\r\n"), pem.replace('\n', " "), format!("\u{feff}  {pem}")]
+        {
+            let again = ApproverKey::open(&text, &"correct horse battery".into()).unwrap();
+            assert_eq!(again.public(), key.public(), "{text}");
         }
     }
 

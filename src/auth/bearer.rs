@@ -18,13 +18,13 @@ impl Authorize for Bearer {
         _: &'a Wire,
     ) -> Boxed<'a, Result<Signed, AuthError>> {
         Box::pin(async move {
-            let token = self.token.read().await?;
+            let token = self.token.token().await?;
             Ok(Signed::bare(request.clone()).header("authorization", "Bearer ", &token))
         })
     }
 
     fn trials(&self) -> Boxed<'_, Vec<Trial>> {
-        Box::pin(async move { vec![Trial::reading(&self.token).await] })
+        Box::pin(async move { vec![Trial::token(&self.token).await] })
     }
 
     fn forget(&self, _: u64) -> Boxed<'_, ()> {
@@ -32,6 +32,6 @@ impl Authorize for Bearer {
     }
 
     fn claims<'a>(&'a self, _: &'a Wire) -> Boxed<'a, Option<Value>> {
-        Box::pin(async move { claims(&self.token.read().await.ok()?) })
+        Box::pin(async move { claims(&self.token.token().await.ok()?) })
     }
 }

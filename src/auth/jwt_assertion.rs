@@ -24,6 +24,9 @@ pub struct JwtAssertion {
 
 /// How long an assertion is good for, in seconds.
 const LIFE: u64 = 300;
+/// How far a clock may be ahead of the vendor's for which a time is none that is still to come: it is
+/// set back by so much, so that ours may be as far ahead again as the vendor tolerates.
+const BACK: u64 = 10;
 
 impl JwtAssertion {
     pub fn new(
@@ -38,15 +41,16 @@ impl JwtAssertion {
 
     async fn assertion(&self) -> Result<SecretString, AuthError> {
         let pem = self.private_key.read().await?;
-        let key = PrivateKey::from_pem(self.private_key.name(), &pem)?;
+        let key = PrivateKey::read(self.private_key.name(), &pem)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let issued = now.saturating_sub(BACK);
         let header = json!({ "alg": "RS384", "kid": self.key_id, "typ": "JWT" });
         let claims = json!({
             "iss": self.client_id,
             "sub": self.client_id,
             "aud": self.audience,
-            "iat": now,
-            "exp": now + LIFE,
+            "iat": issued,
+            "exp": issued + LIFE,
             "jti": crate::random::id(),
         });
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);

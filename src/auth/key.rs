@@ -1,4 +1,4 @@
-//! Private keys from PEM, and the two signatures vendors ask for.
+//! Private keys, and the two signatures vendors ask for.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
@@ -6,11 +6,10 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RsaEncoding,
 };
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 
 use super::AuthError;
+use crate::given::pem;
 use crate::secret::expose;
 
 pub(super) enum PrivateKey {
@@ -19,39 +18,52 @@ pub(super) enum PrivateKey {
     Rsa(RsaKeyPair),
 }
 
+/// Kinds of keys that none of the vendors takes, by their object identifiers as DER has them.
+const OTHERS: [(&[u8], &str); 14] = [
+    (b"\x06\x05\x2b\x81\x04\x00\x22", "a P-384 key"),
+    (b"\x06\x05\x2b\x81\x04\x00\x23", "a P-521 key"),
+    (b"\x06\x05\x2b\x81\x04\x00\x21", "a P-224 key"),
+    (b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x01", "a P-192 key"),
+    (b"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01", "a Brainpool key"),
+    (b"\x06\x07\x2a\x86\x48\xce\x3d\x01\x01", "a key on a curve that is spelled out"),
+    (b"\x06\x03\x2b\x65\x71", "an Ed448 key"),
+    (b"\x06\x03\x2b\x65\x6e", "an X25519 key, which cannot sign"),
+    (b"\x06\x03\x2b\x65\x6f", "an X448 key, which cannot sign"),
+    (b"\x06\x07\x2a\x86\x48\xce\x38\x04\x01", "a DSA key"),
+    (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x03\x01", "a Diffie-Hellman key, which cannot sign"),
+    (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a", "an RSA key for PSS alone"),
+    (b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03", "an ML-DSA or SLH-DSA key"),
+    (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", "a key under a passphrase"),
+];
+/// What the kind of a key is told within: its numbers come after that, or are shorter.
+const HEAD: usize = 112;
+const TAKEN: &str = "Ed25519, P-256, secp256k1 and RSA (2048 bits or more)";
+
 impl PrivateKey {
-    /// Reads a PEM document (PKCS#8; also PKCS#1 for RSA). `name` says whose it is in messages,
-    /// which never repeat any of it.
-    pub(super) fn from_pem(name: &str, pem: &SecretString) -> Result<Self, AuthError> {
-        // An environment file cannot hold line ends, so many tools write them as `\n`.
-        let text = expose(pem).replace("\\n", "\n");
-        let unusable = |trouble| AuthError::Unusable(format!("{name} {trouble}"));
-        let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
-            .map_err(|_| unusable(trouble_with(&text)))?;
-        Self::from_der(&key).ok_or_else(|| {
-            unusable(if matches!(key, PrivateKeyDer::Sec1(_)) {
-                "is in SEC1 form; `openssl pkcs8 -topk8 -nocrypt` writes it as PKCS#8"
-            } else {
-                "is not a whole Ed25519, P-256, secp256k1 or RSA (2048 bits or more) private key"
-            })
-        })
+    /// Reads a key in PEM: PKCS#8, PKCS#1 or SEC1. `name` says whose it is in messages, which never
+    /// repeat any of it.
+    pub(super) fn read(name: &str, text: &SecretString) -> Result<Self, AuthError> {
+        let unusable = |trouble: &str| AuthError::Unusable(format!("{name} {trouble}"));
+        let der = pem::private_key(expose(text)).map_err(unusable)?;
+        Self::of(&der).map_err(|trouble| unusable(&trouble))
     }
 
-    fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
-        let pkcs8 = match key {
-            PrivateKeyDer::Pkcs8(key) => key.secret_pkcs8_der(),
-            PrivateKeyDer::Pkcs1(key) => {
-                return RsaKeyPair::from_der(key.secret_pkcs1_der()).ok().map(Self::Rsa);
-            }
-            _ => return None,
-        };
-        let ecdsa = |curve| EcdsaKeyPair::from_pkcs8(curve, pkcs8).ok().map(Self::Ecdsa);
+    /// What it is shows its content: tools disagree about what they call it.
+    fn of(der: &[u8]) -> Result<Self, String> {
         // OpenSSL writes Ed25519 keys without the public half, hence `maybe_unchecked`.
-        let ed25519 = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok().map(Self::Ed25519);
-        ed25519
-            .or_else(|| ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING))
-            .or_else(|| ecdsa(&ECDSA_P256K1_SHA256_ASN1_SIGNING))
-            .or_else(|| RsaKeyPair::from_pkcs8(pkcs8).ok().map(Self::Rsa))
+        if let Ok(key) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+            return Ok(Self::Ed25519(key));
+        }
+        for curve in [&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P256K1_SHA256_ASN1_SIGNING] {
+            if let Ok(key) = EcdsaKeyPair::from_private_key_der(curve, der) {
+                return Ok(Self::Ecdsa(key));
+            }
+        }
+        let rsa = RsaKeyPair::from_pkcs8(der).or_else(|refused| match RsaKeyPair::from_der(der) {
+            Err(other) if other.to_string() != TOO_SMALL => Err(refused),
+            tried => tried,
+        });
+        rsa.map(Self::Rsa).map_err(|refused| trouble_with(der, &refused.to_string()))
     }
 
     /// Ed25519 over the message itself (64 bytes), ECDSA over its SHA-256 (ASN.1 DER), or
@@ -75,23 +87,206 @@ impl PrivateKey {
     }
 }
 
-/// Why no private key was found in a text.
-fn trouble_with(text: &str) -> &'static str {
-    if text.contains("ENCRYPTED") {
-        "is under a passphrase, which nobody is there to type; `openssl pkey -in KEY -out PLAIN` \
-         writes it without"
-    } else if text.contains("BEGIN PUBLIC KEY") || text.contains("BEGIN CERTIFICATE") {
-        "is the public half: the private key is needed"
-    } else if text.contains("-----BEGIN ") {
-        "is not a whole private key in PEM form: something between its BEGIN and END lines is \
-         missing or garbled"
-    } else {
-        "is not a private key in PEM form, which begins with -----BEGIN PRIVATE KEY-----"
+/// What the library says of an RSA key that is too short.
+const TOO_SMALL: &str = "TooSmall";
+
+/// Why a structure is no key that can be used here.
+fn trouble_with(der: &[u8], refused: &str) -> String {
+    let head = der.get(..HEAD).unwrap_or(der);
+    let is_in = |id: &[u8]| head.windows(id.len()).any(|part| part == id);
+    if let Some((_, kind)) = OTHERS.iter().find(|(id, _)| is_in(id)) {
+        return format!("is {kind}; keys that sign here are {TAKEN}");
     }
+    if refused == TOO_SMALL {
+        return format!("is an RSA key that is too short; keys that sign here are {TAKEN}");
+    }
+    format!("is not a whole private key of one of the kinds that sign here: {TAKEN}")
 }
 
 fn sign_rsa(key: &RsaKeyPair, kind: &'static dyn RsaEncoding, message: &[u8]) -> Option<Vec<u8>> {
     let mut made = vec![0; key.public_modulus_len()];
     key.sign(kind, &SystemRandom::new(), message, &mut made).ok()?;
     Some(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer as _, EcPrivateKeyRfc5915Der, Pkcs8V1Der};
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaSigningAlgorithm};
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+    use super::*;
+
+    fn framed(label: &str, der: &[u8]) -> String {
+        let body = BASE64_STANDARD.encode(der);
+        let lines: Vec<_> = body.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+
+    fn ec(curve: &'static EcdsaSigningAlgorithm) -> (Vec<u8>, Vec<u8>) {
+        let pair = EcdsaKeyPair::generate(curve).unwrap();
+        let sec1: EcPrivateKeyRfc5915Der<'_> = pair.private_key().as_der().unwrap();
+        (pair.to_pkcs8v1().unwrap().as_ref().to_vec(), sec1.as_ref().to_vec())
+    }
+
+    fn rsa() -> (Vec<u8>, Vec<u8>) {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let pkcs8 = pkcs8.as_ref().to_vec();
+        let info = pkcs8::PrivateKeyInfoRef::try_from(&*pkcs8).unwrap();
+        let pkcs1 = info.private_key.as_bytes().to_vec();
+        (pkcs8, pkcs1)
+    }
+
+    fn ed25519() -> Vec<u8> {
+        Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
+    }
+
+    fn read(text: &str) -> Result<PrivateKey, String> {
+        match PrivateKey::read("KEY", &text.into()) {
+            Ok(key) => Ok(key),
+            Err(AuthError::Unusable(message)) => Err(message),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn check(text: &str, what: &str) {
+        match read(text) {
+            Ok(key) => assert!(key.sign(b"x").is_some(), "{what}"),
+            Err(trouble) => panic!("{what}: {trouble}"),
+        }
+    }
+
+    #[test]
+    fn every_form_that_tools_write_is_read() {
+        let (p256, p256_sec1) = ec(&ECDSA_P256_SHA256_ASN1_SIGNING);
+        let (k1, k1_sec1) = ec(&ECDSA_P256K1_SHA256_ASN1_SIGNING);
+        let (rsa, rsa_pkcs1) = rsa();
+        let ed25519 = ed25519();
+        let parameters = framed("EC PARAMETERS", b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07");
+        let certificate = framed("CERTIFICATE", b"\x30\x03\x02\x01\x00");
+        for (label, der) in [
+            ("PRIVATE KEY", &ed25519),
+            ("PRIVATE KEY", &p256),
+            ("PRIVATE KEY", &k1),
+            ("PRIVATE KEY", &rsa),
+            ("EC PRIVATE KEY", &p256_sec1),
+            ("EC PRIVATE KEY", &k1_sec1),
+            ("RSA PRIVATE KEY", &rsa_pkcs1),
+            // A name that does not fit what it holds.
+            ("RSA PRIVATE KEY", &rsa),
+            ("EC PRIVATE KEY", &p256),
+            ("PRIVATE KEY", &rsa_pkcs1),
+            ("PRIVATE KEY", &p256_sec1),
+        ] {
+            let pem = framed(label, der);
+            check(&pem, label);
+            check(&format!("{parameters}{pem}"), "after what `openssl ecparam -genkey` writes");
+            check(&format!("{pem}{certificate}"), "before a certificate");
+            check(&format!("Bag Attributes\n  friendlyName: x\n{pem}"), "as from PKCS#12");
+        }
+    }
+
+    /// Each is what some shell, file format or form makes of a text of several lines.
+    #[test]
+    fn whatever_became_of_its_line_ends_it_is_read() {
+        let (p256, sec1) = ec(&ECDSA_P256_SHA256_ASN1_SIGNING);
+        for (label, der) in [("PRIVATE KEY", &p256), ("EC PRIVATE KEY", &sec1)] {
+            let pem = framed(label, der);
+            let lines = |with: &str| -> String {
+                pem.lines().map(|line| format!("{with}{line}\n")).collect()
+            };
+            let bare = BASE64_STANDARD.encode(der);
+            for (what, text) in [
+                ("blanks", pem.replace('\n', " ")),
+                ("nothing", pem.replace('\n', "")),
+                ("no blank at all", pem.replace(['\n', ' '], "")),
+                ("CRLF", pem.replace('\n', "\r\n")),
+                ("CR", pem.replace('\n', "\r")),
+                ("\\n", pem.replace('\n', "\\n")),
+                ("\\r\\n", pem.replace('\n', "\\r\\n")),
+                ("\\\\n", pem.replace('\n', "\\\\n")),
+                ("continued lines", pem.replace('\n', "\\\n")),
+                ("tabs", lines("\t")),
+                ("indented", lines("    ")),
+                ("empty lines", pem.replace('\n', "\n\n")),
+                ("blanks behind", pem.replace('\n', "  \n")),
+                ("blanks around", format!("\n  {pem}\n\n")),
+                ("a mark before", format!("\u{feff}{pem}")),
+                ("no-break spaces", pem.replace('\n', "\u{a0}")),
+                ("quotes", format!("\"{}\"", pem.replace('\n', "\\n"))),
+                ("other quotes", format!("'{pem}'")),
+                ("each line in quotes", pem.lines().map(|line| format!("\"{line}\",\n")).collect()),
+                ("typeset dashes", pem.replace("--", "—")),
+                ("no padding", pem.replace('=', "")),
+                ("base64 of it all", BASE64_STANDARD.encode(&pem)),
+                ("its base64 alone", bare.clone()),
+                ("its base64 alone, in quotes", format!("\"{bare}\"\n")),
+            ] {
+                check(&text, &format!("{label}: {what}"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_that_signs_here_is_named_as_what_it_is() {
+        let ed25519 = ed25519();
+        let good = framed("PRIVATE KEY", &ed25519);
+        let (p384, p384_sec1) = ec(&ECDSA_P384_SHA384_ASN1_SIGNING);
+        let of = |id: &str| {
+            // An algorithm's identifier, and a key of zeros.
+            let mut der = b"\x30\x26\x02\x01\x00\x30".to_vec();
+            let id: Vec<u8> = (0..id.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&id[at..at + 2], 16).unwrap())
+                .collect();
+            der.push(u8::try_from(id.len()).unwrap());
+            der.extend(id);
+            der.extend([4; 40]);
+            framed("PRIVATE KEY", &der)
+        };
+        let old = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n";
+        let relabelled = |label: &str| good.replace("PRIVATE KEY", label);
+        for (text, part) in [
+            (
+                framed("PRIVATE KEY", &p384),
+                "is a P-384 key; keys that sign here are Ed25519, P-256",
+            ),
+            (framed("EC PRIVATE KEY", &p384_sec1), "is a P-384 key"),
+            (of("06052b81040023"), "is a P-521 key"),
+            (of("06032b6571"), "an Ed448 key"),
+            (of("06032b656e"), "an X25519 key"),
+            (of("06092a864886f70d01010a"), "for PSS alone"),
+            (relabelled("OPENSSH PRIVATE KEY"), "ssh-keygen -p -N '' -m PKCS8"),
+            (relabelled("PUBLIC KEY"), "the public half"),
+            (relabelled("RSA PUBLIC KEY"), "the public half"),
+            (relabelled("CERTIFICATE"), "is a certificate"),
+            (relabelled("CERTIFICATE REQUEST"), "is a request for a certificate"),
+            (relabelled("ENCRYPTED PRIVATE KEY"), "openssl pkey"),
+            (relabelled("DSA PRIVATE KEY"), "a DSA key"),
+            (relabelled("EC PARAMETERS"), "parameters of a curve"),
+            (relabelled("PGP PRIVATE KEY BLOCK"), "a PGP key"),
+            (relabelled("X509 CRL"), "of something else"),
+            (good.replacen('\n', &format!("\n{old}"), 1), "openssl pkey"),
+            ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada@example.com".to_owned(), "the public half"),
+            ("ecdsa-sha2-nistp256 AAAA ada".to_owned(), "the public half"),
+            ("PuTTY-User-Key-File-3: ssh-ed25519".to_owned(), "puttygen"),
+            (r#"{"kty":"OKP","crv":"Ed25519","d":"AA"}"#.to_owned(), "is a JWK; `node"),
+            (r#"{"keys":[{"kty":"RSA"}]}"#.to_owned(), "is a set of JWKs"),
+            (good.repeat(2), "several private keys"),
+            (good[..good.len() / 2].to_owned(), "between its BEGIN and END lines"),
+            (good.replace("-----END PRIVATE KEY-----", ""), "between its BEGIN and END lines"),
+            (good.replacen("\nM", "\n!", 1), "between its BEGIN and END lines"),
+            (framed("PRIVATE KEY", &ed25519[..30]), "is not a whole private key"),
+            (String::new(), "-----BEGIN PRIVATE KEY-----"),
+            ("hunter2".to_owned(), "-----BEGIN PRIVATE KEY-----"),
+            ("/etc/keys/own.pem".to_owned(), "is a path"),
+            ("keys/own.pem".to_owned(), "is a path"),
+            (BASE64_STANDARD.encode([7; 64]), "-----BEGIN PRIVATE KEY-----"),
+        ] {
+            let trouble = read(&text).err().unwrap_or_default();
+            assert!(trouble.starts_with("KEY ") && trouble.contains(part), "{part}: {trouble}");
+        }
+    }
 }

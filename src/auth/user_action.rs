@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::key::PrivateKey;
-use super::{AuthError, Authorize, Boxed, Signed, Trial, claims, decode, exchange};
+use super::{AuthError, Authorize, Boxed, Signed, Trial, carried, claims, decode, exchange};
 use crate::draft::{Base, Endpoint, Frozen};
 use crate::secret::Secret;
 use crate::transport::Wire;
@@ -74,7 +74,7 @@ impl UserAction {
         let what = "the signing service";
         let request = self.step(&self.steps.complete, answer, bearer)?.hiding(&signature);
         let earned: Earned = decode(what, &exchange(what, request, wire).await?)?;
-        Ok(earned.user_action)
+        carried(what, &earned.user_action)
     }
 
     async fn challenge(
@@ -118,7 +118,7 @@ impl UserAction {
 
     async fn signature(&self, message: &str) -> Result<Vec<u8>, AuthError> {
         let name = self.private_key.name();
-        let key = PrivateKey::from_pem(name, &self.private_key.read().await?)?;
+        let key = PrivateKey::read(name, &self.private_key.read().await?)?;
         let signed = key.sign(message.as_bytes());
         signed.ok_or_else(|| AuthError::Unusable(format!("{name} could not sign")))
     }
@@ -137,7 +137,7 @@ impl UserAction {
 
 impl Authorize for UserAction {
     fn claims<'a>(&'a self, _: &'a Wire) -> Boxed<'a, Option<Value>> {
-        Box::pin(async move { claims(&self.token.read().await.ok()?) })
+        Box::pin(async move { claims(&self.token.token().await.ok()?) })
     }
 
     /// The challenge, its answer, and the write.
@@ -151,7 +151,7 @@ impl Authorize for UserAction {
         wire: &'a Wire,
     ) -> Boxed<'a, Result<Signed, AuthError>> {
         Box::pin(async move {
-            let bearer = self.token.read().await?;
+            let bearer = self.token.token().await?;
             let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &bearer);
             if request.method == "GET" {
                 return Ok(signed);
@@ -163,7 +163,7 @@ impl Authorize for UserAction {
 
     fn trials(&self) -> Boxed<'_, Vec<Trial>> {
         Box::pin(async move {
-            let token = Trial::reading(&self.token).await;
+            let token = Trial::token(&self.token).await;
             vec![token, Trial::signing(&self.private_key, self.signature("a trial").await)]
         })
     }

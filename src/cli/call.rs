@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Global, Ran, paint, person, setup::Setup};
 use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
-use crate::json;
+use crate::{given, json};
 
 #[derive(clap::Args)]
 #[command(
@@ -92,13 +92,14 @@ pub(super) fn status(answer: &Answer) -> ExitCode {
 /// # Errors
 /// Wrong usage, in words.
 pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
-    let mut text = json.unwrap_or("{}").to_owned();
-    if text == "-" {
-        text.clear();
-        io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
+    let mut bytes = json.unwrap_or("{}").as_bytes().to_vec();
+    if bytes == b"-" {
+        bytes.clear();
+        io::stdin().read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
     }
     let such =
         "give one such as '{\"query\": \"Developer\"}', in single quotes, or - to read stdin";
+    let text = given::text(&bytes).map_err(|trouble| format!("the arguments: {trouble}"))?;
     match json::read(text.as_bytes()) {
         Ok((_, doubled)) if !doubled.is_empty() => {
             let doubled = doubled.join(", ");

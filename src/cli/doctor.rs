@@ -15,9 +15,9 @@ use crate::tools::{Spec, TOOLS};
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Check, Need, Tenant};
 
-/// The longest one vendor's checks may take.
 /// Troubles of the ledger beyond these have the same cause.
 const MOST: usize = 10;
+/// The longest one vendor's checks may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -41,9 +41,11 @@ pub(super) async fn run(global: &Global) -> Ran {
     let (report, sound) = policy_report(&config);
     shown.push_str(&report);
     healthy &= sound;
-    let (report, sound) = ledger_report(&mut config).await;
-    shown.push_str(&report);
-    healthy &= sound;
+    let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
+    for (report, sound) in [ledger_report(&config, &ledger).await, room(&config, &ledger).await] {
+        shown.push_str(&report);
+        healthy &= sound;
+    }
     paint::lines(&shown)?;
     if examined.is_empty() {
         paint::complain("no vendor is configured; `grantor demo` shows what it would be like");
@@ -73,8 +75,7 @@ fn policy_report(config: &Config) -> (String, bool) {
 }
 
 /// Where the ledger is, whether its key is one, and whether something stands past its end.
-async fn ledger_report(config: &mut Config) -> (String, bool) {
-    let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
+async fn ledger_report(config: &Config, ledger: &Ledger) -> (String, bool) {
     let tried = async {
         ledger.try_out().await?;
         ledger.troubles().await
@@ -107,6 +108,17 @@ async fn ledger_report(config: &mut Config) -> (String, bool) {
                 report.push_str(&format!("  {word}  {late} past their end: {rest}\n"));
             }
             (report, late == 0)
+        }
+        Err(failure) => (format!("{}  {failure}\n", with(BAD, "ledger")), false),
+    }
+}
+
+/// Whether lines can be written: where they cannot, no change is sent. Who may only look needs none.
+async fn room(config: &Config, ledger: &Ledger) -> (String, bool) {
+    match ledger.try_writing().await {
+        Ok(()) => (String::new(), true),
+        Err(failure) if config.read_only => {
+            (format!("{}  {failure}\n", with(WAITS, "ledger")), true)
         }
         Err(failure) => (format!("{}  {failure}\n", with(BAD, "ledger")), false),
     }

@@ -71,7 +71,7 @@ impl File {
     /// `advice` is what to do about a file that cannot be read.
     fn read(path: &Path, advice: &str) -> Result<Self, ConfigError> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
+        let text = crate::given::file(path)
             .map_err(|error| ConfigError(format!("{shown}: {error}; {advice}")))?;
         let at = |line: usize, text: &str| ConfigError(format!("{shown}, line {line}: {text}"));
         // Only the message of a syntax error: the line it quotes may hold a secret.
@@ -221,12 +221,14 @@ fn check_own(key: &str, value: &Value) -> Result<(), String> {
         return Err(unknown(key, "grantor", &OWN.join(", ")));
     }
     let is_text = value.as_str().is_some_and(|text| !text.is_empty());
-    let names = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
+    let names = |value: &Value| {
+        value.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(Value::is_str))
+    };
     let (fits, form) = match key {
         _ if SECRET.contains(&key) => (fits(value, true), FORMS),
         "read_only" => (value.is_bool(), "true or false"),
         "state_dir" | "policy" | "approvers" => (is_text, "a path"),
-        "vendors" => (names(value), "a list of names"),
+        "vendors" => (names(value), "a list of names, or left out for all"),
         "consent_wait" => (value.is_integer(), "a number of seconds, as GRANTOR_CONSENT_WAIT"),
         "log_format" => (value.is_str(), "text: human or json, not a value of another kind"),
         _ => (value.is_str(), "text"),

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::given;
+
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 const HOME: &str = "HOME";
@@ -11,6 +13,12 @@ const HOME: &str = "HOME";
 /// # Errors
 /// There is no home directory.
 pub(super) fn expanded(path: &Path, env: Environment<'_>) -> Result<PathBuf, String> {
+    if names_a_variable(path) {
+        return Err(format!(
+            "{}: variables are not filled in here; write the path out, or begin it with ~/",
+            path.display()
+        ));
+    }
     let Ok(rest) = path.strip_prefix("~") else { return Ok(path.to_owned()) };
     let home = env(HOME).map(PathBuf::from).filter(|home| home.is_absolute());
     let usual = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
@@ -20,6 +28,17 @@ pub(super) fn expanded(path: &Path, env: Environment<'_>) -> Result<PathBuf, Str
     Ok(home.join(rest))
 }
 
+/// Whether a shell was to fill something in: a folder of that name would be made in its place.
+fn names_a_variable(path: &Path) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    path.iter().filter_map(|part| part.to_str()).any(|part| {
+        let percent = part.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
+        part.contains("${") || part.strip_prefix('$').or(percent).is_some_and(is_name)
+    })
+}
+
 /// The path that a variable names. One that counts from wherever a process happens to start would
 /// be another file for each of them.
 ///
@@ -27,6 +46,9 @@ pub(super) fn expanded(path: &Path, env: Environment<'_>) -> Result<PathBuf, Str
 /// It is neither absolute nor begins with `~/`.
 pub(super) fn of_environment(name: &str, env: Environment<'_>) -> Result<Option<PathBuf>, String> {
     let Some(text) = env(name) else { return Ok(None) };
+    if let Some(trouble) = given::unfit(&text) {
+        return Err(format!("{name} {trouble}"));
+    }
     let path = expanded(Path::new(&text), env).map_err(|trouble| format!("{name}: {trouble}"))?;
     if path.is_absolute() {
         return Ok(Some(path));
@@ -52,6 +74,10 @@ mod tests {
             ("./state", None),
             ("../state", None),
             ("a~/state", None),
+            ("/home/$USER/state", None),
+            ("/home/${USER}/state", None),
+            ("/srv/%USER%/state", None),
+            ("/srv/a$b/state$", Some("/srv/a$b/state$")),
             ("", None),
         ] {
             let env = |name: &str| match name {

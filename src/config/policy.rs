@@ -12,7 +12,7 @@ impl Guard {
     pub fn load(policy: Option<&Path>, read_only: bool) -> Result<Self, PolicyError> {
         let Some(path) = policy else { return Self::built_in(read_only) };
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = crate::given::file(path).map_err(|error| {
             let told = format!(
                 "{error}; give another --policy (or GRANTOR_POLICY), or leave it out for the \
                  built-in rules"

@@ -10,7 +10,8 @@ use super::Sources;
 use super::file::{File, key_of};
 use super::paths::of_environment;
 use crate::draft::Base;
-use crate::secret::{Origin, Secret, readable_by_others};
+use crate::given;
+use crate::secret::{Origin, Secret, expose, readable_by_others};
 use crate::vendors::{Need, Variable, Vendor};
 
 /// What is set for one vendor. Reading a setting that is missing or wrong gives the sentence that
@@ -30,8 +31,8 @@ enum Found {
     Unset(String),
     /// Set a second time, by this variable.
     Twice(String),
-    /// Named by a path that cannot be told.
-    Nowhere(String),
+    /// Named by a path that cannot be told, or nothing that can have been meant.
+    Wrong(String),
 }
 
 impl Settings {
@@ -84,9 +85,12 @@ impl Settings {
     }
 
     /// # Errors
-    /// It is missing.
+    /// It is missing, or a placeholder.
     pub fn text(&self, name: &str) -> Result<String, String> {
-        self.get(name).map(str::to_owned).ok_or_else(|| self.missing(name))
+        match self.found.get(name) {
+            Some(Found::Wrong(trouble)) => Err(trouble.clone()),
+            _ => self.get(name).map(str::to_owned).ok_or_else(|| self.missing(name)),
+        }
     }
 
     /// # Errors
@@ -115,7 +119,7 @@ impl Settings {
             Some(Found::Twice(other)) => {
                 return Err(format!("{name} and {other} are both set: keep one"));
             }
-            Some(Found::Nowhere(trouble)) => return Err(trouble.clone()),
+            Some(Found::Wrong(trouble)) => return Err(trouble.clone()),
             Some(Found::Text(_)) | None => return Err(self.missing(name)),
         };
         Ok(Secret::new(name, origin))
@@ -127,7 +131,7 @@ impl Settings {
             Found::Inline(_) => Some("set".to_owned()),
             Found::File(path) => Some(format!("from {}", path.display())),
             Found::Command(line) => Some(format!("from the command {}", line.first()?)),
-            Found::Text(_) | Found::Unset(_) | Found::Twice(_) | Found::Nowhere(_) => None,
+            Found::Text(_) | Found::Unset(_) | Found::Twice(_) | Found::Wrong(_) => None,
         }
     }
 
@@ -146,14 +150,26 @@ impl Settings {
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
-        let open = |(name, found): (&&str, &Found)| match found {
+        let odd = |name: &str, text: &str| Some(format!("{name} {}", given::odd(text)?));
+        let warning = |(name, found): (&&str, &Found)| match found {
             Found::File(path) if readable_by_others(path) => {
                 let (shown, mend) = (path.display(), crate::private::mend("600", path));
                 Some(format!("{name}: {shown} can be read by others; run: {mend}"))
             }
+            Found::Text(text) => odd(name, text),
+            Found::Inline(text) => odd(name, expose(text)),
             _ => None,
         };
-        self.found.iter().filter_map(open).collect()
+        self.found.iter().filter_map(warning).collect()
+    }
+
+    /// What is wrong with settings, whether anything asks for them or not.
+    pub(super) fn wrong(&self) -> Vec<String> {
+        let wrong = |found: &Found| match found {
+            Found::Wrong(trouble) => Some(trouble.clone()),
+            _ => None,
+        };
+        self.found.values().filter_map(wrong).collect()
     }
 
     fn variable(&self, name: &str) -> Option<&'static Variable> {
@@ -174,16 +190,31 @@ fn look(
 ) -> Option<Found> {
     let direct = env(variable.name);
     if !variable.secret {
-        return direct.or_else(|| written?.as_str().map(str::to_owned)).map(Found::Text);
+        let text = direct.or_else(|| meant(written?.as_str()?))?;
+        return Some(fit(variable, text, Found::Text));
     }
     let file_variable = format!("{}_FILE", variable.name);
+    let inline = |text| fit(variable, text, |text| Found::Inline(text.into()));
     match (direct, of_environment(&file_variable, env)) {
         (Some(_), Ok(Some(_)) | Err(_)) => Some(Found::Twice(file_variable)),
-        (Some(value), Ok(None)) => Some(Found::Inline(value.into())),
+        (Some(value), Ok(None)) => Some(inline(value)),
         (None, Ok(Some(path))) => Some(Found::File(path)),
-        (None, Err(trouble)) => Some(Found::Nowhere(trouble)),
+        (None, Err(trouble)) => Some(Found::Wrong(trouble)),
         (None, Ok(None)) => hidden(variable, written?, env, file),
     }
+}
+
+/// A text that may be what was meant, as what it is.
+fn fit(variable: &Variable, text: String, found: impl FnOnce(String) -> Found) -> Found {
+    match given::unfit(&text) {
+        Some(trouble) => Found::Wrong(format!("{} {trouble}", variable.name)),
+        None => found(text),
+    }
+}
+
+/// What the file says, where it says something.
+fn meant(text: &str) -> Option<String> {
+    Some(given::setting(text)).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn hidden(
@@ -192,16 +223,19 @@ fn hidden(
     env: &dyn Fn(&str) -> Option<String>,
     file: &File,
 ) -> Option<Found> {
+    let inline = |text| fit(variable, text, |text| Found::Inline(text.into()));
     if let Some(text) = value.as_str() {
-        return Some(Found::Inline(text.into()));
+        return meant(text).map(inline);
     }
     if let Some(name) = value.get("env").and_then(Value::as_str) {
-        let unset = || Found::Unset(name.to_owned());
-        return Some(env(name).map_or_else(unset, |value| Found::Inline(value.into())));
+        return Some(env(name).map_or_else(|| Found::Unset(name.to_owned()), inline));
     }
     if let Some(path) = value.get("file").and_then(Value::as_str) {
-        let nowhere = |trouble| Found::Nowhere(format!("{}: {trouble}", variable.name));
-        return Some(file.below(Path::new(path), env).map_or_else(nowhere, Found::File));
+        let wrong = |trouble| Found::Wrong(format!("{}: {trouble}", variable.name));
+        if let Some(trouble) = given::unfit(path) {
+            return Some(wrong(format!("its file {trouble}")));
+        }
+        return Some(file.below(Path::new(path), env).map_or_else(wrong, Found::File));
     }
     let line = value.get("command")?.as_array()?;
     Some(Found::Command(line.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect()))

@@ -332,7 +332,6 @@ impl Prepared {
         let all = term.bound(json!({
             "tool": intent.tool,
             "vendor": intent.vendor,
-            "base": intent.base,
             "tenant": intent.tenant,
             "organization": intent.organization,
             "policy": policy,

@@ -65,7 +65,7 @@ fn lines(
 ) -> String {
     let mut lines = vec![format!("{} asks for your consent:", who(order))];
     for (step, intent) in items {
-        lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.base));
+        lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.tenant));
         let (before, after) = changed(*step, intent);
         lines.push(format!("  before: {}", rows(*step, &before, None)));
         lines.push(format!("  after: {}", rows(*step, &after, Some(intent))));

@@ -101,8 +101,12 @@ impl Book {
     /// The key kept beside the ledger, made by whoever is first.
     pub(super) fn own_key(&self) -> io::Result<String> {
         let path = self.dir.join(KEY);
-        let _lock = self.lock()?;
-        match std::fs::read_to_string(&path) {
+        let _lock = match self.lock() {
+            // Who can write nothing here can still read.
+            Err(error) if is_unwritable(&error) && path.is_file() => None,
+            lock => Some(lock?),
+        };
+        match crate::given::file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if self.is_begun()? {
                     return Err(io::Error::other(format!(
@@ -117,6 +121,11 @@ impl Book {
             }
             key => key,
         }
+    }
+
+    /// Whether lines can be written where the ledger is.
+    pub(super) fn try_writing(&self) -> Result<(), String> {
+        super::room::try_out(&self.dir, &[LOCK, INDEX])
     }
 
     /// Moves every file of the ledger out of the way.
@@ -306,7 +315,13 @@ impl Book {
             Err(error) => {
                 tracing::warn!(%error, "the index of the ledger is made anew");
                 Index::remove(&path);
-                caught_up(Index::open(&path, keys)?, segments, keys)?
+                let anew =
+                    Index::open(&path, keys).and_then(|anew| caught_up(anew, segments, keys));
+                match anew {
+                    Ok(index) => index,
+                    // Where nothing can be written, on a full disk too, the lines can still be read.
+                    Err(_) => caught_up(Index::in_memory(keys)?, segments, keys)?,
+                }
             }
         };
         let index = held.index.insert(index);
@@ -348,6 +363,11 @@ impl Book {
         crate::json::extend(&mut content, entry.content.clone());
         content
     }
+}
+
+/// Whether an error says that nothing can be written here.
+pub(super) fn is_unwritable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn caught_up(mut index: Index, segments: &[Segment], keys: &Keys) -> io::Result<Index> {

@@ -16,6 +16,8 @@ const FORMER: &str = "ledger.jsonl";
 /// What the name of a full file begins with, today's and the first release's.
 const FULL_NAMES: [&str; 2] = ["lines-", "ledger-"];
 const END: &str = ".jsonl";
+/// At least so many stand in the name of a full file.
+const DIGITS: usize = 12;
 /// Bytes after which a new file is begun.
 pub(super) const FULL: u64 = 64 * 1024 * 1024;
 /// How much is read at a time from the end of a file.
@@ -45,7 +47,8 @@ impl Segment {
     }
 }
 
-/// Every file of the ledger in `dir`, in the order they were written.
+/// Every file of the ledger in `dir`, in the order they were written. A copy that somebody put beside
+/// them is none of them, whatever it is called.
 pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
     // Those that grow first: should one get its other name meanwhile, it is found twice and never
     // missed.
@@ -61,7 +64,9 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
         let path = entry?.path();
         let number = path.file_name().and_then(|name| name.to_str()).and_then(full_number);
         let is_new = |first: &u64| segments.iter().all(|known| known.first != *first);
-        if let Some(first) = number.filter(is_new) {
+        if let Some(first) = number.filter(is_new)
+            && is_full(&path, first)?
+        {
             segments.push(Segment { first, path, current: None });
         }
     }
@@ -69,10 +74,26 @@ pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments)
 }
 
-/// The number in the name of a file that is full.
+/// The number in the name of a file that is full, as [`full_name`] writes it: a date in such a place
+/// has another length.
 fn full_number(name: &str) -> Option<u64> {
     let number = FULL_NAMES.iter().find_map(|start| name.strip_prefix(start))?;
-    number.strip_suffix(END)?.parse().ok()
+    let number = number.strip_suffix(END)?;
+    let is_written = number.len() == DIGITS || number.len() > DIGITS && !number.starts_with('0');
+    let is_number = is_written && number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse().ok().filter(|_| is_number)
+}
+
+/// Whether a file begins where its name says, or later, its first lines being damaged. One that begins
+/// earlier is a copy of another, with a date and a time in its name.
+fn is_full(path: &Path, first: u64) -> io::Result<bool> {
+    let mut file = match File::open(path) {
+        // It was there a moment ago: whoever reads it is told.
+        Err(_) => return Ok(true),
+        Ok(file) if file.metadata()?.is_dir() => return Ok(false),
+        Ok(file) => file,
+    };
+    Ok(first_number(&mut file)?.is_none_or(|found| found >= first))
 }
 
 /// A file that is added to, where it has a line.
@@ -92,7 +113,7 @@ fn growing(dir: &Path, name: &str) -> io::Result<Option<Segment>> {
 /// The name of a file that is full.
 pub(super) fn full_name(dir: &Path, first: u64) -> PathBuf {
     let [start, _] = FULL_NAMES;
-    dir.join(format!("{start}{first:012}{END}"))
+    dir.join(format!("{start}{first:0DIGITS$}{END}"))
 }
 
 /// Keeps a program of the first release from adding lines: its file gets the name of a full one,
@@ -105,7 +126,7 @@ pub(super) fn close_former(dir: &Path) -> io::Result<()> {
     if let Ok(mut file) = File::open(&former) {
         let first = first_number(&mut file)?.unwrap_or_default();
         let [_, start] = FULL_NAMES;
-        std::fs::rename(&former, dir.join(format!("{start}{first:012}{END}")))?;
+        std::fs::rename(&former, dir.join(format!("{start}{first:0DIGITS$}{END}")))?;
     }
     crate::private::directory(&former)
 }

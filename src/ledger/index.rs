@@ -105,11 +105,11 @@ impl Index {
     pub(super) fn open(path: &Path, keys: &Keys) -> io::Result<Self> {
         match Self::at(path, keys) {
             Ok(index) => Ok(index),
-            Err(error) if is_permission(&error) => Self::in_memory(keys),
+            Err(error) if super::book::is_unwritable(&error) => Self::in_memory(keys),
             Err(error) => {
                 tracing::warn!(%error, "the index of the ledger is made anew");
                 Self::remove(path);
-                Self::at(path, keys)
+                Self::at(path, keys).or_else(|_| Self::in_memory(keys))
             }
         }
     }
@@ -337,10 +337,6 @@ fn at(time: Timestamp) -> i64 {
 
 fn trouble(error: rusqlite::Error) -> io::Error {
     io::Error::other(format!("its index: {error}"))
-}
-
-fn is_permission(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// For writing from the start, so that two processes never both begin with reading.

@@ -20,7 +20,7 @@ pub(super) struct Store {
 }
 
 pub(super) const READ: &str = "cannot be read";
-const WRITE: &str = "cannot be written";
+pub(super) const WRITE: &str = "cannot be written";
 const KEY: &str = "has no key";
 
 impl Store {

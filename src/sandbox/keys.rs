@@ -131,7 +131,8 @@ impl SigningKey {
         };
         let public = public(&pem).map_err(|error| {
             let path = file.display();
-            io::Error::new(error.kind(), format!("{path}: {error}"))
+            let told = format!("{path}, a key of the sandbox: {error}; remove it, and one is made");
+            io::Error::new(error.kind(), told)
         })?;
         let pem = Pem::File(file);
         Ok(SigningKey { pem, public })
@@ -189,13 +190,16 @@ fn public_key(pem: &str) -> io::Result<PublicKey> {
             return Ok(registered(verification, &pair));
         }
     }
-    let pair = rsa::KeyPair::from_pkcs8(der).map_err(invalid)?;
+    let unknown = "is no PKCS#8 key of a kind that is registered here: Ed25519, P-256, secp256k1, or RSA \
+                   of 2048 bits or more";
+    let pair = rsa::KeyPair::from_pkcs8(der).map_err(|_| invalid(unknown))?;
     Ok(registered(&RSA_PKCS1_2048_8192_SHA256, &pair))
 }
 
 fn rs384(pem: &str) -> io::Result<PublicKey> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(invalid)?;
-    let pair = rsa::KeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(invalid)?;
+    let unknown = "is no PKCS#8 RSA key of 2048 bits or more, which RS384 takes";
+    let pair = rsa::KeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| invalid(unknown))?;
     Ok(registered(&RSA_PKCS1_2048_8192_SHA384, &pair))
 }
 
@@ -243,6 +247,25 @@ mod tests {
             assert!(pem.lines().all(|line| line.len() <= 64), "{kind:?}");
             let key = public_key(&pem).unwrap();
             assert!(length.contains(&key.as_ref().len()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_named_with_what_there_is() {
+        let directory = tempfile::tempdir().unwrap();
+        Keys::open(Some(directory.path()), KeyKind::Ed25519).unwrap();
+        let other = ecdsa(&aws_lc_rs::signature::ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
+        let other = pem("PRIVATE KEY", &other);
+        for (file, words) in
+            [("dfns.pem", "Ed25519, P-256, secp256k1, or RSA"), ("redox.pem", "RSA")]
+        {
+            let path = directory.path().join(file);
+            let known = std::fs::read(&path).unwrap();
+            std::fs::write(&path, &other).unwrap();
+            let opened = Keys::open(Some(directory.path()), KeyKind::Ed25519);
+            let error = opened.err().unwrap().to_string();
+            assert!(error.contains(file) && error.contains(words), "{error}");
+            std::fs::write(&path, known).unwrap();
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Modes {
     pub dfns_shows_group_permissions: bool,
     /// Lifetime of a Redox token.
     pub redox_token_seconds: u32,
+    /// How far the clock of Redox' token endpoint is behind this machine's.
+    pub redox_behind: Duration,
     /// Whether a SnapLogic token's user is in `snaplogic_username`, its `sub` being the identity
     /// provider's own, or in `sub`.
     pub snaplogic_username_claim: bool,
@@ -172,6 +174,7 @@ impl Default for Modes {
             dfns_groups: DfnsGroups::Open,
             dfns_shows_group_permissions: false,
             redox_token_seconds: 300,
+            redox_behind: Duration::ZERO,
             snaplogic_username_claim: false,
             snaplogic_page: usize::MAX,
             snaplogic_post: SnapLogicPost::Set,

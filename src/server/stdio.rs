@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::{Gate, HEAVIEST, Place, VALUE, ending};
 use super::line::recover_id;
-use crate::json;
+use crate::{given, json};
 
 /// The transport of one client.
 pub(super) struct Stdio {
@@ -254,11 +254,17 @@ fn weight(line: &[u8]) -> usize {
 
 /// Sorts a line into a message, something to be answered, or nothing. Pure.
 fn understand(line: &[u8]) -> Line {
+    let line = given::unmarked(line);
     if line.iter().all(u8::is_ascii_whitespace) {
         return Line::Nothing;
     }
     let Ok((mut value, doubled)) = json::read(line) else {
-        return wrong(ErrorCode::PARSE_ERROR, "this line is not JSON", recover_id(line));
+        let why = given::text(line).err().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        return wrong(
+            ErrorCode::PARSE_ERROR,
+            format!("this line is not JSON{why}"),
+            recover_id(line),
+        );
     };
     if value.is_array() {
         let trouble = "batches are not answered: send one message a line";

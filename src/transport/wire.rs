@@ -18,9 +18,24 @@ use crate::text;
 
 #[derive(Default)]
 pub struct Wire {
-    client: OnceCell<Result<reqwest::Client, String>>,
+    client: Pair,
     /// For plain http, which stays on this machine: no proxy sees it.
-    local: OnceCell<Result<reqwest::Client, String>>,
+    local: Pair,
+}
+
+/// What may be asked again goes over connections that are kept. A write does not: the other side may
+/// close one that is idle at any moment, and then nobody knows whether what was sent on it got there.
+#[derive(Default)]
+struct Pair {
+    kept: OnceCell<Result<reqwest::Client, String>>,
+    fresh: OnceCell<Result<reqwest::Client, String>>,
+}
+
+/// Whether a connection is used for what comes later as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Kept,
+    Fresh,
 }
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -33,14 +48,22 @@ const LONGEST_CAUSE: usize = 300;
 impl Wire {
     /// Sends once and reads the whole answer, within `limit`.
     pub(crate) async fn send(&self, signed: Signed, limit: Duration, leg: Leg) -> Attempt {
-        let client = match self.client(signed.frozen().url.scheme() == "http").await {
+        let connection = match signed.frozen().method {
+            "GET" => Connection::Kept,
+            _ => Connection::Fresh,
+        };
+        let is_plain = signed.frozen().url.scheme() == "http";
+        let client = match self.client(is_plain, connection).await {
             Ok(client) => client,
-            Err(trouble) => return Attempt::NotSent(trouble.clone()),
+            Err(trouble) => return Attempt::Unready(trouble.clone()),
         };
         let sending = Sending::start(signed.frozen(), leg);
-        let Some((method, url, headers)) = head(&signed, sending.headers()) else {
-            sending.end(Err("not_sent"));
-            return Attempt::NotSent("a header of the request holds a forbidden byte".to_owned());
+        let (method, url, headers) = match head(&signed, sending.headers()) {
+            Ok(head) => head,
+            Err(trouble) => {
+                sending.end(Err("not_sent"));
+                return Attempt::Unready(trouble);
+            }
         };
         let secrets = signed.secrets().to_vec();
         let mut request = client.request(method, url).headers(headers).timeout(limit);
@@ -56,7 +79,7 @@ impl Wire {
         };
         sending.end(match &attempt {
             Attempt::Reply(reply) => Ok(reply.status),
-            Attempt::NotSent(_) => Err("not_sent"),
+            Attempt::NotSent(_) | Attempt::Unready(_) => Err("not_sent"),
             Attempt::Broken(_) => Err("broken"),
             Attempt::Stalled => Err("timeout"),
             Attempt::Oversized => Err("oversized"),
@@ -64,9 +87,17 @@ impl Wire {
         attempt
     }
 
-    async fn client(&self, plain: bool) -> Result<&reqwest::Client, &String> {
-        let slot = if plain { &self.local } else { &self.client };
-        slot.get_or_init(|| async { client(plain) }).await.as_ref()
+    async fn client(
+        &self,
+        plain: bool,
+        connection: Connection,
+    ) -> Result<&reqwest::Client, &String> {
+        let pair = if plain { &self.local } else { &self.client };
+        let slot = match connection {
+            Connection::Kept => &pair.kept,
+            Connection::Fresh => &pair.fresh,
+        };
+        slot.get_or_init(|| async { client(plain, connection) }).await.as_ref()
     }
 }
 
@@ -81,7 +112,7 @@ impl Wire {
         opentelemetry_http::HttpError,
     > {
         let plain = request.uri().scheme_str() == Some("http");
-        let client = self.client(plain).await.map_err(Clone::clone)?;
+        let client = self.client(plain, Connection::Kept).await.map_err(Clone::clone)?;
         let mut request = reqwest::Request::try_from(request)?;
         *request.timeout_mut() = Some(super::ATTEMPT);
         match receive(client.execute(request).await?, Vec::new()).await {
@@ -98,9 +129,18 @@ impl Wire {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a client is built")]
-fn client(plain: bool) -> Result<reqwest::Client, String> {
+fn client(plain: bool, connection: Connection) -> Result<reqwest::Client, String> {
     let builder = reqwest::Client::builder();
-    let builder = if plain { builder.no_proxy() } else { builder };
+    let builder = if plain {
+        builder.no_proxy()
+    } else {
+        crate::config::network()?;
+        builder
+    };
+    let builder = match connection {
+        Connection::Kept => builder,
+        Connection::Fresh => builder.pool_max_idle_per_host(0),
+    };
     builder
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -114,18 +154,24 @@ fn client(plain: bool) -> Result<reqwest::Client, String> {
 fn head(
     signed: &Signed,
     trace: &[(&'static str, String)],
-) -> Option<(reqwest::Method, url::Url, HeaderMap)> {
+) -> Result<(reqwest::Method, url::Url, HeaderMap), String> {
+    let value = |name: &str, text: &str| {
+        let wrong = |_| format!("the header {name} cannot be built: its value holds a line end");
+        HeaderValue::from_str(text).map_err(wrong)
+    };
     let frozen = signed.frozen();
     let mut headers = HeaderMap::new();
-    for (name, value) in frozen.headers.iter().chain(trace) {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).ok()?);
+    for (name, text) in frozen.headers.iter().chain(trace) {
+        headers.insert(HeaderName::from_static(name), value(name, text)?);
     }
     for (name, secret) in signed.headers() {
-        let mut value = HeaderValue::from_str(expose(secret)).ok()?;
+        let mut value = value(name, expose(secret))?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_static(name), value);
     }
-    Some((reqwest::Method::from_bytes(frozen.method.as_bytes()).ok()?, frozen.url.clone(), headers))
+    let method = reqwest::Method::from_bytes(frozen.method.as_bytes());
+    let method = method.map_err(|_| format!("{:?} is no method", frozen.method))?;
+    Ok((method, frozen.url.clone(), headers))
 }
 
 async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) -> Attempt {
@@ -146,7 +192,7 @@ async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) ->
             Err(error) => return lost(&error, &secrets),
         }
     }
-    let body = scrub(body, &secrets);
+    let body = scrub(crate::given::unmarked(&body).to_vec(), &secrets);
     Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
 }
 

@@ -189,7 +189,7 @@ fn roles(find: &Find) -> Listing<Role> {
 async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
     let question = PRINCIPALS.ask(&[])?.maybe("query", find.plain());
     let question = question.maybe("kind", find.kind.as_deref());
-    let is_plain = find.plain() == find.query.as_deref();
+    let is_plain = find.plain() == find.asked();
     let fits = |found: &Principal| {
         let [name, email] =
             [&found.name, &found.email].map(|text| text.as_deref().unwrap_or_default());
@@ -201,7 +201,7 @@ async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, F
 
 /// Assets that the bridge finds for the query.
 async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
-    let is_plain = find.plain() == find.query.as_deref();
+    let is_plain = find.plain() == find.asked();
     let mut rows = assets(ask, find.plain()).await?;
     rows.retain(|row| {
         let names = [row.name.as_deref().unwrap_or_default(), &row.id];

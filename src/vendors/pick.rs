@@ -32,6 +32,11 @@ pub enum Wanted<'a> {
 const MOST_CANDIDATES: usize = 10;
 
 impl<'a> Wanted<'a> {
+    /// What a caller says: blanks around it come with what is pasted. An id keeps its own.
+    pub fn named(text: &'a str) -> Self {
+        Self::Named(text.trim())
+    }
+
     pub fn as_str(self) -> &'a str {
         match self {
             Self::Id(text) | Self::Named(text) => text,
@@ -120,6 +125,11 @@ fn pick_named<T: Known>(
     failure.candidates = among.iter().filter(near).take(MOST_CANDIDATES).map(candidate).collect();
     if exact == 0 && failure.candidates.is_empty() {
         failure.candidates = among.iter().take(MOST_CANDIDATES).map(candidate).collect();
+    }
+    if failure.candidates.is_empty() {
+        let hint = "names are matched exactly, and the vendor lists nothing like it: look for it, or \
+                    give the vendor's id";
+        failure = failure.hint(hint);
     }
     Err(failure)
 }
@@ -285,6 +295,15 @@ mod tests {
         let hidden = people(&["1", "2"]).split_off(1);
         let failure = pick("user", Wanted::Named("Sam Rivera"), hidden).unwrap_err();
         assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
+    }
+
+    #[test]
+    fn blanks_around_what_a_caller_says_are_none_of_it() {
+        for text in ["Dana ", " dana@example.com", "\u{a0}3\t"] {
+            assert_eq!(pick("user", Wanted::named(text), people()).unwrap().id, "3", "{text:?}");
+        }
+        let failure = pick("user", Wanted::named("Eve"), Vec::<Principal>::new()).unwrap_err();
+        assert!(!failure.hint.unwrap_or_default().contains("candidates"), "there are none");
     }
 
     /// Each pair is two people: whichever is asked for, both are shown.

@@ -40,7 +40,7 @@ async fn a_key_that_cannot_sign_is_named_with_what_to_do() {
             (known.replacen("\nM", "\nMM", 1), "BEGIN and END lines|is not a whole"),
             (label(&known, "ENCRYPTED PRIVATE KEY"), "openssl pkey"),
             (label(&known, "PUBLIC KEY"), "the private key is needed"),
-            (label(&known, "EC PRIVATE KEY"), "openssl pkcs8"),
+            (label(&known, "OPENSSH PRIVATE KEY"), "ssh-keygen"),
             ("/etc/keys/own.pem".to_owned(), "BEGIN PRIVATE KEY"),
         ] {
             assert_ne!(given, known);

@@ -68,6 +68,8 @@ struct Behind {
     upstream: String,
     /// Requests by protocol and method.
     seen: Mutex<BTreeMap<(String, String), usize>>,
+    /// Whether a connection that was used takes no write any more.
+    fresh: AtomicBool,
     /// For the next request with this method, to a path with this part.
     mishap: Mutex<Option<(&'static str, String, Mishap)>>,
 }
@@ -116,6 +118,11 @@ impl Fronts {
         }
     }
 
+    /// From now on a connection that was used is closed when a write comes over it.
+    pub fn fresh_for_writes(&self) {
+        self.0.iter().for_each(|front| front.behind.fresh.store(true, SeqCst));
+    }
+
     /// Whether what was injected has met its request.
     pub fn met(&self) -> bool {
         self.0.iter().any(|front| front.behind.mishap.lock().unwrap().is_none())
@@ -145,6 +152,7 @@ impl Front {
             protocol,
             upstream: upstream.trim_start_matches("http://").to_owned(),
             seen: Mutex::default(),
+            fresh: AtomicBool::new(false),
             mishap: Mutex::default(),
         });
         let (acceptor, shared) = (TlsAcceptor::from(config), behind.clone());
@@ -185,10 +193,16 @@ async fn over_h2(stream: TlsStream<TcpStream>, behind: Arc<Behind>) {
         return;
     };
     let (end, mut ends) = mpsc::channel(1);
+    let mut is_used = false;
     loop {
         tokio::select! {
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
+                let is_write = request.method() != "GET";
+                if is_used && is_write && behind.fresh.load(SeqCst) {
+                    return;
+                }
+                is_used = true;
                 let mishap = behind.meets(&request);
                 if let Some(Mishap::GoAwayGently) = mishap {
                     connection.graceful_shutdown();

@@ -22,12 +22,13 @@ pub(super) const PATH: &str = "/v2/auth/token";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// How far the client's clock may be ahead.
-const SKEW: i64 = 30;
+const SKEW: i64 = 10;
 
 pub(super) struct Tokens {
     audience: String,
     key: PublicKey,
     seconds: u32,
+    behind: Duration,
     memory: Mutex<Memory>,
 }
 
@@ -56,7 +57,8 @@ struct Claims {
 
 impl Tokens {
     pub fn new(audience: String, key: PublicKey, modes: &Modes) -> Tokens {
-        Tokens { audience, key, seconds: modes.redox_token_seconds, memory: Mutex::default() }
+        let (seconds, behind) = (modes.redox_token_seconds, modes.redox_behind);
+        Tokens { audience, key, seconds, behind, memory: Mutex::default() }
     }
 
     pub fn admit(&self, ask: &Ask) -> Result<(), Reply> {
@@ -67,7 +69,22 @@ impl Tokens {
         })
     }
 
+    /// An answer, whatever it is, with the date as this clock has it.
     pub fn issue(&self, ask: &Ask) -> Result<Reply, Reply> {
+        let date =
+            jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.now());
+        let dated = |reply: Reply| match &date {
+            Ok(date) if !self.behind.is_zero() => reply.with("date", date.clone()),
+            _ => reply,
+        };
+        self.issued(ask).map(dated).map_err(dated)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now().checked_sub(self.behind).unwrap_or_default()
+    }
+
+    fn issued(&self, ask: &Ask) -> Result<Reply, Reply> {
         let claims = self.verify(&assertion(ask)?)?;
         self.check(&claims)?;
         let token = random_text(32).map_err(|error| refusal(500, &error.to_string()))?;
@@ -110,7 +127,7 @@ impl Tokens {
     }
 
     fn check(&self, claims: &Claims) -> Result<(), Reply> {
-        let now = Timestamp::now().as_second();
+        let now = self.now().as_second();
         let meant = match &claims.aud {
             Value::Array(several) => several.iter().any(|one| *one == *self.audience),
             one => *one == *self.audience,
