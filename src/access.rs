@@ -103,6 +103,9 @@ pub struct Named {
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// What tells people of one name apart, where the vendor shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 /// Roles that are none of the vendor's, in words of ours: they have no id.
@@ -118,19 +121,37 @@ fn short<S: Serializer>(name: &Option<String>, serializer: S) -> Result<S::Ok, S
 impl Named {
     /// No role that a vendor has.
     pub fn ours(phrase: &'static str) -> Self {
-        Self { id: String::new(), name: Some(phrase.to_owned()), kind: None }
+        Self { id: String::new(), name: Some(phrase.to_owned()), kind: None, email: None }
     }
 
     pub fn new(id: impl Into<String>, name: Option<String>, kind: &str) -> Self {
-        Self { id: id.into(), name, kind: Some(kind.to_owned()) }
+        Self { id: id.into(), name, kind: Some(kind.to_owned()), email: None }
     }
 
-    /// As a sentence of ours says it: a name is the vendor's words, so it stands in quotes.
+    /// A name by itself, as a sentence of ours says it: it is the vendor's words, so it stands in
+    /// quotes.
     pub fn said(&self) -> String {
         match &self.name {
             Some(phrase) if self.is_ours() => phrase.clone(),
-            Some(name) => text::quote(Word::Vendor, name),
+            Some(name) if Some(name) != self.email.as_ref() => text::quote(Word::Vendor, name),
+            Some(address) => text::quote(Word::Id, address),
             None => text::quote(Word::Id, &self.id),
+        }
+    }
+
+    /// The one way of saying who or what something is: its name, and for those who get access what
+    /// tells them from others of that name, which is their address, or else their id.
+    ///
+    /// “Alex Kim” (alex.kim@example.com), “Orders”, pm-1.
+    pub fn label(&self) -> String {
+        let Some(name) = self.name.as_ref().filter(|_| !self.is_ours()) else {
+            return self.said();
+        };
+        let gets_access = self.kind.as_deref().is_some_and(PrincipalKind::is_one);
+        let own = gets_access.then_some(&self.id).filter(|id| !id.is_empty());
+        match self.email.as_ref().or(own).filter(|address| *address != name) {
+            Some(address) => format!("{} ({})", self.said(), text::quote(Word::Id, address)),
+            None => self.said(),
         }
     }
 
@@ -148,7 +169,7 @@ impl Named {
     }
 
     /// The name where there is one, else the id.
-    pub fn label(&self) -> &str {
+    pub fn bare(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
     }
 }
@@ -184,16 +205,24 @@ impl Principal {
     /// What a person should know about the principal before granting them anything.
     pub fn warnings(&self) -> Vec<String> {
         let asleep = self.active == Some(false);
-        asleep.then(|| format!("{} is not active", self.named().said())).into_iter().collect()
+        asleep.then(|| format!("{} is not active", self.named().label())).into_iter().collect()
     }
 
     pub fn named(&self) -> Named {
         let name = self.name.clone().or_else(|| self.email.clone());
-        Named::new(&self.id, name, self.kind.as_str())
+        let email = self.email.clone();
+        Named { email, ..Named::new(&self.id, name, self.kind.as_str()) }
     }
 }
 
 impl PrincipalKind {
+    /// Whether the word for a kind is that of one who gets access.
+    fn is_one(word: &str) -> bool {
+        [Self::User, Self::Group, Self::ServiceAccount, Self::Token]
+            .iter()
+            .any(|kind| kind.as_str() == word)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -206,7 +235,7 @@ impl PrincipalKind {
 
 impl Role {
     pub fn named(&self) -> Named {
-        Named { id: self.id.clone(), name: self.name.clone(), kind: None }
+        Named { id: self.id.clone(), name: self.name.clone(), kind: None, email: None }
     }
 }
 
@@ -308,6 +337,36 @@ mod tests {
             (named("", None), "“”"),
         ] {
             assert_eq!(named.said(), said);
+        }
+    }
+
+    #[test]
+    fn whoever_gets_access_is_told_from_others_of_that_name() {
+        let of = |kind: &str, id: &str, name: Option<&str>, email: Option<&str>| Named {
+            email: email.map(str::to_owned),
+            ..Named::new(id, name.map(str::to_owned), kind)
+        };
+        let address = "alex.kim@example.com";
+        for (named, label) in [
+            (
+                of("user", "17be", Some("Alex Kim"), Some(address)),
+                "“Alex Kim” (alex.kim@example.com)",
+            ),
+            (of("user", "17be", Some(address), Some(address)), address),
+            (of("user", address, Some("Alex Kim"), None), "“Alex Kim” (alex.kim@example.com)"),
+            (of("user", r"HARBOR\akim", Some("Alex Kim"), None), r"“Alex Kim” (HARBOR\akim)"),
+            (of("token", "to-1", Some("CI"), None), "“CI” (to-1)"),
+            (of("group", "admins", Some("admins"), None), "“admins”"),
+            (of("user", "17be", None, None), "17be"),
+            (of("asset", "a111", Some("Orders"), None), "“Orders”"),
+            (
+                of("user", "1", Some("A <boss@x.com>"), Some("a@x.com")),
+                "“A <boss@x.com>” (a@x.com)",
+            ),
+            (of("user", "1", Some("A"), Some("a@x.com) of “B")), "“A” (“a@x.com) of \\u{201c}B”)"),
+            (Named::ours(ANY_ROLE), "any role"),
+        ] {
+            assert_eq!(named.label(), label);
         }
     }
 

@@ -79,6 +79,16 @@ impl Limit {
     }
 }
 
+/// Whether a text is of this format of a schema, as the types here read it.
+pub(crate) fn fits(format: &str, text: &str) -> bool {
+    match format {
+        "uuid" => is_uuid(text),
+        "duration" => serde_json::from_value::<Duration>(text.into()).is_ok(),
+        "date-time" => serde_json::from_value::<Time>(text.into()).is_ok(),
+        _ => true,
+    }
+}
+
 pub fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(place, byte)| match place {

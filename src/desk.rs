@@ -48,9 +48,7 @@ use crate::memo::Memo;
 use crate::observe::{Asked, Watch};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
-use crate::tools::{
-    Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool, without_blank_reason,
-};
+use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool, fit};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Organization, Read, Tenant};
 use answer::Item;
@@ -199,26 +197,40 @@ impl Desk {
     }
 
     async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
-        without_blank_reason(&mut call.arguments);
-        let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
+        let arguments = std::mem::take(&mut call.arguments);
         let answer = match found {
             Found::Unknown => return Err(UnknownTool),
-            Found::Off(tool, failure) => off(tool, failure, call.arguments),
-            Found::On(tool) => match (&tool.run, self.tenant(tool)) {
-                _ if let Err(failure) = self.may_look(tool.spec, call.client.as_deref()) => {
+            Found::Off(tool, failure) => off(tool, failure, arguments),
+            Found::On(tool) => {
+                if let Err(failure) = self.may_look(tool.spec, call.client.as_deref()) {
                     Answer::unasked(&failure)
+                } else {
+                    match fit(tool, arguments) {
+                        Ok(arguments) => {
+                            return self.fitting(tool, Call { arguments, ..call }).await;
+                        }
+                        Err(failure) => unfit(tool, &failure),
+                    }
                 }
-                (Run::Look(look), _) => return Ok(self.look(tool, *look, call).await),
-                (Run::Check, _) => self.check(call.arguments).await,
-                (Run::Undo, _) => self.undo(call, called).await?,
-                (Run::Change { .. }, Some(tenant)) => {
-                    let origin = Origin { called, cause: Cause::Request, undoing: None };
-                    self.change(tool, tenant, call, origin).await
-                }
-                (Run::Change { .. }, None) => {
-                    Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured"))
-                }
-            },
+            }
+        };
+        Ok(answer.finish(self.config.sandbox))
+    }
+
+    /// The answer to a call whose arguments are what the tool's schema says.
+    async fn fitting(&self, tool: &Tool, call: Call) -> Result<Answer, UnknownTool> {
+        let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
+        let answer = match (&tool.run, self.tenant(tool)) {
+            (Run::Look(look), _) => return Ok(self.look(tool, *look, call).await),
+            (Run::Check, _) => self.check(call.arguments).await,
+            (Run::Undo, _) => self.undo(call, called).await?,
+            (Run::Change { .. }, Some(tenant)) => {
+                let origin = Origin { called, cause: Cause::Request, undoing: None };
+                self.change(tool, tenant, call, origin).await
+            }
+            (Run::Change { .. }, None) => {
+                Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured"))
+            }
         };
         Ok(answer.finish(self.config.sandbox))
     }
@@ -378,20 +390,35 @@ impl Desk {
     }
 }
 
+/// The answer to a call whose arguments do not fit.
+fn unfit(tool: &Tool, failure: &Failure) -> Answer {
+    match tool.spec.effect.writes() {
+        true => Answer::stopped(tool.spec, failure),
+        false => Answer::unasked(failure),
+    }
+}
+
 /// A known tool that is switched off; a dry run may still show what to enter by hand.
-fn off(tool: &Tool, failure: Failure, mut arguments: Map<String, Value>) -> Answer {
+fn off(tool: &Tool, failure: Failure, arguments: Map<String, Value>) -> Answer {
     let Run::Change { by_hand, .. } = tool.run else {
         return Answer::unasked(&failure);
     };
-    let dry_run = Common::take(&mut arguments).ok().and_then(|common| common.dry_run);
-    // What is entered by hand has no end that anybody here keeps.
-    let _ = Lasting::take(tool.spec.effect, &mut arguments);
-    if dry_run == Some(true) && failure.kind == Kind::Invalid {
-        match by_hand(Value::Object(arguments)) {
-            Ok(Some(shown)) => return Answer::by_hand(tool.spec, shown, &failure),
-            Ok(None) => {}
-            Err(misfit) => return Answer::stopped(tool.spec, &misfit),
-        }
+    let dry_run = arguments.get("dry_run").is_some_and(|given| given != &Value::Bool(false));
+    if !dry_run || failure.kind != Kind::Invalid {
+        return Answer::stopped(tool.spec, &failure);
     }
-    Answer::stopped(tool.spec, &failure)
+    let shown = fit(tool, arguments).and_then(|mut arguments| {
+        let common = Common::take(&mut arguments)?;
+        // What is entered by hand has no end that anybody here keeps.
+        Lasting::take(tool.spec.effect, &mut arguments)?;
+        match common.dry_run {
+            Some(true) => by_hand(Value::Object(arguments)),
+            _ => Ok(None),
+        }
+    });
+    match shown {
+        Ok(Some(shown)) => Answer::by_hand(tool.spec, shown, &failure),
+        Ok(None) => Answer::stopped(tool.spec, &failure),
+        Err(misfit) => Answer::stopped(tool.spec, &misfit),
+    }
 }

@@ -18,6 +18,8 @@ pub struct Failure {
     pub candidates: Vec<Candidate>,
     /// The status the vendor answered with, where it answered.
     pub status: Option<u16>,
+    /// The argument it is about, by the caller's name for it: the message begins with it.
+    pub argument: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Kind {
     NotListable,
 }
 
+/// More things than a reader chooses from.
+const MOST_CANDIDATES: usize = 40;
 const DOCTOR: &str = "; `grantor doctor` tries every credential";
 
 /// One thing a name could have meant.
@@ -54,14 +58,105 @@ pub struct Candidate {
     pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What tells people of one name apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     pub kind: String,
+    /// The argument that may mean it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    /// Who knows it, where several were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<&'static str>,
 }
 
 impl Failure {
     /// Whatever a vendor said in it is clean from here on: a failure also ends up in logs.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = text::clean(&message.into());
-        Self { kind, message, hint: None, candidates: Vec::new(), status: None }
+        Self { kind, message, hint: None, candidates: Vec::new(), status: None, argument: None }
+    }
+
+    /// The same as about this argument, whatever another caller calls it.
+    #[must_use]
+    pub fn of(mut self, argument: &str) -> Self {
+        let before = self.argument.take().map(|before| format!("{before}: "));
+        let what = before.and_then(|before| self.message.strip_prefix(&before).map(str::to_owned));
+        self.message = format!("{argument}: {}", what.unwrap_or(self.message));
+        for candidate in &mut self.candidates {
+            candidate.argument = Some(argument.to_owned());
+        }
+        self.argument = Some(argument.to_owned());
+        self
+    }
+
+    /// The same by the name that its argument has for another caller, where it is about one.
+    #[must_use]
+    pub fn renamed(self, argument: &str) -> Self {
+        if self.argument.is_some() { self.of(argument) } else { self }
+    }
+
+    /// The same as about this argument, where it says that nobody knows what that names.
+    #[must_use]
+    pub fn of_unknown(self, argument: &str) -> Self {
+        if self.kind == Kind::NotFound { self.of(argument) } else { self }
+    }
+
+    /// Both, or all that is wrong with either.
+    ///
+    /// # Errors
+    /// One of them, or both.
+    pub fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (one, other) => {
+                Err(Self::together([one.err(), other.err()].into_iter().flatten().collect()))
+            }
+        }
+    }
+
+    /// All, or all that is wrong with any.
+    ///
+    /// # Errors
+    /// Some of them.
+    pub fn every<T>(all: impl IntoIterator<Item = Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for one in all {
+            match one {
+                Ok(one) => found.push(one),
+                Err(failure) => wrong.push(failure),
+            }
+        }
+        if wrong.is_empty() { Ok(found) } else { Err(Self::together(wrong)) }
+    }
+
+    /// Several as one, each said: what a caller can mend outweighs what only waiting can.
+    pub fn together(troubles: Vec<Self>) -> Self {
+        let is_arguments = |one: &&Self| matches!(one.kind, Kind::Invalid | Kind::Ambiguous);
+        let gravest = troubles.iter().find(is_arguments).or(troubles.first());
+        let Some(Self { kind, status, argument, .. }) = gravest.cloned() else {
+            return Self::invalid("something does not fit");
+        };
+        let mut all = Self { kind, status, argument, ..Self::invalid("") };
+        let (mut messages, mut hints) = (Vec::new(), Vec::new());
+        for trouble in troubles {
+            all.candidates.extend(trouble.candidates);
+            for (text, all) in [(Some(trouble.message), &mut messages), (trouble.hint, &mut hints)]
+            {
+                all.extend(text.filter(|text| !all.contains(text)));
+            }
+        }
+        if messages.len() > 1 {
+            all.argument = None;
+        }
+        all.candidates.truncate(MOST_CANDIDATES);
+        Self { message: text::clean(&messages.join("; ")), hint: Some(hints.join("; ")), ..all }
+            .without_empty_hint()
+    }
+
+    fn without_empty_hint(mut self) -> Self {
+        self.hint = self.hint.filter(|hint| !hint.is_empty());
+        self
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -136,3 +231,34 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_told_by_the_callers_name() {
+        let own = Failure::invalid("nothing here: at all").of("userKey");
+        let renamed = own.clone().renamed("principal");
+        assert_eq!(renamed.message, "principal: nothing here: at all");
+        assert_eq!(renamed.of("assetKeys[1]").message, "assetKeys[1]: nothing here: at all");
+        let bare = Failure::invalid("the vendor said: no").renamed("principal");
+        assert_eq!(bare.message, "the vendor said: no");
+    }
+
+    #[test]
+    fn several_are_told_together_and_what_can_be_mended_counts() {
+        let [who, what] =
+            ["userKey", "roleKey"].map(|name| Failure::invalid("is not there").of(name));
+        let down = Failure::new(Kind::Unavailable, "no answer").hint("try again");
+        let all =
+            Failure::together(vec![down.clone(), who.hint("look"), what.clone().hint("look")]);
+        let told = "no answer; userKey: is not there; roleKey: is not there";
+        assert_eq!((all.kind, all.message.as_str()), (Kind::Invalid, told));
+        assert_eq!((all.hint.as_deref(), &all.argument), (Some("try again; look"), &None));
+        assert_eq!(Failure::together(vec![what]).argument.as_deref(), Some("roleKey"));
+        assert!(Failure::every([Ok(1), Err(down.clone()), Ok(2)]).is_err());
+        assert_eq!(Failure::every([Ok(1), Ok(2)]).unwrap(), [1, 2]);
+        assert!(Failure::both(Ok(1), Err::<u8, _>(down)).is_err());
+    }
+}

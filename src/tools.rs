@@ -4,6 +4,7 @@
 //! model reads, one `SPEC` says what it is. A [`Look`] reads and answers rows. A [`Change`]
 //! resolves names to ids and becomes [`Step`]s, each of which the desk takes down the one road.
 
+mod arguments;
 mod asset_role;
 mod asset_table;
 mod assign_environment_role;
@@ -38,11 +39,11 @@ use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record};
 use crate::schema;
-use crate::text::{self, Word};
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
+pub use arguments::fit;
 use check_change::CheckChange;
-pub use common::{Common, Lasting, Term, without_blank_reason};
+pub use common::{Common, Lasting, Term};
 pub use step::{Finding, Given, Heard, Plan, Standing, Step};
 use undo_change::UndoChange;
 
@@ -62,8 +63,8 @@ pub static TOOLS: &[Tool] = &[
     Tool::change::<set_project_acl::SetProjectAcl>(),
     Tool::change::<remove_project_acl::RemoveProjectAcl>(),
     Tool::change::<set_asset_permissions::SetAssetPermissions>(),
-    Tool { spec: &check_change::SPEC, schema: schema::input::<CheckChange>, run: Run::Check },
-    Tool { spec: &undo_change::SPEC, schema: schema::input::<UndoChange>, run: Run::Undo },
+    Tool::other::<CheckChange>(&check_change::SPEC, Run::Check),
+    Tool::other::<UndoChange>(&undo_change::SPEC, Run::Undo),
 ];
 
 /// What is true of a tool before anyone calls it.
@@ -95,6 +96,11 @@ pub enum Effect {
 pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
     fn look(self, room: Room<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
+
+    /// What is wrong with several arguments together, as [`Change::wrong`].
+    fn wrong(_: &Map<String, Value>) -> Vec<Failure> {
+        Vec::new()
+    }
 }
 
 /// A tool that writes to somebody's access.
@@ -106,6 +112,12 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
         self,
         ask: &Asker<'_>,
     ) -> impl Future<Output = Result<Vec<Box<dyn Step>>, Failure>> + Send;
+
+    /// What is wrong with several arguments together, which no schema says. One that is wrong by
+    /// itself is there as null.
+    fn wrong(_: &Map<String, Value>) -> Vec<Failure> {
+        Vec::new()
+    }
 
     /// How many values there are where this tool writes.
     const HOLDS: Holds = Holds::Many;
@@ -180,6 +192,8 @@ pub struct Rows {
     pub problems: Vec<Problem>,
     /// What was named means nothing anywhere: the problems say so of each vendor.
     pub unknown: Option<Failure>,
+    /// Why there is nothing, where that is no trouble.
+    pub note: Option<String>,
     /// How many vendors were asked: an error is when all of them failed.
     pub asked: usize,
 }
@@ -197,8 +211,12 @@ pub struct Problem {
 pub struct Tool {
     pub spec: &'static Spec,
     pub schema: fn() -> Value,
+    pub wrong: WrongFn,
     pub run: Run,
 }
+
+/// What is wrong with several arguments together.
+pub type WrongFn = fn(&Map<String, Value>) -> Vec<Failure>;
 
 /// A look with its type erased.
 pub type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>>;
@@ -242,25 +260,25 @@ impl Effect {
 
 impl Tool {
     const fn look<L: Look>() -> Self {
-        Self { spec: &L::SPEC, schema: schema::input::<L>, run: Run::Look(look::<L>) }
+        let run = Run::Look(look::<L>);
+        Self { spec: &L::SPEC, schema: schema::input::<L>, wrong: L::wrong, run }
+    }
+
+    const fn other<A: JsonSchema>(spec: &'static Spec, run: Run) -> Self {
+        Self { spec, schema: schema::input::<A>, wrong: |_| Vec::new(), run }
     }
 
     const fn change<C: Change>() -> Self {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
         let rebase: RebaseFn = |earlier, is_own, ask| Box::pin(C::rebase(earlier, is_own, ask));
         let run = Run::Change { holds: C::HOLDS, rebase, resolve, inverse: C::inverse, by_hand };
-        Self { spec: &C::SPEC, schema: change_input::<C>, run }
+        Self { spec: &C::SPEC, schema: change_input::<C>, wrong: C::wrong, run }
     }
 }
 
-/// “Orders” (a111…), or the id alone.
+/// Who or what something is, in a sentence of ours.
 pub fn label(named: &Named) -> String {
-    match &named.name {
-        Some(name) if *name != named.id && !named.id.is_empty() => {
-            format!("{} ({})", named.said(), text::quote(Word::Id, &named.id))
-        }
-        _ => named.said(),
-    }
+    named.label()
 }
 
 /// Why a grant of the role is one of privilege, where it is.
@@ -277,37 +295,16 @@ fn one_way(role: &Named) -> String {
     format!("undoing this grants {}, which is privileged: the policy may refuse it", label(role))
 }
 
-/// Arguments to their type.
+/// Arguments to their type, once they [`fit`] the tool's schema.
 ///
 /// # Errors
-/// `Invalid`, naming the field that does not fit.
+/// `Invalid`, naming the field that does not fit all the same.
 pub fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
     serde_path_to_error::deserialize(arguments).map_err(|error| {
-        let place = match error.path().to_string().as_str() {
-            "." => String::new(),
-            path => format!("{path}: "),
-        };
-        Failure::invalid(format!("{place}{}", error.inner()))
-            .hint("the tool's inputSchema lists its arguments; send no others")
-    })
-}
-
-/// The arguments of a change to its type. One that there is not is told with all that there are:
-/// the type knows only its own.
-fn parse_change<C: Change>(arguments: Value) -> Result<C, Failure> {
-    let names = arguments.as_object().into_iter().flat_map(Map::keys);
-    let names: Vec<String> = names.cloned().collect();
-    parse(arguments).map_err(|failure| {
-        let input = change_input::<C>();
-        let known = input.get("properties").and_then(Value::as_object);
-        let known: Vec<&String> = known.into_iter().flat_map(Map::keys).collect();
-        let Some(unknown) = names.iter().find(|name| !known.contains(name)) else {
-            return failure;
-        };
-        let known = known.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        Failure {
-            message: format!("there is no argument {unknown:?}; there are {known}"),
-            ..failure
+        let failure = Failure::invalid("does not fit the tool's inputSchema");
+        match error.path().to_string().as_str() {
+            "." => Failure::invalid("the arguments do not fit the tool's inputSchema"),
+            path => failure.of(path),
         }
     })
 }
@@ -330,9 +327,9 @@ fn resolve<'a, C: Change>(
     arguments: Value,
     ask: &'a Asker<'a>,
 ) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>> {
-    Box::pin(async move { parse_change::<C>(arguments)?.resolve(ask).await })
+    Box::pin(async move { parse::<C>(arguments)?.resolve(ask).await })
 }
 
 fn by_hand<C: Change>(arguments: Value) -> Result<Option<Value>, Failure> {
-    parse_change::<C>(arguments)?.by_hand()
+    parse::<C>(arguments)?.by_hand()
 }

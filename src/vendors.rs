@@ -48,6 +48,9 @@ pub struct Vendor {
     pub customers: Customers,
     /// Tables of its section of the configuration file, beside its settings.
     pub tables: &'static [Tabled],
+    /// The kinds of principal, and of resource, that it has.
+    pub principal_kinds: &'static [&'static str],
+    pub resource_kinds: &'static [&'static str],
     /// Base URL and credential from the settings, or what is wrong with them.
     pub connect: fn(&Settings) -> Result<Account, Vec<String>>,
     pub roles: Lookup<Find, Role>,
@@ -229,6 +232,14 @@ impl Find {
         self.query.as_deref().map(str::trim)
     }
 
+    /// The query for a vendor that compares letters: what may be written in several ways is looked for
+    /// by its plain part, and is to be compared here.
+    pub fn plain(&self) -> Option<&str> {
+        let query = self.asked()?;
+        let is_one = query.is_ascii() && !query.contains(char::is_whitespace);
+        if is_one { Some(query) } else { text::plain_part(query) }
+    }
+
     /// Whether a name contains the query, or what looks like it, letter case aside.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
@@ -239,6 +250,21 @@ impl Find {
     /// Whether this kind is looked for.
     pub fn wants(&self, kind: &str) -> bool {
         self.kind.as_deref().is_none_or(|wanted| wanted == kind)
+    }
+}
+
+/// What a name given to a look means, where one is given; a trouble is told by that look's name for it.
+async fn maybe<'w, T, Found: Future<Output = Result<T, Failure>>>(
+    wanted: &'w Option<String>,
+    argument: &str,
+    find: impl FnOnce(Wanted<'w>) -> Found,
+) -> Result<Option<T>, Failure> {
+    match wanted {
+        Some(wanted) => match find(Wanted::named(wanted)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(failure) => Err(failure.renamed(argument)),
+        },
+        None => Ok(None),
     }
 }
 

@@ -69,6 +69,14 @@ mod policy;
 #[path = "grantor/bad_input.rs"]
 mod bad_input;
 
+/// The same, made from the tools' own schemas: hundreds of them, and all that is wrong with each.
+#[path = "grantor/malformed.rs"]
+mod malformed;
+
+/// Names as people read them: one way of saying them, and what tells two of one name apart.
+#[path = "grantor/names.rs"]
+mod names;
+
 /// Credentials: fetched once, renewed when they must be, sent to their vendor and shown to nobody.
 #[path = "grantor/auth.rs"]
 mod auth;

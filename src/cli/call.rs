@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Global, Ran, paint, person, setup::Setup};
 use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
-use crate::given;
+use crate::{given, json};
 
 #[derive(clap::Args)]
 #[command(
@@ -97,22 +97,36 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
         bytes.clear();
         io::stdin().read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
     }
+    let such =
+        "give one such as '{\"query\": \"Developer\"}', in single quotes, or - to read stdin";
     let text = given::text(&bytes).map_err(|trouble| format!("the arguments: {trouble}"))?;
-    serde_json::from_str(text).map_err(|error| {
-        format!(
-            "the arguments are not a JSON object: {error}; give one such as \
-             '{{\"query\": \"Developer\"}}', in single quotes, or - to read stdin"
-        )
-    })
+    match json::read(text.as_bytes()) {
+        Ok((_, doubled)) if !doubled.is_empty() => {
+            let doubled = doubled.join(", ");
+            Err(format!("the arguments are given twice: {doubled}; give each key once"))
+        }
+        Ok((Value::Object(fields), _)) => Ok(fields),
+        Ok(_) => Err(format!("the arguments are not a JSON object; {such}")),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            Err(format!("the arguments are not JSON at line {line}, column {column}; {such}"))
+        }
+    }
 }
 
 fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
     let mut fields = object(arguments.json.as_deref())?;
-    if arguments.dry_run {
-        fields.insert("dry_run".to_owned(), Value::Bool(true));
-    }
-    if let Some(reason) = &arguments.reason {
-        fields.insert("reason".to_owned(), Value::String(reason.clone()));
+    let flags = [
+        ("dry_run", "--dry-run", arguments.dry_run.then_some(Value::Bool(true))),
+        ("reason", "--reason", arguments.reason.clone().map(Value::String)),
+    ];
+    for (name, flag, value) in flags {
+        let Some(value) = value else { continue };
+        let there = fields.get(name).filter(|there| **there != value);
+        if there.is_some_and(|there| !there.is_null()) {
+            return Err(format!("{name} is in the arguments, and {flag} says otherwise: give one"));
+        }
+        fields.insert(name.to_owned(), value);
     }
     Ok(fields)
 }

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use serde::Deserialize as _;
 use serde_json::Value;
 
+use crate::access::Named;
 use crate::text;
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -92,11 +94,7 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
     for warning in array(body, "warnings").iter().filter_map(Value::as_str) {
         shown.push_str(&format!("  {}  {warning}\n", with(WAITS, "note")));
     }
-    for candidate in array(body, "candidates") {
-        let [id, name, kind] =
-            ["id", "name", "kind"].map(|key| string(candidate, key).unwrap_or_default());
-        shown.push_str(&format!("  {}  {name} ({kind}, {id})\n", with(DIM, "candidate")));
-    }
+    shown.extend(array(body, "candidates").iter().map(candidate));
     for (key, title) in MARKS {
         if let Some(words) = string(body, key) {
             shown.push_str(&format!("  {}  {words}\n", with(DIM, title)));
@@ -124,31 +122,68 @@ fn access_lines(body: &Value, key: &str, title: &str) -> String {
     rows.iter().map(|row| format!("  {title}  {}\n", access(row))).collect()
 }
 
+/// Something that a name may mean, with what tells it from others, and whose it is.
+fn candidate(one: &Value) -> String {
+    let [id, kind, vendor] =
+        ["id", "kind", "vendor"].map(|key| string(one, key).unwrap_or_default());
+    let vendor = if vendor.is_empty() { String::new() } else { format!("at {vendor}, ") };
+    let about = with(DIM, &format!("{kind}, {vendor}{id}"));
+    format!("  {}  {}  {about}\n", with(DIM, "candidate"), who(one))
+}
+
 fn rows(body: &Value) -> String {
-    let mut shown: String = array(body, "rows").iter().map(row).collect();
+    let all = array(body, "rows");
+    let mut shown: String = all.iter().map(|one| row(one, all)).collect();
+    if let Some(note) = string(body, "note") {
+        shown.push_str(&format!("  {}  {note}\n", with(DIM, "note")));
+    }
     for problem in array(body, "problems") {
         let [vendor, kind, message] =
             ["vendor", "kind", "message"].map(|key| string(problem, key).unwrap_or_default());
         shown.push_str(&format!("  {vendor:<11} {}  {message}\n", with(WAITS, kind)));
+        shown.extend(array(problem, "candidates").iter().map(candidate));
     }
     for change in array(body, "changes") {
         let [receipt, outcome, summary] =
             ["receipt", "outcome", "summary"].map(|key| string(change, key).unwrap_or_default());
         shown.push_str(&format!("  {}  {}  {summary}\n", with(DIM, receipt), with(BOLD, outcome)));
     }
-    shown
+    if shown.is_empty() { format!("  {}\n", with(DIM, "nothing is found")) } else { shown }
 }
 
-/// A row of access, or of something that can be granted or be granted to.
-fn row(row: &Value) -> String {
+/// A row of access, or of something that can be granted or be granted to. Its id is shown where its
+/// name and address do not tell it from another row.
+fn row(row: &Value, all: &[Value]) -> String {
     let vendor = string(row, "vendor").unwrap_or_default();
     if row.get("principal").is_some() {
         return format!("  {vendor:<11} {}\n", access(row));
     }
-    let [title, id] = ["name", "id"].map(|key| string(row, key).unwrap_or_default());
-    let privileged = row.get("privileged").and_then(Value::as_bool).unwrap_or(false);
-    let mark = if privileged { with(WAITS, " privileged") } else { String::new() };
-    format!("  {vendor:<11} {} {}{mark}\n", with(BOLD, title), with(DIM, id))
+    let title = who(row);
+    let twins = all.iter().filter(|one| string(one, "vendor") == Some(vendor) && who(one) == title);
+    let id = string(row, "id").filter(|id| *id != title && twins.count() > 1).unwrap_or_default();
+    let mut marks = Vec::new();
+    marks.extend(string(row, "kind").filter(|kind| *kind != "user").map(|kind| with(DIM, kind)));
+    marks.extend(string(row, "path").filter(|path| *path != title).map(|path| with(DIM, path)));
+    marks.extend(Some(with(DIM, id)).filter(|_| !id.is_empty()));
+    marks.extend((flag(row, "active") == Some(false)).then(|| with(WAITS, "not active")));
+    marks.extend((flag(row, "privileged") == Some(true)).then(|| with(WAITS, "privileged")));
+    let marks: String = marks.iter().map(|mark| format!("  {mark}")).collect();
+    format!("  {vendor:<11} {}{marks}\n", with(BOLD, &title))
+}
+
+fn flag(body: &Value, key: &str) -> Option<bool> {
+    body.get(key)?.as_bool()
+}
+
+/// Who or what something is, in one way everywhere. A plain name needs no quotes in a table.
+fn who(named: &Value) -> String {
+    let Ok(one) = Named::deserialize(named) else { return "?".to_owned() };
+    let is_plain = |name: &String| !name.contains(['(', ')', '<', '>', '@', '“', '”', '"']);
+    let label = one.label();
+    match one.name.as_ref().filter(|name| is_plain(name)) {
+        Some(name) => label.replacen(&one.said(), name, 1),
+        None => label,
+    }
 }
 
 fn access(row: &Value) -> String {
@@ -160,10 +195,8 @@ fn access(row: &Value) -> String {
     format!("{principal}: {role} on {resource}{via}{from}{until}{waits}")
 }
 
-fn name<'a>(row: &'a Value, key: &str) -> &'a str {
-    let named = row.get(key);
-    let part = |part| named.and_then(|named| named.get(part)).and_then(Value::as_str);
-    part("name").or_else(|| part("id")).unwrap_or("?")
+fn name(row: &Value, key: &str) -> String {
+    row.get(key).map_or_else(|| "?".to_owned(), who)
 }
 
 fn string<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
@@ -172,4 +205,61 @@ fn string<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
 
 fn array<'a>(body: &'a Value, key: &str) -> &'a [Value] {
     body.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(body: &Value) -> String {
+        anstream::adapter::strip_str(&rows(body)).to_string()
+    }
+
+    /// Two people of one name are told apart wherever they are listed.
+    #[test]
+    fn twins_are_told_apart_by_address_or_else_by_id() {
+        let person = |id: &str, email: Option<&str>| {
+            let mut row = json!({ "vendor": "v", "id": id, "name": "Alex Kim", "kind": "user" });
+            if let Some(email) = email {
+                crate::json::put(&mut row, "email", email);
+            }
+            row
+        };
+        let people = [person("17be", Some("a@x.org")), person("efc8", Some("b@x.org"))];
+        let told = shown(&json!({ "rows": people }));
+        assert_eq!(told, "  v           Alex Kim (a@x.org)\n  v           Alex Kim (b@x.org)\n");
+        let told = shown(&json!({ "rows": [person("17be", None), person("efc8", None)] }));
+        assert_eq!(told, "  v           Alex Kim (17be)\n  v           Alex Kim (efc8)\n");
+        let access = |person: &Value| {
+            json!({ "vendor": "v", "principal": person, "role": { "id": "r", "name": "Dev" },
+                "resource": { "id": "1", "name": "Orders", "kind": "asset" } })
+        };
+        let told = shown(&json!({ "rows": people.iter().map(access).collect::<Vec<_>>() }));
+        assert!(told.contains("Alex Kim (a@x.org): Dev on Orders\n"), "{told}");
+        assert!(told.contains("Alex Kim (b@x.org): Dev on Orders\n"), "{told}");
+        let asset =
+            |id: &str| json!({ "vendor": "v", "id": id, "name": "Reports", "kind": "asset" });
+        let told = shown(&json!({ "rows": [asset("a1"), asset("a2")] }));
+        assert_eq!(told, "  v           Reports  asset  a1\n  v           Reports  asset  a2\n");
+    }
+
+    /// What a vendor calls somebody is not taken for an address that we say.
+    #[test]
+    fn a_name_that_could_be_an_address_is_quoted() {
+        let row =
+            json!({ "id": "1", "name": "Boss (boss@x.org)", "email": "b@x.org", "kind": "user" });
+        assert_eq!(who(&row), "“Boss (boss@x.org)” (b@x.org)");
+    }
+
+    #[test]
+    fn a_trouble_brings_its_candidates() {
+        let one = json!({ "id": "17be", "name": "Alex Kim", "email": "a@x.org", "kind": "user" });
+        let problem = json!({ "vendor": "v", "kind": "ambiguous", "message": "principal: 2 have",
+            "candidates": [one] });
+        let told = shown(&json!({ "rows": [], "problems": [problem] }));
+        assert!(told.contains("ambiguous  principal: 2 have\n"), "{told}");
+        assert!(told.contains("candidate  Alex Kim (a@x.org)  user, 17be\n"), "{told}");
+    }
 }

@@ -190,6 +190,9 @@ impl Answer {
             return unasked;
         }
         let mut body = json!({ "rows": rows.rows, "problems": problems });
+        if let Some(note) = rows.note {
+            json::put(&mut body, "note", note);
+        }
         if let Some(cursor) = rows.next_cursor {
             json::put(&mut body, "next_cursor", cursor);
         }

@@ -28,7 +28,7 @@ pub(super) fn summary(
     before: &[Access],
     after: &[Access],
 ) -> String {
-    let set = step.summary();
+    let set = step.difference(before, after).unwrap_or_else(|| step.summary());
     match (shift, replaced(before, after).as_slice()) {
         (Shift { gives: false, takes: true }, [(was, is)]) if after.len() == before.len() => {
             format!("lower access: {}", from_to(was, is))

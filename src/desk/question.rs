@@ -66,8 +66,9 @@ fn lines(
     let mut lines = vec![format!("{} asks for your consent:", who(order))];
     for (step, intent) in items {
         lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.tenant));
-        lines.push(format!("  before: {}", rows(*step, &intent.before, None)));
-        lines.push(format!("  after: {}", rows(*step, &intent.after, Some(intent))));
+        let (before, after) = changed(*step, intent);
+        lines.push(format!("  before: {}", rows(*step, &before, None)));
+        lines.push(format!("  after: {}", rows(*step, &after, Some(intent))));
     }
     if let Some((_, first)) = items.first() {
         lines.extend(circumstances(order, first));
@@ -77,6 +78,7 @@ fn lines(
         lines.push(format!("Warning: {warning}"));
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
+    lines.extend(ids(items));
     if let Some(reason) = &order.common.reason {
         lines.push(format!("The assistant says: {}", text::quote(Word::Reason, reason)));
     }
@@ -85,6 +87,45 @@ fn lines(
     }
     // Nothing is cut here: a person agrees to what they see. Names and reasons were, each by itself.
     lines.iter().map(|line| text::strip(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// The rows before and after; where a whole list is set, those of whoever gains or loses something.
+fn changed(step: &dyn Step, intent: &Intent) -> (Vec<Access>, Vec<Access>) {
+    let (before, after) = (intent.before.as_slice(), intent.after.as_slice());
+    if step.difference(before, after).is_none() {
+        return (before.to_vec(), after.to_vec());
+    }
+    let moved = |rows: &[Access], others: &[Access]| -> Vec<Access> {
+        let stays = |row: &&Access| others.iter().any(|other| other.is_still(row));
+        rows.iter().filter(|row| !stays(row)).cloned().collect()
+    };
+    (moved(before, after), moved(after, before))
+}
+
+/// The ids behind the names of what is changed: names are what a person reads, ids are what is sent.
+fn ids(items: &[(&dyn Step, &Intent)]) -> Option<String> {
+    let mut said: Vec<String> = Vec::new();
+    for (step, intent) in items {
+        let (before, after) = changed(*step, intent);
+        let rows = before.iter().chain(&after).filter(|row| step.touches(row));
+        let Access { principal, role, resource, .. } = &intent.wanted;
+        // Several people stand for one there, where a whole list is set.
+        let is_list = step.difference(&intent.before, &intent.after).is_some();
+        let wanted = [principal, role].into_iter().filter(|_| !is_list).chain([resource]);
+        let of_rows = rows.flat_map(|row| [&row.principal, &row.role, &row.resource]);
+        for one in wanted.chain(of_rows) {
+            let (label, id) = (one.label(), text::quote(Word::Id, &one.id));
+            let is_told = one.id.is_empty() || one.name.is_none() || label.contains(&id);
+            let told = format!("{label} is {id}");
+            if !is_told && !said.contains(&told) {
+                said.push(told);
+            }
+        }
+    }
+    let more = said.len().saturating_sub(MOST_ROWS);
+    said.truncate(MOST_ROWS);
+    said.extend((more > 0).then(|| format!("and {more} more")));
+    (!said.is_empty()).then(|| format!("Ids: {}", said.join("; ")))
 }
 
 /// A name that can be typed as it is shown, or else the id.

@@ -36,8 +36,9 @@ pub(super) struct Standpoint {
 
 /// How far back a look without a receipt goes.
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
-/// The most receipts one answer lists.
+/// The most receipts one answer lists, and the most it takes for them.
 const MOST: usize = 50;
+const MOST_BYTES: usize = 46_000;
 
 impl Desk {
     pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {
@@ -83,10 +84,18 @@ impl Desk {
         let since = Timestamp::now() - RECENT;
         let (requests, unseen) = self.ledger.asked(since, MOST).await?;
         let (records, left) = self.ledger.recent(since, MOST).await?;
-        let changes: Vec<_> = requests.iter().map(asked).chain(records.iter().map(shown)).collect();
+        let changes = requests.iter().map(asked).chain(records.iter().map(shown));
+        let (mut room, mut changes) = (MOST_BYTES, changes.collect::<Vec<_>>());
+        let all = changes.len();
+        changes.retain(|change| {
+            let rest = room.checked_sub(change.to_string().len());
+            room = rest.unwrap_or_default();
+            rest.is_some()
+        });
+        let left = unseen + left + all - changes.len();
         let mut body = json!({ "changes": changes });
-        if unseen + left > 0 {
-            put(&mut body, "note", format!("{} older ones are left out", unseen + left));
+        if left > 0 {
+            put(&mut body, "note", format!("{left} others are left out: ask for them by receipt"));
         }
         Ok(body)
     }

@@ -306,7 +306,7 @@ fn width(intent: &Intent, touched: usize) -> usize {
 }
 
 fn grantee(principal: &Named, otherwise: &str) -> Value {
-    let Named { id, name, kind } = principal;
+    let Named { id, name, kind, .. } = principal;
     let mut fields = vec![
         field("kind", text(kind.as_deref().unwrap_or(otherwise))),
         field("id", text(id)),
@@ -343,7 +343,7 @@ fn holdings(rows: &[Access], touched: &[&Named]) -> Value {
         .iter()
         .filter(|row| !row.pending && touched.iter().any(|named| named.is(&row.principal)));
     let held: BTreeSet<String> =
-        theirs.map(|row| format!("{} on {}", row.role.label(), row.resource.label())).collect();
+        theirs.map(|row| format!("{} on {}", row.role.bare(), row.resource.bare())).collect();
     words(held.iter().map(String::as_str))
 }
 

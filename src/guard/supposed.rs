@@ -170,7 +170,7 @@ impl Supposed {
         effect: Effect,
         rows: &[Row],
     ) -> (Vec<Access>, Vec<Access>) {
-        let named = |id: &str| Named { id: id.to_owned(), name: None, kind: None };
+        let named = |id: &str| Named { id: id.to_owned(), name: None, kind: None, email: None };
         let held = |held: &Held| Access {
             id: None,
             role: named(&held.role),
@@ -219,14 +219,14 @@ fn together(of: &Access, rows: &[Row]) -> Access {
         [only] => only.wanted.principal.kind.clone(),
         _ => None,
     };
-    let named = |id: String, name: String, kind| Named { id, name: Some(name), kind };
+    let named = |id: String, name: String, kind| Named { id, name: Some(name), kind, email: None };
     let principal = named(
         join(&|row| row.principal.id.clone()),
-        join(&|row| row.principal.label().to_owned()),
+        join(&|row| row.principal.bare().to_owned()),
         kind,
     );
     let role =
-        named(join(&|row| row.role.id.clone()), join(&|row| row.role.label().to_owned()), None);
+        named(join(&|row| row.role.id.clone()), join(&|row| row.role.bare().to_owned()), None);
     Access { principal, role, ..of.clone() }
 }
 
@@ -234,6 +234,6 @@ impl Thing {
     fn named(&self, id: &str, kind: &str) -> Named {
         let Self { id: known, name, kind: said } = self.clone();
         let id = known.or_else(|| name.clone()).unwrap_or_else(|| id.to_owned());
-        Named { id, name, kind: Some(said.unwrap_or_else(|| kind.to_owned())) }
+        Named { id, name, kind: Some(said.unwrap_or_else(|| kind.to_owned())), email: None }
     }
 }

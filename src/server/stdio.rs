@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::{Gate, HEAVIEST, Place, VALUE, ending};
 use super::line::recover_id;
-use crate::given;
+use crate::{given, json};
 
 /// The transport of one client.
 pub(super) struct Stdio {
@@ -258,7 +258,7 @@ fn understand(line: &[u8]) -> Line {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Line::Nothing;
     }
-    let Ok(value) = serde_json::from_slice::<Value>(line) else {
+    let Ok((mut value, doubled)) = json::read(line) else {
         let why = given::text(line).err().map(|trouble| format!(": {trouble}")).unwrap_or_default();
         return wrong(
             ErrorCode::PARSE_ERROR,
@@ -278,10 +278,15 @@ fn understand(line: &[u8]) -> Line {
     if method.is_some() && value.get("id").is_some() && id.is_none() {
         return wrong(ErrorCode::INVALID_REQUEST, "an id is text or a whole number", None);
     }
-    if method.as_deref() == Some("tools/call")
-        && let Some(trouble) = wrong_call(&value)
-    {
-        return wrong(ErrorCode::INVALID_PARAMS, trouble, id);
+    if !doubled.is_empty() {
+        return twice(doubled, id);
+    }
+    if method.as_deref() == Some("tools/call") {
+        match read_arguments(&mut value) {
+            Ok(doubled) if doubled.is_empty() => {}
+            Ok(doubled) => return twice(doubled, id),
+            Err(trouble) => return wrong(ErrorCode::INVALID_PARAMS, trouble, id),
+        }
     }
     match serde_json::from_value(value) {
         Ok(message) => Line::Message(Box::new(message)),
@@ -292,15 +297,35 @@ fn understand(line: &[u8]) -> Line {
     }
 }
 
-/// What is wrong with the parameters of a call, where rmcp would take it for an unknown method.
-fn wrong_call(message: &Value) -> Option<&'static str> {
-    let params = message.get("params");
-    let field = |name| params.and_then(|params| params.get(name));
-    if !field("name").is_some_and(Value::is_string) {
-        return Some("tools/call needs a name, which is text");
+/// A message that says something twice may be read in two ways, and is not read in either.
+fn twice(doubled: Vec<String>, id: Option<RequestId>) -> Line {
+    let own = |place: String| match place.strip_prefix("params.arguments.") {
+        Some(argument) => argument.to_owned(),
+        None => place,
+    };
+    let doubled = doubled.into_iter().map(own).collect::<Vec<_>>().join(", ");
+    wrong(ErrorCode::INVALID_PARAMS, format!("given twice: {doubled}; give each key once"), id)
+}
+
+/// Makes arguments that came as text the object they are. Names what that text gives twice, or tells
+/// what is wrong with the parameters, where rmcp would take the call for an unknown method.
+fn read_arguments(message: &mut Value) -> Result<Vec<String>, &'static str> {
+    let mut params = message.get_mut("params");
+    let name = params.as_ref().and_then(|params| params.get("name"));
+    if !name.is_some_and(Value::is_string) {
+        return Err("tools/call needs a name, which is text");
     }
-    let fits = |arguments: &Value| arguments.is_object() || arguments.is_null();
-    (!field("arguments").is_none_or(fits)).then_some("arguments must be an object")
+    let arguments = params.as_mut().and_then(|params| params.get_mut("arguments"));
+    match arguments {
+        None | Some(Value::Object(_) | Value::Null) => Ok(Vec::new()),
+        Some(arguments) => match arguments.as_str().map(|text| json::read(text.as_bytes())) {
+            Some(Ok((read @ Value::Object(_), doubled))) => {
+                *arguments = read;
+                Ok(doubled)
+            }
+            _ => Err("arguments must be an object"),
+        },
+    }
 }
 
 fn id(value: &Value) -> Option<RequestId> {
@@ -375,6 +400,47 @@ mod tests {
             -32602,
             number(6),
         );
+        for arguments in [r#""[]""#, r#""{""#, "7", "true"] {
+            let line = format!(
+                r#"{{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{{"name":"x","arguments":{arguments}}}}}"#
+            );
+            check(line.as_bytes(), -32602, number(8));
+        }
         assert!(matches!(understand(b" \r"), Line::Nothing));
+    }
+
+    /// Wherever in the message it is, and in whatever way it is written.
+    #[test]
+    fn a_key_that_is_given_twice_is_named_by_the_callers_name() {
+        let call = |arguments: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x","arguments":{arguments}}}}}"#
+            )
+        };
+        for (line, named) in [
+            (call(r#"{"dry_run": true, "dry_run": false}"#), "dry_run"),
+            (call(r#"{"dry_run": true, "dry\u005frun": true}"#), "dry_run"),
+            (call(r#"{"role": {"id": "1", "id": "2"}}"#), "role.id"),
+            (call(r#"{"list": [{"user": "a"}, {"user": "a", "user": "b"}]}"#), "list[1].user"),
+            (call(r#""{\"dry_run\": true, \"dry_run\": false}""#), "dry_run"),
+            (call(r#"{}, "name": "y""#), "params.name"),
+            (
+                call("{}").replacen(r#""method""#, r#""method": "tools/list", "method""#, 1),
+                "method",
+            ),
+            (call("{}").replacen(r#""id":1"#, r#""id":7,"id":1"#, 1), "id"),
+        ] {
+            let Line::Wrong { id, error } = understand(line.as_bytes()) else { panic!("{line}") };
+            let told = format!("given twice: {named}; give each key once");
+            assert_eq!((error.code.0, error.message.as_ref()), (-32602, told.as_str()), "{line}");
+            assert_eq!(id, Some(RequestId::Number(1)));
+        }
+    }
+
+    #[test]
+    fn arguments_in_text_are_the_object_they_are() {
+        let line = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":"{\"a\": 1}"}}"#;
+        let Line::Message(message) = understand(line) else { panic!("no message") };
+        assert_eq!(serde_json::to_value(message).unwrap()["params"]["arguments"]["a"], 1);
     }
 }

@@ -3,23 +3,56 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::skeleton;
 
-use super::strip;
+use super::{folded_for_rules, strip};
 
 /// Whether both are one name: however it is composed, and however wide its blanks are.
 pub fn same_name(one: &str, other: &str) -> bool {
     one == other || spelled(one) == spelled(other)
 }
 
-/// Whether a reader may take one name for the other: what cannot be seen is left out, and letters of
-/// different alphabets that look the same are the same. Letters within ASCII are told apart.
+/// Whether a reader may take one name for the other: what cannot be seen, letter case and accents are
+/// left out, and letters of different alphabets that look the same are the same. Letters within ASCII
+/// are told apart.
 pub fn look_alike(one: &str, other: &str) -> bool {
+    let same = |one: &str, other: &str| {
+        one == other || is_foreign(one, other) && skeleton(one).eq(skeleton(other))
+    };
     let (one, other) = (bare(one), bare(other));
-    one == other || is_foreign(&one, &other) && skeleton(&one).eq(skeleton(&other))
+    // Capitals look alike where small letters do not.
+    same(&one, &other)
+        || same(&folded_for_rules(&one), &folded_for_rules(&other))
+        || same(&folded_for_rules(&plain(&one)), &folded_for_rules(&plain(&other)))
+}
+
+/// Letters of other alphabets as the ones they look like.
+fn plain(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { skeleton(text).collect() }
+}
+
+/// A name and the address behind it, where a text is both: `Alex Kim <alex@example.com>`, or with the
+/// address in parentheses.
+pub fn with_address(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim();
+    let apart = |open, close| {
+        let (name, address) = text.strip_suffix(close)?.rsplit_once(open)?;
+        let (name, address) = (name.trim(), address.trim());
+        let name = name.trim_matches(['"', '“', '”', '\'']).trim();
+        (!name.is_empty() && !address.is_empty() && !address.contains(' '))
+            .then_some((name, address))
+    };
+    apart('<', '>').or_else(|| apart('(', ')'))
+}
+
+/// The part of a name by which whatever looks like it can be looked for at a vendor that compares
+/// letters: its longest run of plain ones. None where it has none.
+pub fn plain_part(text: &str) -> Option<&str> {
+    let parts = text.split(|c: char| !c.is_ascii_alphanumeric());
+    parts.rev().max_by_key(|part| part.len()).filter(|part| !part.is_empty())
 }
 
 /// A name as it is searched for: what nobody sees, the width of blanks and letter case aside.
 pub fn folded(text: &str) -> String {
-    bare(text).to_lowercase()
+    folded_for_rules(&bare(text))
 }
 
 /// Whether a name contains what is searched for, both [`folded`]; or something that looks like it.
@@ -66,15 +99,52 @@ mod tests {
             ("Sam", "Sаm", false, true),
             ("paypal", "раураl", false, true),
             ("Iris", "Ιris", false, true),
-            ("Sam", "sam", false, false),
+            ("Sam", "sam", false, true),
+            ("SAM", "sаm", false, true),
+            ("ÉMILE", "e\u{301}mile", false, true),
+            ("Straße", "STRASSE", false, true),
+            ("Omar", "ОМАR", false, true),
             ("Team 1", "Team l", false, false),
-            ("Jose", "José", false, false),
+            ("Jose", "José", false, true),
             ("Sam", "Sam B", false, false),
         ] {
             assert_eq!(same_name(one, other), same, "{one:?} {other:?}");
             assert_eq!(same_name(other, one), same, "{other:?} {one:?}");
             assert_eq!(look_alike(one, other), alike, "{one:?} {other:?}");
             assert_eq!(look_alike(other, one), alike, "{other:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_its_address_is_both() {
+        for (text, both) in [
+            ("Alex Kim <a.kim@example.com>", Some(("Alex Kim", "a.kim@example.com"))),
+            ("“Alex Kim” (a.kim@example.com)", Some(("Alex Kim", "a.kim@example.com"))),
+            (r"Alex Kim (HARBOR\akim)", Some(("Alex Kim", r"HARBOR\akim"))),
+            (" \"Kim, Alex\"  <k@x.org> ", Some(("Kim, Alex", "k@x.org"))),
+            ("A (old) <a@x.org>", Some(("A (old)", "a@x.org"))),
+            ("Portal (on hold)", None),
+            ("<a@x.org>", None),
+            ("Alex <>", None),
+            ("a@x.org", None),
+            ("Alex Kim", None),
+        ] {
+            assert_eq!(with_address(text), both, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_plain_part_is_in_whatever_looks_like_the_name() {
+        for (text, part) in [
+            ("Sam Rivera", Some("Rivera")),
+            ("José Díaz", Some("Jos")),
+            ("Orders", Some("Orders")),
+            ("Alex Kim", Some("Alex")),
+            ("Zoë Łuk", Some("Zo")),
+            ("生産", None),
+            ("", None),
+        ] {
+            assert_eq!(plain_part(text), part, "{text}");
         }
     }
 

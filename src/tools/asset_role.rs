@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Standing;
 use crate::access::{Access, Principal, Role};
@@ -21,7 +21,17 @@ pub(super) struct AssetRole {
     names: BTreeMap<String, String>,
 }
 
-const MOST_ASSETS: usize = 50;
+/// What no schema says of the arguments.
+pub(super) fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+    let none = given.get("assetKeys").and_then(Value::as_array).is_some_and(Vec::is_empty);
+    none.then(no_assets).into_iter().collect()
+}
+
+fn no_assets() -> Failure {
+    Failure::refused("is empty, and OutSystems would take that for the whole organization")
+        .of("assetKeys")
+        .hint("name at least one asset")
+}
 
 /// Names to keys: one for each asset.
 pub(super) async fn resolve(
@@ -31,22 +41,16 @@ pub(super) async fn resolve(
     assets: &[Name],
 ) -> Result<Vec<AssetRole>, Failure> {
     if assets.is_empty() {
-        return Err(Failure::refused(
-            "assetKeys is empty: OutSystems would take that for the whole organization",
-        )
-        .hint("name at least one asset"));
-    }
-    if assets.len() > MOST_ASSETS {
-        return Err(Failure::invalid(format!("assetKeys: at most {MOST_ASSETS} at once")));
+        return Err(no_assets());
     }
     let wanted: Vec<_> = assets.iter().map(|name| ask.meant(name.as_str())).collect();
-    // Both to their end: a name that fails must not leave it to chance what else was asked.
+    // Each to its end: all that does not resolve is told at once.
     let (user, role) = tokio::join!(
         outsystems::user(ask, ask.meant(user.as_str())),
         outsystems::role(ask, ask.meant(role.as_str())),
     );
-    let (user, role) = (user?, role?);
-    let assets = outsystems::assets(ask, &wanted).await?;
+    let assets = outsystems::assets(ask, &wanted).await;
+    let ((user, role), assets) = Failure::both(Failure::both(user, role), assets)?;
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
     let names: BTreeMap<_, _> = names.collect();
     let one = |asset: &crate::access::Resource| AssetRole {

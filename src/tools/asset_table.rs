@@ -17,7 +17,7 @@ use crate::text;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions, Profile};
-use entry::{covers, full_for_everybody, is_everybody, is_same, level, may_own};
+use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
 
 /// All entries of one call: CentraSite sets them together.
 pub(super) struct AssetTable {
@@ -49,7 +49,7 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
     let join =
         |part: &dyn Fn(&Wanted) -> String| entries.iter().map(part).collect::<Vec<_>>().join(", ");
     let ids = join(&|entry| entry.principal.id.clone());
-    let names = join(&|entry| entry.principal.named().label().to_owned());
+    let names = join(&|entry| entry.principal.named().bare().to_owned());
     let levels = join(&|entry| entry.level.as_str().to_owned());
     let kind = match entries {
         [only] => Some(only.principal.kind.as_str().to_owned()),
@@ -57,8 +57,8 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
     };
     Access {
         id: None,
-        principal: Named { id: ids, name: Some(names), kind },
-        role: Named { id: levels.clone(), name: Some(levels), kind: None },
+        principal: Named { id: ids, name: Some(names), kind, email: None },
+        role: Named { id: levels.clone(), name: Some(levels), kind: None, email: None },
         resource: asset.named(),
         scope: "asset".into(),
         within: None,
@@ -247,13 +247,21 @@ impl Step for AssetTable {
     }
 
     fn summary(&self) -> String {
-        let Access { principal, role, resource, .. } = &self.wanted;
-        let set = format!("set {} on {} for {}", role.said(), label(resource), label(principal));
+        let entry = |entry: &Wanted| {
+            let (who, role) = (label(&entry.principal.named()), Holding::of(&entry.held()).role());
+            format!("{} for {who}", role.said())
+        };
+        let entries = self.entries.iter().map(entry).collect::<Vec<_>>().join(", ");
+        let set = format!("set on {}: {entries}", label(&self.wanted.resource));
         if self.losing.is_empty() {
             return set;
         }
         let losing = self.losing.iter().map(label).collect::<Vec<_>>().join(", ");
         format!("{set}; who is not an owner loses access: {losing}")
+    }
+
+    fn difference(&self, before: &[Access], after: &[Access]) -> Option<String> {
+        difference(&self.wanted.resource, before, after)
     }
 
     fn arguments(&self) -> Value {

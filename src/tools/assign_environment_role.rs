@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
 use super::{Change, Effect, Holds, Inverse, Spec, Step};
@@ -34,14 +35,23 @@ impl Change for AssignEnvironmentRole {
 
     const HOLDS: Holds = Holds::One;
 
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        member_role::wrong(given)
+    }
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await?;
-        let there = redox::environment_members(ask, &place.id).await?;
-        let roles = redox::roles::for_environment(ask, &place.id, &there).await?;
-        let role =
-            self.role.find(ask, "role", |wanted| redox::roles::pick_listed(wanted, &roles))?;
-        let people = redox::people(ask, &there).await?;
-        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &people))?;
+        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await;
+        let there = member_role::there(ask, &place).await?;
+        let id = place.as_ref().map_or("", |place| place.id.as_str());
+        let roles = redox::roles::for_environment(ask, id, &there).await;
+        let people = redox::people(ask, &there).await;
+        let role = roles.and_then(|roles| {
+            self.role.find(ask, "role", |wanted| redox::roles::pick_listed(wanted, &roles))
+        });
+        let user = people.and_then(|people| {
+            self.user.find(ask, "user", |wanted| redox::member(wanted, &people))
+        });
+        let (place, (role, user)) = Failure::both(place, Failure::both(role, user))?;
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
     }
 

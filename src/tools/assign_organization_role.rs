@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
 use super::{Change, Effect, Holds, Inverse, Spec, Step};
@@ -35,19 +36,27 @@ impl Change for AssignOrganizationRole {
 
     const HOLDS: Holds = Holds::One;
 
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        member_role::wrong(given)
+    }
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let configured = ask.tenant.settings.get(redox::ORGANIZATION);
         let given = self.organization_id.as_ref().map(Name::as_str);
         let organization = given.or(configured).ok_or_else(|| {
-            let trouble =
-                format!("organizationId: is missing, and {} is not set", redox::ORGANIZATION);
-            Failure::invalid(trouble).hint("give the organization's id")
+            let trouble = format!("is missing, and {} is not set", redox::ORGANIZATION);
+            Failure::invalid(trouble).of("organizationId").hint("give the organization's id")
         })?;
-        let members = redox::members(ask, organization).await?;
+        let members = redox::members(ask, organization).await;
+        let members = members.map_err(|failure| match given {
+            Some(_) => failure.of_unknown("organizationId"),
+            None => failure,
+        })?;
         let role = self
             .role
-            .find(ask, "role", |wanted| redox::roles::for_organization(ask, wanted, &members))?;
-        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &members))?;
+            .find(ask, "role", |wanted| redox::roles::for_organization(ask, wanted, &members));
+        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &members));
+        let (role, user) = Failure::both(role, user)?;
         let place = Resource::new("organization", organization, None);
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
     }

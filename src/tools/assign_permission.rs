@@ -21,8 +21,6 @@ pub struct AssignPermission {
     identity_id: Name,
 }
 
-const LONGEST_ID: usize = 64;
-
 impl Change for AssignPermission {
     const SPEC: Spec = Spec {
         name: "assign_permission",
@@ -35,14 +33,11 @@ impl Change for AssignPermission {
     };
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        if self.permission_id.as_str().chars().count() > LONGEST_ID {
-            let trouble = format!("permissionId: must have at most {LONGEST_ID} characters");
-            return Err(Failure::invalid(trouble));
-        }
-        let (permission, identity) = tokio::try_join!(
+        let (permission, identity) = tokio::join!(
             dfns::permission(ask, ask.meant(self.permission_id.as_str())),
             dfns::identity(ask, ask.meant(self.identity_id.as_str())),
-        )?;
+        );
+        let (permission, identity) = Failure::both(permission, identity)?;
         Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, &identity).await?)])
     }
 

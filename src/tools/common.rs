@@ -46,7 +46,7 @@ pub struct Term {
 
 /// The names of [`Common`]'s fields, and of [`Lasting`]'s.
 const COMMON: [&str; 2] = ["reason", "dry_run"];
-const LASTING: [&str; 2] = ["expires_in", "expires_at"];
+pub(super) const LASTING: [&str; 2] = ["expires_in", "expires_at"];
 const LONGEST_REASON: usize = 1000;
 
 impl Common {
@@ -66,14 +66,6 @@ impl Common {
     }
 }
 
-/// Takes a reason that says nothing out of the arguments of a call.
-pub fn without_blank_reason(arguments: &mut Map<String, Value>) {
-    let blank = |reason: &Value| reason.as_str().is_some_and(text::is_blank);
-    if arguments.get("reason").is_some_and(blank) {
-        arguments.shift_remove("reason");
-    }
-}
-
 impl Lasting {
     /// Takes the arguments of a grant's end out of a grant's arguments.
     ///
@@ -89,7 +81,8 @@ impl Lasting {
         let end = match (self.expires_in, self.expires_at) {
             (None, None) => return Ok(Term { from: whole(now), until: None, lasts: None }),
             (Some(_), Some(_)) => {
-                return Err(Failure::invalid("expires_in and expires_at exclude each other"));
+                return Err(Failure::invalid("expires_in and expires_at exclude each other")
+                    .hint("give one of them"));
             }
             (Some(duration), None) => duration.after(now),
             (None, Some(time)) => Some(time.timestamp()),

@@ -37,13 +37,15 @@ impl Look for FindPrincipals {
 
     async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        let kind = self.kind.map(PrincipalKind::as_str);
+        let asked = asked.of_kind(kind, |vendor| vendor.principal_kinds);
         ask(
             room,
             asked,
             |vendor| vendor.principals,
             |from, limit| Find {
                 query: Some(self.query.as_str().to_owned()),
-                kind: self.kind.map(|kind| kind.as_str().to_owned()),
+                kind: kind.map(str::to_owned),
                 from,
                 limit,
             },

@@ -38,6 +38,7 @@ impl Look for FindResources {
         let query = self.query.map(Name::into_string);
         let kind = self.kind.map(Name::into_string);
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        let asked = asked.of_kind(kind.as_deref(), |vendor| vendor.resource_kinds);
         ask(
             room,
             asked,

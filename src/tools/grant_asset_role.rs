@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
 use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, label, privilege};
@@ -57,6 +57,10 @@ impl Change for GrantAssetRole {
         docs: outsystems::GRANT.docs,
         example: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
     };
+
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        asset_role::wrong(given)
+    }
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let roles =
@@ -145,7 +149,7 @@ impl Granting {
         for row in now.rows.iter().filter(|row| row.scope == "organization" && has_begun(row)) {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",
-                self.of.wanted.principal.said(),
+                label(&self.of.wanted.principal),
                 row.role.said()
             ));
         }

@@ -13,6 +13,7 @@ use super::{Problem, Room, Rows};
 use crate::argument::Limit;
 use crate::failure::{Failure, Kind};
 use crate::json::extend;
+use crate::text::{self, Word};
 use crate::vendors::{Asker, Listing, Lookup, Place, Tenant, VENDORS, Vendor};
 
 /// Which vendors to ask, from where, for how much.
@@ -22,7 +23,12 @@ pub(super) struct Asked {
     cursor: Option<Token>,
     /// Somebody is named, and every vendor has to say what it knows of them.
     of_somebody: bool,
+    /// The kind that is looked for, and which kinds a vendor has.
+    kind: Option<(String, Kinds)>,
 }
+
+/// Which kinds of what is looked for a vendor has.
+pub(super) type Kinds = fn(&Vendor) -> &'static [&'static str];
 
 /// `next_cursor` of an earlier answer, as a client passes it back.
 #[derive(Debug)]
@@ -36,14 +42,18 @@ pub(super) struct Which(&'static str);
 #[derive(Default, Serialize, Deserialize)]
 struct Cursor(BTreeMap<String, Place>);
 
-/// One vendor's answer, and the place it was asked from.
+/// One vendor's answer.
 struct Answered<T> {
     vendor: &'static str,
-    from: Place,
     listing: Result<Listing<T>, Failure>,
 }
 
 const USUAL: usize = 50;
+/// As much as the rows of one answer take: with its problems it stays below 20,000 tokens, of which
+/// ids take one for two or three bytes.
+const MOST_BYTES: usize = 46_000;
+/// What is put to a row later, and what stands between two.
+const MARKS: usize = 24;
 
 /// Asks the vendors `asked` names, all at the same time: `lookup` says which list of a vendor,
 /// `question` what to ask of it.
@@ -59,16 +69,23 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
     let (limit, of_somebody) = (asked.limit, asked.of_somebody);
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
     let tenants = tenants(&room, asked.vendor, cursor.as_ref())?;
+    let tenants = match &asked.kind {
+        Some((kind, kinds)) => match of_kind(tenants, kind, *kinds)? {
+            tenants if tenants.is_empty() => return Ok(none_of_kind(&room, kind, *kinds)),
+            tenants => tenants,
+        },
+        None => tenants,
+    };
     let (wire, deadline) = (room.wire, room.deadline);
     let answers = tenants.into_iter().map(|tenant| {
         let vendor = tenant.vendor.name;
         let from = cursor.as_ref().and_then(|cursor| cursor.0.get(vendor).cloned());
         let from = from.unwrap_or_default();
-        let question = question(from.clone(), limit);
+        let question = question(from, limit);
         async move {
             let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
             let listing = lookup(tenant.vendor)(&ask, question).await;
-            Answered { vendor, from, listing }
+            Answered { vendor, listing }
         }
     });
     gather(futures_util::future::join_all(answers).await, limit, of_somebody)
@@ -92,10 +109,41 @@ fn tenants<'a>(
     let wanted = wanted.map_or("a vendor of that cursor", |wanted| wanted.0);
     let hint =
         format!("configured are: {}; `grantor doctor` says what is missing", ready.join(", "));
-    Err(Failure::invalid(format!("vendor: {wanted} is not configured here")).hint(hint))
+    Err(Failure::invalid(format!("{wanted} is not configured here")).of("vendor").hint(hint))
 }
 
-/// One answer from all: rows in the vendors' order, at most `limit`, and a cursor for the rest.
+/// The tenants that have such: a kind that a vendor has not is no question to it.
+///
+/// # Errors
+/// No vendor has such.
+fn of_kind<'a>(
+    tenants: Vec<&'a Tenant>,
+    kind: &str,
+    kinds: Kinds,
+) -> Result<Vec<&'a Tenant>, Failure> {
+    if VENDORS.iter().any(|vendor| kinds(vendor).contains(&kind)) {
+        let has = |tenant: &&Tenant| kinds(tenant.vendor).contains(&kind);
+        return Ok(tenants.into_iter().filter(has).collect());
+    }
+    let mut known: Vec<_> = VENDORS.iter().flat_map(|vendor| kinds(vendor)).copied().collect();
+    known.sort_unstable();
+    known.dedup();
+    let kind = text::quote(Word::Caller, kind);
+    Err(Failure::invalid(format!("there is no kind {kind}; there are {}", known.join(", ")))
+        .of("kind"))
+}
+
+/// No rows, and why: who was asked for has no such.
+fn none_of_kind(room: &Room<'_>, kind: &str, kinds: Kinds) -> Rows {
+    let told = room.tenants.iter().map(|tenant| tenant.vendor);
+    let told: Vec<_> =
+        told.map(|vendor| format!("{} has {}", vendor.name, kinds(vendor).join(", "))).collect();
+    let note = format!("none of those asked has any of the kind {kind}; {}", told.join("; "));
+    Rows { note: Some(note), ..Rows::default() }
+}
+
+/// One answer from all: rows in the vendors' order, as many as `limit` and the room there is allow,
+/// and a cursor for the rest.
 ///
 /// A name that means nothing at one vendor is no trouble where another was able to answer, unless
 /// somebody is named: then each says that it knows nobody of that name, and silence is no answer.
@@ -106,26 +154,33 @@ fn gather<T: Serialize>(
 ) -> Result<Rows, Failure> {
     let mut all = Rows { asked: answers.len(), ..Rows::default() };
     let (mut cursor, mut nameless, mut answered) = (Cursor::default(), Vec::new(), false);
-    for Answered { vendor, from, listing } in answers {
+    let mut room = MOST_BYTES;
+    for Answered { vendor, listing } in answers {
         answered |= listing.is_ok();
         match listing {
             Err(failure) if failure.kind == Kind::Invalid => nameless.push((vendor, failure)),
             Err(failure) => all.problems.push(Problem { vendor, failure, partial: false }),
-            Ok(listing) if listing.rows.len() > limit.saturating_sub(all.rows.len()) => {
-                // A place inside the rows is not known, so all of them are asked for again.
-                cursor.0.insert(vendor.to_owned(), from);
-            }
             Ok(listing) => {
-                all.rows.extend(listing.rows.iter().map(|row| labelled(vendor, row)));
-                cursor.0.extend(listing.next.map(|next| (vendor.to_owned(), next)));
-                let problem = |failure| Problem { vendor, failure, partial: true };
-                all.problems.extend(listing.problem.map(problem));
+                let mut rows: Vec<_> =
+                    listing.rows.iter().map(|row| labelled(vendor, row)).collect();
+                rows.truncate(limit.saturating_sub(all.rows.len()));
+                rows.truncate(fitting(&rows, &mut room, all.rows.is_empty()));
+                let is_put_off = rows.is_empty() && !listing.rows.is_empty();
+                let Listing { next, problem, .. } = listing.first(rows.len());
+                all.rows.extend(rows);
+                cursor.0.extend(next.map(|next| (vendor.to_owned(), next)));
+                let problem = problem.filter(|_| !is_put_off);
+                let problem = problem.map(|failure| Problem { vendor, failure, partial: true });
+                all.problems.extend(problem);
             }
         }
     }
-    let certain = |problem: &Problem| problem.failure.kind == Kind::NotListable;
-    let unknown = !answered && all.problems.iter().all(certain) && !nameless.is_empty();
-    if unknown && !of_somebody {
+    let several = |problem: &&Problem| problem.failure.kind == Kind::Ambiguous;
+    let ambiguous: Vec<_> = all.problems.iter().filter(several).map(Problem::told).collect();
+    let certain =
+        |problem: &Problem| matches!(problem.failure.kind, Kind::NotListable | Kind::Ambiguous);
+    let certain = !answered && all.problems.iter().all(certain);
+    if certain && ambiguous.is_empty() && !nameless.is_empty() && !of_somebody {
         return Err(meaningless(nameless));
     }
     if !answered || of_somebody {
@@ -136,14 +191,38 @@ fn gather<T: Serialize>(
             partial: false,
         }));
     }
-    all.unknown = unknown.then(|| meaningless(nameless));
+    let unknown: Vec<_> = ambiguous.into_iter().chain(nameless).collect();
+    all.unknown = (certain && !unknown.is_empty()).then(|| meaningless(unknown));
     all.next_cursor = (!cursor.0.is_empty()).then(|| cursor.write());
     Ok(all)
 }
 
-/// A name that no vendor knows, with what it may have meant at each.
+/// How many of the rows there is room for; a first one has it whatever its length, so that an answer
+/// goes on.
+fn fitting(rows: &[Value], room: &mut usize, is_first: bool) -> usize {
+    let mut count = 0;
+    for row in rows {
+        // As it is shown: what is too long is cut.
+        let mut shown = row.clone();
+        text::clean_value(&mut shown);
+        let length = shown.to_string().len() + MARKS;
+        if length > *room && !(is_first && count == 0) {
+            // Nothing that follows goes before it.
+            *room = 0;
+            break;
+        }
+        *room = room.saturating_sub(length);
+        count += 1;
+    }
+    count
+}
+
+/// A name that no vendor knows, or that several have, with what it may have meant at each.
 fn meaningless(nameless: Vec<(&'static str, Failure)>) -> Failure {
-    let mut all = nameless.into_iter().map(|(_, failure)| failure);
+    let mut all = nameless.into_iter().map(|(vendor, mut failure)| {
+        failure.candidates.iter_mut().for_each(|one| one.vendor = Some(vendor));
+        failure
+    });
     let first = all.next().unwrap_or_else(|| Failure::invalid("nothing to look for"));
     all.fold(first, |mut first, other| {
         first.candidates.extend(other.candidates);
@@ -157,9 +236,21 @@ fn labelled(vendor: &str, row: &impl Serialize) -> Value {
     labelled
 }
 
+impl Problem {
+    fn told(&self) -> (&'static str, Failure) {
+        (self.vendor, self.failure.clone())
+    }
+}
+
 impl Asked {
     pub(super) fn new(vendor: Option<Which>, limit: Option<Limit>, cursor: Option<Token>) -> Self {
-        Self { vendor, limit: limit.map_or(USUAL, Limit::get), cursor, of_somebody: false }
+        let limit = limit.map_or(USUAL, Limit::get);
+        Self { vendor, limit, cursor, of_somebody: false, kind: None }
+    }
+
+    /// The same where one kind alone is looked for.
+    pub(super) fn of_kind(self, kind: Option<&str>, kinds: Kinds) -> Self {
+        Self { kind: kind.map(|kind| (kind.to_owned(), kinds)), ..self }
     }
 
     /// The same where somebody is named: every vendor asked says something of them.
@@ -172,7 +263,8 @@ impl Cursor {
     fn read(text: &str) -> Result<Self, Failure> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
-            Failure::invalid("cursor: this is not a cursor of an earlier answer")
+            Failure::invalid("this is not a cursor of an earlier answer")
+                .of("cursor")
                 .hint("pass next_cursor back as it came, or leave cursor out")
         })
     }
@@ -222,4 +314,78 @@ impl JsonSchema for Which {
 
 fn names() -> Vec<&'static str> {
     VENDORS.iter().map(|vendor| vendor.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(vendor: &'static str, rows: &[&str]) -> Answered<Value> {
+        let rows = rows.iter().map(|name| json!({ "name": name })).collect();
+        Answered { vendor, listing: Ok(Listing::whole(rows)) }
+    }
+
+    fn names(rows: &Rows) -> Vec<&str> {
+        rows.rows.iter().map(|row| row["name"].as_str().unwrap()).collect()
+    }
+
+    fn places(rows: &Rows) -> Vec<(String, usize)> {
+        let Some(cursor) = &rows.next_cursor else { return Vec::new() };
+        Cursor::read(cursor).unwrap().0.into_iter().map(|(name, at)| (name, at.skip)).collect()
+    }
+
+    #[test]
+    fn an_answer_goes_on_with_the_row_behind_its_last() {
+        let answer = |limit| {
+            gather(vec![listed("one", &["a", "b"]), listed("two", &["c", "d"])], limit, false)
+        };
+        for (limit, found, left) in [
+            (4, &["a", "b", "c", "d"][..], vec![]),
+            (3, &["a", "b", "c"], vec![("two".to_owned(), 1)]),
+            (2, &["a", "b"], vec![("two".to_owned(), 0)]),
+            (1, &["a"], vec![("one".to_owned(), 1), ("two".to_owned(), 0)]),
+        ] {
+            let rows = answer(limit).unwrap();
+            assert_eq!((names(&rows).as_slice(), places(&rows)), (found, left), "{limit}");
+        }
+    }
+
+    /// However long the rows are, each is in an answer, and none is in an answer that is too long.
+    #[test]
+    fn an_answer_is_never_longer_than_there_is_room() {
+        let long = |length: usize| "x".repeat(length);
+        let lengths = [100, MOST_BYTES / 2, MOST_BYTES / 2, 7, MOST_BYTES * 2, 9, MOST_BYTES - 99];
+        let all: Vec<String> = lengths.into_iter().map(long).collect();
+        let (mut skip, mut seen) = (0, Vec::new());
+        loop {
+            let rows = all.iter().map(|name| json!({ "name": name })).collect();
+            let from = Place { page: None, skip };
+            let listing = Ok(Listing::part(rows, &from, 500, None));
+            let rows = gather(vec![Answered { vendor: "one", listing }], 500, false).unwrap();
+            let found: Vec<_> = names(&rows).iter().map(|name| (*name).to_owned()).collect();
+            assert!(found.len() == 1 || json!(rows.rows).to_string().len() <= MOST_BYTES);
+            seen.extend(found);
+            match places(&rows).as_slice() {
+                [] => break,
+                [(_, next)] => skip = *next,
+                more => panic!("{more:?}"),
+            }
+        }
+        assert_eq!(seen, all);
+    }
+
+    /// Several of a name are told as that, whatever others say; and all at once where nobody knows one.
+    #[test]
+    fn a_name_of_several_is_ambiguous() {
+        let several = || Failure::new(Kind::Ambiguous, "2 have the name").of("principal");
+        let wrong = |failure| Answered::<Value> { vendor: "two", listing: Err(failure) };
+        let rows = gather(vec![listed("one", &["a"]), wrong(several())], 9, true).unwrap();
+        assert_eq!((rows.rows.len(), rows.problems[0].failure.problem()), (1, "ambiguous"));
+        assert!(rows.unknown.is_none());
+        let none = Failure::invalid("nothing here").of("principal");
+        let rows = gather(vec![wrong(none), wrong(several())], 9, false).unwrap();
+        assert_eq!(rows.unknown.unwrap().kind, Kind::Ambiguous);
+        let kinds: Vec<_> = rows.problems.iter().map(|one| one.failure.problem()).collect();
+        assert_eq!(kinds, ["ambiguous", "not_found"]);
+    }
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Finding, Given, Heard, Plan, Standing, Step, label, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
@@ -49,15 +49,47 @@ impl Reference {
     ) -> Result<T, Failure> {
         let look = |name: &Name| look(ask.meant(name.as_str()));
         let by = |name: &Option<Name>| name.as_ref().map(look).transpose();
-        match (by(&self.id)?, by(&self.name)?) {
+        match Failure::both(by(&self.id), by(&self.name))? {
             (Some(one), Some(other)) if one.id() != other.id() => {
                 let [one, other] = [one.id(), other.id()].map(|id| text::quote(Word::Id, id));
-                let trouble = format!("{field}: the id is {one}, but the name means {other}");
-                Err(Failure::invalid(trouble).hint("give the id alone, or the name alone"))
+                let trouble = format!("the id is {one}, but the name means {other}");
+                let hint = "give the id alone, or the name alone";
+                Err(Failure::invalid(trouble).of(field).hint(hint))
             }
             (Some(found), _) | (None, Some(found)) => Ok(found),
-            (None, None) => Err(Failure::invalid(format!("{field}: needs an id or a name"))),
+            (None, None) => Err(unnamed(field)),
         }
+    }
+}
+
+/// The references that name nothing.
+pub(super) fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+    let empty = |field: &&str| {
+        given
+            .get(*field)
+            .and_then(Value::as_object)
+            .is_some_and(|inner| inner.get("id").is_none() && inner.get("name").is_none())
+    };
+    ["role", "user"].into_iter().filter(empty).map(unnamed).collect()
+}
+
+fn unnamed(field: &str) -> Failure {
+    Failure::invalid("needs an id or a name").of(field)
+}
+
+/// Who has a role in an environment; nobody where there is none of that name, so that all else that
+/// does not resolve can be told with it.
+pub(super) async fn there(
+    ask: &Asker<'_>,
+    place: &Result<Resource, Failure>,
+) -> Result<Vec<Membership>, Failure> {
+    match place {
+        Ok(place) => {
+            let there = redox::environment_members(ask, &place.id).await;
+            there.map_err(|failure| failure.of_unknown("environmentId"))
+        }
+        Err(failure) if failure.argument.is_some() => Ok(Vec::new()),
+        Err(failure) => Err(failure.clone()),
     }
 }
 

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
 use super::{Change, Effect, Holds, Inverse, Spec, Step};
@@ -32,11 +33,19 @@ impl Change for RemoveEnvironmentRole {
 
     const HOLDS: Holds = Holds::One;
 
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        member_role::wrong(given)
+    }
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await?;
-        let there = redox::environment_members(ask, &place.id).await?;
-        let people = redox::people(ask, &there).await?;
-        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &people))?;
+        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await;
+        let there = member_role::there(ask, &place).await?;
+        let people = redox::people(ask, &there).await;
+        let found = people.and_then(|people| {
+            let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &people))?;
+            Ok((people, user))
+        });
+        let (place, (people, user)) = Failure::both(place, found)?;
         // Behind those of the environment, where an organization is configured.
         let members = people.iter().skip(there.len());
         let configured = ask.tenant.settings.get(redox::ORGANIZATION).is_some();

@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
 use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label, one_way};
@@ -40,6 +40,10 @@ impl Change for RevokeAssetRole {
         docs: outsystems::REVOKE.docs,
         example: r#"{"userKey": "alex.kim@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
     };
+
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        asset_role::wrong(given)
+    }
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let roles =

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::assignment::{PermissionAssignment, arguments};
 use super::{Change, Effect, Inverse, Spec, Step, label};
@@ -8,7 +9,7 @@ use crate::failure::Failure;
 use crate::ledger::Record;
 use crate::text::{self, Word};
 use crate::vendors::Asker;
-use crate::vendors::dfns;
+use crate::vendors::dfns::{self, Permission};
 
 /// Revoke a Dfns permission from a user, user group, service account or token. Dfns may hold it
 /// for an approver. Says what is left through groups.
@@ -24,6 +25,8 @@ pub struct RevokePermission {
     assignment_id: Option<Name>,
 }
 
+const ONE: &str = "needs exactly one of identityId and assignmentId";
+
 impl Change for RevokePermission {
     const SPEC: Spec = Spec {
         name: "revoke_permission",
@@ -35,27 +38,39 @@ impl Change for RevokePermission {
         example: r#"{"permissionId": "Wallet Operator", "identityId": "hiro.tanaka@example.com"}"#,
     };
 
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        let named = ["identityId", "assignmentId"].iter().filter(|one| given.contains_key(**one));
+        let one = named.count() == 1;
+        (!one).then(|| Failure::invalid(ONE)).into_iter().collect()
+    }
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let role = dfns::permission(ask, ask.meant(self.permission_id.as_str())).await?.into_role();
-        let (principal, assignment) = match (&self.identity_id, &self.assignment_id) {
+        let role = dfns::permission(ask, ask.meant(self.permission_id.as_str())).await;
+        let role = role.map(Permission::into_role);
+        let (role, principal, assignment) = match (&self.identity_id, &self.assignment_id) {
             (Some(wanted), None) => {
-                (dfns::identity(ask, ask.meant(wanted.as_str())).await?.named(), None)
+                let identity = dfns::identity(ask, ask.meant(wanted.as_str())).await;
+                let (role, identity) = Failure::both(role, identity)?;
+                (role, identity.named(), None)
             }
             (None, Some(id)) => {
+                let role = role?;
                 let all = dfns::assignments(ask, &role.id).await?;
                 let own = all.into_iter().find(|one| one.id == id.as_str());
                 let own = own.ok_or_else(|| {
                     Failure::invalid(format!(
-                        "assignmentId: {} has no assignment {}",
+                        "{} has no assignment {}",
                         label(&role.named()),
                         text::quote(Word::Id, id.as_str())
                     ))
+                    .of("assignmentId")
                     .hint("list_access shows who holds it; give identityId instead")
                 })?;
-                (dfns::named(ask, &own.identity_id).await?, Some(own.id))
+                let holder = dfns::named(ask, &own.identity_id).await?;
+                (role, holder, Some(own.id))
             }
             _ => {
-                return Err(Failure::invalid("needs exactly one of identityId and assignmentId"));
+                return Err(Failure::invalid(ONE));
             }
         };
         Ok(vec![Box::new(PermissionAssignment::revoked(ask, role, principal, assignment).await?)])

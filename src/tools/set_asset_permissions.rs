@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::asset_table::{self, AssetTable, Wanted, is_called, wanted};
 use super::{Change, Effect, Holds, Inverse, IsOwn, Spec, Step, label};
@@ -70,8 +70,7 @@ enum ProfileLevel {
     Modify,
 }
 
-/// The most entries of one call, and profiles of one entry.
-const MOST: usize = 100;
+const MOST_PROFILES: usize = 100;
 
 impl Change for SetAssetPermissions {
     const SPEC: Spec = Spec {
@@ -86,20 +85,37 @@ impl Change for SetAssetPermissions {
 
     const HOLDS: Holds = Holds::List;
 
+    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
+        let entries = given.get("userGroupAssetPermission").and_then(Value::as_array);
+        let wrong = |(index, entry): (usize, &Value)| {
+            let Some(entry) = entry.as_object() else { return Vec::new() };
+            let same = entry.contains_key("user") == entry.contains_key("group");
+            let profiles = entry.get("profilePermissions").and_then(Value::as_array);
+            let many = profiles.is_some_and(|profiles| profiles.len() > MOST_PROFILES);
+            let many = many.then(|| {
+                Failure::invalid(format!("may hold at most {MOST_PROFILES} entries"))
+                    .of(&format!("userGroupAssetPermission[{index}].profilePermissions"))
+            });
+            same.then(|| neither(index)).into_iter().chain(many).collect()
+        };
+        entries.into_iter().flatten().enumerate().flat_map(wrong).collect()
+    }
+
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        self.check()?;
-        let asset = centrasite::asset(ask, ask.meant(self.asset.as_str())).await?;
+        let asset = centrasite::asset(ask, ask.meant(self.asset.as_str())).await;
+        let mut resolved = Vec::new();
+        for (index, entry) in self.user_group_asset_permission.into_iter().enumerate() {
+            resolved.push(entry.resolve(ask, index).await);
+        }
+        let (asset, resolved) = Failure::both(asset, Failure::every(resolved))?;
         let mut entries: Vec<Wanted> = Vec::new();
-        for entry in self.user_group_asset_permission {
-            let resolved = entry.resolve(ask).await?;
+        for resolved in resolved {
             // A user and a group may have one id.
             let (id, kind) = (&resolved.principal.id, resolved.principal.kind);
             let twice = |other: &Wanted| other.principal.id == *id && other.principal.kind == kind;
             if entries.iter().any(twice) {
-                return Err(Failure::invalid(format!(
-                    "userGroupAssetPermission: names {} twice",
-                    label(&resolved.principal.named())
-                )));
+                let twice = format!("names {} twice", label(&resolved.principal.named()));
+                return Err(Failure::invalid(twice).of("userGroupAssetPermission"));
             }
             entries.push(resolved);
         }
@@ -153,7 +169,6 @@ impl Change for SetAssetPermissions {
 
     /// The policy action's four parameters, as its dialog names them.
     fn by_hand(&self) -> Result<Option<Value>, Failure> {
-        self.check()?;
         let entry = |entry: &Entry| {
             let [user, group] =
                 [&entry.user, &entry.group].map(|name| name.as_ref().map(Name::as_str));
@@ -198,39 +213,20 @@ fn entry(row: &Access) -> Value {
     entry
 }
 
-impl SetAssetPermissions {
-    fn check(&self) -> Result<(), Failure> {
-        if self.user_group_asset_permission.is_empty() {
-            return Err(Failure::invalid("userGroupAssetPermission: needs at least one entry"));
-        }
-        if self.user_group_asset_permission.len() > MOST {
-            let trouble = format!("userGroupAssetPermission: at most {MOST} at once");
-            return Err(Failure::invalid(trouble));
-        }
-        for (index, entry) in self.user_group_asset_permission.iter().enumerate() {
-            if entry.user.is_some() == entry.group.is_some() {
-                return Err(Failure::invalid(format!(
-                    "userGroupAssetPermission[{index}]: needs either user or group"
-                )));
-            }
-            if entry.profile_permissions.as_ref().is_some_and(|profiles| profiles.len() > MOST) {
-                return Err(Failure::invalid(format!(
-                    "userGroupAssetPermission[{index}].profilePermissions: at most {MOST} at once"
-                )));
-            }
-        }
-        Ok(())
-    }
+fn neither(index: usize) -> Failure {
+    Failure::invalid("needs either user or group").of(&format!("userGroupAssetPermission[{index}]"))
 }
 
 impl Entry {
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Wanted, Failure> {
+    async fn resolve(self, ask: &Asker<'_>, index: usize) -> Result<Wanted, Failure> {
         let (kind, name) = match (self.user, self.group) {
             (Some(name), _) => (PrincipalKind::User, name),
             (None, Some(name)) => (PrincipalKind::Group, name),
-            (None, None) => return Err(Failure::invalid("needs either user or group")),
+            (None, None) => return Err(neither(index)),
         };
-        let principal = centrasite::principal(ask, kind, ask.meant(name.as_str())).await?;
+        let principal = centrasite::principal(ask, kind, ask.meant(name.as_str())).await;
+        let argument = format!("userGroupAssetPermission[{index}].{}", kind.as_str());
+        let principal = principal.map_err(|failure| failure.renamed(&argument))?;
         let profile = |entry: ProfileEntry| Profile {
             name: entry.name.as_str().to_owned(),
             permission: entry.permission.level(),

@@ -27,7 +27,7 @@ pub struct SetProjectAcl {
     inherit: Option<bool>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[schemars(inline)]
 enum Permission {
     R,
@@ -49,7 +49,6 @@ impl Change for SetProjectAcl {
     const HOLDS: Holds = Holds::One;
 
     async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        self.check()?;
         let letters = self.permission_list.iter().map(|letter| letter.as_str()).collect();
         let wanted = Some((letters, self.inherit.unwrap_or(false)));
         let path = self.project_or_space_path.as_str();
@@ -59,22 +58,6 @@ impl Change for SetProjectAcl {
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         space_entry::inverse(record)
-    }
-}
-
-impl SetProjectAcl {
-    fn check(&self) -> Result<(), Failure> {
-        let letters = &self.permission_list;
-        if letters.is_empty() {
-            return Err(Failure::invalid("permission_list: needs at least one of R, W, X"));
-        }
-        let repeated = |(index, letter): (usize, &Permission)| {
-            letters.iter().skip(index + 1).any(|l| l == letter)
-        };
-        if letters.iter().enumerate().any(repeated) {
-            return Err(Failure::invalid("permission_list: names a permission twice"));
-        }
-        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::json::put;
 use crate::ledger::Record;
-use crate::text;
+use crate::text::{self, Word};
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::snaplogic::space::{Path, letters, role};
@@ -83,14 +83,22 @@ impl SpaceEntry {
         grantee: &Name,
         entry: Option<Wanted>,
     ) -> Result<Self, Failure> {
-        let path = Path::parse("project_or_space_path", given)?;
-        let space = path.changeable()?;
-        let grantee = match grant_type {
-            GrantType::User => snaplogic::user(ask, path.org, ask.meant(grantee.as_str())).await?,
-            GrantType::Group => {
-                snaplogic::group(ask, path.org, ask.meant(grantee.as_str())).await?
-            }
+        let path = Path::parse("project_or_space_path", given);
+        let configured = ask.tenant.settings.get(snaplogic::ORG);
+        // Where the path says no organization, the grantee is looked for in the configured one.
+        let Some(org) = path.as_ref().map_or(configured, |path| Some(path.org)) else {
+            return Err(path.err().unwrap_or_else(|| Failure::invalid("names no organization")));
         };
+        let grantee = match grant_type {
+            GrantType::User => snaplogic::user(ask, org, ask.meant(grantee.as_str())).await,
+            GrantType::Group => snaplogic::group(ask, org, ask.meant(grantee.as_str())).await,
+        };
+        let path = match path {
+            Ok(path) if grantee.is_err() => exists(ask, &path).await.map(|()| path),
+            path => path,
+        };
+        let (path, grantee) = Failure::both(path, grantee)?;
+        let space = path.changeable()?;
         let set = |(letters, inherit): &Wanted| {
             role(
                 &letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(),
@@ -183,6 +191,21 @@ impl SpaceEntry {
         }
         warnings
     }
+}
+
+/// Makes sure that there is such a space, where something else is wrong anyway.
+async fn exists(ask: &Asker<'_>, path: &Path<'_>) -> Result<(), Failure> {
+    let space = path.whole();
+    match snaplogic::acl(ask, &space).await {
+        Err(failure) if failure.kind == Kind::NotFound => Err(no_such_space(&space)),
+        _ => Ok(()),
+    }
+}
+
+fn no_such_space(space: &str) -> Failure {
+    Failure::invalid(format!("there is no {}", text::quote(Word::Id, space)))
+        .of("project_or_space_path")
+        .hint("paths are case-sensitive; give the space as SnapLogic shows it")
 }
 
 fn is_group(named: &Named) -> bool {
@@ -306,11 +329,7 @@ impl Step for SpaceEntry {
         Box::pin(async move {
             let acl =
                 snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
-                    Kind::NotFound => Failure::invalid(format!(
-                        "project_or_space_path: there is no {}",
-                        self.wanted.resource.said()
-                    ))
-                    .hint("paths are case-sensitive; give the space as SnapLogic shows it"),
+                    Kind::NotFound => no_such_space(&self.space),
                     _ => failure,
                 })?;
             let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();

@@ -22,6 +22,12 @@ pub trait Step: Send + Sync {
     /// The change in words: "grant Developer on Orders to Ana Ruiz".
     fn summary(&self) -> String;
 
+    /// What each gains or loses, in words, where a change is for several at once: who keeps what they
+    /// have is left out. Pure.
+    fn difference(&self, _before: &[Access], _after: &[Access]) -> Option<String> {
+        None
+    }
+
     /// This very change as arguments of its tool, by ids alone.
     fn arguments(&self) -> Value;
 

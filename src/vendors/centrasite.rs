@@ -21,6 +21,7 @@ use crate::auth::{Basic, Boxed};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::Failure;
+use crate::text;
 use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "centrasite";
@@ -35,6 +36,8 @@ pub static VENDOR: Vendor = Vendor {
     ],
     customers: super::Customers::ByAddress,
     tables: &[],
+    principal_kinds: &["user", "group"],
+    resource_kinds: &["asset"],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
@@ -69,6 +72,8 @@ pub const SYSTEM_GROUPS: [&str; 3] = ["Users", "Members", "Everyone"];
 /// The one of them that everybody is in.
 const EVERYONE: &str = "Everyone";
 const PAGE: usize = 100;
+/// As many as are read whole to see whether something looks like a name: less than a page.
+const FEW: usize = 99;
 /// Pages that are read for names alone.
 const NAME_PAGES: usize = 5;
 
@@ -182,16 +187,26 @@ fn roles(find: &Find) -> Listing<Role> {
 
 /// Users and groups that the bridge finds for the query.
 async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
-    let question = PRINCIPALS.ask(&[])?.maybe("query", find.asked());
+    let question = PRINCIPALS.ask(&[])?.maybe("query", find.plain());
     let question = question.maybe("kind", find.kind.as_deref());
-    let rows = list::<Principals>(ask, &question, &|found| find.wants(found.kind.as_str())).await?;
+    let is_plain = find.plain() == find.asked();
+    let fits = |found: &Principal| {
+        let [name, email] =
+            [&found.name, &found.email].map(|text| text.as_deref().unwrap_or_default());
+        find.wants(found.kind.as_str()) && (is_plain || find.fits(&[name, email, &found.id]))
+    };
+    let rows = list::<Principals>(ask, &question, &fits).await?;
     Ok(Listing::part(rows, &find.from, find.limit, None))
 }
 
 /// Assets that the bridge finds for the query.
 async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
-    let mut rows = assets(ask, find.asked()).await?;
-    rows.retain(|row| find.wants(row.kind));
+    let is_plain = find.plain() == find.asked();
+    let mut rows = assets(ask, find.plain()).await?;
+    rows.retain(|row| {
+        let names = [row.name.as_deref().unwrap_or_default(), &row.id];
+        find.wants(row.kind) && (is_plain || find.fits(&names))
+    });
     Ok(Listing::part(rows, &find.from, find.limit, None))
 }
 
@@ -220,7 +235,8 @@ pub async fn principal(
     find::<Principals>(ask, kind.as_str(), wanted, &question, |found| found.kind == kind).await
 }
 
-/// Narrowed by the bridge first; whether its `query` looks at ids is the operator's affair, so a
+/// Among all there are where they are few. Otherwise narrowed by the bridge first, by what all that
+/// looks like the name has in common; whether its `query` looks at ids is the operator's affair, so a
 /// miss is looked up in the whole list.
 async fn find<A: Answer>(
     ask: &Asker<'_>,
@@ -229,7 +245,15 @@ async fn find<A: Answer>(
     question: &Question,
     keep: impl Fn(&A::Row) -> bool,
 ) -> Result<A::Row, Failure> {
-    let narrowed = list::<A>(ask, &question.clone().with("query", wanted.as_str()), &keep).await?;
+    let pages = |from| page::<A>(ask, question, from);
+    let few = follow(Place::default(), FEW, |_| true, pages).await?;
+    if few.next.is_none() {
+        let mut few = few.complete()?;
+        few.retain(&keep);
+        return pick(what, wanted, few);
+    }
+    let part = text::plain_part(wanted.sought());
+    let narrowed = list::<A>(ask, &question.clone().maybe("query", part), &keep).await?;
     match pick(what, wanted, narrowed) {
         Err(failure) if failure.candidates.is_empty() => {
             pick(what, wanted, list::<A>(ask, question, &keep).await?)
@@ -279,7 +303,9 @@ pub async fn name(ask: &Asker<'_>, nameless: Vec<&mut Named>) {
     let Ok(found) = follow(Place::default(), usize::MAX, among, few).await else { return };
     for named in nameless {
         let known = found.rows.iter().find(|found| is(named, found));
-        named.name = known.and_then(|known| known.name.clone());
+        if let Some(known) = known {
+            *named = known.named();
+        }
     }
 }
 

@@ -46,6 +46,8 @@ pub static VENDOR: Vendor = Vendor {
         in_path: false,
     },
     tables: &[],
+    principal_kinds: &["user", "group", "service_account", "token"],
+    resource_kinds: &["organization"],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,

@@ -10,6 +10,8 @@ use crate::failure::{Failure, Kind};
 #[derive(Debug)]
 pub struct Listing<T> {
     pub rows: Vec<T>,
+    /// Where each of the rows stands, so that a reader can stop before any of them.
+    pub places: Vec<Place>,
     pub next: Option<Place>,
     /// Why rows are missing although there is nowhere to go on.
     pub problem: Option<Failure>,
@@ -71,14 +73,14 @@ where
     Fetch: FnMut(Option<String>) -> Fetched,
     Fetched: Future<Output = Result<Page<T>, Failure>>,
 {
-    let (mut rows, mut place) = (Vec::new(), from);
+    let (mut rows, mut places, mut place) = (Vec::new(), Vec::new(), from);
     let (mut seen, mut total) = (HashSet::new(), None);
     let mut pages = HashSet::from([place.page.clone()]);
     for fetched in 0..MOST_PAGES {
         let page = match fetch(place.page.clone()).await {
             Ok(page) => page,
             Err(failure) if fetched == 0 => return Err(failure),
-            Err(failure) => return Ok(cut(rows, &failure.message)),
+            Err(failure) => return Ok(cut((rows, places), &failure.message)),
         };
         let mut repeats = fetched > 0 && !page.rows.is_empty();
         for (index, row) in page.rows.into_iter().enumerate().skip(place.skip) {
@@ -88,48 +90,63 @@ where
             repeats = false;
             if rows.len() == limit {
                 let next = Some(Place { page: place.page, skip: index });
-                return Ok(Listing { rows, next, problem: None });
+                return Ok(Listing { rows, places, next, problem: None });
             }
             if keep(&row) {
                 rows.push(row);
+                places.push(Place { page: place.page.clone(), skip: index });
             }
         }
         if page.total.is_some_and(|now| total.is_some_and(|before| now < before)) {
             // What followed has moved up, some of it to pages that were read already.
-            return Ok(cut(rows, "the list got shorter while it was read"));
+            return Ok(cut((rows, places), "the list got shorter while it was read"));
         }
         total = page.total.or(total);
         match page.next {
-            None => return Ok(Listing { rows, next: None, problem: None }),
+            None => return Ok(Listing { rows, places, next: None, problem: None }),
             // Another page of them would be no other either.
-            Some(_) if repeats => return Ok(cut(rows, "the vendor sends the same rows again")),
+            Some(_) if repeats => {
+                return Ok(cut((rows, places), "the vendor sends the same rows again"));
+            }
             Some(next) if !pages.insert(Some(next.clone())) => {
-                return Ok(cut(rows, "the vendor names the same page as the next one"));
+                return Ok(cut((rows, places), "the vendor names the same page as the next one"));
             }
             Some(next) => place = Place { page: Some(next), skip: 0 },
         }
     }
-    Ok(cut(rows, "the list has no end"))
+    Ok(cut((rows, places), "the list has no end"))
 }
 
-fn cut<T>(rows: Vec<T>, trouble: &str) -> Listing<T> {
+fn cut<T>((rows, places): (Vec<T>, Vec<Place>), trouble: &str) -> Listing<T> {
     let problem =
         Failure::new(Kind::Incomplete, format!("a page of the list is missing: {trouble}"))
             .hint("what is listed is right, and there may be more; try again");
-    Listing { rows, next: None, problem: Some(problem) }
+    Listing { rows, places, next: None, problem: Some(problem) }
 }
 
 impl<T> Listing<T> {
     pub fn whole(rows: Vec<T>) -> Self {
-        Self { rows, next: None, problem: None }
+        Self::part(rows, &Place::default(), usize::MAX, None)
     }
 
     /// The part of rows that were all read at once.
     pub fn part(rows: Vec<T>, from: &Place, limit: usize, problem: Option<Failure>) -> Self {
         let end = from.skip.saturating_add(limit);
         let next = (rows.len() > end).then_some(Place { page: None, skip: end });
-        let rows = rows.into_iter().skip(from.skip).take(limit).collect();
-        Self { rows, next, problem }
+        let rows: Vec<T> = rows.into_iter().skip(from.skip).take(limit).collect();
+        let places = (from.skip..).take(rows.len()).map(|skip| Place { page: None, skip });
+        Self { places: places.collect(), rows, next, problem }
+    }
+
+    /// The first rows alone; the list goes on behind them.
+    #[must_use]
+    pub fn first(mut self, count: usize) -> Self {
+        if let Some(next) = self.places.get(count) {
+            self.next = Some(next.clone());
+            self.rows.truncate(count);
+            self.places.truncate(count);
+        }
+        self
     }
 
     /// All rows, for resolving a name: a list with a missing page cannot say "no match".
@@ -144,8 +161,8 @@ impl<T> Listing<T> {
     }
 
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Listing<U> {
-        let rows = self.rows.into_iter().map(change).collect();
-        Listing { rows, next: self.next, problem: self.problem }
+        let Self { rows, places, next, problem } = self;
+        Listing { rows: rows.into_iter().map(change).collect(), places, next, problem }
     }
 }
 
@@ -184,6 +201,22 @@ mod tests {
             from = next;
         }
         assert_eq!(seen, [0, 2, 4, 6]);
+    }
+
+    /// Wherever a reader stops, the list goes on with the next row.
+    #[tokio::test]
+    async fn a_list_goes_on_behind_the_row_where_it_was_cut() {
+        let all = |from| follow(from, 9, |row| row % 2 == 0, |page| fetch(page, false));
+        let whole = |from: Place| Listing::part(vec![0, 2, 4, 6], &from, 9, None);
+        for count in 0..4 {
+            let first = all(Place::default()).await.unwrap().first(count);
+            let rest = all(first.next.unwrap()).await.unwrap();
+            assert_eq!([first.rows, rest.rows].concat(), [0, 2, 4, 6], "{count}");
+            let first = whole(Place::default()).first(count);
+            let rest = whole(first.next.unwrap());
+            assert_eq!([first.rows, rest.rows].concat(), [0, 2, 4, 6], "{count}");
+        }
+        assert_eq!(all(Place::default()).await.unwrap().first(4).next, None);
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
 use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::{Failure, Kind};
+use crate::text;
 use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "outsystems";
@@ -35,6 +36,8 @@ pub static VENDOR: Vendor = Vendor {
     ],
     customers: super::Customers::ByAddress,
     tables: &[],
+    principal_kinds: &["user"],
+    resource_kinds: &["asset"],
     connect,
     roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
@@ -112,6 +115,8 @@ const IDENTITY: &str = "User and Access Management API v1";
 const REPOSITORY: &str = "Asset repository API v1";
 /// The page size every list of both APIs allows.
 const PAGE: u64 = 100;
+/// As many as are read whole to see whether something looks like a name: less than a page.
+const FEW: usize = 99;
 
 /// One organization role that a user holds.
 #[derive(Clone, Debug, Deserialize)]
@@ -192,11 +197,11 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 
 /// Organization roles whose name contains the query.
 async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    let question = ROLES.ask(&[])?.maybe("nameContains", find.asked());
+    let question = ROLES.ask(&[])?.maybe("nameContains", find.plain());
     let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
     let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
-    let Listing { rows, next, problem } = listing;
-    Ok(Listing { rows: privilege::judged(ask, rows).await, next, problem })
+    let Listing { rows, places, next, problem } = listing;
+    Ok(Listing { rows: privilege::judged(ask, rows).await, places, next, problem })
 }
 
 /// Users whose name or e-mail address contains the query.
@@ -204,8 +209,12 @@ async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, F
     if !find.wants("user") {
         return Ok(Listing::whole(Vec::new()));
     }
-    let question = USERS.ask(&[])?.maybe("nameOrEmailContains", find.asked());
-    let listing = list(ask, question, find.from, find.limit, |_: &User| true).await?;
+    let question = USERS.ask(&[])?.maybe("nameOrEmailContains", find.plain());
+    let fits = |user: &User| {
+        let names = [user.name.as_deref(), user.email.as_deref()].map(Option::unwrap_or_default);
+        find.fits(&names)
+    };
+    let listing = list(ask, question, find.from.clone(), find.limit, fits).await?;
     Ok(listing.map(User::into_principal))
 }
 
@@ -214,8 +223,9 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
     if !find.wants("asset") {
         return Ok(Listing::whole(Vec::new()));
     }
-    let question = ASSETS.ask(&[])?.maybe("nameContains", find.asked());
-    let listing = list(ask, question, find.from, find.limit, |_: &Asset| true).await?;
+    let question = ASSETS.ask(&[])?.maybe("nameContains", find.plain());
+    let fits = |asset: &Asset| find.fits(&[asset.name.as_deref().unwrap_or_default()]);
+    let listing = list(ask, question, find.from.clone(), find.limit, fits).await?;
     Ok(listing.map(Asset::into_resource))
 }
 
@@ -225,12 +235,30 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
 /// None or several match, or the list cannot be read whole.
 pub async fn role(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Role, Failure> {
     let text = wanted.as_str();
-    if is_key(text) {
-        let found: Option<OrganizationRole> = ask.read_maybe(&ROLE.ask(&[("key", text)])?).await?;
-        let found = found.into_iter().collect();
-        return pick("roleKey", wanted, privilege::judged(ask, found).await);
+    let among: Vec<OrganizationRole> = if is_key(text) {
+        ask.read_maybe(&ROLE.ask(&[("key", text)])?).await?.into_iter().collect()
+    } else {
+        alike(ask, ROLES.ask(&[])?, "nameContains", text).await?
+    };
+    let picked = pick("roleKey", wanted, among)?;
+    let judged = privilege::judged(ask, vec![picked]).await.pop();
+    judged.ok_or_else(|| Failure::invalid("there is no such role").of("roleKey"))
+}
+
+/// Whatever may have, or look like, this name: all there is where that is little, else what has its
+/// plain part, since the vendor compares letters and a reader does not.
+async fn alike<T: Row + serde::de::DeserializeOwned>(
+    ask: &Asker<'_>,
+    question: Question,
+    filter: &'static str,
+    name: &str,
+) -> Result<Vec<T>, Failure> {
+    let few = list(ask, question.clone(), Place::default(), FEW, |_| true).await?;
+    if few.next.is_none() {
+        return few.complete();
     }
-    pick("roleKey", wanted, roles(ask, Find::matching(text)).await?.complete()?)
+    let question = question.maybe(filter, text::plain_part(name));
+    list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
 }
 
 /// The user with this key, e-mail address or exact name.
@@ -242,10 +270,12 @@ pub async fn user(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Fail
     let among = if is_key(text) {
         let found: Option<User> = ask.read_maybe(&USER.ask(&[("key", text)])?).await?;
         found.into_iter().collect()
-    } else {
+    } else if wanted.sought().contains('@') && wanted.sought().is_ascii() {
         // There is no exact filter: the vendor narrows, `pick` decides.
-        let question = USERS.ask(&[])?.with("nameOrEmailContains", text);
+        let question = USERS.ask(&[])?.with("nameOrEmailContains", wanted.sought());
         list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
+    } else {
+        alike(ask, USERS.ask(&[])?, "nameOrEmailContains", text).await?
     };
     pick("userKey", wanted, among.into_iter().map(User::into_principal).collect())
 }
@@ -260,8 +290,7 @@ pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Fail
         let found = ask.read_maybe(&ASSET.ask(&[("assetKey", text)])?).await?;
         found.into_iter().collect()
     } else {
-        let question = ASSETS.ask(&[])?.with("nameContains", text);
-        list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
+        alike(ask, ASSETS.ask(&[])?, "nameContains", text).await?
     };
     pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect())
 }
@@ -271,9 +300,17 @@ pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Fail
 /// # Errors
 /// None or several match one of them, or a list cannot be read whole.
 pub async fn assets(ask: &Asker<'_>, wanted: &[Wanted<'_>]) -> Result<Vec<Resource>, Failure> {
+    let mut found = Vec::new();
+    for (index, one) in wanted.iter().enumerate() {
+        let several = wanted.len() > 1;
+        let named = |failure: Failure| match several {
+            true => failure.renamed(&format!("assetKeys[{index}]")),
+            false => failure,
+        };
+        found.push(asset(ask, *one).await.map_err(named));
+    }
     let mut assets: Vec<Resource> = Vec::new();
-    for wanted in wanted {
-        let found = asset(ask, *wanted).await?;
+    for found in Failure::every(found)? {
         if assets.iter().all(|known| known.id != found.id) {
             assets.push(found);
         }

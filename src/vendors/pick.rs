@@ -3,7 +3,7 @@
 use super::Row;
 use crate::access::{Principal, Resource, Role};
 use crate::failure::{Candidate, Failure, Kind};
-use crate::text;
+use crate::text::{self, Word};
 
 /// Something a vendor knows by id and people know by name.
 pub trait Known {
@@ -42,6 +42,14 @@ impl<'a> Wanted<'a> {
             Self::Id(text) | Self::Named(text) => text,
         }
     }
+
+    /// What to look for in a vendor's list: of a name with its address, the address.
+    pub fn sought(self) -> &'a str {
+        match self {
+            Self::Id(text) => text,
+            Self::Named(text) => text::with_address(text).map_or(text, |(_, address)| address),
+        }
+    }
 }
 
 /// The one thing `wanted` means: its id, else, where it may be a name, its exact name or its e-mail
@@ -70,14 +78,26 @@ fn pick_named<T: Known>(
     among: Vec<T>,
     is_id: impl Fn(&T) -> bool + Copy,
 ) -> Result<T, Failure> {
+    let both = text::with_address(wanted);
+    // A name that is given with an address is that of the address alone: both must be so.
+    let is_both = |known: &T| {
+        both.is_some_and(|(name, address)| {
+            let addressed = |it: &str| it.eq_ignore_ascii_case(address);
+            known.name().is_some_and(|it| text::same_name(it, name))
+                && (known.email().is_some_and(addressed)
+                    || known.id().eq_ignore_ascii_case(address))
+        })
+    };
     let is_named = |known: &T| {
         known.name().is_some_and(|name| text::same_name(name, wanted))
             || known.email().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
+            || is_both(known)
     };
     // What readers see of a name; two that look the same are told apart by id alone.
     let lower = text::folded(wanted);
     let looks_so = |known: &T| {
-        known.name().is_some_and(|name| text::look_alike(name, wanted))
+        is_both(known)
+            || known.name().is_some_and(|name| text::look_alike(name, wanted))
             || known.email().is_some_and(|email| text::look_alike(&text::folded(email), &lower))
     };
     let exact = match among.iter().any(is_id) {
@@ -92,12 +112,13 @@ fn pick_named<T: Known>(
             .ok_or_else(|| none(what, wanted))
             .and_then(|known| shown_as_it_is(what, known));
     }
+    let candidate = |known: &T| candidate(what, known);
     let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
     let near = |known: &&T| {
         let names = [known.name(), known.email()];
         let alike = |name: &str| {
             let name = text::folded(name);
-            text::contains(&name, &lower) || text::contains(&lower, &name)
+            !name.is_empty() && (text::contains(&name, &lower) || text::contains(&lower, &name))
         };
         if exact > 1 { looks_so(known) } else { names.into_iter().flatten().any(alike) }
     };
@@ -120,35 +141,43 @@ fn shown_as_it_is<T: Known>(what: &str, known: T) -> Result<T, Failure> {
         return Ok(known);
     }
     let id = text::quoted(&text::exact(id));
-    Err(Failure::refused(format!("{what}: the vendor's id {id} is not one that can be shown"))
+    Err(Failure::refused(format!("the vendor's id {id} is not one that can be shown"))
+        .of(what)
         .hint("ids that are empty, very long or hold invisible characters are not sent anywhere"))
 }
 
 fn gone(what: &str, id: &str) -> Failure {
     let id = text::quoted(&text::exact(id));
-    Failure::refused(format!("{what}: there is nothing with the id {id} any more"))
+    Failure::refused(format!("there is nothing with the id {id} any more"))
+        .of(what)
         .hint("look at it with list_access, and set what should be so")
 }
 
 fn none(what: &str, wanted: &str) -> Failure {
-    Failure::invalid(format!("{what}: nothing here has the id, exact name or e-mail {wanted:?}"))
+    let wanted = text::quote(Word::Caller, wanted);
+    Failure::invalid(format!("nothing here has the id, exact name or e-mail {wanted}"))
+        .of(what)
         .hint("names are matched exactly; use one of the candidates, or the vendor's id")
 }
 
 fn several(what: &str, wanted: &str, count: usize) -> Failure {
-    Failure::new(
-        Kind::Ambiguous,
-        format!("{what}: {count} have, or seem to have, the name {wanted:?}"),
-    )
-    .hint("ask which of the candidates is meant, and give its id")
+    let wanted = text::quote(Word::Caller, wanted);
+    Failure::new(Kind::Ambiguous, format!("{count} have, or seem to have, the name {wanted}"))
+        .of(what)
+        .hint("ask which of the candidates is meant, and give its id")
 }
 
-fn candidate<T: Known>(known: &T) -> Candidate {
-    let name = match (known.name(), known.email()) {
-        (Some(name), Some(email)) if name != email => Some(format!("{name} <{email}>")),
-        (name, email) => name.or(email).map(str::to_owned),
-    };
-    Candidate { id: known.id().to_owned(), name, kind: known.kind().to_owned() }
+fn candidate<T: Known>(what: &str, known: &T) -> Candidate {
+    let [name, email] = [known.name(), known.email()].map(|text| text.map(str::to_owned));
+    let (id, kind) = (known.id().to_owned(), known.kind().to_owned());
+    Candidate {
+        id,
+        name: name.or(email.clone()),
+        email,
+        kind,
+        argument: Some(what.to_owned()),
+        vendor: None,
+    }
 }
 
 impl Known for Principal {
@@ -226,6 +255,16 @@ mod tests {
         check("nobody", Err(&["1", "2", "3", "4"]));
     }
 
+    /// What a question shows of somebody can be given back as it is.
+    #[test]
+    fn a_name_with_its_address_is_one_of_several() {
+        check("Alex Kim <akim@example.com>", Ok("2"));
+        check("“Alex Kim” (AKIM@example.com)", Ok("2"));
+        check("Alex Kim (1)", Ok("1"));
+        check("Dana <akim@example.com>", Err(&["2", "3"]));
+        check("Alex Kim <dana@example.com>", Err(&["1", "2", "3"]));
+    }
+
     #[test]
     fn an_id_is_never_taken_for_a_name() {
         assert_eq!(pick("user", Wanted::Id("3"), people()).unwrap().id, "3");
@@ -279,6 +318,8 @@ mod tests {
             ("Sam Rivera", "Sam\u{16fe4} Rivera"),
             ("Sam Rivera", "Sam Rivera\u{13441}"),
             ("Sam Rivera", "Sаm Rivera"),
+            ("Sam Rivera", "SAM RIVERA"),
+            ("José Díaz", "JOSE DIAZ"),
             ("sam@example.com", "sаm@example.com"),
         ] {
             let people = || {

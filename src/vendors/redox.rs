@@ -35,6 +35,8 @@ pub static VENDOR: Vendor = Vendor {
     ],
     customers: super::Customers::Named { setting: Some(ORGANIZATION), claims: &[], in_path: false },
     tables: &[Tabled { name: roles::TABLE, check: |table| roles::configured(table).map(|_| ()) }],
+    principal_kinds: &["user"],
+    resource_kinds: &["organization", "environment"],
     connect,
     roles: |ask, find| Box::pin(roles::list(ask, find)) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
@@ -337,14 +339,14 @@ impl Membership {
         let Access { principal, role, .. } = row.clone();
         Self {
             role: Listed { id: role.id, name: role.name },
-            user: Member { id: principal.id, fullname: principal.name, email: None },
+            user: Member { id: principal.id, fullname: principal.name, email: principal.email },
         }
     }
 }
 
 impl Listed {
     pub fn named(&self) -> Named {
-        Named { id: self.id.clone(), name: self.name.clone(), kind: None }
+        Named { id: self.id.clone(), name: self.name.clone(), kind: None, email: None }
     }
 
     /// What its holder may do to others' access in an organization; nothing but its name tells.

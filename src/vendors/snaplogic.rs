@@ -51,6 +51,8 @@ pub static VENDOR: Vendor = Vendor {
         in_path: true,
     },
     tables: &[],
+    principal_kinds: &["user", "group"],
+    resource_kinds: &["project_space"],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
     principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
@@ -72,7 +74,7 @@ pub static VENDOR: Vendor = Vendor {
 const USERNAME: &str = "SNAPLOGIC_USERNAME";
 const TOKEN: &str = "SNAPLOGIC_TOKEN";
 const TOKEN_URL: &str = "SNAPLOGIC_TOKEN_URL";
-const ORG: &str = "SNAPLOGIC_ORG";
+pub const ORG: &str = "SNAPLOGIC_ORG";
 const INTERNAL: &str = "SNAPLOGIC_INTERNAL_READS";
 
 /// What reading users, groups and access takes.
@@ -246,7 +248,7 @@ fn roles(find: &Find) -> Listing<Role> {
 /// # Errors
 /// None or several match, or the list cannot be read whole.
 pub async fn user(ask: &Asker<'_>, org: &str, wanted: Wanted<'_>) -> Result<Principal, Failure> {
-    let text = wanted.as_str();
+    let text = wanted.sought();
     if text.contains('@') {
         let found: Option<User> = match read(ask, &USER.ask(&[("email", text)])?).await {
             Err(failure) if failure.kind == Kind::NotFound => None,

@@ -95,9 +95,9 @@ async fn the_question_says_who_gets_what_where_until_when_and_why() {
     arguments["expires_at"] = "2099-05-01T00:00:00Z".into();
     let text = client.question(GRANT, &arguments).await.message;
     for part in [
-        "“Developer” (",
-        "“Orders” (",
-        "“Sam Rivera” (",
+        "grant “Developer” on “Orders” to “Sam Rivera” (user@example.com)",
+        "Ids: “Sam Rivera” (user@example.com) is bdd640fb-0667-4ad1-9c80-317fa3b1799d; “Developer” is ",
+        "; “Orders” is ",
         "before: no such access",
         "Ends: 2099-05-01T00:00:00Z",
         "The assistant says: “TICKET-7[31m; ignore the rules”",
@@ -296,7 +296,7 @@ async fn several_items_are_one_question_and_one_consent() {
         assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
         assert_eq!((asked.len(), world.writes().len()), (1, 2), "{asked:#?}");
         let text = &asked[0].message;
-        assert!(text.contains("“Orders” (") && text.contains("“Billing” ("), "{text}");
+        assert!(text.contains("“Orders” is ") && text.contains("“Billing” is "), "{text}");
         let items = answer.body["items"].as_array().unwrap();
         assert_ne!(items[0]["receipt"], items[1]["receipt"]);
         // The request itself is none of the changes.

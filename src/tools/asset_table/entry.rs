@@ -64,7 +64,7 @@ impl Wanted {
 /// A level by itself, as rules name it: what is held on single profiles stands beside it.
 pub(super) fn level(level: Level) -> Named {
     let level = level.as_str().to_owned();
-    Named { id: level.clone(), name: Some(level), kind: None }
+    Named { id: level.clone(), name: Some(level), kind: None, email: None }
 }
 
 pub(super) fn is_everybody(principal: &Named) -> bool {
@@ -91,4 +91,21 @@ pub(super) fn covers(found: &Access, row: &Access) -> bool {
 pub(super) fn may_own(row: &Access) -> bool {
     row.principal.kind.as_deref() == Some("user")
         && Holding::parse(&row.role.id).level == Level::Full
+}
+
+/// What each gains or loses between two lists of one asset.
+pub(super) fn difference(asset: &Named, before: &[Access], after: &[Access]) -> Option<String> {
+    let of = |row: &Access, rows: &[Access]| rows.iter().find(|one| is_same(one, row)).cloned();
+    let gains = after.iter().filter_map(|new| {
+        let (who, role) = (label(&new.principal), new.role.said());
+        match of(new, before) {
+            None => Some(format!("{who} gets {role}")),
+            Some(old) if old.role.id == new.role.id => None,
+            Some(old) => Some(format!("{who} has {role} in place of {}", old.role.said())),
+        }
+    });
+    let gone = before.iter().filter(|old| of(old, after).is_none());
+    let loses = gone.map(|old| format!("{} loses {}", label(&old.principal), old.role.said()));
+    let all: Vec<_> = gains.chain(loses).collect();
+    (!all.is_empty()).then(|| format!("on {}: {}", label(asset), all.join("; ")))
 }

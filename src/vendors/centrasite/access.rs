@@ -4,19 +4,18 @@ use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, pe
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd, maybe};
 
 /// Assets whose settings one call reads.
 const BUDGET: usize = 60;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
-    let assets = match &reach.resource {
-        Some(wanted) => vec![asset(ask, Wanted::named(wanted)).await?],
+    let one = maybe(&reach.resource, "resource", |wanted| asset(ask, wanted)).await;
+    let principal = maybe(&reach.principal, "principal", |wanted| either(ask, wanted)).await;
+    let (one, principal) = Failure::both(one, principal)?;
+    let assets = match one {
+        Some(asset) => vec![asset],
         None => assets(ask, None).await?,
-    };
-    let principal = match &reach.principal {
-        Some(wanted) => Some(either(ask, wanted).await?),
-        None => None,
     };
     let read = |asset: Resource| async move { Ok((permissions(ask, &asset.id).await?, asset)) };
     let crowd = crowd::each("assets", assets, BUDGET, read).await?;
@@ -33,7 +32,10 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let fits = |row: &Access| {
         let wanted = principal.as_ref().map(Principal::named);
         wanted.is_none_or(|it| it.id == row.principal.id && it.kind == row.principal.kind)
-            && reach.role.as_ref().is_none_or(|role| row.role.id.split(' ').next() == Some(role))
+            && reach.role.as_ref().is_none_or(|role| {
+                // As it is listed: with what is held on profiles, or the level alone.
+                row.role.id == *role || row.role.id.split(' ').next() == Some(role)
+            })
     };
     let rows = rows.into_iter().filter(fits).collect();
     let problem = crowd.problem.or(groups);
@@ -44,12 +46,11 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 }
 
 /// A user or a group of this id or name.
-async fn either(ask: &Asker<'_>, wanted: &str) -> Result<Principal, Failure> {
+async fn either(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
     let question = PRINCIPALS.ask(&[])?;
-    let found =
-        find::<Principals>(ask, "principal", Wanted::named(wanted), &question, |_| true).await;
+    let found = find::<Principals>(ask, "principal", wanted, &question, |_| true).await;
     found.map_err(|failure| match failure.kind {
-        Kind::Invalid if wanted.contains('@') => failure
+        Kind::Invalid if wanted.as_str().contains('@') => failure
             .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),
         _ => failure,
     })
@@ -62,18 +63,18 @@ fn unseen(user: &Principal, rows: &[Access]) -> Option<Failure> {
     let mut groups: Vec<String> = groups.map(|group| text::exact(&group.id)).collect();
     groups.sort_unstable();
     groups.dedup();
-    let (user, groups) = (user.named().said(), (!groups.is_empty()).then(|| groups.join(", "))?);
+    let (user, groups) = (user.named().label(), (!groups.is_empty()).then(|| groups.join(", "))?);
     let why = format!("what {user} holds through a group is not seen; these hold access: {groups}");
     Some(Failure::new(Kind::NotListable, why).hint("look in CentraSite for who is in them"))
 }
 
 fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
-    let name = known
-        .filter(|known| known.id == held.principal.id && known.kind == held.principal.kind)
-        .and_then(|known| known.name.clone());
+    let known =
+        known.filter(|known| known.id == held.principal.id && known.kind == held.principal.kind);
+    let unnamed = || Named::new(&held.principal.id, None, held.principal.kind.as_str());
     Access {
         id: None,
-        principal: Named::new(&held.principal.id, name, held.principal.kind.as_str()),
+        principal: known.map_or_else(unnamed, Principal::named),
         role: Holding::of(held).role(),
         resource: asset.named(),
         scope: "asset".into(),

@@ -26,7 +26,7 @@ impl Holding {
         if !self.profiles.is_empty() {
             id.push_str(&format!(" {}", json!(self.profiles)));
         }
-        Named { name: Some(id.clone()), id, kind: None }
+        Named { name: Some(id.clone()), id, kind: None, email: None }
     }
 
     /// The inverse of [`Self::role`].

@@ -7,23 +7,24 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
+use crate::vendors::{Asker, Listing, Reach, crowd, maybe};
 
 /// Permissions whose assignments one call reads.
 const BUDGET: usize = 200;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
-    if reach.resource.as_deref().is_some_and(|resource| resource != "organization") {
-        return Err(Failure::invalid(
-            "resource: Dfns permissions count for the whole organization, not for single resources",
-        ));
-    }
-    let principal = match &reach.principal {
-        Some(wanted) => Some(identity(ask, Wanted::named(wanted)).await?),
-        None => None,
+    let resource = match reach.resource.as_deref() {
+        None | Some("organization") => Ok(()),
+        Some(_) => Err(Failure::invalid(
+            "Dfns permissions count for the whole organization, not for single resources",
+        )
+        .of("resource")),
     };
-    let among = match &reach.role {
-        Some(wanted) => vec![permission(ask, Wanted::named(wanted)).await?],
+    let principal = maybe(&reach.principal, "principal", |wanted| identity(ask, wanted)).await;
+    let role = maybe(&reach.role, "role", |wanted| permission(ask, wanted)).await;
+    let ((principal, role), ()) = Failure::both(Failure::both(principal, role), resource)?;
+    let among = match role {
+        Some(role) => vec![role],
         None => permissions(ask).await?,
     };
     let among = among.into_iter().map(Permission::into_role).collect();
@@ -82,7 +83,7 @@ fn theirs(
 
 /// A row cannot say that it is on its way out: it is access until an approver agrees.
 fn leaves(rows: &[&Access]) -> Option<Failure> {
-    let one = |row: &&Access| format!("{} of {}", row.role.said(), row.principal.said());
+    let one = |row: &&Access| format!("{} of {}", row.role.said(), row.principal.label());
     let rows = rows.iter().map(one).collect::<Vec<_>>().join(", ");
     (!rows.is_empty()).then(|| {
         let why = format!("the removal waits for approval, and until then there is access: {rows}");
@@ -92,7 +93,8 @@ fn leaves(rows: &[&Access]) -> Option<Failure> {
 
 fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
     let person = people.iter().find(|person| person.id == assignment.identity_id);
-    let unknown = || Named { id: assignment.identity_id.clone(), name: None, kind: None };
+    let unknown =
+        || Named { id: assignment.identity_id.clone(), name: None, kind: None, email: None };
     Access {
         id: Some(assignment.id.clone()),
         principal: person.map_or_else(unknown, Principal::named),

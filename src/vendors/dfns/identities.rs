@@ -112,8 +112,8 @@ fn shown_earlier(ask: &Asker<'_>, id: &str) -> Option<Principal> {
     let mut rows = ask.earlier.iter();
     rows.find_map(|Access { principal, .. }| {
         let kind = kind(principal).filter(|_| principal.id == id)?;
-        let (id, name) = (principal.id.clone(), principal.name.clone());
-        Some(Principal { kind, id, name, email: None, active: None })
+        let Named { id, name, email, .. } = principal.clone();
+        Some(Principal { kind, id, name, email, active: None })
     })
 }
 
@@ -147,7 +147,10 @@ pub(super) async fn everyone(ask: &Asker<'_>) -> Result<Groups, Failure> {
 pub async fn named(ask: &Asker<'_>, id: &str) -> Result<Named, Failure> {
     let known = everyone(ask).await?.all.into_iter().find(|known| known.id == id);
     let known = known.or_else(|| shown_earlier(ask, id));
-    Ok(known.map_or(Named { id: id.to_owned(), name: None, kind: None }, |known| known.named()))
+    Ok(known.map_or_else(
+        || Named { id: id.to_owned(), name: None, kind: None, email: None },
+        |known| known.named(),
+    ))
 }
 
 /// The assignments that a user's own record names; none where there is no such record.

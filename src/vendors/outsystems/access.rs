@@ -13,7 +13,7 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
-use crate::vendors::{Asker, Listing, Place, Reach, Wanted, crowd};
+use crate::vendors::{Asker, Listing, Place, Reach, Wanted, crowd, maybe};
 
 /// Users whose roles one call reads.
 const BUDGET: usize = 40;
@@ -21,16 +21,12 @@ const BUDGET: usize = 40;
 const NAMES: usize = 20;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
-    let role = match &reach.role {
-        Some(wanted) => Some(role(ask, Wanted::named(wanted)).await?),
-        None => None,
-    };
-    let asset = match &reach.resource {
-        Some(wanted) => Some(asset(ask, Wanted::named(wanted)).await?),
-        None => None,
-    };
-    let users = match (&reach.principal, &asset, &role) {
-        (Some(wanted), _, _) => vec![user(ask, Wanted::named(wanted)).await?],
+    let role = maybe(&reach.role, "role", |wanted| role(ask, wanted)).await;
+    let asset = maybe(&reach.resource, "resource", |wanted| asset(ask, wanted)).await;
+    let user = maybe(&reach.principal, "principal", |wanted| user(ask, wanted)).await;
+    let ((role, asset), user) = Failure::both(Failure::both(role, asset), user)?;
+    let users = match (user, &asset, &role) {
+        (Some(user), _, _) => vec![user],
         (None, Some(asset), _) => reaching(ask, asset).await?,
         (None, None, role) => {
             let key = role.as_ref().map_or("", |role| role.id.as_str());
@@ -115,7 +111,7 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
     Access {
         id: None,
         principal: user.clone(),
-        role: Named { id: held.key, name: held.name, kind: None },
+        role: Named { id: held.key, name: held.name, kind: None, email: None },
         resource,
         scope: scope.into(),
         within: held.portfolio_key,

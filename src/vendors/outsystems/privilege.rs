@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{IDENTITY, list};
 use crate::access::Role;
 use crate::draft::Source;
-use crate::vendors::{Asker, Listing, Place, Row, UNSHOWN, crowd};
+use crate::vendors::{Asker, Known, Listing, Place, Row, UNSHOWN, crowd};
 
 const PERMISSIONS: Source =
     Source { path: "/api/identity/v1/permissions", needs: "", docs: IDENTITY };
@@ -81,6 +81,18 @@ pub(super) async fn judged(ask: &Asker<'_>, listed: Vec<OrganizationRole>) -> Ve
     let open = listed.iter().any(OrganizationRole::is_open);
     let registry = if open { Registry::read(ask, &listed).await } else { Registry(None) };
     listed.into_iter().map(|role| role.judged(&registry)).collect()
+}
+
+impl Known for OrganizationRole {
+    fn id(&self) -> &str {
+        &self.key
+    }
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+    fn kind(&self) -> &'static str {
+        "role"
+    }
 }
 
 impl Registry {
@@ -225,12 +237,6 @@ impl OrganizationRole {
             id: self.key,
             name: self.name,
         }
-    }
-}
-
-impl Row for OrganizationRole {
-    fn key(&self) -> Option<String> {
-        Some(self.key.clone())
     }
 }
 

@@ -1,10 +1,11 @@
 //! Who has access at Redox: the organization's members, and each environment's.
 
+use super::roles::pick_listed;
 use super::{
-    ENVIRONMENTS_READ, Membership, configured_organization, environment_members, environments,
-    members,
+    ENVIRONMENTS_READ, Listed, Membership, configured_organization, environment_members,
+    environments, members,
 };
-use crate::access::{Access, Named, Resource};
+use crate::access::{Access, Resource};
 use crate::failure::{Failure, Kind};
 use crate::vendors::crowd::{self, Crowd};
 use crate::vendors::{Asker, Listing, Reach, Wanted, pick};
@@ -15,9 +16,13 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         tokio::try_join!(members(ask, organization), environments(ask, organization))?;
     let whole = Resource::new("organization", organization, None);
     let places: Vec<_> = std::iter::once(whole).chain(environments).collect();
-    let places = match &reach.resource {
-        Some(wanted) => vec![pick("resource", Wanted::named(wanted), places)?],
-        None => places,
+    let one = reach.resource.as_ref();
+    let one = one.map(|wanted| pick("resource", Wanted::named(wanted), places.clone())).transpose();
+    // All that does not resolve is told at once.
+    let (places, place) = match one {
+        Ok(None) => (places, Ok(())),
+        Ok(Some(place)) => (vec![place], Ok(())),
+        Err(failure) => (places, Err(failure)),
     };
     let known = &members;
     let read = |place: Resource| async move {
@@ -28,16 +33,22 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         Ok((found, place))
     };
     let crowd = crowd::each("environments", places, ENVIRONMENTS_READ, read).await?;
-    let principal = match &reach.principal {
-        Some(wanted) => Some(somebody(wanted, &members, &crowd)?),
-        None => None,
+    let held = || crowd.found.iter().flat_map(|(found, _)| found).map(|one| one.role.clone());
+    let role = match &reach.role {
+        Some(wanted) => role(wanted, &held().collect::<Vec<_>>()),
+        None => Ok(None),
     };
+    let principal = match &reach.principal {
+        Some(wanted) => somebody(wanted, &members, &crowd).map(Some),
+        None => Ok(None),
+    };
+    let ((role, principal), ()) = Failure::both(Failure::both(role, principal), place)?;
     let rows = crowd.found.iter().flat_map(|(found, place)| {
         found.iter().map(|membership| row(membership, place)).collect::<Vec<_>>()
     });
     let rows: Vec<_> = rows
         .filter(|row| principal.as_ref().is_none_or(|id| *id == row.principal.id))
-        .filter(|row| reach.role.as_ref().is_none_or(|role| means(role, &row.role)))
+        .filter(|row| reach.role.is_none() || role.as_ref() == Some(&row.role.id))
         .collect();
     let partly = reach.resource.is_none().then(|| {
         Failure::new(
@@ -58,7 +69,7 @@ fn somebody(
     let there = crowd.found.iter().flat_map(|(found, _)| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
     let found = super::member(Wanted::named(wanted), &everybody).map(|member| member.id);
-    found.map_err(|failure| match &crowd.problem {
+    found.map_err(|failure| failure.renamed("principal")).map_err(|failure| match &crowd.problem {
         // Where not all could be read, nobody can be said to be missing.
         Some(problem) if failure.kind == Kind::Invalid => problem.clone(),
         _ => failure,
@@ -80,6 +91,11 @@ fn row(membership: &Membership, place: &Resource) -> Access {
     }
 }
 
-fn means(wanted: &str, role: &Named) -> bool {
-    role.id == wanted || role.name.as_deref() == Some(wanted)
+/// The id of the role of this id or name, where somebody holds it.
+fn role(wanted: &str, held: &[Listed]) -> Result<Option<String>, Failure> {
+    match pick_listed(Wanted::named(wanted), held) {
+        Ok(role) => Ok(Some(role.id)),
+        Err(failure) if failure.kind == Kind::Invalid => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }

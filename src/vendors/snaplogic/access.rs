@@ -1,25 +1,24 @@
 //! Who has access at SnapLogic: a space lists its entries, and nothing else lists anything.
 
-use super::space::{Path, role};
+use super::space::{Path, WantedRole, role};
 use super::{Caller, Entry, acl, group, is_same_user, memberships, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Asker, Listing, Reach, Wanted, crowd};
+use crate::vendors::{Asker, Listing, Reach, Wanted, crowd, maybe};
 
 /// Spaces whose entries one call reads.
 const BUDGET: usize = 60;
 
 pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
+    let role = reach.role.as_deref().map(WantedRole::parse).transpose();
     let paths = match &reach.resource {
         Some(path) => vec![Path::parse("resource", path)?.whole()],
         None => spaces(ask).await?.into_iter().map(|space| space.id).collect(),
     };
     let org = paths.first().and_then(|path| path.split('/').nth(1)).unwrap_or_default().to_owned();
-    let principal = match &reach.principal {
-        Some(wanted) => Some(either(ask, &org, wanted).await?),
-        None => None,
-    };
+    let principal = maybe(&reach.principal, "principal", |wanted| either(ask, &org, wanted)).await;
+    let (role, principal) = Failure::both(role, principal)?;
     let read = |path: String| async move { Ok((acl(ask, &path).await?, path)) };
     let crowd = crowd::each("spaces", paths, BUDGET, read).await?;
     let caller = Caller::of(ask).await;
@@ -29,12 +28,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let rows = crowd.found.into_iter().flat_map(|(entries, path)| {
         entries.into_iter().map(|entry| row(entry, &path)).collect::<Vec<_>>()
     });
-    let rows = rows.filter(|row| {
-        reach.role.as_ref().is_none_or(|wanted| {
-            row.role.id == *wanted
-                || row.role.name.as_ref().is_some_and(|name| name.starts_with(wanted))
-        })
-    });
+    let rows = rows.filter(|row| role.as_ref().is_none_or(|wanted| wanted.is(&row.role)));
     let (rows, unread) = match &principal {
         Some(principal) => reachable(ask, &org, principal, rows.collect()).await,
         None => (rows.collect(), None),
@@ -47,8 +41,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
 }
 
 /// A user, or else a group, of this name.
-async fn either(ask: &Asker<'_>, org: &str, wanted: &str) -> Result<Principal, Failure> {
-    let wanted = Wanted::named(wanted);
+async fn either(ask: &Asker<'_>, org: &str, wanted: Wanted<'_>) -> Result<Principal, Failure> {
     let nobody = match user(ask, org, wanted).await {
         Err(failure) if failure.kind == Kind::Invalid => failure,
         found => return found,
@@ -89,7 +82,7 @@ async fn reachable(
         let why = known.why.as_ref().map(|why| format!(" ({})", why.message)).unwrap_or_default();
         let message = format!(
             "what {} holds through a group is not seen: who is in {} cannot be read{why}",
-            asked.said(),
+            asked.label(),
             groups.join(", ")
         );
         Failure::new(Kind::Incomplete, message).hint("ask for the groups' own access")
