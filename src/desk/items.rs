@@ -4,7 +4,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::answer::Item;
+use super::item::Item;
 use super::review::{shown, unknown};
 use crate::access::Outcome;
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! From steps to what becomes of them: prepared, judged, agreed to, carried out.
 
-use super::answer::Item;
 use super::consent::{self, Sought};
+use super::item::Item;
 use super::prepare::Prepared;
 use super::question::Question;
 use super::taking::{self, Taken};

@@ -1,0 +1,198 @@
+//! How one step of a change ended, as it comes about on the road.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::access::{Access, Outcome};
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::guard::{Denied, Policy};
+use crate::intent::Intent;
+use crate::tools::Step;
+
+/// One step of a change, and how it ended.
+pub(super) struct Item {
+    pub(super) outcome: Outcome,
+    pub(super) receipt: Option<String>,
+    pub(super) summary: String,
+    pub(super) wanted: Access,
+    pub(super) expires_at: Option<String>,
+    /// None where nothing was read.
+    pub(super) before: Option<Vec<Access>>,
+    /// What was read last, or what would be so; none where nothing was read.
+    pub(super) after: Option<Vec<Access>>,
+    /// What the ledger keeps of it: what was meant, where it was not seen.
+    pub(super) left: Vec<Access>,
+    /// The vendor said yes, and it does not show yet.
+    pub(super) unseen: bool,
+    pub(super) parts: Vec<Value>,
+    /// What access stays through something else, in sentences.
+    pub(super) remains: Vec<String>,
+    /// Who takes it back, and when.
+    pub(super) ending: Option<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) policy: Option<Policy>,
+    pub(super) request: Option<Value>,
+    /// The vendor permission it takes.
+    pub(super) needs: &'static str,
+    pub(super) status: Option<u16>,
+    /// What the vendor said of a change it holds.
+    pub(super) held: Option<Value>,
+    /// What a reader should know about the outcome.
+    pub(super) note: Option<String>,
+    pub(super) hint: Option<String>,
+}
+
+impl Item {
+    fn new(step: &dyn Step, outcome: Outcome, before: Option<&[Access]>) -> Self {
+        let read = before.map(<[Access]>::to_vec);
+        Self {
+            outcome,
+            receipt: None,
+            summary: step.summary(),
+            wanted: step.wanted().clone(),
+            expires_at: None,
+            left: read.clone().unwrap_or_default(),
+            after: read.clone(),
+            before: read,
+            unseen: false,
+            parts: Vec::new(),
+            remains: Vec::new(),
+            warnings: Vec::new(),
+            ending: None,
+            policy: None,
+            request: None,
+            needs: "",
+            status: None,
+            held: None,
+            note: None,
+            hint: None,
+        }
+    }
+
+    pub(super) fn already(
+        step: &dyn Step,
+        outcome: Outcome,
+        before: &[Access],
+        warnings: Vec<String>,
+    ) -> Self {
+        Self { warnings, ..Self::new(step, outcome, Some(before)) }
+    }
+
+    pub(super) fn preview(step: &dyn Step, intent: &Intent, policy: Policy) -> Self {
+        Self {
+            after: Some(intent.after.clone()),
+            ..Self::planned(step, Outcome::Preview, intent, policy)
+        }
+    }
+
+    pub(super) fn refused(step: &dyn Step, denied: &Denied) -> Self {
+        Self {
+            note: Some(denied.message.clone()),
+            hint: Some(denied.hint.clone()),
+            ..Self::planned(step, Outcome::Refused, &denied.intent, denied.policy.clone())
+        }
+    }
+
+    /// A step on its way; its outcome is still to be found out.
+    pub(super) fn sent(step: &dyn Step, receipt: &str, intent: &Intent, policy: Policy) -> Self {
+        let (receipt, left) = (Some(receipt.to_owned()), intent.after.clone());
+        Self { receipt, left, after: None, ..Self::planned(step, Outcome::Unknown, intent, policy) }
+    }
+
+    pub(super) fn receipt(&self) -> Option<&str> {
+        self.receipt.as_deref()
+    }
+
+    /// A step that a person must agree to first.
+    pub(super) fn waiting(step: &dyn Step, intent: &Intent, policy: Policy, request: &str) -> Self {
+        Self {
+            after: Some(intent.after.clone()),
+            receipt: Some(request.to_owned()),
+            hint: Some(format!(
+                "a person runs `grantor requests approve {request}` at a terminal within 24 hours; \
+                 check_change then says how it ended"
+            )),
+            ..Self::planned(step, Outcome::AwaitingConsent, intent, policy)
+        }
+    }
+
+    /// An access whose end was moved, in the ledger alone.
+    pub(super) fn extended(step: &dyn Step, of: &str, intent: &Intent, policy: Policy) -> Self {
+        let receipt = Some(of.to_owned());
+        Self { receipt, ..Self::planned(step, Outcome::Confirmed, intent, policy) }
+    }
+
+    pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {
+        let mut item = Self::new(step, Outcome::Unavailable, Some(before));
+        item.note = Some(
+            "not started: the call was withdrawn, or another of its items did not succeed"
+                .to_owned(),
+        );
+        item
+    }
+
+    pub(super) fn stopped(step: &dyn Step, before: Option<&[Access]>, failure: &Failure) -> Self {
+        let mut item = Self::new(step, failure.outcome(), before);
+        item.fail(failure);
+        item
+    }
+
+    /// Sorts the rows for a reader: part by part, without those that do not matter.
+    pub(super) fn show(&mut self, step: &dyn Step) {
+        let rows = |read: &Option<Vec<Access>>| read.clone().unwrap_or_default();
+        let (before, after) = (rows(&self.before), rows(&self.after));
+        self.parts = step.parts(self.outcome, &before, &after);
+        if self.outcome.is_nothing() {
+            // What is said of a change that does not stand would be taken for its end.
+            self.expires_at = None;
+            self.ending = None;
+        }
+        self.warnings.extend(self.ending.take());
+        let mut told = HashSet::new();
+        self.warnings.retain(|warning| told.insert(warning.clone()));
+        if matches!(
+            self.outcome,
+            Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
+        ) {
+            self.remains = step.left(&after);
+        }
+        for read in [&mut self.before, &mut self.after].into_iter().flatten() {
+            read.retain(|row| step.bears(row));
+        }
+    }
+
+    /// Ends with a failure before or instead of the vendor's yes.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.outcome = failure.outcome();
+        self.left = self.before.clone().unwrap_or_default();
+        self.after.clone_from(&self.before);
+        self.note = Some(failure.message.clone());
+        self.hint.clone_from(&failure.hint);
+        self.status = failure.status.or(self.status);
+    }
+
+    /// It failed inside, after it was recorded: the write may have left.
+    pub(super) fn break_off(&mut self) {
+        self.outcome = Outcome::Unknown;
+        self.note = Some("Grantor failed inside, and the write may have left".to_owned());
+        self.hint = Some("look before it is sent again, and report the lines on stderr".to_owned());
+    }
+
+    fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: Policy) -> Self {
+        let back = intent.expires_at.map(|end| {
+            format!("a running Grantor that is not read-only, or `grantor expire`, takes it back at {end}")
+        });
+        Self {
+            warnings: intent.warnings.clone(),
+            ending: back,
+            policy: Some(policy),
+            summary: intent.summary.clone(),
+            request: intent.draft.as_ref().map(Draft::shown),
+            expires_at: intent.expires_at.map(|end| end.to_string()),
+            needs: intent.needs,
+            ..Self::new(step, outcome, Some(&intent.before))
+        }
+    }
+}
