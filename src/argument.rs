@@ -79,14 +79,16 @@ impl Limit {
     }
 }
 
-/// Whether a text is of this format of a schema, as the types here read it.
-pub(crate) fn fits(format: &str, text: &str) -> bool {
-    match format {
+/// What is wrong with a text that is to be of this format of a schema, as the types here read it;
+/// in words where there are any.
+pub(crate) fn misfit(format: &str, text: &str) -> Option<Option<String>> {
+    let fits = match format {
         "uuid" => is_uuid(text),
         "duration" => serde_json::from_value::<Duration>(text.into()).is_ok(),
-        "date-time" => serde_json::from_value::<Time>(text.into()).is_ok(),
+        "date-time" => return moment::moment(text).err().map(Some),
         _ => true,
-    }
+    };
+    (!fits).then_some(None)
 }
 
 pub fn is_uuid(text: &str) -> bool {

@@ -51,6 +51,11 @@ pub struct Head {
 const MOST: usize = 100;
 
 impl Audit {
+    /// Of lines that begin in the middle of a ledger.
+    pub(super) fn part() -> Self {
+        Self { follow: Follow::part(), ..Self::default() }
+    }
+
     /// Whether nothing was found to be wrong.
     pub fn is_whole(&self) -> bool {
         self.breaks.is_empty()

@@ -253,8 +253,9 @@ fn wrong_text(schema: &Value, text: &str) -> Option<String> {
         let (wanted, near) = (wanted(schema), near.unwrap_or_default());
         return Some(format!("must be {wanted}, not {}{near}", quoted(text)));
     }
-    if named("format").is_some_and(|format| !argument::fits(format, text)) {
-        return Some(format!("must be {}, not {}", wanted(schema), quoted(text)));
+    if let Some(misfit) = named("format").and_then(|format| argument::misfit(format, text)) {
+        let plain = || format!("must be {}, not {}", wanted(schema), quoted(text));
+        return Some(misfit.unwrap_or_else(plain));
     }
     let is_name = schema.get("minLength").is_some();
     let bound = schema.get("maxLength").and_then(Value::as_u64);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Effect, Finding, Given, Heard, Plan, Standing, Step, label};
-use crate::access::{Access, Named, Outcome, Principal, PrincipalKind, Resource};
+use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
 use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::intent::{Row, Shift};
@@ -16,7 +16,8 @@ use crate::json::put;
 use crate::text;
 use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
-use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions, Profile};
+use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions};
+pub(super) use entry::Wanted;
 use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
 
 /// All entries of one call: CentraSite sets them together.
@@ -31,17 +32,6 @@ pub(super) struct AssetTable {
     pub replace: bool,
     pub propagate: bool,
     pub propagate_profiles: bool,
-}
-
-/// What one user or group is to hold.
-pub(super) struct Wanted {
-    pub principal: Principal,
-    pub level: Level,
-    pub profiles: Vec<Profile>,
-    /// It is the user behind Grantor's own credential.
-    pub own: bool,
-    /// It holds as much already: a list that is replaced says so again.
-    pub already: bool,
 }
 
 /// The row all entries together stand for.

@@ -57,7 +57,7 @@ impl Book {
         let segments = self.segments(keys)?;
         let Some(last) = segments.last() else { return Ok(troubles) };
         // What was read before may have been changed since: the newest file is read again.
-        let mut audit = Audit::default();
+        let mut audit = if segments.len() > 1 { Audit::part() } else { Audit::default() };
         audit.begin(&last.path);
         files::each_line(BufReader::new(last.open()?), |_, line| {
             audit.line(line, keys, None);

@@ -2,9 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{AssetTable, Wanted, label};
-use crate::access::{Access, Named, Outcome};
-use crate::vendors::centrasite::{self, Held, Holder, Holding, Level};
+use super::{AssetTable, label};
+use crate::access::{Access, Named, Outcome, Principal};
+use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Profile};
+
+/// What one user or group is to hold.
+pub(in crate::tools) struct Wanted {
+    pub principal: Principal,
+    pub level: Level,
+    pub profiles: Vec<Profile>,
+    /// It is the user behind Grantor's own credential.
+    pub own: bool,
+    /// It holds as much already: a list that is replaced says so again.
+    pub already: bool,
+}
 
 impl Wanted {
     pub(super) fn is(&self, row: &Access) -> bool {
