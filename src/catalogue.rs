@@ -68,7 +68,7 @@ fn off(tool: &Tool, config: &Config) -> Option<Failure> {
 /// A tool exactly as `tools/list` serves it.
 pub fn definition(tool: &Tool) -> Value {
     let spec = tool.spec;
-    let mut input = (tool.schema)();
+    let mut input = tool.schema.clone();
     let description = input.as_object_mut().and_then(|root| root.shift_remove("description"));
     let looks = spec.effect == Effect::Look;
     json!({

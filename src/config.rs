@@ -112,12 +112,7 @@ pub const FLOOR: &str = "/etc/grantor/config.toml";
 /// What is no text is given as far as it can be read: nothing that is set counts as unset.
 #[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var_os(name).and_then(|value| variable(&value.to_string_lossy()))
-}
-
-/// A variable without what shells and files leave around it; an empty one is not set.
-fn variable(text: &str) -> Option<String> {
-    Some(given::setting(text)).filter(|text| !text.is_empty()).map(str::to_owned)
+    std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
 }
 
 /// Where the state of Grantor lives, before `sandbox` is appended.
@@ -240,7 +235,7 @@ impl Config {
     /// approvers that cannot be told; never a vendor that lacks something.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigError> {
         let env: &dyn Fn(&str) -> Option<String> =
-            &|name| (sources.environment)(name).and_then(|text| variable(&text));
+            &|name| (sources.environment)(name).and_then(|text| given::filled(&text));
         let sources = &Sources { environment: env, ..*sources };
         let file = File::find(sources)?;
         let floor = File::floor(sources.floor)?;

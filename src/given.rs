@@ -70,6 +70,11 @@ pub(crate) fn setting(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n'])
 }
 
+/// A [`setting`] that says something.
+pub(crate) fn filled(text: &str) -> Option<String> {
+    Some(setting(text)).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
 /// Why a setting cannot be what was meant, in words that follow its name.
 pub(crate) fn unfit(text: &str) -> Option<&'static str> {
     if text.contains(UNREADABLE) {
@@ -92,12 +97,9 @@ pub(crate) fn unfit(text: &str) -> Option<&'static str> {
 pub(crate) fn odd(text: &str) -> Option<&'static str> {
     const USUAL: [&str; 4] = ["changeme", "change-me", "change_me", "replace-me"];
     let trimmed = text.trim();
-    let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
     let named = |start: &str, end: &str| {
         let inner = trimmed.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-        inner.is_some_and(is_name)
+        inner.is_some_and(is_variable)
     };
     let lower = trimmed.to_ascii_lowercase();
     let is_usual = USUAL.contains(&&*lower)
@@ -146,6 +148,11 @@ pub(crate) fn token(text: &str) -> Result<&str, Cow<'static, str>> {
             Err(format!("holds U+{code:04X} (character {place}), which no token does").into())
         }
     }
+}
+
+/// Whether a variable of the environment may have this name.
+pub(crate) fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Whether the whole text is between two quotes of one kind.

@@ -372,8 +372,15 @@ fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -
                     .iter()
                     .all(|key| request.content.get(key) == content.get(key))
         };
-        let found = reading.each(waiting, Reading::request)?.into_iter().find(same);
-        Ok(match found {
+        // Only one that looks the same is read from every line since its question.
+        let look = |reading: &Reading<'_>, receipt: &str| match reading
+            .known_request(receipt)?
+            .filter(same)
+        {
+            Some(_) => Ok(reading.request(receipt)?.filter(same)),
+            None => Ok(None),
+        };
+        Ok(match reading.each(waiting, look)?.into_iter().next() {
             Some(request) => {
                 let asked = Failure::refused(format!("{} asks for it already", request.receipt));
                 let _ = known.set(request.receipt);

@@ -30,6 +30,8 @@ mod space_entry;
 mod step;
 pub mod undo_change;
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -48,7 +50,7 @@ pub use step::{Finding, Given, Heard, Plan, Standing, Step};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
-pub static TOOLS: &[Tool] = &[
+pub static TOOLS: [Tool; 16] = [
     Tool::look::<list_roles::ListRoles>(),
     Tool::look::<find_principals::FindPrincipals>(),
     Tool::look::<find_resources::FindResources>(),
@@ -210,7 +212,8 @@ pub struct Problem {
 /// A tool with its type erased.
 pub struct Tool {
     pub spec: &'static Spec,
-    pub schema: fn() -> Value,
+    /// What its arguments may be; made when it is first asked for.
+    pub schema: LazyLock<Value>,
     pub wrong: WrongFn,
     pub run: Run,
 }
@@ -261,18 +264,18 @@ impl Effect {
 impl Tool {
     const fn look<L: Look>() -> Self {
         let run = Run::Look(look::<L>);
-        Self { spec: &L::SPEC, schema: schema::input::<L>, wrong: L::wrong, run }
+        Self { spec: &L::SPEC, schema: LazyLock::new(schema::input::<L>), wrong: L::wrong, run }
     }
 
     const fn other<A: JsonSchema>(spec: &'static Spec, run: Run) -> Self {
-        Self { spec, schema: schema::input::<A>, wrong: |_| Vec::new(), run }
+        Self { spec, schema: LazyLock::new(schema::input::<A>), wrong: |_| Vec::new(), run }
     }
 
     const fn change<C: Change>() -> Self {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
         let rebase: RebaseFn = |earlier, is_own, ask| Box::pin(C::rebase(earlier, is_own, ask));
         let run = Run::Change { holds: C::HOLDS, rebase, resolve, inverse: C::inverse, by_hand };
-        Self { spec: &C::SPEC, schema: change_input::<C>, wrong: C::wrong, run }
+        Self { spec: &C::SPEC, schema: LazyLock::new(change_input::<C>), wrong: C::wrong, run }
     }
 }
 

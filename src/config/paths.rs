@@ -30,12 +30,9 @@ pub(super) fn expanded(path: &Path, env: Environment<'_>) -> Result<PathBuf, Str
 
 /// Whether a shell was to fill something in: a folder of that name would be made in its place.
 fn names_a_variable(path: &Path) -> bool {
-    let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
     path.iter().filter_map(|part| part.to_str()).any(|part| {
         let percent = part.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
-        part.contains("${") || part.strip_prefix('$').or(percent).is_some_and(is_name)
+        part.contains("${") || part.strip_prefix('$').or(percent).is_some_and(given::is_variable)
     })
 }
 

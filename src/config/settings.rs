@@ -190,7 +190,7 @@ fn look(
 ) -> Option<Found> {
     let direct = env(variable.name);
     if !variable.secret {
-        let text = direct.or_else(|| meant(written?.as_str()?))?;
+        let text = direct.or_else(|| given::filled(written?.as_str()?))?;
         return Some(fit(variable, text, Found::Text));
     }
     let file_variable = format!("{}_FILE", variable.name);
@@ -212,11 +212,6 @@ fn fit(variable: &Variable, text: String, found: impl FnOnce(String) -> Found) -
     }
 }
 
-/// What the file says, where it says something.
-fn meant(text: &str) -> Option<String> {
-    Some(given::setting(text)).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
 fn hidden(
     variable: &Variable,
     value: &Value,
@@ -225,7 +220,7 @@ fn hidden(
 ) -> Option<Found> {
     let inline = |text| fit(variable, text, |text| Found::Inline(text.into()));
     if let Some(text) = value.as_str() {
-        return meant(text).map(inline);
+        return given::filled(text).map(inline);
     }
     if let Some(name) = value.get("env").and_then(Value::as_str) {
         return Some(env(name).map_or_else(|| Found::Unset(name.to_owned()), inline));

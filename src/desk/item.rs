@@ -141,9 +141,15 @@ impl Item {
 
     /// Sorts the rows for a reader: part by part, without those that do not matter.
     pub(super) fn show(&mut self, step: &dyn Step) {
-        let rows = |read: &Option<Vec<Access>>| read.clone().unwrap_or_default();
-        let (before, after) = (rows(&self.before), rows(&self.after));
-        self.parts = step.parts(self.outcome, &before, &after);
+        let [before, after] =
+            [&self.before, &self.after].map(|read| read.as_deref().unwrap_or_default());
+        self.parts = step.parts(self.outcome, before, after);
+        if matches!(
+            self.outcome,
+            Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
+        ) {
+            self.remains = step.left(after);
+        }
         if self.outcome.is_nothing() {
             // What is said of a change that does not stand would be taken for its end.
             self.expires_at = None;
@@ -152,12 +158,6 @@ impl Item {
         self.warnings.extend(self.ending.take());
         let mut told = HashSet::new();
         self.warnings.retain(|warning| told.insert(warning.clone()));
-        if matches!(
-            self.outcome,
-            Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
-        ) {
-            self.remains = step.left(&after);
-        }
         for read in [&mut self.before, &mut self.after].into_iter().flatten() {
             read.retain(|row| step.bears(row));
         }

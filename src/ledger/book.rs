@@ -410,9 +410,14 @@ impl Reading<'_> {
         self.index.traced(self.segments, self.keys, self.head, receipt)
     }
 
+    /// A request as its own lines tell it, wherever the index has them: nobody acts on that.
+    pub(super) fn known_request(&self, receipt: &str) -> io::Result<Option<Request>> {
+        self.index.request(self.segments, self.keys, receipt)
+    }
+
     /// A request; one that somebody may act on is read from every line since its question.
     pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
-        let request = self.index.request(self.segments, self.keys, receipt)?;
+        let request = self.known_request(receipt)?;
         match request.as_ref().map(|request| request.state) {
             Some(State::Waiting | State::Approved) => self.traced(receipt),
             _ => Ok(request),

@@ -79,12 +79,8 @@ impl Events {
             "denied" => {
                 let asked = self.asked.remove(receipt)?;
                 let mut change = asked.pointer("/content/intents/0").cloned().unwrap_or_default();
-                let kept = ["receipt", "time", "requester"].map(|key| (key, asked.get(key)));
-                for (key, value) in kept {
-                    crate::json::put(&mut change, key, value.cloned().unwrap_or_default());
-                }
-                let summary = asked.pointer("/content/summary").cloned();
-                crate::json::put(&mut change, "summary", summary.unwrap_or_default());
+                take_over(&mut change, &asked, "", &["receipt", "time", "requester"]);
+                take_over(&mut change, &asked, "/content", &["summary"]);
                 crate::json::put(&mut change, "denial", by);
                 let end = json!({
                     "outcome": Outcome::Refused,
@@ -106,20 +102,18 @@ impl Events {
 /// The event of an end that was moved: nothing was sent, and the access stays for longer.
 fn extended(line: &Value) -> Option<Value> {
     let mut change = line.pointer("/content/extension")?.clone();
-    for key in ["receipt", "time", "requester"] {
-        crate::json::put(&mut change, key, line.get(key).cloned().unwrap_or_default());
-    }
-    for key in ["policy", "consent"] {
-        let kept = line.pointer(&format!("/content/{key}")).cloned();
-        crate::json::put(&mut change, key, kept.unwrap_or_default());
-    }
-    crate::json::put(
-        &mut change,
-        "expires_at",
-        line.get("expires_at").cloned().unwrap_or_default(),
-    );
+    take_over(&mut change, line, "", &["receipt", "time", "requester", "expires_at"]);
+    take_over(&mut change, line, "/content", &["policy", "consent"]);
     let end = json!({ "outcome": Outcome::Confirmed, "time": line.get("time") });
     Some(event(&change, &end))
+}
+
+/// Puts these fields of a line, below a place in it, into a change.
+fn take_over(change: &mut Value, line: &Value, below: &str, fields: &[&str]) {
+    for field in fields {
+        let value = line.pointer(&format!("{below}/{field}")).cloned();
+        crate::json::put(change, field, value.unwrap_or_default());
+    }
 }
 
 /// The event of a change, from the line that opened it and the one that says how it ended.

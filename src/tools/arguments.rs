@@ -36,7 +36,7 @@ const HINT: &str = "the tool's inputSchema lists its arguments; send no others";
 /// All that does not fit, at once, each by its argument.
 pub fn fit(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<String, Value>, Failure> {
     let mut fitting = Fitting::default();
-    let fitted = fitting.object(&(tool.schema)(), "", arguments);
+    let fitted = fitting.object(&tool.schema, "", arguments);
     let mut troubles = (tool.wrong)(&fitted);
     let said = |one: &Failure, all: &[Failure]| {
         one.argument.is_some() && all.iter().any(|other| other.argument == one.argument)

@@ -85,7 +85,7 @@ fn wrong_values(schema: &Value) -> Vec<Value> {
 
 /// Makes up to three of a tool's arguments wrong, each in one way.
 fn malformed(tool: &'static Tool, dice: &mut Dice) -> Malformed {
-    let schema = (tool.schema)();
+    let schema = tool.schema.clone();
     let properties = schema["properties"].as_object().unwrap();
     let required: Vec<&str> = schema["required"]
         .as_array()
@@ -174,7 +174,7 @@ async fn three_hundred_malformed_calls_are_told_and_go_nowhere() {
     let mut server = world.serve_raw();
     server.hello("2025-11-25").await;
     let (mut dice, mut troubles, mut id) = (Dice(20_261_127), Vec::new(), 0);
-    for tool in TOOLS {
+    for tool in &TOOLS {
         for _ in 0..EACH {
             id += 1;
             let Malformed { tool, arguments, said } = malformed(tool, &mut dice);
@@ -203,7 +203,7 @@ async fn a_key_that_is_given_twice_goes_nowhere() {
     server.hello("2025-11-25").await;
     for (number, tool) in TOOLS.iter().enumerate() {
         let Value::Object(example) = parsed(tool.spec.example) else { panic!("no object") };
-        for name in (tool.schema)()["properties"].as_object().unwrap().keys() {
+        for name in tool.schema.clone()["properties"].as_object().unwrap().keys() {
             let value = example.get(name).cloned().unwrap_or(json!("x"));
             let whole = Value::Object(example.clone()).to_string();
             let twice = format!(r#"{{"{name}": {value}, "{name}": {value}"#);

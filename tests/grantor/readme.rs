@@ -36,7 +36,7 @@ fn every_variable_is_in_the_readme() {
 fn table() -> String {
     let mut table =
         String::from("\n| Tool | Vendor | What it does | Vendor permission |\n|---|---|---|---|\n");
-    for tool in TOOLS {
+    for tool in &TOOLS {
         let name = tool.spec.name;
         let vendor = tool.spec.vendor.map(|name| {
             let known = VENDORS.iter().find(|vendor| vendor.name == name);
@@ -50,7 +50,7 @@ fn table() -> String {
 }
 
 fn what(tool: &Tool) -> String {
-    let schema = (tool.schema)();
+    let schema = tool.schema.clone();
     first_sentence(schema["description"].as_str().unwrap())
 }
 

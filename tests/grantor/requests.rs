@@ -16,7 +16,7 @@ const UNTOLD: [&str; 4] = ["accept", "user-agent", "host", "content-length"];
 #[tokio::test]
 async fn the_requests_of_each_tool_are_as_its_file_says() {
     let mut files = BTreeMap::new();
-    for tool in TOOLS {
+    for tool in &TOOLS {
         let name = tool.spec.name;
         let mut text = String::new();
         if !SCENES.iter().any(|scene| scene.arguments == tool.spec.example) {
