@@ -312,7 +312,7 @@ pub async fn name(ask: &Asker<'_>, nameless: Vec<&mut Named>) {
 /// Whether it is the group that everybody is in.
 pub fn is_everyone(group: &Named) -> bool {
     let names = [Some(group.id.as_str()), group.name.as_deref()];
-    let is = |name: &str| name.eq_ignore_ascii_case(EVERYONE);
+    let is = |name: &str| text::look_alike(name, EVERYONE);
     group.kind.as_deref() == Some("group") && names.into_iter().flatten().any(is)
 }
 

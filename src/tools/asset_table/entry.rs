@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{AssetTable, label};
 use crate::access::{Access, Named, Outcome, Principal};
+use crate::text;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Profile};
 
 /// What one user or group is to hold.
@@ -81,7 +82,7 @@ pub(super) fn level(level: Level) -> Named {
 pub(super) fn is_everybody(principal: &Named) -> bool {
     let named = [Some(principal.id.as_str()), principal.name.as_deref()];
     let groups = centrasite::SYSTEM_GROUPS;
-    let system = |name: &str| groups.iter().any(|group| group.eq_ignore_ascii_case(name));
+    let system = |name: &str| groups.iter().any(|group| text::look_alike(group, name));
     named.into_iter().flatten().any(system)
 }
 
@@ -119,4 +120,31 @@ pub(super) fn difference(asset: &Named, before: &[Access], after: &[Access]) -> 
     let loses = gone.map(|old| format!("{} loses {}", label(&old.principal), old.role.said()));
     let all: Vec<_> = gains.chain(loses).collect();
     (!all.is_empty()).then(|| format!("on {}: {}", label(asset), all.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that a reader takes for that of a system group counts as one.
+    #[test]
+    fn everybody_is_told_however_the_name_is_written() {
+        for (name, is, is_everyone) in [
+            ("Everyone", true, true),
+            ("USERS", true, false),
+            ("everyone ", true, true),
+            ("Members\u{a0}", true, false),
+            ("Every\u{200b}one", true, true),
+            ("\u{415}veryone", true, true),
+            ("U\u{ff53}ers", true, false),
+            ("Everyone Else", false, false),
+            ("API Team", false, false),
+        ] {
+            let by_name = Named::new("group:1", Some(name.to_owned()), "group");
+            for group in [&by_name, &Named::new(name, None, "group")] {
+                assert_eq!(is_everybody(group), is, "{name:?}");
+                assert_eq!(centrasite::is_everyone(group), is_everyone, "{name:?}");
+            }
+        }
+    }
 }
