@@ -124,6 +124,18 @@ async fn a_discovered_token_endpoint_elsewhere_is_refused_and_named() {
     assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
 }
 
+/// A look that no change of a vendor does without, whichever comes first.
+fn needed_look(vendor: &str) -> &'static str {
+    match vendor {
+        "outsystems" => "/identity/v1/users",
+        "dfns" => "/auth/users",
+        "redox" => "/platform/v1/organizations/",
+        "snaplogic" => "/assetapi/acl/",
+        "centrasite" => "/assets",
+        other => panic!("{other} is no vendor"),
+    }
+}
+
 /// A redirect would carry the credential wherever the answer says.
 #[tokio::test]
 async fn no_redirect_is_followed() {
@@ -134,7 +146,7 @@ async fn no_redirect_is_followed() {
     for grant in &GRANTS {
         let redirect =
             FaultKind::Status { status: 307, headers: location.clone(), body: String::new() };
-        world.inject(grant.vendor, "GET", "/", redirect.clone());
+        world.inject(grant.vendor, "GET", needed_look(grant.vendor), redirect.clone());
         let answer = server.call(grant.tool, parsed(grant.arguments)).await;
         assert!(answer.is_error, "{}: {:#}", grant.tool, answer.body);
         world.inject(grant.vendor, grant.method, grant.path, redirect);
