@@ -9,7 +9,7 @@ mod privilege;
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use groups::{GROUPS, Groups, groups};
@@ -178,8 +178,17 @@ pub struct Permission {
     name: Option<String>,
     operations: Option<Vec<Option<String>>>,
     /// It can be assigned to nobody any more.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub is_archived: bool,
+}
+
+/// `null` where nothing is said.
+fn nullable<'de, D, T>(value: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
@@ -461,6 +470,32 @@ mod tests {
         }
         let bare = serde_json::from_value::<Permission>(json!({ "id": "pm-1" })).unwrap();
         assert!(bare.into_role().privileged);
+    }
+
+    #[test]
+    fn what_is_optional_in_an_answer_may_be_absent_or_null() {
+        for more in [
+            json!({}),
+            json!({ "pendingChangeRequest": null, "dateCreated": null, "isImmutable": null }),
+        ] {
+            let mut one = json!({ "id": "as-1", "permissionId": "pm-1", "identityId": "us-1" });
+            one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let one: Assignment = serde_json::from_value(one).unwrap();
+            assert!(!one.is_pending() && !one.is_leaving() && !one.is_void(), "{more}");
+        }
+        for more in [
+            json!({}),
+            json!({ "approvalId": null, "userActionId": null, "requester": null }),
+            json!({ "userActionId": "x", "requester": { "userId": "us-1", "tokenId": "to-1" } }),
+        ] {
+            let mut one = json!({ "id": "cr-1", "status": "Pending", "operationKind": "Create" });
+            one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let one: ChangeRequest = serde_json::from_value(one).unwrap();
+            assert!(one.waits_to("Create") && one.is_named(), "{more}");
+            assert_eq!(one.kept(), json!({ "id": "cr-1", "approval_id": null }));
+        }
+        let permission = json!({ "id": "pm-1", "name": null, "isArchived": null });
+        assert!(!serde_json::from_value::<Permission>(permission).unwrap().is_archived);
     }
 
     #[test]

@@ -270,6 +270,42 @@ async fn groups_that_fail_for_now_do_not_keep_access_there() {
     assert!(taken.warnings().contains(UNSEEN), "{:#}", taken.body);
 }
 
+/// A group may have the name as well, whatever the reason that it was not seen.
+#[tokio::test]
+async fn a_name_is_not_picked_while_a_group_may_have_it() {
+    for (answer, status) in [
+        ((307, ""), "307"),
+        ((500, r#"{"message": "down"}"#), "500"),
+        ((400, r#"{"message": "no"}"#), "400"),
+        ((206, r#"{"items": []}"#), "206"),
+        ((200, "<html>"), "200"),
+    ] {
+        let world = World::new().await;
+        let groups = move |method: &str, path: &str| match (method, path) {
+            ("GET", path) if path.starts_with("/auth/user-groups") => {
+                Then::Answer(super::proxy::reply(answer.0, answer.1))
+            }
+            _ => Then::Pass,
+        };
+        let proxy = Proxy::start(Some(world.variable("DFNS_API_URL")), groups).await;
+        let server = world.serve_with(&[("DFNS_API_URL", &proxy.url)]).await;
+        let viewer = |who: &str| json!({ "permissionId": "Treasury Viewer", "identityId": who });
+        let accounts = json!({ "vendor": "dfns", "query": "Nightly", "kind": "service_account" });
+        let accounts = server.call("find_principals", accounts).await;
+        let account = rows(&accounts)[0]["id"].as_str().unwrap().to_owned();
+        for name in ["Sam Rivera", "Nightly Export"] {
+            let named = server.call("assign_permission", viewer(name)).await;
+            assert!(named.is_error && named.outcome() != "invalid", "{status}: {:#}", named.body);
+            assert_eq!(world.writes().len(), 0, "{status} {name}");
+        }
+        // Nobody else has an id or an address.
+        for known in [SAM, "Tomás Ferreira <tomas.ferreira@example.com>", &account] {
+            let granted = server.call("assign_permission", viewer(known)).await;
+            assert_eq!(granted.outcome(), "confirmed", "{status} {known}: {:#}", granted.body);
+        }
+    }
+}
+
 /// Grantor in a group has what the group has; where nobody can tell, it counts as in it.
 #[tokio::test]
 async fn a_group_with_grantors_own_account_gets_nothing() {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::groups::{Groups, groups, members};
-use super::{CREDENTIAL, Items, is_id, list};
+use super::{CREDENTIAL, Items, is_id, list, nullable};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
@@ -29,7 +29,7 @@ struct User {
     username: Option<String>,
     name: Option<String>,
     is_active: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     is_service_account: bool,
 }
 
@@ -37,7 +37,7 @@ struct User {
 #[serde(rename_all = "camelCase")]
 struct ServiceAccount {
     user_info: User,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     access_tokens: Vec<AccessToken>,
 }
 
@@ -80,8 +80,7 @@ pub async fn identity(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, 
     {
         return pick("identityId", wanted, vec![shown]);
     }
-    if let Some(failure) = unseen.as_ref().filter(|failure| passes(failure)) {
-        // Somebody of that name may be among those that did not come.
+    if let Some(failure) = unseen.as_ref().filter(|why| hides(why, wanted, &all)) {
         return Err(failure.clone());
     }
     pick("identityId", wanted, all).map_err(|failure| match unseen {
@@ -115,6 +114,19 @@ fn shown_earlier(ask: &Asker<'_>, id: &str) -> Option<Principal> {
         let Named { id, name, email, .. } = principal.clone();
         Some(Principal { kind, id, name, email, active: None })
     })
+}
+
+/// Whether somebody of that name may be among those that did not come. Nobody else has an id that
+/// was listed, nor a full address, which a user group has none of. A credential that may not read
+/// the groups has none to name.
+fn hides(unseen: &Failure, wanted: Wanted<'_>, listed: &[Principal]) -> bool {
+    let (text, address) = (wanted.as_str(), wanted.sought());
+    let is_address = |email: &String| email.eq_ignore_ascii_case(address);
+    let is_certain = |known: &Principal| match wanted {
+        Wanted::Id(_) => known.id == text,
+        Wanted::Named(_) => known.id == text || known.email.as_ref().is_some_and(is_address),
+    };
+    unseen.kind != Kind::NotPermitted && !listed.iter().any(is_certain)
 }
 
 /// Whether another try may bring what this one did not.
@@ -266,7 +278,81 @@ impl AccessToken {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    /// Whatever the reason, but for the one that will not change and is told with every refusal.
+    #[test]
+    fn a_name_waits_for_what_did_not_come_and_an_id_does_not() {
+        let user = |id: &str, name: &str| {
+            let address = format!("{name}@example.com");
+            Principal::user(id, Some(name.to_owned()), Some(address))
+        };
+        let listed = [user("us-a", "Ada"), user("us-b", "Bo")];
+        for (kind, hidden) in [
+            (Kind::Unavailable, true),
+            (Kind::RateLimited, true),
+            (Kind::Incomplete, true),
+            (Kind::Rejected, true),
+            (Kind::Garbled, true),
+            (Kind::NotListable, true),
+            (Kind::Refused, true),
+            (Kind::NotPermitted, false),
+        ] {
+            let why = Failure::new(kind, "the groups did not come");
+            for (wanted, is_certain) in [
+                (Wanted::Named("us-a"), true),
+                (Wanted::Named("Ada@example.com"), true),
+                (Wanted::Named("ADA@EXAMPLE.COM"), true),
+                (Wanted::Named("Ada <ada@example.com>"), true),
+                (Wanted::Named("Ada"), false),
+                (Wanted::Named("us-c"), false),
+                (Wanted::Named("ada@example"), false),
+                (Wanted::Named("Ada <eve@example.com>"), false),
+                (Wanted::Id("us-b"), true),
+                (Wanted::Id("us-c"), false),
+                (Wanted::Id("Ada"), false),
+                (Wanted::Id("ada@example.com"), false),
+            ] {
+                let hides = hides(&why, wanted, &listed);
+                assert_eq!(hides, hidden && !is_certain, "{kind:?} {wanted:?}");
+            }
+        }
+    }
+
+    /// The vendor's SDKs differ over which of these are always there, and nothing here rests on one.
+    #[test]
+    fn what_is_read_of_an_identity_does_not_depend_on_what_else_it_tells() {
+        let bare = json!({
+            "userInfo": { "userId": "us-a", "name": "Ada" },
+            "accessTokens": [{ "tokenId": "to-a", "credId": "cr-a", "linkedUserId": "us-a" }],
+        });
+        for more in [
+            json!({}),
+            json!({ "orgId": "or-a", "linkedAppId": "ap-a", "publicKey": "-----BEGIN" }),
+            json!({ "orgId": null, "linkedAppId": null, "publicKey": null }),
+            json!({ "isActive": null, "isServiceAccount": null, "permissionAssignments": null }),
+            json!({ "kind": "TenantUser", "tenantId": "t", "credentialId": "cr-a", "permissions": [] }),
+        ] {
+            let mut account = bare.clone();
+            for place in ["/userInfo", "/accessTokens/0"] {
+                let fields = account.pointer_mut(place).and_then(Value::as_object_mut).unwrap();
+                fields.extend(more.as_object().unwrap().clone());
+            }
+            let account: ServiceAccount = serde_json::from_value(account).unwrap();
+            assert!(owns("cr-a", "us-a", std::slice::from_ref(&account), &[]), "{more}");
+            assert!(!owns("cr-b", "us-a", std::slice::from_ref(&account), &[]), "{more}");
+            let principal = account.into_principal();
+            let seen = (principal.id.as_str(), principal.name.as_deref(), principal.kind);
+            assert_eq!(seen, ("us-a", Some("Ada"), PrincipalKind::ServiceAccount), "{more}");
+        }
+        for tokens in [json!(null), json!([])] {
+            let account = json!({ "userInfo": { "userId": "us-a" }, "accessTokens": tokens });
+            let account: ServiceAccount = serde_json::from_value(account).unwrap();
+            assert!(!owns("cr-a", "us-a", &[account], &[]));
+        }
+    }
 
     #[test]
     fn a_credentials_own_identity_is_its_account_its_token_and_its_user() {
