@@ -233,3 +233,7 @@ mod first_release;
 #[cfg(unix)]
 #[path = "grantor/other_ledger.rs"]
 mod other_ledger;
+
+/// What Dfns may answer where nothing is documented.
+#[path = "grantor/undocumented.rs"]
+mod undocumented;

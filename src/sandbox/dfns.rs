@@ -6,6 +6,8 @@
 mod approvals;
 mod catalogue;
 mod groups;
+mod identities;
+mod operations;
 mod signing;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -14,14 +16,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::approvals::{Approval, Operation};
-use self::catalogue::{
-    FULL_ADMIN, GRANTOR_TOKEN, OWN_PERMISSION, TREASURY_VIEWER, WALLET_OPERATOR,
-};
-use self::catalogue::{PERMISSIONS, Permission, User};
+use self::catalogue::{FULL_ADMIN, OWN_PERMISSION, TREASURY_VIEWER, WALLET_OPERATOR};
+use self::catalogue::{PERMISSIONS, Permission};
 use self::signing::Signing;
 use super::keys::{Keys, Secrets, random_text};
 use super::message::{Ask, Misread, Reply, ensure, set};
-use super::modes::Modes;
+use super::modes::{DfnsFields, DfnsRefusals, Modes};
 use super::people;
 use super::serve::Fake;
 use super::state::World;
@@ -109,14 +109,19 @@ pub(super) fn seed() -> Books {
 
 /// The service account's token. Only its last part is a secret.
 pub(super) fn auth_token(secrets: &Secrets) -> String {
-    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let head = part(json!({ "alg": "EdDSA", "typ": "JWT" }));
-    let claims = part(json!({
+    let claims = json!({
         "iat": 1_770_000_000,
         "exp": 1_893_456_000,
         "https://custom/app_metadata": { "orgId": catalogue::ORG },
-    }));
-    format!("{head}.{claims}.{}", secrets.dfns)
+    });
+    web_token(&claims, &secrets.dfns)
+}
+
+/// A JWT, with this in the place of its signature.
+fn web_token(claims: &Value, secret: &str) -> String {
+    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let head = json!({ "alg": "EdDSA", "typ": "JWT" });
+    format!("{}.{}.{secret}", part(&head), part(claims))
 }
 
 pub(super) struct Dfns {
@@ -143,6 +148,16 @@ impl Dfns {
 
 impl Fake for Dfns {
     fn look(&self, world: &World, ask: &Ask) -> Result<Reply, Reply> {
+        self.shown(world, ask).map_err(|refusal| self.worded(refusal))
+    }
+
+    fn change(&self, world: &mut World, ask: &Ask) -> Result<Reply, Reply> {
+        self.changed(world, ask).map_err(|refusal| self.worded(refusal))
+    }
+}
+
+impl Dfns {
+    fn shown(&self, world: &World, ask: &Ask) -> Result<Reply, Reply> {
         self.admit(ask)?;
         let books = &world.dfns;
         let segments = ask.segments();
@@ -154,23 +169,30 @@ impl Fake for Dfns {
             }
             ["permissions", id] => Ok(Reply::json(200, &permission(id)?.shown(&self.modes))),
             ["permissions", id, "assignments"] => self.list_assignments(books, id, ask),
-            ["auth", "users"] => list_users(books, ask, &self.modes),
-            ["auth", "users", id] => user(books, id, &self.modes),
+            ["auth", "users"] => identities::list_users(books, ask, &self.modes),
+            ["auth", "users", id] => identities::user(books, id, &self.modes),
             ["auth", "user-groups", rest @ ..] => groups::look(books, rest, ask, &self.modes),
             ["auth", "service-accounts"] => {
                 Ok(Reply::json(200, &json!({ "items": self.service_accounts(books) })))
             }
-            ["auth", "service-accounts", id] => self.service_account(books, id),
+            ["auth", "service-accounts", id] => {
+                let mut accounts = self.service_accounts(books).into_iter();
+                let found = accounts.find(|account| {
+                    account.pointer("/userInfo/userId").and_then(Value::as_str) == Some(id)
+                });
+                let found = found.ok_or_else(|| refusal(404, "There is no such account"))?;
+                Ok(Reply::json(200, &found))
+            }
             // Only the caller's own, and a service account has none.
             ["auth", "pats"] => Ok(Reply::json(200, &json!({ "items": [] }))),
-            ["v2", "policies"] => page(catalogue::policies(), ask, 500, 50),
+            ["v2", "policies"] => list_policies(ask),
             ["v2", "policy-approvals"] => approvals::list(books, ask, &self.modes),
             ["v2", "policy-approvals", id] => approvals::one(books, id, &self.modes),
             _ => Err(refusal(404, "Not Found")),
         }
     }
 
-    fn change(&self, world: &mut World, ask: &Ask) -> Result<Reply, Reply> {
+    fn changed(&self, world: &mut World, ask: &Ask) -> Result<Reply, Reply> {
         self.admit(ask)?;
         let segments = ask.segments();
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -187,12 +209,29 @@ impl Fake for Dfns {
                 self.revoke(books, id, assignment, ask)
             }
             (method, ["auth", "user-groups", rest @ ..]) => {
-                groups::change(books, method, rest, ask)
+                groups::change(books, method, rest, ask, &self.modes)
             }
             ("POST", ["v2", "policy-approvals", id, "decisions"]) => {
                 approvals::vote(books, id, ask, &self.modes)
             }
             _ => Err(refusal(404, "Not Found")),
+        }
+    }
+
+    fn service_accounts(&self, books: &Books) -> Vec<Value> {
+        identities::service_accounts(books, &self.public_pem, &self.modes)
+    }
+
+    /// A refusal says as much as the mode lets it.
+    fn worded(&self, refusal: Reply) -> Reply {
+        match self.modes.dfns_refusals {
+            DfnsRefusals::Told => refusal,
+            DfnsRefusals::Bare => {
+                let status = hyper::StatusCode::from_u16(refusal.status).ok();
+                let name = status.and_then(|status| status.canonical_reason());
+                Reply::json(refusal.status, &json!({ "message": name.unwrap_or_default() }))
+            }
+            DfnsRefusals::Silent => Reply::empty(refusal.status),
         }
     }
 }
@@ -238,7 +277,7 @@ impl Dfns {
             return Err(conflict("The permission is already assigned", &row.id));
         }
         if catalogue::BLOCKED == id {
-            return Err(refusal(403, "A policy blocks this activity"));
+            return Err(self.blocked());
         }
         let row = Assignment {
             id: new_id("as")?,
@@ -264,7 +303,8 @@ impl Dfns {
         ask: &Ask,
     ) -> Result<Reply, Reply> {
         permission(permission_id)?;
-        let force = ask.param("force").unwrap_or_else(|| "false".into());
+        // The Python SDK writes "True".
+        let force = ask.param("force").unwrap_or_else(|| "false".into()).to_ascii_lowercase();
         if !["true", "false"].contains(&force.as_str()) || ask.unknown_param(&["force"]).is_some() {
             return Err(refusal(400, "force must be true or false, and nothing else is known"));
         }
@@ -277,7 +317,7 @@ impl Dfns {
             return Err(refusal(403, "The assignment is managed by the system"));
         }
         if force == "false" && catalogue::BLOCKED == permission_id {
-            return Err(refusal(403, "A policy blocks this activity"));
+            return Err(self.blocked());
         }
         if force == "false" && catalogue::GATED == permission_id {
             if row.pending.is_some() {
@@ -289,36 +329,8 @@ impl Dfns {
         Ok(Reply::empty(if self.modes.dfns_revoke_no_content { 204 } else { 200 }))
     }
 
-    /// "List Service Accounts": unpaged.
-    fn service_accounts(&self, books: &Books) -> Vec<Value> {
-        let accounts = catalogue::SERVICE_ACCOUNTS.into_iter();
-        let shown = accounts.map(|(id, name, token, credential)| {
-            let user = User { id, name, username: name, active: true, service_account: true };
-            let public = (token == GRANTOR_TOKEN).then_some(&self.public_pem);
-            json!({
-                "userInfo": user.shown(books, &self.modes),
-                "accessTokens": [{
-                    "tokenId": token,
-                    "credId": credential,
-                    "name": name,
-                    "isActive": true,
-                    "kind": "ServiceAccount",
-                    "linkedUserId": id,
-                    "publicKey": public,
-                    "dateCreated": "2026-02-03T09:30:00.000Z",
-                    "permissionAssignments": books.held_by(id, &self.modes),
-                }],
-            })
-        });
-        shown.collect()
-    }
-
-    fn service_account(&self, books: &Books, id: &str) -> Result<Reply, Reply> {
-        let ids = catalogue::SERVICE_ACCOUNTS.into_iter().map(|(id, ..)| id);
-        let mut accounts = ids.zip(self.service_accounts(books));
-        let found = accounts.find(|(known, _)| *known == id);
-        let (_, found) = found.ok_or_else(|| refusal(404, "The service account was not found"))?;
-        Ok(Reply::json(200, &found))
+    fn blocked(&self) -> Reply {
+        refusal(self.modes.dfns_blocked, "A policy blocks this activity")
     }
 }
 
@@ -331,12 +343,14 @@ impl Books {
         let held = held.filter(|row| (row.identity == identity || through(row)) && !row.unborn());
         let shown = held.map(|row| {
             let permission = permission(&row.permission).ok();
-            json!({
-                "permissionName": permission.map(|permission| permission.name),
-                "permissionId": row.permission,
-                "assignmentId": row.id,
-                "operations": permission.map(|permission| permission.operations),
-            })
+            let name = permission.map_or("", |permission| permission.name);
+            let mut shown = json!({ "permissionName": name, "permissionId": row.permission });
+            let fewest = modes.dfns_fields == DfnsFields::Fewest;
+            set(&mut shown, "assignmentId", if fewest { "" } else { &row.id });
+            if let Some(permission) = permission.filter(|_| !fewest) {
+                set(&mut shown, "operations", permission.operations);
+            }
+            shown
         });
         shown.collect()
     }
@@ -366,23 +380,13 @@ fn permission(id: &str) -> Result<&'static Permission, Reply> {
     found.ok_or_else(|| refusal(404, "The permission was not found"))
 }
 
-/// "List Users": the filter may be repeated.
-fn list_users(books: &Books, ask: &Ask, modes: &Modes) -> Result<Reply, Reply> {
-    let kinds = ask.params().into_iter().filter(|(name, _)| name == "kind");
-    let kinds: Vec<String> = kinds.map(|(_, kind)| kind).collect();
-    let known = ["TenantUser", "CustomerEmployee", "EndUser"];
-    if !kinds.iter().all(|kind| known.contains(&kind.as_str())) {
-        return Err(refusal(400, "kind must be TenantUser, CustomerEmployee or EndUser"));
+/// All of them are in force.
+fn list_policies(ask: &Ask) -> Result<Reply, Reply> {
+    match ask.param("status").as_deref() {
+        None | Some("Active") => page(catalogue::policies(), ask, 500, 50),
+        Some("Archived") => page(Vec::new(), ask, 500, 50),
+        Some(_) => Err(refusal(400, "status must be Active or Archived")),
     }
-    let employees = kinds.is_empty() || kinds.iter().any(|kind| kind == "CustomerEmployee");
-    let users = catalogue::users().filter(|_| employees).map(|user| user.shown(books, modes));
-    page(users.collect(), ask, 200, 50)
-}
-
-fn user(books: &Books, id: &str, modes: &Modes) -> Result<Reply, Reply> {
-    let found = catalogue::users().find(|user| user.id == id);
-    let found = found.ok_or_else(|| refusal(404, "The user was not found"))?;
-    Ok(Reply::json(200, &found.shown(books, modes)))
 }
 
 /// `items`, and `nextPageToken` unless this is the last page.

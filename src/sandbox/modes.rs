@@ -46,6 +46,14 @@ pub struct Modes {
     pub dfns_approved_fails: bool,
     /// 204 for a revoked assignment, as older documents have it, instead of 200.
     pub dfns_revoke_no_content: bool,
+    /// What Dfns tells beside what it always does.
+    pub dfns_fields: DfnsFields,
+    /// What a refusal of Dfns says of itself.
+    pub dfns_refusals: DfnsRefusals,
+    /// The status of what a policy blocks.
+    pub dfns_blocked: u16,
+    /// Whether the list of users has the service accounts too.
+    pub dfns_lists_accounts_as_users: bool,
     /// What of user groups the credential may read.
     pub dfns_groups: DfnsGroups,
     /// Whether a user's own record shows what is held through groups.
@@ -127,6 +135,27 @@ pub enum Pages {
     Capped(usize),
 }
 
+/// The vendor's SDKs differ over which fields of an answer may be absent, and older samples have fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DfnsFields {
+    /// Only what every document has; assignments shown with an identity have no id.
+    Fewest,
+    Usual,
+    /// All that may be there.
+    Every,
+}
+
+/// Of a refusal only the status is documented for each case, and no words are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DfnsRefusals {
+    /// A message of its own, under `error`.
+    Told,
+    /// The name of its status, as one SDK has it: not under `error`.
+    Bare,
+    /// No body.
+    Silent,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DfnsGroups {
     Open,
@@ -171,6 +200,10 @@ impl Default for Modes {
             dfns_approval_id: true,
             dfns_approved_fails: false,
             dfns_revoke_no_content: false,
+            dfns_fields: DfnsFields::Usual,
+            dfns_refusals: DfnsRefusals::Told,
+            dfns_blocked: 403,
+            dfns_lists_accounts_as_users: false,
             dfns_groups: DfnsGroups::Open,
             dfns_shows_group_permissions: false,
             redox_token_seconds: 300,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::message::{Ask, Reply, set};
-use super::super::modes::Modes;
+use super::super::modes::{DfnsFields, Modes};
 use super::super::people;
 use super::{Assignment, Books, catalogue, misread, new_id, now, page, refusal};
 
@@ -197,7 +197,7 @@ impl Approval {
             "status": status,
             "entityId": assignment.id,
             "dateCreated": self.created,
-            "requester": { "userId": people::GRANTOR.dfns, "tokenId": catalogue::GRANTOR_TOKEN },
+            "requester": { "userId": people::GRANTOR.dfns },
             "body": {
                 "id": assignment.id,
                 "permissionId": assignment.permission,
@@ -207,6 +207,12 @@ impl Approval {
         });
         if modes.dfns_approval_id {
             set(&mut shown, "approvalId", self.id.clone());
+        }
+        if modes.dfns_fields != DfnsFields::Fewest {
+            let by = json!({ "userId": people::GRANTOR.dfns, "tokenId": catalogue::GRANTOR_TOKEN });
+            set(&mut shown, "requester", by);
+            // How these ids look is not documented.
+            set(&mut shown, "userActionId", self.id.trim_start_matches("ap-"));
         }
         if let Some(resolved) = &self.resolved {
             set(&mut shown, "dateResolved", resolved.clone());
@@ -223,7 +229,6 @@ impl Approval {
                 "changeRequest": self.change_request(modes),
             },
             "status": self.status,
-            "dateCreated": self.created,
             "dateUpdated": self.resolved.as_ref().unwrap_or(&self.created),
             "policyEvaluations": [{
                 "policyId": catalogue::GATE_POLICY,
@@ -232,6 +237,9 @@ impl Approval {
             }],
             "decisions": self.decisions,
         });
+        if modes.dfns_fields != DfnsFields::Fewest {
+            set(&mut shown, "dateCreated", self.created.clone());
+        }
         if let Some(resolved) = &self.resolved {
             set(&mut shown, "dateResolved", resolved.clone());
         }

@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 use super::super::message::set;
 use super::super::modes::Modes;
 use super::super::people::{self, PEOPLE};
-use super::Books;
+use super::operations;
 
 pub(in super::super) const CREDENTIAL_ID: &str = "cr-739s2-e3nxb-rnb2s0z128kg06xc";
 
 pub(super) const ORG: &str = "or-v01oq-kdnmn-tnk46d2x17f594hn";
+/// How ids of tenants look is not documented.
+pub(super) const TENANT: &str = "c5r0m-y3h8q-w1ejd7nkb4zsgfpt";
+/// Applications are deprecated, and tokens are linked to one still.
+pub(super) const APPLICATION: &str = "ap-2fm8y-k0t5h-b7wqzn3rvc6xgeuj";
 pub(super) const GRANTOR_TOKEN: &str = "to-s6pfx-3xpl2-mrk3tioy2v4xeb32";
 /// A personal access token: assignable, though its owner alone can list it.
 pub(super) const PRIYAS_TOKEN: &str = "to-chu3u-kixzt-zirokkzpav7nb6ig";
@@ -77,21 +81,7 @@ const fn permission(
 }
 
 pub(super) static PERMISSIONS: [Permission; 8] = [
-    permission(
-        FULL_ADMIN,
-        "ManagedFullAdminAccess",
-        &[
-            "Auth:Users:Create",
-            "Auth:Users:Read",
-            "Auth:ServiceAccounts:Create",
-            "Permissions:Assign",
-            "Permissions:Create",
-            "Permissions:Revoke",
-            "Policies:Create",
-            "Wallets:Create",
-            "Wallets:Transfers:Create",
-        ],
-    ),
+    permission(FULL_ADMIN, "ManagedFullAdminAccess", operations::ALL),
     permission(
         TREASURY_VIEWER,
         "Treasury Viewer",
@@ -107,7 +97,7 @@ pub(super) static PERMISSIONS: [Permission; 8] = [
         "Payments Approver",
         &["Wallets:Read", "Wallets:Transfers:Read", "Policies:Evaluations:Read"],
     ),
-    permission(LEGACY_OPERATOR, "Legacy Operator", &["Wallets:Read"]),
+    permission(LEGACY_OPERATOR, "Legacy Operator", &["Wallets:Read", "Wallets:Tags:Delete"]),
     permission(
         OWN_PERMISSION,
         "Access Manager",
@@ -166,59 +156,60 @@ pub(super) struct User {
     pub id: &'static str,
     pub name: &'static str,
     pub username: &'static str,
+    pub kind: &'static str,
+    pub credential: String,
     pub active: bool,
     pub service_account: bool,
 }
 
-impl User {
-    pub fn shown(&self, books: &Books, modes: &Modes) -> Value {
-        json!({
-            "username": self.username,
-            "name": self.name,
-            "userId": self.id,
-            "kind": "CustomerEmployee",
-            "credentialUuid": "",
-            "orgId": ORG,
-            "isActive": self.active,
-            "isServiceAccount": self.service_account,
-            "isRegistered": true,
-            "isSSORequired": false,
-            "permissionAssignments": books.held_by(self.id, modes),
-        })
-    }
-}
-
-/// The people. Whether the vendor lists service accounts among them is not documented; here it does not.
+/// The people: one of them belongs to the whole tenant.
 pub(super) fn users() -> impl Iterator<Item = User> {
     PEOPLE.into_iter().map(|person| User {
         id: person.dfns,
         name: person.name,
         username: person.email,
+        kind: if person.dfns == people::JONAS.dfns { "TenantUser" } else { "CustomerEmployee" },
+        credential: person.dfns.replacen("us-", "cr-", 1),
         active: person.active,
         service_account: false,
     })
 }
 
-/// The user, or the service account, of this id.
-pub(super) fn user(id: &str) -> Option<User> {
-    let accounts = SERVICE_ACCOUNTS.into_iter();
-    let mut accounts = accounts.map(|(id, name, ..)| User {
+/// The service accounts, each a user too.
+pub(super) fn accounts() -> impl Iterator<Item = User> {
+    SERVICE_ACCOUNTS.into_iter().map(|(id, name, _, credential)| User {
         id,
         name,
         username: name,
+        kind: "CustomerEmployee",
+        credential: credential.into(),
         active: true,
         service_account: true,
-    });
-    users().find(|user| user.id == id).or_else(|| accounts.find(|account| account.id == id))
+    })
+}
+
+/// The user, or the service account, of this id.
+pub(super) fn user(id: &str) -> Option<User> {
+    users().chain(accounts()).find(|user| user.id == id)
 }
 
 /// Whether an identity is active: a user, a service account or a token; `None` for what is none of them.
 pub(super) fn identity(id: &str) -> Option<bool> {
-    let mut people = PEOPLE.iter();
-    if let Some(person) = people.find(|person| person.dfns == id) {
-        return Some(person.active);
+    user(id).map(|user| user.active).or_else(|| (id == PRIYAS_TOKEN).then_some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_has_only_operations_that_the_vendor_names() {
+        for permission in &PERMISSIONS {
+            for operation in permission.operations {
+                let known = [operations::ALL, operations::EARLIER];
+                let known = known.iter().any(|names| names.contains(operation));
+                assert!(known, "{operation} of {}", permission.name);
+            }
+        }
     }
-    let mut accounts = SERVICE_ACCOUNTS.iter();
-    let known = id == PRIYAS_TOKEN || accounts.any(|(user, ..)| *user == id);
-    known.then_some(true)
 }

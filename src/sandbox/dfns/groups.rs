@@ -3,13 +3,13 @@
 //! From the vendor's Python and Rust SDKs. How ids of groups look is not documented; those here have no
 //! prefix.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::super::message::{Ask, Reply, ensure};
-use super::super::modes::{DfnsGroups, Modes};
+use super::super::message::{Ask, Reply, ensure, set};
+use super::super::modes::{DfnsFields, DfnsGroups, Modes};
 use super::super::people;
-use super::{Books, catalogue, misread, new_id, now, page, refusal};
+use super::{Books, catalogue, conflict, misread, new_id, now, page, refusal};
 
 pub(super) const AUDITORS: &str = "x2v8c-q7n0d-j5t1yk9rw4ezm3hb";
 pub(super) const PLATFORM_ADMINS: &str = "m6k3p-d9w4s-b0fz7ulx2qcg8vtn";
@@ -34,7 +34,13 @@ struct Member {
 #[serde(deny_unknown_fields)]
 struct GroupBody {
     name: Option<String>,
-    description: Option<String>,
+    /// `null` takes away what there is.
+    #[serde(default, deserialize_with = "given")]
+    description: Option<Option<String>>,
+}
+
+fn given<'de, D: Deserializer<'de>>(description: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(description).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -63,8 +69,8 @@ pub(super) fn seed() -> Vec<Group> {
 pub(super) fn look(books: &Books, path: &[&str], ask: &Ask, modes: &Modes) -> Result<Reply, Reply> {
     admit(path, modes)?;
     match path {
-        [] => page(books.groups.iter().map(Group::shown).collect(), ask, 200, 50),
-        [id] => Ok(Reply::json(200, &books.group(id)?.shown())),
+        [] => page(books.groups.iter().map(|group| group.shown(modes)).collect(), ask, 200, 50),
+        [id] => Ok(Reply::json(200, &books.group(id)?.shown(modes))),
         [id, "members"] => {
             page(books.group(id)?.members.iter().map(Member::shown).collect(), ask, 200, 50)
         }
@@ -72,21 +78,17 @@ pub(super) fn look(books: &Books, path: &[&str], ask: &Ask, modes: &Modes) -> Re
     }
 }
 
-/// Writes answer 200 without a body, but for a group that is made.
+/// A group that is made or renamed is the answer; other writes answer 200 without a body.
 pub(super) fn change(
     books: &mut Books,
     method: &str,
     path: &[&str],
     ask: &Ask,
+    modes: &Modes,
 ) -> Result<Reply, Reply> {
     match (method, path) {
-        ("POST", []) => return create(books, ask),
-        ("PUT", [id]) => {
-            let body: GroupBody = ask.json().map_err(misread)?;
-            let group = books.group_mut(id)?;
-            group.name = body.name.unwrap_or_else(|| group.name.clone());
-            group.description = body.description.or_else(|| group.description.clone());
-        }
+        ("POST", []) => return create(books, ask, modes),
+        ("PUT", [id]) => return update(books, id, ask, modes),
         ("DELETE", [id]) => {
             books.group(id)?;
             books.groups.retain(|group| group.id != *id);
@@ -113,15 +115,29 @@ pub(super) fn change(
     Ok(Reply::empty(200))
 }
 
-fn create(books: &mut Books, ask: &Ask) -> Result<Reply, Reply> {
+fn create(books: &mut Books, ask: &Ask, modes: &Modes) -> Result<Reply, Reply> {
     let GroupBody { name, description } = ask.json().map_err(misread)?;
-    let name = name.filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| refusal(400, "name must not be empty"))?;
+    let name = name.ok_or_else(|| refusal(400, "name is missing"))?;
+    books.free_name(&name, "")?;
     let id = new_id("")?.trim_start_matches('-').to_owned();
+    let description = description.flatten();
     let group = Group { id, name, description, created: now(), members: Vec::new() };
-    let reply = Reply::json(200, &group.shown());
+    let reply = Reply::json(200, &group.shown(modes));
     books.groups.push(group);
     Ok(reply)
+}
+
+/// Fields that are left out keep their value.
+fn update(books: &mut Books, id: &str, ask: &Ask, modes: &Modes) -> Result<Reply, Reply> {
+    let GroupBody { name, description } = ask.json().map_err(misread)?;
+    books.group(id)?;
+    if let Some(name) = &name {
+        books.free_name(name, id)?;
+    }
+    let group = books.group_mut(id)?;
+    group.name = name.unwrap_or_else(|| group.name.clone());
+    group.description = description.unwrap_or_else(|| group.description.clone());
+    Ok(Reply::json(200, &group.shown(modes)))
 }
 
 /// What the credential may not do, or a deployment that has no groups does not know.
@@ -150,6 +166,14 @@ impl Books {
         found.ok_or_else(|| refusal(404, "The user group was not found"))
     }
 
+    /// The name of a group that is gone can be had again, and no other.
+    fn free_name(&self, name: &str, own: &str) -> Result<(), Reply> {
+        ensure(!name.is_empty(), || refusal(400, "name must not be empty"))?;
+        let mut groups = self.groups.iter();
+        let other = groups.find(|group| group.name == name && group.id != own);
+        other.map_or(Ok(()), |other| Err(conflict("The name is taken", &other.id)))
+    }
+
     pub(super) fn is_group(&self, id: &str) -> bool {
         self.groups.iter().any(|group| group.id == id)
     }
@@ -165,16 +189,24 @@ impl Group {
         self.members.iter().any(|member| member.user == user)
     }
 
-    fn shown(&self) -> Value {
-        json!({
+    fn shown(&self, modes: &Modes) -> Value {
+        let mut shown = json!({
             "id": self.id,
-            "orgId": catalogue::ORG,
             "name": self.name,
-            "description": self.description,
             "memberCount": self.members.len(),
             "dateCreated": self.created,
             "dateUpdated": self.created,
-        })
+        });
+        if let Some(description) = &self.description {
+            set(&mut shown, "description", description.clone());
+        }
+        if modes.dfns_fields != DfnsFields::Fewest {
+            set(&mut shown, "orgId", catalogue::ORG);
+        }
+        if modes.dfns_fields == DfnsFields::Every {
+            set(&mut shown, "tenantId", catalogue::TENANT);
+        }
+        shown
     }
 }
 
@@ -187,8 +219,8 @@ impl Member {
         let user = catalogue::user(&self.user);
         json!({
             "userId": self.user,
-            "username": user.as_ref().map(|user| user.username),
-            "kind": "CustomerEmployee",
+            "username": user.as_ref().map_or("", |user| user.username),
+            "kind": user.as_ref().map_or("CustomerEmployee", |user| user.kind),
             "isActive": user.as_ref().is_some_and(|user| user.active),
             "isArchived": false,
             "isServiceAccount": user.is_some_and(|user| user.service_account),
@@ -208,7 +240,22 @@ mod tests {
         let (_sandbox, client) = start(Modes::default()).await;
         let made = signed(&client, "POST", "/auth/user-groups", r#"{"name": "New"}"#).await;
         let id = made.at("/id").as_str().unwrap().to_owned();
+        assert!(!made.body.contains("description"), "{}", made.body);
         let path = format!("/auth/user-groups/{id}");
+        for (method, path, body, status, description) in [
+            ("POST", "/auth/user-groups", r#"{"name": "New"}"#, 409, None),
+            ("POST", "/auth/user-groups", r#"{"name": ""}"#, 400, None),
+            ("POST", "/auth/user-groups", "{}", 400, None),
+            ("PUT", &path, r#"{"name": "Auditors"}"#, 409, None),
+            ("PUT", &path, r#"{"description": "d"}"#, 200, Some("d")),
+            ("PUT", &path, r#"{"name": "New"}"#, 200, Some("d")),
+            ("PUT", &path, r#"{"description": null}"#, 200, None),
+        ] {
+            let answer = signed(&client, method, path, body).await;
+            assert_eq!(answer.status, status, "{method} {body}");
+            let shown = answer.at("/description");
+            assert_eq!(shown.as_str(), description, "{method} {body}");
+        }
         let members = format!("{path}/members");
         let body = json!({ "userIds": [people::SAM.dfns] }).to_string();
         let added = signed(&client, "POST", &members, &body).await;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::super::keys::{PublicKey, random_text};
 use super::super::message::{Ask, Reply, ensure};
 use super::catalogue::CREDENTIAL_ID;
-use super::{misread, refusal};
+use super::{misread, refusal, web_token};
 
 /// How long a challenge waits to be signed.
 const CHALLENGE_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -95,7 +95,7 @@ impl Signing {
         if init.user_action_server_kind.is_some_and(|kind| kind != "Api") {
             return Err(refusal(400, "userActionServerKind is unknown"));
         }
-        let (text, identifier) = (token()?, token()?);
+        let (text, identifier) = (token()?, web_token(&json!({ "use": "sign" }), &token()?));
         let challenge = Challenge {
             text: text.clone(),
             made: Instant::now(),
