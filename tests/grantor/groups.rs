@@ -297,6 +297,8 @@ async fn a_name_is_not_picked_while_a_group_may_have_it() {
             let named = server.call("assign_permission", viewer(name)).await;
             assert!(named.is_error && named.outcome() != "invalid", "{status}: {:#}", named.body);
             assert_eq!(world.writes().len(), 0, "{status} {name}");
+            assert!(named.summary().contains("may be a user group"), "{:#}", named.body);
+            assert!(named.hint().contains("the id or the full address"), "{:#}", named.body);
         }
         // Nobody else has an id or an address.
         for known in [SAM, "Tomás Ferreira <tomas.ferreira@example.com>", &account] {

@@ -8,6 +8,7 @@ use super::{CREDENTIAL, Items, is_id, list, nullable};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
+use crate::text::{self, Word};
 use crate::vendors::{Asker, Place, Row, Wanted, pick};
 
 pub(super) const USERS: Source =
@@ -53,6 +54,8 @@ struct AccessToken {
     linked_user_id: Option<String>,
 }
 
+const BY_ID: &str = "give the id or the full address of who is meant";
+
 /// Whether a change is of the identity behind this credential.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
@@ -80,8 +83,8 @@ pub async fn identity(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, 
     {
         return pick("identityId", wanted, vec![shown]);
     }
-    if let Some(failure) = unseen.as_ref().filter(|why| hides(why, wanted, &all)) {
-        return Err(failure.clone());
+    if let Some(why) = unseen.as_ref().filter(|why| hides(why, wanted, &all)) {
+        return Err(hidden(why, wanted));
     }
     pick("identityId", wanted, all).map_err(|failure| match unseen {
         _ if is_id(text, "to") => failure.hint(
@@ -127,6 +130,18 @@ fn hides(unseen: &Failure, wanted: Wanted<'_>, listed: &[Principal]) -> bool {
         Wanted::Named(_) => known.id == text || known.email.as_ref().is_some_and(is_address),
     };
     unseen.kind != Kind::NotPermitted && !listed.iter().any(is_certain)
+}
+
+/// What did not come, and what does without it.
+fn hidden(why: &Failure, wanted: Wanted<'_>) -> Failure {
+    let text = text::quote(Word::Caller, wanted.as_str());
+    let message = format!("{text} may be a user group, and those did not come: {}", why.message);
+    let failure = Failure { message, ..why.clone() };
+    match (wanted, &why.hint) {
+        (Wanted::Id(_), _) => failure,
+        (Wanted::Named(_), None) => failure.hint(BY_ID),
+        (Wanted::Named(_), Some(hint)) => failure.hint(format!("{BY_ID}; {hint}")),
+    }
 }
 
 /// Whether another try may bring what this one did not.
