@@ -4,7 +4,6 @@
 //! cannot be evaluated denies. [`Permitted`] is made here and nowhere else, and without one nothing
 //! is recorded or sent.
 
-mod actions;
 pub mod consent;
 mod explain;
 mod facts;
@@ -12,7 +11,6 @@ mod nesting;
 mod rules;
 mod ruling;
 mod supposed;
-mod together;
 
 use std::fmt;
 use std::sync::Arc;

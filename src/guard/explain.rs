@@ -65,7 +65,7 @@ impl Guard {
     ) -> Judged {
         let (verdict, deciding) = ruling.verdict();
         let language = &self.rules.language;
-        let ask = |case: &Case<'_>| language.ask(*case, language.actions.clone(), &|_| true);
+        let ask = |case: &Case<'_>| language.ask(*case, &|_| true);
         let asked: Vec<_> = cases.iter().map(ask).collect();
         let explain = |rule: &Rule| {
             let each = asked.iter().map(|asked| match (asked, self.rules.policy(rule)) {

@@ -83,18 +83,18 @@ impl Language {
         named(&self.action, name)
     }
 
-    /// The case as a request, and the entities it speaks of beside the actions. Cases are made here
-    /// alone, so that tests check them against the schema, and nobody has to wait for that.
+    /// The case as a request, and the entities it speaks of: all actions, and the resource. Cases are
+    /// made here alone, so that tests check them against the schema, and nobody has to wait for that.
     pub(super) fn ask(
         &self,
         case: Case<'_>,
-        actions: Entities,
         wanted: Wanted<'_>,
     ) -> Result<(Request, Entities), String> {
         if cfg!(debug_assertions) {
             self.request(case, &|_| true, Some(&self.schema))?;
         }
         let request = self.request(case, wanted, None)?;
+        let actions = self.actions.clone();
         let (Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _)) =
             case.subject
         else {

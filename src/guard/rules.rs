@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use cedar_policy::{
-    Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, EntityUid, Policy, PolicyId,
+    PolicySet, Response, Schema, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
 use serde_json::Value;
 
-use super::actions::{self, ByAction};
 use super::facts::{Case, Language};
 use super::ruling::Ruling;
-use super::together::{self, Outcome};
 use super::{READ_ONLY, Trouble, nesting};
 
 /// A policy that was checked.
 pub(super) struct Rules {
     pub(super) language: Language,
     set: PolicySet,
-    by_action: ByAction,
     listed: Vec<Rule>,
     /// Every name and text in the rules; none where they cannot be told.
     words: OnceLock<Option<HashSet<String>>>,
@@ -61,8 +59,7 @@ impl Rules {
         let set = PolicySet::from_policies(policies)
             .map_err(|error| vec![Trouble::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
-        let by_action = ByAction::of(&language.actions);
-        Ok(Self { language, set, by_action, listed, words: OnceLock::new() })
+        Ok(Self { language, set, listed, words: OnceLock::new() })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -75,22 +72,19 @@ impl Rules {
 
     /// Whether there is a permit that is about the ends of timed grants.
     pub(super) fn may_permit_ends(&self) -> bool {
-        let ends = self.language.named_action("expire");
         let permits = |rule: &&Rule| rule.effect == Effect::Permit && rule.ask.is_none();
         let mut policies = self.listed.iter().filter(permits).filter_map(|rule| self.policy(rule));
-        policies.any(|policy| actions::is_about(policy, &ends, &self.language.actions))
+        policies.any(|policy| self.is_about(policy, "expire"))
     }
 
     /// What a rule says of an action that its author may not have thought of: one that asks about
     /// looking, or one that forbids looks and ends because it names no action.
     pub(super) fn surprises(&self) -> Vec<String> {
-        let look = self.language.named_action("list_access");
-        let (end, actions) = (self.language.named_action("expire"), &self.language.actions);
         let each = self.listed.iter().filter_map(|rule| Some((rule, self.policy(rule)?)));
         let surprise = |(rule, policy): (&Rule, &Policy)| {
             let Rule { id, line, .. } = rule;
-            let looks = actions::is_about(policy, &look, actions);
-            let ends = actions::is_about(policy, &end, actions);
+            let looks = self.is_about(policy, "list_access");
+            let ends = self.is_about(policy, "expire");
             match rule.effect {
                 Effect::Permit if rule.ask.is_some() && looks => Some(format!(
                     "line {line}: {id} asks about looking too: nobody is asked about that, and \
@@ -106,6 +100,19 @@ impl Rules {
         each.filter_map(surprise).collect()
     }
 
+    /// Whether what a rule says of the action leaves it a say in this one.
+    fn is_about(&self, policy: &Policy, action: &str) -> bool {
+        let action = self.language.named_action(action);
+        let is_in = |group: &EntityUid| {
+            *group == action || self.language.actions.is_ancestor_of(group, &action)
+        };
+        match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(only) => only == action,
+            ActionConstraint::In(groups) => groups.iter().any(is_in),
+        }
+    }
+
     /// Whether a rule may ask for a field of this name. Strict validation leaves rules no way to a
     /// field but by its name.
     pub(super) fn mention(&self, name: &str) -> bool {
@@ -116,32 +123,37 @@ impl Rules {
     }
 
     pub(super) fn decide(&self, case: Case<'_>) -> Ruling {
-        let outcome = match self.ask(case) {
-            Ok(outcome) => outcome,
+        let response = match self.ask(case) {
+            Ok(response) => response,
             Err(trouble) => return unjudged(&trouble),
         };
         // Cedar leaves out a rule that fails; a forbid that is left out would be a yes.
-        if !outcome.errors.is_empty() {
-            let rules = outcome.errors.iter().map(|error| together::failed(error).to_string());
-            let errors: Vec<_> = outcome.errors.iter().map(ToString::to_string).collect();
-            return broken(rules.collect(), &errors);
+        let errors: Vec<_> = response.diagnostics().errors().collect();
+        if !errors.is_empty() {
+            let rules = errors.iter().map(|error| failed(error).to_string()).collect();
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            return broken(rules, &errors);
         }
-        let decides =
-            |rule: &&Rule| outcome.deciding.iter().any(|id| AsRef::<str>::as_ref(id) == rule.id);
+        let deciding: HashSet<&PolicyId> = response.diagnostics().reason().collect();
+        let decides = |rule: &&Rule| deciding.contains(&PolicyId::new(&rule.id));
         let deciding: Vec<&Rule> = self.listed.iter().filter(decides).collect();
-        match outcome.decision {
+        match response.decision() {
             Decision::Allow => permitted(&deciding),
             Decision::Deny => denied(&deciding),
         }
     }
 
-    fn ask(&self, case: Case<'_>) -> Result<Outcome, String> {
-        let action = self.language.action(case);
-        let about = self.by_action.about(&action, &self.set, &self.language.actions)?;
+    fn ask(&self, case: Case<'_>) -> Result<Response, String> {
         let wanted = |name: &str| self.mention(name);
-        let (request, entities) = self.language.ask(case, about.entities.clone(), &wanted)?;
-        Ok(about.rules.ask(&request, &entities))
+        let (request, entities) = self.language.ask(case, &wanted)?;
+        Ok(Authorizer::new().is_authorized(&request, &self.set, &entities))
     }
+}
+
+/// The rule that could not be evaluated.
+fn failed(error: &AuthorizationError) -> &PolicyId {
+    let AuthorizationError::PolicyEvaluationError(error) = error;
+    error.policy_id()
 }
 
 fn words_of(rules: &PolicySet) -> Option<HashSet<String>> {

@@ -395,6 +395,9 @@ fn a_call_for_several_is_judged_row_by_row() {
 }
 
 proptest::proptest! {
+    // Each case compiles a policy, which takes a tenth of a second in a debug build.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
     /// Whoever is put beside somebody else, what is said of the one is never less strict.
     #[test]
     fn no_row_is_judged_less_strictly_for_standing_beside_others(
