@@ -4,6 +4,7 @@
 //! on placeholders that nobody filled in. What such a text cannot mean otherwise is read so; what
 //! might be meant is left as it is and said. No message repeats a text: it may be a secret.
 
+mod jwk;
 pub(crate) mod pem;
 
 use std::borrow::Cow;
@@ -80,6 +81,9 @@ pub(crate) fn unfit(text: &str) -> Option<&'static str> {
     if text.contains(UNREADABLE) {
         return Some("holds bytes that are no UTF-8 text");
     }
+    if !text.is_empty() && crate::text::is_blank(text) {
+        return Some("is set and blank: give the value, or leave the setting out");
+    }
     let text = text.trim();
     let within = |start: &str, end: &str| {
         let inner = text.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
@@ -95,24 +99,112 @@ pub(crate) fn unfit(text: &str) -> Option<&'static str> {
 
 /// What is odd about a setting that may be meant all the same, in words that follow its name.
 pub(crate) fn odd(text: &str) -> Option<&'static str> {
-    const USUAL: [&str; 4] = ["changeme", "change-me", "change_me", "replace-me"];
     let trimmed = text.trim();
-    let named = |start: &str, end: &str| {
-        let inner = trimmed.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-        inner.is_some_and(is_variable)
-    };
-    let lower = trimmed.to_ascii_lowercase();
-    let is_usual = USUAL.contains(&&*lower)
-        || ["your-", "your_", "your "].iter().any(|start| lower.starts_with(start));
     if is_quoted(trimmed) {
         Some("is in quotes, which count as part of it: some tools keep those of an env file")
     } else if trimmed != text {
         Some("begins or ends with a blank, which counts as part of it")
-    } else if named("$", "") || named("%", "%") || named("$env:", "") || is_usual {
+    } else if is_template(trimmed) || is_example(trimmed) {
         Some("looks like a placeholder that nobody filled in")
+    } else if is_reference(trimmed) {
+        Some("looks like a reference that nobody followed: a secret's file or command can be named")
     } else {
         None
     }
+}
+
+/// Why a path cannot be what was meant, in words that follow the name of its setting.
+pub(crate) fn odd_path(text: &str) -> Option<&'static str> {
+    if let Some(trouble) = unfit(text) {
+        return Some(trouble);
+    }
+    if is_quoted(text.trim()) {
+        return Some("is in quotes: take them off, some tools keep those of an env file");
+    }
+    if text.trim() != text {
+        return Some("begins or ends with a blank: take it away, or it names another place");
+    }
+    let is_url = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:"));
+    is_url.then_some("is a URL: give the path alone")
+}
+
+/// Why a URL cannot be what was meant, in words that follow the name of its setting.
+pub(crate) fn odd_url(text: &str) -> Option<&'static str> {
+    let text = text.trim();
+    if is_quoted(text) {
+        return Some("is in quotes: take them off, some tools keep those of an env file");
+    }
+    let percent = text.split('%').skip(1).any(|part| part.len() > 2 && is_variable(part));
+    let open = ["${", "$(", "{{", "<", "#{"].iter().any(|start| text.contains(start));
+    let part = text.split(['/', '.', ':', '-']).any(|part| {
+        part.strip_prefix('$').is_some_and(is_variable)
+            || part.strip_prefix('{').is_some_and(|rest| rest.ends_with('}'))
+    });
+    (open || part || percent && text.matches('%').count() > 1)
+        .then_some("holds a placeholder that nobody filled in")
+}
+
+/// What a shell, a template or a build was to put something in the place of.
+fn is_template(text: &str) -> bool {
+    const VARIABLES: [(&str, &str); 7] = [
+        ("$", ""),
+        ("%", "%"),
+        ("$env:", ""),
+        ("%(", ")s"),
+        ("@", "@"),
+        ("__", "__"),
+        ("env:", ""),
+    ];
+    const FRAMES: [(&str, &str); 6] =
+        [("$(", ")"), ("#{", "}"), ("#{", "}#"), ("<%", "%>"), ("«", "»"), ("&lt;", "&gt;")];
+    let within = |(start, end): &(&str, &str)| {
+        text.strip_prefix(start).and_then(|rest| rest.strip_suffix(end))
+    };
+    VARIABLES.iter().filter_map(within).any(is_variable)
+        || FRAMES.iter().filter_map(within).any(|inner| !inner.is_empty())
+}
+
+/// What the examples of documents have in the place of a value.
+fn is_example(text: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "changeme",
+        "changethis",
+        "replaceme",
+        "replacethis",
+        "todo",
+        "tbd",
+        "fixme",
+        "placeholder",
+        "example",
+        "null",
+        "undefined",
+        "none",
+        "redacted",
+    ];
+    const STARTS: [&str; 4] = ["your", "insert", "enter", "replace"];
+    let text = text
+        .strip_prefix(['[', '{'])
+        .and_then(|rest| rest.strip_suffix([']', '}']))
+        .unwrap_or(text);
+    let lower = text.to_lowercase();
+    let letters: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
+    let begins = |start: &&str| {
+        lower.strip_prefix(*start).is_some_and(|rest| rest.starts_with(['-', '_', ' ']))
+    };
+    let mut all = lower.chars();
+    let one = all.next().filter(|first| "x*.•…".contains(*first));
+    let is_filling =
+        one == Some('…') || lower.len() > 2 && one.is_some_and(|one| all.all(|c| c == one));
+    WORDS.contains(&&*letters) || STARTS.iter().any(begins) || is_filling
+}
+
+/// What a store of secrets calls one of its own.
+fn is_reference(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| {
+        let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        !scheme.is_empty() && scheme.chars().all(letters) && !["http", "https"].contains(&&*scheme)
+    })
 }
 
 /// A token as a header carries it. No token holds a blank, and what a header begins or ends with is
@@ -240,6 +332,9 @@ mod tests {
             "<TOKEN>",
             "<your-api-key…>",
             "a\u{fffd}b",
+            " ",
+            "\t \r\n",
+            "\u{a0}\u{200b}\u{feff}",
         ] {
             assert!(unfit(text).is_some(), "{text:?}");
         }
@@ -275,11 +370,102 @@ mod tests {
             ("changeme", "placeholder"),
             ("YOUR_TOKEN", "placeholder"),
             ("your-token-here", "placeholder"),
+            ("CHANGE_ME!", "placeholder"),
+            ("replace_me", "placeholder"),
+            ("replace-with-your-token", "placeholder"),
+            ("insert-token-here", "placeholder"),
+            ("[your token]", "placeholder"),
+            ("{your_token}", "placeholder"),
+            ("TODO", "placeholder"),
+            ("undefined", "placeholder"),
+            ("XXXXXXXX", "placeholder"),
+            ("***", "placeholder"),
+            ("…", "placeholder"),
+            ("$(cat token)", "placeholder"),
+            ("%(TOKEN)s", "placeholder"),
+            ("#{Token}#", "placeholder"),
+            ("@TOKEN@", "placeholder"),
+            ("__TOKEN__", "placeholder"),
+            ("<%= token %>", "placeholder"),
+            ("&lt;token&gt;", "placeholder"),
+            ("env:TOKEN", "placeholder"),
+            ("op://vault/item/token", "reference"),
+            ("vault://kv/token", "reference"),
         ] {
             assert!(odd(text).unwrap_or_default().contains(part), "{text:?}: {:?}", odd(text));
         }
-        for text in ["", "x", "$", "$a$b", "%%", "50%", "it's", "\"", "yours", "a b"] {
-            assert_eq!(odd(text), None, "{text:?}");
+        for text in [
+            "",
+            "x",
+            "$",
+            "$a$b",
+            "%%",
+            "50%",
+            "it's",
+            "\"",
+            "yours",
+            "a b",
+            "xx",
+            "insertion",
+            "a__b__",
+            "@home",
+            "https://example.com",
+            "{}",
+            "p://",
+            "://x",
+            "none of it",
+            "-----BEGIN X-----",
+        ] {
+            let is_said = ["p://"].contains(&text);
+            assert_eq!(odd(text).is_some(), is_said, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_or_a_url_that_cannot_be_meant_is_named() {
+        for (text, part) in [
+            ("\"/a\"", Some("quotes")),
+            ("'/a b'", Some("quotes")),
+            ("/a ", Some("blank")),
+            (" /a", Some("blank")),
+            ("/a\u{a0}", Some("blank")),
+            (" ", Some("set and blank")),
+            ("file:///a", Some("URL")),
+            ("FILE:/a", Some("URL")),
+            ("<path>", Some("placeholder")),
+            ("/a b/it's", None),
+            ("~/a", None),
+            ("/file:/a", None),
+        ] {
+            let told = odd_path(text);
+            assert_eq!(told.is_some(), part.is_some(), "{text:?}");
+            assert!(
+                told.unwrap_or_default().contains(part.unwrap_or_default()),
+                "{text:?}: {told:?}"
+            );
+        }
+        for text in [
+            "https://<tenant>.example.com",
+            "https://${HOST}",
+            "https://$HOST",
+            "https://$HOST/a",
+            "https://%HOST%",
+            "https://{tenant}.example.com",
+            "https://{{host}}",
+            "https://$(host)",
+        ] {
+            assert_eq!(odd_url(text), Some("holds a placeholder that nobody filled in"), "{text}");
+        }
+        assert!(odd_url("'https://a.example.com'").unwrap().contains("quotes"));
+        for text in [
+            "https://a.example.com",
+            "https://a.example.com/x%20y/%7Ez",
+            "http://127.0.0.1:9/a-b",
+            " https://a.example.com ",
+            "https://[::1]/",
+            "",
+        ] {
+            assert_eq!(odd_url(text), None, "{text}");
         }
     }
 

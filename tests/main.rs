@@ -233,3 +233,11 @@ mod first_release;
 #[cfg(unix)]
 #[path = "grantor/other_ledger.rs"]
 mod other_ledger;
+
+/// What no vendor's document says, said otherwise.
+#[path = "grantor/unsaid.rs"]
+mod unsaid;
+
+/// One call for many.
+#[path = "grantor/many.rs"]
+mod many;

@@ -103,6 +103,9 @@ impl File {
     ) -> Result<Option<PathBuf>, ConfigError> {
         let Some(path) = self.text(key) else { return Ok(None) };
         let trouble = |text| ConfigError(format!("{}: {key}: {text}", self.path.display()));
+        if let Some(odd) = crate::given::odd_path(path) {
+            return Err(ConfigError(format!("{}: {key} {odd}", self.path.display())));
+        }
         self.below(Path::new(path), env).map(Some).map_err(trouble)
     }
 
