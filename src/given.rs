@@ -24,6 +24,8 @@ pub enum NoText {
     Other,
 }
 
+/// What editors break a line at, and parsers of comments do not.
+const FALSE_ENDS: [char; 5] = ['\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// What stands for a byte that is no text, where an environment held one.
 const UNREADABLE: char = char::REPLACEMENT_CHARACTER;
@@ -63,6 +65,24 @@ pub(crate) fn whole(bytes: &[u8]) -> io::Result<String> {
     let text =
         text(bytes).map_err(|trouble| io::Error::new(io::ErrorKind::InvalidData, trouble))?;
     Ok(text.to_owned())
+}
+
+/// The text of a file that a parser reads line by line, and a person too.
+///
+/// # Errors
+/// As [`whole`]; or it holds what is shown as a line end and is none: behind a comment, what stands on the
+/// next line of the screen would count for nothing.
+pub(crate) fn source(bytes: &[u8]) -> io::Result<String> {
+    let text = whole(bytes)?;
+    let Some((at, false_end)) = text.char_indices().find(|(_, c)| FALSE_ENDS.contains(c)) else {
+        return Ok(text);
+    };
+    let line = text.get(..at).unwrap_or_default().split('\n').count();
+    let code = u32::from(false_end);
+    let told = format!(
+        "line {line} holds U+{code:04X}, which is shown as a line end and read as none: put a real one"
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, told))
 }
 
 /// A setting without what files and shells put around it: the mark before, line ends behind. Blanks
@@ -186,6 +206,7 @@ fn is_example(text: &str) -> bool {
         .strip_prefix(['[', '{'])
         .and_then(|rest| rest.strip_suffix([']', '}']))
         .unwrap_or(text);
+    let text = text.split_once("://").map_or(text, |(_, host)| host);
     let lower = text.to_lowercase();
     let letters: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
     let begins = |start: &&str| {
@@ -301,6 +322,19 @@ mod tests {
         }
     }
 
+    /// A comment ends where a reader sees it end.
+    #[test]
+    fn what_only_looks_like_a_line_end_is_named() {
+        for end in FALSE_ENDS {
+            let told = source(format!("a\n# b{end}c\n").as_bytes()).unwrap_err().to_string();
+            let code = format!("U+{:04X}", u32::from(end));
+            assert!(told.starts_with("line 2 holds ") && told.contains(&code), "{told}");
+        }
+        for text in ["", "a\nb", "a\r\nb\r\n", "a\rb", "\t\u{a0}\u{2026}"] {
+            assert_eq!(source(text.as_bytes()).unwrap(), text);
+        }
+    }
+
     #[test]
     fn a_setting_loses_the_line_ends_behind_it_alone() {
         for (given, kept) in [
@@ -370,6 +404,7 @@ mod tests {
             ("changeme", "placeholder"),
             ("YOUR_TOKEN", "placeholder"),
             ("your-token-here", "placeholder"),
+            ("https://your-portal.example.com", "placeholder"),
             ("CHANGE_ME!", "placeholder"),
             ("replace_me", "placeholder"),
             ("replace-with-your-token", "placeholder"),

@@ -93,6 +93,20 @@ impl Settings {
         }
     }
 
+    /// A user name as HTTP Basic carries it.
+    ///
+    /// # Errors
+    /// It is missing, a placeholder, or holds a colon.
+    pub fn user(&self, name: &str) -> Result<String, String> {
+        let user = self.text(name)?;
+        if user.contains(':') {
+            return Err(format!(
+                "{name} holds a colon, where HTTP Basic ends a user name: give the name alone"
+            ));
+        }
+        Ok(user)
+    }
+
     /// # Errors
     /// It is missing, or not a URL that credentials may be sent to.
     pub fn url(&self, name: &str) -> Result<Base, String> {

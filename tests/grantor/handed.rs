@@ -713,3 +713,40 @@ async fn a_jwk_is_a_private_key() {
     let answer = world.serve().await.call(redox().tool, parsed(redox().arguments)).await;
     assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
 }
+
+/// A rule, a setting or an approver behind a comment counts, or the file is not read: what only looks like
+/// the end of a comment hides nothing.
+#[tokio::test]
+async fn what_only_looks_like_a_line_end_hides_nothing() {
+    let files = [
+        (
+            "GRANTOR_POLICY",
+            "@id(\"all\") permit(principal, action, resource);\n// nobody|@id(\"no\") forbid(principal, action, resource);\n",
+        ),
+        ("GRANTOR_CONFIG", "[grantor]\n# look only|read_only = true\n"),
+        ("GRANTOR_APPROVERS", "# who may|ada AAAA\n"),
+    ];
+    for (name, text) in files {
+        for end in ["\u{2028}", "\u{2029}", "\u{85}", "\u{b}"] {
+            let world = World::new().await;
+            std::fs::write(world.path("file"), text.replace('|', end)).unwrap();
+            let path = world.path("file").to_str().unwrap().to_owned();
+            let world = world.set(name, path);
+            let ran = world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
+            let told = ran.stderr.contains("which is shown as a line end and read as none");
+            assert!(ran.status == 1 && told, "{name} {end:?}: {ran:?}");
+            assert!(world.writes().is_empty());
+        }
+    }
+}
+
+/// A user name with a colon would be cut there, and the rest taken for the password.
+#[tokio::test]
+async fn a_user_name_with_a_colon_is_named() {
+    for name in ["SNAPLOGIC_USERNAME", "CENTRASITE_USERNAME"] {
+        let ran = World::new().await.set(name, "user:hunter2").run(&["doctor"]).await;
+        let line = format!("mend  {name} holds a colon");
+        assert!(ran.status == 1 && ran.stdout.contains(&line), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"), "{ran:?}");
+    }
+}

@@ -109,9 +109,10 @@ async fn a_change_that_changes_nothing_is_said_to_be_done_by_nobody() {
     let silent = ["outsystems", "redox", "snaplogic"];
     let grants = GRANTS.iter().filter(|grant| silent.contains(&grant.vendor));
     let cases = grants.flat_map(|grant| {
-        [Idle::Usual, Idle::Done, Idle::Refused]
-            .into_iter()
-            .flat_map(move |idle| [false, true].map(|by_status| (grant, idle, by_status)))
+        let by_status = if grant.vendor == "redox" { &[false, true][..] } else { &[false] };
+        by_status
+            .iter()
+            .flat_map(move |by| [Idle::Done, Idle::Refused].map(|idle| (grant, idle, *by)))
     });
     join_all(cases.map(async |(grant, idle, redox_refuses_by_status)| {
         let reads_lag = Duration::from_secs(600);
@@ -185,7 +186,12 @@ async fn snaplogic_may_take_no_request_without_a_type() {
 #[tokio::test]
 async fn outsystems_inherits_in_either_vocabulary() {
     let areas = [Area::UserManagement, Area::UserAndAccessManagement];
-    let told = [Told::Names, Told::ShortNames, Told::KeysAlone, Told::ClaimsAlone];
+    let told = [
+        (Told::Names, Claims::Opaque),
+        (Told::KeysAlone, Claims::Telling),
+        (Told::ClaimsAlone, Claims::Opaque),
+        (Told::ClaimsAlone, Claims::Telling),
+    ];
     let inherits = [
         (Inherits::Nothing, "confirmed"),
         (Inherits::Managing, "refused"),
@@ -193,18 +199,16 @@ async fn outsystems_inherits_in_either_vocabulary() {
     ];
     let mut cases = Vec::new();
     for outsystems_area in areas {
-        for outsystems_claims in [Claims::Opaque, Claims::Telling] {
-            for outsystems_told in told {
-                for (outsystems_inherits, outcome) in inherits {
-                    let modes = Modes {
-                        outsystems_area,
-                        outsystems_claims,
-                        outsystems_told,
-                        outsystems_inherits,
-                        ..Modes::default()
-                    };
-                    cases.push((modes, outcome));
-                }
+        for (outsystems_told, outsystems_claims) in told {
+            for (outsystems_inherits, outcome) in inherits {
+                let modes = Modes {
+                    outsystems_area,
+                    outsystems_claims,
+                    outsystems_told,
+                    outsystems_inherits,
+                    ..Modes::default()
+                };
+                cases.push((modes, outcome));
             }
         }
     }
