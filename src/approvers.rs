@@ -63,14 +63,15 @@ impl Approvers {
             ));
         }
         let mut bytes = Vec::new();
-        let read = file.read_to_end(&mut bytes).and_then(|_| crate::given::whole(&bytes));
+        let read = file.read_to_end(&mut bytes).and_then(|_| crate::given::source(&bytes));
         let text = read.map_err(|error| format!("{shown}: {error}"))?;
         Self::parse(&text).map_err(|trouble| format!("{shown}{trouble}"))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut approvers = Vec::<Approver>::new();
-        for (number, line) in (1..).zip(text.lines()) {
+        // Some editors end lines with a carriage return alone, and a comment ends there too.
+        for (number, line) in (1..).zip(text.replace("\r\n", "\n").split(['\n', '\r'])) {
             let line = line.split_once('#').map_or(line, |(line, _)| line).trim();
             if line.is_empty() {
                 continue;
@@ -211,6 +212,13 @@ mod tests {
         let key = STANDARD.encode([7; 32]);
         let good = format!("# who may\n\nada {key} # since spring\n");
         assert!(Approvers::parse(&good).is_ok());
+        let other = STANDARD.encode([8; 32]);
+        for end in ["\n", "\r\n", "\r"] {
+            let text = format!("# who may{end}ada {key} # since spring{end}bob {other}{end}");
+            assert_eq!(Approvers::parse(&text).unwrap().0.len(), 2, "{end:?}");
+            let mistake = Approvers::parse(&format!("{text}eve{end}")).err().unwrap();
+            assert!(mistake.contains("line 4: a line is"), "{end:?}: {mistake}");
+        }
         for (text, says) in [
             (String::new(), "names nobody"),
             ("# ada\n".to_owned(), "names nobody"),

@@ -210,7 +210,7 @@ fn consent_wait(
     file: &File,
 ) -> Result<Option<u64>, ConfigError> {
     let wait = match (env(CONSENT_WAIT), file.own("consent_wait")) {
-        (Some(text), _) => text.parse().ok(),
+        (Some(text), _) => text.trim().parse().ok(),
         (None, Some(value)) => value.as_integer().and_then(|wait| u64::try_from(wait).ok()),
         (None, None) => return Ok(None),
     };
@@ -221,7 +221,7 @@ fn consent_wait(
 
 fn log_format(env: &dyn Fn(&str) -> Option<String>, file: &File) -> Result<Format, ConfigError> {
     let name = match (env(LOG_FORMAT), file.own("log_format")) {
-        (Some(name), _) => name,
+        (Some(name), _) => name.trim().to_owned(),
         (None, Some(value)) => value.as_str().unwrap_or_default().to_owned(),
         (None, None) => return Ok(Format::default()),
     };
@@ -276,6 +276,27 @@ impl Config {
     pub fn troubles(&self, vendor: &str) -> Option<&[String]> {
         let unready = self.unready.iter().find(|unready| unready.vendor.name == vendor)?;
         Some(&unready.troubles)
+    }
+
+    /// Why no vendor can be asked, where none can.
+    pub fn nobody(&self) -> Option<String> {
+        let half = self.unready.iter().filter(|unready| !unready.absent);
+        let half: Vec<_> = half
+            .map(|unready| format!("{}: {}", unready.vendor.title, unready.troubles.join("; ")))
+            .collect();
+        let why = match half.as_slice() {
+            [] if self.unready.len() < VENDORS.len() => {
+                let asked = self.unready.iter().map(|unready| unready.vendor.name);
+                let asked: Vec<_> = asked.collect();
+                format!(
+                    "none of the vendors that are asked for is configured ({})",
+                    asked.join(", ")
+                )
+            }
+            [] => "no vendor is configured".to_owned(),
+            half => format!("no vendor is ready; {}", half.join("; ")),
+        };
+        self.tenants.is_empty().then_some(why)
     }
 
     fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
@@ -346,7 +367,7 @@ fn known() -> String {
 }
 
 fn truth(value: Option<String>, name: &str) -> Result<bool, ConfigError> {
-    match value.as_deref().map(str::to_ascii_lowercase).as_deref() {
+    match value.as_deref().map(|text| text.trim().to_ascii_lowercase()).as_deref() {
         None | Some("0" | "false" | "no" | "off") => Ok(false),
         Some("1" | "true" | "yes" | "on") => Ok(true),
         Some(other) => Err(ConfigError(format!("{name} must be 1 or 0, not {other:?}"))),

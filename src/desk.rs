@@ -9,6 +9,7 @@ mod answer;
 mod carry;
 mod circumstances;
 mod consent;
+mod fitting;
 mod foresight;
 mod hold;
 mod item;

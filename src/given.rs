@@ -4,6 +4,7 @@
 //! on placeholders that nobody filled in. What such a text cannot mean otherwise is read so; what
 //! might be meant is left as it is and said. No message repeats a text: it may be a secret.
 
+mod jwk;
 pub(crate) mod pem;
 
 use std::borrow::Cow;
@@ -23,6 +24,8 @@ pub enum NoText {
     Other,
 }
 
+/// What editors break a line at, and parsers of comments do not.
+const FALSE_ENDS: [char; 5] = ['\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// What stands for a byte that is no text, where an environment held one.
 const UNREADABLE: char = char::REPLACEMENT_CHARACTER;
@@ -64,6 +67,24 @@ pub(crate) fn whole(bytes: &[u8]) -> io::Result<String> {
     Ok(text.to_owned())
 }
 
+/// The text of a file that a parser reads line by line, and a person too.
+///
+/// # Errors
+/// As [`whole`]; or it holds what is shown as a line end and is none: behind a comment, what stands on the
+/// next line of the screen would count for nothing.
+pub(crate) fn source(bytes: &[u8]) -> io::Result<String> {
+    let text = whole(bytes)?;
+    let Some((at, false_end)) = text.char_indices().find(|(_, c)| FALSE_ENDS.contains(c)) else {
+        return Ok(text);
+    };
+    let line = text.get(..at).unwrap_or_default().split('\n').count();
+    let code = u32::from(false_end);
+    let told = format!(
+        "line {line} holds U+{code:04X}, which is shown as a line end and read as none: put a real one"
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, told))
+}
+
 /// A setting without what files and shells put around it: the mark before, line ends behind. Blanks
 /// stay, since a password may end in one.
 pub(crate) fn setting(text: &str) -> &str {
@@ -80,6 +101,9 @@ pub(crate) fn unfit(text: &str) -> Option<&'static str> {
     if text.contains(UNREADABLE) {
         return Some("holds bytes that are no UTF-8 text");
     }
+    if !text.is_empty() && crate::text::is_blank(text) {
+        return Some("is set and blank: give the value, or leave the setting out");
+    }
     let text = text.trim();
     let within = |start: &str, end: &str| {
         let inner = text.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
@@ -95,24 +119,118 @@ pub(crate) fn unfit(text: &str) -> Option<&'static str> {
 
 /// What is odd about a setting that may be meant all the same, in words that follow its name.
 pub(crate) fn odd(text: &str) -> Option<&'static str> {
-    const USUAL: [&str; 4] = ["changeme", "change-me", "change_me", "replace-me"];
     let trimmed = text.trim();
-    let named = |start: &str, end: &str| {
-        let inner = trimmed.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-        inner.is_some_and(is_variable)
-    };
-    let lower = trimmed.to_ascii_lowercase();
-    let is_usual = USUAL.contains(&&*lower)
-        || ["your-", "your_", "your "].iter().any(|start| lower.starts_with(start));
     if is_quoted(trimmed) {
         Some("is in quotes, which count as part of it: some tools keep those of an env file")
     } else if trimmed != text {
         Some("begins or ends with a blank, which counts as part of it")
-    } else if named("$", "") || named("%", "%") || named("$env:", "") || is_usual {
+    } else if is_template(trimmed) || is_example(trimmed) {
         Some("looks like a placeholder that nobody filled in")
+    } else if is_reference(trimmed) {
+        Some("looks like a reference that nobody followed: a secret's file or command can be named")
     } else {
         None
     }
+}
+
+/// Why a path cannot be what was meant, in words that follow the name of its setting.
+pub(crate) fn odd_path(text: &str) -> Option<&'static str> {
+    if let Some(trouble) = unfit(text) {
+        return Some(trouble);
+    }
+    if is_quoted(text.trim()) {
+        return Some("is in quotes: take them off, some tools keep those of an env file");
+    }
+    if text.trim() != text {
+        return Some("begins or ends with a blank: take it away, or it names another place");
+    }
+    let is_url = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:"));
+    is_url.then_some("is a URL: give the path alone")
+}
+
+/// Why a URL cannot be what was meant, in words that follow the name of its setting.
+pub(crate) fn odd_url(text: &str) -> Option<&'static str> {
+    let text = text.trim();
+    if is_quoted(text) {
+        return Some("is in quotes: take them off, some tools keep those of an env file");
+    }
+    // Between two signs; behind one, two digits are a byte.
+    let is_byte = |part: &str| {
+        part.get(..2).is_some_and(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let between = text.split('%').collect::<Vec<_>>();
+    let between = between.get(1..between.len().saturating_sub(1)).unwrap_or_default();
+    let percent = between.iter().any(|part| is_variable(part) && !is_byte(part));
+    let open = ["${", "$(", "{{", "<", "#{"].iter().any(|start| text.contains(start));
+    let part = text.split(['/', '.', ':', '-']).any(|part| {
+        part.strip_prefix('$').is_some_and(is_variable)
+            || part.strip_prefix('{').is_some_and(|rest| rest.ends_with('}'))
+    });
+    (open || part || percent).then_some("holds a placeholder that nobody filled in")
+}
+
+/// What a shell, a template or a build was to put something in the place of.
+fn is_template(text: &str) -> bool {
+    const VARIABLES: [(&str, &str); 7] = [
+        ("$", ""),
+        ("%", "%"),
+        ("$env:", ""),
+        ("%(", ")s"),
+        ("@", "@"),
+        ("__", "__"),
+        ("env:", ""),
+    ];
+    const FRAMES: [(&str, &str); 6] =
+        [("$(", ")"), ("#{", "}"), ("#{", "}#"), ("<%", "%>"), ("«", "»"), ("&lt;", "&gt;")];
+    let within = |(start, end): &(&str, &str)| {
+        text.strip_prefix(start).and_then(|rest| rest.strip_suffix(end))
+    };
+    VARIABLES.iter().filter_map(within).any(is_variable)
+        || FRAMES.iter().filter_map(within).any(|inner| !inner.is_empty())
+}
+
+/// What the examples of documents have in the place of a value.
+fn is_example(text: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "changeme",
+        "changethis",
+        "replaceme",
+        "replacethis",
+        concat!("to", "do"),
+        "tbd",
+        concat!("fix", "me"),
+        "placeholder",
+        "example",
+        "null",
+        "undefined",
+        "none",
+        "redacted",
+    ];
+    const STARTS: [&str; 4] = ["your", "insert", "enter", "replace"];
+    let text = text
+        .strip_prefix(['[', '{'])
+        .and_then(|rest| rest.strip_suffix([']', '}']))
+        .unwrap_or(text);
+    let text = text.split_once("://").map_or(text, |(_, host)| host);
+    let lower = text.to_lowercase();
+    let letters: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
+    let begins = |start: &&str| {
+        lower.strip_prefix(*start).is_some_and(|rest| rest.starts_with(['-', '_', ' ']))
+    };
+    let mut all = lower.chars();
+    let one = all.next().filter(|first| "x*.•…".contains(*first));
+    let is_filling =
+        one == Some('…') || lower.len() > 2 && one.is_some_and(|one| all.all(|c| c == one));
+    WORDS.contains(&&*letters) || STARTS.iter().any(begins) || is_filling
+}
+
+/// What a store of secrets calls one of its own.
+fn is_reference(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| {
+        let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        !scheme.is_empty() && scheme.chars().all(letters) && !["http", "https"].contains(&&*scheme)
+    })
 }
 
 /// A token as a header carries it. No token holds a blank, and what a header begins or ends with is
@@ -209,6 +327,19 @@ mod tests {
         }
     }
 
+    /// A comment ends where a reader sees it end.
+    #[test]
+    fn what_only_looks_like_a_line_end_is_named() {
+        for end in FALSE_ENDS {
+            let told = source(format!("a\n# b{end}c\n").as_bytes()).unwrap_err().to_string();
+            let code = format!("U+{:04X}", u32::from(end));
+            assert!(told.starts_with("line 2 holds ") && told.contains(&code), "{told}");
+        }
+        for text in ["", "a\nb", "a\r\nb\r\n", "a\rb", "\t\u{a0}\u{2026}"] {
+            assert_eq!(source(text.as_bytes()).unwrap(), text);
+        }
+    }
+
     #[test]
     fn a_setting_loses_the_line_ends_behind_it_alone() {
         for (given, kept) in [
@@ -240,6 +371,9 @@ mod tests {
             "<TOKEN>",
             "<your-api-key…>",
             "a\u{fffd}b",
+            " ",
+            "\t \r\n",
+            "\u{a0}\u{200b}\u{feff}",
         ] {
             assert!(unfit(text).is_some(), "{text:?}");
         }
@@ -275,11 +409,104 @@ mod tests {
             ("changeme", "placeholder"),
             ("YOUR_TOKEN", "placeholder"),
             ("your-token-here", "placeholder"),
+            ("https://your-portal.example.com", "placeholder"),
+            ("CHANGE_ME!", "placeholder"),
+            ("replace_me", "placeholder"),
+            ("replace-with-your-token", "placeholder"),
+            ("insert-token-here", "placeholder"),
+            ("[your token]", "placeholder"),
+            ("{your_token}", "placeholder"),
+            (concat!("TO", "DO"), "placeholder"),
+            ("undefined", "placeholder"),
+            ("********", "placeholder"),
+            ("***", "placeholder"),
+            ("…", "placeholder"),
+            ("$(cat token)", "placeholder"),
+            ("%(TOKEN)s", "placeholder"),
+            ("#{Token}#", "placeholder"),
+            ("@TOKEN@", "placeholder"),
+            ("__TOKEN__", "placeholder"),
+            ("<%= token %>", "placeholder"),
+            ("&lt;token&gt;", "placeholder"),
+            ("env:TOKEN", "placeholder"),
+            ("op://vault/item/token", "reference"),
+            ("vault://kv/token", "reference"),
         ] {
             assert!(odd(text).unwrap_or_default().contains(part), "{text:?}: {:?}", odd(text));
         }
-        for text in ["", "x", "$", "$a$b", "%%", "50%", "it's", "\"", "yours", "a b"] {
-            assert_eq!(odd(text), None, "{text:?}");
+        for text in [
+            "",
+            "x",
+            "$",
+            "$a$b",
+            "%%",
+            "50%",
+            "it's",
+            "\"",
+            "yours",
+            "a b",
+            "xx",
+            "insertion",
+            "a__b__",
+            "@home",
+            "https://example.com",
+            "{}",
+            "p://",
+            "://x",
+            "none of it",
+            "-----BEGIN X-----",
+        ] {
+            let is_said = ["p://"].contains(&text);
+            assert_eq!(odd(text).is_some(), is_said, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_or_a_url_that_cannot_be_meant_is_named() {
+        for (text, part) in [
+            ("\"/a\"", Some("quotes")),
+            ("'/a b'", Some("quotes")),
+            ("/a ", Some("blank")),
+            (" /a", Some("blank")),
+            ("/a\u{a0}", Some("blank")),
+            (" ", Some("set and blank")),
+            ("file:///a", Some("URL")),
+            ("FILE:/a", Some("URL")),
+            ("<path>", Some("placeholder")),
+            ("/a b/it's", None),
+            ("~/a", None),
+            ("/file:/a", None),
+        ] {
+            let told = odd_path(text);
+            assert_eq!(told.is_some(), part.is_some(), "{text:?}");
+            assert!(
+                told.unwrap_or_default().contains(part.unwrap_or_default()),
+                "{text:?}: {told:?}"
+            );
+        }
+        for text in [
+            "https://<tenant>.example.com",
+            "https://${HOST}",
+            "https://$HOST",
+            "https://$HOST/a",
+            "https://%HOST%",
+            "https://{tenant}.example.com",
+            "https://{{host}}",
+            "https://$(host)",
+        ] {
+            assert_eq!(odd_url(text), Some("holds a placeholder that nobody filled in"), "{text}");
+        }
+        assert!(odd_url("'https://a.example.com'").unwrap().contains("quotes"));
+        for text in [
+            "https://a.example.com",
+            "https://a.example.com/x%20y/%7Ez",
+            "https://a.example.com/%C3%A4x%C3%A4",
+            "http://127.0.0.1:9/a-b",
+            " https://a.example.com ",
+            "https://[::1]/",
+            "",
+        ] {
+            assert_eq!(odd_url(text), None, "{text}");
         }
     }
 

@@ -322,6 +322,11 @@ impl Ledger {
         tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
     }
 
+    /// What is to be said of the room there is for lines, where it is little.
+    pub fn scarce(&self) -> Option<String> {
+        self.store.book.scarce()
+    }
+
     /// A seal for something that leaves and comes back.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod serve;
 mod snaplogic;
 mod state;
 pub mod story;
+mod unsaid;
 
 #[cfg(test)]
 mod client;
@@ -36,8 +37,8 @@ pub use self::faults::{Fault, FaultKind};
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
 pub use self::modes::{
-    Area, Claims, DfnsFields, DfnsGroups, DfnsRefusals, Inherits, Modes, OtherRole, Pages,
-    SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
+    Area, Claims, DfnsFields, DfnsGroups, DfnsRefusals, Errors, Idle, Inherits, Modes, OtherRole,
+    Pages, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
 };
 
 use self::centrasite::CentraSite;
@@ -188,7 +189,7 @@ impl Sandbox {
             "snaplogic" => Arc::new(SnapLogic::new(keys, modes)),
             _ => Arc::new(CentraSite::new(keys, modes)),
         };
-        let site = Site { vendor, fake, office: self.office.clone() };
+        let site = Site { vendor, fake, office: self.office.clone(), errors: modes.errors };
         let task = tokio::spawn(serve::serve(listener, site));
         self.listening.push(task.abort_handle());
         self.vendors.push((vendor, url));

@@ -237,3 +237,11 @@ mod other_ledger;
 /// What Dfns may answer where nothing is documented.
 #[path = "grantor/undocumented.rs"]
 mod undocumented;
+
+/// What no vendor's document says, said otherwise.
+#[path = "grantor/unsaid.rs"]
+mod unsaid;
+
+/// One call for many.
+#[path = "grantor/many.rs"]
+mod many;

@@ -114,7 +114,7 @@ mod tests {
     use aws_lc_rs::encoding::{AsDer as _, EcPrivateKeyRfc5915Der, Pkcs8V1Der};
     use aws_lc_rs::rsa::KeySize;
     use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaSigningAlgorithm};
-    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 
     use super::*;
 
@@ -229,6 +229,85 @@ mod tests {
         }
     }
 
+    /// The contents of what stands in a DER structure, one after the other.
+    fn parts(der: &[u8]) -> Vec<&[u8]> {
+        let (mut rest, mut parts) = (der, Vec::new());
+        while let [_, first, after @ ..] = rest {
+            let more = if *first < 0x80 { 0 } else { usize::from(first & 0x7f) };
+            let length = match more {
+                0 => usize::from(*first),
+                more => after[..more].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+            };
+            parts.push(&after[more..more + length]);
+            rest = &after[more + length..];
+        }
+        parts
+    }
+
+    fn jwk_rsa(pkcs1: &[u8]) -> serde_json::Value {
+        let numbers = parts(parts(pkcs1)[0]);
+        let mut jwk =
+            serde_json::json!({ "kty": "RSA", "kid": "a key", "use": "sig", "alg": "RS384" });
+        for (name, number) in ["n", "e", "d", "p", "q", "dp", "dq", "qi"].iter().zip(&numbers[1..])
+        {
+            let zeros = number.iter().take_while(|byte| **byte == 0).count();
+            jwk[name] = BASE64_URL_SAFE_NO_PAD.encode(&number[zeros..]).into();
+        }
+        jwk
+    }
+
+    /// RFC 7517: by itself, in a set, in quotes, over several lines, in base64; each signs as the same
+    /// key in PEM does.
+    #[test]
+    fn a_jwk_signs_as_the_same_key_in_pem() {
+        let (rsa, pkcs1) = rsa();
+        let jwk = jwk_rsa(&pkcs1);
+        let public = serde_json::json!({ "kty": "RSA", "n": jwk["n"], "e": jwk["e"] });
+        let padded = jwk.to_string().replace("-", "+").replace("_", "/").replace("a+key", "a key");
+        let expected = read(&framed("PRIVATE KEY", &rsa)).unwrap().sign_rs384(b"x").unwrap();
+        for (what, text) in [
+            ("alone", jwk.to_string()),
+            ("over lines", format!("\u{feff}{jwk:#}\r\n")),
+            ("in quotes", format!("'{jwk}'")),
+            ("escaped", format!("\"{}\"", jwk.to_string().replace('"', "\\\""))),
+            ("of a set", serde_json::json!({ "keys": [public, jwk] }).to_string()),
+            ("ordinary base64", padded),
+            ("base64 of it all", BASE64_STANDARD.encode(jwk.to_string())),
+        ] {
+            let key = read(&text).unwrap_or_else(|trouble| panic!("{what}: {trouble}"));
+            assert_eq!(key.sign_rs384(b"x").as_ref(), Some(&expected), "{what}");
+        }
+        let both = serde_json::json!({ "keys": [jwk, jwk] }).to_string();
+        assert!(read(&both).err().unwrap().contains("several private keys"));
+        let ed25519 = ed25519();
+        let own = &ed25519[16..48];
+        let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519",
+            "d": BASE64_URL_SAFE_NO_PAD.encode(own) });
+        let expected = read(&framed("PRIVATE KEY", &ed25519)).unwrap().sign(b"x");
+        assert_eq!(read(&jwk.to_string()).unwrap().sign(b"x"), expected);
+    }
+
+    #[test]
+    fn a_jwk_of_a_curve_is_the_same_key() {
+        use aws_lc_rs::signature::KeyPair as _;
+        for (curve, name) in [
+            (&ECDSA_P256_SHA256_ASN1_SIGNING, "P-256"),
+            (&ECDSA_P256K1_SHA256_ASN1_SIGNING, "secp256k1"),
+        ] {
+            let (pkcs8, sec1) = ec(curve);
+            let own = parts(parts(&sec1)[0])[1];
+            for own in [own.to_vec(), [&[0], own].concat()] {
+                let jwk = serde_json::json!({ "kty": "EC", "crv": name,
+                    "d": BASE64_URL_SAFE_NO_PAD.encode(own) });
+                let PrivateKey::Ecdsa(key) = read(&jwk.to_string()).unwrap() else {
+                    panic!("{name}")
+                };
+                let same = EcdsaKeyPair::from_pkcs8(curve, &pkcs8).unwrap();
+                assert_eq!(key.public_key().as_ref(), same.public_key().as_ref(), "{name}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_key_that_signs_here_is_named_as_what_it_is() {
         let ed25519 = ed25519();
@@ -272,8 +351,18 @@ mod tests {
             ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada@example.com".to_owned(), "the public half"),
             ("ecdsa-sha2-nistp256 AAAA ada".to_owned(), "the public half"),
             ("PuTTY-User-Key-File-3: ssh-ed25519".to_owned(), "puttygen"),
-            (r#"{"kty":"OKP","crv":"Ed25519","d":"AA"}"#.to_owned(), "is a JWK; `node"),
-            (r#"{"keys":[{"kty":"RSA"}]}"#.to_owned(), "is a set of JWKs"),
+            (r#"{"kty":"OKP","crv":"Ed25519","d":"AA"}"#.to_owned(), "is not a whole private key"),
+            (r#"{"kty":"OKP","crv":"X25519","d":"AAAA"}"#.to_owned(), "an X25519 key"),
+            (r#"{"kty":"EC","crv":"P-384","d":"AAAA"}"#.to_owned(), "a P-384 key"),
+            (r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#.to_owned(), "the public half"),
+            (r#"{"keys":[{"kty":"RSA","n":"AA","e":"AQAB"}]}"#.to_owned(), "the public half"),
+            (r#"{"keys":[]}"#.to_owned(), "the public half"),
+            (r#"{"kty":"RSA","n":"AA","e":"AQAB","d":"AA"}"#.to_owned(), "without its primes"),
+            (r#"{"kty":"RSA","n":"AA","e":"AQAB","d":"AA","p":"AA"}"#.to_owned(), "missing or garbled"),
+            (r#"{"kty":"RSA","n":"A!","e":"AQAB","d":"AA","p":"AA","q":"AA","dp":"AA","dq":"AA","qi":"AA"}"#.to_owned(), "missing or garbled"),
+            (r#"{"kty":"oct","k":"AAAA"}"#.to_owned(), "a shared secret"),
+            (r#"{"kty":"AKP","d":"AAAA"}"#.to_owned(), "a kind that is not known"),
+            (r#"{"kty":"RSA","n":"#.to_owned(), "its JSON cannot be read"),
             (good.repeat(2), "several private keys"),
             (good[..good.len() / 2].to_owned(), "between its BEGIN and END lines"),
             (good.replace("-----END PRIVATE KEY-----", ""), "between its BEGIN and END lines"),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
 use crate::auth::Trial;
-use crate::config::{Config, Unready};
+use crate::config::{self, Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
 use crate::ledger::{Ledger, Trouble};
@@ -46,9 +46,16 @@ pub(super) async fn run(global: &Global) -> Ran {
         shown.push_str(&report);
         healthy &= sound;
     }
+    let (report, sound) = network_report(&config);
+    shown.push_str(&report);
+    healthy &= sound;
     paint::lines(&shown)?;
-    if examined.is_empty() {
-        paint::complain("no vendor is configured; `grantor demo` shows what it would be like");
+    if let Some(why) = config.nobody() {
+        let hint = match config.unready.iter().all(|unready| unready.absent) {
+            true => "; `grantor demo` shows what it would be like",
+            false => "",
+        };
+        paint::complain(&format!("{why}{hint}"));
         healthy = false;
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -113,10 +120,24 @@ async fn ledger_report(config: &Config, ledger: &Ledger) -> (String, bool) {
     }
 }
 
+/// Whether the proxies and authorities that the environment names can be used. Plain http, which stays
+/// on this machine, needs none.
+fn network_report(config: &Config) -> (String, bool) {
+    let Err(trouble) = config::network() else { return (String::new(), true) };
+    let is_plain = |tenant: &Tenant| tenant.account.base.as_str().starts_with("http://");
+    let none_needed = !config.tenants.is_empty() && config.tenants.iter().all(is_plain);
+    let word = with(if none_needed { WAITS } else { BAD }, "network");
+    (format!("{word}  {}\n", text::clean(&trouble)), none_needed)
+}
+
 /// Whether lines can be written: where they cannot, no change is sent. Who may only look needs none.
 async fn room(config: &Config, ledger: &Ledger) -> (String, bool) {
     match ledger.try_writing().await {
-        Ok(()) => (String::new(), true),
+        Ok(()) => {
+            let scarce = ledger.scarce().filter(|_| !config.read_only);
+            let line = |scarce: String| format!("{}  {scarce}\n", with(WAITS, "ledger"));
+            (scarce.map(line).unwrap_or_default(), true)
+        }
         Err(failure) if config.read_only => {
             (format!("{}  {failure}\n", with(WAITS, "ledger")), true)
         }

@@ -35,12 +35,14 @@ impl Setup {
 
     /// Says on stderr what is left out and what should be mended.
     pub(super) fn warn(&self) {
-        for unready in self.config.unready.iter().filter(|unready| !unready.absent) {
+        let half = self.config.unready.iter().filter(|unready| !unready.absent);
+        // Where no other is ready, the sentence about all of them says it.
+        for unready in half.filter(|_| !self.config.tenants.is_empty()) {
             let troubles = unready.troubles.join("; ");
             self.complain(&format!("{} is left out: {troubles}", unready.vendor.name));
         }
-        if self.config.tenants.is_empty() {
-            self.complain("no vendor is configured: no tool is served; run `grantor doctor`");
+        if let Some(why) = self.config.nobody() {
+            self.complain(&format!("{why}: no tool is served; run `grantor doctor`"));
         }
         for warning in &self.config.warnings {
             self.complain(warning);

@@ -71,7 +71,8 @@ impl File {
     /// `advice` is what to do about a file that cannot be read.
     fn read(path: &Path, advice: &str) -> Result<Self, ConfigError> {
         let shown = path.display();
-        let text = crate::given::file(path)
+        let text = std::fs::read(path)
+            .and_then(|bytes| crate::given::source(&bytes))
             .map_err(|error| ConfigError(format!("{shown}: {error}; {advice}")))?;
         let at = |line: usize, text: &str| ConfigError(format!("{shown}, line {line}: {text}"));
         // Only the message of a syntax error: the line it quotes may hold a secret.
@@ -103,6 +104,9 @@ impl File {
     ) -> Result<Option<PathBuf>, ConfigError> {
         let Some(path) = self.text(key) else { return Ok(None) };
         let trouble = |text| ConfigError(format!("{}: {key}: {text}", self.path.display()));
+        if let Some(odd) = crate::given::odd_path(path) {
+            return Err(ConfigError(format!("{}: {key} {odd}", self.path.display())));
+        }
         self.below(Path::new(path), env).map(Some).map_err(trouble)
     }
 

@@ -43,7 +43,7 @@ fn names_a_variable(path: &Path) -> bool {
 /// It is neither absolute nor begins with `~/`.
 pub(super) fn of_environment(name: &str, env: Environment<'_>) -> Result<Option<PathBuf>, String> {
     let Some(text) = env(name) else { return Ok(None) };
-    if let Some(trouble) = given::unfit(&text) {
+    if let Some(trouble) = given::odd_path(&text) {
         return Err(format!("{name} {trouble}"));
     }
     let path = expanded(Path::new(&text), env).map_err(|trouble| format!("{name}: {trouble}"))?;
@@ -76,6 +76,12 @@ mod tests {
             ("/srv/%USER%/state", None),
             ("/srv/a$b/state$", Some("/srv/a$b/state$")),
             ("", None),
+            (" ", None),
+            ("/srv/state ", None),
+            (" /srv/state", None),
+            ("\"/srv/state\"", None),
+            ("file:///srv/state", None),
+            ("/srv/the state", Some("/srv/the state")),
         ] {
             let env = |name: &str| match name {
                 HOME => Some("/home/ada".to_owned()),

@@ -93,11 +93,27 @@ impl Settings {
         }
     }
 
+    /// A user name as HTTP Basic carries it.
+    ///
+    /// # Errors
+    /// It is missing, a placeholder, or holds a colon.
+    pub fn user(&self, name: &str) -> Result<String, String> {
+        let user = self.text(name)?;
+        if user.contains(':') {
+            return Err(format!(
+                "{name} holds a colon, where HTTP Basic ends a user name: give the name alone"
+            ));
+        }
+        Ok(user)
+    }
+
     /// # Errors
     /// It is missing, or not a URL that credentials may be sent to.
     pub fn url(&self, name: &str) -> Result<Base, String> {
         let text = self.text(name)?;
-        Base::parse(&text).map_err(|trouble| format!("{name} {trouble}"))
+        let told = |trouble: &str| format!("{name} {trouble}");
+        given::odd_url(&text).map_or(Ok(()), |trouble| Err(told(trouble)))?;
+        Base::parse(&text).map_err(told)
     }
 
     /// # Errors
@@ -227,7 +243,7 @@ fn hidden(
     }
     if let Some(path) = value.get("file").and_then(Value::as_str) {
         let wrong = |trouble| Found::Wrong(format!("{}: {trouble}", variable.name));
-        if let Some(trouble) = given::unfit(path) {
+        if let Some(trouble) = given::odd_path(path) {
             return Some(wrong(format!("its file {trouble}")));
         }
         return Some(file.below(Path::new(path), env).map_or_else(wrong, Found::File));

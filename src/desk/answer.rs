@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Pending;
+use super::fitting::fit;
 use super::item::Item;
 use super::items::{after_what_is_left, several};
 use super::walk::Stop;
@@ -189,9 +190,11 @@ impl Answer {
         Self { body, is_error: true, outcome: Some(outcome), pending: None }
     }
 
-    /// The last stop of every answer: vendor text is cleaned, and a sandbox says that it is one.
+    /// The last stop of every answer: vendor text is cleaned, what there is no room for is left out,
+    /// and a sandbox says that it is one.
     pub(super) fn finish(mut self, sandbox: bool) -> Self {
         text::clean_value(&mut self.body);
+        fit(&mut self.body);
         if sandbox {
             json::put(&mut self.body, "sandbox", true);
         }

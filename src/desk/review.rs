@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::fitting::MOST_BYTES;
 use super::hold::holds;
 use super::items::asked;
 use super::lag::{MAY_COME, NEVER, NOT_YET, look_again, may_lag};
@@ -36,9 +37,8 @@ pub(super) struct Standpoint {
 
 /// How far back a look without a receipt goes.
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
-/// The most receipts one answer lists, and the most it takes for them.
+/// The most receipts one answer lists.
 const MOST: usize = 50;
-const MOST_BYTES: usize = 46_000;
 
 impl Desk {
     pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {

@@ -1,4 +1,4 @@
-//! Private keys as people paste them: what PEM holds, whatever became of its line ends.
+//! Private keys as people paste them: what PEM holds, whatever became of its line ends, or a JWK.
 //!
 //! A shell, an env file, YAML, JSON and a form on a web page each do something else to a text of
 //! several lines. Between its first and its last line PEM is base64, in which no blank, line end or
@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::zeroize::Zeroizing;
+
+use super::jwk;
 
 /// What is between the first and the last line.
 struct Block {
@@ -32,11 +34,8 @@ const OPENSSH: &str = "is in OpenSSH's own form; `ssh-keygen -p -N '' -m PKCS8 -
                        of it as PKCS#8, an Ed25519 key from OpenSSH 9.6 on";
 const PUTTY: &str = "is in PuTTY's form; `puttygen KEY -O private-openssh -o COPY` and \
                      `ssh-keygen -p -N '' -m PKCS8 -f COPY` write it as PKCS#8";
-const JWK: &str = "is a JWK; `node -e 'process.stdout.write(crypto.createPrivateKey({format: \"jwk\", \
-                   key: JSON.parse(fs.readFileSync(0))}).export({type: \"pkcs8\", format: \"pem\"}))' < JWK` \
-                   writes it as PEM";
-const JWKS: &str = "is a set of JWKs, which a vendor is given: the private key is needed";
-const PUBLIC: &str = "is the public half: the private key is needed";
+pub(super) const SEVERAL: &str = "holds several private keys: keep the one that is meant";
+pub(super) const PUBLIC: &str = "is the public half: the private key is needed";
 const PATH: &str = "is a path, not a private key in PEM form, which begins with -----BEGIN PRIVATE \
                     KEY-----: a path is given in the variable of that name with _FILE behind it";
 const LONGEST_PATH: usize = 200;
@@ -57,7 +56,7 @@ pub(crate) fn private_key(text: &str) -> Result<Der, &'static str> {
     let mut private = blocks.iter().filter(|block| PRIVATE.contains(&&*block.label));
     match (private.next(), private.next()) {
         (Some(block), None) => block.decode(),
-        (Some(_), Some(_)) => Err("holds several private keys: keep the one that is meant"),
+        (Some(_), Some(_)) => Err(SEVERAL),
         (None, _) => Err(blocks.first().map_or(GARBLED, Block::named)),
     }
 }
@@ -144,7 +143,7 @@ fn without_frame(text: &str) -> Result<Der, &'static str> {
     let text = text.trim().trim_matches(['"', '\'', '`']).trim();
     let is_kind = |kinds: &[&str]| kinds.iter().any(|kind| text.starts_with(kind));
     if text.starts_with('{') {
-        return Err(if text.contains("\"keys\"") { JWKS } else { JWK });
+        return jwk::private_key(text);
     }
     if is_kind(&["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "---- BEGIN SSH2 PUBLIC KEY"]) {
         return Err(PUBLIC);
@@ -166,6 +165,9 @@ fn without_frame(text: &str) -> Result<Der, &'static str> {
             true => Err(GARBLED),
             false => private_key(&inner),
         };
+    }
+    if bytes.starts_with(b"{") {
+        return jwk::private_key(std::str::from_utf8(&bytes).map_err(|_| NO_PEM)?);
     }
     // A structure of DER, and no word that happens to be base64.
     if bytes.len() > 32 && bytes.first() == Some(&0x30) { Ok(bytes) } else { Err(NO_PEM) }

@@ -29,6 +29,8 @@ pub struct Audit {
     noted_seen: bool,
     /// How many breaks were accepted.
     pub known: usize,
+    /// Files that lie beside the ledger's, look like them, and were not read.
+    pub passed_over: Vec<String>,
 }
 
 /// Where and how the chain breaks.

@@ -146,6 +146,11 @@ impl Book {
         super::room::try_out(&self.dir, &[LOCK, INDEX])
     }
 
+    /// What is to be said of the room there is for lines, where it is little.
+    pub(super) fn scarce(&self) -> Option<String> {
+        super::room::scarce(&self.dir)
+    }
+
     /// Moves every file of the ledger out of the way. The key beside it stays as well where this
     /// process seals with it.
     pub(super) fn set_aside(&self, key_stays: bool) -> io::Result<SetAside> {

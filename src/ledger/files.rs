@@ -148,6 +148,22 @@ pub(super) fn traces(dir: &Path, others: &[&str]) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// The names of files that look like the ledger's and are none of them: copies, exports, other
+/// programs' rotations.
+pub(super) fn passed_over(dir: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_own = name == CURRENT || segments.iter().any(|segment| segment.path == path);
+        if name.contains(END) && !is_own && !path.is_dir() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Whether a file has lines that were added to once, under a name that a rotation of logs gave it.
 pub(super) fn is_renamed(name: &str) -> bool {
     [CURRENT, FORMER].iter().any(|file| name.strip_prefix(file).is_some_and(|end| !end.is_empty()))

@@ -8,6 +8,9 @@ use super::head;
 
 /// What a line and what is kept beside it may take, many times over.
 const ROOM: usize = 1024 * 1024;
+/// Megabytes below which room is little: a file of lines that is full has 67.
+#[cfg(unix)]
+const SCARCE: u64 = 200;
 
 /// Tries to write as a line is written: a file that is locked, filled and on disk. `others` are files
 /// that a line is written to as well, where they are there.
@@ -24,6 +27,33 @@ pub(super) fn try_out(dir: &Path, others: &[&str]) -> Result<(), String> {
         }
     }
     tried
+}
+
+/// What is to be said of the room there is, where it is little: it ends while changes are under way,
+/// and from then on none is sent.
+#[cfg(unix)]
+pub(super) fn scarce(dir: &Path) -> Option<String> {
+    let there = dir.ancestors().find(|folder| folder.exists())?;
+    let disk = rustix::fs::statvfs(there).ok()?;
+    little(disk.f_bavail.saturating_mul(disk.f_frsize)).map(|left| {
+        format!(
+            "{}: only {left} are free on its disk; where no line can be written, no change is \
+             sent: make room there",
+            dir.display()
+        )
+    })
+}
+
+#[cfg(not(unix))]
+pub(super) fn scarce(_: &Path) -> Option<String> {
+    None
+}
+
+/// Free bytes in words, where they are few.
+#[cfg(unix)]
+fn little(free: u64) -> Option<String> {
+    let megabytes = free / 1_000_000;
+    (megabytes < SCARCE).then(|| format!("{megabytes} MB"))
 }
 
 /// The folders that are made for it, from the outermost in.
@@ -96,6 +126,20 @@ mod tests {
         assert_eq!(try_out(&dir, &["ledger.lock"]), Ok(()));
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
         assert_eq!(std::fs::read_to_string(dir.join(CURRENT)).unwrap(), "x\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn little_room_is_said_in_megabytes() {
+        for (free, told) in [
+            (0, Some("0 MB")),
+            (8_400_000, Some("8 MB")),
+            (199_999_999, Some("199 MB")),
+            (200_000_000, None),
+            (u64::MAX, None),
+        ] {
+            assert_eq!(little(free).as_deref(), told);
+        }
     }
 
     #[test]

@@ -10,6 +10,11 @@ pub struct Modes {
     /// How long it takes until a read shows what was written, at every vendor: a read shows the state of
     /// so long ago.
     pub reads_lag: Duration,
+    /// What an error says besides its status, at every vendor.
+    pub errors: Errors,
+    /// What becomes of a change that changes nothing, at every vendor that does not say: a grant of
+    /// what is there, a removal of what is not.
+    pub idle: Idle,
     /// A POST of another asset for a user who already holds this role on one.
     pub second_grant: SecondGrant,
     /// A POST of a role on an asset where the user already holds another role.
@@ -34,6 +39,8 @@ pub struct Modes {
     pub outsystems_pages: Pages,
     /// 240 more roles and 240 more users, three pages each.
     pub many_roles: bool,
+    /// 60 more assets at OutSystems.
+    pub many_assets: bool,
     /// The kind of key made for Dfns; one already in the state directory stays.
     pub dfns_key: KeyKind,
     /// Whether a permission tells its operations.
@@ -62,6 +69,10 @@ pub struct Modes {
     pub redox_token_seconds: u32,
     /// How far the clock of Redox' token endpoint is behind this machine's.
     pub redox_behind: Duration,
+    /// Whether Redox refuses a change by a status, not by `success: false` under 200.
+    pub redox_refuses_by_status: bool,
+    /// Whether Redox' users and roles have numbers for ids.
+    pub redox_numbers: bool,
     /// Whether a SnapLogic token's user is in `snaplogic_username`, its `sub` being the identity
     /// provider's own, or in `sub`.
     pub snaplogic_username_claim: bool,
@@ -69,10 +80,32 @@ pub struct Modes {
     pub snaplogic_page: usize,
     /// What a SnapLogic POST does to a subject already on the list.
     pub snaplogic_post: SnapLogicPost,
+    /// Whether SnapLogic takes no request without the type of a body, as its pages have it on each.
+    pub snaplogic_wants_type: bool,
+    /// The status of a SnapLogic change that is done: its pages have none.
+    pub snaplogic_done: u16,
     /// Whose entries a SnapLogic GET shows.
     pub snaplogic_acl: SnapLogicAcl,
     /// `"7"` for `7` as the version of a CentraSite asset.
     pub centrasite_text_versions: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errors {
+    /// In the fields that a document or a client has, in the sandbox's own words.
+    Told,
+    /// In the same fields, in words that say nothing, without those that may be left out.
+    Otherwise,
+    /// Nothing.
+    Silent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// As it is read most easily in each document.
+    Usual,
+    Done,
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +215,8 @@ impl Default for Modes {
     fn default() -> Modes {
         Modes {
             reads_lag: Duration::ZERO,
+            errors: Errors::Told,
+            idle: Idle::Usual,
             second_grant: SecondGrant::Add,
             other_role: OtherRole::Replace,
             outsystems_token_seconds: 43_200,
@@ -190,10 +225,11 @@ impl Default for Modes {
             outsystems_told: Told::Names,
             outsystems_manage_access: "Manage member access",
             outsystems_area: Area::UserManagement,
-            outsystems_claims: Claims::Telling,
+            outsystems_claims: Claims::Opaque,
             outsystems_inherits: Inherits::Nothing,
             outsystems_pages: Pages::Told,
             many_roles: false,
+            many_assets: false,
             dfns_key: KeyKind::Ed25519,
             dfns_tells_operations: true,
             dfns_lists_pending: true,
@@ -208,8 +244,12 @@ impl Default for Modes {
             dfns_shows_group_permissions: false,
             redox_token_seconds: 300,
             redox_behind: Duration::ZERO,
+            redox_refuses_by_status: false,
+            redox_numbers: false,
             snaplogic_username_claim: false,
             snaplogic_page: usize::MAX,
+            snaplogic_wants_type: false,
+            snaplogic_done: 200,
             snaplogic_post: SnapLogicPost::Set,
             snaplogic_acl: SnapLogicAcl::Everyone,
             centrasite_text_versions: false,

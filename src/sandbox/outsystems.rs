@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use self::catalogue::{ADMINISTRATOR, DEVELOPER, ORDERS, PORTAL, PORTFOLIO, TESTER};
 use super::keys::{Keys, random_text};
 use super::message::{Ask, Reply, contains, ensure, set};
-use super::modes::{Modes, OtherRole, SecondGrant};
+use super::modes::{Idle, Modes, OtherRole, SecondGrant};
 use super::people;
 use super::serve::Fake;
 use super::state::World;
@@ -99,7 +99,7 @@ impl OutSystems {
             users: catalogue::users(modes.many_roles),
             roles: catalogue::roles(modes),
             permissions: catalogue::permissions(modes),
-            assets: catalogue::assets(),
+            assets: catalogue::assets(modes.many_assets),
             tokens: Mutex::default(),
             asked: Mutex::default(),
         }
@@ -367,6 +367,13 @@ impl OutSystems {
         // No asset means the whole organization.
         let targets: Vec<Option<String>> =
             if assets.is_empty() { vec![None] } else { assets.into_iter().map(Some).collect() };
+        let held = |asset: &Option<String>| {
+            let mut grants = grants.iter().filter(|grant| grant.user == user && grant.role == role);
+            grants.any(|grant| grant.asset == *asset)
+        };
+        if self.modes.idle == Idle::Refused && targets.iter().all(held) {
+            return Err(problem(400, "The user already has this role there."));
+        }
         self.make_room(grants, user, role, &targets)?;
         for asset in targets {
             let there =
@@ -422,7 +429,8 @@ impl OutSystems {
             };
             grant.user == user && grant.role == role && there
         };
-        if grants.iter().filter(|grant| meant(grant)).count() < assets.len().max(1) {
+        let found = grants.iter().filter(|grant| meant(grant)).count();
+        if self.modes.idle != Idle::Done && found < assets.len().max(1) {
             return Err(problem(404, "The user does not have this role there."));
         }
         grants.retain(|grant| !meant(grant));

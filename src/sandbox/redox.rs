@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use self::token::Tokens;
 use super::keys::Keys;
 use super::message::{Ask, Reply, ensure, set};
-use super::modes::Modes;
+use super::modes::{Idle, Modes};
 use super::people::{self, PEOPLE, Person};
 use super::serve::Fake;
 use super::state::World;
@@ -105,16 +105,79 @@ pub(super) fn seed() -> Books {
     }
 }
 
+/// What became of a change: one that changes nothing is neither documented as a yes nor as a no.
+#[derive(Clone, Copy, PartialEq)]
+enum Done {
+    Yes,
+    No,
+    Idle,
+}
+
 pub(super) struct Redox {
     tokens: Tokens,
+    idle: Idle,
+    refuses_by_status: bool,
+    numbers: bool,
 }
 
 impl Redox {
     pub fn new(url: &str, keys: &Keys, modes: &Modes) -> Redox {
         let audience = format!("{url}{}", token::PATH);
         let tokens = Tokens::new(audience, keys.redox.public.clone(), modes);
-        Redox { tokens }
+        Redox {
+            tokens,
+            idle: modes.idle,
+            refuses_by_status: modes.redox_refuses_by_status,
+            numbers: modes.redox_numbers,
+        }
     }
+
+    /// What became of a change; `false` travels as `success: false` under 200, or as a status.
+    fn done(&self, done: Done) -> Reply {
+        let success = match (done, self.idle) {
+            (Done::Idle, Idle::Done) => true,
+            (done, _) => done == Done::Yes,
+        };
+        if success || !self.refuses_by_status {
+            return payload(&json!({ "success": success }));
+        }
+        let status = if done == Done::Idle { 404 } else { 400 };
+        refusal(status, "This cannot be done")
+    }
+
+    /// A list, with ids as this deployment has them.
+    fn memberships(&self, mut rows: Vec<Value>) -> Reply {
+        let of_both = rows.iter_mut().flat_map(|row| row.as_object_mut().into_iter().flatten());
+        for (field, one) in of_both {
+            let id = one.get("id").and_then(Value::as_str).and_then(number_of);
+            if self.numbers && field != "organization" && field != "environment" {
+                set(one, "id", id);
+            }
+        }
+        payload(&json!({ "memberships": rows }))
+    }
+
+    /// A body whose ids may be the numbers that a list has, or the same digits as text.
+    fn body<T: serde::de::DeserializeOwned>(&self, ask: &Ask) -> Result<T, Reply> {
+        let mut sent: Value =
+            ask.json().map_err(|misread| refusal(misread.status, &misread.message))?;
+        let roles = ORGANIZATION_ROLES.iter().chain(&ENVIRONMENT_ROLES).map(|(id, _)| *id);
+        let known: Vec<&str> = roles.chain(everybody().map(|person| person.redox)).collect();
+        for one in sent.as_object_mut().into_iter().flatten().map(|(_, one)| one) {
+            let Some(id) = one.get("id").filter(|_| self.numbers) else { continue };
+            let number = id.as_u64().or_else(|| id.as_str()?.parse().ok());
+            let meant = known.iter().find(|known| number_of(known) == number);
+            if let Some(meant) = meant.filter(|_| number.is_some()) {
+                set(one, "id", *meant);
+            }
+        }
+        serde_json::from_value(sent).map_err(|error| refusal(400, &error.to_string()))
+    }
+}
+
+/// A number for an id: its first eight digits.
+fn number_of(id: &str) -> Option<u64> {
+    u64::from_str_radix(id.get(..8)?, 16).ok()
 }
 
 impl Fake for Redox {
@@ -132,14 +195,14 @@ impl Fake for Redox {
                 organization(id)?;
                 books.caller_is(&[OWNER, ADMIN])?;
                 let rows = books.organization.iter().map(organization_row);
-                Ok(payload(&json!({ "memberships": rows.collect::<Vec<_>>() })))
+                Ok(self.memberships(rows.collect()))
             }
             ["platform", "v1", "environments", id, "role-assignment"] => {
                 environment(id)?;
                 books.caller_is(&[OWNER, ADMIN])?;
                 let rows = books.environments.iter().filter(|row| row.place == *id);
                 let rows = rows.map(environment_row);
-                Ok(payload(&json!({ "memberships": rows.collect::<Vec<_>>() })))
+                Ok(self.memberships(rows.collect()))
             }
             _ => Err(refusal(404, "Not found")),
         }
@@ -158,15 +221,15 @@ impl Fake for Redox {
                 organization(id)?;
                 // Admins may list these roles, but not assign them.
                 books.caller_is(&[OWNER])?;
-                Ok(success(books.assign_organization_role(&body(ask)?)))
+                Ok(self.done(books.assign_organization_role(&self.body(ask)?)))
             }
             (method, ["platform", "v1", "environments", id, "role-assignment"]) => {
                 environment(id)?;
                 books.caller_is(&[OWNER, ADMIN])?;
-                Ok(success(match method {
-                    "POST" => books.add_environment_role(id, &body(ask)?),
-                    "PUT" => books.update_environment_role(id, &body(ask)?),
-                    "DELETE" => books.remove_environment_role(id, &body(ask)?),
+                Ok(self.done(match method {
+                    "POST" => books.add_environment_role(id, &self.body(ask)?),
+                    "PUT" => books.update_environment_role(id, &self.body(ask)?),
+                    "DELETE" => books.remove_environment_role(id, &self.body(ask)?),
                     _ => return Err(refusal(405, "Method not allowed")),
                 }))
             }
@@ -176,9 +239,8 @@ impl Fake for Redox {
 }
 
 /// "Assign organization role", and "Assign, Update and Remove environment role".
-/// `false` travels as `success: false` under 200.
 impl Books {
-    fn assign_organization_role(&mut self, wanted: &Assign) -> bool {
+    fn assign_organization_role(&mut self, wanted: &Assign) -> Done {
         let known = listed(&wanted.role, &ORGANIZATION_ROLES) && is_person(&wanted.user);
         let last_owner = {
             let mut owners = self.organization.iter().filter(|row| row.role == OWNER);
@@ -189,44 +251,50 @@ impl Books {
         match rows.find(|row| row.user == wanted.user.id) {
             Some(row) if known && !last_owner => {
                 row.role.clone_from(&wanted.role.id);
-                true
+                Done::Yes
             }
-            _ => false,
+            _ => Done::No,
         }
     }
 
-    fn add_environment_role(&mut self, environment: &str, wanted: &Assign) -> bool {
+    fn add_environment_role(&mut self, environment: &str, wanted: &Assign) -> Done {
         let mut members = self.organization.iter();
         let member = members.any(|row| row.user == wanted.user.id);
         let known = listed(&wanted.role, &ENVIRONMENT_ROLES) && is_person(&wanted.user);
-        if !known || !member || self.in_environment(environment, &wanted.user).is_some() {
-            return false;
+        if !known || !member {
+            return Done::No;
+        }
+        if let Some(row) = self.in_environment(environment, &wanted.user) {
+            return if row.role == wanted.role.id { Done::Idle } else { Done::No };
         }
         self.environments.push(Membership {
             place: environment.into(),
             user: wanted.user.id.clone(),
             role: wanted.role.id.clone(),
         });
-        true
+        Done::Yes
     }
 
-    fn update_environment_role(&mut self, environment: &str, wanted: &Assign) -> bool {
+    fn update_environment_role(&mut self, environment: &str, wanted: &Assign) -> Done {
         let known = listed(&wanted.role, &ENVIRONMENT_ROLES) && is_person(&wanted.user);
         match self.in_environment(environment, &wanted.user) {
             Some(row) if known => {
                 row.role.clone_from(&wanted.role.id);
-                true
+                Done::Yes
             }
-            _ => false,
+            _ => Done::No,
         }
     }
 
-    fn remove_environment_role(&mut self, environment: &str, wanted: &Remove) -> bool {
-        if !is_person(&wanted.user) || self.in_environment(environment, &wanted.user).is_none() {
-            return false;
+    fn remove_environment_role(&mut self, environment: &str, wanted: &Remove) -> Done {
+        if !is_person(&wanted.user) {
+            return Done::No;
+        }
+        if self.in_environment(environment, &wanted.user).is_none() {
+            return Done::Idle;
         }
         self.environments.retain(|row| row.place != environment || row.user != wanted.user.id);
-        true
+        Done::Yes
     }
 
     fn in_environment(&mut self, environment: &str, user: &Named) -> Option<&mut Membership> {
@@ -320,16 +388,8 @@ fn environment(id: &str) -> Result<(), Reply> {
     })
 }
 
-fn body<T: serde::de::DeserializeOwned>(ask: &Ask) -> Result<T, Reply> {
-    ask.json().map_err(|misread| refusal(misread.status, &misread.message))
-}
-
 fn payload(payload: &Value) -> Reply {
     Reply::json(200, &json!({ "meta": { "version": "1.0.0" }, "payload": payload }))
-}
-
-fn success(success: bool) -> Reply {
-    payload(&json!({ "success": success }))
 }
 
 /// The documents do not show the Platform API's error body.

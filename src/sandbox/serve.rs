@@ -20,7 +20,9 @@ use tokio::task::JoinSet;
 use super::faults::{FaultKind, Faults};
 use super::journal::Journal;
 use super::message::{Ask, Reply};
+use super::modes::Errors;
 use super::state::{Store, World};
+use super::unsaid::worded;
 
 /// A vendor: what it answers, decided by the request and the world alone.
 /// `Err` is a refusal; both travel the same way.
@@ -43,6 +45,7 @@ pub(super) struct Site {
     pub vendor: &'static str,
     pub fake: Arc<dyn Fake>,
     pub office: Arc<Office>,
+    pub errors: Errors,
 }
 
 /// Serves until dropped, and its connections with it.
@@ -149,7 +152,7 @@ impl Site {
         });
         let answer = done.await.map_err(io::Error::other).flatten();
         match answer {
-            Ok(Ok(reply) | Err(reply)) => reply,
+            Ok(Ok(reply) | Err(reply)) => worded(reply, self.errors),
             Err(error) => {
                 let mut reply = Reply::empty(500).with("content-type", "text/plain");
                 reply.body = format!("sandbox: {error}").into_bytes();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::keys::{Keys, Secrets};
 use super::message::{Ask, Reply, ensure, set};
-use super::modes::{Modes, SnapLogicAcl, SnapLogicPost};
+use super::modes::{Idle, Modes, SnapLogicAcl, SnapLogicPost};
 use super::people::{self, PEOPLE, Person};
 use super::serve::Fake;
 use super::state::World;
@@ -146,6 +146,9 @@ impl SnapLogic {
 
     /// Basic or a JWT; a JWT is for the public API only. The vendor gives no details.
     fn admit(&self, ask: &Ask, books: &Books) -> Result<(), Reply> {
+        if self.modes.snaplogic_wants_type && !ask.has_type("application/json") {
+            return Err(refusal(415, "Content-Type must be application/json"));
+        }
         let basic = ask.basic().is_some_and(|(user, password)| {
             user == people::GRANTOR.email && password == self.password
         });
@@ -200,7 +203,7 @@ impl Fake for SnapLogic {
         };
         match (ask.method.as_str(), rest) {
             ("POST", ["assetapi", "acl", node @ ..]) => self.grant(books, &space(node)?, ask),
-            ("DELETE", ["assetapi", "acl", node @ ..]) => revoke(books, &space(node)?, ask),
+            ("DELETE", ["assetapi", "acl", node @ ..]) => self.revoke(books, &space(node)?, ask),
             ("PATCH", ["groups", org, name]) => {
                 in_org(org)?;
                 patch_group(books, name, ask)
@@ -264,23 +267,29 @@ impl SnapLogic {
                 }),
             }
         }
-        Ok(Reply::empty(200))
+        Ok(Reply::empty(self.modes.snaplogic_done))
     }
-}
 
-/// "Revoke ... access": parameters in the query, no body; a grantee who is not there is as good as removed.
-fn revoke(books: &mut Books, space: &str, ask: &Ask) -> Result<Reply, Reply> {
-    let kind = match ask.param("grant_type").as_deref() {
-        Some("USER") => Kind::User,
-        Some("GROUP") => Kind::Group,
-        _ => return Err(refusal(400, "grant_type must be USER or GROUP")),
-    };
-    let grantee = ask.param("grantee").filter(|grantee| !grantee.is_empty());
-    let grantee = grantee.ok_or_else(|| refusal(400, "grantee is required"))?;
-    for acl in books.space_and_shared(space)? {
-        acl.retain(|entry| entry.subject_type != kind || entry.subject != grantee);
+    /// "Revoke ... access": parameters in the query, no body.
+    fn revoke(&self, books: &mut Books, space: &str, ask: &Ask) -> Result<Reply, Reply> {
+        let kind = match ask.param("grant_type").as_deref() {
+            Some("USER") => Kind::User,
+            Some("GROUP") => Kind::Group,
+            _ => return Err(refusal(400, "grant_type must be USER or GROUP")),
+        };
+        let grantee = ask.param("grantee").filter(|grantee| !grantee.is_empty());
+        let grantee = grantee.ok_or_else(|| refusal(400, "grantee is required"))?;
+        let mut found = false;
+        for acl in books.space_and_shared(space)? {
+            let before = acl.len();
+            acl.retain(|entry| entry.subject_type != kind || entry.subject != grantee);
+            found |= acl.len() < before;
+        }
+        if !found && self.modes.idle == Idle::Refused {
+            return Err(refusal(404, &format!("{grantee} has no access")));
+        }
+        Ok(Reply::empty(self.modes.snaplogic_done))
     }
-    Ok(Reply::empty(200))
 }
 
 impl Books {

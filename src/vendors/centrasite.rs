@@ -162,7 +162,7 @@ impl Answer for Principals {
 
 fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
     let base = settings.url("CENTRASITE_BRIDGE_URL");
-    let username = settings.text(USERNAME);
+    let username = settings.user(USERNAME);
     let password = settings.secret("CENTRASITE_PASSWORD");
     all((base, username, password)).map(|(base, username, password)| Account {
         base,

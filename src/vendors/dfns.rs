@@ -38,7 +38,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::or("DFNS_API_URL", "https://api.dfns.io", "the region's API"),
         Variable::required("DFNS_AUTH_TOKEN", "a service account's token").secret(),
         Variable::required(CREDENTIAL, "the id of the signing credential"),
-        Variable::required("DFNS_PRIVATE_KEY", "its private key, PEM").secret(),
+        Variable::required("DFNS_PRIVATE_KEY", "its private key, PEM or JWK").secret(),
     ],
     customers: super::Customers::Named {
         setting: None,

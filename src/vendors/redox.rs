@@ -30,7 +30,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::optional("REDOX_TOKEN_AUDIENCE", "default the token URL"),
         Variable::required("REDOX_CLIENT_ID", "the user-level API key's client id"),
         Variable::required("REDOX_KEY_ID", "the `kid` of its registered public key"),
-        Variable::required("REDOX_PRIVATE_KEY", "its RSA private key, PEM").secret(),
+        Variable::required("REDOX_PRIVATE_KEY", "its RSA private key, PEM or JWK").secret(),
         Variable::optional(ORGANIZATION, "the organization where a call names none"),
     ],
     customers: super::Customers::Named { setting: Some(ORGANIZATION), claims: &[], in_path: false },

@@ -222,12 +222,14 @@ fn authorize(settings: &Settings) -> Result<Box<dyn Authorize>, String> {
         let issuer = ClientCredentials::new(endpoint, client_id, secret, scope);
         return Ok(Box::new(Fetched::new(issuer)));
     }
-    let username = settings.text(USERNAME).map_err(|_| {
-        format!(
+    let missing = |trouble: String| match settings.has(USERNAME) {
+        true => trouble,
+        false => format!(
             "set {USERNAME} and SNAPLOGIC_PASSWORD, or SNAPLOGIC_TOKEN, or SNAPLOGIC_TOKEN_URL \
                  with SNAPLOGIC_CLIENT_ID and SNAPLOGIC_CLIENT_SECRET"
-        )
-    })?;
+        ),
+    };
+    let username = settings.user(USERNAME).map_err(missing)?;
     Ok(Box::new(Basic { username, password: settings.secret("SNAPLOGIC_PASSWORD")? }))
 }
 

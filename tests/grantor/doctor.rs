@@ -119,3 +119,62 @@ async fn what_is_to_be_mended_is_not_all_missing() {
         assert!(ran.stdout.contains(line), "{line}: {}", ran.stdout);
     }
 }
+
+/// Where no vendor is ready, the last word is what is missing, and not that nothing is configured.
+#[tokio::test]
+async fn what_is_half_configured_is_not_said_to_be_none() {
+    let bare = async || {
+        let mut world = World::new().await;
+        for (name, _) in world.sandbox.environment() {
+            world = world.unset(name);
+        }
+        world
+    };
+    for (set, says, not) in [
+        (&[][..], "no vendor is configured; `grantor demo`", "ready"),
+        (
+            &[("DFNS_AUTH_TOKEN", "t"), ("DFNS_CREDENTIAL_ID", "c")],
+            "no vendor is ready; Dfns: DFNS_PRIVATE_KEY is missing",
+            "no vendor is configured",
+        ),
+        (
+            &[("SNAPLOGIC_URL", "https://elastic.example.com"), ("REDOX_KEY_ID", "k")],
+            "REDOX_PRIVATE_KEY is missing",
+            "no vendor is configured",
+        ),
+        (
+            &[("GRANTOR_VENDORS", "redox"), ("SNAPLOGIC_URL", "https://elastic.example.com")],
+            "none of the vendors that are asked for is configured (redox)",
+            "no vendor is configured",
+        ),
+    ] {
+        let mut world = bare().await;
+        for (name, value) in set {
+            world = world.set(name, *value);
+        }
+        let ran = world.run(&["doctor"]).await;
+        assert_eq!(ran.status, 1, "{ran:#?}");
+        assert!(ran.stderr.contains(says) && !ran.stderr.contains(not), "{says}: {ran:#?}");
+        let ran = world.run(&["call", "list_roles", "{}"]).await;
+        let says = says.split("; `").next().unwrap();
+        assert!(ran.stderr.contains(says) && !ran.stderr.contains(not), "{says}: {ran:#?}");
+    }
+}
+
+/// A proxy that cannot be used is said once, whether a vendor is set or not; where no vendor needs it,
+/// nothing is wrong.
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_is_said() {
+    let line = "network  HTTPS_PROXY is in quotes";
+    let world = World::new().await.set("HTTPS_PROXY", "\"http://127.0.0.1:9\"");
+    let ran = world.run(&["doctor"]).await;
+    assert!(ran.status == 0 && ran.stdout.contains(line), "{ran:#?}");
+    let mut world = world.set("SSL_CERT_FILE", "");
+    for (name, _) in world.sandbox.environment() {
+        world = world.unset(name);
+    }
+    let ran = world.run(&["doctor"]).await;
+    assert!(ran.status == 1 && ran.stdout.contains(line), "{ran:#?}");
+    let ran = world.unset("HTTPS_PROXY").run(&["doctor"]).await;
+    assert!(ran.stdout.contains("network  SSL_CERT_FILE is set and empty"), "{ran:#?}");
+}

@@ -494,9 +494,17 @@ async fn a_dated_copy_of_the_ledger_is_none_of_it() {
         }
     };
     verify("before").await;
-    for name in names {
+    let told = async || world.run(&["ledger", "verify"]).await.stdout;
+    assert!(!told().await.contains("passed over"));
+    for (name, count) in names.into_iter().zip(1..) {
         std::fs::copy(&lines, world.path("state").join(name)).unwrap();
         verify(name).await;
+        // One line, whatever there is of them.
+        let told = told().await;
+        let lines = told.lines().filter(|line| line.contains("of this ledger: passed over"));
+        let [line] = lines.collect::<Vec<_>>()[..] else { panic!("{name}: {told}") };
+        let more = line.contains(&format!(" and {} more are no files", count - 5));
+        assert!(if count > 5 { more } else { line.contains(name) }, "{name}: {line}");
     }
     for name in names {
         std::fs::remove_file(world.path("state").join(name)).unwrap();
@@ -533,6 +541,21 @@ async fn in_a_room(world: &World, before: &str, arguments: &[&str]) -> Option<Ra
 const READ_ONLY: &str = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" || exit 99";
 #[cfg(target_os = "linux")]
 const FULL: &str = "mount -t tmpfs -o size=64k tmpfs \"$1\" || exit 99";
+#[cfg(target_os = "linux")]
+const SMALL: &str = "mount -t tmpfs -o size=8m tmpfs \"$1\" || exit 99";
+
+/// Before it is full: nothing is wrong yet, and it is said.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_doctor_says_where_room_is_little() {
+    let world = World::new().await;
+    std::fs::create_dir_all(world.path("state")).unwrap();
+    let Some(ran) = in_a_room(&world, SMALL, &["doctor"]).await else { return };
+    let line = format!("{}: only 8 MB are free", world.path("state").display());
+    assert!(ran.status == 0 && ran.stdout.contains(&line), "{ran:?}");
+    let ran = in_a_room(&world, SMALL, &["doctor", "--read-only"]).await.unwrap();
+    assert!(ran.status == 0 && !ran.stdout.contains("are free"), "{ran:?}");
+}
 
 /// Backups and auditors look at what they cannot write.
 #[cfg(target_os = "linux")]
@@ -576,4 +599,154 @@ async fn the_doctor_says_where_no_line_could_be_written() {
     }
     assert_eq!(world.run(&["doctor"]).await.status, 0);
     assert_eq!(std::fs::read_dir(world.path("state")).unwrap().count(), 0, "nothing is left");
+}
+
+/// Nobody means nothing: a setting that is blank is named, and one that is empty is not set.
+#[tokio::test]
+async fn a_setting_that_is_blank_is_named() {
+    for name in SECRETS.into_iter().chain(PLAIN).chain(["REDOX_TOKEN_AUDIENCE"]) {
+        for blank in [" ", "\t", "\u{a0}\u{200b}"] {
+            let world = World::new().await.set(name, blank);
+            let ran = world.run(&["doctor"]).await;
+            let line = format!("mend  {name} is set and blank");
+            assert!(ran.status == 1 && ran.stdout.contains(&line), "{name}: {}", ran.stdout);
+        }
+    }
+    for name in ["GRANTOR_STATE_DIR", "GRANTOR_POLICY", "GRANTOR_LEDGER_KEY", "GRANTOR_VENDORS"] {
+        let ran = World::new().await.set(name, " ".repeat(40)).run(&["tools"]).await;
+        let line = format!("{name} is set and blank");
+        assert!(ran.status == 1 && ran.stderr.contains(&line), "{name}: {}", ran.stderr);
+    }
+    let world = World::new().await.unset("DFNS_AUTH_TOKEN");
+    std::fs::write(world.path("token"), " \n").unwrap();
+    let path = world.path("token").to_str().unwrap().to_owned();
+    let ran = world.set("DFNS_AUTH_TOKEN_FILE", path).run(&["doctor"]).await;
+    assert!(ran.status == 1 && ran.stdout.contains("failed  DFNS_AUTH_TOKEN: "), "{}", ran.stdout);
+    // Words and numbers of Grantor's own are the same with a blank behind them.
+    let world =
+        World::new().await.set("GRANTOR_LOG_FORMAT", "json ").set("GRANTOR_READ_ONLY", " 1");
+    let ran = world.set("GRANTOR_CONSENT_WAIT", " 60\t").run(&["doctor"]).await;
+    assert!(ran.status == 0 && ran.stdout.contains("(read-only)"), "{ran:?}");
+}
+
+/// A path with quotes or a blank around it is another place, where an end would be kept that nobody
+/// finds.
+#[tokio::test]
+async fn a_path_is_named_that_cannot_be_meant() {
+    let here = tempfile::tempdir().unwrap();
+    let real = here.path().join("there");
+    std::fs::write(&real, "x").unwrap();
+    let real = real.to_str().unwrap();
+    let forms = [
+        (format!("\"{real}\""), "is in quotes"),
+        (format!("'{real}'"), "is in quotes"),
+        (format!("{real} "), "begins or ends with a blank"),
+        (format!(" {real}"), "begins or ends with a blank"),
+        (format!("file://{real}"), "is a URL"),
+    ];
+    for (form, words) in &forms {
+        for name in ["GRANTOR_STATE_DIR", "GRANTOR_POLICY", "GRANTOR_APPROVERS", "GRANTOR_CONFIG"] {
+            let ran = World::new().await.set(name, form).run(&["tools"]).await;
+            let line = format!("{name} {words}");
+            assert!(ran.status == 1 && ran.stderr.contains(&line), "{line}: {}", ran.stderr);
+        }
+        for name in SECRETS {
+            let world = World::new().await.unset(name).set(&format!("{name}_FILE"), form);
+            let ran = world.run(&["doctor"]).await;
+            let line = format!("mend  {name}_FILE {words}");
+            assert!(ran.status == 1 && ran.stdout.contains(&line), "{line}: {}", ran.stdout);
+        }
+        let form = form.replace('"', "\\\"");
+        for (text, line) in [
+            (format!("[grantor]\nstate_dir = \"{form}\"\n"), format!("state_dir {words}")),
+            (
+                format!("[dfns]\nauth_token = {{ file = \"{form}\" }}\n"),
+                format!("DFNS_AUTH_TOKEN: its file {words}"),
+            ),
+        ] {
+            let world = World::new().await.unset("DFNS_AUTH_TOKEN");
+            std::fs::write(world.path("c.toml"), text).unwrap();
+            let path = world.path("c.toml").to_str().unwrap().to_owned();
+            let world = world.set("GRANTOR_CONFIG", path);
+            let mut command = world.command(["doctor"]);
+            let ran = run_any(command.env_remove("GRANTOR_STATE_DIR")).await;
+            let told = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(ran.status == 1 && told.contains(&line), "{line}: {told}");
+        }
+    }
+}
+
+/// An address with a hole in it is none, whatever would become of it.
+#[tokio::test]
+async fn an_address_that_nobody_filled_in_is_named() {
+    for (form, words) in [
+        ("https://<tenant>.example.com", "holds a placeholder"),
+        ("https://${HOST}", "holds a placeholder"),
+        ("https://$HOST/api", "holds a placeholder"),
+        ("https://%HOST%", "holds a placeholder"),
+        ("https://{tenant}.example.com", "holds a placeholder"),
+        ("\"https://a.example.com\"", "is in quotes"),
+        ("'https://a.example.com'", "is in quotes"),
+    ] {
+        for name in URLS.into_iter().chain(["OUTSYSTEMS_TOKEN_URL", "REDOX_TOKEN_URL"]) {
+            let ran = World::new().await.set(name, form).run(&["doctor"]).await;
+            let line = format!("mend  {name} {words}");
+            assert!(ran.status == 1 && ran.stdout.contains(&line), "{line}: {}", ran.stdout);
+        }
+    }
+}
+
+/// A private key as the vendor's pages show key sets signs as the one in PEM.
+#[tokio::test]
+async fn a_jwk_is_a_private_key() {
+    let world = World::new().await;
+    let pem = world.variable("REDOX_PRIVATE_KEY").to_owned();
+    let script = "process.stdout.write(JSON.stringify(crypto.createPrivateKey(process.env.PEM)\
+                  .export({format: 'jwk'})))";
+    let mut node = Command::new("node");
+    let made = node.args(["-e", script]).env("PEM", &pem).output().await;
+    let Some(jwk) = made.ok().filter(|made| made.status.success()) else { return };
+    let jwk = String::from_utf8(jwk.stdout).unwrap();
+    let world = world.set("REDOX_PRIVATE_KEY", &jwk);
+    let ran = world.run(&["doctor"]).await;
+    assert!(ran.stdout.contains("ok      REDOX_PRIVATE_KEY signs"), "{}", ran.stdout);
+    let answer = world.serve().await.call(redox().tool, parsed(redox().arguments)).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+}
+
+/// A rule, a setting or an approver behind a comment counts, or the file is not read: what only looks like
+/// the end of a comment hides nothing.
+#[tokio::test]
+async fn what_only_looks_like_a_line_end_hides_nothing() {
+    let files = [
+        (
+            "GRANTOR_POLICY",
+            "@id(\"all\") permit(principal, action, resource);\n// nobody|@id(\"no\") forbid(principal, action, resource);\n",
+        ),
+        ("GRANTOR_CONFIG", "[grantor]\n# look only|read_only = true\n"),
+        ("GRANTOR_APPROVERS", "# who may|ada AAAA\n"),
+    ];
+    for (name, text) in files {
+        for end in ["\u{2028}", "\u{2029}", "\u{85}", "\u{b}"] {
+            let world = World::new().await;
+            std::fs::write(world.path("file"), text.replace('|', end)).unwrap();
+            let path = world.path("file").to_str().unwrap().to_owned();
+            let world = world.set(name, path);
+            let ran = world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
+            let told = ran.stderr.contains("which is shown as a line end and read as none");
+            assert!(ran.status == 1 && told, "{name} {end:?}: {ran:?}");
+            assert!(world.writes().is_empty());
+        }
+    }
+}
+
+/// A user name with a colon would be cut there, and the rest taken for the password.
+#[tokio::test]
+async fn a_user_name_with_a_colon_is_named() {
+    for name in ["SNAPLOGIC_USERNAME", "CENTRASITE_USERNAME"] {
+        let ran = World::new().await.set(name, "user:hunter2").run(&["doctor"]).await;
+        let line = format!("mend  {name} holds a colon");
+        assert!(ran.status == 1 && ran.stdout.contains(&line), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"), "{ran:?}");
+    }
 }

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use crate::cli::Ran;
 use crate::cli::paint::{self, DIM, GOOD, with};
 use crate::ledger::{Audit, Head, Ledger};
+use crate::text;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example: note the head that it prints somewhere else, and later:\n  \
@@ -12,6 +13,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER:HASH")]
     head: Option<Head>,
 }
+
+/// More files beside the ledger's are counted.
+const MOST_NAMES: usize = 5;
 
 /// What no chain can show, however whole it is.
 const CANNOT: [&str; 4] = [
@@ -36,13 +40,14 @@ pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
 
 fn told(audit: &Audit) -> String {
     let Audit { files, lines, torn, .. } = audit;
+    let passed_over = passed_over(&audit.passed_over);
     let Some(head) = &audit.head else {
         let word = if audit.is_whole() {
             "the ledger has no line yet"
         } else {
             "no line of the ledger holds its seal"
         };
-        return format!("  {word}\n");
+        return format!("  {word}\n{passed_over}");
     };
     let mut told = String::new();
     if audit.is_whole() {
@@ -64,8 +69,23 @@ fn told(audit: &Audit) -> String {
              nothing was built on them\n"
         ));
     }
+    told.push_str(&passed_over);
     told.push_str(&format!("  {}  {head}\n", with(DIM, "head")));
     told.push_str("  This does not show:\n");
     told.extend(CANNOT.iter().map(|what| format!("  - {what}\n")));
     told
+}
+
+/// One line for all files that lie beside the ledger's and were not read.
+fn passed_over(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<_> = names.iter().take(MOST_NAMES).map(|name| text::clean(name)).collect();
+    let more = match names.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let is = if names.len() == 1 { "is no file" } else { "are no files" };
+    format!("  {}{more} {is} of this ledger: passed over\n", shown.join(", "))
 }

@@ -12,7 +12,10 @@ impl Book {
     /// Reads every line and checks what holds them together.
     pub(in crate::ledger) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
         let mut audit = Audit::default();
-        for segment in self.segments(keys)? {
+        let segments = self.segments(keys)?;
+        // They are none of the ledger: a folder that cannot be listed is no trouble of it.
+        audit.passed_over = files::passed_over(&self.dir, &segments).unwrap_or_default();
+        for segment in segments {
             audit.begin(&segment.path);
             let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {

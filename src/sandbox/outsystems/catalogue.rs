@@ -22,9 +22,9 @@ pub(super) const REPORTS: &str = "c1acc990-6424-450a-a36b-f9b3ddcb369d";
 const REPORTS_TOO: &str = "9ad9b9a2-5e78-454d-b065-a1c284cc4549";
 const CATALOGUE: &str = "99356597-6fba-4662-b6a7-30b7b12e9eed";
 
-const SEE_ASSETS: &str = "Asset management > View";
+const SEE_ASSETS: &str = "Asset management > Open";
 const CHANGE_ASSETS: &str = "Asset management > Change";
-const DEPLOY: &str = "Deployment > Deploy";
+const DEPLOY: &str = "Release management > Deploy assets";
 const SEE_STAGES: &str = "Stage > View stage";
 const SEE_LOGS: &str = "Monitoring > View logs";
 const SEE_MEMBERS: &str = "User management > View members";
@@ -99,6 +99,7 @@ const ASSETS: [(&str, &str, &str, &str); 6] = [
 ];
 
 const EXTRA: usize = 240;
+const EXTRA_ASSETS: usize = 60;
 
 pub(super) fn users(many: bool) -> Vec<Value> {
     let people = PEOPLE.iter().map(|person| {
@@ -156,22 +157,29 @@ pub(super) fn permissions(modes: &Modes) -> Vec<Value> {
     rows.collect()
 }
 
-pub(super) fn assets() -> Vec<Value> {
-    let rows = ASSETS.iter().map(|(key, name, kind, description)| {
-        json!({
-            "assetKey": key,
-            "name": name,
-            "portfolioKey": PORTFOLIO,
-            "revision": 1,
-            "assetType": kind,
-            "description": description,
-            "isExternal": false,
-            "tag": null,
-            "createdBy": null,
-            "createdAt": "2026-02-03T09:30:00Z",
-        })
+pub(super) fn assets(many: bool) -> Vec<Value> {
+    let own =
+        ASSETS.iter().map(|(key, name, kind, description)| asset(key, name, kind, description));
+    let extra = (1..=if many { EXTRA_ASSETS } else { 0 }).map(|number| {
+        let name = format!("App {number:03}");
+        asset(&extra_key(3, number), &name, "WebApplication", "One of many")
     });
-    rows.collect()
+    own.chain(extra).collect()
+}
+
+fn asset(key: &str, name: &str, kind: &str, description: &str) -> Value {
+    json!({
+        "assetKey": key,
+        "name": name,
+        "portfolioKey": PORTFOLIO,
+        "revision": 1,
+        "assetType": kind,
+        "description": description,
+        "isExternal": false,
+        "tag": null,
+        "createdBy": null,
+        "createdAt": "2026-02-03T09:30:00Z",
+    })
 }
 
 fn user(key: &str, name: &str, email: &str, status: &str) -> Value {
