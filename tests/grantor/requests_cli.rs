@@ -110,6 +110,11 @@ async fn a_yes_at_a_terminal_has_the_change_carried_out() {
     assert_eq!(world.writes().len(), 1);
     let answered = kept(&world, &receipt).await.answered.unwrap();
     assert_eq!((answered.how.as_str(), answered.proof), ("terminal", None));
+    let ran = world.run(&["ledger", "export", "--format", "ocsf"]).await;
+    let event = parsed(ran.stdout.trim_end());
+    let approval = &event["unmapped"]["approval"];
+    assert_eq!((&approval["how"], &event["status"]), (&json!("terminal"), &json!("Success")));
+    assert_eq!(approval["by"], event["actor"]["user"]["name"], "{event:#}");
     let ran = world.run(&["call", PLAIN.tool, PLAIN.arguments]).await;
     assert_eq!(parsed(&ran.stdout)["outcome"], "already_present");
     assert_eq!(listed(&world).await.0, []);
@@ -213,7 +218,10 @@ async fn a_request_is_approved_once() {
     let receipt = request(&world, PLAIN).await;
     assert_eq!(yes(&world, &receipt, &[]).await.0, 0);
     let (status, seen) = approve(&world, &receipt, &[]).ends().await;
-    assert!(status == 1 && seen.contains("is spent already"), "{status}: {seen}");
+    assert!(
+        status == 1 && seen.contains("was approved, and its approval was taken already"),
+        "{status}: {seen}"
+    );
     let ran = world.run(&["requests", "run"]).await;
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:#?}");
     assert_eq!(world.writes().len(), 1);
