@@ -101,7 +101,7 @@ fn quiet(written: io::Result<()>) -> io::Result<()> {
 /// An answer for a person: the outcome, who has access now, and what to know.
 pub(super) fn answer(body: &Value, is_error: bool) -> String {
     if body.get("outcome").is_none() {
-        return rows(body);
+        return rows(body, is_error);
     }
     let mut shown = String::new();
     let word = string(body, "outcome").unwrap_or_default();
@@ -164,11 +164,16 @@ fn candidate(one: &Value) -> String {
     format!("  {}  {}  {about}\n", with(DIM, "candidate"), who(one))
 }
 
-fn rows(body: &Value) -> String {
+fn rows(body: &Value, is_error: bool) -> String {
     let all = array(body, "rows");
     let mut shown: String = all.iter().map(|one| row(one, all)).collect();
-    if all.is_empty() && array(body, "changes").is_empty() {
-        shown.push_str(&format!("  {}\n", with(DIM, "nothing is found")));
+    // Where nobody could be asked, nobody knows whether there is something.
+    if all.is_empty() && array(body, "changes").is_empty() && !is_error {
+        let told = match array(body, "problems") {
+            [] => "nothing is found",
+            _ => "nothing is found where it could be looked up",
+        };
+        shown.push_str(&format!("  {}\n", with(DIM, told)));
     }
     if let Some(note) = string(body, "note") {
         shown.push_str(&format!("  {}  {note}\n", with(DIM, "note")));
@@ -258,7 +263,7 @@ mod tests {
     use super::*;
 
     fn shown(body: &Value) -> String {
-        anstream::adapter::strip_str(&rows(body)).to_string()
+        anstream::adapter::strip_str(&rows(body, false)).to_string()
     }
 
     /// Two people of one name are told apart wherever they are listed.
@@ -344,11 +349,13 @@ mod tests {
     fn a_trouble_brings_its_next_step_and_an_empty_list_says_so() {
         let problem = json!({ "vendor": "v", "kind": "unavailable", "message": "is down",
             "hint": "ask check_change again" });
-        let told = shown(&json!({ "rows": [], "problems": [problem] }));
-        assert!(told.starts_with("  nothing is found\n"), "{told}");
+        let told = shown(&json!({ "rows": [], "problems": [&problem] }));
+        assert!(told.starts_with("  nothing is found where it could be looked up\n"), "{told}");
         assert!(told.contains("unavailable  is down\n"), "{told}");
         assert!(told.contains("hint  ask `grantor call check_change` again\n"), "{told}");
         assert_eq!(shown(&json!({ "rows": [], "problems": [] })), "  nothing is found\n");
+        let down = answer(&json!({ "rows": [], "problems": [problem] }), true);
+        assert!(!down.contains("nothing is found"), "nobody could be asked: {down}");
     }
 
     #[test]
