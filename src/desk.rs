@@ -50,7 +50,7 @@ use crate::memo::Memo;
 use crate::observe::{Asked, Watch};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
-use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Step, Term, Tool, fit};
+use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Spec, Step, Term, Tool, fit};
 use crate::transport::{CALL, Deadline, Wire};
 use crate::vendors::{Asker, Organization, Read, Tenant};
 use item::Item;
@@ -147,6 +147,13 @@ enum Walked {
     Agreed(Box<Request>),
 }
 
+/// Called without the vendor that it is for.
+fn vendor_missing(spec: &Spec) -> Failure {
+    let (tool, vendor) = (spec.name, spec.vendor.unwrap_or("a vendor"));
+    Failure::invalid(format!("{tool} needs {vendor}, which is not configured here"))
+        .hint("`grantor doctor` says what is missing")
+}
+
 impl Desk {
     /// # Errors
     /// The policy or the approvers do not load.
@@ -230,9 +237,7 @@ impl Desk {
                 let origin = Origin { called, cause: Cause::Request, undoing: None };
                 self.change(tool, tenant, call, origin).await
             }
-            (Run::Change { .. }, None) => {
-                Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured"))
-            }
+            (Run::Change { .. }, None) => Answer::stopped(tool.spec, &vendor_missing(tool.spec)),
         };
         Ok(answer.finish(self.config.sandbox))
     }

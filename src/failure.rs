@@ -194,6 +194,26 @@ impl Failure {
         self
     }
 
+    /// The hint, or what helps against troubles of this kind where nobody nearer to it gave one.
+    pub fn next_step(&self) -> &str {
+        let usual = match self.kind {
+            Kind::Invalid => "mend what is named, and call again",
+            Kind::Ambiguous => "ask which of the candidates is meant, and give its id",
+            Kind::Refused => "tell the requester why; asking again changes nothing",
+            Kind::NotPermitted => "`grantor doctor` shows what the credential may do",
+            Kind::NotFound => "check the names and ids that it is about",
+            Kind::Rejected => "the vendor's words say why: whoever administers it there can help",
+            Kind::Unavailable => "try again later",
+            Kind::RateLimited => "try again in a minute",
+            Kind::Garbled => {
+                "the vendor may have changed its API, or a proxy answered in its place"
+            }
+            Kind::Incomplete => "what is listed is right, and there may be more",
+            Kind::NotListable => "look for it at the vendor",
+        };
+        self.hint.as_deref().unwrap_or(usual)
+    }
+
     /// How a change ends that is stopped by this before anything was sent.
     pub fn outcome(&self) -> Outcome {
         match self.kind {
@@ -225,8 +245,7 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)?;
-        self.hint.iter().try_for_each(|hint| write!(f, " ({hint})"))
+        write!(f, "{} ({})", self.message, self.next_step())
     }
 }
 
@@ -244,6 +263,30 @@ mod tests {
         assert_eq!(renamed.of("assetKeys[1]").message, "assetKeys[1]: nothing here: at all");
         let bare = Failure::invalid("the vendor said: no").renamed("principal");
         assert_eq!(bare.message, "the vendor said: no");
+    }
+
+    /// Whoever reads of a trouble reads what to do about it.
+    #[test]
+    fn every_trouble_has_a_next_step() {
+        use Kind::*;
+        for kind in [
+            Invalid,
+            Ambiguous,
+            Refused,
+            NotPermitted,
+            NotFound,
+            Rejected,
+            Unavailable,
+            RateLimited,
+            Garbled,
+            Incomplete,
+            NotListable,
+        ] {
+            let bare = Failure::new(kind, "trouble");
+            assert!(bare.next_step().len() > 10, "{kind:?}");
+            assert_eq!(bare.to_string(), format!("trouble ({})", bare.next_step()));
+            assert_eq!(bare.hint("this").to_string(), "trouble (this)");
+        }
     }
 
     #[test]

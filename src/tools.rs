@@ -43,7 +43,7 @@ use crate::ledger::{Ledger, Record};
 use crate::schema;
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
-pub use arguments::fit;
+pub use arguments::{fit, nearest};
 use check_change::CheckChange;
 pub use common::{Common, Lasting, Term};
 pub use step::{Finding, Given, Heard, Plan, Standing, Step};

@@ -49,6 +49,10 @@ mod catalogue;
 #[path = "grantor/layers.rs"]
 mod layers;
 
+/// Everything that the program can say, read off the source and off the command line.
+#[path = "grantor/messages.rs"]
+mod messages;
+
 /// What the README says of tools and variables is what there is.
 #[path = "grantor/readme.rs"]
 mod readme;

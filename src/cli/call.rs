@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Global, Ran, paint, person, setup::Setup};
 use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
+use crate::tools::{TOOLS, nearest};
 use crate::{given, json};
 
 #[derive(clap::Args)]
@@ -66,7 +67,9 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         person: person::person(),
     };
     let Ok(answer) = desk.call(call).await else {
-        paint::complain(&format!("there is no tool {tool:?}; `grantor tools` lists them"));
+        let near = nearest(&tool, &TOOLS.each_ref().map(|one| one.spec.name));
+        let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        paint::complain(&format!("there is no tool {tool:?}{near}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));
     };
     show(&answer, arguments.as_json)?;

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::access::Named;
 use crate::text;
+use crate::tools::TOOLS;
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -49,6 +51,33 @@ pub(super) fn lines(lines: &str) -> io::Result<()> {
     quiet(out.write_all(lines.as_bytes()).and_then(|()| out.flush()))
 }
 
+/// A time as a person reads it: to the second.
+pub(super) fn time(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+}
+
+/// So many of something.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Words for whoever calls tools: at a terminal they are called by a command.
+fn at_a_terminal(words: &str) -> String {
+    let is_tool = |word: &str| TOOLS.iter().any(|tool| tool.spec.name == word);
+    let mut shown = String::new();
+    for word in words.split_inclusive(' ') {
+        let bare = word.trim_end_matches([' ', ',', ';', '.', ':']);
+        let is_command = shown.ends_with("grantor call ") || shown.ends_with("grantor tools ");
+        match word.strip_prefix(bare) {
+            Some(rest) if is_tool(bare) && !is_command => {
+                shown.push_str(&format!("`grantor call {bare}`{rest}"));
+            }
+            _ => shown.push_str(word),
+        }
+    }
+    shown.replace("the tool's inputSchema", "`grantor tools --json`")
+}
+
 /// A trouble, on stderr.
 pub(super) fn complain(trouble: &str) {
     let line = format!("{}: {}\n", with(BAD, "grantor"), text::clean(trouble));
@@ -72,7 +101,7 @@ fn quiet(written: io::Result<()>) -> io::Result<()> {
 /// An answer for a person: the outcome, who has access now, and what to know.
 pub(super) fn answer(body: &Value, is_error: bool) -> String {
     if body.get("outcome").is_none() {
-        return rows(body);
+        return rows(body, is_error);
     }
     let mut shown = String::new();
     let word = string(body, "outcome").unwrap_or_default();
@@ -88,7 +117,10 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
         shown.push_str(&request_line(request, if left { "request" } else { "not sent" }));
     }
     let unsent = matches!(word, "preview" | "awaiting_consent");
-    for (key, title) in [("before", "before"), ("after", if unsent { "then" } else { "now" })] {
+    let titles = [("before", "before"), ("after", if unsent { "then" } else { "now" })];
+    // What stayed as it was is said once.
+    let stayed = !unsent && body.get("before") == body.get("after");
+    for (key, title) in titles.into_iter().skip(usize::from(stayed)) {
         shown.push_str(&access_lines(body, key, title));
     }
     for warning in array(body, "warnings").iter().filter_map(Value::as_str) {
@@ -97,6 +129,7 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
     shown.extend(array(body, "candidates").iter().map(candidate));
     for (key, title) in MARKS {
         if let Some(words) = string(body, key) {
+            let words = at_a_terminal(words);
             shown.push_str(&format!("  {}  {words}\n", with(DIM, title)));
         }
     }
@@ -131,9 +164,17 @@ fn candidate(one: &Value) -> String {
     format!("  {}  {}  {about}\n", with(DIM, "candidate"), who(one))
 }
 
-fn rows(body: &Value) -> String {
+fn rows(body: &Value, is_error: bool) -> String {
     let all = array(body, "rows");
     let mut shown: String = all.iter().map(|one| row(one, all)).collect();
+    // Where nobody could be asked, nobody knows whether there is something.
+    if all.is_empty() && array(body, "changes").is_empty() && !is_error {
+        let told = match array(body, "problems") {
+            [] => "nothing is found",
+            _ => "nothing is found where it could be looked up",
+        };
+        shown.push_str(&format!("  {}\n", with(DIM, told)));
+    }
     if let Some(note) = string(body, "note") {
         shown.push_str(&format!("  {}  {note}\n", with(DIM, "note")));
     }
@@ -142,13 +183,21 @@ fn rows(body: &Value) -> String {
             ["vendor", "kind", "message"].map(|key| string(problem, key).unwrap_or_default());
         shown.push_str(&format!("  {vendor:<11} {}  {message}\n", with(WAITS, kind)));
         shown.extend(array(problem, "candidates").iter().map(candidate));
+        if let Some(hint) = string(problem, "hint") {
+            shown.push_str(&format!(
+                "  {:<11} {}  {}\n",
+                "",
+                with(DIM, "hint"),
+                at_a_terminal(hint)
+            ));
+        }
     }
     for change in array(body, "changes") {
         let [receipt, outcome, summary] =
             ["receipt", "outcome", "summary"].map(|key| string(change, key).unwrap_or_default());
         shown.push_str(&format!("  {}  {}  {summary}\n", with(DIM, receipt), with(BOLD, outcome)));
     }
-    if shown.is_empty() { format!("  {}\n", with(DIM, "nothing is found")) } else { shown }
+    shown
 }
 
 /// A row of access, or of something that can be granted or be granted to. Its id is shown where its
@@ -214,7 +263,7 @@ mod tests {
     use super::*;
 
     fn shown(body: &Value) -> String {
-        anstream::adapter::strip_str(&rows(body)).to_string()
+        anstream::adapter::strip_str(&rows(body, false)).to_string()
     }
 
     /// Two people of one name are told apart wherever they are listed.
@@ -251,6 +300,69 @@ mod tests {
         let row =
             json!({ "id": "1", "name": "Boss (boss@x.org)", "email": "b@x.org", "kind": "user" });
         assert_eq!(who(&row), "“Boss (boss@x.org)” (b@x.org)");
+    }
+
+    /// What is written for whoever calls tools is a command for somebody at a terminal.
+    #[test]
+    fn a_tool_is_called_by_a_command_at_a_terminal() {
+        for (words, shown) in [
+            (
+                "check_change says where it stands",
+                "`grantor call check_change` says where it stands",
+            ),
+            (
+                "look at it with list_access, and go on",
+                "look at it with `grantor call list_access`, and go on",
+            ),
+            ("`grantor call check_change` says more", "`grantor call check_change` says more"),
+            ("nothing is checked", "nothing is checked"),
+            (
+                "the tool's inputSchema lists its arguments",
+                "`grantor tools --json` lists its arguments",
+            ),
+        ] {
+            assert_eq!(at_a_terminal(words), shown);
+        }
+    }
+
+    #[test]
+    fn what_stayed_as_it_was_is_said_once() {
+        let row =
+            json!({ "principal": { "id": "1" }, "role": { "id": "r" }, "resource": { "id": "a" } });
+        let told = |outcome: &str, before: &Value, after: &Value| {
+            let body =
+                json!({ "outcome": outcome, "summary": "s", "before": before, "after": after });
+            anstream::adapter::strip_str(&answer(&body, false)).to_string()
+        };
+        let (none, one) = (json!([]), json!([row]));
+        let same = told("already_present", &one, &one);
+        assert_eq!(same.matches("r on a").count(), 1, "{same}");
+        assert!(same.contains("    now  "), "{same}");
+        let moved = told("confirmed", &none, &one);
+        assert!(moved.contains(" before  no access") && moved.contains("    now  "), "{moved}");
+        let preview = told("preview", &one, &one);
+        assert!(preview.contains(" before  ") && preview.contains("   then  "), "{preview}");
+    }
+
+    /// Nobody takes a list that could not be read for one that is empty, nor a blank for an answer.
+    #[test]
+    fn a_trouble_brings_its_next_step_and_an_empty_list_says_so() {
+        let problem = json!({ "vendor": "v", "kind": "unavailable", "message": "is down",
+            "hint": "ask check_change again" });
+        let told = shown(&json!({ "rows": [], "problems": [&problem] }));
+        assert!(told.starts_with("  nothing is found where it could be looked up\n"), "{told}");
+        assert!(told.contains("unavailable  is down\n"), "{told}");
+        assert!(told.contains("hint  ask `grantor call check_change` again\n"), "{told}");
+        assert_eq!(shown(&json!({ "rows": [], "problems": [] })), "  nothing is found\n");
+        let down = answer(&json!({ "rows": [], "problems": [problem] }), true);
+        assert!(!down.contains("nothing is found"), "nobody could be asked: {down}");
+    }
+
+    #[test]
+    fn counts_and_times_are_read_by_people() {
+        assert_eq!([1, 2, 0].map(|count| counted(count, "line")), ["1 line", "2 lines", "0 lines"]);
+        let fine = "2027-01-31T18:00:00.123456789Z".parse().unwrap();
+        assert_eq!(time(fine), "2027-01-31T18:00:00Z");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Answer {
         Self::of_change(Changed {
             vendor: spec.vendor,
             vendor_status: failure.status,
-            hint: failure.hint.clone(),
+            hint: Some(failure.next_step().to_owned()),
             candidates: failure.candidates.clone(),
             ..Changed::new(failure.outcome(), failure.message.clone())
         })
@@ -142,8 +142,11 @@ impl Answer {
         Self::of_change(changed)
     }
 
-    fn of_change(changed: Changed) -> Self {
+    fn of_change(mut changed: Changed) -> Self {
         let outcome = changed.outcome;
+        if changed.hint.is_none() {
+            changed.hint = next_step(outcome, changed.receipt.as_deref());
+        }
         let body = serde_json::to_value(changed).unwrap_or_else(|_| json!({ "outcome": outcome }));
         Self { body, is_error: outcome.is_error(), outcome: Some(outcome), pending: None }
     }
@@ -177,13 +180,11 @@ impl Answer {
         let outcome = failure.outcome();
         let mut body = json!({
             "outcome": outcome,
-            "summary": format!("{}: {}", phrase(outcome), failure.message),
+            "summary": format!("{}: {}", unlooked(outcome), failure.message),
             "rows": [],
             "problems": [],
         });
-        if let Some(hint) = &failure.hint {
-            json::put(&mut body, "hint", hint.as_str());
-        }
+        json::put(&mut body, "hint", failure.next_step());
         if !failure.candidates.is_empty() {
             json::put(&mut body, "candidates", json!(failure.candidates));
         }
@@ -209,9 +210,7 @@ fn problem(problem: &Problem) -> Value {
         "kind": failure.problem(),
         "message": failure.message,
     });
-    if let Some(hint) = &failure.hint {
-        json::put(&mut shown, "hint", hint.as_str());
-    }
+    json::put(&mut shown, "hint", failure.next_step());
     if !failure.candidates.is_empty() {
         json::put(&mut shown, "candidates", json!(failure.candidates));
     }
@@ -298,6 +297,43 @@ impl Item {
 /// What is said where nothing was there to be taken, and something else gives the access.
 const NOT_OTHERWISE: &str = "Not held otherwise, nothing changed";
 
+/// The same for a look, of which nobody expects that something is sent.
+fn unlooked(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Invalid => "Cannot be looked up as asked",
+        Outcome::Refused => "Refused",
+        outcome => phrase(outcome),
+    }
+}
+
+/// What to do about an outcome that is no good, where nothing nearer to its cause says so.
+fn next_step(outcome: Outcome, receipt: Option<&str>) -> Option<String> {
+    let receipt = receipt.map(|receipt| format!(" {receipt}")).unwrap_or_default();
+    match outcome {
+        Outcome::Mismatch => Some(format!(
+            "tell the requester what is so now; undo_change{receipt} takes back what was done"
+        )),
+        Outcome::Unknown => Some(format!(
+            "check_change{receipt} looks at what is so now; do not ask for it again before that"
+        )),
+        Outcome::Refused => Some("tell the requester why; asking again changes nothing".to_owned()),
+        Outcome::Rejected => {
+            Some("the vendor's words say why: whoever administers it there can help".to_owned())
+        }
+        Outcome::Unavailable => Some("call again later".to_owned()),
+        Outcome::Unconfirmed => {
+            Some("look at the vendor whether it is so; this credential cannot".to_owned())
+        }
+        Outcome::Preview
+        | Outcome::AlreadyPresent
+        | Outcome::AlreadyAbsent
+        | Outcome::Confirmed
+        | Outcome::PendingVendorApproval
+        | Outcome::AwaitingConsent
+        | Outcome::Invalid => None,
+    }
+}
+
 /// An outcome in a few plain words, for summaries.
 fn phrase(outcome: Outcome) -> &'static str {
     match outcome {
@@ -310,7 +346,7 @@ fn phrase(outcome: Outcome) -> &'static str {
         Outcome::AwaitingConsent => "Waits for a person to approve it, nothing was sent",
         Outcome::Unavailable => "Not done, can be tried again",
         Outcome::Refused => "Refused, nothing was sent",
-        Outcome::Invalid => "Does not resolve, nothing was sent",
+        Outcome::Invalid => "Cannot be done as asked, nothing was sent",
         Outcome::Rejected => "The vendor said no",
         Outcome::Mismatch => "Sent, and not as asked",
         Outcome::Unknown => "May have happened, is not sent again",

@@ -169,7 +169,7 @@ impl Item {
         self.left = self.before.clone().unwrap_or_default();
         self.after.clone_from(&self.before);
         self.note = Some(failure.message.clone());
-        self.hint.clone_from(&failure.hint);
+        self.hint = Some(failure.next_step().to_owned());
         self.status = failure.status.or(self.status);
     }
 

@@ -146,7 +146,8 @@ pub(super) fn asked(request: &Request) -> Value {
     }
     if request.state == State::Waiting {
         put(&mut shown, "until", request.until.to_string());
-        let hint = format!("`grantor requests approve {}` at a terminal", request.receipt);
+        let hint =
+            format!("a person runs `grantor requests approve {}` at a terminal", request.receipt);
         put(&mut shown, "hint", hint);
     }
     shown

@@ -151,7 +151,7 @@ impl Desk {
     pub(super) async fn stands(&self, record: &Record) -> Result<Standpoint, Failure> {
         let (Found::On(tool) | Found::Off(tool, _)) = catalogue::find(&record.tool, &self.config)
         else {
-            return Err(Failure::invalid(format!("{} is not a tool of this version", record.tool)));
+            return Err(unknown_tool(&record.tool));
         };
         let (tenant, same) = self.tenant_of(record).await?;
         let Run::Change { resolve, .. } = tool.run else {
@@ -265,7 +265,7 @@ impl Desk {
         let origin = Origin { called, cause, undoing: Some(undoing) };
         match self.tenant(tool) {
             Some(tenant) => self.change(tool, tenant, Call { arguments, ..call }, origin).await,
-            None => Answer::stopped(tool.spec, &Failure::invalid("its vendor is not configured")),
+            None => Answer::stopped(tool.spec, &super::vendor_missing(tool.spec)),
         }
     }
 
@@ -373,7 +373,7 @@ fn standing(
     let yes = record.is_unseen();
     let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch)) && !yes;
     let (outcome, note) = match (finding, approval) {
-        (Finding::There, _) => (Outcome::Confirmed, "it is so"),
+        (Finding::There, _) => (Outcome::Confirmed, "it stands: the vendor shows it so now"),
         (_, Some(Approval::Denied)) => (Outcome::Rejected, "an approver denied it"),
         (_, Some(Approval::Expired)) => (Outcome::Rejected, "nobody approved it in time"),
         (Finding::Held, _) | (_, Some(Approval::Waiting)) => {
@@ -415,6 +415,7 @@ pub(super) fn unknown(receipt: &str) -> Failure {
 
 pub(super) fn unknown_tool(tool: &str) -> Failure {
     Failure::invalid(format!("{tool} is not a tool of this version"))
+        .hint("use the version of Grantor that made the change, or a later one")
 }
 
 pub(super) fn shown(record: &Record) -> Value {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::consent::{ELICITATION, GOOD};
 use super::hold::holds;
 use super::lag::{GONE_PERHAPS, may_lag};
-use super::review::nobody_knows;
+use super::review::{nobody_knows, unknown_tool};
 use super::undoing::Outlook;
 use super::{Answer, Call, Called, Desk, Person};
 use crate::access::Outcome;
@@ -363,9 +363,7 @@ impl Desk {
         let arguments = arguments.cloned().unwrap_or_default();
         let call = Call::alone(text(request, "tool"), arguments, client, person);
         let answer = self.call(call).await;
-        answer.unwrap_or_else(|_| {
-            Answer::unasked(&Failure::new(Kind::Invalid, "its tool is not one of this version"))
-        })
+        answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool(text(request, "tool"))))
     }
 }
 

@@ -66,7 +66,11 @@ impl Desk {
             return Ok(Walked::Done(items, None));
         }
         if matches!(order.cause, Cause::Expiry(_)) {
-            return Err(stopped(Failure::refused("the policy wants a person for this end")));
+            return Err(stopped(
+                Failure::refused("the policy wants a person for this end").hint(
+                    "a person takes it back with `grantor undo` and the receipt of the grant",
+                ),
+            ));
         }
         let digests = self.digests(order, steps, &prepared);
         let question = Question::about(order, steps, &prepared);

@@ -16,18 +16,22 @@ use crate::argument;
 use crate::failure::Failure;
 use crate::json;
 use crate::text;
-use near::nearest;
+pub use near::nearest;
 use wanted::{kind, quoted, wanted};
 
 /// What is wrong so far.
 #[derive(Default)]
 struct Fitting {
     troubles: Vec<Failure>,
+    /// The names that there are, told already: once is enough.
+    told: Vec<String>,
 }
 
 /// The longest name, id, key or address, where the schema names no other bound.
 const LONGEST_NAME: u64 = 256;
-const HINT: &str = "the tool's inputSchema lists its arguments; send no others";
+const HINT: &str = "mend what is named, and call again";
+const UNKNOWN_HINT: &str = "rename or leave out what is not there: the tool's inputSchema lists its \
+    arguments";
 
 /// The arguments of a call as its tool's schema says: nothing that is not in it, and nothing that is
 /// null or blank.
@@ -103,19 +107,26 @@ impl Fitting {
         fitted
     }
 
+    /// The names that there are, told once a call.
+    fn known_here(&mut self, names: &[&str]) -> String {
+        let names = names.join(", ");
+        if self.told.contains(&names) {
+            return String::new();
+        }
+        self.told.push(names.clone());
+        format!("; there are {names}")
+    }
+
     fn unknown(&mut self, known: &Map<String, Value>, at: &str, name: &str) {
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
         let near = nearest(name, &names).map(|near| format!(" (did you mean {near}?)"));
         let (shown, near) = (quoted(name), near.unwrap_or_default());
-        let names = names.join(", ");
+        let names = self.known_here(&names);
         let trouble = match at {
-            "" => {
-                Failure::invalid(format!("there is no argument {shown}{near}; there are {names}"))
-            }
-            at => Failure::invalid(format!("there is no {shown} in it{near}; there are {names}"))
-                .of(at),
+            "" => Failure::invalid(format!("there is no argument {shown}{near}{names}")),
+            at => Failure::invalid(format!("there is no {shown} in it{near}{names}")).of(at),
         };
-        self.troubles.push(trouble);
+        self.troubles.push(trouble.hint(UNKNOWN_HINT));
     }
 
     /// A value as its schema says; null where it is wrong, so that what is given is known to be.
@@ -398,6 +409,23 @@ mod tests {
         ] {
             assert_eq!(fitted(tool, given).unwrap_err().message, told);
         }
+    }
+
+    /// A hint is about what is wrong, and what there is is told once.
+    #[test]
+    fn what_there_is_is_told_once_and_only_where_something_else_was_sent() {
+        let two = json!({ "userkey": "Sam", "role": "R", "assetKeys": ["Orders"] });
+        let failure = fitted("grant_asset_role", two).unwrap_err();
+        assert_eq!(failure.message.matches("there are userKey, ").count(), 1, "{failure}");
+        assert!(
+            failure.message.contains("\"role\" (did you mean roleKey?); userKey: "),
+            "{failure}"
+        );
+        assert_eq!(failure.hint.as_deref(), Some(UNKNOWN_HINT));
+        let value =
+            json!({ "userKey": "S", "roleKey": "R", "assetKeys": ["O"], "expires_in": "soon" });
+        let failure = fitted("grant_asset_role", value).unwrap_err();
+        assert_eq!(failure.hint.as_deref(), Some(HINT), "nothing was sent that is not there");
     }
 
     /// Text that may be several things is none of them.

@@ -92,9 +92,12 @@ impl Lasting {
                 let (from, until) = (whole(now), Some(whole(end)));
                 Ok(Term { from, until, lasts: self.expires_in })
             }
-            _ => Err(Failure::invalid(
-                "expires_at, or the end of expires_in, must be a time to come",
-            )),
+            _ => Err(match self.expires_at {
+                Some(_) => Failure::invalid("must be a time to come")
+                    .of("expires_at")
+                    .hint("give a later time, or expires_in, which counts from the grant"),
+                None => too_long(),
+            }),
         }
     }
 }
@@ -112,7 +115,7 @@ impl Term {
         match until {
             Some(end) if end <= now => Err(Failure::refused(format!("its end has come: {end}"))
                 .hint("ask again, with an end to come")),
-            None if self.lasts.is_some() => Err(Failure::invalid("expires_in is too long")),
+            None if self.lasts.is_some() => Err(too_long()),
             until => Ok(Self { from: whole(now), until, ..self }),
         }
     }
@@ -136,6 +139,12 @@ impl Term {
         }
         value
     }
+}
+
+fn too_long() -> Failure {
+    Failure::invalid("is longer than any time that can be kept")
+        .of("expires_in")
+        .hint("give a shorter one, or leave it out for access without an end")
 }
 
 fn whole(time: Timestamp) -> Timestamp {
@@ -163,6 +172,28 @@ mod tests {
     fn term(arguments: Value) -> Term {
         let lasting: Lasting = parse(arguments).unwrap();
         lasting.term(at("2027-01-01T00:00:00Z")).unwrap()
+    }
+
+    /// A trouble is about the argument that was given, and no other.
+    #[test]
+    fn an_end_that_cannot_be_is_told_by_its_own_argument() {
+        for (given, argument) in [
+            (json!({ "expires_at": "2026-12-31T00:00:00Z" }), "expires_at"),
+            (json!({ "expires_at": "2027-01-01T00:00:00Z" }), "expires_at"),
+            (json!({ "expires_in": "P99999D" }), "expires_in"),
+        ] {
+            let lasting: Lasting = parse(given).unwrap();
+            let now = if argument == "expires_in" {
+                "9999-12-30T00:00:00Z"
+            } else {
+                "2027-01-01T00:00:00Z"
+            };
+            let failure = lasting.term(at(now)).unwrap_err();
+            let other = if argument == "expires_in" { "expires_at" } else { "expires_in" };
+            assert_eq!(failure.argument.as_deref(), Some(argument));
+            assert!(!failure.message.contains(other), "{failure}");
+            assert!(failure.hint.is_some(), "{failure}");
+        }
     }
 
     #[test]

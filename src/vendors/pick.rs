@@ -13,6 +13,8 @@ pub trait Known {
         None
     }
     fn kind(&self) -> &str;
+    /// By what a caller may name one of them.
+    const BY: &'static str = "id or exact name";
 }
 
 impl<T: Known> Row for T {
@@ -109,11 +111,12 @@ fn pick_named<T: Known>(
         let place = among.iter().position(is_id).or_else(|| among.iter().position(is_named));
         return place
             .and_then(|place| among.into_iter().nth(place))
-            .ok_or_else(|| none(what, wanted))
+            .ok_or_else(|| none::<T>(what, wanted))
             .and_then(|known| shown_as_it_is(what, known));
     }
     let candidate = |known: &T| candidate(what, known);
-    let mut failure = if exact == 0 { none(what, wanted) } else { several(what, wanted, exact) };
+    let mut failure =
+        if exact == 0 { none::<T>(what, wanted) } else { several(what, wanted, exact) };
     let near = |known: &&T| {
         let names = [known.name(), known.email()];
         let alike = |name: &str| {
@@ -125,6 +128,9 @@ fn pick_named<T: Known>(
     failure.candidates = among.iter().filter(near).take(MOST_CANDIDATES).map(candidate).collect();
     if exact == 0 && failure.candidates.is_empty() {
         failure.candidates = among.iter().take(MOST_CANDIDATES).map(candidate).collect();
+        let hint = "names are matched exactly, and none that is listed is like it: ask whether one of \
+                    the candidates is meant, and give its id";
+        failure = failure.hint(hint);
     }
     if failure.candidates.is_empty() {
         let hint = "names are matched exactly, and the vendor lists nothing like it: look for it, or \
@@ -153,11 +159,11 @@ fn gone(what: &str, id: &str) -> Failure {
         .hint("look at it with list_access, and set what should be so")
 }
 
-fn none(what: &str, wanted: &str) -> Failure {
+fn none<T: Known>(what: &str, wanted: &str) -> Failure {
     let wanted = text::quote(Word::Caller, wanted);
-    Failure::invalid(format!("nothing here has the id, exact name or e-mail {wanted}"))
-        .of(what)
-        .hint("names are matched exactly; use one of the candidates, or the vendor's id")
+    Failure::invalid(format!("nothing here has the {} {wanted}", T::BY)).of(what).hint(
+        "names are matched exactly: ask whether one of the candidates is meant, and give its id",
+    )
 }
 
 fn several(what: &str, wanted: &str, count: usize) -> Failure {
@@ -193,6 +199,7 @@ impl Known for Principal {
     fn kind(&self) -> &str {
         self.kind.as_str()
     }
+    const BY: &'static str = "id, exact name or e-mail";
 }
 
 impl Known for Role {
@@ -295,6 +302,27 @@ mod tests {
         let hidden = people(&["1", "2"]).split_off(1);
         let failure = pick("user", Wanted::Named("Sam Rivera"), hidden).unwrap_err();
         assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
+    }
+
+    /// Nobody is told that an asset has no such address, and nobody is told to take a stranger.
+    #[test]
+    fn a_name_that_nothing_has_is_told_by_what_could_have_had_it() {
+        let role = |name: &str| Role {
+            id: "r".to_owned(),
+            name: Some(name.to_owned()),
+            privileged: false,
+            description: None,
+            permissions: Vec::new(),
+        };
+        let failure = pick("roleKey", Wanted::Named("Dev"), vec![role("Developer")]).unwrap_err();
+        assert_eq!(failure.message, "roleKey: nothing here has the id or exact name “Dev”");
+        assert!(!failure.hint.unwrap_or_default().contains("none that is listed"));
+        let failure = pick("userKey", Wanted::Named("nobody"), people()).unwrap_err();
+        assert_eq!(
+            failure.message,
+            "userKey: nothing here has the id, exact name or e-mail “nobody”"
+        );
+        assert!(failure.hint.unwrap_or_default().contains("none that is listed is like it"));
     }
 
     #[test]

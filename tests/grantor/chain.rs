@@ -44,7 +44,7 @@ async fn no_line_is_changed_taken_out_or_put_in_unseen() {
     let world = written().await;
     let whole = world.run(&["ledger", "verify"]).await;
     assert_eq!((whole.status, whole.stderr.as_str()), (0, ""), "{whole:#?}");
-    assert!(whole.stdout.contains("6 lines in 1 file(s), one chain"), "{}", whole.stdout);
+    assert!(whole.stdout.contains("6 lines in 1 file, one chain"), "{}", whole.stdout);
     let head = head(&whole.stdout);
     let path = path(&world);
     let original = lines(&path);
@@ -70,7 +70,7 @@ async fn no_line_is_changed_taken_out_or_put_in_unseen() {
         assert_ne!(changed, original, "{what}");
         let Some(at) = at else {
             assert_eq!(ran.status, 0, "{what}: {ran:#?}");
-            assert!(ran.stdout.contains("1 line(s) are none of the ledger's"), "{}", ran.stdout);
+            assert!(ran.stdout.contains("1 line beside the ledger's own"), "{}", ran.stdout);
             continue;
         };
         assert_eq!(ran.status, 1, "{what}: {ran:#?}");
@@ -252,7 +252,7 @@ async fn half_a_line_hides_none_of_the_others() {
     assert_eq!(world.run(&["call", grant.tool, grant.arguments]).await.status, 0);
     let ran = world.run(&["ledger", "verify"]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");
-    assert!(ran.stdout.contains("1 line(s) are none of the ledger's"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 line beside the ledger's own"), "{}", ran.stdout);
     let ran = world.run(&["call", "check_change", "{}"]).await;
     assert_eq!(parsed(&ran.stdout)["changes"].as_array().unwrap().len(), 4);
 }

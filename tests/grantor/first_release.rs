@@ -123,7 +123,7 @@ async fn it_is_read_whole() {
     let old = Upgraded::new();
     let ran = old.run(&["ledger", "verify"]).await;
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:#?}");
-    let whole = format!("{} lines in 1 file(s), one chain, each sealed", lines().len());
+    let whole = format!("{} lines in 1 file, one chain, each sealed", lines().len());
     assert!(ran.stdout.contains(&whole), "{}", ran.stdout);
     let ran = old.run(&["requests"]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");
@@ -207,7 +207,7 @@ async fn an_old_change_is_undone_and_its_lines_stay_as_they_were() {
     }
     let ran = old.run(&["ledger", "verify"]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");
-    assert!(ran.stdout.contains("in 2 file(s), one chain"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("in 2 files, one chain"), "{}", ran.stdout);
     // A receipt with lines of both.
     assert_eq!(old.check(&receipt("agreed, one item")).await["note"], "it was undone");
 }

@@ -134,7 +134,10 @@ async fn an_end_that_approvers_deny_is_overdue_for_good() {
         }
         let shown = checked(&world, &receipt).await;
         assert!(shown["overdue"].as_str().unwrap().contains("denied"), "{shown:#}");
-        assert_eq!((&shown["outcome"], &shown["note"]), (&json!("confirmed"), &json!("it is so")));
+        assert_eq!(
+            (&shown["outcome"], &shown["note"]),
+            (&json!("confirmed"), &json!("it stands: the vendor shows it so now"))
+        );
         assert_eq!(overdue(&world).await, [receipt.as_str()]);
         assert_eq!(world.writes().len(), 2, "{looked_at}: the end is not sent again");
         // A person takes it back.
@@ -188,7 +191,7 @@ async fn an_undo_that_approvers_hold_is_not_done_and_not_sent_again() {
         assert_eq!((&again["outcome"], world.writes().len()), (&json!("refused"), 2), "{again:#}");
         decide(&world, approve).await;
         let shown = call(&world, "check_change", &undo).await;
-        let note = if approve { "it was undone" } else { "it is so" };
+        let note = if approve { "it was undone" } else { "it stands: the vendor shows it so now" };
         assert_eq!(shown["note"], note, "{shown:#}");
         let again = call(&world, "undo_change", &undo).await;
         let outcome = if approve { "refused" } else { "pending_vendor_approval" };
@@ -257,7 +260,7 @@ async fn an_assignment_of_an_archived_permission_is_shown_and_can_be_taken_back(
         let rows = listed["rows"].as_array().unwrap();
         assert_eq!((rows.len(), &listed["problems"]), (1, &json!([])), "{way}: {listed:#}");
         let shown = call(&world, "check_change", &json!({ "receipt": granted["receipt"] })).await;
-        assert_eq!(shown["note"], "it is so", "{way}: {shown:#}");
+        assert_eq!(shown["note"], "it stands: the vendor shows it so now", "{way}: {shown:#}");
         let (permission, assignment) = (&granted["role"]["id"], &granted["after"][0]["id"]);
         let mut revoke = json!({ "permissionId": permission, "identityId": SAM });
         let taken = match way {

@@ -65,6 +65,37 @@ async fn a_change_is_on_disk_before_it_leaves() {
     }
 }
 
+/// What was done is told as done where that cannot be recorded, and nobody reads that nothing was sent.
+#[tokio::test]
+async fn an_end_that_cannot_be_recorded_is_told_beside_the_outcome() {
+    let (world, proxy) = holding(&GRANTS[0]).await;
+    let mut raw = world.serve_raw_logged();
+    raw.hello("2025-11-25").await;
+    let params = json!({ "name": GRANTS[0].tool, "arguments": parsed(GRANTS[0].arguments) });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    raw.send(&call).await;
+    proxy.held.notified().await;
+    // A folder in the ledger's place takes no line, whoever the user is.
+    let lines = world.path("state/lines.jsonl");
+    std::fs::rename(&lines, world.path("state/aside")).unwrap();
+    std::fs::create_dir(&lines).unwrap();
+    proxy.release.notify_one();
+    let answer = loop {
+        let message = raw.next().await.expect("the server ended");
+        if message["id"] == 1 {
+            break message["result"]["structuredContent"].clone();
+        }
+    };
+    assert_eq!(answer["outcome"], "confirmed", "{answer:#}");
+    let warning = answer["warnings"][0].as_str().unwrap_or_default();
+    assert!(warning.starts_with("how it ended is not recorded: "), "{answer:#}");
+    assert!(warning.ends_with("`grantor reconcile` looks at it again"), "{answer:#}");
+    raw.kill().await;
+    let log = world.stderr();
+    assert!(log.contains("the change was sent, and how it ended is not recorded"), "{log}");
+    assert!(!log.contains("nothing was sent") && !warning.contains("nothing was sent"), "{log}");
+}
+
 /// A client that goes does not take a write with it.
 #[tokio::test]
 async fn a_write_in_flight_is_finished_and_recorded_after_the_client_has_gone() {

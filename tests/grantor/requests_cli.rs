@@ -110,6 +110,11 @@ async fn a_yes_at_a_terminal_has_the_change_carried_out() {
     assert_eq!(world.writes().len(), 1);
     let answered = kept(&world, &receipt).await.answered.unwrap();
     assert_eq!((answered.how.as_str(), answered.proof), ("terminal", None));
+    let ran = world.run(&["ledger", "export", "--format", "ocsf"]).await;
+    let event = parsed(ran.stdout.trim_end());
+    let approval = &event["unmapped"]["approval"];
+    assert_eq!((&approval["how"], &event["status"]), (&json!("terminal"), &json!("Success")));
+    assert_eq!(approval["by"], event["actor"]["user"]["name"], "{event:#}");
     let ran = world.run(&["call", PLAIN.tool, PLAIN.arguments]).await;
     assert_eq!(parsed(&ran.stdout)["outcome"], "already_present");
     assert_eq!(listed(&world).await.0, []);
@@ -213,7 +218,10 @@ async fn a_request_is_approved_once() {
     let receipt = request(&world, PLAIN).await;
     assert_eq!(yes(&world, &receipt, &[]).await.0, 0);
     let (status, seen) = approve(&world, &receipt, &[]).ends().await;
-    assert!(status == 1 && seen.contains("is spent already"), "{status}: {seen}");
+    assert!(
+        status == 1 && seen.contains("was approved, and its approval was taken already"),
+        "{status}: {seen}"
+    );
     let ran = world.run(&["requests", "run"]).await;
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:#?}");
     assert_eq!(world.writes().len(), 1);
@@ -275,7 +283,7 @@ async fn a_no_needs_no_terminal_and_stays() {
         assert_eq!(answered.reason.as_deref(), Some("the wrong Sam"));
         assert_eq!(world.run(&["requests", "run"]).await.status, 0);
         let (status, seen) = approve(&world, &receipt, &[]).ends().await;
-        assert!(status == 1 && seen.contains("is denied already"), "{status}: {seen}");
+        assert!(status == 1 && seen.contains("was denied"), "{status}: {seen}");
         assert_eq!(world.run(&deny).await.status, 1, "there is nothing to say no to");
     }
     assert!(world.writes().is_empty());
@@ -308,7 +316,7 @@ async fn the_list_says_what_a_person_needs() {
     let plain = world.run(&["requests"]).await;
     assert_eq!(plain.status, 0);
     let request = kept(&world, &receipt).await;
-    let until = request.until.to_string();
+    let until = request.until.strftime("until %Y-%m-%dT%H:%M:%SZ").to_string();
     for part in ["waiting", &receipt, &until, &request.requester, "/Harbor/Integrations"] {
         assert!(plain.stdout.contains(part), "{part}: {}", plain.stdout);
     }

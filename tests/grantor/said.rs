@@ -126,6 +126,28 @@ async fn who_said_no_and_why_is_told() {
     assert_eq!(event["resources"][0]["name"], "/Harbor/Finance");
 }
 
+/// An end that was moved is something that was done, though nothing was sent.
+#[tokio::test]
+async fn an_end_that_was_moved_is_exported() {
+    let world = World::new().await;
+    for lasts in ["PT1H", "PT2H"] {
+        let arguments = json!({ "project_or_space_path": "/Harbor/Finance", "grant_type": "USER",
+            "grantee": "user@example.com", "permission_list": ["R"], "expires_in": lasts });
+        let ran = world.run(&["call", "set_project_acl", &arguments.to_string()]).await;
+        assert_eq!(parsed(&ran.stdout)["outcome"], "confirmed", "{ran:#?}");
+    }
+    let ran = world.run(&["ledger", "export", "--format", "ocsf"]).await;
+    let events: Vec<Value> = ran.stdout.lines().map(parsed).collect();
+    let ends = events.iter().map(|event| event["unmapped"]["expires_at"].as_str().unwrap());
+    let ends: Vec<_> = ends.collect();
+    assert!(ends.len() == 2 && ends[0] < ends[1], "{}", ran.stdout);
+    for event in &events {
+        assert_eq!((&event["status"], &event["type_uid"]), (&json!("Success"), &json!(300_501)));
+        assert_eq!(event["resources"][0]["name"], "/Harbor/Finance", "{event:#}");
+        assert!(event["actor"]["user"]["name"].is_string(), "{event:#}");
+    }
+}
+
 /// A question that is closed was not answered: nobody is said to have said no.
 #[tokio::test]
 async fn a_closed_question_is_no_answer() {

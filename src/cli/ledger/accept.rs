@@ -69,9 +69,9 @@ async fn accept(ledger: &Ledger, troubles: &[Trouble]) -> Ran {
     }
     ledger.accept(troubles, ledger.requester()).await?;
     paint::lines(&format!(
-        "  {}  {} break(s); it goes on\n",
+        "  {}  {}; it goes on\n",
         with(GOOD, "accepted"),
-        troubles.len()
+        paint::counted(troubles.len() as u64, "break")
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -60,7 +60,7 @@ fn shown(line: &str) -> String {
     };
     let field = |name: &str| text::clean(string(&line, name).unwrap_or_default());
     let (time, event, receipt) = (field("time"), field("event"), field("receipt"));
-    let time = time.split('.').next().unwrap_or_default();
+    let time = seconds(&time);
     let style = match (event.as_str(), string(&line, "outcome")) {
         ("refused" | "overdue", _) => BAD,
         ("asked", _) => WAITS,
@@ -70,7 +70,7 @@ fn shown(line: &str) -> String {
     };
     let what = text::clean(&told(&line, &event));
     let word = with(style, &format!("{event:<8}"));
-    format!("  {}  {word}  {receipt}  {what}\n", with(DIM, time))
+    format!("  {}  {word}  {receipt}  {what}\n", with(DIM, &time))
 }
 
 /// What a line says, in words.
@@ -91,19 +91,25 @@ fn told(line: &Value, event: &str) -> String {
         "refused" => joined(&[part("summary"), part("note")]),
         "asked" => {
             let summary = line.pointer("/content/summary").and_then(Value::as_str);
-            format!("{}, until {}", summary.unwrap_or_default(), part("until"))
+            format!("{}, until {}", summary.unwrap_or_default(), seconds(part("until")))
         }
         "answered" => {
             let answer = format!("{} by {} ({})", part("decision"), part("by"), part("how"));
             joined(&[&answer, part("reason")])
         }
         "extended" => match string(line, "expires_at") {
-            Some(end) => format!("ends {end}"),
+            Some(end) => format!("ends {}", seconds(end)),
             None => "no longer ends".to_owned(),
         },
         "overdue" => part("why").to_owned(),
+        "spent" => "the approval is taken".to_owned(),
         _ => part("note").to_owned(),
     }
+}
+
+/// A time without its fractions, or the text that should have been one.
+fn seconds(time: &str) -> String {
+    time.parse().map_or_else(|_| time.to_owned(), paint::time)
 }
 
 fn string<'a>(line: &'a Value, name: &str) -> Option<&'a str> {

@@ -53,20 +53,25 @@ fn told(audit: &Audit) -> String {
     if audit.is_whole() {
         let word = with(GOOD, "whole");
         told.push_str(&format!(
-            "  {word}  {} lines in {files} file(s), one chain, each sealed\n",
-            lines.saturating_sub(*torn as u64)
+            "  {word}  {} in {}, one chain, each sealed\n",
+            paint::counted(lines.saturating_sub(*torn as u64), "line"),
+            paint::counted(*files as u64, "file")
         ));
     }
     if let Some(first) = audit.first.filter(|first| *first > 1) {
         told.push_str(&format!("  it begins with line {first}: what came before is not here\n"));
     }
     if audit.known > 0 {
-        told.push_str(&format!("  {} break(s) were accepted by a person\n", audit.known));
+        told.push_str(&format!(
+            "  accepted by a person: {}\n",
+            paint::counted(audit.known as u64, "break")
+        ));
     }
     if *torn > 0 {
         told.push_str(&format!(
-            "  {torn} line(s) are none of the ledger's, cut off while they were written or put in: \
-             nothing was built on them\n"
+            "  {} beside the ledger's own, cut off while written or put in: nothing was built on \
+             what they say\n",
+            paint::counted(*torn as u64, "line")
         ));
     }
     told.push_str(&passed_over);

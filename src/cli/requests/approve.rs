@@ -56,7 +56,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         move || agrees(&question)
     });
     if let Err(why) = agreed.await? {
-        paint::complain(&format!("not approved: {why}; the request waits until {}", request.until));
+        paint::complain(&format!(
+            "not approved: {why}; the request waits until {}",
+            paint::time(request.until)
+        ));
         return Ok(ExitCode::FAILURE);
     }
     let (how, proof) = match (desk.approvers(), pem) {
@@ -92,10 +95,14 @@ async fn waiting(desk: &Desk, receipt: &str) -> Result<Request, Failure> {
     match request.state {
         State::Waiting => Ok(request),
         State::Approved => Err(Failure::refused(format!("request {receipt} is approved already"))
-            .hint("`grantor requests run` carries it out")),
+            .hint("a running server carries it out, or `grantor requests run`")),
+        State::Spent => {
+            Err(Failure::refused(format!("request {receipt} {}", State::Spent.words()))
+                .hint("`grantor call check_change` with its receipt says how it ended"))
+        }
         state => {
-            let state = state.as_str();
-            Err(Failure::refused(format!("request {receipt} is {state} already")).hint(hint))
+            let words = state.words();
+            Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
         }
     }
 }

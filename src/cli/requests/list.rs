@@ -61,7 +61,7 @@ fn line(request: &Request, now: Timestamp) -> String {
     let style = if request.state == State::Approved { GOOD } else { WAITS };
     let Request { receipt, requester, .. } = request;
     let age = age(now.duration_since(request.time).as_secs());
-    let about = format!("{age} old, until {}, asked by {requester}", until(request));
+    let about = format!("{age} old, until {}, asked by {requester}", paint::time(until(request)));
     let summary = text::clean(super::text(request, "summary"));
     let (word, about) = (with(style, request.state.as_str()), with(DIM, &text::clean(&about)));
     format!("  {word}  {receipt}  {summary}  {about}\n")
@@ -70,7 +70,7 @@ fn line(request: &Request, now: Timestamp) -> String {
 /// An end that could not be carried out.
 fn late(record: &Record) -> String {
     let Record { receipt, summary, requester, .. } = record;
-    let end = record.expires_at.map(|end| end.to_string()).unwrap_or_default();
+    let end = record.expires_at.map(paint::time).unwrap_or_default();
     let why = record.overdue.as_deref().unwrap_or(DUE);
     let about = text::clean(&format!("was to end {end}, asked by {requester}: {why}"));
     let (word, summary) = (with(BAD, "overdue"), text::clean(summary));

@@ -1,7 +1,7 @@
 //! The name that somebody may have meant.
 
 /// The one of these names that is nearest, where one is near.
-pub(super) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let given = bare(given);
     let length = given.chars().count();
     if length == 0 || length > LONGEST {
