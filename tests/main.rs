@@ -233,3 +233,13 @@ mod first_release;
 #[cfg(unix)]
 #[path = "grantor/other_ledger.rs"]
 mod other_ledger;
+
+/// A ledger that was damaged, and whoever reads it.
+#[cfg(unix)]
+#[path = "grantor/damage.rs"]
+mod damage;
+
+/// A yes that is carried out, left to others, or not kept.
+#[cfg(unix)]
+#[path = "grantor/left.rs"]
+mod left;
