@@ -44,6 +44,9 @@ pub struct Role {
     pub description: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<String>,
+    /// The same with the ids that tell two of one name apart, where the vendor gives them.
+    #[serde(skip)]
+    pub ingredients: Vec<String>,
 }
 
 /// What access is to: an asset, an organization, an environment, a project space.

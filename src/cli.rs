@@ -14,6 +14,7 @@ mod requests;
 mod sandbox;
 mod serve;
 mod setup;
+mod status;
 mod tools;
 mod undo;
 

@@ -47,6 +47,8 @@ pub struct Intent {
     pub privileged: Option<String>,
     /// What the role allows, where the vendor says.
     pub contains: Vec<String>,
+    /// The same with the ids that tell two of one name apart.
+    pub ingredients: Vec<String>,
     /// The principal is the identity behind Grantor's own credential.
     pub own: bool,
     /// What each gains or loses, where the change is for several at once: judged one by one, too.

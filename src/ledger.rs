@@ -24,6 +24,7 @@ mod record;
 mod request;
 mod room;
 mod store;
+mod watched;
 
 use std::collections::HashSet;
 use std::io;
@@ -40,6 +41,7 @@ pub use consent::State;
 pub use index::Trouble;
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Decision, Request};
+pub use watched::told;
 
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
@@ -52,6 +54,7 @@ use store::{READ, Store, WRITE};
 
 pub struct Ledger {
     store: Store,
+    watched: watched::Watched,
 }
 
 /// A change that is on disk: it may leave, once.
@@ -87,7 +90,7 @@ impl Ledger {
     /// A ledger in `dir`, sealed by `key` or else by a key kept beside it. Touches nothing: what
     /// is missing is made by the first line.
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
-        Self { store: Store::new(dir, key) }
+        Self { store: Store::new(dir, key), watched: watched::Watched::default() }
     }
 
     /// Who asks, as the lines name them: the operating-system user.

@@ -288,7 +288,7 @@ fn broken() -> Answer {
         "summary": "Grantor failed inside; whether anything was sent is in its ledger",
         "hint": "look at the end of the ledger, and report this with the lines on stderr",
     });
-    Answer { body, is_error: true, outcome: Some(Outcome::Unknown), pending: None }
+    Answer::broken(body)
 }
 
 /// Progress notifications, where the client asked for them.

@@ -39,7 +39,7 @@ use serde_json::{Map, Value};
 use crate::access::{Access, Named, Role};
 use crate::auth::Boxed;
 use crate::failure::Failure;
-use crate::ledger::{Ledger, Record};
+use crate::ledger::{Ledger, Record, Trouble};
 use crate::schema;
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
@@ -198,6 +198,8 @@ pub struct Rows {
     pub note: Option<String>,
     /// How many vendors were asked: an error is when all of them failed.
     pub asked: usize,
+    /// What of the ledger cannot be acted on, where it was read.
+    pub troubles: Vec<Trouble>,
 }
 
 /// One vendor's trouble, beside the others' rows.

@@ -249,3 +249,13 @@ mod unsaid;
 /// One call for many.
 #[path = "grantor/many.rs"]
 mod many;
+
+/// A ledger that was damaged, and whoever reads it.
+#[cfg(unix)]
+#[path = "grantor/damage.rs"]
+mod damage;
+
+/// A yes that is carried out, left to others, or not kept.
+#[cfg(unix)]
+#[path = "grantor/left.rs"]
+mod left;

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::{Global, Ran, paint, person, setup::Setup};
+use super::{Global, Ran, paint, person, setup::Setup, status};
 use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
 use crate::tools::{TOOLS, nearest};
@@ -73,7 +73,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         return Ok(ExitCode::from(2));
     };
     show(&answer, arguments.as_json)?;
-    Ok(status(&answer))
+    Ok(ends(&answer))
 }
 
 /// For a person at a terminal, JSON elsewhere.
@@ -84,10 +84,11 @@ pub(super) fn show(answer: &Answer, as_json: bool) -> io::Result<()> {
     paint::lines(&paint::answer(&answer.body, answer.is_error))
 }
 
-/// How a command ends that ends with this answer.
-pub(super) fn status(answer: &Answer) -> ExitCode {
-    let status = answer.outcome.map(Outcome::exit_status);
-    ExitCode::from(status.unwrap_or(u8::from(answer.is_error)))
+/// How a command ends that ends with this answer; what of the ledger cannot be relied on is said.
+pub(super) fn ends(answer: &Answer) -> ExitCode {
+    status::tell(&answer.troubles);
+    let own = answer.outcome.map_or(u8::from(answer.is_error), Outcome::exit_status);
+    status::worst([own, status::of(&answer.troubles)])
 }
 
 /// A tool's arguments: none, as given, or from stdin.

@@ -1,8 +1,6 @@
-use std::process::ExitCode;
-
 use super::paint::{self, GOOD, WAITS, with};
 use super::setup::{self, Setup};
-use super::{Global, Ran};
+use super::{Global, Ran, status};
 use crate::access::Outcome;
 use crate::config::Config;
 use crate::desk::{Desk, Ending, Tended};
@@ -19,30 +17,8 @@ pub(super) async fn run(global: &Global) -> Ran {
     setup::warn_of_policy(&desk);
     let _claim = desk.claimed().await?;
     let troubles = desk.ledger().troubles().await?;
-    let ended = report(&desk.expire().await?, "nothing is due", &troubles);
-    told(&troubles);
-    ended
+    report(&desk.expire().await?, "nothing is due", &troubles)
 }
-
-/// Says what in the ledger cannot be acted on, and what to do about it.
-pub(super) fn told(troubles: &[Trouble]) {
-    for Trouble { place, what, .. } in troubles.iter().take(MOST_TROUBLES) {
-        paint::complain(&format!("ledger  {place}: {what}"));
-    }
-    if troubles.len() > MOST_TROUBLES {
-        paint::complain(&format!("ledger  and {} more", troubles.len() - MOST_TROUBLES));
-    }
-    if !troubles.is_empty() {
-        paint::complain(
-            "what these lines say is not acted on, and an approval from before them is asked for \
-             anew; `grantor ledger verify` says more, and `grantor ledger accept` accepts the ledger \
-             as it is",
-        );
-    }
-}
-
-/// More of them have one cause, which the first ones show.
-const MOST_TROUBLES: usize = 10;
 
 /// # Errors
 /// The process is read-only: then it carries nothing out.
@@ -63,14 +39,17 @@ pub(super) fn report(tended: &[Tended], nothing: &str, troubles: &[Trouble]) -> 
         let Tended { receipt, summary, ending } = one;
         match ending {
             Ending::Left(why) => paint::complain(&format!("left  {receipt}  {summary}: {why}")),
+            Ending::Elsewhere(why) => {
+                paint::complain(&format!("not for here  {receipt}  {summary}: {why}"));
+            }
             Ending::Done(outcome, said) if one.is_left() => {
                 paint::complain(&format!("{}  {receipt}  {summary}: {said}", outcome.as_str()));
             }
             Ending::Done(outcome, said) => paint::lines(&line(*outcome, receipt, summary, said))?,
         }
     }
-    let sound = troubles.is_empty() && !tended.iter().any(Tended::is_left);
-    Ok(ExitCode::from(u8::from(!sound)))
+    status::tell(troubles);
+    Ok(status::tended(tended, troubles))
 }
 
 fn line(outcome: Outcome, receipt: &str, summary: &str, said: &str) -> String {

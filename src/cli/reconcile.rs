@@ -9,7 +9,5 @@ pub(super) async fn run(global: &Global) -> Ran {
     let desk = Desk::new(config)?;
     let _claim = desk.claimed().await?;
     let troubles = desk.ledger().troubles().await?;
-    let ended = expire::report(&desk.reconcile().await?, "every change has an end", &troubles);
-    expire::told(&troubles);
-    ended
+    expire::report(&desk.reconcile().await?, "every change has an end", &troubles)
 }

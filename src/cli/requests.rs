@@ -42,7 +42,9 @@ enum Command {
     },
     /// Carry out what was approved and not sent, at the vendors that are configured here
     #[command(after_help = "A running server that is not read-only does this by itself; \
-        this is for where none is running.")]
+        this is for where none is running.\n\nExit status: 0 all of it is done, 3 something is not \
+        finished: a person is asked anew, or the vendor's approvers have to agree; 1 something failed. \
+        What is approved for a Grantor that is set up otherwise is left to it, and named.")]
     Run,
     /// Make an approver's signing key under a passphrase, and print its line for the approvers file
     #[command(
@@ -90,9 +92,7 @@ async fn run_approved(global: &Global) -> Ran {
     let troubles = desk.ledger().troubles().await?;
     let tended = desk.run_approved(SignedDuration::ZERO).await?;
     let nothing = "nothing that was approved waits to be sent";
-    let ended = expire::report(&tended, nothing, &troubles);
-    expire::told(&troubles);
-    ended
+    expire::report(&tended, nothing, &troubles)
 }
 
 /// A text of what the asker kept with a request.

@@ -14,6 +14,7 @@ use crate::access::{Access, Named, Outcome};
 use crate::failure::{Candidate, Failure};
 use crate::guard::Policy;
 use crate::json;
+use crate::ledger::{Trouble, told};
 use crate::memo::Shared;
 use crate::text;
 use crate::tools::{Problem, Rows, Spec};
@@ -27,6 +28,8 @@ pub struct Answer {
     pub outcome: Option<Outcome>,
     /// What the client is to ask a person before it calls again.
     pub pending: Option<Pending>,
+    /// What of the ledger that it was read from cannot be acted on.
+    pub troubles: Vec<Trouble>,
 }
 
 /// The answer to a change.
@@ -75,6 +78,23 @@ impl Shared for Arc<Answer> {
 }
 
 impl Answer {
+    pub(super) fn new(body: Value, is_error: bool, outcome: Option<Outcome>) -> Self {
+        Self { body, is_error, outcome, pending: None, troubles: Vec::new() }
+    }
+
+    /// The same, read from a ledger of which this cannot be acted on: it warns of that.
+    pub(super) fn read_from(mut self, troubles: Vec<Trouble>) -> Self {
+        if !troubles.is_empty() {
+            json::put(&mut self.body, "warnings", told(&troubles));
+        }
+        Self { troubles, ..self }
+    }
+
+    /// Grantor failed inside, and how far it came is not known.
+    pub fn broken(body: Value) -> Self {
+        Self::new(body, true, Some(Outcome::Unknown))
+    }
+
     /// A call that ended before there was a step.
     pub(super) fn stopped(spec: &Spec, failure: &Failure) -> Self {
         Self::of_change(Changed {
@@ -148,7 +168,7 @@ impl Answer {
             changed.hint = next_step(outcome, changed.receipt.as_deref());
         }
         let body = serde_json::to_value(changed).unwrap_or_else(|_| json!({ "outcome": outcome }));
-        Self { body, is_error: outcome.is_error(), outcome: Some(outcome), pending: None }
+        Self::new(body, outcome.is_error(), Some(outcome))
     }
 
     /// Rows, and the vendors that had none to give; an error when every vendor asked has failed.
@@ -167,12 +187,7 @@ impl Answer {
         if let Some(cursor) = rows.next_cursor {
             json::put(&mut body, "next_cursor", cursor);
         }
-        Self {
-            body,
-            is_error: rows.asked > 0 && failed == rows.asked,
-            outcome: None,
-            pending: None,
-        }
+        Self::new(body, rows.asked > 0 && failed == rows.asked, None).read_from(rows.troubles)
     }
 
     /// A look that asked nobody: its arguments do not fit, or there is nobody to ask.
@@ -188,7 +203,7 @@ impl Answer {
         if !failure.candidates.is_empty() {
             json::put(&mut body, "candidates", json!(failure.candidates));
         }
-        Self { body, is_error: true, outcome: Some(outcome), pending: None }
+        Self::new(body, true, Some(outcome))
     }
 
     /// The last stop of every answer: vendor text is cleaned, what there is no room for is left out,

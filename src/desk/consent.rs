@@ -330,8 +330,10 @@ impl Prepared {
             rows
         };
         // A vendor may list what a role contains in any order.
-        let mut contains = intent.contains.clone();
+        let [mut contains, mut ingredients] =
+            [&intent.contains, &intent.ingredients].map(Vec::clone);
         contains.sort_unstable();
+        ingredients.sort_unstable();
         let all = term.bound(json!({
             "tool": intent.tool,
             "vendor": intent.vendor,
@@ -340,6 +342,7 @@ impl Prepared {
             "policy": policy,
             "privileged": intent.privileged,
             "contains": contains,
+            "ingredients": ingredients,
             "typed": self.typed(),
             "arguments": intent.arguments,
             "request": intent.request(),
@@ -375,4 +378,60 @@ fn content(order: &Order<'_>, prepared: &[Prepared], question: &Question) -> Val
 
 fn sha256(bytes: &[u8]) -> String {
     crate::text::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::{Asked, Policy, Supposed};
+    use crate::tools::Standing;
+
+    fn digest(edit: impl FnOnce(&mut Asked)) -> String {
+        let supposed = json!({ "grantee": { "id": "u" }, "role": { "id": "r" } });
+        let supposed = Supposed::deserialize(supposed).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let intent = supposed.intent("grant_asset_role", now).unwrap();
+        let policy = Policy { verdict: "ask", rules: Vec::new() };
+        let mut asked = Asked { intent, policy, why: String::new(), typed: false };
+        edit(&mut asked);
+        let standing = Standing::default();
+        Prepared::Judged(Verdict::Ask(Box::new(asked)), standing).digest(&[], "rules", now)
+    }
+
+    /// Each by itself is another question, though its words may be the same.
+    #[test]
+    fn whatever_a_person_agreed_to_is_in_the_digest() {
+        type Edit = fn(&mut Asked);
+        let edits: [(&str, Edit); 14] = [
+            ("privileged", |asked| asked.intent.privileged = Some("it manages users".to_owned())),
+            ("typed", |asked| asked.typed = true),
+            ("contains", |asked| asked.intent.contains.push("deploy".to_owned())),
+            ("ingredients", |asked| asked.intent.ingredients.push("deploy, k1".to_owned())),
+            ("tenant", |asked| asked.intent.tenant.push('2')),
+            ("organization", |asked| asked.intent.organization = Some("or-2".to_owned())),
+            ("reason", |asked| asked.intent.reason = Some("T-1".to_owned())),
+            ("warnings", |asked| asked.intent.warnings.push("others too".to_owned())),
+            ("rules", |asked| asked.policy.rules.push("asks".to_owned())),
+            ("arguments", |asked| asked.intent.arguments = json!({ "userKey": "u" })),
+            ("before", |asked| asked.intent.before.push(asked.intent.wanted.clone())),
+            ("after", |asked| asked.intent.after.clear()),
+            ("expires_at", |asked| asked.intent.expires_at = Some(Timestamp::MAX)),
+            ("undoes", |asked| asked.intent.cause = crate::intent::Cause::Undo("gr-1".to_owned())),
+        ];
+        let mut seen = vec![digest(|_| ())];
+        assert_eq!(seen, [digest(|_| ())], "the same twice");
+        let mut missing = Vec::new();
+        for (what, edit) in edits {
+            let made = digest(edit);
+            if seen.contains(&made) {
+                missing.push(what);
+            }
+            seen.push(made);
+        }
+        assert!(missing.is_empty(), "{missing:?}");
+        let twice = |order: [&str; 2]| {
+            digest(|asked| asked.intent.ingredients = order.map(str::to_owned).to_vec())
+        };
+        assert_eq!(twice(["a", "b"]), twice(["b", "a"]), "a vendor's order says nothing");
+    }
 }

@@ -197,6 +197,7 @@ impl Desk {
             conclusive: before.conclusive,
             privileged: step.privileged(),
             contains: step.contains(),
+            ingredients: step.ingredients(),
             own: step.own(),
             width: order.width,
             expires_at: order.term.until,

@@ -42,10 +42,11 @@ const MOST: usize = 50;
 
 impl Desk {
     pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {
-        match self.try_check(arguments).await {
-            Ok(body) => Answer { body, is_error: false, outcome: None, pending: None },
+        let answer = match self.try_check(arguments).await {
+            Ok(body) => Answer::new(body, false, None),
             Err(failure) => Answer::unasked(&failure),
-        }
+        };
+        answer.read_from(self.ledger.watched().await)
     }
 
     async fn try_check(&self, arguments: Map<String, Value>) -> Result<Value, Failure> {

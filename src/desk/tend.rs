@@ -33,12 +33,18 @@ pub enum Ending {
     Done(Outcome, String),
     /// Left as it is, and why.
     Left(String),
+    /// Left to a Grantor that is set up otherwise: why, and what to do.
+    Elsewhere(String),
 }
 
 /// Why a change is left that has no end, though its time is over.
 const OPEN: &str = "its time is over, and how it ended is not recorded yet";
 /// How long the command that took an approval has to carry it out itself.
 const UNATTENDED: SignedDuration = SignedDuration::from_secs(20);
+/// How long after that another server has taken it, if there is one that it is for.
+const TURN: SignedDuration = SignedDuration::from_secs(10);
+const FOR_OTHERS: &str = "it is approved, and a server that is set up as the one that asked carries it \
+    out, or `grantor requests run` there; ten minutes after the yes it has lapsed";
 const STILL_HELD: &str = "its time is over, and the vendor's approvers still hold the grant \
     itself: it is no access yet, and is taken back if they approve it";
 /// The file whose lock is the right to tend.
@@ -327,20 +333,27 @@ impl Desk {
     }
 
     /// Carries out what somebody approved at least so long ago and nobody has sent, where its
-    /// vendor is configured.
+    /// vendor is configured; names what is left to others.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn run_approved(&self, after: SignedDuration) -> Result<Vec<Tended>, Failure> {
         let mut tended = Vec::new();
         for request in self.ledger.requests().await? {
-            if is_unattended(&request, after) && self.elsewhere(&request).await.is_none() {
-                let answer = self.run_request(&request).await;
-                let (outcome, said) = answer.told();
-                let ending = Ending::Done(outcome, said);
-                let summary = text(&request, "summary").to_owned();
-                tended.push(Tended { receipt: request.receipt, summary, ending });
+            if !is_unattended(&request, after) {
+                continue;
             }
+            let ending = match self.elsewhere(&request).await {
+                None => {
+                    let (outcome, said) = self.run_request(&request).await.told();
+                    Ending::Done(outcome, said)
+                }
+                // Whoever it is for comes to it first.
+                Some(_) if !after.is_zero() && !is_unattended(&request, after + TURN) => continue,
+                Some(why) => Ending::Elsewhere(format!("{why}; {FOR_OTHERS}")),
+            };
+            let summary = text(&request, "summary").to_owned();
+            tended.push(Tended { receipt: request.receipt, summary, ending });
         }
         Ok(tended)
     }
@@ -390,7 +403,7 @@ impl Tended {
     /// Why it is left, or what became of it.
     pub fn why(&self) -> &str {
         match &self.ending {
-            Ending::Left(why) | Ending::Done(_, why) => why,
+            Ending::Left(why) | Ending::Elsewhere(why) | Ending::Done(_, why) => why,
         }
     }
 
@@ -398,7 +411,18 @@ impl Tended {
     pub fn is_left(&self) -> bool {
         match &self.ending {
             Ending::Left(_) => true,
+            Ending::Elsewhere(_) => false,
             Ending::Done(outcome, _) => outcome.is_error(),
+        }
+    }
+
+    /// The exit status of a command that came to this.
+    pub fn exit_status(&self) -> u8 {
+        match &self.ending {
+            Ending::Left(_) => 1,
+            // Whoever it is for ends it.
+            Ending::Elsewhere(_) => 0,
+            Ending::Done(outcome, _) => outcome.exit_status(),
         }
     }
 }

@@ -131,6 +131,7 @@ impl Supposed {
                 .into_iter()
                 .chain(rows.iter().flat_map(|row| row.contains.clone()))
                 .collect(),
+            ingredients: Vec::new(),
             rows,
             wanted,
             arguments: serde_json::Value::Null,

@@ -63,6 +63,19 @@ impl Audit {
         self.breaks.is_empty()
     }
 
+    /// The same as what cannot be acted on.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let place = |found: &Break| match found.line {
+            0 => found.file.clone(),
+            line => format!("{}:{line}", found.file),
+        };
+        let trouble = |found: &Break| {
+            let Break { what, hash, .. } = found.clone();
+            Trouble { place: place(found), what, hash }
+        };
+        self.breaks.iter().map(trouble).collect()
+    }
+
     pub(super) fn begin(&mut self, path: &Path) {
         self.files += 1;
         self.number = 0;

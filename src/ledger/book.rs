@@ -2,6 +2,7 @@
 
 mod check;
 mod tail;
+mod unkept;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -62,6 +63,12 @@ impl Entry {
     /// A line after others of its receipt.
     pub(super) fn next(event: &'static str, receipt: &str, content: Value) -> Self {
         Self { begins: false, ..Self::first(event, receipt, content) }
+    }
+
+    /// Whether it is a yes, which others act on.
+    fn gives(&self) -> bool {
+        let decision = self.content.get("decision").and_then(Value::as_str);
+        self.event == "answered" && decision == Some("approved")
     }
 
     pub(super) fn flushed(self) -> Self {
@@ -209,10 +216,19 @@ impl Book {
         } else if let Some(place) = Place::of(line) {
             held.own.insert(entry.receipt.clone(), place.own_link(line, &own));
         }
-        held.last = Some((length + text.len() as u64, link));
+        held.last = Some((length + text.len() as u64, link.clone()));
+        if entry.gives() {
+            // Nobody takes the yes before it is known to be kept.
+            if let Err(error) = file.sync_data() {
+                let own = Place::of(line).map_or(own.clone(), |place| place.own_link(line, &own));
+                held.last = None;
+                let back = self.take_back(keys, &mut file, &entry, [&link, &own]);
+                return back.and(Err(error));
+            }
+        }
         drop((lock, held));
         // Others may write meanwhile: the order is settled.
-        if entry.flush {
+        if entry.flush && !entry.gives() {
             file.sync_data()?;
         }
         Ok(Ok(()))

@@ -218,14 +218,19 @@ pub(super) fn each_line_back(
     mut take: impl FnMut(&str) -> bool,
 ) -> io::Result<()> {
     let mut end = file.seek(SeekFrom::End(0))?;
-    // The beginning of what was read: it may be only the end of a line.
-    let (mut rest, mut is_ended) = (Vec::new(), false);
+    // What was read of a line whose beginning is not, the last part first.
+    let (mut rest, mut is_ended) = (Vec::<Vec<u8>>::new(), false);
     while end > 0 {
         let from = end.saturating_sub(WINDOW);
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         Read::by_ref(file).take(end - from).read_to_end(&mut bytes)?;
-        bytes.append(&mut rest);
+        if from > 0 && !bytes.contains(&b'\n') {
+            rest.push(bytes);
+            end = from;
+            continue;
+        }
+        rest.drain(..).rev().for_each(|part| bytes.extend(part));
         let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
         if !is_ended && lines.len() > 1 {
             // What comes after the last end is no whole line.
@@ -238,7 +243,7 @@ pub(super) fn each_line_back(
                 return Ok(());
             }
         }
-        rest = lines.first().map(|line| line.to_vec()).unwrap_or_default();
+        rest.extend(lines.first().map(|line| line.to_vec()));
         end = from;
     }
     Ok(())

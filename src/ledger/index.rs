@@ -39,7 +39,7 @@ pub(super) struct Index {
 /// Something in the ledger that cannot be acted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// Where it is, for a person.
+    /// Where it is, for a person; empty where it is all of the ledger.
     pub place: String,
     pub what: String,
     /// Of the line that it is about: what is accepted is named by it.
@@ -58,6 +58,13 @@ impl Trouble {
     }
 }
 
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, what, .. } = self;
+        if place.is_empty() { f.write_str(what) } else { write!(f, "{place}: {what}") }
+    }
+}
+
 /// How far the ledger has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Position {
@@ -70,11 +77,12 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
         hash TEXT, standing TEXT);
+    CREATE TABLE file (first INTEGER PRIMARY KEY, length INTEGER);
     CREATE TABLE line (receipt TEXT, segment INTEGER, offset INTEGER, length INTEGER, seq INTEGER,
         PRIMARY KEY (receipt, segment, offset)) WITHOUT ROWID;
     CREATE TABLE trouble (segment INTEGER, offset INTEGER, hash TEXT, what TEXT, lost INTEGER,
@@ -165,7 +173,7 @@ impl Index {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        let tables = ["position", "line", "change", "moved", "request", "trouble"];
+        let tables = ["position", "file", "line", "change", "moved", "request", "trouble"];
         let clear: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
         let change = begin(&mut self.database)?;
         change.execute_batch(&clear).map_err(trouble)?;
@@ -181,7 +189,12 @@ impl Index {
     pub(super) fn catch_up(&mut self, segments: &[Segment], keys: &Keys) -> io::Result<()> {
         let position = position(&self.database)?;
         let lost = match &position {
-            Some(position) if !is_there(position, segments)? => Some(position.clone()),
+            Some(position)
+                if !is_there(position, segments)?
+                    || !files_are_there(&self.database, position, segments)? =>
+            {
+                Some(position.clone())
+            }
             _ => None,
         };
         if lost.is_some() {
@@ -229,6 +242,9 @@ impl Index {
         intake::keep_troubles(&change, &batch.troubles)?;
         intake::take_lines(&change, segments, keys, batch.lines)?;
         intake::accept(&change, &batch.accepted)?;
+        if position.is_none_or(|position| position.segment != next.segment) {
+            keep_files(&change, &next, segments)?;
+        }
         set_position(&change, keys, &next)?;
         change.commit().map_err(trouble)?;
         Ok(more)
@@ -396,6 +412,38 @@ fn is_there(position: &Position, segments: &[Segment]) -> io::Result<bool> {
     }
     let line = files::line_at(&mut segment.open()?, position.start, position.offset)?;
     Ok(super::chain::hash(&line) == position.link.hash)
+}
+
+/// The files before the one that is read on, with their lengths: nothing is added to them any more.
+fn full_files(position: &Position, segments: &[Segment]) -> io::Result<Vec<(u64, u64)>> {
+    let full = segments.iter().filter(|segment| segment.first < position.segment);
+    full.map(|segment| Ok((segment.first, segment.length()?))).collect()
+}
+
+fn keep_files(
+    change: &Transaction<'_>,
+    position: &Position,
+    segments: &[Segment],
+) -> io::Result<()> {
+    change.execute("DELETE FROM file", []).map_err(trouble)?;
+    full_files(position, segments)?.into_iter().try_for_each(|(first, length)| {
+        let keep = change.execute("INSERT INTO file VALUES (?, ?)", params![first, length]);
+        keep.map(|_| ()).map_err(trouble)
+    })
+}
+
+/// Whether the files that were full are those that were read: one that was moved away, cut or put
+/// back shows nowhere else until every line is read.
+fn files_are_there(
+    database: &Connection,
+    position: &Position,
+    segments: &[Segment],
+) -> io::Result<bool> {
+    let query = "SELECT first, length FROM file ORDER BY first";
+    let mut query = database.prepare_cached(query).map_err(trouble)?;
+    let known = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let known: Vec<(u64, u64)> = known.and_then(Iterator::collect).map_err(trouble)?;
+    Ok(known == full_files(position, segments)?)
 }
 
 /// Whether nothing came since: then nobody has to wait for the right to write.

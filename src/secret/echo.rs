@@ -474,6 +474,49 @@ mod tests {
         }
     }
 
+    /// What each of the forms is, and that it is found in a body, a page and a header.
+    fn is_found(forms: impl IntoIterator<Item = String>) {
+        let secrets = [SecretString::from(SECRET)];
+        for form in forms {
+            assert!(!form.contains("s3cret"), "it would be found as it is: {form}");
+            let body = serde_json::json!({ "message": form }).to_string();
+            for (what, text) in [
+                ("body", String::from_utf8(scrub(body.into(), &secrets)).unwrap()),
+                ("page", String::from_utf8(scrub(format!("<p>{form}").into(), &secrets)).unwrap()),
+                ("header", redact(&form, &secrets)),
+            ] {
+                assert!(text.contains(REDACTED) && !text.contains(&form), "{what}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn hexadecimal_alone_is_found() {
+        is_found(
+            ["", ":", " ", ", 0x"]
+                .map(|between| each(SECRET, |byte| format!("{byte:02x}"), between)),
+        );
+        is_found([each(SECRET, |byte| format!("{byte:02X}"), "")]);
+    }
+
+    #[test]
+    fn entities_alone_are_found() {
+        let numbers: [fn(char) -> String; 2] =
+            [|c| format!("&#{};", u32::from(c)), |c| format!("&#x{:X};", u32::from(c))];
+        is_found(numbers.map(|form| SECRET.chars().map(form).collect()));
+    }
+
+    #[test]
+    fn base64_in_lines_alone_is_found() {
+        for before in ["", "x", "xy"] {
+            let all = BASE64_STANDARD.encode(format!("{before}{SECRET}zz"));
+            is_found([(76, "\r\n"), (10, "\r\n"), (8, "\n ")].map(|(width, end)| {
+                // One line of it is no base64 in lines.
+                wrapped(&all, width.min(all.len() / 2), end)
+            }));
+        }
+    }
+
     #[test]
     fn a_key_a_number_and_several_texts_may_hold_it_too() {
         let secrets = ["12345678901", "hunter2hunter2"].map(SecretString::from);

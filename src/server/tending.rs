@@ -4,13 +4,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::desk::{Desk, Tended};
+use crate::desk::{Desk, Ending, Tended};
 use crate::ledger::Trouble;
 use crate::text;
 
@@ -25,9 +25,6 @@ pub(super) struct Tending {
 /// After the first message, where no call comes sooner.
 const QUIET: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
-/// How many times as long as a look at the ledger took nobody looks again: its newest file is read
-/// whole each time, and may be large.
-const REST: u32 = 50;
 /// More troubles have one cause, which the first ones show.
 const MOST: usize = 10;
 
@@ -84,20 +81,11 @@ impl Tending {
 #[derive(Default)]
 struct Watched {
     told: HashSet<String>,
-    /// Before then nobody looks again.
-    next: Option<Instant>,
 }
 
 impl Watched {
     async fn look(&mut self, desk: &Desk) {
-        let begun = Instant::now();
-        if self.next.is_some_and(|next| begun < next) {
-            return;
-        }
-        let found = match desk.ledger().troubles().await {
-            Ok(troubles) => troubles.iter().map(said).collect(),
-            Err(failure) => vec![text::clean(&failure.to_string())],
-        };
+        let found = desk.ledger().watched().await.iter().map(said).collect();
         let had_any = !self.told.is_empty();
         let new = self.new_of(found);
         for trouble in new.iter().take(MOST) {
@@ -114,7 +102,6 @@ impl Watched {
         } else if had_any && self.told.is_empty() {
             tracing::info!("nothing is wrong with the ledger any more");
         }
-        self.next = Some(Instant::now() + begun.elapsed() * REST);
     }
 
     /// What was not told before, of all that is wrong now.
@@ -126,7 +113,7 @@ impl Watched {
 }
 
 fn said(trouble: &Trouble) -> String {
-    text::clean(&format!("{}: {}", trouble.place, trouble.what))
+    text::clean(&trouble.to_string())
 }
 
 /// Why something was left, as last told, by receipt: nobody reads the same every few seconds.
@@ -137,7 +124,11 @@ impl Told {
     /// Who is concerned is not for a log: the receipt leads there.
     fn tell(&mut self, tended: &Tended) {
         let receipt = &tended.receipt;
-        if !tended.is_left() {
+        if let Ending::Elsewhere(why) = &tended.ending {
+            if self.is_new(receipt, why) {
+                tracing::warn!(%receipt, %why, "an approved request is not for this server");
+            }
+        } else if !tended.is_left() {
             self.0.remove(receipt);
             tracing::info!(%receipt, "carried out");
         } else if self.is_new(receipt, tended.why()) {

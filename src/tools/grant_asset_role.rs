@@ -180,6 +180,10 @@ impl Step for Granting {
         self.of.role.permissions.clone()
     }
 
+    fn ingredients(&self) -> Vec<String> {
+        self.of.role.ingredients.clone()
+    }
+
     fn touches(&self, row: &Access) -> bool {
         self.of.is_there(row)
     }

@@ -63,6 +63,7 @@ impl Look for ListAccess {
         let keys: Vec<_> = rows.rows.iter().map(|row| key(row, tenants)).collect();
         // A ledger that cannot be read marks nothing; the rows are the vendors' all the same.
         let granted = ledger.granted(&keys).await.unwrap_or_default();
+        rows.troubles = ledger.watched().await;
         for (row, _) in rows.rows.iter_mut().zip(granted).filter(|(_, here)| *here) {
             put(row, "granted_here", true);
         }

@@ -93,6 +93,10 @@ impl Step for Revoking {
         self.0.role.permissions.clone()
     }
 
+    fn ingredients(&self) -> Vec<String> {
+        self.0.role.ingredients.clone()
+    }
+
     fn touches(&self, row: &Access) -> bool {
         self.0.is_there(row)
     }

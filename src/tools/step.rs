@@ -58,6 +58,11 @@ pub trait Step: Send + Sync {
         Vec::new()
     }
 
+    /// The same with the ids that tell two of one name apart.
+    fn ingredients(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether the principal is the identity behind Grantor's own credential, where that can be
     /// known.
     fn own(&self) -> bool {

@@ -359,7 +359,8 @@ impl Level {
     pub fn role(self) -> Role {
         let name = Some(self.as_str().to_owned());
         let id = self.as_str().to_owned();
-        Role { id, name, privileged: false, description: None, permissions: Vec::new() }
+        let (permissions, ingredients) = (Vec::new(), Vec::new());
+        Role { id, name, privileged: false, description: None, permissions, ingredients }
     }
 }
 

@@ -364,6 +364,7 @@ impl Permission {
             privileged: certain || unshown,
             description: (unshown && !certain).then(|| UNSHOWN.to_owned()),
             permissions: operations.into_iter().flatten().collect(),
+            ingredients: Vec::new(),
         }
     }
 }

@@ -313,6 +313,7 @@ mod tests {
             privileged: false,
             description: None,
             permissions: Vec::new(),
+            ingredients: Vec::new(),
         };
         let failure = pick("roleKey", Wanted::Named("Dev"), vec![role("Developer")]).unwrap_err();
         assert_eq!(failure.message, "roleKey: nothing here has the id or exact name “Dev”");

@@ -240,6 +240,7 @@ fn roles(find: &Find) -> Listing<Role> {
         privileged: false,
         description: Some("a permission_list on a project space".to_owned()),
         permissions: letters.iter().map(|&letter| letter.to_owned()).collect(),
+        ingredients: Vec::new(),
     };
     let fitting = LEVELS.iter().filter(|(name, _)| find.fits(&[name]));
     Listing::part(fitting.map(role).collect(), &find.from, find.limit, None)

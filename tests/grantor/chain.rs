@@ -233,11 +233,14 @@ async fn the_index_can_be_lost() {
     )
     .unwrap();
     assert_eq!(changes().await, all);
-    // Lines that are gone are gone from the index too.
+    // Lines that are gone are gone from the index too, and that is said.
     let path = path(&world);
     let kept = lines(&path)[..2].to_vec();
     write(&path, &kept);
-    assert_eq!(changes().await.as_array().unwrap().len(), 1);
+    let ran = world.run(&["call", "check_change", "{}"]).await;
+    let body = parsed(&ran.stdout);
+    assert_eq!((ran.status, body["changes"].as_array().unwrap().len()), (1, 1), "{ran:#?}");
+    assert!(body["warnings"].to_string().contains("cut off"), "{body:#}");
 }
 
 /// A writer that dies over a line leaves half of it: the next one goes on after it.

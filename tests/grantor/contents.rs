@@ -112,6 +112,12 @@ fn cases() -> Vec<Case> {
         case("a permission less", OUTSYSTEMS, Comes::AskedAnew, |value| {
             held(value, |all| drop(all.pop()));
         }),
+        case("a permission of the same name", OUTSYSTEMS, Comes::AskedAnew, |value| {
+            held(value, |all| {
+                let logs = all.iter_mut().find(|held| held["permissionKey"] == SEE_LOGS);
+                logs.unwrap()["permissionKey"] = DEPLOY.into();
+            });
+        }),
         case("another order of permissions", OUTSYSTEMS, Comes::Sent, |value| {
             held(value, |all| all.reverse());
         }),

@@ -49,10 +49,7 @@ async fn found(ledger: &Ledger) -> Result<Found, Box<dyn std::error::Error + Sen
     }
     // Every line is read: some of it shows nowhere else.
     let audit = ledger.audit(None).await?;
-    troubles.extend(audit.breaks.into_iter().map(|found| {
-        let place = format!("{}:{}", found.file, found.line);
-        Trouble { place, what: found.what, hash: found.hash }
-    }));
+    troubles.extend(audit.troubles());
     troubles.retain(|trouble| !trouble.hash.is_empty());
     troubles.sort_by(|a, b| a.hash.cmp(&b.hash));
     troubles.dedup_by(|a, b| a.hash == b.hash);

@@ -1,11 +1,10 @@
 use std::collections::VecDeque;
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::cli::Ran;
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
+use crate::cli::{Ran, status};
 use crate::ledger::Ledger;
 use crate::text;
 
@@ -39,18 +38,20 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
         Ok(true)
     };
     ledger.walk(keep).await?;
-    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
     if last.is_empty() {
         paint::note(&format!("nothing was written to {} yet", ledger.path().display()));
     }
-    for line in last.iter() {
+    for line in &last {
         if arguments.json {
             paint::json(line)?;
         } else {
             paint::lines(&shown(line))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let troubles = ledger.watched().await;
+    status::tell(&troubles);
+    Ok(status::worst([status::of(&troubles)]))
 }
 
 /// A line for a person: when, what, and how it went.

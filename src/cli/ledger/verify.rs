@@ -1,7 +1,5 @@
-use std::process::ExitCode;
-
-use crate::cli::Ran;
 use crate::cli::paint::{self, DIM, GOOD, with};
+use crate::cli::{Ran, status};
 use crate::ledger::{Audit, Head, Ledger};
 use crate::text;
 
@@ -35,7 +33,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
         paint::complain(&format!("and {} more", audit.more));
     }
     paint::lines(&told(&audit))?;
-    Ok(ExitCode::from(u8::from(!audit.is_whole())))
+    Ok(status::worst([u8::from(!audit.is_whole())]))
 }
 
 fn told(audit: &Audit) -> String {

@@ -66,7 +66,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         (Some(approvers), Some(pem)) => ("signature", Some(sign(approvers, pem, &request).await?)),
         _ => ("terminal", None),
     };
-    desk.decide(&receipt, Decision::Approved, how, proof).await?;
+    desk.decide(&receipt, Decision::Approved, how, proof).await.map_err(|failure| Failure {
+        message: format!("not approved: {}", failure.message),
+        ..failure
+    })?;
     carry_out(&desk, &request).await
 }
 
@@ -177,7 +180,8 @@ async fn carry_out(desk: &Desk, request: &Request) -> Ran {
     show(&answer, false)?;
     // What check_change says of a change is an answer, however the change ended.
     let ended = answer.body.get("outcome").and_then(|word| Outcome::deserialize(word).ok());
-    Ok(ended.map_or_else(|| call::status(&answer), |ended| ended.exit_status().into()))
+    let answer = crate::desk::Answer { outcome: ended.or(answer.outcome), ..answer };
+    Ok(call::ends(&answer))
 }
 
 /// What became of a request that somebody else has carried out.

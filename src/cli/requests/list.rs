@@ -1,12 +1,9 @@
-use std::process::ExitCode;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cli::expire::told;
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::setup::Setup;
-use crate::cli::{Global, Ran};
+use crate::cli::{Global, Ran, status};
 use crate::desk::Desk;
 use crate::ledger::{Record, Request, State, Trouble};
 use crate::text;
@@ -28,7 +25,7 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let requests = desk.ledger().requests().await?;
     let overdue = desk.ledger().late(now).await?;
     let troubles = desk.ledger().troubles().await?;
-    let status = ExitCode::from(u8::from(!troubles.is_empty()));
+    let status = status::worst([status::of(&troubles)]);
     if arguments.json {
         let requests: Vec<_> = requests.iter().map(request).collect();
         let overdue: Vec<_> = overdue.iter().map(end).collect();
@@ -47,7 +44,7 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
         paint::note("nothing waits, and nothing is overdue");
     }
     paint::lines(&lines)?;
-    told(&troubles);
+    status::tell(&troubles);
     Ok(status)
 }
 

@@ -2,7 +2,10 @@
 
 use std::io::{self, BufReader};
 
-use super::{Book, INDEX, MOVED};
+use jiff::Timestamp;
+
+use super::{Book, INDEX, MOVED, Reading};
+use crate::ledger::State;
 use crate::ledger::audit::{Audit, Head};
 use crate::ledger::chain::Keys;
 use crate::ledger::files;
@@ -66,12 +69,7 @@ impl Book {
             audit.line(line, keys, None);
             Ok(true)
         })?;
-        let found = audit.end(None).breaks.into_iter().map(|found| Trouble {
-            place: format!("{}:{}", found.file, found.line),
-            what: found.what,
-            hash: found.hash,
-        });
-        troubles.extend(found);
+        troubles.extend(audit.end(None).troubles());
         self.read(keys, |reading| {
             let known = reading.index.troubles(reading.segments)?;
             let is_new = |found: &Trouble| troubles.iter().all(|other| other.hash != found.hash);
@@ -81,6 +79,7 @@ impl Book {
                 let hash = String::new();
                 troubles.push(Trouble { place: receipt, what, hash });
             }
+            troubles.extend(broken_request(reading)?);
             Ok(())
         })?;
         Ok(troubles)
@@ -98,4 +97,22 @@ impl Book {
         }
         self.tail_of(keys, &segments).map(|(_, found)| found)
     }
+}
+
+/// The oldest request that somebody may still act on and that nothing known has broken, where the
+/// lines since its question do not hold: an older file is read whole by nobody else.
+fn broken_request(reading: &Reading<'_>) -> io::Result<Option<Trouble>> {
+    for receipt in reading.index.live_requests(Timestamp::now())? {
+        if reading.index.is_before_trouble(&receipt)? {
+            continue;
+        }
+        let request = reading.traced(&receipt)?;
+        let holds = request.is_some_and(|request| request.state != State::Broken);
+        let what =
+            "a line since this request was asked was changed or is missing: it is not acted \
+            on, nor is any after it"
+                .to_owned();
+        return Ok((!holds).then(|| Trouble { place: receipt, what, hash: String::new() }));
+    }
+    Ok(None)
 }

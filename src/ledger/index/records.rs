@@ -101,13 +101,17 @@ impl Index {
         receipt: &str,
     ) -> io::Result<Option<Request>> {
         let told = self.told(segments, keys, receipt)?;
+        let is_broken = self.is_before_trouble(receipt)? || told.damage.is_some();
+        Ok(Request::of(&told.lines, is_broken, None, Timestamp::now()))
+    }
+
+    /// Whether something that cannot be acted on is known after the first line of a receipt.
+    pub(in crate::ledger) fn is_before_trouble(&self, receipt: &str) -> io::Result<bool> {
         let asked = "SELECT EXISTS (SELECT 1 FROM trouble, line WHERE line.receipt = ?
             AND (trouble.segment, trouble.offset) > (line.segment, line.offset))";
-        let after: bool = self
-            .database
+        self.database
             .prepare_cached(asked)
             .and_then(|mut query| query.query_row([receipt], |row| row.get(0)))
-            .map_err(trouble)?;
-        Ok(Request::of(&told.lines, after || told.damage.is_some(), None, Timestamp::now()))
+            .map_err(trouble)
     }
 }

@@ -68,7 +68,7 @@ struct Inherited {
 struct Registry(Option<Vec<Described>>);
 
 /// The words that tell what a permission is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Told<'a> {
     name: Option<&'a str>,
     category: Option<&'a str>,
@@ -145,8 +145,9 @@ impl Registry {
         }
     }
 
-    /// What comes with a held permission, however deep, as far as it is described.
-    fn inherited(&self, held: &Held) -> Vec<String> {
+    /// What comes with a held permission, however deep, as far as it is described: as it is called,
+    /// and what tells it apart.
+    fn inherited(&self, held: &Held) -> Vec<(String, String)> {
         let mut left: Vec<_> = self.0.iter().flatten().filter(|one| held.is(one)).collect();
         let (mut seen, mut labels): (Vec<&str>, _) = (Vec::new(), Vec::new());
         while let Some(one) = left.pop() {
@@ -156,7 +157,9 @@ impl Registry {
                 }
                 seen.push(key);
                 let next = self.of_key(key);
-                labels.push(next.and_then(|next| filled(&next.name)).unwrap_or(key).to_owned());
+                let label = next.and_then(|next| filled(&next.name)).unwrap_or(key).to_owned();
+                let told = next.map(Described::told).unwrap_or_default();
+                labels.push((label, told.part(Some(key))));
                 left.extend(next);
             }
         }
@@ -225,15 +228,18 @@ impl OrganizationRole {
         let unshown = self.permissions.is_none() || manages.contains(&None);
         let held = self.permissions.iter().flatten();
         let mut permissions: Vec<_> = held.clone().map(|held| held.label(registry)).collect();
-        for inherited in held.flat_map(|held| registry.inherited(held)) {
+        let mut parts: Vec<_> = held.clone().map(|held| held.part(registry)).collect();
+        for (inherited, part) in held.flat_map(|held| registry.inherited(held)) {
             if !permissions.contains(&inherited) {
                 permissions.push(inherited);
             }
+            parts.push(part);
         }
         Role {
             privileged: certain || unshown,
             description: (unshown && !certain).then(|| UNSHOWN.to_owned()),
             permissions,
+            ingredients: parts,
             id: self.key,
             name: self.name,
         }
@@ -277,6 +283,18 @@ impl Held {
     }
 }
 
+impl Held {
+    /// What tells it apart: what the role says of it, and what the vendor's list does.
+    fn part(&self, registry: &Registry) -> String {
+        let own = self.told().part(filled(&self.permission_key));
+        let described = registry.0.iter().flatten().filter(|one| self.is(one));
+        let mut parts: Vec<_> = described.map(|one| one.told().part(filled(&one.key))).collect();
+        parts.sort_unstable();
+        parts.insert(0, own);
+        parts.join("; ")
+    }
+}
+
 impl Described {
     fn told(&self) -> Told<'_> {
         Told {
@@ -294,6 +312,12 @@ impl Row for Described {
 }
 
 impl Told<'_> {
+    /// A permission by its key and all of its words. Keys are written in either letter case.
+    fn part(self, key: Option<&str>) -> String {
+        let key = key.map(str::to_lowercase);
+        serde_json::json!([key, self.name, self.category, self.claim]).to_string()
+    }
+
     /// Whether it is a right to manage users and their access, by area and right, wherever each of
     /// them stands; `None` where what is told leaves it open. A claim can show that it is one, and
     /// not that it is none: how claims are written is not documented.

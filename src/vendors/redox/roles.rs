@@ -158,5 +158,12 @@ pub(super) fn configured(roles: &toml::Table) -> Result<Vec<(String, Configured)
 
 fn as_role(role: Listed) -> Role {
     let privileged = role.rank().privilege().is_some();
-    Role { id: role.id, name: role.name, privileged, description: None, permissions: vec![] }
+    Role {
+        id: role.id,
+        name: role.name,
+        privileged,
+        description: None,
+        permissions: vec![],
+        ingredients: vec![],
+    }
 }

@@ -1,0 +1,59 @@
+//! What is wrong with the ledger, for those who only read it: looked at now and then.
+
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+
+use super::{Ledger, Trouble};
+
+/// What was found last.
+#[derive(Default)]
+pub(super) struct Watched(Mutex<Option<Found>>);
+
+struct Found {
+    troubles: Vec<Trouble>,
+    /// Before then nobody looks again.
+    next: Instant,
+}
+
+/// How many times as long as a look took nobody looks again: the newest file is read whole each
+/// time, and may be large.
+const REST: u32 = 50;
+/// More troubles have one cause, which the first ones show.
+const MOST: usize = 10;
+/// What is to be done about them.
+const WAY_ON: &str = "what these lines of the ledger say is not acted on, and an approval from before \
+    them is asked for anew; `grantor ledger verify` says more, and `grantor ledger accept` accepts \
+    the ledger as it is";
+
+impl Ledger {
+    /// What cannot be acted on, as it was a moment ago; that nothing can be read is among it.
+    pub async fn watched(&self) -> Vec<Trouble> {
+        let mut found = self.watched.0.lock().await;
+        let begun = Instant::now();
+        if let Some(found) = found.as_ref().filter(|found| begun < found.next) {
+            return found.troubles.clone();
+        }
+        let troubles = self.troubles().await.unwrap_or_else(|failure| {
+            let (place, hash) = (String::new(), String::new());
+            vec![Trouble { place, what: failure.to_string(), hash }]
+        });
+        let next = Instant::now() + begun.elapsed() * REST;
+        *found = Some(Found { troubles: troubles.clone(), next });
+        troubles
+    }
+}
+
+/// In sentences: the first of them, how many more there are, and what to do. Nothing where nothing
+/// is wrong.
+pub fn told(troubles: &[Trouble]) -> Vec<String> {
+    let mut told: Vec<_> = troubles.iter().take(MOST).map(Trouble::to_string).collect();
+    if troubles.len() > MOST {
+        told.push(format!("and {} more", troubles.len() - MOST));
+    }
+    // Where nothing at all can be read, that says what to do.
+    if troubles.iter().any(|trouble| !trouble.place.is_empty()) {
+        told.push(WAY_ON.to_owned());
+    }
+    told
+}
