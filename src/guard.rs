@@ -358,9 +358,12 @@ impl PolicyError {
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lines().next().unwrap_or_default())?;
-        match self.troubles.len() {
-            0 | 1 => Ok(()),
-            more => write!(f, " (and {} more; `grantor policy check` lists them)", more - 1),
+        match self.troubles.as_slice() {
+            [] | [Trouble { line: 0, .. }] => Ok(()),
+            [_] => f.write_str("; nothing is served until that is mended"),
+            [_, more @ ..] => {
+                write!(f, " (and {} more; `grantor policy check` lists them)", more.len())
+            }
         }
     }
 }

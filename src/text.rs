@@ -10,7 +10,7 @@ mod looks;
 use std::borrow::Cow;
 
 pub(crate) use looks::contains;
-pub use looks::{folded, look_alike, plain_part, same_name, with_address};
+pub use looks::{folded, look_alike, plain_part, same_name, slips, with_address};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;

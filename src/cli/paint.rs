@@ -129,7 +129,7 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
     shown.extend(array(body, "candidates").iter().map(candidate));
     for (key, title) in MARKS {
         if let Some(words) = string(body, key) {
-            let words = at_a_terminal(words);
+            let words = words.parse().map_or_else(|_| at_a_terminal(words), time);
             shown.push_str(&format!("  {}  {words}\n", with(DIM, title)));
         }
     }

@@ -64,6 +64,18 @@ pub(crate) fn contains(name: &str, wanted: &str) -> bool {
     name.contains(wanted) || is_foreign(name, wanted) && alike()
 }
 
+/// How many letters are to be changed, swapped, put in or left out to make this name, folded as what was
+/// written is; none where that is another word.
+pub fn slips(written: &str, name: &str) -> Option<usize> {
+    let [long, short] = [name, written].map(|text| text.chars().count());
+    // More than a slip in three letters, and nobody meant it.
+    let most = long / 3;
+    if short == 0 || long.abs_diff(short) > most {
+        return None;
+    }
+    Some(strsim::osa_distance(written, name)).filter(|slips| *slips <= most)
+}
+
 fn is_foreign(one: &str, other: &str) -> bool {
     !(one.is_ascii() && other.is_ascii())
 }

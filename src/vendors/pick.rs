@@ -117,15 +117,18 @@ fn pick_named<T: Known>(
     let candidate = |known: &T| candidate(what, known);
     let mut failure =
         if exact == 0 { none::<T>(what, wanted) } else { several(what, wanted, exact) };
-    let near = |known: &&T| {
-        let names = [known.name(), known.email()];
-        let alike = |name: &str| {
-            let name = text::folded(name);
-            !name.is_empty() && (text::contains(&name, &lower) || text::contains(&lower, &name))
+    let mut near: Vec<(usize, &T)> = Vec::new();
+    for known in &among {
+        let names = [known.name(), known.email()].into_iter().flatten();
+        let slips = match exact {
+            0 => names.filter_map(|name| distance(&text::folded(name), &lower)).min(),
+            _ => looks_so(known).then_some(0),
         };
-        if exact > 1 { looks_so(known) } else { names.into_iter().flatten().any(alike) }
-    };
-    failure.candidates = among.iter().filter(near).take(MOST_CANDIDATES).map(candidate).collect();
+        near.extend(slips.map(|slips| (slips, known)));
+    }
+    near.sort_by_key(|(slips, _)| *slips);
+    failure.candidates =
+        near.iter().take(MOST_CANDIDATES).map(|(_, known)| candidate(known)).collect();
     if exact == 0 && failure.candidates.is_empty() {
         failure.candidates = among.iter().take(MOST_CANDIDATES).map(candidate).collect();
         let hint = "names are matched exactly, and none that is listed is like it: ask whether one of \
@@ -138,6 +141,17 @@ fn pick_named<T: Known>(
         failure = failure.hint(hint);
     }
     Err(failure)
+}
+
+/// How far a name is from what was asked for, both folded, where it may have been meant. Of an address
+/// only what stands before the @ is compared: the rest is everybody's.
+fn distance(name: &str, wanted: &str) -> Option<usize> {
+    if !name.is_empty() && (text::contains(name, wanted) || text::contains(wanted, name)) {
+        return Some(0);
+    }
+    let [name, wanted] =
+        [name, wanted].map(|text| text.split_once('@').map_or(text, |(local, _)| local));
+    text::slips(wanted, name)
 }
 
 /// A person agrees to the id they see, so it must be the one that is sent.
@@ -302,6 +316,36 @@ mod tests {
         let hidden = people(&["1", "2"]).split_off(1);
         let failure = pick("user", Wanted::Named("Sam Rivera"), hidden).unwrap_err();
         assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
+    }
+
+    /// What may have been a slip comes first, and nothing is picked for it.
+    #[test]
+    fn a_slip_brings_the_nearest_names() {
+        let user = |id: &str, name: &str, email: &str| {
+            Principal::user(id, Some(name.to_owned()), Some(email.to_owned()))
+        };
+        let all = || {
+            vec![
+                user("1", "Dana Wolf", "dana.wolf@example.com"),
+                user("2", "José Díaz", "jose.diaz@example.com"),
+                user("3", "Alexa King", "a.king@example.com"),
+                user("4", "Alex Kim", "alex.kim@example.com"),
+            ]
+        };
+        for (wanted, ids) in [
+            ("Alex Kin", &["4", "3"][..]),
+            ("Alxe Kim", &["4"]),
+            ("alex.kin@example.org", &["4", "3"]),
+            ("Jose Dias", &["2"]),
+            ("kim", &["4"]),
+            // Nobody is like these: all that there are.
+            ("Xu", &["1", "2", "3", "4"]),
+            ("nobody@example.com", &["1", "2", "3", "4"]),
+        ] {
+            let failure = pick("user", Wanted::Named(wanted), all()).unwrap_err();
+            let found: Vec<_> = failure.candidates.iter().map(|one| one.id.as_str()).collect();
+            assert_eq!((failure.kind, found.as_slice()), (Kind::Invalid, ids), "{wanted}");
+        }
     }
 
     /// Nobody is told that an asset has no such address, and nobody is told to take a stranger.
