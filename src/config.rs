@@ -150,7 +150,9 @@ fn named(
 ) -> Result<Option<PathBuf>, ConfigError> {
     let env = sources.environment;
     match flag {
-        Some(path) => expanded(path, env).map(Some).map_err(ConfigError),
+        Some(path) => expanded(path, env)
+            .map(Some)
+            .map_err(|trouble| ConfigError(format!("{}: {trouble}", path.display()))),
         None => of_environment(variable, env).map_err(ConfigError),
     }
 }

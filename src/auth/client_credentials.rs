@@ -45,11 +45,12 @@ impl ClientCredentials {
         Self { endpoint, client_id, client_secret, scope, discovered: OnceCell::new() }
     }
 
-    async fn endpoint(&self, wire: &Wire) -> Result<&Base, AuthError> {
+    /// `secret` is not sent to find it, and may be in the answer all the same.
+    async fn endpoint(&self, secret: &SecretString, wire: &Wire) -> Result<&Base, AuthError> {
         match &self.endpoint {
             TokenEndpoint::Given(endpoint) => Ok(endpoint),
             TokenEndpoint::Discovered { base, source, variable } => {
-                let discover = || discover(base, source, variable, wire);
+                let discover = || discover(base, source, (*variable, secret), wire);
                 self.discovered.get_or_try_init(discover).await
             }
         }
@@ -58,8 +59,8 @@ impl ClientCredentials {
 
 impl Issuer for ClientCredentials {
     async fn issue(&self, wire: &Wire) -> Result<Issued, AuthError> {
-        let endpoint = self.endpoint(wire).await?;
         let secret = self.client_secret.read().await?;
+        let endpoint = self.endpoint(&secret, wire).await?;
         let mut form = vec![
             ("grant_type", "client_credentials"),
             ("client_id", &self.client_id),
@@ -87,14 +88,14 @@ impl Issuer for ClientCredentials {
 async fn discover(
     base: &Base,
     source: &Source,
-    variable: &str,
+    (variable, secret): (&str, &SecretString),
     wire: &Wire,
 ) -> Result<Base, AuthError> {
     let what = "the OpenID discovery document";
     let unusable = |trouble: String| AuthError::Unusable(format!("{what} {trouble}"));
     let question = source.ask(&[]).and_then(|question| base.freeze_question(&question));
     let question = question.map_err(|failure| unusable(failure.message))?;
-    let reply = exchange(what, Signed::bare(question), wire).await?;
+    let reply = exchange(what, Signed::bare(question).hiding(secret), wire).await?;
     let found: Discovery = decode(what, &reply)?;
     let endpoint = Base::parse(&found.token_endpoint)
         .map_err(|trouble| unusable(format!("names a token endpoint that {trouble}")))?;

@@ -61,7 +61,7 @@ impl UserAction {
         request: &Frozen,
         bearer: &SecretString,
         wire: &Wire,
-    ) -> Result<SecretString, AuthError> {
+    ) -> Result<(SecretString, [SecretString; 2]), AuthError> {
         let challenge = self.challenge(request, bearer, wire).await?;
         let allowed = &challenge.allow_credentials.key;
         if !allowed.iter().any(|key| key.id == self.credential_id) {
@@ -72,9 +72,11 @@ impl UserAction {
         }
         let (answer, signature) = self.answer(&challenge).await?;
         let what = "the signing service";
-        let request = self.step(&self.steps.complete, answer, bearer)?.hiding(&signature);
+        let shown = [signature, challenge.challenge_identifier.into()];
+        let request = self.step(&self.steps.complete, answer, bearer)?;
+        let request = shown.iter().fold(request, Signed::hiding);
         let earned: Earned = decode(what, &exchange(what, request, wire).await?)?;
-        carried(what, &earned.user_action)
+        Ok((carried(what, &earned.user_action)?, shown))
     }
 
     async fn challenge(
@@ -156,8 +158,9 @@ impl Authorize for UserAction {
             if request.method == "GET" {
                 return Ok(signed);
             }
-            let action = self.earn(request, &bearer, wire).await?;
-            Ok(signed.header(self.steps.header, "", &action))
+            let (action, shown) = self.earn(request, &bearer, wire).await?;
+            let signed = signed.header(self.steps.header, "", &action);
+            Ok(shown.iter().fold(signed, Signed::hiding))
         })
     }
 

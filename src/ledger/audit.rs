@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::chain::{self, Keys, Link, Place};
-use super::follow::{Follow, Seen};
+use super::follow::{Follow, PUT_IN, Seen};
 use super::index::Trouble;
 
 /// What reading every line showed.
@@ -88,6 +88,10 @@ impl Audit {
         let place = match self.follow.take(line, keys) {
             Seen::Unreadable => {
                 self.unreadable.push(self.at(line, "cannot be read".to_owned()));
+                return;
+            }
+            Seen::PutIn => {
+                self.found(self.at(line, PUT_IN.to_owned()));
                 return;
             }
             Seen::Unsealed(place, why) => {

@@ -131,21 +131,28 @@ impl Book {
             Err(error) if is_unwritable(&error) && path.is_file() => None,
             lock => Some(lock?),
         };
-        match crate::given::file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if self.is_begun()? {
-                    return Err(io::Error::other(format!(
-                        "there are lines, and the key that sealed them is not given: set \
-                         GRANTOR_LEDGER_KEY as before, or put {KEY} back; where the key is lost, \
-                         `grantor ledger accept` begins a new ledger"
-                    )));
-                }
-                let key = format!("{}{}\n", crate::random::id(), crate::random::id());
-                crate::private::create_new(&path, key.as_bytes())?;
-                Ok(key)
-            }
-            key => key,
+        let kept = crate::given::file(&path);
+        let is_absent = match &kept {
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            // Whoever was to write it died, or had no room.
+            Ok(key) => key.trim().is_empty(),
+        };
+        if !is_absent {
+            return kept;
         }
+        if self.is_begun()? {
+            return Err(io::Error::other(format!(
+                "there are lines, and the key that sealed them is not given: set \
+                 GRANTOR_LEDGER_KEY as before, or put {KEY} back; where the key is lost, \
+                 `grantor ledger accept` begins a new ledger"
+            )));
+        }
+        if kept.is_ok() {
+            std::fs::remove_file(&path)?;
+        }
+        let key = format!("{}{}\n", crate::random::id(), crate::random::id());
+        crate::private::create_new(&path, key.as_bytes())?;
+        Ok(key)
     }
 
     /// Whether lines can be written where the ledger is.

@@ -14,8 +14,10 @@ pub(super) struct Follow {
 /// What a line is.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// No line of a ledger: a writer died over it, or somebody put it there.
+    /// No whole entry: a writer died over it.
     Unreadable,
+    /// A whole entry that no ledger has: it was put there, since who dies over a line leaves a part.
+    PutIn,
     /// Not the ledger's own.
     Unsealed(Place, Unsealed),
     /// One of the ledger's own; whether it comes right after the one before it.
@@ -41,7 +43,10 @@ impl Follow {
 
     /// Looks at the next line, given without its end.
     pub(super) fn take(&mut self, line: &str, keys: &Keys) -> Seen {
-        let Some(place) = Place::of(line) else { return Seen::Unreadable };
+        let Some(place) = Place::of(line) else {
+            let is_whole = serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok();
+            return if is_whole { Seen::PutIn } else { Seen::Unreadable };
+        };
         if let Err(why) = keys.check(line) {
             return Seen::Unsealed(place, why);
         }
@@ -71,6 +76,9 @@ impl Gap {
         }
     }
 }
+
+/// What is said of [`Seen::PutIn`].
+pub(super) const PUT_IN: &str = "is no line of a ledger, and was put in";
 
 impl Unsealed {
     pub(super) fn words(&self) -> String {

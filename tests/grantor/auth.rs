@@ -206,6 +206,26 @@ async fn a_token_endpoint_that_echoes_the_secret_is_not_believed() {
     assert!(!shown.contains("s3cret%2Fwith"), "{shown}");
 }
 
+/// Where tokens come from is asked without the secret, and the answer may hold it all the same.
+#[tokio::test]
+async fn a_discovery_that_knows_the_secret_does_not_show_it() {
+    let secrets: BTreeSet<String> = ["s3cret/with+odd=signs".to_owned()].into();
+    for status in [200, 401, 500] {
+        let world = World::new().await.set("OUTSYSTEMS_CLIENT_SECRET", "s3cret/with+odd=signs");
+        (0..ALWAYS).for_each(|_| {
+            world.inject("outsystems", "GET", "/openid-configuration", echo(status, &secrets));
+        });
+        let grant = &GRANTS[0];
+        let answer = world.serve().await.call(grant.tool, parsed(grant.arguments)).await;
+        assert!(answer.is_error, "{status}: {:#}", answer.body);
+        let shown = answer.body.to_string();
+        assert!(!shown.contains("s3cret"), "{status}: {shown}");
+    }
+}
+
+/// More often than anything is asked again.
+const ALWAYS: usize = 9;
+
 /// JSON has several ways to write one text, and an echo may use any of them.
 #[tokio::test]
 async fn an_echo_in_json_is_taken_out_however_it_is_written() {

@@ -49,7 +49,7 @@ async fn no_line_is_changed_taken_out_or_put_in_unseen() {
     let path = path(&world);
     let original = lines(&path);
     type Edit = fn(&mut Vec<String>);
-    let edits: [(&str, Edit, Option<usize>); 10] = [
+    let edits: [(&str, Edit, Option<usize>); 12] = [
         ("a name is changed", |lines| lines[4] = lines[4].replace("API Team", "X"), Some(5)),
         ("an address", |lines| lines[2] = lines[2].replace("user@example.com", "a@b.c"), Some(3)),
         ("a line is taken out", |lines| drop(lines.remove(3)), Some(4)),
@@ -59,8 +59,10 @@ async fn no_line_is_changed_taken_out_or_put_in_unseen() {
         ("a line with another's seal", |lines| lines.push(forged(lines, SEAL)), Some(7)),
         ("the first line is taken out", |lines| drop(lines.remove(0)), Some(1)),
         ("the first lines are taken out", |lines| drop(lines.drain(..3)), Some(1)),
-        // On words that are no line nothing is built.
-        ("words are added that are no line", |lines| lines.insert(1, "{}".to_owned()), None),
+        ("an entry is put in", |lines| lines.insert(1, "{}".to_owned()), Some(2)),
+        ("an entry without place and seal is added", |lines| lines.push(bare(lines)), Some(7)),
+        // On half a line, as a writer leaves it that dies, nothing is built.
+        ("half a line is there", |lines| lines.insert(1, lines[0][..40].to_owned()), None),
     ];
     for (what, edit, at) in edits {
         let mut changed = original.clone();
@@ -213,6 +215,26 @@ async fn a_key_that_is_too_short_stops_every_change() {
     assert!(world.writes().is_empty());
 }
 
+/// Who was to make the key may have died over it, or had no room for it; a ledger that has lines has
+/// lost its key then.
+#[tokio::test]
+async fn a_key_file_that_is_empty_is_none() {
+    let world = World::new().await;
+    let key = world.path("state/seal.key");
+    std::fs::create_dir_all(world.path("state")).unwrap();
+    std::fs::write(&key, "").unwrap();
+    let grant = &GRANTS[3];
+    let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    let verified = world.run(&["ledger", "verify"]).await;
+    assert_eq!(verified.status, 0, "{verified:#?}");
+    std::fs::write(&key, "\n").unwrap();
+    let ran = world.run(&["call", GRANTS[4].tool, GRANTS[4].arguments]).await;
+    assert_eq!(ran.status, 1, "{ran:#?}");
+    assert!(ran.stdout.contains("the key that sealed them is not given"), "{}", ran.stdout);
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), "\n", "no other key is made");
+}
+
 /// The index is made from the ledger: gone, garbled or behind, it is made again.
 #[tokio::test]
 async fn the_index_can_be_lost() {
@@ -241,6 +263,15 @@ async fn the_index_can_be_lost() {
     let body = parsed(&ran.stdout);
     assert_eq!((ran.status, body["changes"].as_array().unwrap().len()), (1, 1), "{ran:#?}");
     assert!(body["warnings"].to_string().contains("cut off"), "{body:#}");
+}
+
+/// A line as it is, but for all that shows where it stands and who wrote it.
+fn bare(lines: &[String]) -> String {
+    let mut line: Value = serde_json::from_str(&lines[1]).unwrap();
+    for name in ["seq", "prev", "key", "seal"] {
+        line.as_object_mut().unwrap().remove(name).unwrap();
+    }
+    line.to_string()
 }
 
 /// A writer that dies over a line leaves half of it: the next one goes on after it.

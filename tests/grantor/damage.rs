@@ -41,7 +41,7 @@ fn edit(world: &World, edit: impl Fn(&mut Vec<String>)) {
 
 type Damage = (&'static str, fn(&World));
 
-const DAMAGES: [Damage; 7] = [
+const DAMAGES: [Damage; 8] = [
     ("a line is changed", |world| {
         edit(world, |lines| lines[0] = lines[0].replace("\"time\":\"2", "\"time\":\"1"));
     }),
@@ -50,6 +50,14 @@ const DAMAGES: [Damage; 7] = [
     ("the first lines are missing", |world| edit(world, |lines| drop(lines.drain(..2)))),
     ("a line is put in", |world| {
         edit(world, |lines| lines.insert(2, lines[1].replace("confirmed", "mismatch")));
+    }),
+    ("an entry is put in that has no seal", |world| {
+        edit(world, |lines| {
+            let mut line = parsed(&lines[1]);
+            let fields = line.as_object_mut().unwrap();
+            fields.retain(|name, _| !["key", "seal"].contains(&name.as_str()));
+            lines.push(line.to_string());
+        });
     }),
     ("the key is another", |world| {
         fs::write(state(world, "seal.key"), "another key of thirty-two letters\n").unwrap();

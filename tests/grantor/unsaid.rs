@@ -84,7 +84,8 @@ async fn what_an_error_says_decides_nothing() {
         for name in CREDENTIALS {
             world = world.set(name, "wrong");
         }
-        let server = world.set("REDOX_KEY_ID", "wrong").serve().await;
+        let world = world.set("REDOX_KEY_ID", "wrong");
+        let server = world.serve().await;
         let answer = server.call("list_access", json!({ "principal": "user@example.com" })).await;
         let problems = answer.body["problems"].as_array().unwrap();
         let kinds = problems.iter().map(|one| (one["vendor"].clone(), one["kind"].clone()));
@@ -101,6 +102,9 @@ async fn what_an_error_says_decides_nothing() {
     assert_eq!(told[0], told[2]);
     let refusals = told[0].iter().take(REFUSED.len());
     assert!(refusals.clone().all(|(_, word, _)| word != "confirmed"), "{:#?}", told[0]);
+    let (_, _, problems) = &told[0][REFUSED.len()];
+    let refused = problems.iter().filter(|(_, kind)| kind == "not_permitted").count();
+    assert!(refused >= CREDENTIALS.len(), "{problems:#?}");
 }
 
 /// Somebody else was faster, and it does not show yet: the vendor takes it as done, or says no.
