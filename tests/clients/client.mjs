@@ -13,7 +13,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
+import { steps } from "./steps.mjs";
+
 const [name, folder, mode] = process.argv.slice(2);
+const step = steps(name);
 const { GRANTOR, ROOT, WORK, ERA, LIAR } = process.env;
 const scenario = JSON.parse(readFileSync(new URL("scenario.json", import.meta.url), "utf8"));
 
@@ -122,21 +125,6 @@ async function take(session, person, step, kept) {
   if (step.progress) {
     const grows = told.every((made, index) => index === 0 || made > told[index - 1]);
     assert.ok(told.length > 0 && grows, `progress was ${told}`);
-  }
-}
-
-function report(ok, step, why = "") {
-  why = String(why).replace(/\s+/g, " ").slice(0, 400);
-  console.log([ok ? "pass" : "fail", name, step, ...(why ? [why] : [])].join("\t"));
-}
-
-async function step(what, work) {
-  try {
-    await work();
-    report(true, what);
-  } catch (error) {
-    if (!(error instanceof assert.AssertionError)) console.error(error);
-    report(false, what, error);
   }
 }
 

@@ -12,9 +12,11 @@ import json
 import os
 import pathlib
 import sys
-import traceback
+
+from steps import steps
 
 name, mode = sys.argv[1:]
+step = steps(name)
 grantor = os.environ["GRANTOR"]
 root = pathlib.Path(os.environ["ROOT"])
 work = pathlib.Path(os.environ["WORK"])
@@ -149,24 +151,6 @@ async def take(session, person, step, kept):
     if step.get("progress"):
         steps = [made for made, _ in told]
         assert steps and steps == sorted(set(steps)), f"progress was {told}"
-
-
-def report(ok, step, why=""):
-    why = " ".join(str(why).split())[:400]
-    print("\t".join(["pass" if ok else "fail", name, step] + ([why] if why else [])), flush=True)
-
-
-@contextlib.contextmanager
-def step(what):
-    try:
-        yield
-        report(True, what)
-    except BaseException as error:
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        if not isinstance(error, AssertionError):
-            traceback.print_exc()
-        report(False, what, f"{type(error).__name__}: {error}")
 
 
 async def until(what, seconds=LONGEST):

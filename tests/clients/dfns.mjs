@@ -14,7 +14,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { steps } from "./steps.mjs";
+
 const [name, folder] = process.argv.slice(2);
+const step = steps(name);
 const { GRANTOR, ROOT, WORK } = process.env;
 
 const need = createRequire(join(folder, "here.js"));
@@ -30,21 +33,6 @@ const KEYS = {
   RSA: () => generateKeyPairSync("rsa", { modulusLength: 3072 }),
 };
 const newKey = (kind) => KEYS[kind]().privateKey.export({ type: "pkcs8", format: "pem" });
-
-function report(ok, step, why = "") {
-  why = String(why).replace(/\s+/g, " ").slice(0, 400);
-  console.log([ok ? "pass" : "fail", name, step, ...(why ? [why] : [])].join("\t"));
-}
-
-async function step(what, work) {
-  try {
-    await work();
-    report(true, what);
-  } catch (error) {
-    if (!(error instanceof assert.AssertionError)) console.error(error);
-    report(false, what, error);
-  }
-}
 
 /** The five fake vendors, with a key of this kind registered at Dfns. */
 async function vendors(kind, use) {

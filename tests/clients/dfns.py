@@ -14,13 +14,14 @@ import re
 import signal
 import subprocess
 import sys
-import traceback
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from dfns_sdk import DfnsClient, DfnsClientConfig, DfnsError, KeySigner
+from steps import steps
 
 (name,) = sys.argv[1:]
+step = steps(name)
 grantor = os.environ["GRANTOR"]
 root = pathlib.Path(os.environ["ROOT"])
 work = pathlib.Path(os.environ["WORK"])
@@ -36,19 +37,6 @@ KEYS = {
 def new_key(kind):
     encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     return KEYS[kind]().private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain).decode()
-
-
-@contextlib.contextmanager
-def step(what):
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, AssertionError):
-            traceback.print_exc()
-        why = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")[:400]
-        print("fail", name, what, why, sep="\t", flush=True)
-    else:
-        print("pass", name, what, sep="\t", flush=True)
 
 
 @contextlib.contextmanager
