@@ -37,8 +37,8 @@ pub use self::faults::{Fault, FaultKind};
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
 pub use self::modes::{
-    Area, Claims, DfnsFields, DfnsGroups, DfnsRefusals, Errors, Idle, Inherits, Modes, OtherRole,
-    Pages, SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
+    Area, Claims, DfnsFields, DfnsGroups, Errors, Idle, Inherits, Modes, OtherRole, Pages,
+    SecondGrant, SnapLogicAcl, SnapLogicPost, Told,
 };
 
 use self::centrasite::CentraSite;

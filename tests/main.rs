@@ -239,8 +239,8 @@ mod first_release;
 mod other_ledger;
 
 /// What Dfns may answer where nothing is documented.
-#[path = "grantor/undocumented.rs"]
-mod undocumented;
+#[path = "grantor/unsaid_dfns.rs"]
+mod unsaid_dfns;
 
 /// What no vendor's document says, said otherwise.
 #[path = "grantor/unsaid.rs"]

@@ -21,7 +21,7 @@ use self::catalogue::{PERMISSIONS, Permission};
 use self::signing::Signing;
 use super::keys::{Keys, Secrets, random_text};
 use super::message::{Ask, Misread, Reply, ensure, set};
-use super::modes::{DfnsFields, DfnsRefusals, Modes};
+use super::modes::{DfnsFields, Modes};
 use super::people;
 use super::serve::Fake;
 use super::state::World;
@@ -141,6 +141,10 @@ impl Dfns {
         }
     }
 
+    fn service_accounts(&self, books: &Books) -> Vec<Value> {
+        identities::service_accounts(books, &self.public_pem, &self.modes)
+    }
+
     fn admit(&self, ask: &Ask) -> Result<(), Reply> {
         ensure(ask.bearer() == Some(&self.token), || refusal(401, "Unauthorized"))
     }
@@ -148,16 +152,6 @@ impl Dfns {
 
 impl Fake for Dfns {
     fn look(&self, world: &World, ask: &Ask) -> Result<Reply, Reply> {
-        self.shown(world, ask).map_err(|refusal| self.worded(refusal))
-    }
-
-    fn change(&self, world: &mut World, ask: &Ask) -> Result<Reply, Reply> {
-        self.changed(world, ask).map_err(|refusal| self.worded(refusal))
-    }
-}
-
-impl Dfns {
-    fn shown(&self, world: &World, ask: &Ask) -> Result<Reply, Reply> {
         self.admit(ask)?;
         let books = &world.dfns;
         let segments = ask.segments();
@@ -192,7 +186,7 @@ impl Dfns {
         }
     }
 
-    fn changed(&self, world: &mut World, ask: &Ask) -> Result<Reply, Reply> {
+    fn change(&self, world: &mut World, ask: &Ask) -> Result<Reply, Reply> {
         self.admit(ask)?;
         let segments = ask.segments();
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -215,23 +209,6 @@ impl Dfns {
                 approvals::vote(books, id, ask, &self.modes)
             }
             _ => Err(refusal(404, "Not Found")),
-        }
-    }
-
-    fn service_accounts(&self, books: &Books) -> Vec<Value> {
-        identities::service_accounts(books, &self.public_pem, &self.modes)
-    }
-
-    /// A refusal says as much as the mode lets it.
-    fn worded(&self, refusal: Reply) -> Reply {
-        match self.modes.dfns_refusals {
-            DfnsRefusals::Told => refusal,
-            DfnsRefusals::Bare => {
-                let status = hyper::StatusCode::from_u16(refusal.status).ok();
-                let name = status.and_then(|status| status.canonical_reason());
-                Reply::json(refusal.status, &json!({ "message": name.unwrap_or_default() }))
-            }
-            DfnsRefusals::Silent => Reply::empty(refusal.status),
         }
     }
 }

@@ -55,8 +55,6 @@ pub struct Modes {
     pub dfns_revoke_no_content: bool,
     /// What Dfns tells beside what it always does.
     pub dfns_fields: DfnsFields,
-    /// What a refusal of Dfns says of itself.
-    pub dfns_refusals: DfnsRefusals,
     /// The status of what a policy blocks.
     pub dfns_blocked: u16,
     /// Whether the list of users has the service accounts too.
@@ -96,6 +94,8 @@ pub enum Errors {
     Told,
     /// In the same fields, in words that say nothing, without those that may be left out.
     Otherwise,
+    /// The name of its status alone, as a client of Dfns has it.
+    Bare,
     /// Nothing.
     Silent,
 }
@@ -178,17 +178,6 @@ pub enum DfnsFields {
     Every,
 }
 
-/// Of a refusal only the status is documented for each case, and no words are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DfnsRefusals {
-    /// A message of its own, under `error`.
-    Told,
-    /// The name of its status, as one SDK has it: not under `error`.
-    Bare,
-    /// No body.
-    Silent,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DfnsGroups {
     Open,
@@ -237,7 +226,6 @@ impl Default for Modes {
             dfns_approved_fails: false,
             dfns_revoke_no_content: false,
             dfns_fields: DfnsFields::Usual,
-            dfns_refusals: DfnsRefusals::Told,
             dfns_blocked: 403,
             dfns_lists_accounts_as_users: false,
             dfns_groups: DfnsGroups::Open,

@@ -21,6 +21,11 @@ pub(super) fn worded(mut reply: Reply, errors: Errors) -> Reply {
             reword(&mut body);
             body.to_string().into_bytes()
         }
+        (Errors::Bare, _) => {
+            let status = hyper::StatusCode::from_u16(reply.status).ok();
+            let name = status.and_then(|status| status.canonical_reason()).unwrap_or_default();
+            return Reply::json(reply.status, &json!({ "message": name }));
+        }
         _ => Vec::new(),
     };
     if reply.body.is_empty() {
@@ -49,6 +54,7 @@ mod tests {
         for (errors, shown) in [
             (Errors::Told, told.to_string()),
             (Errors::Silent, String::new()),
+            (Errors::Bare, json!({ "message": "Bad Request" }).to_string()),
             (
                 Errors::Otherwise,
                 json!({ "title": "no words", "status": 400, "type": null, "errorCode": "no words" })

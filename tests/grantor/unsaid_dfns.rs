@@ -1,6 +1,6 @@
 //! What Dfns answers where its documents and its SDKs leave it open: nothing may rest on one of them.
 
-use grantor::sandbox::{DfnsFields, DfnsRefusals, Modes};
+use grantor::sandbox::{DfnsFields, Errors, Modes};
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Server, World};
@@ -70,12 +70,12 @@ async fn optional_fields_may_be_there_or_not() {
 
 #[tokio::test]
 async fn a_refusal_is_one_whatever_it_says() {
-    for dfns_refusals in [DfnsRefusals::Told, DfnsRefusals::Bare, DfnsRefusals::Silent] {
+    for errors in [Errors::Told, Errors::Otherwise, Errors::Bare, Errors::Silent] {
         for dfns_blocked in [403, 400, 409, 412, 422] {
-            let modes = Modes { dfns_refusals, dfns_blocked, ..Modes::default() };
+            let modes = Modes { errors, dfns_blocked, ..Modes::default() };
             let world = World::with(modes).await;
             let server = world.serve().await;
-            let told = format!("{dfns_refusals:?} {dfns_blocked}");
+            let told = format!("{errors:?} {dfns_blocked}");
             let blocked = change("Vault Custodian", SAM);
             let blocked = call(&server, "assign_permission", blocked).await;
             assert_eq!(blocked.outcome(), "rejected", "{told}: {:#}", blocked.body);
