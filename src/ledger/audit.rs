@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::chain::{self, Keys, Link, Place};
-use super::follow::{Follow, PUT_IN, Seen};
+use super::follow::{Follow, Seen};
 use super::index::Trouble;
 
 /// What reading every line showed.
@@ -90,13 +90,9 @@ impl Audit {
                 self.unreadable.push(self.at(line, "cannot be read".to_owned()));
                 return;
             }
-            Seen::PutIn => {
-                self.found(self.at(line, PUT_IN.to_owned()));
-                return;
-            }
             Seen::Unsealed(place, why) => {
                 self.found(self.at(line, why.words()));
-                self.first.get_or_insert(place.seq);
+                self.first = self.first.or(place.map(|place| place.seq));
                 return;
             }
             Seen::Sealed(place, follows) => {

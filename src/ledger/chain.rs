@@ -59,6 +59,8 @@ fn first_format() -> u64 {
 /// Why a line is not taken for one of the ledger's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unsealed {
+    /// It says no place that there can be.
+    PutIn,
     Unreadable,
     UnknownKey(String),
     Forged,

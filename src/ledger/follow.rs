@@ -16,10 +16,8 @@ pub(super) struct Follow {
 pub(super) enum Seen {
     /// No whole entry: a writer died over it.
     Unreadable,
-    /// A whole entry that no ledger has: it was put there, since who dies over a line leaves a part.
-    PutIn,
-    /// Not the ledger's own.
-    Unsealed(Place, Unsealed),
+    /// Not the ledger's own, and the place that it says it has.
+    Unsealed(Option<Place>, Unsealed),
     /// One of the ledger's own; whether it comes right after the one before it.
     Sealed(Place, Result<(), Gap>),
 }
@@ -44,11 +42,12 @@ impl Follow {
     /// Looks at the next line, given without its end.
     pub(super) fn take(&mut self, line: &str, keys: &Keys) -> Seen {
         let Some(place) = Place::of(line) else {
+            // Whoever dies over a line leaves a part of it.
             let is_whole = serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok();
-            return if is_whole { Seen::PutIn } else { Seen::Unreadable };
+            return if is_whole { Seen::Unsealed(None, Unsealed::PutIn) } else { Seen::Unreadable };
         };
         if let Err(why) = keys.check(line) {
-            return Seen::Unsealed(place, why);
+            return Seen::Unsealed(Some(place), why);
         }
         let follows = match &self.last {
             Some(last) => place.follows(last),
@@ -77,9 +76,6 @@ impl Gap {
     }
 }
 
-/// What is said of [`Seen::PutIn`].
-pub(super) const PUT_IN: &str = "is no line of a ledger, and was put in";
-
 impl Unsealed {
     pub(super) fn words(&self) -> String {
         match self {
@@ -87,6 +83,7 @@ impl Unsealed {
                 let key = crate::text::clean(key);
                 format!("is sealed under key {key}, which is not among those given")
             }
+            Self::PutIn => "is no line of a ledger, and was put in".to_owned(),
             Self::Unreadable => "has no seal".to_owned(),
             Self::Forged => {
                 "was changed, or written without the key: it does not hold its seal".to_owned()

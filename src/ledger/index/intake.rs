@@ -9,7 +9,7 @@ use rusqlite::{Transaction, params};
 use super::{Position, Told, access, at, folded, meaning, told, trouble};
 use crate::ledger::chain::{Keys, Link};
 use crate::ledger::files::{self, Segment};
-use crate::ledger::follow::{Follow, PUT_IN, Seen};
+use crate::ledger::follow::{Follow, Seen};
 use crate::ledger::{Record, Request, State};
 
 /// What was read on.
@@ -98,7 +98,6 @@ impl Batch {
         match &seen {
             // Whether something was built on it shows in the next line.
             Seen::Unreadable => {}
-            Seen::PutIn => wrong(PUT_IN.to_owned()),
             Seen::Unsealed(_, why) => wrong(why.words()),
             Seen::Sealed(place, follows) => {
                 if let Err(gap) = follows {

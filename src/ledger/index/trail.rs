@@ -104,7 +104,7 @@ impl Trail<'_> {
         let place = match self.follow.take(line, keys) {
             // Whether anything was built on it shows in the next line, or in the head.
             Seen::Unreadable => return,
-            Seen::PutIn | Seen::Unsealed(..) => {
+            Seen::Unsealed(..) => {
                 self.is_broken = true;
                 return;
             }
