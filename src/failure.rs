@@ -70,6 +70,27 @@ pub struct Candidate {
     pub vendor: Option<&'static str>,
 }
 
+impl Kind {
+    /// What helps against troubles of this kind.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::Invalid => "mend what is named, and call again",
+            Self::Ambiguous => "ask which of the candidates is meant, and give its id",
+            Self::Refused => "tell the requester why; asking again changes nothing",
+            Self::NotPermitted => "`grantor doctor` shows what the credential may do",
+            Self::NotFound => "check the names and ids that it is about",
+            Self::Rejected => "the vendor's words say why: whoever administers it there can help",
+            Self::Unavailable => "try again later",
+            Self::RateLimited => "try again in a minute",
+            Self::Garbled => {
+                "the vendor may have changed its API, or a proxy answered in its place"
+            }
+            Self::Incomplete => "what is listed is right, and there may be more",
+            Self::NotListable => "look for it at the vendor",
+        }
+    }
+}
+
 impl Failure {
     /// Whatever a vendor said in it is clean from here on: a failure also ends up in logs.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -196,22 +217,7 @@ impl Failure {
 
     /// The hint, or what helps against troubles of this kind where nobody nearer to it gave one.
     pub fn next_step(&self) -> &str {
-        let usual = match self.kind {
-            Kind::Invalid => "mend what is named, and call again",
-            Kind::Ambiguous => "ask which of the candidates is meant, and give its id",
-            Kind::Refused => "tell the requester why; asking again changes nothing",
-            Kind::NotPermitted => "`grantor doctor` shows what the credential may do",
-            Kind::NotFound => "check the names and ids that it is about",
-            Kind::Rejected => "the vendor's words say why: whoever administers it there can help",
-            Kind::Unavailable => "try again later",
-            Kind::RateLimited => "try again in a minute",
-            Kind::Garbled => {
-                "the vendor may have changed its API, or a proxy answered in its place"
-            }
-            Kind::Incomplete => "what is listed is right, and there may be more",
-            Kind::NotListable => "look for it at the vendor",
-        };
-        self.hint.as_deref().unwrap_or(usual)
+        self.hint.as_deref().unwrap_or(self.kind.next_step())
     }
 
     /// How a change ends that is stopped by this before anything was sent.

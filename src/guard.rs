@@ -253,9 +253,7 @@ impl Guard {
             Some(other) => decide(&one).stricter(decide(&other)),
             None => decide(&one),
         };
-        if let (Ruling::Deny { message, .. }, Some(privilege)) = (&mut whole, &intent.privileged) {
-            message.push_str(&format!("; it is privileged: {privilege}"));
-        }
+        add_privilege(&mut whole, intent);
         let rows: Vec<_> = self.rows(intent, at);
         if rows.is_empty() {
             return whole;

@@ -43,9 +43,10 @@ use crate::ledger::{Ledger, Record, Trouble};
 use crate::schema;
 use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
-pub use arguments::{fit, nearest};
+pub use arguments::{fit, meant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting, Term};
+pub use look::MOST_BYTES;
 pub use step::{Finding, Given, Heard, Plan, Standing, Step};
 use undo_change::UndoChange;
 

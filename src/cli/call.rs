@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Global, Ran, paint, person, setup::Setup, status};
 use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
-use crate::tools::{TOOLS, nearest};
+use crate::tools::{TOOLS, meant};
 use crate::{given, json};
 
 #[derive(clap::Args)]
@@ -67,8 +67,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         person: person::person(),
     };
     let Ok(answer) = desk.call(call).await else {
-        let near = nearest(&tool, &TOOLS.each_ref().map(|one| one.spec.name));
-        let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let near = meant(&tool, &TOOLS.each_ref().map(|one| one.spec.name));
         paint::complain(&format!("there is no tool {tool:?}{near}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));
     };

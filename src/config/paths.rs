@@ -34,9 +34,8 @@ fn names_a_variable(path: &Path) -> bool {
     })
 }
 
-/// The path that a variable names, which no error repeats: a secret may have been put in its place. One
-/// that counts from wherever a process happens to start would
-/// be another file for each of them.
+/// The path that a variable names. One that counts from wherever a process happens to start would
+/// be another file for each of them. No error repeats it: a secret may have been put in its place.
 ///
 /// # Errors
 /// It is neither absolute nor begins with `~/`.

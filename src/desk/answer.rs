@@ -11,7 +11,7 @@ use super::item::Item;
 use super::items::{after_what_is_left, several};
 use super::walk::Stop;
 use crate::access::{Access, Named, Outcome};
-use crate::failure::{Candidate, Failure};
+use crate::failure::{Candidate, Failure, Kind};
 use crate::guard::Policy;
 use crate::json;
 use crate::ledger::{Trouble, told};
@@ -331,10 +331,8 @@ fn next_step(outcome: Outcome, receipt: Option<&str>) -> Option<String> {
         Outcome::Unknown => Some(format!(
             "check_change{receipt} looks at what is so now; do not ask for it again before that"
         )),
-        Outcome::Refused => Some("tell the requester why; asking again changes nothing".to_owned()),
-        Outcome::Rejected => {
-            Some("the vendor's words say why: whoever administers it there can help".to_owned())
-        }
+        Outcome::Refused => Some(Kind::Refused.next_step().to_owned()),
+        Outcome::Rejected => Some(Kind::Rejected.next_step().to_owned()),
         Outcome::Unavailable => Some("call again later".to_owned()),
         Outcome::Unconfirmed => {
             Some("look at the vendor whether it is so; this credential cannot".to_owned())

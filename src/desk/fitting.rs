@@ -9,10 +9,9 @@ use serde_json::Value;
 
 use crate::access::Outcome;
 use crate::json::put;
+use crate::tools::MOST_BYTES;
 
-/// As much as one answer takes: below 20,000 tokens, of which ids take one for two or three bytes.
-pub(super) const MOST_BYTES: usize = 46_000;
-/// Of that, what rows that stand beside the items may take.
+/// Of what an answer takes, what rows that stand beside the items may take.
 const ROWS_BYTES: usize = 8_000;
 /// What items that ended well may take, where those that did not leave little room.
 const WELL_BYTES: usize = 8_000;

@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::fitting::MOST_BYTES;
 use super::hold::holds;
 use super::items::asked;
 use super::lag::{MAY_COME, NEVER, NOT_YET, look_again, may_lag};
@@ -17,7 +16,7 @@ use crate::json::put;
 use crate::ledger::{Closing, End, Record, State};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
-use crate::tools::{Finding, Run, Standing, parse};
+use crate::tools::{Finding, MOST_BYTES, Run, Standing, parse};
 use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Organization, Same, Tenant};
 

@@ -16,7 +16,8 @@ use crate::argument;
 use crate::failure::Failure;
 use crate::json;
 use crate::text;
-pub use near::nearest;
+pub use near::meant;
+use near::nearest;
 use wanted::{kind, quoted, wanted};
 
 /// What is wrong so far.
@@ -119,8 +120,7 @@ impl Fitting {
 
     fn unknown(&mut self, known: &Map<String, Value>, at: &str, name: &str) {
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
-        let near = nearest(name, &names).map(|near| format!(" (did you mean {near}?)"));
-        let (shown, near) = (quoted(name), near.unwrap_or_default());
+        let (shown, near) = (quoted(name), meant(name, &names));
         let names = self.known_here(&names);
         let trouble = match at {
             "" => Failure::invalid(format!("there is no argument {shown}{near}{names}")),

@@ -49,9 +49,9 @@ struct Answered<T> {
 }
 
 const USUAL: usize = 50;
-/// As much as the rows of one answer take: with its problems it stays below 20,000 tokens, of which
-/// ids take one for two or three bytes.
-const MOST_BYTES: usize = 46_000;
+/// As much as one answer takes, or the rows of one: with its problems it stays below 20,000 tokens, of
+/// which ids take one for two or three bytes.
+pub const MOST_BYTES: usize = 46_000;
 /// What is put to a row later, and what stands between two.
 const MARKS: usize = 24;
 

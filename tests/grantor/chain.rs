@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use grantor::ledger::{Answered, Asking, Audit, Decision, Head, Ledger};
+use grantor::ledger::{Asking, Audit, Head, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{World, parsed};
+use super::harness::{World, approved, parsed};
 use super::writes::GRANTS;
 
 /// Keeps the ledger's key where whoever writes the ledger cannot read it.
@@ -128,13 +128,12 @@ async fn a_forged_line_is_not_acted_on() {
     let grant = &GRANTS[3];
     let body = parsed(&world.run(&["call", grant.tool, grant.arguments]).await.stdout);
     let receipt = body["receipt"].as_str().unwrap();
-    let until = Timestamp::now() + SignedDuration::from_mins(10);
     let line = {
         let lines = lines(&path(&world));
         let mut line = parsed(&forged(&lines, SEAL));
         line["event"] = "answered".into();
         line["receipt"] = receipt.into();
-        let more = json!(approved(until));
+        let more = json!(approved("eve"));
         line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         // In the order in which a line says these.
         for last in ["seq", "prev", "key", "seal"] {
@@ -151,7 +150,7 @@ async fn a_forged_line_is_not_acted_on() {
     // The same by the one who has the key is a yes.
     write(&path(&world), &before);
     let ledger = Ledger::new(&world.path("state"), Some(secret(KEY)));
-    ledger.answer(receipt, &approved(until)).await.unwrap();
+    ledger.answer(receipt, &approved("eve")).await.unwrap();
     assert_eq!(world.run(&["requests", "run"]).await.status, 0);
     assert_eq!(world.writes().len(), 1);
 }
@@ -186,23 +185,12 @@ async fn an_approval_is_spent_once_whoever_comes_first() {
         let until = Timestamp::now() + SignedDuration::from_mins(10);
         let asking = Asking { digest: "digest", until, content: json!({}) };
         let (receipt, _) = one.ask(&asking).await.unwrap();
-        let approved = approved(until);
+        let approved = approved("eve");
         let (first, second) =
             tokio::join!(one.answer(&receipt, &approved), two.answer(&receipt, &approved));
         assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
         let (first, second) = tokio::join!(one.spend(&receipt), two.spend(&receipt));
         assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
-    }
-}
-
-fn approved(until: Timestamp) -> Answered {
-    Answered {
-        decision: Decision::Approved,
-        by: "eve".to_owned(),
-        how: "terminal".to_owned(),
-        reason: None,
-        until: Some(until),
-        proof: None,
     }
 }
 

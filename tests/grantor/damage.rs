@@ -5,11 +5,10 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use grantor::ledger::{Answered, Decision, Ledger};
-use jiff::{SignedDuration, Timestamp};
+use grantor::ledger::Ledger;
 use serde_json::json;
 
-use super::harness::{World, parsed};
+use super::harness::{World, approved, parsed};
 use super::terminal::Terminal;
 use super::writes::GRANTS;
 
@@ -232,16 +231,8 @@ async fn a_yes_across_a_damaged_older_file_is_named_and_gives_nothing() {
         free.env("GRANTOR_POLICY", super::harness::example("automation"));
         assert_eq!(super::harness::run(free).await.status, 0);
         fill(&world);
-        let answered = Answered {
-            decision: Decision::Approved,
-            by: "root".to_owned(),
-            how: "terminal".to_owned(),
-            reason: None,
-            until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
-            proof: None,
-        };
         let ledger = Ledger::new(&world.path("state"), None);
-        ledger.answer(&receipt, &answered).await.unwrap();
+        ledger.answer(&receipt, &approved("root")).await.unwrap();
         assert_eq!(world.run(&["requests"]).await.status, 0);
         damage_old(&world, event);
         if !index {

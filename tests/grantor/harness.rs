@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use grantor::ledger::{Answered, Decision};
 use grantor::sandbox::{Fault, FaultKind, Modes, Options, Sandbox, Seen};
+use jiff::{SignedDuration, Timestamp};
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, Tool};
 use rmcp::service::{RoleClient, RunningService, ServiceError};
 use rmcp::transport::TokioChildProcess;
@@ -529,4 +531,16 @@ fn without_tests(text: &str) -> String {
         two[0] == "#[cfg(test)]" && two[1].contains("mod ") && two[1].ends_with('{')
     });
     lines[..foot.unwrap_or(lines.len())].join("\n")
+}
+
+/// A yes as a terminal records it.
+pub fn approved(by: &str) -> Answered {
+    Answered {
+        decision: Decision::Approved,
+        by: by.to_owned(),
+        how: "terminal".to_owned(),
+        reason: None,
+        until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
+        proof: None,
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use grantor::ledger::{Answered, Decision, Ledger};
-use jiff::{SignedDuration, Timestamp};
+use grantor::ledger::Ledger;
 use serde_json::json;
 
 use super::harness::{World, example, parsed, run};
@@ -15,15 +14,8 @@ async fn approved(world: &World, grant: &Grant, arguments: &str) -> String {
     let ran = world.run(&["call", grant.tool, arguments]).await;
     assert_eq!(ran.status, 3, "{ran:#?}");
     let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
-    let answered = Answered {
-        decision: Decision::Approved,
-        by: "root".to_owned(),
-        how: "terminal".to_owned(),
-        reason: None,
-        until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
-        proof: None,
-    };
-    Ledger::new(&world.path("state"), None).answer(&receipt, &answered).await.unwrap();
+    let yes = super::harness::approved("root");
+    Ledger::new(&world.path("state"), None).answer(&receipt, &yes).await.unwrap();
     receipt
 }
 

@@ -2,12 +2,12 @@ use std::path::PathBuf;
 
 use grantor::approvers::key::ApproverKey;
 use grantor::approvers::{Proof, Statement};
-use grantor::ledger::{Answered, Asking, Decision, Ledger, Request};
+use grantor::ledger::{Answered, Asking, Ledger, Request};
 use grantor::sandbox::{FaultKind, Modes};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{Era, Ran, World, parsed};
+use super::harness::{Era, Ran, World, approved, parsed};
 use super::person::{Client, Heard, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -358,17 +358,6 @@ impl Approver {
         let signature = self.key.sign(statement).unwrap();
         let proof = Proof { key: self.key.public(), time: statement.time, signature };
         Answered { proof: Some(json!(proof)), how: "signature".into(), ..approved(by) }
-    }
-}
-
-fn approved(by: &str) -> Answered {
-    Answered {
-        decision: Decision::Approved,
-        by: by.to_owned(),
-        how: "terminal".to_owned(),
-        reason: None,
-        until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
-        proof: None,
     }
 }
 

@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 
 use grantor::ledger::{Answered, Decision, Ledger};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{Era, Ran, World, parsed};
+use super::harness::{Era, Ran, World, approved, parsed};
 use super::person::{Client, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -41,16 +40,7 @@ fn ledger(world: &World) -> Ledger {
 
 /// Records a yes as a terminal does, without carrying it out.
 async fn approve(world: &World, receipt: &str) {
-    let until = Some(Timestamp::now() + SignedDuration::from_mins(10));
-    let answered = Answered {
-        decision: Decision::Approved,
-        by: "root".to_owned(),
-        how: "terminal".to_owned(),
-        reason: None,
-        until,
-        proof: None,
-    };
-    ledger(world).answer(receipt, &answered).await.unwrap();
+    ledger(world).answer(receipt, &approved("root")).await.unwrap();
 }
 
 async fn state(world: &World, receipt: &str) -> &'static str {

@@ -3,7 +3,7 @@
 use crate::text;
 
 /// The one of these names that is nearest, where one is near.
-pub fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let given = bare(given);
     let near = |name: &&'a str| {
         let name = bare(name);
@@ -13,6 +13,12 @@ pub fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     };
     let near = known.iter().filter_map(|name| Some((near(name)?, *name)));
     near.min_by_key(|(slips, _)| *slips).map(|(_, name)| name)
+}
+
+/// A question after the one that may have been meant, to stand behind what was given; nothing where none
+/// is near.
+pub fn meant(given: &str, known: &[&str]) -> String {
+    nearest(given, known).map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
 }
 
 /// More slips than any name has letters: what only begins alike comes last.
