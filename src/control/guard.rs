@@ -10,7 +10,7 @@ mod rules;
 mod ruling;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
@@ -30,9 +30,17 @@ use ruling::Ruling;
 #[derive(Clone)]
 pub struct Guard {
     read_only: bool,
-    rules: Arc<Rules>,
+    rules: InForce,
     hash: Arc<str>,
     witness: Option<Arc<Witness>>,
+}
+
+/// The built-in rules are compiled when they are first asked for: that they hold is known before a
+/// release is made, and a server is up sooner.
+#[derive(Clone)]
+enum InForce {
+    BuiltIn,
+    Given(Arc<Rules>),
 }
 
 /// Told of each change that is judged; it has no say.
@@ -76,14 +84,15 @@ pub struct Trouble {
 /// The rule that `--read-only` is: before all others, and above every policy.
 const READ_ONLY: &str = "read-only";
 const BUILT_IN: &str = include_str!("../../policies/default.cedar");
+#[expect(clippy::expect_used, reason = "the text is part of the program, and a test compiles it")]
+static BUILT_IN_RULES: LazyLock<Rules> =
+    LazyLock::new(|| Rules::compile(BUILT_IN).ok().expect("the built-in rules hold"));
 
 impl Guard {
     /// The built-in rules.
-    ///
-    /// # Errors
-    /// None that a test would not have seen.
-    pub fn built_in(read_only: bool) -> Result<Self, PolicyError> {
-        Self::compile("the built-in policy", BUILT_IN, read_only)
+    pub fn built_in(read_only: bool) -> Self {
+        let hash = hash(BUILT_IN).into();
+        Self { read_only, rules: InForce::BuiltIn, hash, witness: None }
     }
 
     /// Rules from their text; `file` is what errors call it.
@@ -93,7 +102,8 @@ impl Guard {
     pub fn compile(file: &str, text: &str, read_only: bool) -> Result<Self, PolicyError> {
         let rules = Rules::compile(text)
             .map_err(|troubles| PolicyError { file: file.to_owned(), troubles })?;
-        Ok(Self { read_only, rules: Arc::new(rules), hash: hash(text).into(), witness: None })
+        let (rules, hash) = (InForce::Given(Arc::new(rules)), hash(text).into());
+        Ok(Self { read_only, rules, hash, witness: None })
     }
 
     /// SHA-256, in hexadecimal, of the rules' text and of the schema they are read by: what a person
@@ -111,12 +121,12 @@ impl Guard {
 
     /// The rules in the order they are written in.
     pub fn rules(&self) -> &[Rule] {
-        self.rules.listed()
+        self.in_force().listed()
     }
 
     /// Whether any rule asks how many changes there were: whoever judges need not count otherwise.
     pub fn counts_changes(&self) -> bool {
-        self.rules.mention("changes_this_hour")
+        self.in_force().mention("changes_this_hour")
     }
 
     /// Judges one intent. Pure: the same intent in the same circumstances gets the same verdict.
@@ -166,7 +176,7 @@ impl Guard {
     /// # Errors
     /// `Refused`, with the rules that say so.
     pub fn giving(&self, intent: &Intent, at: &Circumstances<'_>) -> Result<(), Failure> {
-        let mut ruling = self.rules.decide(Case { subject: Subject::Giving(intent), at });
+        let mut ruling = self.in_force().decide(Case { subject: Subject::Giving(intent), at });
         add_privilege(&mut ruling, intent);
         match ruling {
             Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
@@ -176,10 +186,12 @@ impl Guard {
 
     /// What is to be known of a policy that loads.
     pub fn warnings(&self) -> Vec<String> {
-        let none = !self.read_only && !self.rules.may_permit_ends();
+        // The built-in rules have none; nobody waits for them to be compiled to hear that.
+        let InForce::Given(rules) = &self.rules else { return Vec::new() };
+        let none = !self.read_only && !rules.may_permit_ends();
         let warning = "no rule permits `expire`: timed grants will be refused, and ends that are due \
                        stay overdue";
-        none.then(|| warning.to_owned()).into_iter().chain(self.rules.surprises()).collect()
+        none.then(|| warning.to_owned()).into_iter().chain(rules.surprises()).collect()
     }
 
     /// Whether somebody may look, before any vendor is asked.
@@ -192,10 +204,17 @@ impl Guard {
         client: Option<&str>,
         at: &Circumstances<'_>,
     ) -> Result<(), Failure> {
-        match self.rules.decide(Case { subject: Subject::Look { tool, client }, at }) {
+        match self.in_force().decide(Case { subject: Subject::Look { tool, client }, at }) {
             // Nobody is asked about looking: that is said when the policy loads.
             Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
             Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    fn in_force(&self) -> &Rules {
+        match &self.rules {
+            InForce::BuiltIn => &BUILT_IN_RULES,
+            InForce::Given(rules) => rules,
         }
     }
 
@@ -207,7 +226,8 @@ impl Guard {
                 hint: "an administrator starts it without --read-only".to_owned(),
             };
         }
-        let decide = |one: &Intent| self.rules.decide(Case { subject: Subject::Change(one), at });
+        let decide =
+            |one: &Intent| self.in_force().decide(Case { subject: Subject::Change(one), at });
         let (one, other) = intent.judged_as();
         let mut whole = match other {
             Some(other) => decide(&one).stricter(decide(&other)),
@@ -220,7 +240,7 @@ impl Guard {
         }
         // Each row has its own permit: what all of them together are called, no rule need speak for.
         // Only where the rules speak of several they are about the whole call as well.
-        if whole.is_unspoken() && !self.rules.mention(facts::SEVERAL) {
+        if whole.is_unspoken() && !self.in_force().mention(facts::SEVERAL) {
             whole = Ruling::Allow(Vec::new());
         }
         Ruling::strictest(whole, rows)
@@ -229,7 +249,7 @@ impl Guard {
     /// What the rules say of each row of a change that is for several, or takes away too.
     fn rows<'i>(&self, intent: &'i Intent, at: &Circumstances<'_>) -> Vec<(&'i Row, Ruling)> {
         let decide = |row: &'i Row| {
-            (row, self.rules.decide(Case { subject: Subject::Row(intent, row), at }))
+            (row, self.in_force().decide(Case { subject: Subject::Row(intent, row), at }))
         };
         apart(intent).iter().map(decide).collect()
     }
@@ -308,3 +328,19 @@ impl fmt::Display for PolicyError {
 }
 
 impl std::error::Error for PolicyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of the built-in rules without compiling them is so.
+    #[test]
+    fn the_built_in_rules_hold_and_need_no_warning() {
+        let compiled = Guard::compile("default.cedar", BUILT_IN, false).unwrap();
+        assert_eq!(compiled.warnings(), Vec::<String>::new());
+        let built_in = Guard::built_in(false);
+        let ids =
+            |guard: &Guard| guard.rules().iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        assert_eq!((built_in.hash(), ids(&built_in)), (compiled.hash(), ids(&compiled)));
+    }
+}

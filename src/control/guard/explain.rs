@@ -45,7 +45,7 @@ impl Guard {
         let ruling = self.ruling(intent, at);
         let row = |row| {
             let case = Case { subject: Subject::Row(intent, row), at };
-            let ruling = self.rules.decide(case);
+            let ruling = self.in_force().decide(case);
             self.judged(ruling::name(row), &ruling, &[case], Vec::new())
         };
         let rows = apart(intent).iter().map(row).collect();
@@ -64,11 +64,11 @@ impl Guard {
         rows: Vec<Judged>,
     ) -> Judged {
         let (verdict, deciding) = ruling.verdict();
-        let language = &self.rules.language;
+        let language = &self.in_force().language;
         let ask = |case: &Case<'_>| language.ask(*case, &|_| true);
         let asked: Vec<_> = cases.iter().map(ask).collect();
         let explain = |rule: &Rule| {
-            let each = asked.iter().map(|asked| match (asked, self.rules.policy(rule)) {
+            let each = asked.iter().map(|asked| match (asked, self.in_force().policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {
                     let (request, entities) = (request.clone(), entities.clone());
                     Asked { request, entities }.why(policy)
