@@ -88,6 +88,10 @@ pub struct Spec {
 }
 
 /// A tool that reads.
+///
+/// Its fields are its arguments; they fit the schema when [`look`](Self::look) is called. It asks as many
+/// tenants as its arguments name, at the same time, until `context.deadline`. The trouble of one tenant is a
+/// [`Problem`] beside the rows of the others, and never an empty list.
 pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
     fn look(self, room: LookContext<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
@@ -99,10 +103,17 @@ pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
 }
 
 /// A tool that writes to somebody's access.
+///
+/// Its fields are its arguments; they fit the schema when [`resolve`](Self::resolve) is called, which happens
+/// anew each time that the road is taken: once for a preview, and again after a person has agreed. It sends
+/// nothing that writes, and neither does anything else here: a change gives steps, and the desk carries them
+/// out. [`inverse`](Self::inverse) and [`rebase`](Self::rebase) are called on the ledger's record of an
+/// earlier change, perhaps by another process and a later release.
 pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
 
-    /// Names to ids, through the vendor's own look-ups: one step for each access it changes.
+    /// Turns names into ids, through the vendor's own look-ups, and gives one step for each access that
+    /// changes. A name that means several, or none, is an error that lists candidates; nothing is guessed.
     fn resolve(
         self,
         reader: &VendorReader<'_>,

@@ -40,6 +40,11 @@ pub const VENDORS: &[&Vendor] =
     &[&outsystems::VENDOR, &dfns::VENDOR, &redox::VENDOR, &snaplogic::VENDOR, &centrasite::VENDOR];
 
 /// What is true of a vendor before anyone configures it.
+///
+/// `connect` is called once for each tenant, reads settings and sends nothing. The look-ups are called from
+/// several tasks at once, with a [`VendorReader`] that belongs to one call: they page to the end or say that
+/// they did not (a [`Listing`]'s `problem`), and leave out no row that they cannot read. `access` gives rows only for
+/// what it read: a person whose access is not listed has none that was seen.
 pub struct Vendor {
     /// The word for it in arguments, configuration and answers.
     pub name: &'static str,

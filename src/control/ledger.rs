@@ -3,6 +3,29 @@
 //! A change is opened and flushed to disk before anything leaves, and closed when its outcome is
 //! known; refusals are lines too. Each line is chained to the one before it and sealed; a line whose
 //! seal does not hold is not acted on.
+//!
+//! ```text
+//!  a change     open ─────────────► close ───► found*       extended*   overdue*   over
+//!               flushed, then sent  how it     what a       its end     its end    nothing more
+//!                                   ended      look showed  is another  did not    to take back
+//!                                                                       come
+//!  a consent    asked ──► answered ──► spent ──► open …     or, where nothing was sent: concluded
+//!               flushed   flushed      flushed
+//!  else         refused   accepted     broken
+//!
+//!  store ──threads, keys──► journal ──lock, append, flush──► files: lines.jsonl, ledger.head
+//!                              └──── index (SQLite) finds; what a line says is read from the line
+//! ```
+//!
+//! Whoever writes may rely on this: [`Ledger::open`], [`Ledger::ask`], [`Ledger::answer`],
+//! [`Ledger::spend`] and [`Ledger::extend`] come back only when the line is on disk, and on an error
+//! nothing was done that counts. A line that depends on others (a consent that is spent, an end that is
+//! found) is looked up and written under one lock, whatever other processes do. A yes counts only where
+//! every line since its question holds its seal and its place; what it becomes in every state is the table
+//! of `consent`. Whoever reads gets what the lines say, or an error, and never an old state in silence:
+//! what cannot be read or trusted is a [`Trouble`], told with every answer that rests on it.
+//!
+//! Any number of processes may have a ledger open; each looks at the lines anew before it acts on them.
 
 mod aside;
 mod audit;

@@ -31,8 +31,19 @@ use crate::observe::Leg;
 use crate::outbound::{Attempt, Frozen, Reply, Wire};
 use crate::secret::{Secret, SecretError};
 
-/// Proves to a vendor who is asking. Once for each attempt, because a proof may be spent by use.
+/// Proves to a vendor who is asking.
+///
+/// [`sign`](Self::sign) is called once for each attempt, because a proof may be spent by use; it may send
+/// requests of its own (a token, a challenge), within the time of one attempt. Where the vendor answers 401,
+/// [`forget`](Self::forget) is called with the generation of that signature, and `sign` once more. Calls come
+/// from several tasks at once: those that wait for the same token share one request. No error and no log line
+/// may hold a credential, or what was made of one; what is sent of one is named in [`Signed`], so that answers
+/// are searched for it.
 pub trait Authorize: Send + Sync {
+    /// Makes a request that proves who is asking, good for one attempt.
+    ///
+    /// # Errors
+    /// It could not be signed; the request itself did not leave.
     fn sign<'a>(
         &'a self,
         request: &'a Frozen,

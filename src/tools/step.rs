@@ -15,6 +15,33 @@ use crate::outbound::{Reply, refusal};
 use crate::vendors::VendorReader;
 
 /// One resolved change of one access.
+///
+/// The desk calls a step in this order, and may stop after any of it:
+///
+/// 1. [`set_term`](Self::set_term), once, before anything is read;
+/// 2. [`current`](Self::current) → [`plan`](Self::plan): what there is, and what would be sent. A plan that
+///    is `Already` ends the step, an error stops it;
+/// 3. what the guard and a person are told of the intent: [`privileged`](Self::privileged),
+///    [`contains`](Self::contains), [`is_self`](Self::is_self), [`rows`](Self::rows),
+///    [`shift`](Self::shift);
+/// 4. the draft is sent, at most once, and [`interpret`](Self::interpret) says what the answer means;
+/// 5. [`current`](Self::current) → [`verify`](Self::verify), as often as a vendor that is slow to show a
+///    write needs.
+///
+/// After a person was asked all of it begins again with another step, resolved anew. Only `current` and
+/// `approval` reach the vendor; everything else is pure and gives the same for the same. Two steps of one
+/// call may rest on each other: the desk reads the second again after the first was sent.
+///
+/// ```text
+/// let before = step.current(&reader).await?;
+/// match step.plan(&before)? {
+///     Plan::Already { outcome, .. } => outcome,
+///     Plan::Send { draft, after, .. } => {
+///         let reply = step.interpret(&sent(draft).await);
+///         match step.verify(&before, &step.current(&reader).await?) {
+///             Verification::There => Outcome::Confirmed,
+///             …
+/// ```
 pub trait Step: Send + Sync {
     /// The access that is wanted.
     fn wanted(&self) -> &Access;
@@ -133,24 +160,30 @@ pub trait Step: Send + Sync {
         }
     }
 
-    /// The access there is now, as far as it bears on this change.
+    /// Reads the access there is now, as far as it bears on this change. Rows that are not there count as
+    /// absent only where the snapshot is [`conclusive`](Snapshot::conclusive).
+    ///
+    /// # Errors
+    /// It cannot be read; nothing is sent then.
     fn current<'a>(
         &'a self,
         reader: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Snapshot, Failure>>;
 
-    /// What to send, or why there is nothing to send. Pure.
+    /// Says what to send, or why there is nothing to send. Pure.
     ///
     /// # Errors
-    /// Something at the vendor stands in the way.
+    /// Something at the vendor stands in the way. It is told only where the rules permit the change.
     fn plan(&self, now: &Snapshot) -> Result<Plan, Failure>;
 
-    /// What the vendor's answer to the write says. Pure.
+    /// Says what the vendor's answer to the write means. Pure. Only statuses that say that nothing was done
+    /// may be a no: what is unclear is read back, and never sent again.
     fn interpret(&self, reply: &Reply) -> WriteReply {
         WriteReply::by_status(reply)
     }
 
-    /// What reading back shows. Pure.
+    /// Compares what reading back shows with what there was before and what is wanted. Pure. It says
+    /// [`There`](Verification::There) only for what was seen.
     fn verify(&self, before: &Snapshot, now: &Snapshot) -> Verification;
 }
 
