@@ -114,7 +114,7 @@ const READ_ONLY: &str = "read-only";
 const BUILT_IN: &str = include_str!("../../policies/default.cedar");
 #[expect(clippy::expect_used, reason = "the text is part of the program, and a test compiles it")]
 static BUILT_IN_RULES: LazyLock<Rules> =
-    LazyLock::new(|| Rules::compile(BUILT_IN).ok().expect("the built-in rules hold"));
+    LazyLock::new(|| Rules::compile(BUILT_IN).expect("the built-in rules hold"));
 
 impl Guard {
     /// The built-in rules.

@@ -67,7 +67,7 @@ impl Issuer for ClientCredentials {
             ("client_secret", expose(&secret)),
         ];
         form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
-        let request = Signed::bare(Frozen::form(&endpoint, &form)).hiding(&secret);
+        let request = Signed::bare(Frozen::form(endpoint, &form)).hiding(&secret);
         let what = "the token endpoint";
         decode(what, &exchange(what, request, wire).await?)
     }
@@ -93,7 +93,7 @@ async fn discover(
 ) -> Result<Base, AuthError> {
     let what = "the OpenID discovery document";
     let unusable = |trouble: String| AuthError::Unusable(format!("{what} {trouble}"));
-    let query = source.ask(&[]).and_then(|query| Frozen::read(&base, &query));
+    let query = source.ask(&[]).and_then(|query| Frozen::read(base, &query));
     let query = query.map_err(|failure| unusable(failure.message))?;
     let reply = exchange(what, Signed::bare(query).hiding(secret), wire).await?;
     let found: Discovery = decode(what, &reply)?;
