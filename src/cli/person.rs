@@ -22,8 +22,8 @@ pub(super) fn is_here() -> bool {
 /// Shows a question and reads one line.
 pub(super) fn ask(question: &Question) -> Reply {
     let prompt = match &question.typed {
-        Some(_) => "Type the name to agree, or press Enter to say no: ",
-        None => "Type yes to agree: ",
+        Some(_) => "Type the name to agree, or press Enter to leave it: ",
+        None => "Type yes to agree, or press Enter to leave it: ",
     };
     let text = format!("{}\n{}", question.text, paint::with(paint::BOLD, prompt));
     let mut out = anstream::stderr();
@@ -37,11 +37,16 @@ pub(super) fn ask(question: &Question) -> Reply {
     }
 }
 
+/// What a line says: a slip of the hand is neither a yes nor a no.
 fn said(line: &str, question: &Question) -> Reply {
-    match question.typed {
-        Some(_) if !line.is_empty() => Reply::Yes(Some(line.to_owned())),
-        None if line.eq_ignore_ascii_case("yes") => Reply::Yes(None),
-        _ => Reply::No,
+    let is = |word: &str| line.eq_ignore_ascii_case(word);
+    match &question.typed {
+        Some(name) if !line.is_empty() && (Question::is_typed(name, line) || !is("no")) => {
+            Reply::Yes(Some(line.to_owned()))
+        }
+        None if is("yes") => Reply::Yes(None),
+        _ if is("no") || is("n") => Reply::No,
+        _ => Reply::Closed,
     }
 }
 

@@ -94,7 +94,10 @@ impl Desk {
             self.seek(order, &prepared, &question, &digest, follows.as_deref(), call).await;
         match sought.map_err(stopped)? {
             Sought::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
-            Sought::Refused(why) => Err(stopped(Failure::refused(why))),
+            // What the person said is in the ledger under the request: it is no refusal beside it.
+            Sought::Refused(failure) => {
+                Ok(Walked::Done(unasked_for(steps, &prepared, &failure), None))
+            }
             Sought::Waiting(request, pending) => {
                 Ok(Walked::Done(waiting(steps, prepared, &request), pending))
             }
@@ -151,6 +154,12 @@ fn waiting(steps: &[Box<dyn Step>], prepared: Vec<Prepared>, request: &Request) 
             Item::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
         })
     };
+    steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
+}
+
+/// Items that a person did not agree to.
+fn unasked_for(steps: &[Box<dyn Step>], prepared: &[Prepared], failure: &Failure) -> Vec<Item> {
+    let item = |step: &dyn Step, one: &Prepared| Item::stopped(step, Some(one.before()), failure);
     steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
 }
 
