@@ -373,6 +373,19 @@ mod tests {
         assert!(preview.contains(" before  ") && preview.contains("   then  "), "{preview}");
     }
 
+    /// Who decided, and what a request takes the place of, are told where it is looked at.
+    #[test]
+    fn who_decided_is_told() {
+        let body = json!({ "outcome": "refused", "summary": "s", "denied_by": "ada",
+            "follows": "gr-a", "hint": "check_change gr-b says more", "sandbox": true });
+        let told = anstream::adapter::strip_str(&answer(&body, true)).to_string();
+        for line in
+            ["denied by  ada", "follows  gr-a", "hint  `grantor --sandbox call check_change"]
+        {
+            assert!(told.contains(&format!("  {line}")), "{told}");
+        }
+    }
+
     /// Nobody takes a list that could not be read for one that is empty, nor a blank for an answer.
     #[test]
     fn a_trouble_brings_its_next_step_and_an_empty_list_says_so() {
