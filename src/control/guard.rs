@@ -1,7 +1,35 @@
 //! Who may grant what: every resolved change is judged on what it really is.
 //!
 //! The rules are Cedar: denied unless permitted, and one forbid outweighs every permit. A rule that
-//! cannot be evaluated denies.
+//! cannot be evaluated denies, and a permit with `@ask` among those that apply makes it a question.
+//!
+//! ```text
+//!  Intent ──facts──► Cedar requests ──rules──► a ruling each ──ruling──► the strictest ──► Verdict
+//!             one for the whole change; one for each row, where it is for several;
+//!             one more as a revocation, where a tool that sets access takes some away
+//! ```
+//!
+//! - `rules` reads a policy's text, checks it in every way that can be checked before the first change, and
+//!   asks Cedar. `nesting` bounds how deep the text goes before anything parses it.
+//! - `facts` is what rules can speak of: the principal, action and resource of a Cedar request, and its
+//!   context. `policies/grantor.cedarschema` is its contract with authors of policies.
+//! - `ruling` joins what is said of the whole and of each row: a denial outweighs a question, a question a yes.
+//! - `explain` asks the same rules one by one, to say why; it decides nothing.
+//!
+//! A [`Guard`] is read once and never changes; [`Guard::judge`] is pure, so whoever judges the same intent in
+//! the same [`Circumstances`] gets the same verdict, in another process too. Its [`hash`](Guard::hash) is over
+//! the rules' text and the schema: a consent names it, and counts under no other.
+//!
+//! ```
+//! # use grantor::{catalogue::Supposed, guard::{Circumstances, Guard, Verdict}};
+//! let rules = r#"@id("anything") permit(principal, action, resource);"#;
+//! let guard = Guard::compile("mine.cedar", rules, false)?;
+//! let now = "2026-07-04T00:00:00Z".parse()?;
+//! let intent = Supposed::default().intent("set_project_acl", now)?;
+//! let at = Circumstances { requester: "sam", changes_this_hour: 0, now };
+//! assert!(matches!(guard.judge(intent, &at), Verdict::Allow(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod explain;
 mod facts;
@@ -115,7 +143,7 @@ impl Guard {
 
     /// Has every judgement told to `witness`.
     #[must_use]
-    pub fn told(self, witness: Arc<Witness>) -> Self {
+    pub fn with_witness(self, witness: Arc<Witness>) -> Self {
         Self { witness: Some(witness), ..self }
     }
 

@@ -31,8 +31,19 @@ use crate::observe::Leg;
 use crate::outbound::{Attempt, Frozen, Reply, Wire};
 use crate::secret::{Secret, SecretError};
 
-/// Proves to a vendor who is asking. Once for each attempt, because a proof may be spent by use.
+/// Proves to a vendor who is asking.
+///
+/// [`sign`](Self::sign) is called once for each attempt, because a proof may be spent by use; it may send
+/// requests of its own (a token, a challenge), within the time of one attempt. Where the vendor answers 401,
+/// [`forget`](Self::forget) is called with the generation of that signature, and `sign` once more. Calls come
+/// from several tasks at once: those that wait for the same token share one request. No error and no log line
+/// may hold a credential, or what was made of one; what is sent of one is named in [`Signed`], so that answers
+/// are searched for it.
 pub trait Authorize: Send + Sync {
+    /// Makes a request that proves who is asking, good for one attempt.
+    ///
+    /// # Errors
+    /// It could not be signed; the request itself did not leave.
     fn sign<'a>(
         &'a self,
         request: &'a Frozen,
@@ -203,17 +214,17 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
     match wire.send(request, crate::outbound::ATTEMPT, Leg::Credential).await {
         Attempt::Reply(reply) if reply.is_success() => Ok(reply),
         Attempt::Reply(reply) if reply.status == 429 => {
-            let message = reply.told(what);
+            let message = reply.describe(what);
             Err(AuthError::Throttled { message, retry_after: reply.retry_after })
         }
         Attempt::Reply(reply) if reply.is_half_success() => {
-            Err(AuthError::Garbled(reply.told(what)))
+            Err(AuthError::Garbled(reply.describe(what)))
         }
         Attempt::Reply(reply) if reply.status >= 500 => {
-            Err(AuthError::Unreachable(reply.told(what)))
+            Err(AuthError::Unreachable(reply.describe(what)))
         }
         Attempt::Reply(reply) => {
-            Err(AuthError::Refused { status: reply.status, message: reply.told(what) })
+            Err(AuthError::Refused { status: reply.status, message: reply.describe(what) })
         }
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))

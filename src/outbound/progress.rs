@@ -1,6 +1,6 @@
 //! Who hears what a call waits for.
 //!
-//! Requests wait far below the face that a client looks at, and nothing between the two has
+//! Requests wait far below what a client looks at, and nothing between the two has
 //! anything to add: the listener goes with the task, not through every signature.
 
 /// Hears, in a few words, what is waited for.
