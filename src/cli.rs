@@ -53,22 +53,22 @@ README.";
 #[derive(Args, Clone)]
 struct Global {
     /// Use the five embedded fake vendors instead of real ones
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 101)]
     sandbox: bool,
     /// Configuration file [default: $XDG_CONFIG_HOME/grantor/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 102, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Rules of your own, in Cedar, in place of the built-in ones
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 103, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Where the ledger is kept [default: $XDG_STATE_HOME/grantor]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, display_order = 104, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// Change nothing: changing tools are not listed and are refused
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 105)]
     read_only: bool,
     /// Only these vendors [default: all that are configured]
-    #[arg(long = "vendor", global = true, value_name = "NAME,…", value_delimiter = ',',
+    #[arg(long = "vendor", global = true, display_order = 106, value_name = "NAME,…", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(VENDORS.iter().map(|vendor| vendor.name)))]
     vendors: Vec<String>,
 }

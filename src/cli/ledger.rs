@@ -25,8 +25,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Accept what is wrong with the ledger, at a terminal; it gives nobody anything
     #[command(after_help = "What it accepts is named by its place and its hash, in a line of the \
-        ledger. An approval\nfrom before the damage stays gone, and a receipt whose lines do not \
-        hold stays as it is. Where the\nkey is lost, the ledger is put aside and a new one begun, \
+        ledger. An approval from before the damage stays gone, and a receipt whose lines do not \
+        hold stays as it is. Where the key is lost, the ledger is put aside and a new one begun, \
         which lists the ends that were due.")]
     Accept,
     /// Print the whole ledger, as it is or as OCSF events, a line each

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::access::Named;
 use crate::text;
@@ -18,16 +18,22 @@ pub(super) const WAITS: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// What else an answer may say, and what it is called.
-const MARKS: [(&str, &str); 8] = [
+const MARKS: [(&str, &str); 11] = [
     ("note", "note"),
     ("expires_at", "ends"),
     ("overdue", "overdue"),
     ("ended_by", "ended by"),
     ("undone_by", "undone by"),
     ("until", "waits until"),
+    ("approved_by", "approved by"),
+    ("denied_by", "denied by"),
+    ("follows", "follows"),
     ("hint", "hint"),
     ("receipt", "receipt"),
 ];
+
+/// What may stand behind a word.
+const ENDS: [char; 5] = [' ', ',', ';', '.', ':'];
 
 /// One styled word or phrase.
 pub(super) fn with(style: Style, words: &str) -> String {
@@ -61,21 +67,31 @@ pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Words for whoever calls tools: at a terminal they are called by a command.
-fn at_a_terminal(words: &str) -> String {
+/// Words for whoever calls tools: at a terminal they are called by a command, and one that is not for
+/// the sandbox would not find what is in it.
+fn at_a_terminal(words: &str, sandbox: bool) -> String {
     let is_tool = |word: &str| TOOLS.iter().any(|tool| tool.spec.name == word);
+    let length = |text: &str| text.trim_end_matches(ENDS).len();
     let mut shown = String::new();
-    for word in words.split_inclusive(' ') {
-        let bare = word.trim_end_matches([' ', ',', ';', '.', ':']);
+    let mut words = words.split_inclusive(' ').peekable();
+    while let Some(word) = words.next() {
+        let (bare, rest) = word.split_at(length(word));
         let is_command = shown.ends_with("grantor call ") || shown.ends_with("grantor tools ");
-        match word.strip_prefix(bare) {
-            Some(rest) if is_tool(bare) && !is_command => {
-                shown.push_str(&format!("`grantor call {bare}`{rest}"));
+        if !is_tool(bare) || is_command {
+            shown.push_str(word);
+            continue;
+        }
+        let receipt = words.next_if(|next| rest == " " && next.starts_with("gr-"));
+        match receipt.map(|receipt| receipt.split_at(length(receipt))) {
+            Some((receipt, rest)) => {
+                let given = json!({ "receipt": receipt });
+                shown.push_str(&format!("`grantor call {bare} '{given}'`{rest}"));
             }
-            _ => shown.push_str(word),
+            None => shown.push_str(&format!("`grantor call {bare}`{rest}")),
         }
     }
-    shown.replace("the tool's inputSchema", "`grantor tools --json`")
+    let shown = shown.replace("the tool's inputSchema", "`grantor tools --json`");
+    if sandbox { text::in_sandbox(&shown) } else { shown }
 }
 
 /// A trouble, on stderr.
@@ -127,9 +143,10 @@ pub(super) fn answer(body: &Value, is_error: bool) -> String {
         shown.push_str(&format!("  {}  {warning}\n", with(WAITS, "note")));
     }
     shown.extend(array(body, "candidates").iter().map(candidate));
+    let sandbox = flag(body, "sandbox") == Some(true);
     for (key, title) in MARKS {
         if let Some(words) = string(body, key) {
-            let words = words.parse().map_or_else(|_| at_a_terminal(words), time);
+            let words = words.parse().map_or_else(|_| at_a_terminal(words, sandbox), time);
             shown.push_str(&format!("  {}  {words}\n", with(DIM, title)));
         }
     }
@@ -178,6 +195,7 @@ fn rows(body: &Value, is_error: bool) -> String {
     if let Some(note) = string(body, "note") {
         shown.push_str(&format!("  {}  {note}\n", with(DIM, "note")));
     }
+    let sandbox = flag(body, "sandbox") == Some(true);
     for problem in array(body, "problems") {
         let [vendor, kind, message] =
             ["vendor", "kind", "message"].map(|key| string(problem, key).unwrap_or_default());
@@ -188,7 +206,7 @@ fn rows(body: &Value, is_error: bool) -> String {
                 "  {:<11} {}  {}\n",
                 "",
                 with(DIM, "hint"),
-                at_a_terminal(hint)
+                at_a_terminal(hint, sandbox)
             ));
         }
     }
@@ -317,11 +335,22 @@ mod tests {
             ("`grantor call check_change` says more", "`grantor call check_change` says more"),
             ("nothing is checked", "nothing is checked"),
             (
+                "check_change gr-a.1 says more",
+                "`grantor call check_change '{\"receipt\":\"gr-a.1\"}'` says more",
+            ),
+            (
+                "look with check_change gr-a; then go on",
+                "look with `grantor call check_change '{\"receipt\":\"gr-a\"}'`; then go on",
+            ),
+            (
                 "the tool's inputSchema lists its arguments",
                 "`grantor tools --json` lists its arguments",
             ),
         ] {
-            assert_eq!(at_a_terminal(words), shown);
+            assert_eq!(at_a_terminal(words, false), shown);
+        }
+        for words in ["`grantor doctor` says more", "`grantor --sandbox doctor` says more"] {
+            assert_eq!(at_a_terminal(words, true), "`grantor --sandbox doctor` says more");
         }
     }
 
@@ -342,6 +371,19 @@ mod tests {
         assert!(moved.contains(" before  no access") && moved.contains("    now  "), "{moved}");
         let preview = told("preview", &one, &one);
         assert!(preview.contains(" before  ") && preview.contains("   then  "), "{preview}");
+    }
+
+    /// Who decided, and what a request takes the place of, are told where it is looked at.
+    #[test]
+    fn who_decided_is_told() {
+        let body = json!({ "outcome": "refused", "summary": "s", "denied_by": "ada",
+            "follows": "gr-a", "hint": "check_change gr-b says more", "sandbox": true });
+        let told = anstream::adapter::strip_str(&answer(&body, true)).to_string();
+        for line in
+            ["denied by  ada", "follows  gr-a", "hint  `grantor --sandbox call check_change"]
+        {
+            assert!(told.contains(&format!("  {line}")), "{told}");
+        }
     }
 
     /// Nobody takes a list that could not be read for one that is empty, nor a blank for an answer.

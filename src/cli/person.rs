@@ -22,8 +22,8 @@ pub(super) fn is_here() -> bool {
 /// Shows a question and reads one line.
 pub(super) fn ask(question: &ConsentQuestion) -> PersonReply {
     let prompt = match &question.typed {
-        Some(_) => "Type the name to agree, or press Enter to say no: ",
-        None => "Type yes to agree: ",
+        Some(_) => "Type the name to agree, or press Enter to leave it: ",
+        None => "Type yes to agree, or press Enter to leave it: ",
     };
     let text = format!("{}\n{}", question.text, paint::with(paint::BOLD, prompt));
     let mut out = anstream::stderr();
@@ -37,11 +37,16 @@ pub(super) fn ask(question: &ConsentQuestion) -> PersonReply {
     }
 }
 
+/// What a line says: a slip of the hand is neither a yes nor a no.
 fn said(line: &str, question: &ConsentQuestion) -> PersonReply {
-    match question.typed {
-        Some(_) if !line.is_empty() => PersonReply::Yes(Some(line.to_owned())),
-        None if line.eq_ignore_ascii_case("yes") => PersonReply::Yes(None),
-        _ => PersonReply::No,
+    let is = |word: &str| line.eq_ignore_ascii_case(word);
+    match &question.typed {
+        Some(name) if !line.is_empty() && (ConsentQuestion::is_typed(name, line) || !is("no")) => {
+            PersonReply::Yes(Some(line.to_owned()))
+        }
+        None if is("yes") => PersonReply::Yes(None),
+        _ if is("no") || is("n") => PersonReply::No,
+        _ => PersonReply::Closed,
     }
 }
 

@@ -45,7 +45,7 @@ impl Setup {
             self.complain(&format!("{} is left out: {troubles}", unready.vendor.name));
         }
         if let Some(why) = self.config.nobody() {
-            self.complain(&format!("{why}: no tool is served; run `grantor doctor`"));
+            self.complain(&format!("no tool is served, because {why}; run `grantor doctor`"));
         }
         for warning in &self.config.warnings {
             self.complain(warning);

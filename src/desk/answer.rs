@@ -212,9 +212,26 @@ impl Answer {
         text::clean_value(&mut self.body);
         fit(&mut self.body);
         if sandbox {
+            hints_in_sandbox(&mut self.body);
             json::put(&mut self.body, "sandbox", true);
         }
         self
+    }
+}
+
+/// A command that is not for the sandbox would not find what is in it.
+fn hints_in_sandbox(body: &mut Value) {
+    match body {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(hint) if name == "hint" => *hint = text::in_sandbox(hint),
+                    value => hints_in_sandbox(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(hints_in_sandbox),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

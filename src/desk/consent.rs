@@ -69,7 +69,7 @@ pub struct Pending {
 /// How asking went.
 pub(super) enum ConsentOutcome {
     Approved(Request),
-    Refused(String),
+    Refused(Failure),
     /// The request waits; where the client brings the answer, with the question.
     Waiting(Request, Option<Pending>),
 }
@@ -89,7 +89,7 @@ impl Desk {
         let request = self.request(&receipt, State::Waiting).await?;
         match self.settle(&request, &told.reply, ELICITATION).await? {
             ConsentOutcome::Approved(request) => Ok(request),
-            ConsentOutcome::Refused(why) => Err(Failure::refused(why)),
+            ConsentOutcome::Refused(failure) => Err(failure),
             ConsentOutcome::Waiting(..) => Err(Failure::refused("the person did not answer")
                 .hint("call again without requestState: the person is asked anew")),
         }
@@ -135,7 +135,7 @@ impl Desk {
                     if is_new {
                         self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
                     }
-                    return Ok(ConsentOutcome::Refused("the call was withdrawn".to_owned()));
+                    return Ok(ConsentOutcome::Refused(Failure::refused("the call was withdrawn")));
                 }
                 if reply == PersonReply::Closed && !is_new {
                     // An earlier call asked for it too, and it waits for somebody's answer.
@@ -176,9 +176,14 @@ impl Desk {
             PersonReply::Yes(_) => (Decision::Approved, ""),
         };
         self.decide(&request.receipt, decision, how, None).await?;
-        Ok(match decision {
-            Decision::Approved => ConsentOutcome::Approved(request.clone()),
-            _ => ConsentOutcome::Refused(why.to_owned()),
+        let refused = Failure::refused(why);
+        Ok(match (decision, reply) {
+            (Decision::Approved, _) => ConsentOutcome::Approved(request.clone()),
+            (_, PersonReply::No) => ConsentOutcome::Refused(refused),
+            // Nobody said no.
+            _ => ConsentOutcome::Refused(
+                refused.hint("call again if it is still wanted: the person is asked anew"),
+            ),
         })
     }
 

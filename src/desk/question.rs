@@ -84,7 +84,8 @@ fn lines(
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     lines.extend(ids(items));
     if let Some(reason) = &change.common.reason {
-        lines.push(format!("The assistant says: {}", text::quote(Word::Reason, reason)));
+        let says = if change.client.is_some() { "The assistant says" } else { "The reason given" };
+        lines.push(format!("{says}: {}", text::quote(Word::Reason, reason)));
     }
     if let Some(name) = typed {
         lines.push(format!("To agree, type the name of who gets it, without quotes: “{name}”"));

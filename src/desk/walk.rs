@@ -95,7 +95,10 @@ impl Desk {
             self.seek(change, &prepared, &question, &digest, follows.as_deref(), call).await;
         match sought.map_err(stopped)? {
             ConsentOutcome::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
-            ConsentOutcome::Refused(why) => Err(stopped(Failure::refused(why))),
+            // What the person said is in the ledger under the request: it is no refusal beside it.
+            ConsentOutcome::Refused(failure) => {
+                Ok(Walked::Done(unasked_for(steps, &prepared, &failure), None))
+            }
             ConsentOutcome::Waiting(request, pending) => {
                 Ok(Walked::Done(waiting(steps, prepared, &request), pending))
             }
@@ -152,6 +155,17 @@ fn waiting(steps: &[Box<dyn Step>], prepared: Vec<Prepared>, request: &Request) 
             StepResult::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
         })
     };
+    steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
+}
+
+/// Items that a person did not agree to.
+fn unasked_for(
+    steps: &[Box<dyn Step>],
+    prepared: &[Prepared],
+    failure: &Failure,
+) -> Vec<StepResult> {
+    let item =
+        |step: &dyn Step, one: &Prepared| StepResult::stopped(step, Some(one.before()), failure);
     steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
 }
 

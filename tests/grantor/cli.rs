@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::process::Stdio;
 
 use grantor::sandbox::story::SCENES;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::harness::{Ran, World, bare, parsed, run, status};
+use super::terminal::Terminal;
 use super::writes::{GRANTS, NOBODY};
 
 /// One command in a fresh world: how it ends, and what it says on which stream.
@@ -493,6 +495,35 @@ async fn every_answer_of_a_sandbox_says_so() {
         let ran = run(command).await;
         assert_eq!(parsed(&ran.stdout)["sandbox"], true, "{arguments:?}: {ran:#?}");
     }
+}
+
+/// What waits in a sandbox is approved by another process, whose fake vendors have other ports, by
+/// the very command that the answer names.
+#[tokio::test]
+async fn what_a_sandbox_asks_is_approved_by_another_process() {
+    let home = tempfile::tempdir().unwrap();
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/default.cedar");
+    let command = |arguments: &[&str]| {
+        let mut command = bare(home.path());
+        command.env("GRANTOR_POLICY", &policy).args(arguments);
+        command
+    };
+    let call = ["--sandbox", "call", GRANTS[3].tool, GRANTS[3].arguments];
+    let asked = parsed(&run(command(&call)).await.stdout);
+    assert_eq!(asked["outcome"], "awaiting_consent", "{asked:#}");
+    let hint = asked["hint"].as_str().unwrap();
+    let named = hint.split('`').nth(1).unwrap().strip_prefix("grantor ").unwrap();
+    let named: Vec<&str> = named.split(' ').collect();
+    let listed = run(command(&["--sandbox", "requests"])).await;
+    assert!(listed.stderr.contains("`grantor --sandbox requests approve"), "{}", listed.stderr);
+    let mut terminal = Terminal::start(command(&named));
+    terminal.shows("Type yes to agree").await;
+    terminal.types("yes").await;
+    let (status, seen) = terminal.ends().await;
+    assert!(status == 0 && seen.contains("confirmed"), "{status}: {seen}");
+    let check = json!({ "receipt": asked["receipt"] }).to_string();
+    let ran = run(command(&["--sandbox", "call", "check_change", &check])).await;
+    assert_eq!(parsed(&ran.stdout)["outcome"], "confirmed", "{}", ran.stdout);
 }
 
 /// The sandbox of `--sandbox` remembers, beside a ledger of its own.

@@ -3,8 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Era, World, parsed};
+use std::sync::Arc;
+
+use super::harness::{Answer, Era, World, example, parsed};
 use super::person::{Client, no};
+use super::proxy::{Proxy, Then};
+use super::terminal::Terminal;
 
 const ON_BILLING: &str = r#"{"asset": "BillingService",
     "userGroupAssetPermission": [{"user": "HARBOR\\srivera", "permission": "Modify"}]}"#;
@@ -171,4 +175,136 @@ async fn a_closed_question_is_no_answer() {
 
 fn closes(_: &Value) -> Value {
     json!({ "action": "cancel" })
+}
+
+fn on_finance(more: &Value) -> Value {
+    let mut arguments = json!({ "project_or_space_path": "/Harbor/Finance", "grant_type": "USER",
+        "grantee": "user@example.com", "permission_list": ["R"] });
+    arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    arguments
+}
+
+async fn events(world: &World) -> Vec<Value> {
+    let ran = world.run(&["ledger", "export", "--format", "ocsf"]).await;
+    ran.stdout.lines().map(parsed).collect()
+}
+
+/// A person's no is one thing that happened, however they were asked: one event, and each change of
+/// the call is told as refused. A question that nobody answered is none.
+#[tokio::test]
+async fn a_no_is_one_event_however_it_is_said() {
+    let both = json!({ "userKey": "user@example.com", "roleKey": "Developer",
+        "assetKeys": ["Orders", "Billing"] });
+    for era in [Era::Legacy, Era::Modern] {
+        let world = World::asking().await;
+        let mut client = Client::start(&world, era).await;
+        let (_, answer) = client.call("grant_asset_role", &both, no).await;
+        assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+        let told = events(&world).await;
+        assert_eq!(told.len(), 1, "{era:?}: {told:#?}");
+        assert!(told[0]["unmapped"]["denial"]["by"].is_string(), "{told:#?}");
+        let (_, answer) = client.call("grant_asset_role", &both, closes).await;
+        assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+        assert!(answer.hint().contains("asked anew"), "{}", answer.hint());
+        assert_eq!(events(&world).await.len(), 1, "{era:?}");
+    }
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Legacy).await;
+    let (_, answer) = client.call("grant_asset_role", &both, no).await;
+    let items = answer.body["items"].as_array().unwrap();
+    let told: Vec<_> = items.iter().map(|item| &item["resource"]["name"]).collect();
+    assert_eq!(told, ["Orders", "Billing"], "{:#}", answer.body);
+    assert!(items.iter().all(|item| item["outcome"] == "refused"), "{:#}", answer.body);
+}
+
+/// A slip of the hand at a terminal is no answer; a no is one.
+#[tokio::test]
+async fn a_slip_at_a_terminal_is_no_answer() {
+    let world = World::asking().await;
+    let arguments = on_finance(&json!({})).to_string();
+    for (line, decision, hint) in [
+        ("", "withdrawn", "asked anew"),
+        ("y", "withdrawn", "asked anew"),
+        ("No", "denied", "asking again changes nothing"),
+    ] {
+        let call = ["call", "set_project_acl", &arguments, "--reason", "audit"];
+        let mut terminal = Terminal::start(world.command(call));
+        terminal.shows("or press Enter to leave it").await;
+        terminal.types(line).await;
+        let (status, seen) = terminal.ends().await;
+        assert!(status == 1 && seen.contains(hint), "{line:?}: {seen}");
+        // Nobody but the person at the terminal gave the reason.
+        assert!(seen.contains("The reason given: “audit”"), "{seen}");
+        let ledger = world.ledger();
+        let answered = ledger.iter().rfind(|line| line["event"] == "answered").unwrap();
+        assert_eq!(answered["decision"], decision, "{line:?}");
+    }
+}
+
+/// A question about access that would no longer end says both: that it was to end, and that it never
+/// will.
+#[tokio::test]
+async fn a_question_about_access_without_an_end_says_so() {
+    let world = World::asking().await;
+    let automation = example("automation");
+    let free = world.serve_with(&[("GRANTOR_POLICY", automation.to_str().unwrap())]).await;
+    let timed = on_finance(&json!({ "expires_in": "PT2H" }));
+    assert_eq!(free.call("set_project_acl", timed).await.outcome(), "confirmed");
+    for (more, says) in [
+        (json!({}), ["Ends: never", "and no longer ends"]),
+        (json!({ "expires_in": "PT5H" }), ["Ends: 5 hours after the grant", "and ends later"]),
+    ] {
+        let mut client = Client::start(&world, Era::Legacy).await;
+        let text = client.question("set_project_acl", &on_finance(&more)).await.message;
+        assert_eq!(text.lines().filter(|line| line.starts_with("Ends:")).count(), 1, "{text}");
+        for part in says {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}
+
+/// What is said twice is read once.
+#[tokio::test]
+async fn a_warning_is_said_once() {
+    let world = World::new().await;
+    let twice: Arc<dyn Fn(&str) -> String + Send + Sync> = Arc::new(|body| {
+        let mut body = parsed(body);
+        body["warnings"] = json!(["one", "one", "two"]);
+        body.to_string()
+    });
+    let proxy = Proxy::start(Some(world.variable("CENTRASITE_BRIDGE_URL")), move |_, path| {
+        if path.ends_with("/permissions") { Then::Change(twice.clone()) } else { Then::Pass }
+    });
+    let proxy = proxy.await;
+    let world = world.set("CENTRASITE_BRIDGE_URL", &proxy.url);
+    let answer = call(&world, "set_asset_permissions", parsed(ON_BILLING)).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let warnings = answer.body["warnings"].as_array().unwrap();
+    for word in ["one", "two"] {
+        let said = warnings.iter().filter(|said| said.as_str().unwrap().contains(word));
+        assert_eq!(said.count(), 1, "{warnings:#?}");
+    }
+}
+
+/// Nobody asked for the end of a grant for a time when it came.
+#[tokio::test]
+async fn an_end_that_came_is_asked_for_by_nobody() {
+    let world = World::new().await;
+    let granted = call(&world, "set_project_acl", on_finance(&json!({ "expires_in": "PT1S" })));
+    let granted = granted.await;
+    let receipt = granted.body["receipt"].as_str().unwrap().to_owned();
+    let ended = || world.ledger().into_iter().any(|line| line["ends"] == receipt.as_str());
+    for _ in 0..20 {
+        world.run(&["expire"]).await;
+        if ended() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    let shown = world.run(&["ledger", "tail"]).await.stdout;
+    let opened: Vec<_> = shown.lines().filter(|line| line.contains("  open ")).collect();
+    let [first, last] = opened[..] else { panic!("{shown}") };
+    assert!(first.contains("asked by") && !first.contains("at the end of"), "{first}");
+    let at_its_end = format!("at the end of {receipt}");
+    assert!(last.contains(&at_its_end) && !last.contains("asked by"), "{last}");
 }

@@ -100,8 +100,9 @@ async fn waiting(desk: &Desk, receipt: &str) -> Result<Request, Failure> {
         State::Approved => Err(Failure::refused(format!("request {receipt} is approved already"))
             .hint("a running server carries it out, or `grantor requests run`")),
         State::Spent => {
+            let check = format!("`grantor call check_change '{}'`", json!({ "receipt": receipt }));
             Err(Failure::refused(format!("request {receipt} {}", State::Spent.words()))
-                .hint("`grantor call check_change` with its receipt says how it ended"))
+                .hint(format!("{check} says how it ended")))
         }
         state => {
             let words = state.words();

@@ -18,6 +18,12 @@ pub(super) struct Listing {
 /// What is overdue before anybody has tried to take it back, or while that may yet show.
 const DUE: &str = "its time is over, and it has not been seen to be gone";
 
+/// What to do about one that waits.
+const HOW: &str = "`grantor requests approve RECEIPT` shows what it asks and takes a yes; \
+                   `grantor requests deny RECEIPT` says no";
+const HOW_IN_SANDBOX: &str = "`grantor --sandbox requests approve RECEIPT` shows what it asks and \
+                              takes a yes; `grantor --sandbox requests deny RECEIPT` says no";
+
 pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let desk = Desk::new(config)?;
@@ -44,6 +50,9 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
         paint::note("nothing waits, and nothing is overdue");
     }
     paint::lines(&lines)?;
+    if requests.iter().any(|request| request.state == State::Waiting) {
+        paint::note(if desk.config().sandbox { HOW_IN_SANDBOX } else { HOW });
+    }
     status::tell(&troubles);
     Ok(status)
 }
