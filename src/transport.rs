@@ -5,6 +5,7 @@
 //! fate is unclear is never sent again; the desk reads it back.
 
 mod pace;
+mod shown;
 mod told;
 mod wire;
 

@@ -73,7 +73,7 @@ impl UserAction {
         let (answer, signature) = self.answer(&challenge).await?;
         let what = "the signing service";
         let shown = [signature, challenge.challenge_identifier.into()];
-        let request = self.step(&self.steps.complete, answer, bearer)?;
+        let request = self.step(&self.steps.complete, answer, bearer).await?;
         let request = shown.iter().fold(request, Signed::hiding);
         let earned: Earned = decode(what, &exchange(what, request, wire).await?)?;
         Ok((carried(what, &earned.user_action)?, shown))
@@ -94,7 +94,7 @@ impl UserAction {
             "userActionServerKind": "Api",
         });
         let what = "the signing service";
-        let request = self.step(&self.steps.init, init, bearer)?;
+        let request = self.step(&self.steps.init, init, bearer).await?;
         decode(what, &exchange(what, request, wire).await?)
     }
 
@@ -125,7 +125,7 @@ impl UserAction {
         signed.ok_or_else(|| AuthError::Unusable(format!("{name} could not sign")))
     }
 
-    fn step(
+    async fn step(
         &self,
         endpoint: &Endpoint,
         body: Value,
@@ -133,7 +133,14 @@ impl UserAction {
     ) -> Result<Signed, AuthError> {
         let frozen = endpoint.draft(&[]).and_then(|draft| self.base.freeze(&draft.body(body)));
         let frozen = frozen.map_err(|failure| AuthError::Unusable(failure.message))?;
-        Ok(Signed::bare(frozen).header("authorization", "Bearer ", bearer))
+        Ok(self.borne(Signed::bare(frozen), bearer).await)
+    }
+
+    /// With the token. The key is not sent, and an answer may repeat it all the same: whoever set it up
+    /// at the vendor may have put it in the wrong place.
+    async fn borne(&self, signed: Signed, bearer: &SecretString) -> Signed {
+        let signed = signed.header("authorization", "Bearer ", bearer);
+        self.private_key.known().await.iter().fold(signed, Signed::hiding)
     }
 }
 
@@ -154,7 +161,7 @@ impl Authorize for UserAction {
     ) -> Boxed<'a, Result<Signed, AuthError>> {
         Box::pin(async move {
             let bearer = self.token.token().await?;
-            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &bearer);
+            let signed = self.borne(Signed::bare(request.clone()), &bearer).await;
             if request.method == "GET" {
                 return Ok(signed);
             }
