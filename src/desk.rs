@@ -254,8 +254,8 @@ impl Desk {
 
     async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, wire) = (&self.config.tenants, &self.wire);
-        let room = Room { tenants, wire, ledger: &self.ledger, deadline };
+        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
+        let room = Room { tenants, unready, wire, ledger: &self.ledger, deadline };
         let arguments = Value::Object(call.arguments);
         let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
         let answer = async {

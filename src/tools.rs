@@ -38,6 +38,7 @@ use serde_json::{Map, Value};
 
 use crate::access::{Access, Named, Role};
 use crate::auth::Boxed;
+use crate::config::Unready;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Record, Trouble};
 use crate::schema;
@@ -182,6 +183,8 @@ impl Inverse {
 /// Whom a look may ask.
 pub struct Room<'a> {
     pub tenants: &'a [Tenant],
+    /// The vendors that lack something.
+    pub unready: &'a [Unready],
     pub wire: &'a Wire,
     pub ledger: &'a Ledger,
     pub deadline: Deadline,
