@@ -280,7 +280,10 @@ impl Desk {
         if let Some(receipt) = carried {
             self.conclude(&receipt, &answer).await;
         }
-        answer
+        match answer.is_written() {
+            true => answer.written_to(&self.ledger.watched().await),
+            false => answer,
+        }
     }
 
     /// A change, on a yes that was taken for it or without one.

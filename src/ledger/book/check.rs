@@ -12,8 +12,13 @@ use crate::ledger::files;
 use crate::ledger::index::{Index, Trouble};
 
 impl Book {
-    /// Reads every line and checks what holds them together.
-    pub(in crate::ledger) fn audit(&self, keys: &Keys, noted: Option<&Head>) -> io::Result<Audit> {
+    /// Reads every line and checks what holds them together; gives each, and whether it holds its seal.
+    pub(in crate::ledger) fn audit(
+        &self,
+        keys: &Keys,
+        noted: Option<&Head>,
+        mut take: impl FnMut(&str, bool) -> io::Result<()>,
+    ) -> io::Result<Audit> {
         let mut audit = Audit::default();
         let segments = self.segments(keys)?;
         // They are none of the ledger: a folder that cannot be listed is no trouble of it.
@@ -22,8 +27,8 @@ impl Book {
             audit.begin(&segment.path);
             let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {
-                audit.line(line, keys, noted);
-                Ok(true)
+                let holds = audit.line(line, keys, noted);
+                take(line, holds).map(|()| true)
             })?;
         }
         self.audit_beside(&mut audit, keys)?;
