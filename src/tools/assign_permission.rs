@@ -38,7 +38,7 @@ impl Change for AssignPermission {
             dfns::identity(ask, ask.meant(self.identity_id.as_str())),
         );
         let (permission, identity) = Failure::both(permission, identity)?;
-        Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, &identity).await?)])
+        Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, identity).await?)])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
