@@ -13,13 +13,15 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
 pub use network::network;
 pub use settings::{Settings, all};
 
 use crate::approvers::Approvers;
 use crate::given;
 use crate::observe::Format;
-use crate::secret::Secret;
+use crate::secret::{Secret, holds};
 use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
 use file::File;
 use paths::{expanded, of_environment};
@@ -47,6 +49,8 @@ pub struct Config {
     pub sandbox: bool,
     /// What an administrator should mend although it works.
     pub warnings: Vec<String>,
+    /// Secrets that are given as they are: no setting that repeats one is shown.
+    pub secrets: Vec<SecretString>,
 }
 
 /// A vendor that is not ready, and why.
@@ -262,9 +266,18 @@ impl Config {
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
+            secrets: Vec::new(),
         };
-        for vendor in wanted(sources, &file)? {
-            config.add(vendor, Settings::gather(vendor, sources, &file));
+        let wanted = wanted(sources, &file)?.into_iter();
+        let gathered: Vec<_> =
+            wanted.map(|one| (one, Settings::gather(one, sources, &file))).collect();
+        let settings: Vec<_> =
+            gathered.iter().map(|(_, settings)| settings).chain([&own]).collect();
+        config.warnings.extend(misplaced(&settings));
+        let secrets = settings.iter().flat_map(|settings| settings.secrets());
+        config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
+        for (vendor, settings) in gathered {
+            config.add(vendor, settings);
         }
         Ok(config)
     }
@@ -323,6 +336,25 @@ impl Config {
             }
         }
     }
+}
+
+/// What is said of a setting that would show a secret.
+pub fn misplacement(name: &str, secret: &str) -> String {
+    format!(
+        "{name} holds the text of {secret}, so it is not shown: one of the two was put in the other's \
+         place"
+    )
+}
+
+/// The settings that would show a secret of any vendor's.
+fn misplaced(settings: &[&Settings]) -> Vec<String> {
+    let secrets: Vec<_> = settings.iter().flat_map(|settings| settings.secrets()).collect();
+    let texts = settings.iter().flat_map(|settings| settings.texts());
+    let told = |(name, text): (&str, &str)| {
+        let (secret, _) = secrets.iter().find(|(_, secret)| holds(text, secret))?;
+        Some(misplacement(name, secret))
+    };
+    texts.filter_map(told).collect()
 }
 
 /// The vendors that flags, environment and file leave in.

@@ -14,7 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::RwLock;
 
 use crate::given;
-pub(crate) use echo::{redact, scrub};
+pub(crate) use echo::{hide, holds, redact, scrub};
+pub(crate) use runs::is_secret;
 
 pub struct Secret {
     /// The variable that names it, for messages.

@@ -90,7 +90,7 @@ impl Issuer for JwtAssertion {
     }
 
     async fn trial(&self) -> Trial {
-        Trial::signing(&self.private_key, self.assertion().await)
+        Trial::signing(&self.private_key, self.assertion().await).await
     }
 
     async fn forget(&self) {

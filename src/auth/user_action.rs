@@ -174,7 +174,8 @@ impl Authorize for UserAction {
     fn trials(&self) -> Boxed<'_, Vec<Trial>> {
         Box::pin(async move {
             let token = Trial::token(&self.token).await;
-            vec![token, Trial::signing(&self.private_key, self.signature("a trial").await)]
+            let signed = self.signature("a trial").await;
+            vec![token, Trial::signing(&self.private_key, signed).await]
         })
     }
 

@@ -11,7 +11,7 @@ use super::file::{File, key_of};
 use super::paths::of_environment;
 use crate::draft::Base;
 use crate::given;
-use crate::secret::{Origin, Secret, expose, readable_by_others};
+use crate::secret::{Origin, Secret, expose, is_secret, readable_by_others};
 use crate::vendors::{Need, Variable, Vendor};
 
 /// What is set for one vendor. Reading a setting that is missing or wrong gives the sentence that
@@ -165,6 +165,22 @@ impl Settings {
         self.table.as_ref()?.get(name)?.as_table()
     }
 
+    /// The settings that are shown.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.found.iter().filter_map(|(name, found)| match found {
+            Found::Text(text) => Some((*name, text.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The secrets that are given as they are.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
+        self.found.iter().filter_map(|(name, found)| match found {
+            Found::Inline(secret) => Some((*name, secret)),
+            _ => None,
+        })
+    }
+
     pub(super) fn warnings(&self) -> Vec<String> {
         let odd = |name: &str, text: &str| Some(format!("{name} {}", given::odd(text)?));
         let warning = |(name, found): (&&str, &Found)| match found {
@@ -207,6 +223,10 @@ fn look(
     let direct = env(variable.name);
     if !variable.secret {
         let text = direct.or_else(|| given::filled(written?.as_str()?))?;
+        if let Some(what) = is_secret(&text) {
+            let told = "which belongs in the setting for it: it is neither shown nor sent";
+            return Some(Found::Wrong(format!("{} holds {what}, {told}", variable.name)));
+        }
         return Some(fit(variable, text, Found::Text));
     }
     let file_variable = format!("{}_FILE", variable.name);

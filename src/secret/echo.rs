@@ -54,6 +54,24 @@ pub(crate) fn redact(text: &str, secrets: &[SecretString]) -> String {
     Secrets::of(secrets, 1).redact(text)
 }
 
+/// A setting as it may be shown: a short secret counts where it is all of it.
+pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
+    if secrets.iter().any(|secret| is(text, secret)) {
+        return REDACTED.to_owned();
+    }
+    Secrets::of(secrets, SHORTEST).redact(text)
+}
+
+/// Whether a setting would show this secret.
+pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
+    is(text, secret) || Secrets::of(std::slice::from_ref(secret), SHORTEST).are_in(text)
+}
+
+fn is(text: &str, secret: &SecretString) -> bool {
+    let secret = secret.expose_secret().trim();
+    !secret.is_empty() && text.trim() == secret
+}
+
 /// An answer's body as it is, unless it repeats one of these secrets: then without it.
 pub(crate) fn scrub(body: Vec<u8>, secrets: &[SecretString]) -> Vec<u8> {
     let secrets = Secrets::of(secrets, SHORTEST);

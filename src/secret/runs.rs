@@ -80,6 +80,15 @@ pub(super) fn signed(secret: &str) -> Option<(&str, &str)> {
     (header.starts_with(b"{") && !claims.contains('.')).then_some((signed, signature))
 }
 
+/// What a text is that is a secret by its form, whatever it was given as.
+pub(crate) fn is_secret(text: &str) -> Option<&'static str> {
+    if signed(text.trim()).is_some() {
+        return Some("a signed token");
+    }
+    let is_key = text.contains("PRIVATE KEY-----") || pem::private_key(text).is_ok();
+    is_key.then_some("a private key")
+}
+
 #[cfg(test)]
 mod tests {
     use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
