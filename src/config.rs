@@ -1,28 +1,24 @@
 //! Flags, environment and one TOML file → vendors and limits; every mistake is named.
 //!
 //! Flags win over the environment, which wins over the file. A setting `VENDOR_SOME_NAME` is
-//! `some_name` under `[vendor]` in the file. The only place, beside [`crate::secret`], that reads
-//! the environment.
+//! `some_name` under `[vendor]` in the file.
 
 mod file;
 mod floor;
-mod network;
+mod gather;
 mod paths;
 mod policy;
-mod settings;
 
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-pub use network::network;
-pub use settings::{Settings, all};
-
 use crate::approvers::Approvers;
 use crate::given;
 use crate::observe::Format;
 use crate::secret::{Secret, holds};
-use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
+use crate::settings::{Need, Settings, Variable};
+use crate::vendors::{Tenant, VENDORS, Vendor};
 use file::File;
 use paths::{expanded, of_environment};
 
@@ -111,14 +107,6 @@ const OWN: &[Variable] = &[Variable {
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
 
-/// The process environment.
-///
-/// What is no text is given as far as it can be read: nothing that is set counts as unset.
-#[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
-}
-
 /// Where the state of Grantor lives, before `sandbox` is appended.
 ///
 /// # Errors
@@ -203,9 +191,9 @@ fn approvers_of(
 /// Grantor's own secrets. What the floor takes one from, nobody else may have written.
 fn own(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Settings, ConfigError> {
     if !floor.has("ledger_key") {
-        return Ok(Settings::own(OWN, sources.environment, file));
+        return Ok(gather::own(OWN, sources.environment, file));
     }
-    let own = Settings::own(OWN, &|_| None, floor);
+    let own = gather::own(OWN, &|_| None, floor);
     own.files().try_for_each(floor::check)?;
     Ok(own)
 }
@@ -270,7 +258,7 @@ impl Config {
         };
         let wanted = wanted(sources, &file)?.into_iter();
         let gathered: Vec<_> =
-            wanted.map(|one| (one, Settings::gather(one, sources, &file))).collect();
+            wanted.map(|one| (one, gather::of_vendor(one, sources, &file))).collect();
         let settings: Vec<_> =
             gathered.iter().map(|(_, settings)| settings).chain([&own]).collect();
         config.warnings.extend(misplaced(&settings));
@@ -544,8 +532,8 @@ mod tests {
             let sources = Sources { flags: &flags, environment: &home, floor: None, sandbox: None };
             let loaded = Config::load(&sources).unwrap();
             let file = File::find(&sources).unwrap();
-            let token = Settings::gather(crate::vendors::named("dfns").unwrap(), &sources, &file);
-            let own = Settings::own(OWN, &home, &file);
+            let token = gather::of_vendor(crate::vendors::named("dfns").unwrap(), &sources, &file);
+            let own = gather::own(OWN, &home, &file);
             let read = [&token, &own].map(|settings| settings.files().next().unwrap().to_owned());
             let [token, key] = read;
             [loaded.state_dir, loaded.policy.unwrap(), token, key]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
 use crate::failure::{Failure, Kind};
-use crate::transport::{CALL, Deadline};
+use crate::outbound::{CALL, Deadline};
 
 /// Who is waiting for whom.
 pub(super) struct Turns {
