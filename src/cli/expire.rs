@@ -3,7 +3,7 @@ use super::setup::{self, Setup};
 use super::{Global, Ran, status};
 use crate::access::Outcome;
 use crate::config::Config;
-use crate::desk::{Desk, Ending, Tended};
+use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::failure::Failure;
 use crate::ledger::Trouble;
 use crate::text;
@@ -31,12 +31,12 @@ pub(super) fn not_read_only(config: &Config) -> Result<(), Failure> {
 }
 
 /// One line each: on stdout what is as it should be, on stderr what somebody has to look at.
-pub(super) fn report(tended: &[Tended], nothing: &str, troubles: &[Trouble]) -> Ran {
+pub(super) fn report(tended: &[MaintenanceReport], nothing: &str, troubles: &[Trouble]) -> Ran {
     if tended.is_empty() && troubles.is_empty() && super::person::is_here() {
         paint::note(nothing);
     }
     for one in tended {
-        let Tended { receipt, summary, ending } = one;
+        let MaintenanceReport { receipt, summary, ending } = one;
         match ending {
             Ending::Left(why) => paint::complain(&format!("left  {receipt}  {summary}: {why}")),
             Ending::Elsewhere(why) => {

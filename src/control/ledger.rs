@@ -6,7 +6,6 @@
 
 mod aside;
 mod audit;
-mod book;
 mod chain;
 pub mod consent;
 mod files;
@@ -14,6 +13,7 @@ mod follow;
 mod head;
 mod history;
 mod index;
+mod journal;
 mod late;
 mod length;
 pub mod ocsf;
@@ -34,9 +34,9 @@ use serde_json::{Value, json};
 
 pub use aside::SetAside;
 pub use audit::{Audit, Break, Head};
-pub use book::MOVED;
 pub use consent::State;
 pub use index::Trouble;
+pub use journal::MOVED;
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Decision, Request};
 pub use watched::{told, warned};
@@ -48,7 +48,7 @@ use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::json::is_same_set;
 use crate::secret::Secret;
-use book::{Entry, Objection, Reading};
+use journal::{Entry, Precondition, Reading};
 use store::{READ, Store, WRITE};
 
 pub struct Ledger {
@@ -79,7 +79,7 @@ impl Ledger {
 
     /// Who asks, as the lines name them: the operating-system user.
     pub fn requester(&self) -> &str {
-        self.store.book.requester()
+        self.store.journal.requester()
     }
 
     /// Records that a change is about to be sent, under a receipt that was asked for before or
@@ -98,7 +98,7 @@ impl Ledger {
         let is_new = receipt.is_none();
         let receipt = receipt.unwrap_or_else(new_receipt);
         // Counted as under way before its line is there: nobody may take it for left.
-        let opened = Opened::new(receipt, permitted, self.store.book.in_flight());
+        let opened = Opened::new(receipt, permitted, self.store.journal.in_flight());
         match opened.permitted().consent().map(str::to_owned) {
             Some(consent) => {
                 // Between the yes and this line nobody else may have changed the same access.
@@ -280,9 +280,9 @@ impl Ledger {
     /// # Errors
     /// The files cannot be moved, or the new ledger not begun.
     pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
-        let book = self.store.book.clone();
+        let journal = self.store.journal.clone();
         let key_stays = self.store.has_own_key();
-        let aside = move || book.set_aside(key_stays);
+        let aside = move || journal.set_aside(key_stays);
         let aside = self.store.blocking(aside, "cannot be put aside").await?;
         let content =
             json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
@@ -303,14 +303,14 @@ impl Ledger {
     /// # Errors
     /// They cannot, in words that say what to mend.
     pub async fn try_writing(&self) -> Result<(), Failure> {
-        let book = self.store.book.clone();
-        let tried = self.store.blocking(move || Ok(book.try_writing()), WRITE).await?;
+        let journal = self.store.journal.clone();
+        let tried = self.store.blocking(move || Ok(journal.try_writing()), WRITE).await?;
         tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
     }
 
     /// What is to be said of the room there is for lines, where it is little.
     pub fn scarce(&self) -> Option<String> {
-        self.store.book.scarce()
+        self.store.journal.scarce()
     }
 
     /// A seal for something that leaves and comes back.
@@ -328,7 +328,9 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.store.look(move |book, keys| book.audit(keys, noted.as_ref(), |_, _| Ok(()))).await
+        self.store
+            .look(move |journal, keys| journal.audit(keys, noted.as_ref(), |_, _| Ok(())))
+            .await
     }
 
     /// The same, and gives every line, oldest first, with whether it holds its seal.
@@ -339,7 +341,7 @@ impl Ledger {
         &self,
         take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
     ) -> Result<Audit, Failure> {
-        self.store.look(move |book, keys| book.audit(keys, None, take)).await
+        self.store.look(move |journal, keys| journal.audit(keys, None, take)).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
@@ -350,18 +352,18 @@ impl Ledger {
         &self,
         take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
     ) -> Result<(), Failure> {
-        let book = self.store.book.clone();
-        self.store.blocking(move || book.walk(take), READ).await
+        let journal = self.store.journal.clone();
+        self.store.blocking(move || journal.walk(take), READ).await
     }
 
     /// Where the file is that is added to.
     pub fn path(&self) -> std::path::PathBuf {
-        self.store.book.path()
+        self.store.journal.path()
     }
 }
 
 /// The same question waits already: its receipt is given to `known`.
-fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Objection {
+fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Precondition {
     let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
     let content = asking.content.clone();
     Box::new(move |reading| {
@@ -397,7 +399,7 @@ fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -
 fn asked(
     receipt: &str,
     may: impl FnOnce(&Request) -> Result<(), Failure> + Send + 'static,
-) -> Objection {
+) -> Precondition {
     let receipt = receipt.to_owned();
     Box::new(move |reading| {
         Ok(match reading.traced(&receipt)? {
