@@ -46,10 +46,9 @@ fn off(tool: &Tool, config: &Config) -> Option<Failure> {
         );
     }
     let Some(vendor) = tool.spec.vendor else {
-        let none = config.tenants.is_empty();
-        let trouble = format!("{name} has no vendor to ask: none is configured");
-        return none.then(|| {
-            Failure::invalid(trouble).hint("`grantor doctor` says what each vendor needs")
+        return config.nobody().map(|why| {
+            Failure::invalid(format!("{name} has no vendor to ask: {why}"))
+                .hint("`grantor doctor` says what each vendor needs")
         });
     };
     if config.tenant(vendor).is_some() {

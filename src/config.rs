@@ -11,10 +11,12 @@ mod policy;
 
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
 use crate::approvers::Approvers;
 use crate::given;
 use crate::observe::Format;
-use crate::secret::Secret;
+use crate::secret::{Secret, holds};
 use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
 use file::File;
@@ -43,6 +45,8 @@ pub struct Config {
     pub sandbox: bool,
     /// What an administrator should mend although it works.
     pub warnings: Vec<String>,
+    /// Secrets that are given as they are: no setting that repeats one is shown.
+    pub secrets: Vec<SecretString>,
 }
 
 /// A vendor that is not ready, and why.
@@ -250,9 +254,18 @@ impl Config {
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
+            secrets: Vec::new(),
         };
-        for vendor in wanted(sources, &file)? {
-            config.add(vendor, gather::of_vendor(vendor, sources, &file));
+        let wanted = wanted(sources, &file)?.into_iter();
+        let gathered: Vec<_> =
+            wanted.map(|one| (one, gather::of_vendor(one, sources, &file))).collect();
+        let settings: Vec<_> =
+            gathered.iter().map(|(_, settings)| settings).chain([&own]).collect();
+        config.warnings.extend(misplaced(&settings));
+        let secrets = settings.iter().flat_map(|settings| settings.secrets());
+        config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
+        for (vendor, settings) in gathered {
+            config.add(vendor, settings);
         }
         Ok(config)
     }
@@ -311,6 +324,25 @@ impl Config {
             }
         }
     }
+}
+
+/// What is said of a setting that would show a secret.
+pub fn misplacement(name: &str, secret: &str) -> String {
+    format!(
+        "{name} holds the text of {secret}, so it is not shown: one of the two was put in the other's \
+         place"
+    )
+}
+
+/// The settings that would show a secret of any vendor's.
+fn misplaced(settings: &[&Settings]) -> Vec<String> {
+    let secrets: Vec<_> = settings.iter().flat_map(|settings| settings.secrets()).collect();
+    let texts = settings.iter().flat_map(|settings| settings.texts());
+    let told = |(name, text): (&str, &str)| {
+        let (secret, _) = secrets.iter().find(|(_, secret)| holds(text, secret))?;
+        Some(misplacement(name, secret))
+    };
+    texts.filter_map(told).collect()
 }
 
 /// The vendors that flags, environment and file leave in.

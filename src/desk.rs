@@ -255,8 +255,8 @@ impl Desk {
 
     async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, wire) = (&self.config.tenants, &self.wire);
-        let room = LookContext { tenants, wire, ledger: &self.ledger, deadline };
+        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
+        let room = LookContext { tenants, unready, wire, ledger: &self.ledger, deadline };
         let arguments = Value::Object(call.arguments);
         let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
         let answer = async {
@@ -281,7 +281,10 @@ impl Desk {
         if let Some(receipt) = carried {
             self.conclude(&receipt, &answer).await;
         }
-        answer
+        match answer.is_written() {
+            true => answer.written_to(&self.ledger.watched().await),
+            false => answer,
+        }
     }
 
     /// A change, on a yes that was taken for it or without one.

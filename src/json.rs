@@ -21,6 +21,29 @@ pub(crate) fn extend(object: &mut Value, more: Value) {
     }
 }
 
+/// Whether both say the same where every list is a set: in whatever order, and however often.
+pub(crate) fn is_same_set(one: Option<&Value>, other: Option<&Value>) -> bool {
+    one.map(canonical) == other.map(canonical)
+}
+
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.iter().map(canonical).collect();
+            items.sort_by_cached_key(Value::to_string);
+            items.dedup();
+            Value::Array(items)
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<_> =
+                fields.iter().map(|(key, one)| (key, canonical(one))).collect();
+            fields.sort_by_key(|(key, _)| *key);
+            fields.into_iter().map(|(key, one)| (key.clone(), one)).collect()
+        }
+        other => other.clone(),
+    }
+}
+
 /// Reads a document, and names each key that one of its objects has twice: which of the two was
 /// meant, nobody can tell.
 pub(crate) fn read(bytes: &[u8]) -> serde_json::Result<(Value, Vec<String>)> {
@@ -123,6 +146,26 @@ impl<'de> Visitor<'de> for Reader<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn lists_are_sets_wherever_they_are() {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        for (one, other, same) in [
+            (r#"{"a": ["R", "X"]}"#, r#"{"a": ["X", "R", "X"]}"#, true),
+            (
+                r#"{"a": 1, "b": [{"c": 1, "d": [2, 3]}, 4]}"#,
+                r#"{"b": [4, {"d": [3, 2], "c": 1}], "a": 1}"#,
+                true,
+            ),
+            (r#"{"a": ["R"]}"#, r#"{"a": ["R", "X"]}"#, false),
+            (r#"{"a": []}"#, r#"{}"#, false),
+            (r#"{"a": ["1"]}"#, r#"{"a": [1]}"#, false),
+            (r#"{"a": "R,X"}"#, r#"{"a": "X,R"}"#, false),
+        ] {
+            assert_eq!(is_same_set(Some(&read(one)), Some(&read(other))), same, "{one} {other}");
+        }
+        assert!(is_same_set(None, None) && !is_same_set(None, Some(&Value::Null)));
+    }
 
     #[test]
     fn a_key_that_is_there_twice_is_named_wherever_it_is() {

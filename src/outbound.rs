@@ -12,6 +12,7 @@ mod network;
 mod pace;
 mod progress;
 mod reply;
+mod shown;
 mod wire;
 
 use std::num::NonZeroU32;

@@ -5,6 +5,7 @@
 
 mod command;
 mod echo;
+mod runs;
 
 use std::path::PathBuf;
 
@@ -13,7 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::RwLock;
 
 use crate::given;
-pub(crate) use echo::{redact, scrub};
+pub(crate) use echo::{hide, holds, redact, scrub};
+pub(crate) use runs::is_secret;
 
 pub struct Secret {
     /// The variable that names it, for messages.
@@ -70,6 +72,16 @@ impl Secret {
         let value = self.read().await?;
         let token = given::token(expose(&value)).map(SecretString::from);
         token.map_err(|trouble| self.error(format!("it {trouble}")))
+    }
+
+    /// The value where it is known without running anything: what a command prints, once it has run.
+    pub async fn known(&self) -> Option<SecretString> {
+        match (&self.origin, self.value.read().await.as_ref()) {
+            (_, Some(value)) => return Some(value.clone()),
+            (Origin::Command(_), None) => return None,
+            (Origin::Inline(_) | Origin::File(_), None) => {}
+        }
+        self.read().await.ok()
     }
 
     /// Forgets the value, so that the next use reads the source again.

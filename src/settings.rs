@@ -165,6 +165,22 @@ impl Settings {
         self.table.as_ref()?.get(name)?.as_table()
     }
 
+    /// The settings that are shown.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.found.iter().filter_map(|(name, found)| match found {
+            Found::Text(text) => Some((*name, text.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The secrets that are given as they are.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
+        self.found.iter().filter_map(|(name, found)| match found {
+            Found::Inline(secret) => Some((*name, secret)),
+            _ => None,
+        })
+    }
+
     pub(crate) fn warnings(&self) -> Vec<String> {
         let odd = |name: &str, text: &str| Some(format!("{name} {}", given::odd(text)?));
         let warning = |(name, found): (&&str, &Found)| match found {

@@ -38,6 +38,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::access::{Access, Named, Role};
+use crate::config::Unready;
 use crate::failure::Failure;
 pub use crate::intent::{Effect, Term};
 use crate::ledger::{Ledger, Record, Trouble};
@@ -185,6 +186,8 @@ impl Inverse {
 /// Whom a look may ask.
 pub struct LookContext<'a> {
     pub tenants: &'a [Tenant],
+    /// The vendors that lack something.
+    pub unready: &'a [Unready],
     pub wire: &'a Wire,
     pub ledger: &'a Ledger,
     pub deadline: Deadline,

@@ -2,15 +2,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
-use crate::config::{Config, Unready};
+use crate::config::{self, Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
 use crate::ledger::{Ledger, Trouble};
 use crate::outbound::auth::Trial;
 use crate::outbound::{self, Deadline, Wire};
+use crate::secret;
 use crate::text;
 use crate::tools::{Spec, TOOLS};
 use crate::vendors::{Check, Need, Tenant, VendorReader};
@@ -23,7 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) async fn run(global: &Global) -> Ran {
     let Setup { mut config, sandbox: _sandbox } = Setup::load(global).await?;
     let wire = Wire::default();
-    let checks = config.tenants.iter().map(|tenant| examine(tenant, &wire));
+    let tenants = config.tenants.iter();
+    let trials = tenants.clone().map(|tenant| tenant.account.authorize.trials());
+    let trials = futures_util::future::join_all(trials).await;
+    let settings = Shown::of(&config, trials.iter().flatten());
+    let checks =
+        tenants.zip(&trials).map(|(tenant, trials)| examine(tenant, &wire, trials, &settings));
     let examined = futures_util::future::join_all(checks).await;
     let mut shown = String::new();
     let mut healthy = true;
@@ -145,35 +152,74 @@ async fn room(config: &Config, ledger: &Ledger) -> (String, bool) {
     }
 }
 
+/// Settings as they may be shown.
+struct Shown<'a> {
+    /// Those that could be read, by their names.
+    named: Vec<(&'a str, SecretString)>,
+    all: Vec<SecretString>,
+    /// What was said of them as the settings were read.
+    said: &'a [String],
+}
+
+impl<'a> Shown<'a> {
+    fn of(config: &'a Config, trials: impl Iterator<Item = &'a Trial>) -> Self {
+        let named = trials.filter_map(|trial| Some((&*trial.name, trial.value.clone()?)));
+        let named: Vec<_> = named.collect();
+        let read = named.iter().map(|(_, secret)| secret).cloned();
+        let all = config.secrets.iter().cloned().chain(read).collect();
+        Self { named, all, said: &config.warnings }
+    }
+
+    /// A line of the report: a vendor may repeat to it what another's setting holds.
+    fn line(&self, line: &str) -> String {
+        format!("{}\n", secret::hide(line.trim_end(), &self.all))
+    }
+
+    /// A setting without any secret, and what is wrong with it where that was not said yet.
+    fn setting(&self, name: &str, text: &str) -> (String, Option<String>) {
+        let misplaced = self.named.iter().find(|(_, secret)| secret::holds(text, secret));
+        let misplaced = misplaced.map(|(secret, _)| config::misplacement(name, secret));
+        (secret::hide(text, &self.all), misplaced.filter(|one| !self.said.contains(one)))
+    }
+}
+
 /// One vendor: where it is, which credential is used, and what that credential may see.
-async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
+async fn examine(
+    tenant: &Tenant,
+    wire: &Wire,
+    trials: &[Trial],
+    settings: &Shown<'_>,
+) -> (String, bool) {
     let vendor = tenant.vendor;
-    let base = tenant.account.base.as_str();
-    let mut report = format!("{} {}\n", with(BOLD, vendor.title), with(DIM, base));
+    let (base, _) = settings.setting("", tenant.account.base.as_str());
+    let mut report = format!("{} {}\n", with(BOLD, vendor.title), with(DIM, &base));
     for variable in vendor.variables {
         let value = if variable.secret {
             tenant.settings.origin(variable.name)
         } else {
             tenant.settings.get(variable.name).map(str::to_owned)
         };
-        if let Some(value) = value {
-            report.push_str(&format!("  {}  {}\n", with(DIM, variable.name), text::clean(&value)));
+        let Some(value) = value else { continue };
+        let (value, misplaced) = settings.setting(variable.name, &value);
+        report.push_str(&format!("  {}  {}\n", with(DIM, variable.name), text::clean(&value)));
+        if let Some(misplaced) = misplaced {
+            report.push_str(&format!("  {}  {misplaced}\n", with(WAITS, "mend")));
         }
     }
     let deadline = Deadline::after(PATIENCE);
     let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[] };
     let mut sound = true;
-    for Trial { name, found } in tenant.account.authorize.trials().await {
+    for Trial { name, found, .. } in trials {
         let (line, ok) = match found {
             Ok(what) => (format!("  {}      {name} {what}\n", with(GOOD, "ok")), true),
             Err(error) => (failed("failed", &error.failure().by_doctor().to_string()), false),
         };
-        report.push_str(&line);
+        report.push_str(&settings.line(&line));
         sound &= ok;
     }
     for check in vendor.checks {
         let (line, ok) = examine_one(&reader, check).await;
-        report.push_str(&line);
+        report.push_str(&settings.line(&line));
         sound &= ok;
     }
     let of = |spec: &&Spec| spec.vendor == Some(vendor.name);

@@ -8,6 +8,7 @@ use super::Sources;
 use super::file::{File, key_of};
 use super::paths::of_environment;
 use crate::given;
+use crate::secret::is_secret;
 use crate::settings::{Found, Settings, Variable};
 use crate::vendors::Vendor;
 
@@ -51,6 +52,10 @@ fn look(
     let direct = env(variable.name);
     if !variable.secret {
         let text = direct.or_else(|| given::filled(written?.as_str()?))?;
+        if let Some(what) = is_secret(&text) {
+            let told = "which belongs in the setting for it: it is neither shown nor sent";
+            return Some(Found::Wrong(format!("{} holds {what}, {told}", variable.name)));
+        }
         return Some(fit(variable, text, Found::Text));
     }
     let file_variable = format!("{}_FILE", variable.name);

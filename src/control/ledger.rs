@@ -62,13 +62,14 @@ pub use index::Trouble;
 pub use journal::MOVED;
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Decision, Request};
-pub use watched::describe;
+pub use watched::{describe, warned};
 
 use super::permit::Denied;
 use super::permit::Permitted;
 pub use super::permit::{Opened, Spent};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
+use crate::json::is_same_set;
 use crate::secret::Secret;
 use journal::{Entry, Precondition, Reading};
 use store::{READ, Store, WRITE};
@@ -350,7 +351,20 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.store.look(move |journal, keys| journal.audit(keys, noted.as_ref())).await
+        self.store
+            .look(move |journal, keys| journal.audit(keys, noted.as_ref(), |_, _| Ok(())))
+            .await
+    }
+
+    /// The same, and gives every line, oldest first, with whether it holds its seal.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or `take` fails.
+    pub async fn audit_each(
+        &self,
+        take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
+    ) -> Result<Audit, Failure> {
+        self.store.look(move |journal, keys| journal.audit(keys, None, take)).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
@@ -378,12 +392,12 @@ fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -
     Box::new(move |reading| {
         let waiting = reading.index().live_requests(Timestamp::now())?;
         let same = |request: &Request| {
+            let known = &request.content;
             request.state == State::Waiting
                 && request.digest == digest
                 && request.requester == requester
-                && ["question", "arguments", "follows"]
-                    .iter()
-                    .all(|key| request.content.get(key) == content.get(key))
+                && ["question", "follows"].iter().all(|key| known.get(key) == content.get(key))
+                && is_same_set(known.get("arguments"), content.get("arguments"))
         };
         // Only one that looks the same is read from every line since its question.
         let look = |reading: &Reading<'_>, receipt: &str| match reading

@@ -15,7 +15,7 @@ use crate::cache::Shared;
 use crate::failure::{Candidate, Failure, Kind};
 use crate::guard::Policy;
 use crate::json;
-use crate::ledger::{Trouble, describe};
+use crate::ledger::{Trouble, describe, warned};
 use crate::text;
 use crate::tools::{Problem, Rows, Spec};
 
@@ -88,6 +88,22 @@ impl Answer {
             json::put(&mut self.body, "warnings", describe(&troubles));
         }
         Self { troubles, ..self }
+    }
+
+    /// The same, of a change that was written to a ledger of which this cannot be acted on.
+    pub(super) fn written_to(mut self, troubles: &[Trouble]) -> Self {
+        let warnings = self.body.get_mut("warnings").and_then(Value::as_array_mut);
+        if let (Some(warnings), Some(warning)) = (warnings, warned(troubles)) {
+            warnings.push(warning.into());
+        }
+        self
+    }
+
+    /// Whether the ledger holds a line of it: a receipt leads there.
+    pub(super) fn is_written(&self) -> bool {
+        let has = |body: &Value| body.get("receipt").is_some_and(Value::is_string);
+        let items = self.body.get("items").and_then(Value::as_array);
+        has(&self.body) || items.is_some_and(|items| items.iter().any(has))
     }
 
     /// Grantor failed inside, and how far it came is not known.

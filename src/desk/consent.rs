@@ -17,6 +17,7 @@ use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
+use crate::json::is_same_set;
 use crate::ledger::{Answered, Asking, Decision, Request, State};
 use crate::tools::{Step, Term};
 
@@ -290,8 +291,9 @@ fn unsigned() -> Failure {
 /// The term a request was for, where the same call comes back with a person's answer.
 pub(super) fn term(request: &Request, called: &OriginalCall) -> Option<Term> {
     let content = &request.content;
+    let arguments = Value::Object(called.arguments.clone());
     let same = content.get("tool").and_then(Value::as_str) == Some(called.tool.as_str())
-        && content.get("arguments").and_then(Value::as_object) == Some(&called.arguments);
+        && is_same_set(content.get("arguments"), Some(&arguments));
     let term = content.get("term").cloned().filter(|_| same)?;
     serde_json::from_value(term).ok()
 }

@@ -86,6 +86,8 @@ pub struct Signed {
 pub struct Trial {
     pub name: String,
     pub found: Result<&'static str, AuthError>,
+    /// What is shown nowhere.
+    pub value: Option<SecretString>,
 }
 
 /// Why a request could not be signed; the request itself did not leave.
@@ -185,21 +187,22 @@ impl Trial {
         let told = |value: SecretString| {
             given::odd(crate::secret::expose(&value)).unwrap_or("can be read")
         };
-        Self::of(secret, secret.read().await.map(told).map_err(AuthError::from))
+        Self::of(secret, secret.read().await.map(told).map_err(AuthError::from)).await
     }
 
     /// Of a secret that a header carries.
     async fn token(secret: &Secret) -> Self {
-        Self::of(secret, secret.token().await.map(|_| "can be read").map_err(AuthError::from))
+        let found = secret.token().await.map(|_| "can be read").map_err(AuthError::from);
+        Self::of(secret, found).await
     }
 
     /// Of a private key that was to sign something.
-    fn signing<T>(key: &Secret, signed: Result<T, AuthError>) -> Self {
-        Self::of(key, signed.map(|_| "signs"))
+    async fn signing<T>(key: &Secret, signed: Result<T, AuthError>) -> Self {
+        Self::of(key, signed.map(|_| "signs")).await
     }
 
-    fn of(secret: &Secret, found: Result<&'static str, AuthError>) -> Self {
-        Self { name: secret.name().to_owned(), found }
+    async fn of(secret: &Secret, found: Result<&'static str, AuthError>) -> Self {
+        Self { name: secret.name().to_owned(), found, value: secret.known().await }
     }
 }
 

@@ -10,6 +10,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
+use super::shown::Shown;
 use super::{Attempt, Reply};
 use crate::observe::{Leg, Sending};
 use crate::outbound::auth::Signed;
@@ -21,6 +22,17 @@ pub struct Wire {
     client: Pair,
     /// For plain http, which stays on this machine: no proxy sees it.
     local: Pair,
+    shown: Shown,
+}
+
+/// What no answer may show.
+struct Hidden {
+    /// What this request proves itself with.
+    own: Vec<SecretString>,
+    /// That, and what earlier ones did.
+    all: Vec<SecretString>,
+    /// Whether the answer may be a proof, which may be one that was had before.
+    is_proof: bool,
 }
 
 /// What may be asked again goes over connections that are kept. A write does not: the other side may
@@ -70,17 +82,19 @@ impl Wire {
                 return Attempt::Unready(trouble);
             }
         };
-        let secrets = signed.secrets().to_vec();
+        let own = signed.secrets().to_vec();
+        let all = self.shown.with(signed.frozen().url.authority(), &own);
+        let hidden = Hidden { own, all, is_proof: matches!(leg, Leg::Credential) };
         let mut request = client.request(method, url).headers(headers).timeout(limit);
         if let Some(body) = signed.into_body() {
             request = request.body(body);
         }
         let attempt = match request.send().await {
-            Ok(response) => receive(response, secrets).await,
+            Ok(response) => receive(response, hidden).await,
             Err(error) if error.is_connect() || error.is_builder() => {
-                Attempt::NotSent(describe(&error, &secrets))
+                Attempt::NotSent(describe(&error, &hidden.all))
             }
-            Err(error) => lost(&error, &secrets),
+            Err(error) => lost(&error, &hidden.all),
         };
         sending.end(match &attempt {
             Attempt::Reply(reply) => Ok(reply.status),
@@ -120,7 +134,7 @@ impl Wire {
         let client = self.client(plain, Connection::Kept).await.map_err(Clone::clone)?;
         let mut request = reqwest::Request::try_from(request)?;
         *request.timeout_mut() = Some(super::ATTEMPT);
-        match receive(client.execute(request).await?, Vec::new()).await {
+        match receive(client.execute(request).await?, Hidden::nothing()).await {
             Attempt::Reply(reply) => {
                 let mut response = opentelemetry_http::Response::builder().status(reply.status);
                 if let Some(wait) = reply.retry_after {
@@ -179,7 +193,15 @@ fn head(
     Ok((method, frozen.url.clone(), headers))
 }
 
-async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) -> Attempt {
+impl Hidden {
+    #[cfg(feature = "otel")]
+    fn nothing() -> Self {
+        Self { own: Vec::new(), all: Vec::new(), is_proof: false }
+    }
+}
+
+async fn receive(mut response: reqwest::Response, hidden: Hidden) -> Attempt {
+    let Hidden { own, all: secrets, is_proof } = hidden;
     let status = response.status().as_u16();
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let date = header("date").and_then(|text| date(&text));
@@ -197,7 +219,8 @@ async fn receive(mut response: reqwest::Response, secrets: Vec<SecretString>) ->
             Err(error) => return lost(&error, &secrets),
         }
     }
-    let body = scrub(crate::given::unmarked(&body).to_vec(), &secrets);
+    let kept = if is_proof && (200..300).contains(&status) { &own } else { &secrets };
+    let body = scrub(crate::given::unmarked(&body).to_vec(), kept);
     Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
 }
 

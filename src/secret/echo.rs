@@ -9,6 +9,7 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use super::runs::{self, Runs};
 use crate::text;
 
 /// What stands in a secret's place.
@@ -19,7 +20,11 @@ const SHORTEST: usize = 8;
 const LAYERS: usize = 3;
 
 /// Secrets, in the forms that are looked for.
-struct Secrets(Vec<Forms>);
+struct Secrets {
+    forms: Vec<Forms>,
+    /// Of those that are too long to be repeated whole.
+    runs: Runs,
+}
 
 struct Forms {
     secret: String,
@@ -49,6 +54,24 @@ pub(crate) fn redact(text: &str, secrets: &[SecretString]) -> String {
     Secrets::of(secrets, 1).redact(text)
 }
 
+/// A setting as it may be shown: a short secret counts where it is all of it.
+pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
+    if secrets.iter().any(|secret| is(text, secret)) {
+        return REDACTED.to_owned();
+    }
+    Secrets::of(secrets, SHORTEST).redact(text)
+}
+
+/// Whether a setting would show this secret.
+pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
+    is(text, secret) || Secrets::of(std::slice::from_ref(secret), SHORTEST).are_in(text)
+}
+
+fn is(text: &str, secret: &SecretString) -> bool {
+    let secret = secret.expose_secret().trim();
+    !secret.is_empty() && text.trim() == secret
+}
+
 /// An answer's body as it is, unless it repeats one of these secrets: then without it.
 pub(crate) fn scrub(body: Vec<u8>, secrets: &[SecretString]) -> Vec<u8> {
     let secrets = Secrets::of(secrets, SHORTEST);
@@ -70,11 +93,13 @@ impl Secrets {
     /// Those of at least so many bytes.
     fn of(secrets: &[SecretString], shortest: usize) -> Self {
         let exposed = secrets.iter().map(ExposeSecret::expose_secret);
-        Self(exposed.filter(|secret| secret.len() >= shortest).map(Forms::of).collect())
+        let exposed = exposed.filter(|secret| secret.len() >= shortest);
+        let runs = Runs::of(exposed.clone());
+        Self { forms: exposed.flat_map(parts).map(Forms::of).collect(), runs }
     }
 
     fn redact(&self, text: &str) -> String {
-        let usual = self.0.iter().flat_map(|forms| &forms.usual);
+        let usual = self.forms.iter().flat_map(|forms| &forms.usual);
         let left = usual.fold(Cow::Borrowed(text), |left, form| {
             if left.contains(form) { left.replace(form, REDACTED).into() } else { left }
         });
@@ -82,7 +107,7 @@ impl Secrets {
     }
 
     fn are_in(&self, text: &str) -> bool {
-        let mut usual = self.0.iter().flat_map(|forms| &forms.usual);
+        let mut usual = self.forms.iter().flat_map(|forms| &forms.usual);
         usual.any(|form| text.contains(form)) || self.show_in(text)
     }
 
@@ -93,9 +118,10 @@ impl Secrets {
         let shows = |text: &str| {
             let seen = text::strip(text);
             let view = View::of(&seen);
-            self.0.iter().any(|forms| forms.show_in(&view))
+            self.forms.iter().any(|forms| forms.show_in(&view))
+                || self.runs.are_in(&view.base64, &view.hex)
         };
-        if self.0.is_empty() {
+        if self.forms.is_empty() {
             return false;
         }
         let seen = text::strip(text);
@@ -163,9 +189,11 @@ impl Forms {
         let joined = (secret.len() >= SHORTEST).then(|| {
             let hex = text::hex(secret.as_bytes());
             usual.extend([hex.clone(), hex.to_uppercase()]);
-            let base64 = in_base64(secret).map(|form| base64_digits(&form)).collect();
+            let mut base64 = in_base64(secret).map(|form| base64_digits(&form)).collect();
+            once(&mut base64);
             Joined { squeezed: squeezed(secret), base64, hex }
         });
+        once(&mut usual);
         Self { secret: secret.to_owned(), usual, joined }
     }
 
@@ -185,6 +213,21 @@ impl<'a> View<'a> {
         let (squeezed, base64, hex) = (squeezed(text), base64_digits(text), hex_digits(text));
         Self { text: text.into(), squeezed, base64, hex }
     }
+}
+
+/// A secret and what is repeated of it by itself: a token without the signature that makes it one, and
+/// what such a token says. The longest comes first, so that it is taken out whole.
+fn parts(secret: &str) -> impl Iterator<Item = &str> {
+    let signed = runs::signed(secret).map(|(signed, _)| signed);
+    let claims = signed.and_then(|signed| Some(signed.split_once('.')?.1));
+    let parts = [signed, claims].into_iter().flatten();
+    std::iter::once(secret).chain(parts.filter(|part| part.len() >= SHORTEST))
+}
+
+/// Each form once: most secrets are written the same in several ways.
+fn once(forms: &mut Vec<String>) {
+    let mut known = std::collections::HashSet::new();
+    forms.retain(|form| known.insert(form.clone()));
 }
 
 /// The part of base64 that a secret alone decides, wherever in the encoded text it stands.

@@ -50,7 +50,9 @@ pub(super) async fn resolve(
         outsystems::role(reader, reader.meant(role.as_str())),
     );
     let assets = outsystems::assets(reader, &wanted).await;
-    let ((user, role), assets) = Failure::both(Failure::both(user, role), assets)?;
+    let ((user, role), mut assets) = Failure::both(Failure::both(user, role), assets)?;
+    // They are a set: whoever names the same in another order asks for the same.
+    assets.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
     let names: BTreeMap<_, _> = names.collect();
     let one = |asset: &crate::access::Resource| AssetRole {

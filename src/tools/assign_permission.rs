@@ -38,7 +38,7 @@ impl Change for AssignPermission {
             dfns::identity(reader, reader.meant(self.identity_id.as_str())),
         );
         let (permission, identity) = Failure::both(permission, identity)?;
-        Ok(vec![Box::new(PermissionAssignment::assigned(reader, permission, &identity).await?)])
+        Ok(vec![Box::new(PermissionAssignment::assigned(reader, permission, identity).await?)])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -4,12 +4,12 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{Plan, Snapshot, Step, Verification, WriteReply, one_way, privilege};
-use crate::access::{Access, Approval, Named, Outcome, Principal, PrincipalKind, Role};
+use crate::access::{Access, Approval, Named, Outcome, PrincipalKind, Role};
 use crate::failure::{Failure, Kind};
 use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
 use crate::vendors::VendorReader;
-use crate::vendors::dfns::{self, Assignment, ChangeRequest, Own, Permission, Through};
+use crate::vendors::dfns::{self, Assignment, ChangeRequest, Identity, Own, Permission, Through};
 
 /// What becomes of one identity's one permission.
 pub(super) struct PermissionAssignment {
@@ -18,6 +18,8 @@ pub(super) struct PermissionAssignment {
     own: Own,
     /// How somebody who loses it holds it besides.
     through: Through,
+    /// Why somebody else may be meant.
+    doubt: Option<String>,
     change: Direction,
 }
 
@@ -34,11 +36,12 @@ impl PermissionAssignment {
     pub(super) async fn assigned(
         reader: &VendorReader<'_>,
         permission: Permission,
-        identity: &Principal,
+        identity: Identity,
     ) -> Result<Self, Failure> {
-        let is_archived = permission.is_archived;
-        let change = Direction::Assign { warnings: identity.warnings(), is_archived };
-        Self::new(reader, permission.into_role(), identity.named(), change).await
+        let (is_archived, Identity { who, doubt }) = (permission.is_archived, identity);
+        let change = Direction::Assign { warnings: who.warnings(), is_archived };
+        let assigned = Self::new(reader, permission.into_role(), who.named(), change).await?;
+        Ok(Self { doubt, ..assigned })
     }
 
     pub(super) async fn revoked(
@@ -46,8 +49,10 @@ impl PermissionAssignment {
         role: Role,
         identity: Named,
         assignment: Option<String>,
+        doubt: Option<String>,
     ) -> Result<Self, Failure> {
-        Self::new(reader, role, identity, Direction::Revoke(assignment)).await
+        let revoked = Self::new(reader, role, identity, Direction::Revoke(assignment)).await?;
+        Ok(Self { doubt, ..revoked })
     }
 
     async fn new(
@@ -76,7 +81,7 @@ impl PermissionAssignment {
             expires_at: None,
             pending: false,
         };
-        Ok(Self { wanted, role, own, through, change })
+        Ok(Self { wanted, role, own, through, doubt: None, change })
     }
 
     /// What everybody in a group gets or loses with it.
@@ -310,12 +315,15 @@ impl Step for PermissionAssignment {
     }
 
     fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
-        match &self.change {
+        let mut plan = match &self.change {
             Direction::Assign { warnings, is_archived } => {
                 self.plan_assigning(now, warnings, *is_archived)
             }
             Direction::Revoke(_) => self.plan_revoking(now),
-        }
+        }?;
+        let (Plan::Already { warnings, .. } | Plan::Send { warnings, .. }) = &mut plan;
+        warnings.extend(self.doubt.clone());
+        Ok(plan)
     }
 
     fn interpret(&self, reply: &Reply) -> WriteReply {

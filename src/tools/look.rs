@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{LookContext, Problem, Rows};
 use crate::argument::Limit;
+use crate::config::Unready;
 use crate::failure::{Failure, Kind};
 use crate::json::extend;
 use crate::text::{self, Word};
@@ -106,10 +107,13 @@ fn tenants<'a>(
         return Ok(tenants);
     }
     let ready: Vec<_> = context.tenants.iter().map(|tenant| tenant.vendor.name).collect();
+    let is_meant = |unready: &&Unready| wanted.is_some_and(|one| one.0 == unready.vendor.name);
+    let half = context.unready.iter().find(is_meant).filter(|unready| !unready.absent);
     let wanted = wanted.map_or("a vendor of that cursor", |wanted| wanted.0);
+    let why = half.map(|unready| format!(": {}", unready.troubles.join("; "))).unwrap_or_default();
     let hint =
         format!("configured are: {}; `grantor doctor` says what is missing", ready.join(", "));
-    Err(Failure::invalid(format!("{wanted} is not configured here")).of("vendor").hint(hint))
+    Err(Failure::invalid(format!("{wanted} is not configured here{why}")).of("vendor").hint(hint))
 }
 
 /// The tenants that have such: a kind that a vendor has not is no question to it.

@@ -47,11 +47,11 @@ impl Change for RevokePermission {
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let role = dfns::permission(reader, reader.meant(self.permission_id.as_str())).await;
         let role = role.map(Permission::into_role);
-        let (role, principal, assignment) = match (&self.identity_id, &self.assignment_id) {
+        let (role, principal, assignment, doubt) = match (&self.identity_id, &self.assignment_id) {
             (Some(wanted), None) => {
                 let identity = dfns::identity(reader, reader.meant(wanted.as_str())).await;
                 let (role, identity) = Failure::both(role, identity)?;
-                (role, identity.named(), None)
+                (role, identity.who.named(), None, identity.doubt)
             }
             (None, Some(id)) => {
                 let role = role?;
@@ -67,15 +67,14 @@ impl Change for RevokePermission {
                     .hint("list_access shows who holds it; give identityId instead")
                 })?;
                 let holder = dfns::named(reader, &own.identity_id).await?;
-                (role, holder, Some(own.id))
+                (role, holder, Some(own.id), None)
             }
             _ => {
                 return Err(Failure::invalid(ONE));
             }
         };
-        Ok(vec![Box::new(
-            PermissionAssignment::revoked(reader, role, principal, assignment).await?,
-        )])
+        let revoked = PermissionAssignment::revoked(reader, role, principal, assignment, doubt);
+        Ok(vec![Box::new(revoked.await?)])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

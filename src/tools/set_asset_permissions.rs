@@ -9,6 +9,7 @@ use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
+use crate::text::{self, Word};
 use crate::vendors::VendorReader;
 use crate::vendors::centrasite::{self, Holding, Level, Profile};
 
@@ -119,6 +120,8 @@ impl Change for SetAssetPermissions {
             }
             entries.push(resolved);
         }
+        // They are a set: whoever names the same in another order asks for the same.
+        entries.sort_by_key(|entry| (entry.principal.kind.as_str(), entry.principal.id.clone()));
         let mut table = AssetTable {
             wanted: wanted(&asset, &entries),
             asset,
@@ -217,6 +220,23 @@ fn neither(index: usize) -> Failure {
     Failure::invalid("needs either user or group").of(&format!("userGroupAssetPermission[{index}]"))
 }
 
+/// Profiles in one order, each once.
+///
+/// # Errors
+/// One is named twice, with two permissions.
+fn set_of(mut profiles: Vec<Profile>) -> Result<Vec<Profile>, Failure> {
+    profiles.sort_by(|one, other| one.name.cmp(&other.name));
+    profiles.dedup();
+    let mut pairs = profiles.iter().zip(profiles.iter().skip(1));
+    match pairs.find(|(one, next)| one.name == next.name) {
+        Some((one, _)) => {
+            let name = text::quote(Word::Caller, &one.name);
+            Err(Failure::invalid(format!("names the profile {name} twice, with two permissions")))
+        }
+        None => Ok(profiles),
+    }
+}
+
 impl Entry {
     async fn resolve(self, reader: &VendorReader<'_>, index: usize) -> Result<Wanted, Failure> {
         let (kind, name) = match (self.user, self.group) {
@@ -231,7 +251,10 @@ impl Entry {
             name: entry.name.as_str().to_owned(),
             permission: entry.permission.level(),
         };
-        let profiles = self.profile_permissions.into_iter().flatten().map(profile).collect();
+        let profiles = self.profile_permissions.into_iter().flatten().map(profile);
+        let profiles = set_of(profiles.collect()).map_err(|failure| {
+            failure.of(&format!("userGroupAssetPermission[{index}].profilePermissions"))
+        })?;
         let own = reader.tenant.settings.get(centrasite::USERNAME);
         let own = own.is_some_and(|username| is_called(&principal.named(), username));
         let level = self.permission.level();

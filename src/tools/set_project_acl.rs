@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -49,7 +51,8 @@ impl Change for SetProjectAcl {
     const HOLDS: Holds = Holds::One;
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let letters = self.permission_list.iter().map(|letter| letter.as_str()).collect();
+        // They are a set: whoever names the same in another order asks for the same.
+        let letters: BTreeSet<_> = self.permission_list.iter().map(|one| one.as_str()).collect();
         let wanted = Some((letters, self.inherit.unwrap_or(false)));
         let path = self.project_or_space_path.as_str();
         let entry =

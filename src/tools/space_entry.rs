@@ -30,7 +30,7 @@ pub(super) enum GrantType {
 }
 
 /// What an entry is to be: its letters, and whether it reaches the assets inside.
-type Wanted = (Vec<&'static str>, bool);
+type Wanted = (BTreeSet<&'static str>, bool);
 
 pub(super) struct SpaceEntry {
     wanted: Access,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use groups::{GROUPS, Groups, groups};
 pub use groups::{Through, through};
-pub use identities::{Own, identity, named, own};
+pub use identities::{Identity, Own, identity, named, own};
 use identities::{SERVICE_ACCOUNTS, USERS, everyone};
 use privilege::reach;
 

@@ -107,6 +107,82 @@ async fn whoever_reads_a_damaged_ledger_is_told() {
     }
 }
 
+/// Whoever writes to a ledger that is damaged is told in the answer, and a person is still asked.
+#[tokio::test]
+async fn a_change_that_is_written_to_a_damaged_ledger_warns() {
+    let damages = DAMAGES.iter().filter(|(what, _)| !what.contains("key"));
+    let granted = damages.clone().map(|damage| (damage, "confirmed"));
+    for ((what, damage), expected) in
+        granted.chain(damages.take(1).map(|one| (one, "awaiting_consent")))
+    {
+        let asks = expected != "confirmed";
+        let world = if asks { World::asking().await } else { World::new().await };
+        for grant in &GRANTS[2..5] {
+            let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+            assert_eq!(parsed(&ran.stdout)["outcome"], expected, "{ran:#?}");
+            let warnings = parsed(&ran.stdout)["warnings"].to_string();
+            assert!(!warnings.contains("ledger"), "{what}: {warnings}");
+        }
+        damage(&world);
+        let grant = &GRANTS[0];
+        let preview = world.run(&["call", grant.tool, grant.arguments, "--dry-run"]).await;
+        let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+        let answer = parsed(&ran.stdout);
+        assert_eq!(answer["outcome"], expected, "{what}: {ran:#?}");
+        let warnings = answer["warnings"].to_string();
+        assert!(warnings.contains("`grantor ledger verify`"), "{what}, {expected}: {answer:#}");
+        assert_eq!(warnings.matches("is damaged").count(), 1, "{warnings}");
+        let preview = parsed(&preview.stdout);
+        assert!(!preview["warnings"].to_string().contains("ledger"), "nothing was written");
+    }
+}
+
+/// Lines that hold their seal are told as they are, and no other becomes an event.
+#[tokio::test]
+async fn a_line_that_does_not_hold_its_seal_is_no_event() {
+    let world = World::new().await;
+    for grant in &GRANTS[2..5] {
+        let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+        assert_eq!(ran.status, 0, "{ran:#?}");
+    }
+    let export = ["ledger", "export", "--format", "ocsf"];
+    let whole = world.run(&export).await;
+    assert_eq!((whole.status, whole.stdout.lines().count()), (0, 3), "{whole:#?}");
+    let other = |text: &str| {
+        let mut line = parsed(text);
+        line["receipt"] = json!("gr-putin00000000000");
+        line["event"] = json!("refused");
+        line["summary"] = json!("put in by somebody");
+        line
+    };
+    edit(&world, |lines| {
+        // The end of the last change is another; and two that nobody refused, one without a seal.
+        lines[5] = lines[5].replace("\"confirmed\"", "\"rejected\"");
+        let forged = other(&lines[4]);
+        let mut bare = forged.clone();
+        bare.as_object_mut().unwrap().retain(|name, _| !["key", "seal"].contains(&name.as_str()));
+        lines.insert(2, forged.to_string());
+        lines.push(bare.to_string());
+    });
+    let ran = world.run(&export).await;
+    assert_eq!(ran.status, 1, "{ran:#?}");
+    let events: Vec<_> = ran.stdout.lines().map(parsed).collect();
+    let told: Vec<_> = events.iter().map(|event| event["status"].as_str().unwrap()).collect();
+    assert_eq!(told, ["Success", "Success", "Unknown"], "{}", ran.stdout);
+    assert!(!ran.stdout.contains("put in by somebody"), "{}", ran.stdout);
+    for line in [3, 7, 8] {
+        let place = format!("lines.jsonl:{line}");
+        assert!(ran.stderr.contains(&place), "{place}: {}", ran.stderr);
+    }
+    let lines = world.run(&["ledger", "export"]).await;
+    assert_eq!((lines.status, lines.stdout.lines().count()), (1, 8), "as they are: {lines:#?}");
+    fs::remove_file(state(&world, "seal.key")).unwrap();
+    let lost = world.run(&["ledger", "export"]).await;
+    assert_eq!((lost.status, lost.stdout.lines().count()), (1, 8), "without a key: {lost:#?}");
+    let lost = world.run(&export).await;
+    assert_eq!((lost.status, lost.stdout.as_str()), (1, ""), "nothing holds: {lost:#?}");
+}
+
 /// Makes the newest file of the ledger full, with lines that are none of its own.
 fn fill(world: &World) {
     let path = state(world, "lines.jsonl");

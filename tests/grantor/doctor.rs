@@ -1,4 +1,6 @@
-use super::harness::{Ran, World};
+use serde_json::json;
+
+use super::harness::{Ran, World, parsed};
 
 const SIGNS: [&str; 2] = ["DFNS_PRIVATE_KEY", "REDOX_PRIVATE_KEY"];
 
@@ -120,6 +122,66 @@ async fn what_is_to_be_mended_is_not_all_missing() {
     }
 }
 
+/// Somebody pasted a secret where something else belongs: it is named, and shown nowhere.
+#[tokio::test]
+async fn a_setting_that_holds_a_secret_is_named_and_not_shown() {
+    const KEY: &str = "holds a private key, which belongs in the setting for it";
+    const TOKEN: &str = "holds a signed token, which belongs in the setting for it";
+    let held = |id: &str, secret: &str| format!("{id} holds the text of {secret}");
+    let pairs = [
+        ("OUTSYSTEMS_CLIENT_ID", "OUTSYSTEMS_CLIENT_SECRET"),
+        ("DFNS_CREDENTIAL_ID", "DFNS_AUTH_TOKEN"),
+        ("SNAPLOGIC_USERNAME", "SNAPLOGIC_PASSWORD"),
+        ("CENTRASITE_USERNAME", "CENTRASITE_PASSWORD"),
+        ("DFNS_CREDENTIAL_ID", "DFNS_PRIVATE_KEY"),
+        ("REDOX_CLIENT_ID", "REDOX_PRIVATE_KEY"),
+        ("REDOX_KEY_ID", "DFNS_PRIVATE_KEY"),
+        // Another vendor's, and one that stands within a longer text.
+        ("REDOX_KEY_ID", "OUTSYSTEMS_CLIENT_SECRET"),
+        ("REDOX_ORGANIZATION_ID", "CENTRASITE_PASSWORD"),
+        ("SNAPLOGIC_ORG", "OUTSYSTEMS_CLIENT_SECRET"),
+    ];
+    for (index, (id, name)) in pairs.into_iter().enumerate() {
+        let ways = if index < 4 { &[false, true][..] } else { &[false] };
+        for &from_a_file in ways {
+            let mut world = World::new().await;
+            let secret = world.variable(name).to_owned();
+            let pasted = match (name.ends_with("_KEY"), from_a_file) {
+                (false, true) => format!(" x-{secret}-x"),
+                _ => secret.clone(),
+            };
+            world = world.set(id, pasted);
+            if from_a_file {
+                let file = world.path("a secret");
+                std::fs::write(&file, &secret).unwrap();
+                world = world.unset(name).set(&format!("{name}_FILE"), file.to_str().unwrap());
+            }
+            // A key and a token are told by their form, whoever's they are.
+            let is_key = name.ends_with("_KEY");
+            let expected = match (is_key, name) {
+                (true, _) => format!("{id} {KEY}"),
+                (_, "DFNS_AUTH_TOKEN") if !from_a_file => format!("{id} {TOKEN}"),
+                _ => held(id, name),
+            };
+            let doctor = world.run(&["doctor"]).await;
+            let told = doctor.stdout.matches(&expected).count();
+            assert_eq!(told, 1, "{id} {name}: {doctor:#?}");
+            let call = world.run(&["call", "list_roles"]).await;
+            assert!(from_a_file && !is_key || call.stderr.contains(&expected), "{id}: {call:#?}");
+            let lines = secret.lines().filter(|line| line.len() > 8 && !line.starts_with('-'));
+            for (line, ran) in lines.flat_map(|line| [(line, &doctor), (line, &call)]) {
+                let shown = [&ran.stdout, &ran.stderr].map(|text| text.contains(line));
+                assert_eq!(shown, [false; 2], "{id} {name}: {ran:#?}");
+            }
+        }
+    }
+    // A short password that is part of other settings gives itself away in none of them.
+    let world = World::new().await.set("CENTRASITE_PASSWORD", "1").set("CENTRASITE_USERNAME", "1");
+    let doctor = world.run(&["doctor"]).await.stdout;
+    assert!(doctor.contains("CENTRASITE_USERNAME  [REDACTED]"), "{doctor}");
+    assert_eq!(doctor.matches("[REDACTED]").count(), 1, "{doctor}");
+}
+
 /// Where no vendor is ready, the last word is what is missing, and not that nothing is configured.
 #[tokio::test]
 async fn what_is_half_configured_is_not_said_to_be_none() {
@@ -158,6 +220,30 @@ async fn what_is_half_configured_is_not_said_to_be_none() {
         let ran = world.run(&["call", "list_roles", "{}"]).await;
         let says = says.split("; `").next().unwrap();
         assert!(ran.stderr.contains(says) && !ran.stderr.contains(not), "{says}: {ran:#?}");
+        // An answer says what stderr says, whoever is asked without a vendor.
+        for (tool, arguments) in [
+            ("list_roles", json!({})),
+            ("list_roles", json!({ "vendor": "dfns" })),
+            ("find_principals", json!({ "query": "Sam" })),
+            ("find_resources", json!({})),
+            ("list_access", json!({ "principal": "Sam Rivera" })),
+            ("check_change", json!({})),
+            ("undo_change", json!({ "receipt": "gr-0000000000000000" })),
+        ] {
+            let answer = parsed(&world.run(&["call", tool, &arguments.to_string()]).await.stdout);
+            let summary = answer["summary"].as_str().unwrap();
+            assert!(summary.contains(says) && !summary.contains(not), "{tool}: {summary}");
+            assert!(!summary.contains("none is configured"), "{tool}: {summary}");
+        }
+    }
+    // One that lacks something beside others that do not.
+    let world = World::new().await.unset("DFNS_PRIVATE_KEY");
+    let server = world.serve().await;
+    for tool in ["list_roles", "find_resources"] {
+        let answer = server.call(tool, json!({ "vendor": "dfns" })).await;
+        let summary = answer.summary();
+        let says = "dfns is not configured here: DFNS_PRIVATE_KEY is missing";
+        assert!(answer.is_error && summary.contains(says), "{summary}");
     }
 }
 

@@ -308,6 +308,60 @@ async fn a_name_is_not_picked_while_a_group_may_have_it() {
     }
 }
 
+/// A group that this credential may not see may have the name as well: whoever is found by it is taken,
+/// and that is said where somebody decides, and where nothing was to be done.
+#[tokio::test]
+async fn a_name_that_an_unseen_group_may_have_is_said() {
+    const DOUBT: &str = "a user group may have the same name";
+    let sam =
+        |permission: &str, who: &str| json!({ "permissionId": permission, "identityId": who });
+    let world = closed(DfnsGroups::Closed).await;
+    let server = world.serve().await;
+    for (tool, permission, outcome) in [
+        ("assign_permission", "Treasury Viewer", "confirmed"),
+        ("assign_permission", "Treasury Viewer", "already_present"),
+        ("revoke_permission", "Treasury Viewer", "confirmed"),
+        ("revoke_permission", "Treasury Viewer", "already_absent"),
+    ] {
+        let mut preview = sam(permission, "Sam Rivera");
+        preview["dry_run"] = json!(true);
+        for arguments in [preview, sam(permission, "Sam Rivera")] {
+            let answer = server.call(tool, arguments).await;
+            assert!(["preview", outcome].contains(&answer.outcome()), "{:#}", answer.body);
+            let told = answer.warnings();
+            assert!(told.contains(DOUBT) && told.contains("Auth:UserGroups:Read"), "{told}");
+        }
+    }
+    let listed = access(&server, json!({ "principal": "Sam Rivera" })).await;
+    assert!(problems(&listed).contains(DOUBT), "{:#}", listed.body);
+    // Nobody else has an id or an address.
+    let granted = server.call("assign_permission", sam("Treasury Viewer", SAM)).await;
+    assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
+    let id = granted.body["principal"]["id"].as_str().unwrap();
+    let again = server.call("assign_permission", sam("Treasury Viewer", id)).await;
+    for answer in [&granted, &again] {
+        assert!(!answer.warnings().contains(DOUBT), "{:#}", answer.body);
+    }
+    // Where the groups are seen, or there are none, there is no doubt.
+    for dfns_groups in [DfnsGroups::Open, DfnsGroups::MembersClosed, DfnsGroups::Unknown] {
+        let world = closed(dfns_groups).await;
+        let granted = world.serve().await;
+        let granted = granted.call("assign_permission", sam("Treasury Viewer", "Sam Rivera")).await;
+        assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
+        assert!(!granted.warnings().contains(DOUBT), "{:#}", granted.body);
+    }
+    // The question says it too.
+    let world = World::asking().await;
+    (0..9).for_each(|_| world.inject("dfns", "GET", "/auth/user-groups", status(403)));
+    let arguments = sam("Treasury Viewer", "Sam Rivera").to_string();
+    let asked = world.run(&["call", "assign_permission", &arguments]).await;
+    assert_eq!(parsed(&asked.stdout)["outcome"], "awaiting_consent", "{asked:#?}");
+    let ledger = world.ledger();
+    let asked = ledger.iter().find(|line| line["event"] == "asked").unwrap();
+    let question = asked["content"]["question"].as_str().unwrap();
+    assert!(question.contains(DOUBT), "{question}");
+}
+
 /// Grantor in a group has what the group has; where nobody can tell, it counts as in it.
 #[tokio::test]
 async fn a_group_with_grantors_own_account_gets_nothing() {

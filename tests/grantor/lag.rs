@@ -423,7 +423,8 @@ async fn matrix(lags: &[u64]) {
 /// Five vendors, three fates: the access is gone in the end, and until then `expire` names it.
 #[tokio::test]
 async fn access_for_a_time_goes_however_late_it_shows() {
-    matrix(&[0, 5]).await;
+    // A shorter lag is over before a machine that is busy has looked once.
+    matrix(&[0, LAG.as_secs()]).await;
 }
 
 /// The same with more lags; it takes some minutes of much work.

@@ -102,6 +102,68 @@ async fn the_same_request_is_one() {
     assert_eq!(asked, 2);
 }
 
+/// What is a set to the vendor is one set to Grantor, in whatever order it is named: one request, the
+/// same question, and the same to the vendor.
+#[tokio::test]
+async fn a_set_is_asked_for_once_in_whatever_order_it_is_named() {
+    let people = |list: Value| {
+        json!({ "asset": "BillingService", "userGroupAssetPermission": list,
+            "removeExistingPermission": true })
+    };
+    let sam = |profiles: Value| json!({ "user": "Sam Rivera", "permission": "View", "profilePermissions": profiles });
+    let team = json!({ "permission": "Modify", "group": "API Team" });
+    let (one, two) = (
+        json!({ "name": "Summary", "permission": "View" }),
+        json!({ "permission": "Modify", "name": "Technical" }),
+    );
+    let acl = |letters: Value| {
+        json!({ "project_or_space_path": "/Harbor/Finance", "permission_list": letters,
+            "grant_type": "USER", "grantee": "user@example.com" })
+    };
+    let roles = |assets: Value| json!({ "userKey": "user@example.com", "roleKey": "Developer", "assetKeys": assets });
+    for (tool, asked) in [
+        ("set_project_acl", vec![acl(json!(["R", "X"])), acl(json!(["X", "R"]))]),
+        (
+            "grant_asset_role",
+            vec![
+                roles(json!(["Orders", "Billing"])),
+                roles(json!(["Billing", "Orders"])),
+                roles(json!(["Billing", "Orders", "Billing"])),
+            ],
+        ),
+        (
+            "set_asset_permissions",
+            vec![
+                people(json!([sam(json!([one, two])), team])),
+                people(json!([team, sam(json!([two, one]))])),
+                people(json!([team, sam(json!([two, one, two]))])),
+            ],
+        ),
+    ] {
+        let world = World::asking().await;
+        let mut answers = Vec::new();
+        for arguments in &asked {
+            let answer = call(&world, tool, arguments.clone()).await;
+            assert_eq!(answer.outcome(), "awaiting_consent", "{tool}: {:#}", answer.body);
+            answers.push(answer);
+        }
+        let first = &answers[0];
+        for answer in &answers {
+            assert_eq!(answer.body["receipt"], first.body["receipt"], "{tool}: {:#}", answer.body);
+            assert_eq!(answer.summary(), first.summary(), "{tool}");
+        }
+        let asked = world.ledger().iter().filter(|line| line["event"] == "asked").count();
+        assert_eq!(asked, 1, "{tool}");
+    }
+    // One profile with two permissions is no set.
+    let world = World::asking().await;
+    let other = json!({ "name": "Technical", "permission": "View" });
+    let twice = people(json!([sam(json!([two, other]))]));
+    let answer = call(&world, "set_asset_permissions", twice).await;
+    assert_eq!(answer.outcome(), "invalid", "{:#}", answer.body);
+    assert!(answer.summary().contains("“Technical” twice"), "{}", answer.summary());
+}
+
 /// A person's no and their reason reach whoever asked, and the auditors; so does who said yes.
 #[tokio::test]
 async fn who_said_no_and_why_is_told() {

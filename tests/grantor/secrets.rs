@@ -233,6 +233,76 @@ async fn the_steps_before_a_write_show_nothing_either() {
     }
 }
 
+/// What is made of a secret and what is part of one: of every assertion its signature alone, what is
+/// signed alone, and pieces of both; of a key each line, and its body in lines of another length.
+fn parts(world: &World, vendor: &str) -> BTreeSet<String> {
+    let mut parts = BTreeSet::new();
+    for seen in world.sandbox.journal().iter().filter(|seen| seen.vendor == vendor) {
+        for proof in proofs(seen) {
+            if let [header, claims, signature] = proof.split('.').collect::<Vec<_>>()[..] {
+                let cut = |from: usize, to: usize| signature[from..to].to_owned();
+                parts.extend([cut(0, 24), cut(7, 40), cut(signature.len() - 20, signature.len())]);
+                parts.extend([format!("{header}.{claims}"), format!("{claims}.{signature}")]);
+                parts.extend([claims, signature].map(str::to_owned));
+            }
+            parts.insert(proof);
+        }
+    }
+    let key = world.variable(&format!("{}_PRIVATE_KEY", vendor.to_uppercase()));
+    let lines: Vec<_> = key.lines().filter(|line| !line.starts_with('-')).collect();
+    parts.extend(lines.iter().filter(|line| line.len() >= 20).map(|line| (*line).to_owned()));
+    let body = lines.concat();
+    parts.extend(body.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into_owned()));
+    parts.insert(body.chars().skip(40).take(24).collect());
+    parts.insert(body);
+    parts.retain(|part| part.len() >= 20);
+    parts
+}
+
+/// A vendor that has been shown several tokens repeats earlier ones, and parts of what it was shown.
+#[tokio::test]
+async fn a_part_of_a_secret_and_an_earlier_proof_are_no_more_shown() {
+    for (vendor, grant) in [("dfns", &GRANTS[1]), ("redox", &GRANTS[2])] {
+        let world = World::with(Modes::default()).await;
+        let server = world.serve().await;
+        let look = json!({ "vendor": vendor, "query": "not" });
+        // Each refusal makes it prove itself anew.
+        for _ in 0..3 {
+            server.call("find_principals", look.clone()).await;
+            let no = FaultKind::Status { status: 401, headers: Vec::new(), body: String::new() };
+            world.inject(vendor, "GET", "/", no);
+            server.call("list_access", json!({ "vendor": vendor })).await;
+        }
+        let body = server.call(grant.tool, parsed(grant.arguments)).await.body;
+        server.call("undo_change", json!({ "receipt": body["receipt"] })).await;
+        let parts = parts(&world, vendor);
+        assert!(parts.len() > 10, "{vendor}: {}", parts.len());
+        let mut said = Said::default();
+        for part in &parts {
+            for status in [400, 200] {
+                let message = format!("no {part}!");
+                let body = json!({
+                    "error": { "message": message }, "message": message,
+                    "items": [{ "userId": "us-x", "name": format!("not {message}") }],
+                    "payload": { "memberships": [{ "role": { "id": "1", "name": message },
+                        "user": { "id": "2", "fullname": format!("not {message}") } }] },
+                });
+                let body = body.to_string();
+                let echo = FaultKind::Status { status, headers: Vec::new(), body };
+                world.inject(vendor, "GET", "/", echo);
+                let looked = server.call("find_principals", look.clone()).await;
+                said.add(format!("{status} at {vendor}"), looked.body.to_string());
+            }
+        }
+        server.stop().await;
+        let shown = said.0.iter().filter(|(_, text)| text.contains("[REDACTED]")).count();
+        assert!(shown * 2 > said.0.len(), "{vendor}: {shown} of {}", said.0.len());
+        said.add("stderr", world.stderr());
+        said.files(&world.path("state"));
+        said.hides(&parts);
+    }
+}
+
 /// A header of an answer is a text of the vendor's like any other.
 #[tokio::test]
 async fn the_name_of_an_exchange_holds_no_secret() {

@@ -123,7 +123,7 @@ async fn what_a_role_allows_is_what_the_vendor_says() {
     for tool in ["grant_asset_role", "revoke_asset_role"] {
         assert!(!contains(tool, &asset).await.is_empty(), "{tool}");
     }
-    assert_eq!(contains("set_project_acl", &space).await, ["X", "R"]);
+    assert_eq!(contains("set_project_acl", &space).await, ["R", "X"]);
     assert_eq!(contains("set_asset_permissions", &table).await, ["View", "Modify"]);
     assert!(contains("assign_organization_role", &role).await.is_empty());
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
@@ -6,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::{Ran, paint, status};
-use crate::ledger::Ledger;
+use crate::failure::Failure;
 use crate::ledger::ocsf::Events;
+use crate::ledger::{Ledger, Trouble};
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  \
@@ -29,43 +31,55 @@ enum Format {
 
 pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     let Arguments { format, since } = *arguments;
-    match format {
-        Format::Jsonl => {
-            ledger.walk(move |line| print_if(is_since(line, since), line)).await?;
-        }
+    let troubles = match format {
+        Format::Jsonl => lines(ledger, since).await?,
         Format::Ocsf => events(ledger, since).await?,
-    }
-    // Every line was handed on as it is; which of them can be relied on is said beside them.
-    let troubles = ledger.audit(None).await?.troubles();
+    };
     status::tell(&troubles);
     Ok(status::worst([status::of(&troubles)]))
 }
 
-async fn events(ledger: &Ledger, since: Option<Timestamp>) -> Result<(), crate::failure::Failure> {
+/// Every line as it is; which of them can be relied on is said beside them.
+async fn lines(ledger: &Ledger, since: Option<Timestamp>) -> Result<Vec<Trouble>, Failure> {
+    let begun = Arc::new(AtomicBool::new(false));
+    let begins = begun.clone();
+    let take = move |line: &str, _| {
+        begins.store(true, Ordering::Relaxed);
+        print_if(is_since(line, since), line)
+    };
+    match ledger.audit_each(take).await {
+        Ok(audit) => Ok(audit.troubles()),
+        Err(failure) if begun.load(Ordering::Relaxed) => Err(failure),
+        // Without their key there is nothing to check them by, and they are handed on all the same.
+        Err(failure) => {
+            let print = move |line: &str| print_if(is_since(line, since), line).map(|()| true);
+            ledger.walk(print).await.and(Err(failure))
+        }
+    }
+}
+
+/// What the lines that hold their seal tell. Any other is no event: whoever reads events cannot see that
+/// somebody wrote it who had not the key.
+async fn events(ledger: &Ledger, since: Option<Timestamp>) -> Result<Vec<Trouble>, Failure> {
     let events = Arc::new(Mutex::new(Events::default()));
     let taking = events.clone();
-    let take = move |line: &str| {
-        let Ok(parsed) = serde_json::from_str::<Value>(line) else { return Ok(true) };
+    let take = move |line: &str, holds: bool| {
+        let parsed = serde_json::from_str::<Value>(line).ok().filter(|_| holds);
+        let Some(parsed) = parsed else { return Ok(()) };
         let event = taking.lock().unwrap_or_else(PoisonError::into_inner).take(&parsed);
-        match event {
-            Some(event) => print_if(is_since(line, since), &event.to_string()),
-            None => Ok(true),
-        }
+        event.map_or(Ok(()), |event| print_if(is_since(line, since), &event.to_string()))
     };
-    ledger.walk(take).await?;
+    let audit = ledger.audit_each(take).await?;
     let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
     for event in events.rest() {
         // What has no end is shown whenever it began.
         let _ = print_if(true, &event.to_string());
     }
-    Ok(())
+    Ok(audit.troubles())
 }
 
-fn print_if(wanted: bool, line: &str) -> io::Result<bool> {
-    if wanted {
-        paint::json(line)?;
-    }
-    Ok(true)
+fn print_if(wanted: bool, line: &str) -> io::Result<()> {
+    if wanted { paint::json(line) } else { Ok(()) }
 }
 
 fn is_since(line: &str, since: Option<Timestamp>) -> bool {

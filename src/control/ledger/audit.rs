@@ -82,18 +82,19 @@ impl Audit {
         self.file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     }
 
-    pub(super) fn line(&mut self, line: &str, keys: &Keys, noted: Option<&Head>) {
+    /// Whether the line holds its seal.
+    pub(super) fn line(&mut self, line: &str, keys: &Keys, noted: Option<&Head>) -> bool {
         self.number += 1;
         self.lines += 1;
         let place = match self.follow.take(line, keys) {
             Seen::Unreadable => {
                 self.unreadable.push(self.at(line, "cannot be read".to_owned()));
-                return;
+                return false;
             }
             Seen::Unsealed(place, why) => {
                 self.found(self.at(line, why.words()));
                 self.first = self.first.or(place.map(|place| place.seq));
-                return;
+                return false;
             }
             Seen::Sealed(place, follows) => {
                 let unreadable = std::mem::take(&mut self.unreadable);
@@ -109,6 +110,7 @@ impl Audit {
         };
         self.first.get_or_insert(place.seq);
         self.read(line, &place, noted);
+        true
     }
 
     /// What a line that holds its seal says.

@@ -44,6 +44,19 @@ impl Ledger {
     }
 }
 
+/// In one sentence, for whoever writes to a ledger that is damaged.
+pub fn warned(troubles: &[Trouble]) -> Option<String> {
+    let first = troubles.first()?;
+    let more = match troubles.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "the ledger in which this is recorded is damaged ({first}{more}): what such lines say is not \
+         acted on; tell an administrator, to whom `grantor ledger verify` says more"
+    ))
+}
+
 /// In sentences: the first of them, how many more there are, and what to do. Nothing where nothing
 /// is wrong.
 pub fn describe(troubles: &[Trouble]) -> Vec<String> {

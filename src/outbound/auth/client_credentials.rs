@@ -72,8 +72,8 @@ impl Issuer for ClientCredentials {
         decode(what, &exchange(what, request, wire).await?)
     }
 
-    async fn sent(&self) -> Option<SecretString> {
-        self.client_secret.read().await.ok()
+    async fn sent(&self) -> Vec<SecretString> {
+        self.client_secret.read().await.into_iter().collect()
     }
 
     async fn trial(&self) -> Trial {

@@ -1,6 +1,7 @@
 //! A token for a signed JWT: OAuth 2.0 client credentials with `private_key_jwt` (RFC 7523),
 //! RS384, as SMART backend services profile it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -20,6 +21,8 @@ pub struct JwtAssertion {
     client_id: String,
     key_id: String,
     private_key: Secret,
+    /// The last one that was sent.
+    sent: Mutex<Option<SecretString>>,
 }
 
 /// How long an assertion is good for, in seconds.
@@ -36,7 +39,7 @@ impl JwtAssertion {
         key_id: String,
         private_key: Secret,
     ) -> Self {
-        Self { token_url, audience, client_id, key_id, private_key }
+        Self { token_url, audience, client_id, key_id, private_key, sent: Mutex::default() }
     }
 
     async fn assertion(&self) -> Result<SecretString, AuthError> {
@@ -71,13 +74,23 @@ impl Issuer for JwtAssertion {
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", expose(&assertion)),
         ];
-        let request = Signed::bare(Frozen::form(&self.token_url, &form)).hiding(&assertion);
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(assertion.clone());
+        let request = Signed::bare(Frozen::form(&self.token_url, &form));
+        let request = self.sent().await.iter().fold(request, Signed::hiding);
         let what = "the token endpoint";
         decode(what, &exchange(what, request, wire).await?)
     }
 
+    /// The key is not sent, and an answer may repeat it all the same: whoever set it up there may have
+    /// put it in the wrong place.
+    async fn sent(&self) -> Vec<SecretString> {
+        let key = self.private_key.known().await;
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        key.into_iter().chain(sent).collect()
+    }
+
     async fn trial(&self) -> Trial {
-        Trial::signing(&self.private_key, self.assertion().await)
+        Trial::signing(&self.private_key, self.assertion().await).await
     }
 
     async fn forget(&self) {

@@ -15,10 +15,8 @@ use crate::outbound::{Frozen, Wire};
 pub trait Issuer: Send + Sync {
     fn issue(&self, wire: &Wire) -> impl Future<Output = Result<Issued, AuthError>> + Send;
 
-    /// What proves who we are and is itself sent, if anything is: no answer may repeat it.
-    fn sent(&self) -> impl Future<Output = Option<SecretString>> + Send {
-        std::future::ready(None)
-    }
+    /// What proves who we are, and what was made of it and sent: no answer may repeat it.
+    fn sent(&self) -> impl Future<Output = Vec<SecretString>> + Send;
 
     /// As [`Authorize::trials`], of the one secret there is.
     fn trial(&self) -> impl Future<Output = Trial> + Send;

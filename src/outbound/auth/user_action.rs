@@ -74,7 +74,7 @@ impl UserAction {
         let (answer, signature) = self.answer(&challenge).await?;
         let what = "the signing service";
         let shown = [signature, challenge.challenge_identifier.into()];
-        let request = self.step(&self.steps.complete, answer, bearer)?;
+        let request = self.step(&self.steps.complete, answer, bearer).await?;
         let request = shown.iter().fold(request, Signed::hiding);
         let earned: Earned = decode(what, &exchange(what, request, wire).await?)?;
         Ok((carried(what, &earned.user_action)?, shown))
@@ -95,7 +95,7 @@ impl UserAction {
             "userActionServerKind": "Api",
         });
         let what = "the signing service";
-        let request = self.step(&self.steps.init, init, bearer)?;
+        let request = self.step(&self.steps.init, init, bearer).await?;
         decode(what, &exchange(what, request, wire).await?)
     }
 
@@ -126,7 +126,7 @@ impl UserAction {
         signed.ok_or_else(|| AuthError::Unusable(format!("{name} could not sign")))
     }
 
-    fn step(
+    async fn step(
         &self,
         endpoint: &Endpoint,
         body: Value,
@@ -135,7 +135,14 @@ impl UserAction {
         let frozen =
             endpoint.draft(&[]).and_then(|draft| Frozen::write(&self.base, &draft.body(body)));
         let frozen = frozen.map_err(|failure| AuthError::Unusable(failure.message))?;
-        Ok(Signed::bare(frozen).header("authorization", "Bearer ", bearer))
+        Ok(self.borne(Signed::bare(frozen), bearer).await)
+    }
+
+    /// With the token. The key is not sent, and an answer may repeat it all the same: whoever set it up
+    /// at the vendor may have put it in the wrong place.
+    async fn borne(&self, signed: Signed, bearer: &SecretString) -> Signed {
+        let signed = signed.header("authorization", "Bearer ", bearer);
+        self.private_key.known().await.iter().fold(signed, Signed::hiding)
     }
 }
 
@@ -156,7 +163,7 @@ impl Authorize for UserAction {
     ) -> BoxFuture<'a, Result<Signed, AuthError>> {
         Box::pin(async move {
             let bearer = self.token.token().await?;
-            let signed = Signed::bare(request.clone()).header("authorization", "Bearer ", &bearer);
+            let signed = self.borne(Signed::bare(request.clone()), &bearer).await;
             if request.method == "GET" {
                 return Ok(signed);
             }
@@ -169,7 +176,8 @@ impl Authorize for UserAction {
     fn trials(&self) -> BoxFuture<'_, Vec<Trial>> {
         Box::pin(async move {
             let token = Trial::token(&self.token).await;
-            vec![token, Trial::signing(&self.private_key, self.signature("a trial").await)]
+            let signed = self.signature("a trial").await;
+            vec![token, Trial::signing(&self.private_key, signed).await]
         })
     }
 

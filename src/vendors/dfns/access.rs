@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, Through};
 use super::{
-    Assignment, Permission, assignments, everyone, identity, permission, permissions, through,
-    together,
+    Assignment, Identity, Permission, assignments, everyone, identity, permission, permissions,
+    through, together,
 };
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
@@ -26,6 +26,10 @@ pub(super) async fn list(
     let principal = maybe(&reach.principal, "principal", |wanted| identity(reader, wanted)).await;
     let role = maybe(&reach.role, "role", |wanted| permission(reader, wanted)).await;
     let ((principal, role), ()) = Failure::both(Failure::both(principal, role), resource)?;
+    let (principal, doubt) = match principal {
+        Some(Identity { who, doubt }) => (Some(who), doubt),
+        None => (None, None),
+    };
     let among = match role {
         Some(role) => vec![role],
         None => permissions(reader).await?,
@@ -63,7 +67,8 @@ pub(super) async fn list(
     let listing = Listing::part(rows, &reach.from, reach.limit, None);
     let leaving = listing.rows.iter().filter(|(_, leaving)| *leaving).map(|(row, _)| row);
     let leaving = leaves(&leaving.collect::<Vec<_>>());
-    let problem = together([fan_out.problem, held.untold(), leaving]);
+    let doubt = doubt.map(|doubt| Failure::new(Kind::Incomplete, doubt));
+    let problem = together([fan_out.problem, held.untold(), leaving, doubt]);
     Ok(Listing { problem, ..listing.map(|(row, _)| row) })
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::groups::{Groups, groups, members};
+use super::groups::{GROUPS, Groups, groups, members};
 use super::{CREDENTIAL, Items, is_id, list, nullable};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
@@ -65,28 +65,39 @@ pub struct Own {
     pub members: Option<Result<usize, Failure>>,
 }
 
+/// Who a name means.
+pub struct Identity {
+    pub who: Principal,
+    /// Why somebody else may be meant all the same.
+    pub doubt: Option<String>,
+}
+
 /// The user, service account, user group or token with this id, user name or exact name.
 ///
 /// # Errors
 /// None or several match, or a list cannot be read whole.
-pub async fn identity(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+pub async fn identity(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Identity, Failure> {
+    let certain = |who| Identity { who, doubt: None };
     let text = wanted.as_str();
     if is_id(text, "us") {
         let user: Option<User> = reader.read_maybe(&USER.ask(&[("userId", text)])?).await?;
         if let Some(user) = user {
-            return pick("identityId", wanted, vec![user.into_principal()]);
+            return pick("identityId", wanted, vec![user.into_principal()]).map(certain);
         }
     }
     let Groups { all, unseen } = everyone(reader).await?;
     if let Some(shown) = shown_earlier(reader, text)
         && all.iter().all(|known| known.id != text)
     {
-        return pick("identityId", wanted, vec![shown]);
+        return pick("identityId", wanted, vec![shown]).map(certain);
     }
     if let Some(why) = unseen.as_ref().filter(|why| hides(why, wanted, &all)) {
         return Err(hidden(why, wanted));
     }
-    pick("identityId", wanted, all).map_err(|failure| match unseen {
+    let is_doubtful = unseen.is_some() && !is_certain(wanted, &all);
+    let found = pick("identityId", wanted, all);
+    let found = found.map(|who| Identity { doubt: is_doubtful.then(|| doubt(&who)), who });
+    found.map_err(|failure| match unseen {
         _ if is_id(text, "to") => failure.hint(
             "only this credential's own tokens can be listed: another person's token cannot be \
              checked, so it is not granted anything",
@@ -119,17 +130,33 @@ fn shown_earlier(reader: &VendorReader<'_>, id: &str) -> Option<Principal> {
     })
 }
 
-/// Whether somebody of that name may be among those that did not come. Nobody else has an id that
-/// was listed, nor a full address, which a user group has none of. A credential that may not read
-/// the groups has none to name.
+/// Whether somebody of that name may be among those that did not come, and may come on another try. A
+/// credential that may not read the groups never sees them: whoever is found without them is taken,
+/// and it is said.
 fn hides(unseen: &Failure, wanted: Wanted<'_>, listed: &[Principal]) -> bool {
+    unseen.kind != Kind::NotPermitted && !is_certain(wanted, listed)
+}
+
+/// Whether nobody else can be meant: nobody else has an id that was listed, nor a full address, which a
+/// user group has none of.
+fn is_certain(wanted: Wanted<'_>, listed: &[Principal]) -> bool {
     let (text, address) = (wanted.as_str(), wanted.sought());
     let is_address = |email: &String| email.eq_ignore_ascii_case(address);
     let is_certain = |known: &Principal| match wanted {
         Wanted::Id(_) => known.id == text,
         Wanted::Named(_) => known.id == text || known.email.as_ref().is_some_and(is_address),
     };
-    unseen.kind != Kind::NotPermitted && !listed.iter().any(is_certain)
+    listed.iter().any(is_certain)
+}
+
+/// What is said of somebody who was found by a name that a user group may have as well. It says nothing
+/// of the vendor's own words, which may be others each time.
+fn doubt(who: &Principal) -> String {
+    let (who, needs) = (who.named().label(), GROUPS.needs);
+    format!(
+        "{who} was found by name, and a user group may have the same name: user groups cannot be \
+         read here, which takes {needs}; {BY_ID}"
+    )
 }
 
 /// What did not come, and what does without it.

@@ -12,11 +12,12 @@ use crate::control::ledger::files;
 use crate::control::ledger::index::{Index, Trouble};
 
 impl Journal {
-    /// Reads every line and checks what holds them together.
+    /// Reads every line and checks what holds them together; gives each, and whether it holds its seal.
     pub(in crate::control::ledger) fn audit(
         &self,
         keys: &Keys,
         noted: Option<&Head>,
+        mut take: impl FnMut(&str, bool) -> io::Result<()>,
     ) -> io::Result<Audit> {
         let mut audit = Audit::default();
         let segments = self.segments(keys)?;
@@ -26,8 +27,8 @@ impl Journal {
             audit.begin(&segment.path);
             let file = BufReader::new(segment.open()?);
             files::each_line(file, |_, line| {
-                audit.line(line, keys, noted);
-                Ok(true)
+                let holds = audit.line(line, keys, noted);
+                take(line, holds).map(|()| true)
             })?;
         }
         self.audit_beside(&mut audit, keys)?;
