@@ -21,6 +21,7 @@ mod prepare;
 mod question;
 mod review;
 mod seen;
+mod sending;
 mod taking;
 mod tend;
 mod turns;
@@ -37,6 +38,7 @@ pub use crate::auth::Boxed;
 pub use answer::Answer;
 pub use consent::{Consult, ELICITATION, Pending, Person, Reply, Told};
 pub use question::Question;
+pub use sending::Sending;
 pub use tend::{Ending, Tended};
 
 use crate::approvers::Approvers;
@@ -51,7 +53,7 @@ use crate::observe::{Asked, Watch};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
 use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Spec, Step, Term, Tool, fit};
-use crate::transport::{CALL, Deadline, Wire};
+use crate::transport::{CALL, Deadline, Urgency, Wire, urgent};
 use crate::vendors::{Asker, Organization, Read, Tenant};
 use item::Item;
 use prepare::Prepared;
@@ -202,7 +204,8 @@ impl Desk {
         // Progress repeats names, which are the vendor's.
         let tell = std::mem::replace(&mut call.progress, Box::new(|_| ()));
         call.progress = Box::new(move |what| tell(text::clean(&what)));
-        watch.over(self.answer(found, call), seen::told).await
+        let urgency = urgency(spec, &call.arguments);
+        watch.over(urgent(urgency, self.answer(found, call)), seen::told).await
     }
 
     async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
@@ -394,6 +397,15 @@ impl Desk {
             changes_this_hour: 0,
         };
         Ok((order, Value::Object(arguments)))
+    }
+}
+
+/// How urgent a call is beside others; nobody waits for what is only tried.
+fn urgency(spec: Option<&Spec>, arguments: &Map<String, Value>) -> Urgency {
+    let is_dry_run = arguments.get("dry_run") == Some(&Value::Bool(true));
+    match spec {
+        Some(spec) if spec.effect.writes() && !is_dry_run => Urgency::Change,
+        _ => Urgency::Look,
     }
 }
 

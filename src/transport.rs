@@ -6,6 +6,7 @@
 
 mod pace;
 mod told;
+mod urgency;
 mod wire;
 
 use std::num::NonZeroU32;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 pub use pace::Pace;
 pub use told::{Listener, telling};
+pub use urgency::{Line, Rank, Spot, Urgency, urgent};
 pub use wire::Wire;
 
 use crate::auth::{AuthError, Authorize};

@@ -259,3 +259,8 @@ mod damage;
 #[cfg(unix)]
 #[path = "grantor/left.rs"]
 mod left;
+
+/// A server that has much to do: what goes first, and what the end of it waits for.
+#[cfg(unix)]
+#[path = "grantor/busy.rs"]
+mod busy;

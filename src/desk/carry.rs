@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::lag::{NOT_YET, look_again};
 use super::prepare::{Prepared, Sendable};
 use super::taking::Given;
-use super::{Call, Desk, Item, Order};
+use super::{Call, Desk, Item, Order, sending};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
@@ -146,6 +146,9 @@ impl Desk {
         before: &Standing,
         ask: &Asker<'_>,
     ) -> Item {
+        let Some(_right) = sending::begin() else {
+            return Item::not_started(step, &before.rows);
+        };
         let policy = permitted.policy().clone();
         let opened = match self.ledger.open(permitted, receipt).await {
             Ok(opened) => opened,

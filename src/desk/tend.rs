@@ -17,6 +17,7 @@ use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::ledger::{Record, Request, State};
+use crate::transport::{Urgency, urgent};
 use crate::vendors::Same;
 
 /// What became of one change.
@@ -56,8 +57,8 @@ impl Desk {
         let (mut tended, mut failed) = (Vec::new(), Vec::new());
         let Some(_claim) = self.claim() else { return (tended, failed) };
         for done in [
-            self.reconcile().await,
-            self.expire_settled().await,
+            urgent(Urgency::End, self.reconcile()).await,
+            urgent(Urgency::End, self.expire_settled()).await,
             self.run_approved(UNATTENDED).await,
         ] {
             match done {
