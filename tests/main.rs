@@ -264,3 +264,8 @@ mod left;
 #[cfg(unix)]
 #[path = "grantor/busy.rs"]
 mod busy;
+
+/// What a command has changed, and nobody gets to read.
+#[cfg(unix)]
+#[path = "grantor/unheard.rs"]
+mod unheard;

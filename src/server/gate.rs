@@ -271,8 +271,8 @@ fn next(kinds: impl Iterator<Item = Kind>) -> Option<usize> {
 
 fn kind(request: &ClientRequest) -> Kind {
     let ClientRequest::CallToolRequest(call) = request else { return Kind::Other };
-    let changes = |tool: &&Tool| tool.spec.name == call.params.name && tool.spec.effect.writes();
-    if TOOLS.iter().any(|tool| changes(&tool)) { Kind::Change } else { Kind::Look }
+    let changes = |tool: &Tool| tool.spec.name == call.params.name && tool.spec.effect.writes();
+    if TOOLS.iter().any(changes) { Kind::Change } else { Kind::Look }
 }
 
 /// Whether rmcp leaves its opening with this request.
