@@ -13,7 +13,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use grantor::access::Outcome;
-use grantor::guard::{Circumstances, Guard, Permitted, Supposed, Verdict};
+use grantor::catalogue::Supposed;
+use grantor::guard::{Circumstances, Guard, Permitted, Verdict};
 use grantor::ledger::{Closing, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;

@@ -1,6 +1,10 @@
 //! Tools × configured vendors: what is listed, and what a name means.
 
+mod supposed;
+
 use serde_json::{Value, json};
+
+pub use supposed::Supposed;
 
 use crate::config::Config;
 use crate::failure::Failure;

@@ -1,26 +1,22 @@
 //! Flags, environment and one TOML file → vendors and limits; every mistake is named.
 //!
 //! Flags win over the environment, which wins over the file. A setting `VENDOR_SOME_NAME` is
-//! `some_name` under `[vendor]` in the file. The only place, beside [`crate::secret`], that reads
-//! the environment.
+//! `some_name` under `[vendor]` in the file.
 
 mod file;
 mod floor;
-mod network;
+mod gather;
 mod paths;
 mod policy;
-mod settings;
 
 use std::path::{Path, PathBuf};
-
-pub use network::network;
-pub use settings::{Settings, all};
 
 use crate::approvers::Approvers;
 use crate::given;
 use crate::observe::Format;
 use crate::secret::Secret;
-use crate::vendors::{Need, Tenant, VENDORS, Variable, Vendor};
+use crate::settings::{Need, Settings, Variable};
+use crate::vendors::{Tenant, VENDORS, Vendor};
 use file::File;
 use paths::{expanded, of_environment};
 
@@ -107,14 +103,6 @@ const OWN: &[Variable] = &[Variable {
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
 
-/// The process environment.
-///
-/// What is no text is given as far as it can be read: nothing that is set counts as unset.
-#[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
-}
-
 /// Where the state of Grantor lives, before `sandbox` is appended.
 ///
 /// # Errors
@@ -199,9 +187,9 @@ fn approvers_of(
 /// Grantor's own secrets. What the floor takes one from, nobody else may have written.
 fn own(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Settings, ConfigError> {
     if !floor.has("ledger_key") {
-        return Ok(Settings::own(OWN, sources.environment, file));
+        return Ok(gather::own(OWN, sources.environment, file));
     }
-    let own = Settings::own(OWN, &|_| None, floor);
+    let own = gather::own(OWN, &|_| None, floor);
     own.files().try_for_each(floor::check)?;
     Ok(own)
 }
@@ -264,7 +252,7 @@ impl Config {
             warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
         };
         for vendor in wanted(sources, &file)? {
-            config.add(vendor, Settings::gather(vendor, sources, &file));
+            config.add(vendor, gather::of_vendor(vendor, sources, &file));
         }
         Ok(config)
     }
@@ -512,8 +500,8 @@ mod tests {
             let sources = Sources { flags: &flags, environment: &home, floor: None, sandbox: None };
             let loaded = Config::load(&sources).unwrap();
             let file = File::find(&sources).unwrap();
-            let token = Settings::gather(crate::vendors::named("dfns").unwrap(), &sources, &file);
-            let own = Settings::own(OWN, &home, &file);
+            let token = gather::of_vendor(crate::vendors::named("dfns").unwrap(), &sources, &file);
+            let own = gather::own(OWN, &home, &file);
             let read = [&token, &own].map(|settings| settings.files().next().unwrap().to_owned());
             let [token, key] = read;
             [loaded.state_dir, loaded.policy.unwrap(), token, key]

@@ -1,10 +1,7 @@
 //! Requests before the network: pure data, made from an endpoint and checked arguments.
 //!
 //! A [`Question`] reads and a [`Draft`] writes; they are different types so that a write cannot
-//! take the road of a read. Both are *frozen* against a vendor's base URL: the body is serialised
-//! once, and those bytes are what is signed and what is sent.
-
-use std::borrow::Cow;
+//! take the road of a read. Only `outbound` makes requests of them that have a host and bytes.
 
 use serde_json::{Value, json};
 use url::Url;
@@ -42,38 +39,25 @@ pub enum Verb {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// The endpoint's own path, with its fields unfilled.
-    template: &'static str,
-    path: String,
-    query: Vec<(&'static str, String)>,
+    pub(crate) template: &'static str,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(&'static str, String)>,
     needs: &'static str,
-    typed: bool,
+    pub(crate) typed: bool,
 }
 
 /// The vendor request a change will send: no host, no credential.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    verb: Verb,
+    pub(crate) verb: Verb,
     /// The endpoint's own path, with its fields unfilled.
-    template: &'static str,
-    path: String,
-    query: Vec<(&'static str, String)>,
-    /// The version this write depends on, sent as `If-Match`.
-    version: Option<String>,
-    body: Option<Value>,
-    typed: bool,
-}
-
-/// A request with its host and its exact bytes, ready to be signed.
-#[derive(Clone)]
-pub struct Frozen {
-    pub(crate) method: &'static str,
-    pub(crate) url: Url,
-    /// The path as the vendor sees it, without a gateway's prefix and without the query.
+    pub(crate) template: &'static str,
     pub(crate) path: String,
-    /// The same without what fills it: for logs, which name nobody.
-    pub(crate) template: Cow<'static, str>,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) query: Vec<(&'static str, String)>,
+    /// The version this write depends on, sent as `If-Match`.
+    pub(crate) version: Option<String>,
+    pub(crate) body: Option<Value>,
+    pub(crate) typed: bool,
 }
 
 /// Where a vendor lives: an absolute URL, `https` unless the host is loopback.
@@ -228,57 +212,20 @@ impl Base {
         Self(url)
     }
 
-    pub(crate) fn freeze_question(&self, question: &Question) -> Result<Frozen, Failure> {
-        let url = self.join(&question.path, &question.query)?;
-        let mut headers = vec![accept_json()];
-        headers.extend(question.typed.then(content_json));
-        Ok(Frozen {
-            method: "GET",
-            url,
-            path: question.path.clone(),
-            template: question.template.into(),
-            headers,
-            body: None,
-        })
+    /// The URL itself.
+    pub(crate) fn url(&self) -> &Url {
+        &self.0
     }
 
-    pub(crate) fn freeze(&self, draft: &Draft) -> Result<Frozen, Failure> {
-        let mut headers = vec![accept_json()];
-        if let Some(version) = &draft.version {
-            headers.push(("if-match", format!("\"{version}\"")));
-        }
-        let body = draft.body.as_ref().map(|body| body.to_string().into_bytes());
-        headers.extend((draft.typed || body.is_some()).then(content_json));
-        Ok(Frozen {
-            method: draft.verb.as_str(),
-            url: self.join(&draft.path, &draft.query)?,
-            path: draft.path.clone(),
-            template: draft.template.into(),
-            headers,
-            body,
-        })
-    }
-
-    /// A request of `auth`'s own, to this very URL.
-    pub(crate) fn form(&self, fields: &[(&str, &str)]) -> Frozen {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish()
-            .into_bytes();
-        Frozen {
-            method: "POST",
-            url: self.0.clone(),
-            path: self.0.path().to_owned(),
-            template: self.0.path().to_owned().into(),
-            headers: vec![
-                accept_json(),
-                ("content-type", "application/x-www-form-urlencoded".to_owned()),
-            ],
-            body: Some(body),
-        }
-    }
-
-    fn join(&self, path: &str, parameters: &[(&'static str, String)]) -> Result<Url, Failure> {
+    /// The URL of a request below this one.
+    ///
+    /// # Errors
+    /// A URL parser would rewrite the path.
+    pub(crate) fn join(
+        &self,
+        path: &str,
+        parameters: &[(&'static str, String)],
+    ) -> Result<Url, Failure> {
         let wanted = format!("{}{path}", self.0.path().trim_end_matches('/'));
         let mut url = self.0.clone();
         url.set_path(&wanted);
@@ -289,14 +236,6 @@ impl Base {
         url.set_query(query(parameters).strip_prefix('?'));
         Ok(url)
     }
-}
-
-fn accept_json() -> (&'static str, String) {
-    ("accept", "application/json".to_owned())
-}
-
-fn content_json() -> (&'static str, String) {
-    ("content-type", "application/json".to_owned())
 }
 
 fn query(parameters: &[(&'static str, String)]) -> String {
@@ -366,14 +305,9 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const ONE: Source = Source { path: "/users/{key}/roles", needs: "", docs: "" };
     const MANY: Source = Source { path: "/acl/{+path}", needs: "", docs: "" };
-
-    fn base(text: &str) -> Base {
-        Base::parse(text).unwrap()
-    }
 
     #[test]
     fn a_segment_that_is_not_a_name_is_refused() {
@@ -428,44 +362,6 @@ mod tests {
             "",
         ] {
             assert!(Base::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_gateway_prefix_is_sent_but_not_part_of_the_vendors_path() {
-        let question = ONE.ask(&[("key", "k 1")]).unwrap().with("q", "a+b@example.com");
-        let frozen = base("https://gw.example.com/dfns/").freeze_question(&question).unwrap();
-        assert_eq!(
-            frozen.url.as_str(),
-            "https://gw.example.com/dfns/users/k%201/roles?q=a%2Bb%40example.com"
-        );
-        assert_eq!(frozen.path, "/users/k%201/roles");
-    }
-
-    proptest! {
-        /// Whatever a model puts into a path field, the request stays under the endpoint's own path
-        /// on the configured host, and the vendor decodes exactly what was put in.
-        #[test]
-        fn a_filled_path_never_leaves_its_template(value in any::<String>()) {
-            if let Ok(question) = ONE.ask(&[("key", &value)]) {
-                let frozen = base("https://h.example.com/p").freeze_question(&question).unwrap();
-                let segments: Vec<_> = frozen.url.path_segments().unwrap().collect();
-                prop_assert_eq!(segments.len(), 4);
-                prop_assert_eq!((segments[0], segments[1], segments[3]), ("p", "users", "roles"));
-                let decoded = percent_encoding::percent_decode_str(segments[2]).decode_utf8().unwrap();
-                prop_assert_eq!(decoded.as_ref(), value.as_str());
-                prop_assert_eq!(frozen.url.host_str(), Some("h.example.com"));
-                prop_assert!(frozen.url.query().is_none() && frozen.url.fragment().is_none());
-            }
-        }
-
-        #[test]
-        fn several_segments_keep_their_number(parts in proptest::collection::vec("[^/]{1,12}", 1..4)) {
-            let value = parts.join("/");
-            if let Ok(question) = MANY.ask(&[("path", &value)]) {
-                let frozen = base("https://h.example.com").freeze_question(&question).unwrap();
-                prop_assert_eq!(frozen.url.path_segments().unwrap().count(), parts.len() + 1);
-            }
         }
     }
 }

@@ -9,26 +9,25 @@ pub mod draft;
 pub mod schema;
 pub mod tools;
 
-pub mod approvers;
 pub mod catalogue;
+pub mod control;
 pub mod desk;
-pub mod guard;
-pub mod intent;
-pub mod ledger;
 
-pub mod auth;
 pub mod config;
 mod given;
 mod json;
 pub mod memo;
 pub mod observe;
+pub mod outbound;
 mod private;
 mod random;
 pub mod secret;
-pub mod transport;
+mod settings;
 pub mod vendors;
 
 pub mod cli;
 pub mod server;
 
 pub mod sandbox;
+
+pub use control::{approvers, guard, intent, ledger};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
-use crate::transport::Rank;
+use crate::outbound::Rank;
 
 /// Answers by question, each for a while from when it was asked for.
 pub struct Memo<T> {
@@ -98,7 +98,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
-    use crate::transport::{Urgency, urgent};
+    use crate::outbound::{Urgency, urgent};
 
     /// Whether it lasts.
     impl Shared for bool {

@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 
+#[cfg(feature = "otel")]
+pub use export::export;
 pub use export::finish;
 pub use lines::Format;
-pub(crate) use sending::{Leg, Sending};
+pub(crate) use sending::{Leg, Outgoing, Sending};
 pub use trace::Trace;
 
 use crate::access::Outcome;
@@ -60,13 +62,12 @@ tokio::task_local! {
     static TRACE: Option<Trace>;
 }
 
-/// Begins to log, and to export where that is built in and asked for.
+/// Begins to log.
 ///
 /// # Errors
-/// The filter cannot be read, or what the environment says of the export.
+/// The filter cannot be read.
 pub fn start(filter: Option<&str>, format: Format) -> Result<(), String> {
-    lines::start(filter, format)?;
-    export::start()
+    lines::start(filter, format)
 }
 
 /// From now on a panic tells its place, and nothing that the program had in hand.

@@ -30,7 +30,7 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
 use crate::observe::{Asked, Trace};
-use crate::transport::telling;
+use crate::outbound::telling;
 use stdio::Stdio;
 #[doc(hidden)]
 pub use stdio::sorted;

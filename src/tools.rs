@@ -32,20 +32,21 @@ pub mod undo_change;
 
 use std::sync::LazyLock;
 
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::access::{Access, Named, Role};
-use crate::auth::Boxed;
 use crate::failure::Failure;
+pub use crate::intent::{Effect, Term};
 use crate::ledger::{Ledger, Record, Trouble};
+use crate::outbound::{Deadline, Wire};
 use crate::schema;
-use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Tenant};
 pub use arguments::{fit, meant};
 use check_change::CheckChange;
-pub use common::{Common, Lasting, Term};
+pub use common::{Common, Lasting};
 pub use look::MOST_BYTES;
 pub use step::{Finding, Given, Heard, Plan, Standing, Step};
 use undo_change::UndoChange;
@@ -84,15 +85,6 @@ pub struct Spec {
     pub docs: &'static str,
     /// Arguments that work against the sandbox, as JSON.
     pub example: &'static str,
-}
-
-/// What a tool does: hints, retries and policy follow from this word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    Look,
-    Grant,
-    Revoke,
-    Undo,
 }
 
 /// A tool that reads.
@@ -225,14 +217,14 @@ pub struct Tool {
 pub type WrongFn = fn(&Map<String, Value>) -> Vec<Failure>;
 
 /// A look with its type erased.
-pub type LookFn = for<'a> fn(Value, Room<'a>) -> Boxed<'a, Result<Rows, Failure>>;
+pub type LookFn = for<'a> fn(Value, Room<'a>) -> BoxFuture<'a, Result<Rows, Failure>>;
 /// A change's arguments to its steps, with its type erased.
 pub type ResolveFn =
-    for<'a> fn(Value, &'a Asker<'a>) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>>;
+    for<'a> fn(Value, &'a Asker<'a>) -> BoxFuture<'a, Result<Vec<Box<dyn Step>>, Failure>>;
 
 /// Brings the record of an earlier change up to the list there is, with its type erased.
 pub type RebaseFn =
-    for<'a> fn(&'a mut Record, &'a IsOwn<'a>, &'a Asker<'a>) -> Boxed<'a, Result<(), Failure>>;
+    for<'a> fn(&'a mut Record, &'a IsOwn<'a>, &'a Asker<'a>) -> BoxFuture<'a, Result<(), Failure>>;
 
 pub enum Run {
     Look(LookFn),
@@ -247,21 +239,6 @@ pub enum Run {
     Check,
     /// Enters the road with the inverse of a receipt's change.
     Undo,
-}
-
-impl Effect {
-    pub fn writes(self) -> bool {
-        self != Self::Look
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Look => "look",
-            Self::Grant => "grant",
-            Self::Revoke => "revoke",
-            Self::Undo => "undo",
-        }
-    }
 }
 
 impl Tool {
@@ -282,14 +259,9 @@ impl Tool {
     }
 }
 
-/// Who or what something is, in a sentence of ours.
-pub fn label(named: &Named) -> String {
-    named.label()
-}
-
 /// Why a grant of the role is one of privilege, where it is.
 fn privilege(role: &Role) -> Option<String> {
-    let name = label(&role.named());
+    let name = role.named().label();
     role.privileged.then(|| match &role.description {
         Some(unshown) => format!("{name}: {unshown}"),
         None => format!("{name} lets its holder change who may do what"),
@@ -298,7 +270,7 @@ fn privilege(role: &Role) -> Option<String> {
 
 /// What to know before a privileged role is taken away: giving it back is a privileged grant.
 fn one_way(role: &Named) -> String {
-    format!("undoing this grants {}, which is privileged: the policy may refuse it", label(role))
+    format!("undoing this grants {}, which is privileged: the policy may refuse it", role.label())
 }
 
 /// Arguments to their type, once they [`fit`] the tool's schema.
@@ -325,14 +297,14 @@ fn change_input<C: Change>() -> Value {
     schema::with(own, &schema::input::<Common>())
 }
 
-fn look<L: Look>(arguments: Value, room: Room<'_>) -> Boxed<'_, Result<Rows, Failure>> {
+fn look<L: Look>(arguments: Value, room: Room<'_>) -> BoxFuture<'_, Result<Rows, Failure>> {
     Box::pin(async move { parse::<L>(arguments)?.look(room).await })
 }
 
 fn resolve<'a, C: Change>(
     arguments: Value,
     ask: &'a Asker<'a>,
-) -> Boxed<'a, Result<Vec<Box<dyn Step>>, Failure>> {
+) -> BoxFuture<'a, Result<Vec<Box<dyn Step>>, Failure>> {
     Box::pin(async move { parse::<C>(arguments)?.resolve(ask).await })
 }
 

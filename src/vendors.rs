@@ -16,6 +16,7 @@ pub mod snaplogic;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 pub use listing::{Listing, Page, Place, Row, follow};
@@ -23,13 +24,13 @@ pub use organization::{Customers, Organization, Same};
 pub use pick::{Known, Wanted, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
-use crate::auth::Boxed;
-use crate::config::Settings;
 use crate::draft::Question;
 use crate::failure::{Failure, Kind};
 use crate::memo::{Memo, Shared};
+use crate::outbound::{Account, Deadline, Reply, Wire};
+use crate::settings::Settings;
+pub use crate::settings::{Need, Variable};
 use crate::text;
-use crate::transport::{Account, Deadline, Reply, Wire};
 
 /// What is said of a role that is privileged because nobody can tell that it is not.
 const UNSHOWN: &str = "its permissions are not shown, so it counts as privileged";
@@ -62,28 +63,12 @@ pub struct Vendor {
 }
 
 /// A question to a vendor, with its type erased.
-pub type Lookup<Q, T> = for<'a> fn(&'a Asker<'a>, Q) -> Boxed<'a, Result<Listing<T>, Failure>>;
-
-/// One setting of a vendor.
-#[derive(Debug)]
-pub struct Variable {
-    pub name: &'static str,
-    pub secret: bool,
-    pub need: Need,
-    pub help: &'static str,
-}
+pub type Lookup<Q, T> = for<'a> fn(&'a Asker<'a>, Q) -> BoxFuture<'a, Result<Listing<T>, Failure>>;
 
 /// A table of a vendor's section, and what is wrong with one.
 pub struct Tabled {
     pub name: &'static str,
     pub check: fn(&toml::Table) -> Result<(), String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    Required,
-    Default(&'static str),
-    Optional,
 }
 
 /// A read that shows whether the credential may do something.
@@ -185,7 +170,7 @@ impl Asker<'_> {
 
     async fn fresh(&self, question: &Question) -> Result<Reply, Failure> {
         let (account, wire) = (&self.tenant.account, self.wire);
-        let reply = crate::transport::read(account, wire, question, self.deadline).await;
+        let reply = crate::outbound::read(account, wire, question, self.deadline).await;
         reply.map_err(|failure| match question.needs() {
             Some(needs) if failure.status == Some(403) => {
                 failure.hint(format!("the credential needs {needs}"))

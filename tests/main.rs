@@ -49,6 +49,10 @@ mod catalogue;
 #[path = "grantor/layers.rs"]
 mod layers;
 
+/// Which room imports which, read off the source.
+#[path = "grantor/rooms.rs"]
+mod rooms;
+
 /// Everything that the program can say, read off the source and off the command line.
 #[path = "grantor/messages.rs"]
 mod messages;

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
-use crate::auth::Trial;
-use crate::config::{self, Config, Unready};
+use crate::config::{Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
 use crate::ledger::{Ledger, Trouble};
+use crate::outbound::auth::Trial;
+use crate::outbound::{self, Deadline, Wire};
 use crate::text;
 use crate::tools::{Spec, TOOLS};
-use crate::transport::{Deadline, Wire};
 use crate::vendors::{Asker, Check, Need, Tenant};
 
 /// Troubles of the ledger beyond these have the same cause.
@@ -123,7 +123,7 @@ async fn ledger_report(config: &Config, ledger: &Ledger) -> (String, bool) {
 /// Whether the proxies and authorities that the environment names can be used. Plain http, which stays
 /// on this machine, needs none.
 fn network_report(config: &Config) -> (String, bool) {
-    let Err(trouble) = config::network() else { return (String::new(), true) };
+    let Err(trouble) = outbound::network() else { return (String::new(), true) };
     let is_plain = |tenant: &Tenant| tenant.account.base.as_str().starts_with("http://");
     let none_needed = !config.tenants.is_empty() && config.tenants.iter().all(is_plain);
     let word = with(if none_needed { WAITS } else { BAD }, "network");

@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use futures_util::future::BoxFuture;
+
 use super::paint;
-use crate::desk::{Boxed, Consult, Person, Question, Reply};
+use crate::desk::{Consult, Person, Question, Reply};
 
 /// Asks on stderr and reads the answer from stdin.
 pub(super) struct Terminal;
@@ -44,7 +46,7 @@ fn said(line: &str, question: &Question) -> Reply {
 }
 
 impl Consult for Terminal {
-    fn ask<'a>(&'a self, question: &'a Question) -> Boxed<'a, Reply> {
+    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply> {
         let question = question.clone();
         Box::pin(async move {
             let asked = tokio::task::spawn_blocking(move || ask(&question)).await;

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, call, paint, setup, setup::Setup};
+use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Person};
-use crate::guard::{Circumstances, Effect as Kind, Guard, Judged, Rule, Supposed};
+use crate::guard::{Circumstances, Effect as Kind, Guard, Judged, Rule};
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse};
 

@@ -7,6 +7,7 @@ use crate::config::{self, Config, Flags, Sources};
 use crate::desk::Desk;
 use crate::observe::{self, Format};
 use crate::sandbox::{Options, Sandbox};
+use crate::settings;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -30,6 +31,8 @@ impl Setup {
         sources.sandbox = environment.as_deref();
         let config = Config::load(&sources)?;
         observe::start(config.log.as_deref(), config.log_format)?;
+        #[cfg(feature = "otel")]
+        observe::export(crate::outbound::Courier::new(tokio::runtime::Handle::current()))?;
         Ok(Self { config, sandbox })
     }
 
@@ -72,5 +75,5 @@ fn complain(format: Format, what: &str) {
 /// Flags, this process's environment, and the machine's floor.
 pub(super) fn sources(flags: &Flags) -> Sources<'_> {
     let floor = Some(Path::new(config::FLOOR));
-    Sources { flags, environment: &config::environment, floor, sandbox: None }
+    Sources { flags, environment: &settings::environment, floor, sandbox: None }
 }

@@ -10,7 +10,7 @@ impl Guard {
     /// # Errors
     /// The file cannot be read, or one of its rules does not hold.
     pub fn load(policy: Option<&Path>, read_only: bool) -> Result<Self, PolicyError> {
-        let Some(path) = policy else { return Self::built_in(read_only) };
+        let Some(path) = policy else { return Ok(Self::built_in(read_only)) };
         let name = path.display().to_string();
         let read = std::fs::read(path).and_then(|bytes| crate::given::source(&bytes));
         let text = read.map_err(|error| {

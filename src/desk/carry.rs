@@ -17,8 +17,8 @@ use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
 use crate::intent::{Cause, Intent, LONGEST_LINE};
 use crate::ledger::{Closing, Opened, Spent};
-use crate::tools::{Finding, Heard, Standing, Step, label};
-use crate::transport::{self, Fate};
+use crate::outbound::{self, Fate};
+use crate::tools::{Finding, Heard, Standing, Step};
 use crate::vendors::Asker;
 
 /// How long to wait before reading again, for vendors that take a moment to show a write.
@@ -190,7 +190,7 @@ impl Desk {
         item: &mut Item,
     ) -> Option<String> {
         let span = tracing::info_span!(target: "grantor", "write", receipt = %opened.receipt());
-        let sending = transport::write(&ask.tenant.account, ask.wire, opened, ask.deadline);
+        let sending = outbound::write(&ask.tenant.account, ask.wire, opened, ask.deadline);
         match sending.instrument(span).await {
             Fate::NotDone(failure) => {
                 item.fail(&failure);
@@ -414,7 +414,7 @@ fn wider(rows: &[Access]) -> String {
 }
 
 fn named(rows: &[Access]) -> String {
-    let rows = rows.iter().map(|row| format!("{} on {}", label(&row.role), label(&row.resource)));
+    let rows = rows.iter().map(|row| format!("{} on {}", row.role.label(), row.resource.label()));
     rows.collect::<Vec<_>>().join(", ")
 }
 

@@ -5,6 +5,7 @@
 //! yes out takes it first: from then on it is gone, whatever becomes of it. It counts for the very
 //! same digest, computed afresh under the turn of the access.
 
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use super::question::Question;
 use super::{Call, Called, Desk, Order, Prepared};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
-use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
@@ -35,7 +35,7 @@ pub enum Person {
 /// A way to a person.
 pub trait Consult: Send + Sync {
     /// Asks, and waits for the answer.
-    fn ask<'a>(&'a self, question: &'a Question) -> Boxed<'a, Reply>;
+    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply>;
     /// By what means, for the ledger.
     fn means(&self) -> &'static str;
 }
@@ -300,14 +300,14 @@ impl Prepared {
             Self::Judged(Verdict::Allow(permitted), _) => {
                 Some((permitted.intent(), &permitted.policy().rules))
             }
-            Self::Judged(Verdict::Ask(asked), _) => Some((&asked.intent, &asked.policy.rules)),
+            Self::Judged(Verdict::Ask(asked), _) => Some((asked.intent(), &asked.policy().rules)),
             Self::Judged(Verdict::Deny(_), _) | Self::Already(..) | Self::Conflict(..) => None,
         }
     }
 
     /// Whether a privileged or wide change has to be typed.
     fn typed(&self) -> bool {
-        matches!(self, Self::Judged(Verdict::Ask(asked), _) if asked.typed)
+        matches!(self, Self::Judged(Verdict::Ask(asked), _) if asked.typed())
     }
 
     /// A digest of everything that would happen, and of what it rests on. The items of one call
@@ -383,25 +383,34 @@ fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::{Asked, Policy, Supposed};
+    use crate::catalogue::Supposed;
+    use crate::guard::{Asked, Policy};
     use crate::tools::Standing;
 
-    fn digest(edit: impl FnOnce(&mut Asked)) -> String {
+    /// A change that a person is asked about, to be made another one.
+    struct Question {
+        intent: Intent,
+        policy: Policy,
+        typed: bool,
+    }
+
+    fn digest(edit: impl FnOnce(&mut Question)) -> String {
         let supposed = json!({ "grantee": { "id": "u" }, "role": { "id": "r" } });
         let supposed = Supposed::deserialize(supposed).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let intent = supposed.intent("grant_asset_role", now).unwrap();
         let policy = Policy { verdict: "ask", rules: Vec::new() };
-        let mut asked = Asked { intent, policy, why: String::new(), typed: false };
+        let mut asked = Question { intent, policy, typed: false };
         edit(&mut asked);
-        let standing = Standing::default();
-        Prepared::Judged(Verdict::Ask(Box::new(asked)), standing).digest(&[], "rules", now)
+        let Question { intent, policy, typed } = asked;
+        let asked = Box::new(Asked::supposed(intent, policy, typed));
+        Prepared::Judged(Verdict::Ask(asked), Standing::default()).digest(&[], "rules", now)
     }
 
     /// Each by itself is another question, though its words may be the same.
     #[test]
     fn whatever_a_person_agreed_to_is_in_the_digest() {
-        type Edit = fn(&mut Asked);
+        type Edit = fn(&mut Question);
         let edits: [(&str, Edit); 14] = [
             ("privileged", |asked| asked.intent.privileged = Some("it manages users".to_owned())),
             ("typed", |asked| asked.typed = true),

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::guard::Circumstances;
 use crate::intent::{Cause, Intent};
 use crate::ledger::Record;
-use crate::tools::{Effect, Given, Inverse, Step, label};
+use crate::tools::{Effect, Given, Inverse, Step};
 
 /// Where approvers sign, the ledger's word alone gives nobody anything: it can be written by others.
 const UNSIGNED_END: &str =
@@ -140,7 +140,7 @@ fn kept_not(why: &Failure) -> Failure {
 
 fn named(rows: &[Access]) -> String {
     let row = |row: &Access| {
-        let (who, on) = (label(&row.principal), label(&row.resource));
+        let (who, on) = (row.principal.label(), row.resource.label());
         format!("{} on {on} for {who}", row.role.said())
     };
     rows.iter().map(row).collect::<Vec<_>>().join("; ")

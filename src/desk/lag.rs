@@ -7,8 +7,8 @@ use super::review::Standpoint;
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::ledger::Record;
+use crate::outbound::{CALL, READ_BACK};
 use crate::tools::Step;
-use crate::transport::{CALL, READ_BACK};
 
 /// For how long after it was sent a change need not show.
 pub(super) const LAG: SignedDuration = SignedDuration::from_secs(60);

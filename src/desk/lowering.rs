@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::access::Access;
 use crate::intent::{Shift, replaced};
-use crate::tools::{Step, label};
+use crate::tools::Step;
 
 /// A sentence for each who has less, or something else, where they had something.
 pub(super) fn of(step: &dyn Step, before: &[Access], after: &[Access]) -> Vec<String> {
@@ -44,6 +44,6 @@ pub(super) fn summary(
 }
 
 fn from_to(was: &Access, is: &Access) -> String {
-    let (who, place) = (label(&was.principal), label(&was.resource));
+    let (who, place) = (was.principal.label(), was.resource.label());
     format!("{who} on {place}: {} → {}", was.role.said(), is.role.said())
 }

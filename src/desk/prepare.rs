@@ -275,14 +275,14 @@ impl Sendable {
     pub(super) fn intent(&self) -> &Intent {
         match self {
             Self::Allowed(permitted) => permitted.intent(),
-            Self::Asked(asked) => &asked.intent,
+            Self::Asked(asked) => asked.intent(),
         }
     }
 
     pub(super) fn policy(&self) -> Policy {
         match self {
             Self::Allowed(permitted) => permitted.policy().clone(),
-            Self::Asked(asked) => asked.policy.clone(),
+            Self::Asked(asked) => asked.policy().clone(),
         }
     }
 }

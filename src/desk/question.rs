@@ -7,7 +7,7 @@ use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};
 use crate::text::{self, Word};
-use crate::tools::{Effect, Step, label};
+use crate::tools::{Effect, Step};
 
 /// More rows than a person reads.
 const MOST_ROWS: usize = 100;
@@ -37,11 +37,11 @@ impl Question {
         for (step, one) in steps.iter().zip(prepared) {
             let intent = match one {
                 Prepared::Judged(Verdict::Ask(asked), _) => {
-                    if asked.typed {
-                        typed = Some(to_be_typed(&asked.intent.wanted.principal));
+                    if asked.typed() {
+                        typed = Some(to_be_typed(&asked.intent().wanted.principal));
                     }
-                    why.push(asked.why.as_str());
-                    &asked.intent
+                    why.push(asked.why());
+                    asked.intent()
                 }
                 Prepared::Judged(Verdict::Allow(permitted), _) => permitted.intent(),
                 Prepared::Judged(Verdict::Deny(_), _)
@@ -190,9 +190,9 @@ fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>) -> String {
         let (start, end) = (when("from", &row.starts_at), when("until", &row.expires_at));
         format!(
             "{}: {} on {}{start}{end}{pending}",
-            label(&row.principal),
+            row.principal.label(),
             row.role.said(),
-            label(&row.resource)
+            row.resource.label()
         )
     };
     let mut shown: Vec<_> = rows.iter().filter(|row| step.bears(row)).map(row).collect();

@@ -14,10 +14,10 @@ use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::json::put;
 use crate::ledger::{Closing, End, Record, State};
+use crate::outbound::{CALL, Deadline};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Finding, MOST_BYTES, Run, Standing, parse};
-use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Organization, Same, Tenant};
 
 /// Where a change stands, as reading the vendor shows.

@@ -17,7 +17,7 @@ use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::ledger::{Record, Request, State};
-use crate::transport::{Urgency, urgent};
+use crate::outbound::{Urgency, urgent};
 use crate::vendors::Same;
 
 /// What became of one change.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::failure::{Failure, Kind};
-use crate::transport::{CALL, Deadline, Line, Rank, Spot};
+use crate::outbound::{CALL, Deadline, Line, Rank, Spot};
 
 /// Who is waiting for whom.
 pub(super) struct Turns {
@@ -172,7 +172,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::transport::{Urgency, urgent};
+    use crate::outbound::{Urgency, urgent};
 
     fn keys(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()

@@ -9,8 +9,8 @@ use super::review::unknown_tool;
 use crate::access::{Access, Named};
 use crate::failure::Failure;
 use crate::ledger::Record;
+use crate::outbound::{CALL, Deadline};
 use crate::tools::{Holds, Inverse, Run, Standing, Step, TOOLS};
-use crate::transport::{CALL, Deadline};
 use crate::vendors::Asker;
 
 /// An earlier change that is taken back.

@@ -12,8 +12,8 @@ use crate::guard::Verdict;
 use crate::intent::Cause;
 use crate::ledger::Request;
 use crate::memo::Memo;
+use crate::outbound::{CALL, Deadline};
 use crate::tools::Step;
-use crate::transport::{CALL, Deadline};
 use crate::vendors::{Asker, Tenant};
 
 /// A step at which a call ends, before anything was sent.

@@ -3,7 +3,7 @@
 //! Names follow the semantic conventions for MCP servers, GenAI tools and HTTP clients. Where the
 //! environment names no collector, nothing is made and nothing is sent.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use opentelemetry::trace::{
@@ -11,14 +11,13 @@ use opentelemetry::trace::{
     TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue, Value};
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Response};
+use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 
-use super::{Asked, Leg, Told, Trace};
-use crate::draft::Frozen;
-use crate::transport::Wire;
+use super::{Asked, Leg, Outgoing, Told, Trace};
+use crate::settings::environment;
 
 pub(super) struct Call(Option<Span>);
 
@@ -34,22 +33,15 @@ static EXPORTING: OnceLock<Exporting> = OnceLock::new();
 /// How long the end of a process waits for a collector.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// The SDK exports on a thread of its own; the wire needs the runtime.
-#[derive(Clone)]
-struct Courier {
-    runtime: tokio::runtime::Handle,
-    wire: Arc<Wire>,
-}
-
+/// Begins to export by `client`, where the environment names a collector.
+///
 /// # Errors
 /// What the environment says of the export cannot be followed.
-pub(super) fn start() -> Result<(), String> {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(()) };
-    if !is_wanted(&crate::config::environment) || EXPORTING.get().is_some() {
+pub fn export(client: impl HttpClient + 'static) -> Result<(), String> {
+    if !is_wanted(&environment) || EXPORTING.get().is_some() {
         return Ok(());
     }
-    let courier = Courier { runtime, wire: Arc::default() };
-    let exporter = SpanExporter::builder().with_http().with_http_client(courier).build();
+    let exporter = SpanExporter::builder().with_http().with_http_client(client).build();
     let exporter = exporter.map_err(|error| format!("OTEL_EXPORTER_OTLP_…: {error}"))?;
     let provider = SdkTracerProvider::builder();
     let provider = provider.with_batch_exporter(exporter).with_resource(resource()).build();
@@ -120,20 +112,20 @@ impl Call {
 }
 
 impl Request {
-    pub(super) fn start(frozen: &Frozen, leg: Leg, parent: Option<&Trace>) -> Self {
-        let url = &frozen.url;
+    pub(super) fn start(outgoing: &Outgoing<'_>, leg: Leg, parent: Option<&Trace>) -> Self {
+        let url = outgoing.url;
         let mut attributes = vec![
-            KeyValue::new("http.request.method", frozen.method),
+            KeyValue::new("http.request.method", outgoing.method),
             KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
-            KeyValue::new("url.full", scrubbed(frozen)),
-            KeyValue::new("url.template", frozen.template.to_string()),
+            KeyValue::new("url.full", scrubbed(outgoing)),
+            KeyValue::new("url.template", outgoing.template.to_string()),
         ];
         let port = url.port_or_known_default();
         attributes.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
         if let Leg::Attempt(number @ 2..) = leg {
             attributes.push(KeyValue::new("http.request.resend_count", i64::from(number - 1)));
         }
-        let name = format!("{} {}", frozen.method, frozen.template);
+        let name = format!("{} {}", outgoing.method, outgoing.template);
         let parent = parent.map(|parent| place(parent, false));
         Self(span(name, SpanKind::Client, attributes, parent))
     }
@@ -156,23 +148,6 @@ impl Request {
             span.set_status(Status::error(""));
         }
         span.end();
-    }
-}
-
-impl std::fmt::Debug for Courier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Courier")
-    }
-}
-
-#[async_trait::async_trait]
-impl HttpClient for Courier {
-    async fn send_bytes(
-        &self,
-        request: opentelemetry_http::Request<Bytes>,
-    ) -> Result<Response<Bytes>, HttpError> {
-        let wire = self.wire.clone();
-        self.runtime.spawn(async move { wire.deliver(request).await }).await?
     }
 }
 
@@ -233,14 +208,14 @@ fn trace(span: &Span) -> Trace {
 }
 
 /// The URL without its query, and without what fills its path: either may name a person.
-fn scrubbed(frozen: &Frozen) -> String {
+fn scrubbed(outgoing: &Outgoing<'_>) -> String {
     let scrub = |segment: &str| match segment.starts_with('{') {
         true => "REDACTED".to_owned(),
         false => segment.to_owned(),
     };
-    let path = frozen.template.split('/').map(scrub).collect::<Vec<_>>().join("/");
-    let prefix = frozen.url.path().strip_suffix(&*frozen.path).unwrap_or_default();
-    format!("{}{prefix}{path}", frozen.url.origin().ascii_serialization())
+    let path = outgoing.template.split('/').map(scrub).collect::<Vec<_>>().join("/");
+    let prefix = outgoing.url.path().strip_suffix(outgoing.path).unwrap_or_default();
+    format!("{}{prefix}{path}", outgoing.url.origin().ascii_serialization())
 }
 
 #[cfg(test)]
@@ -267,12 +242,10 @@ mod tests {
 
     #[test]
     fn a_url_is_exported_without_what_may_name_a_person() {
-        let source =
-            crate::draft::Source { path: "/users/{email}/acl/{+path}", needs: "", docs: "" };
-        let question = source.ask(&[("email", "sam@example.com"), ("path", "a/b")]).unwrap();
-        let base = crate::draft::Base::parse("https://gw.example.com/v").unwrap();
-        let frozen = base.freeze_question(&question.with("q", "sam")).unwrap();
+        let url = "https://gw.example.com/v/users/sam%40example.com/acl/a/b?q=sam".parse().unwrap();
+        let (path, template) = ("/users/sam%40example.com/acl/a/b", "/users/{email}/acl/{+path}");
+        let outgoing = Outgoing { method: "GET", url: &url, path, template };
         let wanted = "https://gw.example.com/v/users/REDACTED/acl/REDACTED";
-        assert_eq!(scrubbed(&frozen), wanted);
+        assert_eq!(scrubbed(&outgoing), wanted);
     }
 }

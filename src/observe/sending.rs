@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use url::Url;
+
 use super::{TRACE, Trace, export, millis, shown};
-use crate::draft::Frozen;
 
 /// What a request is to its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,17 @@ pub(crate) enum Leg {
     /// A token or a signature. It may go to another host than the vendor's, and is no part of the
     /// client's trace.
     Credential,
+}
+
+/// What is told of a request that leaves.
+pub(crate) struct Outgoing<'a> {
+    pub method: &'static str,
+    pub url: &'a Url,
+    /// The path as the vendor sees it, without a gateway's prefix and without the query.
+    #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "only spans tell of it"))]
+    pub path: &'a str,
+    /// The same without what fills it: for logs, which name nobody.
+    pub template: &'a str,
 }
 
 pub(crate) struct Sending {
@@ -26,18 +38,18 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
-    pub(crate) fn start(frozen: &Frozen, leg: Leg) -> Self {
+    pub(crate) fn start(outgoing: &Outgoing<'_>, leg: Leg) -> Self {
         let trace = TRACE.try_with(Clone::clone).ok().flatten();
-        let exported = export::Request::start(frozen, leg, trace.as_ref());
+        let exported = export::Request::start(outgoing, leg, trace.as_ref());
         let onward = exported.trace().or_else(|| trace.as_ref().map(Trace::onward));
         let headers = match (leg, onward) {
             (Leg::Attempt(_), Some(onward)) => headers(&onward),
             _ => Vec::new(),
         };
         Self {
-            method: frozen.method,
-            host: frozen.url.host_str().unwrap_or_default().to_owned(),
-            path: frozen.template.to_string(),
+            method: outgoing.method,
+            host: outgoing.url.host_str().unwrap_or_default().to_owned(),
+            path: outgoing.template.to_string(),
             leg,
             started: Instant::now(),
             headers,

@@ -1,16 +1,10 @@
 //! Without the feature `otel` nothing is exported. The twin of `otel.rs`.
 
-use super::{Asked, Leg, Told, Trace};
-use crate::draft::Frozen;
+use super::{Asked, Leg, Outgoing, Told, Trace};
 
 pub(super) struct Call;
 
 pub(super) struct Request;
-
-#[expect(clippy::unnecessary_wraps, reason = "the twin can fail")]
-pub(super) fn start() -> Result<(), String> {
-    Ok(())
-}
 
 /// Exports what has not been exported yet.
 pub fn finish() {}
@@ -28,7 +22,7 @@ impl Call {
 }
 
 impl Request {
-    pub(super) fn start(_: &Frozen, _: Leg, _: Option<&Trace>) -> Self {
+    pub(super) fn start(_: &Outgoing<'_>, _: Leg, _: Option<&Trace>) -> Self {
         Self
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use rmcp::model::{
     CallToolRequestParams, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
     ElicitationSchema, InputRequest, InputRequiredResult, MetaObject, ProtocolVersion,
@@ -15,7 +16,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::{Boxed, Consult, ELICITATION, Pending, Person, Question, Reply, Told};
+use crate::desk::{Consult, ELICITATION, Pending, Person, Question, Reply, Told};
 
 /// A person behind a client that can be asked while a call waits.
 struct Elicitation {
@@ -114,7 +115,7 @@ fn form(question: &Question) -> Result<ElicitRequestParams, ErrorData> {
 }
 
 impl Consult for Elicitation {
-    fn ask<'a>(&'a self, question: &'a Question) -> Boxed<'a, Reply> {
+    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let Ok(form) = form(question) else { return Reply::Silence };
             let asking = self.peer.create_elicitation_with_timeout(form, Some(self.patience));

@@ -4,17 +4,17 @@ mod entry;
 
 use std::cmp::Ordering;
 
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Effect, Finding, Given, Heard, Plan, Standing, Step, label};
+use super::{Effect, Finding, Given, Heard, Plan, Standing, Step};
 use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
-use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::intent::{Row, Shift};
 use crate::json::put;
+use crate::outbound::{Reply, refusal};
 use crate::text;
-use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions};
 pub(super) use entry::Wanted;
@@ -144,7 +144,7 @@ impl AssetTable {
                 warnings.push(format!(
                     "{} keeps {}: combining never lowers a permission; use \
                      removeExistingPermission with the whole list",
-                    label(&entry.principal.named()),
+                    entry.principal.named().label(),
                     level.as_str()
                 ));
             }
@@ -154,7 +154,7 @@ impl AssetTable {
         for row in now.rows.iter().filter(gone) {
             warnings.push(format!(
                 "{} loses {}: the whole list is replaced (an owner keeps Full)",
-                label(&row.principal),
+                row.principal.label(),
                 row.role.said()
             ));
         }
@@ -238,15 +238,15 @@ impl Step for AssetTable {
 
     fn summary(&self) -> String {
         let entry = |entry: &Wanted| {
-            let (who, role) = (label(&entry.principal.named()), Holding::of(&entry.held()).role());
+            let (who, role) = (entry.principal.named().label(), Holding::of(&entry.held()).role());
             format!("{} for {who}", role.said())
         };
         let entries = self.entries.iter().map(entry).collect::<Vec<_>>().join(", ");
-        let set = format!("set on {}: {entries}", label(&self.wanted.resource));
+        let set = format!("set on {}: {entries}", self.wanted.resource.label());
         if self.losing.is_empty() {
             return set;
         }
-        let losing = self.losing.iter().map(label).collect::<Vec<_>>().join(", ");
+        let losing = self.losing.iter().map(Named::label).collect::<Vec<_>>().join(", ");
         format!("{set}; who is not an owner loses access: {losing}")
     }
 
@@ -311,10 +311,10 @@ impl Step for AssetTable {
         let groups: Vec<_> = rows.iter().filter(is_group).collect();
         let everyone = |row: &&&Access| centrasite::is_everyone(&row.principal);
         if let Some(row) = groups.iter().find(everyone) {
-            let (group, role) = (label(&row.principal), row.role.said());
+            let (group, role) = (row.principal.label(), row.role.said());
             return vec![format!("access is left: {group} keeps {role}, and everybody is in it")];
         }
-        let names: Vec<_> = groups.iter().map(|row| label(&row.principal)).collect();
+        let names: Vec<_> = groups.iter().map(|row| row.principal.label()).collect();
         let (may, who) =
             ("access may be left through a group", "CentraSite does not show its members");
         let some = (!names.is_empty()).then(|| format!("{may}: {} ({who})", names.join(", ")));
@@ -367,7 +367,7 @@ impl Step for AssetTable {
         self.replace || self.entries.iter().any(|entry| entry.is(row))
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
         Box::pin(async move {
             let permissions = centrasite::permissions(ask, &self.asset.id).await?;
             if permissions.version().is_none() {
@@ -385,7 +385,7 @@ impl Step for AssetTable {
             if let Some(row) = self.more_than_asked(now) {
                 return Err(Failure::refused(format!(
                     "{} holds {} there, which is more, and combining never lowers a permission",
-                    label(&row.principal),
+                    row.principal.label(),
                     row.role.said()
                 ))
                 .hint("to lower it, send the whole list with removeExistingPermission"));
@@ -436,7 +436,7 @@ impl Step for AssetTable {
 
 /// How what is there differs from this row, in words.
 fn other_than(row: &Access, there: &[Access]) -> Option<String> {
-    let (who, wanted) = (label(&row.principal), Holding::parse(&row.role.id));
+    let (who, wanted) = (row.principal.label(), Holding::parse(&row.role.id));
     match there.iter().find(|found| is_same(found, row)) {
         Some(found) if Holding::parse(&found.role.id) == wanted => None,
         Some(found) => Some(format!("{who} holds {}, not {}", found.role.said(), row.role.said())),
@@ -460,7 +460,7 @@ fn replaced(expected: &[Access], before: &Standing, now: &Standing) -> Finding {
         [only] if is_set && may_own(only) => Finding::There,
         [first, ..] => Finding::Elsewise(format!(
             "{} still holds {}",
-            label(&first.principal),
+            first.principal.label(),
             first.role.said()
         )),
     }

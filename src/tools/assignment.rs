@@ -1,13 +1,13 @@
 //! One Dfns permission of one identity: assigned, or revoked.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, label, one_way, privilege};
+use super::{Finding, Heard, Plan, Standing, Step, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, Principal, PrincipalKind, Role};
-use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
+use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
-use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest, Own, Permission, Through};
 
@@ -81,7 +81,7 @@ impl PermissionAssignment {
 
     /// What everybody in a group gets or loses with it.
     fn members(&self) -> Option<String> {
-        let group = label(&self.wanted.principal);
+        let group = self.wanted.principal.label();
         let gets = matches!(self.change, Direction::Assign { .. });
         Some(match self.own.members.as_ref()? {
             Ok(count) if gets => format!(
@@ -101,9 +101,9 @@ impl PermissionAssignment {
 
     /// What stays with whoever loses the assignment, and how it can be taken.
     fn left(&self) -> Vec<String> {
-        let (principal, role) = (label(&self.wanted.principal), label(&self.wanted.role));
+        let (principal, role) = (self.wanted.principal.label(), self.wanted.role.label());
         let left = self.through.groups.iter().map(|group| {
-            let group = label(group);
+            let group = group.label();
             format!(
                 "access is left: {principal} holds {role} through the group {group}; revoke it \
                  from that group, which takes it from every member, or have {principal} removed \
@@ -117,7 +117,7 @@ impl PermissionAssignment {
     /// What to say of an assignment that the caller did not name.
     fn other_than_meant(&self, listed: &Assignment) -> Option<String> {
         let Direction::Revoke(Some(meant)) = &self.change else { return None };
-        let (principal, role) = (label(&self.wanted.principal), label(&self.wanted.role));
+        let (principal, role) = (self.wanted.principal.label(), self.wanted.role.label());
         (listed.id != *meant).then(|| {
             let [other, meant] = [&listed.id, meant].map(|id| text::quote(Word::Id, id));
             format!(
@@ -142,7 +142,7 @@ impl PermissionAssignment {
             return Ok(Plan::Already { outcome, warnings: vec![waiting.to_owned()] });
         }
         if is_archived {
-            let role = label(&self.wanted.role);
+            let role = self.wanted.role.label();
             let trouble = format!("permissionId: {role} is archived and cannot be assigned");
             return Err(Failure::invalid(trouble).hint("list_roles shows the permissions in force"));
         }
@@ -231,7 +231,7 @@ impl Step for PermissionAssignment {
     }
 
     fn summary(&self) -> String {
-        let (role, principal) = (label(&self.wanted.role), label(&self.wanted.principal));
+        let (role, principal) = (self.wanted.role.label(), self.wanted.principal.label());
         match self.change {
             Direction::Assign { .. } => format!("assign {role} to {principal}"),
             Direction::Revoke(_) => format!("revoke {role} from {principal}"),
@@ -253,7 +253,7 @@ impl Step for PermissionAssignment {
         &'a self,
         held: &'a Value,
         ask: &'a Asker<'a>,
-    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
+    ) -> BoxFuture<'a, Result<Option<Approval>, Failure>> {
         Box::pin(dfns::approval(ask, held))
     }
 
@@ -284,7 +284,7 @@ impl Step for PermissionAssignment {
 
     /// The assignment as it is listed, with a note where its removal waits, and where it is
     /// another than the one that is meant.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
         Box::pin(async move {
             let mut standing = Standing { conclusive: true, ..Standing::default() };
             for assignment in dfns::assignments(ask, &self.wanted.role.id).await? {

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Effect, parse};
+use super::parse;
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
+use crate::intent::{Effect, Term, too_long};
 use crate::text;
 
 /// Arguments that every change takes beside its own.
@@ -32,16 +33,6 @@ pub struct Lasting {
     expires_in: Option<Duration>,
     /// When it ends; instead of expires_in.
     expires_at: Option<Time>,
-}
-
-/// From when to when an access is wanted, in whole seconds: vendors show no fractions.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Term {
-    pub from: Timestamp,
-    pub until: Option<Timestamp>,
-    /// How long it lasts, where that is what was asked: it counts from when access begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lasts: Option<Duration>,
 }
 
 /// The names of [`Common`]'s fields, and of [`Lasting`]'s.
@@ -79,7 +70,7 @@ impl Lasting {
     /// Both are given, or the end is not a time to come.
     pub fn term(self, now: Timestamp) -> Result<Term, Failure> {
         let end = match (self.expires_in, self.expires_at) {
-            (None, None) => return Ok(Term { from: whole(now), until: None, lasts: None }),
+            (None, None) => return Ok(Term::new(now, None, None)),
             (Some(_), Some(_)) => {
                 return Err(Failure::invalid("expires_in and expires_at exclude each other")
                     .hint("give one of them"));
@@ -88,10 +79,7 @@ impl Lasting {
             (None, Some(time)) => Some(time.timestamp()),
         };
         match end {
-            Some(end) if end > now => {
-                let (from, until) = (whole(now), Some(whole(end)));
-                Ok(Term { from, until, lasts: self.expires_in })
-            }
+            Some(end) if end > now => Ok(Term::new(now, Some(end), self.expires_in)),
             _ => Err(match self.expires_at {
                 Some(_) => Failure::invalid("must be a time to come")
                     .of("expires_at")
@@ -100,55 +88,6 @@ impl Lasting {
             }),
         }
     }
-}
-
-impl Term {
-    /// The same, where access begins now.
-    ///
-    /// # Errors
-    /// It would have ended by now, or has no end that a calendar knows.
-    pub fn begun(self, now: Timestamp) -> Result<Self, Failure> {
-        let until = match self.lasts {
-            Some(lasts) => lasts.after(now).map(whole),
-            None => self.until,
-        };
-        match until {
-            Some(end) if end <= now => Err(Failure::refused(format!("its end has come: {end}"))
-                .hint("ask again, with an end to come")),
-            None if self.lasts.is_some() => Err(too_long()),
-            until => Ok(Self { from: whole(now), until, ..self }),
-        }
-    }
-
-    /// What a consent is bound to: the times of one that lasts so long are not known yet.
-    pub fn bound(self, mut value: Value) -> Value {
-        let Some(lasts) = self.lasts else { return value };
-        let from = self.from.to_string();
-        let until = self.until.map(|until| until.to_string());
-        let mut left = vec![&mut value];
-        while let Some(value) = left.pop() {
-            match value {
-                Value::String(text) if Some(&*text) == until.as_ref() => {
-                    *text = format!("its beginning, and {}", lasts.words());
-                }
-                Value::String(text) if *text == from => "its beginning".clone_into(text),
-                Value::Array(values) => left.extend(values),
-                Value::Object(fields) => left.extend(fields.values_mut()),
-                _ => {}
-            }
-        }
-        value
-    }
-}
-
-fn too_long() -> Failure {
-    Failure::invalid("is longer than any time that can be kept")
-        .of("expires_in")
-        .hint("give a shorter one, or leave it out for access without an end")
-}
-
-fn whole(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 fn take<T: DeserializeOwned>(

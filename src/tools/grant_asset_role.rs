@@ -1,13 +1,13 @@
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, label, privilege};
+use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, privilege};
 use crate::access::{Access, Outcome};
 use crate::argument::{Name, Uuid};
-use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
@@ -149,7 +149,7 @@ impl Granting {
         for row in now.rows.iter().filter(|row| row.scope == "organization" && has_begun(row)) {
             warnings.push(format!(
                 "{} already reaches every asset as {} through the organization",
-                label(&self.of.wanted.principal),
+                self.of.wanted.principal.label(),
                 row.role.said()
             ));
         }
@@ -164,7 +164,7 @@ impl Step for Granting {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.of.wanted;
-        format!("grant {} on {} to {}", label(role), label(resource), label(principal))
+        format!("grant {} on {} to {}", role.label(), resource.label(), principal.label())
     }
 
     fn last(&mut self, term: Term) {
@@ -188,7 +188,7 @@ impl Step for Granting {
         self.of.is_there(row)
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
         Box::pin(self.of.current(ask))
     }
 
@@ -210,9 +210,9 @@ impl Step for Granting {
             return Err(Failure::refused(format!(
                 "{} already holds {} on {}, and OutSystems keeps one role an app: a second grant \
                  may replace it",
-                label(&self.of.wanted.principal),
-                label(&other.role),
-                label(&other.resource),
+                self.of.wanted.principal.label(),
+                other.role.label(),
+                other.resource.label(),
             ))
             .hint("revoke that role first if the new one should take its place"));
         }

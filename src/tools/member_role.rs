@@ -2,19 +2,19 @@
 
 use std::cmp::Ordering;
 
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Finding, Given, Heard, Plan, Standing, Step, label, one_way};
+use super::{Finding, Given, Heard, Plan, Standing, Step, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
 use crate::argument::Name;
-use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::json::put;
 use crate::ledger::Record;
+use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
-use crate::transport::{Reply, refusal};
 use crate::vendors::redox::{self, Identified, Listed, Member, Membership, Rank};
 use crate::vendors::{Asker, Wanted};
 
@@ -159,7 +159,7 @@ impl MemberRole {
     fn check_owners(&self, own: &Access, now: &Standing) -> Result<(), Failure> {
         let owners = now.rows.iter().filter(|row| is_owner(row)).count();
         if self.demotes(own) && owners == 1 {
-            let last = label(&self.wanted.principal);
+            let last = self.wanted.principal.label();
             return Err(Failure::refused(format!("{last} is the last owner of the organization"))
                 .hint("make somebody else owner first"));
         }
@@ -183,7 +183,7 @@ impl MemberRole {
         if self.role.is_none() {
             warnings.push("the organization role stays as it is".to_owned());
         } else if let Some(own) = own {
-            warnings.push(format!("this replaces the role {}", label(&own.role)));
+            warnings.push(format!("this replaces the role {}", own.role.label()));
             if self.is_organization() {
                 warnings.push("their roles in environments stay as they are".to_owned());
             }
@@ -213,10 +213,10 @@ impl Step for MemberRole {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        let (principal, place) = (label(principal), label(resource));
+        let (principal, place) = (principal.label(), resource.label());
         let kind = self.place.kind;
         match &self.role {
-            Some(_) => format!("make {principal} {} of {kind} {place}", label(role)),
+            Some(_) => format!("make {principal} {} of {kind} {place}", role.label()),
             None => format!("take the role of {principal} in {kind} {place} away"),
         }
     }
@@ -238,7 +238,7 @@ impl Step for MemberRole {
     fn left(&self, _: &[Access]) -> Vec<String> {
         let manages = |role: &&Listed| role.rank().privilege().is_some();
         let left = |role: &Listed| {
-            let (principal, role) = (label(&self.wanted.principal), label(&role.named()));
+            let (principal, role) = (self.wanted.principal.label(), role.named().label());
             format!(
                 "access is left: {principal} is {role} of the organization, and may manage roles in \
                  every environment"
@@ -280,7 +280,7 @@ impl Step for MemberRole {
     }
 
     /// The member's row, and the owners' rows: who may be demoted depends on them.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
         Box::pin(async move {
             let members = if self.is_organization() {
                 redox::members(ask, &self.place.id).await?
@@ -354,7 +354,7 @@ impl Step for MemberRole {
         match (self.held(now), &self.role) {
             (Some(row), Some(role)) if row.role.id == role.id => Finding::There,
             (None, None) => Finding::There,
-            (Some(row), _) => Finding::Elsewise(format!("the role is {}", label(&row.role))),
+            (Some(row), _) => Finding::Elsewise(format!("the role is {}", row.role.label())),
             (None, Some(_)) => Finding::Elsewise("the user is not listed".to_owned()),
         }
     }

@@ -1,16 +1,16 @@
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, label, one_way};
+use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, one_way};
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
-use crate::auth::Boxed;
 use crate::failure::Failure;
 use crate::ledger::Record;
+use crate::outbound::Reply;
 use crate::text;
-use crate::transport::Reply;
 use crate::vendors::Asker;
 use crate::vendors::outsystems;
 
@@ -78,7 +78,7 @@ impl Step for Revoking {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.0.wanted;
-        format!("revoke {} on {} from {}", label(role), label(resource), label(principal))
+        format!("revoke {} on {} from {}", role.label(), resource.label(), principal.label())
     }
 
     fn arguments(&self) -> Value {
@@ -105,7 +105,7 @@ impl Step for Revoking {
     /// one on the asset.
     fn left(&self, rows: &[Access]) -> Vec<String> {
         let left = |row: &Access| {
-            let (who, role) = (label(&row.principal), label(&row.role));
+            let (who, role) = (row.principal.label(), row.role.label());
             let through = match row.scope.as_ref() {
                 "organization" => format!("reaches the asset as {role} through the organization"),
                 _ if self.0.is_there(row) && !self.0.is_wanted(row) => {
@@ -118,7 +118,7 @@ impl Step for Revoking {
         rows.iter().filter(|row| row.starts_at.is_none()).filter_map(left).collect()
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
         Box::pin(self.0.current(ask))
     }
 

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::assignment::{PermissionAssignment, arguments};
-use super::{Change, Effect, Inverse, Spec, Step, label};
+use super::{Change, Effect, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -60,7 +60,7 @@ impl Change for RevokePermission {
                 let own = own.ok_or_else(|| {
                     Failure::invalid(format!(
                         "{} has no assignment {}",
-                        label(&role.named()),
+                        role.named().label(),
                         text::quote(Word::Id, id.as_str())
                     ))
                     .of("assignmentId")

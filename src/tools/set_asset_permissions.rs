@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::asset_table::{self, AssetTable, Wanted, is_called, wanted};
-use super::{Change, Effect, Holds, Inverse, IsOwn, Spec, Step, label};
+use super::{Change, Effect, Holds, Inverse, IsOwn, Spec, Step};
 use crate::access::{Access, PrincipalKind};
 use crate::argument::Name;
 use crate::failure::Failure;
@@ -114,7 +114,7 @@ impl Change for SetAssetPermissions {
             let (id, kind) = (&resolved.principal.id, resolved.principal.kind);
             let twice = |other: &Wanted| other.principal.id == *id && other.principal.kind == kind;
             if entries.iter().any(twice) {
-                let twice = format!("names {} twice", label(&resolved.principal.named()));
+                let twice = format!("names {} twice", resolved.principal.named().label());
                 return Err(Failure::invalid(twice).of("userGroupAssetPermission"));
             }
             entries.push(resolved);

@@ -4,19 +4,19 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Finding, Given, Heard, Inverse, Plan, Standing, Step, label};
+use super::{Finding, Given, Heard, Inverse, Plan, Standing, Step};
 use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
-use crate::auth::Boxed;
 use crate::failure::{Failure, Kind};
 use crate::json::put;
 use crate::ledger::Record;
+use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
-use crate::transport::{Reply, refusal};
 use crate::vendors::Asker;
 use crate::vendors::snaplogic::space::{Path, letters, role};
 use crate::vendors::snaplogic::{self, Caller, Entry, Memberships};
@@ -219,7 +219,7 @@ impl Step for SpaceEntry {
 
     fn summary(&self) -> String {
         let Access { principal, role, resource, .. } = &self.wanted;
-        let (principal, role, space) = (label(principal), role.said(), label(resource));
+        let (principal, role, space) = (principal.label(), role.said(), resource.label());
         match self.entry {
             Some(_) => format!("grant {role} on {space} to {principal}"),
             None => format!("remove {role} on {space} from {principal}"),
@@ -282,7 +282,7 @@ impl Step for SpaceEntry {
             return Vec::new();
         }
         let known = self.through.lock().unwrap_or_else(PoisonError::into_inner);
-        let (who, space) = (label(&self.wanted.principal), label(&self.wanted.resource));
+        let (who, space) = (self.wanted.principal.label(), self.wanted.resource.label());
         let groups = || rows.iter().filter(|row| is_group(&row.principal));
         let of = groups().filter(|row| known.of.contains(&row.principal.id));
         let mut left: Vec<_> = of
@@ -325,7 +325,7 @@ impl Step for SpaceEntry {
         (!lost.is_empty()).then(|| lost.join(", "))
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>> {
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
         Box::pin(async move {
             let acl =
                 snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
@@ -378,7 +378,7 @@ impl Step for SpaceEntry {
             Some(500..) => {
                 Heard::Garbled("the answer carries a failure of the vendor's own".to_owned())
             }
-            Some(status @ 400..) => self.refused(&Reply { status, ..reply.clone() }),
+            Some(status @ 400..) => self.refused(&reply.with_status(status)),
             _ if reply.status < 300 => Heard::by_status(reply),
             _ => self.refused(reply),
         }

@@ -3,15 +3,15 @@
 
 use std::cmp::Ordering;
 
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::Term;
 use crate::access::{Access, Approval, Outcome};
-use crate::auth::Boxed;
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::intent::{Row, Shift};
-use crate::transport::{Reply, refusal};
+use crate::outbound::{Reply, refusal};
 use crate::vendors::Asker;
 
 /// One resolved change of one access.
@@ -44,7 +44,7 @@ pub trait Step: Send + Sync {
         &'a self,
         _held: &'a Value,
         _ask: &'a Asker<'a>,
-    ) -> Boxed<'a, Result<Option<Approval>, Failure>> {
+    ) -> BoxFuture<'a, Result<Option<Approval>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
@@ -134,7 +134,7 @@ pub trait Step: Send + Sync {
     }
 
     /// The access there is now, as far as it bears on this change.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> Boxed<'a, Result<Standing, Failure>>;
+    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>>;
 
     /// What to send, or why there is nothing to send. Pure.
     ///

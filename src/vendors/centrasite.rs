@@ -7,6 +7,7 @@
 mod access;
 mod holding;
 
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,12 +18,12 @@ use super::{
     Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, Wanted, follow, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
-use crate::auth::{Basic, Boxed};
-use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::Failure;
+use crate::outbound::auth::Basic;
+use crate::outbound::{Account, Pace};
+use crate::settings::{Settings, all};
 use crate::text;
-use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "centrasite";
 
@@ -39,10 +40,10 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user", "group"],
     resource_kinds: &["asset"],
     connect,
-    roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
+    roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as BoxFuture<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
     checks: &[
         Check {
             permission: "assets",

@@ -9,6 +9,7 @@ mod privilege;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -23,11 +24,11 @@ use super::{
     follow, pick,
 };
 use crate::access::{Approval, Principal, PrincipalKind, Resource, Role};
-use crate::auth::{Boxed, UserAction};
-use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::{Failure, Kind};
-use crate::transport::{Account, Pace};
+use crate::outbound::auth::UserAction;
+use crate::outbound::{Account, Pace};
+use crate::settings::{Settings, all};
 
 pub const NAME: &str = "dfns";
 
@@ -49,10 +50,10 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user", "group", "service_account", "token"],
     resource_kinds: &["organization"],
     connect,
-    roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
+    roles: |ask, find| Box::pin(roles(ask, find)) as BoxFuture<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
     checks: &[
         Check {
             permission: "permissions (Permissions:Read)",
@@ -85,7 +86,7 @@ pub static VENDOR: Vendor = Vendor {
 const CREDENTIAL: &str = "DFNS_CREDENTIAL_ID";
 
 /// User action signing: <https://docs.dfns.co/api-reference/auth/signing-flows>
-static SIGNING: crate::auth::Steps = crate::auth::Steps {
+static SIGNING: crate::outbound::auth::Steps = crate::outbound::auth::Steps {
     init: Endpoint { verb: Verb::Post, path: "/auth/action/init", docs: "User Action Signing" },
     complete: Endpoint { verb: Verb::Post, path: "/auth/action", docs: "User Action Signing" },
     header: "x-dfns-useraction",

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::Tenant;
-use crate::transport::Wire;
+use crate::outbound::Wire;
 
 /// How a vendor's customers are told apart.
 #[derive(Clone, Copy, Debug)]

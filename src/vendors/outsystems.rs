@@ -7,6 +7,7 @@ mod privilege;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 
 pub use access::row;
@@ -16,12 +17,12 @@ use super::{
     Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, Wanted, follow, pick,
 };
 use crate::access::{Principal, Resource, Role};
-use crate::auth::{Boxed, ClientCredentials, Fetched, TokenEndpoint};
-use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::{Failure, Kind};
+use crate::outbound::auth::{ClientCredentials, Fetched, TokenEndpoint};
+use crate::outbound::{Account, Pace};
+use crate::settings::{Settings, all};
 use crate::text;
-use crate::transport::{Account, Pace};
 
 pub const NAME: &str = "outsystems";
 
@@ -39,10 +40,10 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user"],
     resource_kinds: &["asset"],
     connect,
-    roles: |ask, find| Box::pin(roles(ask, find)) as Boxed<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
+    roles: |ask, find| Box::pin(roles(ask, find)) as BoxFuture<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
     checks: &[
         Check {
             permission: "organization roles (any permission)",

@@ -8,16 +8,17 @@ pub mod roles;
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Asker, Check, Find, Listing, Tabled, Variable, Vendor, Wanted, pick};
 use crate::access::{Access, Named, Principal, Resource};
-use crate::auth::{Boxed, Fetched, JwtAssertion};
-use crate::config::{Settings, all};
 use crate::draft::{Base, Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
-use crate::transport::{Account, Pace, Reply};
+use crate::outbound::auth::{Fetched, JwtAssertion};
+use crate::outbound::{Account, Pace, Reply};
+use crate::settings::{Settings, all};
 
 pub const NAME: &str = "redox";
 
@@ -38,10 +39,10 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user"],
     resource_kinds: &["organization", "environment"],
     connect,
-    roles: |ask, find| Box::pin(roles::list(ask, find)) as Boxed<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
+    roles: |ask, find| Box::pin(roles::list(ask, find)) as BoxFuture<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
     checks: &[Check {
         permission: "organization members (organization owner or admin)",
         without: None,

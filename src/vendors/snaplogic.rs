@@ -9,6 +9,7 @@ pub mod space;
 
 use std::collections::BTreeSet;
 
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,11 +20,11 @@ use super::{
     Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, Wanted, follow, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
-use crate::auth::{Authorize, Basic, Bearer, Boxed, ClientCredentials, Fetched, TokenEndpoint};
-use crate::config::{Settings, all};
 use crate::draft::{Endpoint, Question, Source, Verb};
 use crate::failure::{Failure, Kind};
-use crate::transport::{Account, Pace, Reply, refusal};
+use crate::outbound::auth::{Authorize, Basic, Bearer, ClientCredentials, Fetched, TokenEndpoint};
+use crate::outbound::{Account, Pace, Reply, refusal};
+use crate::settings::{Settings, all};
 
 pub const NAME: &str = "snaplogic";
 
@@ -54,10 +55,10 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user", "group"],
     resource_kinds: &["project_space"],
     connect,
-    roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as Boxed<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as Boxed<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as Boxed<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as Boxed<_>,
+    roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as BoxFuture<_>,
+    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
+    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
+    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
     checks: &[Check {
         permission: "users of the environment (environment admin)",
         without: None,
@@ -390,10 +391,9 @@ async fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Failure> {
     let reply = ask.reply(&question.clone().typed()).await?;
     match inner_status(&reply) {
-        Some(status @ 300..) => Err(refusal(
-            &Reply { status, ..reply.as_ref().clone() },
-            ask.tenant.account.base.host(),
-        )),
+        Some(status @ 300..) => {
+            Err(refusal(&reply.with_status(status), ask.tenant.account.base.host()))
+        }
         _ => parse(unwrapped(reply.json()?)),
     }
 }

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use grantor::auth::{AuthError, Authorize, Boxed, Signed};
+use futures_util::future::BoxFuture;
 use grantor::config::{Config, Flags, Sources};
 use grantor::desk::{Answer, Call, Desk, Person};
-use grantor::draft::Frozen;
+
+use grantor::outbound::auth::{AuthError, Authorize, Signed};
+use grantor::outbound::{Account, Frozen, Wire};
 use grantor::sandbox::{Options, Sandbox};
-use grantor::transport::{Account, Wire};
 use grantor::vendors::Tenant;
 use serde_json::{Value, json};
 
@@ -190,12 +191,12 @@ impl Authorize for Breaks {
         &'a self,
         request: &'a Frozen,
         wire: &'a Wire,
-    ) -> Boxed<'a, Result<Signed, AuthError>> {
+    ) -> BoxFuture<'a, Result<Signed, AuthError>> {
         assert!(!self.armed.swap(false, SeqCst), "{}", self.words);
         self.inner.sign(request, wire)
     }
 
-    fn forget(&self, generation: u64) -> Boxed<'_, ()> {
+    fn forget(&self, generation: u64) -> BoxFuture<'_, ()> {
         self.inner.forget(generation)
     }
 }

@@ -1,7 +1,7 @@
 use grantor::config::{Config, Flags, Sources};
+use grantor::outbound::{CALL, Deadline, Wire};
 use grantor::sandbox::{Options, Sandbox};
 use grantor::tools::{Run, Step, TOOLS};
-use grantor::transport::{CALL, Deadline, Wire};
 use grantor::vendors::Asker;
 use serde_json::{Value, json};
 

@@ -7,9 +7,9 @@ use grantor::config::{Config, Flags, Sources};
 use grantor::draft::{Draft, Endpoint};
 use grantor::ledger::Ledger;
 use grantor::memo::Memo;
+use grantor::outbound::{Deadline, Reply, Wire};
 use grantor::text;
 use grantor::tools::{Finding, Heard, Plan, Run, Standing, TOOLS, Tool};
-use grantor::transport::{Deadline, Reply, Wire};
 use grantor::vendors::{Asker, Find, Reach, centrasite, dfns, outsystems, redox, snaplogic};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AssetTable, label};
+use super::AssetTable;
 use crate::access::{Access, Named, Outcome, Principal};
 use crate::text;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Profile};
@@ -29,7 +29,7 @@ impl Wanted {
     }
 
     pub(super) fn privileged(&self) -> Option<String> {
-        let who = label(&self.principal.named());
+        let who = self.principal.named().label();
         self.is_full_for_everybody().then(|| format!("Full for {who} lets everybody grant access"))
     }
 
@@ -87,7 +87,7 @@ pub(super) fn is_everybody(principal: &Named) -> bool {
 }
 
 pub(super) fn full_for_everybody(row: &Access) -> String {
-    format!("Full for {} lets everybody grant access", label(&row.principal))
+    format!("Full for {} lets everybody grant access", row.principal.label())
 }
 
 /// Whether both rows are of one principal, whatever it is called.
@@ -109,7 +109,7 @@ pub(super) fn may_own(row: &Access) -> bool {
 pub(super) fn difference(asset: &Named, before: &[Access], after: &[Access]) -> Option<String> {
     let of = |row: &Access, rows: &[Access]| rows.iter().find(|one| is_same(one, row)).cloned();
     let gains = after.iter().filter_map(|new| {
-        let (who, role) = (label(&new.principal), new.role.said());
+        let (who, role) = (new.principal.label(), new.role.said());
         match of(new, before) {
             None => Some(format!("{who} gets {role}")),
             Some(old) if old.role.id == new.role.id => None,
@@ -117,9 +117,9 @@ pub(super) fn difference(asset: &Named, before: &[Access], after: &[Access]) -> 
         }
     });
     let gone = before.iter().filter(|old| of(old, after).is_none());
-    let loses = gone.map(|old| format!("{} loses {}", label(&old.principal), old.role.said()));
+    let loses = gone.map(|old| format!("{} loses {}", old.principal.label(), old.role.said()));
     let all: Vec<_> = gains.chain(loses).collect();
-    (!all.is_empty()).then(|| format!("on {}: {}", label(asset), all.join("; ")))
+    (!all.is_empty()).then(|| format!("on {}: {}", asset.label(), all.join("; ")))
 }
 
 #[cfg(test)]

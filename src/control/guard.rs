@@ -1,0 +1,346 @@
+//! Who may grant what: every resolved change is judged on what it really is.
+//!
+//! The rules are Cedar: denied unless permitted, and one forbid outweighs every permit. A rule that
+//! cannot be evaluated denies.
+
+mod explain;
+mod facts;
+mod nesting;
+mod rules;
+mod ruling;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use jiff::Timestamp;
+
+pub use explain::{Explained, Judged};
+pub use rules::{Effect, Rule};
+
+pub use super::permit::{Asked, Denied, Permitted, Policy};
+use crate::failure::Failure;
+use crate::intent::{Cause, Intent, Row};
+use crate::text;
+use facts::{Case, Subject};
+use rules::Rules;
+use ruling::Ruling;
+
+/// The rules in force, read once: a file that changes afterwards changes nothing.
+#[derive(Clone)]
+pub struct Guard {
+    read_only: bool,
+    rules: InForce,
+    hash: Arc<str>,
+    witness: Option<Arc<Witness>>,
+}
+
+/// The built-in rules are compiled when they are first asked for: that they hold is known before a
+/// release is made, and a server is up sooner.
+#[derive(Clone)]
+enum InForce {
+    BuiltIn,
+    Given(Arc<Rules>),
+}
+
+/// Told of each change that is judged; it has no say.
+pub type Witness = dyn Fn(&Intent, &Circumstances<'_>) + Send + Sync;
+
+/// What bears on a change beside the change itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// Who asks: the user of the operating system.
+    pub requester: &'a str,
+    /// How many changes the requester has had sent in the hour before.
+    pub changes_this_hour: u32,
+    pub now: Timestamp,
+}
+
+/// What the guard says of one intent.
+#[derive(Debug)]
+pub enum Verdict {
+    Allow(Box<Permitted>),
+    Ask(Box<Asked>),
+    Deny(Box<Denied>),
+}
+
+/// What keeps a policy from being used; nothing is served without one.
+#[derive(Clone, Debug)]
+pub struct PolicyError {
+    pub file: String,
+    /// Never empty; in the order of their lines.
+    pub troubles: Vec<Trouble>,
+}
+
+/// One mistake in a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Where it is; 0 where it is the whole file.
+    pub line: usize,
+    pub rule: Option<String>,
+    pub text: String,
+}
+
+/// The rule that `--read-only` is: before all others, and above every policy.
+const READ_ONLY: &str = "read-only";
+const BUILT_IN: &str = include_str!("../../policies/default.cedar");
+#[expect(clippy::expect_used, reason = "the text is part of the program, and a test compiles it")]
+static BUILT_IN_RULES: LazyLock<Rules> =
+    LazyLock::new(|| Rules::compile(BUILT_IN).ok().expect("the built-in rules hold"));
+
+impl Guard {
+    /// The built-in rules.
+    pub fn built_in(read_only: bool) -> Self {
+        let hash = hash(BUILT_IN).into();
+        Self { read_only, rules: InForce::BuiltIn, hash, witness: None }
+    }
+
+    /// Rules from their text; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its line.
+    pub fn compile(file: &str, text: &str, read_only: bool) -> Result<Self, PolicyError> {
+        let rules = Rules::compile(text)
+            .map_err(|troubles| PolicyError { file: file.to_owned(), troubles })?;
+        let (rules, hash) = (InForce::Given(Arc::new(rules)), hash(text).into());
+        Ok(Self { read_only, rules, hash, witness: None })
+    }
+
+    /// SHA-256, in hexadecimal, of the rules' text and of the schema they are read by: what a person
+    /// agreed to under other rules can be told by it. Whether the server is read-only is no part of
+    /// it, nor is what the file is called.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Has every judgement told to `witness`.
+    #[must_use]
+    pub fn told(self, witness: Arc<Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
+    }
+
+    /// The rules in the order they are written in.
+    pub fn rules(&self) -> &[Rule] {
+        self.in_force().listed()
+    }
+
+    /// Whether any rule asks how many changes there were: whoever judges need not count otherwise.
+    pub fn counts_changes(&self) -> bool {
+        self.in_force().mention("changes_this_hour")
+    }
+
+    /// Judges one intent. Pure: the same intent in the same circumstances gets the same verdict.
+    pub fn judge(&self, intent: Intent, at: &Circumstances<'_>) -> Verdict {
+        if let Some(witness) = &self.witness {
+            witness(&intent, at);
+        }
+        match self.ruling(&intent, at) {
+            Ruling::Allow(rules) => {
+                let policy = Policy { verdict: "allow", rules };
+                Verdict::Allow(Box::new(Permitted::new(intent, policy)))
+            }
+            Ruling::Ask { rules, why } => {
+                let policy = Policy { verdict: "ask", rules };
+                let typed = intent.privileged.is_some() || facts::is_wide(&intent);
+                Verdict::Ask(Box::new(Asked::new(intent, policy, why, typed)))
+            }
+            Ruling::Deny { rules, message, hint } => {
+                let policy = Policy { verdict: "deny", rules };
+                Verdict::Deny(Box::new(Denied { intent, message, hint, policy }))
+            }
+        }
+    }
+
+    /// Whether the rules let the end of a timed change through, as the intent tells of it.
+    ///
+    /// # Errors
+    /// `Refused`, with the rules that say so.
+    pub fn end(&self, intent: &Intent, at: &Circumstances<'_>) -> Result<(), Failure> {
+        match self.ruling(intent, at) {
+            Ruling::Allow(_) => Ok(()),
+            Ruling::Ask { rules, .. } => {
+                let rules = rules.join(", ");
+                Err(Failure::refused(format!("nobody is asked at the end (rule {rules})"))
+                    .hint("an administrator takes @ask from the rule that permits `expire`"))
+            }
+            Ruling::Deny { rules, hint, .. } if rules.is_empty() => {
+                Err(Failure::refused("no rule of the policy permits `expire`").hint(hint))
+            }
+            Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    /// Whether the rules let the end of a timed change give this back: it is judged as what its tool
+    /// does. A question was answered with the consent to the grant.
+    ///
+    /// # Errors
+    /// `Refused`, with the rules that say so.
+    pub fn giving(&self, intent: &Intent, at: &Circumstances<'_>) -> Result<(), Failure> {
+        let mut ruling = self.in_force().decide(Case { subject: Subject::Giving(intent), at });
+        add_privilege(&mut ruling, intent);
+        match ruling {
+            Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
+            Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    /// What is to be known of a policy that loads.
+    pub fn warnings(&self) -> Vec<String> {
+        // The built-in rules have none; nobody waits for them to be compiled to hear that.
+        let InForce::Given(rules) = &self.rules else { return Vec::new() };
+        let none = !self.read_only && !rules.may_permit_ends();
+        let warning = "no rule permits `expire`: timed grants will be refused, and ends that are due \
+                       stay overdue";
+        none.then(|| warning.to_owned()).into_iter().chain(rules.surprises()).collect()
+    }
+
+    /// Whether somebody may look, before any vendor is asked.
+    ///
+    /// # Errors
+    /// `Refused`, with the rules that say so.
+    pub fn look(
+        &self,
+        tool: &'static str,
+        client: Option<&str>,
+        at: &Circumstances<'_>,
+    ) -> Result<(), Failure> {
+        match self.in_force().decide(Case { subject: Subject::Look { tool, client }, at }) {
+            // Nobody is asked about looking: that is said when the policy loads.
+            Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
+            Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
+        }
+    }
+
+    fn in_force(&self) -> &Rules {
+        match &self.rules {
+            InForce::BuiltIn => &BUILT_IN_RULES,
+            InForce::Given(rules) => rules,
+        }
+    }
+
+    fn ruling(&self, intent: &Intent, at: &Circumstances<'_>) -> Ruling {
+        if self.read_only {
+            return Ruling::Deny {
+                rules: vec![READ_ONLY.to_owned()],
+                message: "this server is read-only".to_owned(),
+                hint: "an administrator starts it without --read-only".to_owned(),
+            };
+        }
+        let decide =
+            |one: &Intent| self.in_force().decide(Case { subject: Subject::Change(one), at });
+        let (one, other) = intent.judged_as();
+        let mut whole = match other {
+            Some(other) => decide(&one).stricter(decide(&other)),
+            None => decide(&one),
+        };
+        add_privilege(&mut whole, intent);
+        let rows: Vec<_> = self.rows(intent, at);
+        if rows.is_empty() {
+            return whole;
+        }
+        // Each row has its own permit: what all of them together are called, no rule need speak for.
+        // Only where the rules speak of several they are about the whole call as well.
+        if whole.is_unspoken() && !self.in_force().mention(facts::SEVERAL) {
+            whole = Ruling::Allow(Vec::new());
+        }
+        Ruling::strictest(whole, rows)
+    }
+
+    /// What the rules say of each row of a change that is for several, or takes away too.
+    fn rows<'i>(&self, intent: &'i Intent, at: &Circumstances<'_>) -> Vec<(&'i Row, Ruling)> {
+        let decide = |row: &'i Row| {
+            (row, self.in_force().decide(Case { subject: Subject::Row(intent, row), at }))
+        };
+        apart(intent).iter().map(decide).collect()
+    }
+}
+
+/// The rows that say something else than the change as a whole. An end was agreed to as a whole, and is
+/// judged as that: access must not be left standing for one of several.
+fn apart(intent: &Intent) -> &[Row] {
+    match intent.rows.as_slice() {
+        _ if matches!(intent.cause, Cause::Expiry(_)) => &[],
+        [only]
+            if only.effect == intent.effect
+                && only.wanted.principal == intent.wanted.principal
+                && only.wanted.role == intent.wanted.role =>
+        {
+            &[]
+        }
+        rows => rows,
+    }
+}
+
+/// The schema's own text stands for its version, so that nobody has to count it up.
+fn hash(rules: &str) -> String {
+    let mut both = Context::new(&SHA256);
+    for part in [facts::SCHEMA, rules] {
+        // With its length before it no part can begin in the other.
+        both.update(&part.len().to_be_bytes());
+        both.update(part.as_bytes());
+    }
+    text::hex(both.finish().as_ref())
+}
+
+fn add_privilege(ruling: &mut Ruling, intent: &Intent) {
+    if let (Ruling::Deny { message, .. }, Some(privilege)) = (ruling, &intent.privileged) {
+        message.push_str(&format!("; it is privileged: {privilege}"));
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<_> = self.rules().iter().map(|rule| &rule.id).collect();
+        f.debug_struct("Guard")
+            .field("read_only", &self.read_only)
+            .field("rules", &rules)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PolicyError {
+    /// Something that is wrong with the file and not with a line of it.
+    pub fn whole(file: String, text: String) -> Self {
+        Self { file, troubles: vec![Trouble { line: 0, rule: None, text }] }
+    }
+
+    /// Each trouble with the place it is at: `FILE:LINE: rule "ID": what to do`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.troubles.iter().map(|trouble| {
+            let line = if trouble.line == 0 { String::new() } else { format!(":{}", trouble.line) };
+            let rule = trouble.rule.as_ref().map(|rule| format!("rule {rule:?}: "));
+            format!("{}{line}: {}{}", self.file, rule.unwrap_or_default(), trouble.text)
+        })
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().next().unwrap_or_default())?;
+        match self.troubles.as_slice() {
+            [] | [Trouble { line: 0, .. }] => Ok(()),
+            [_] => f.write_str("; nothing is served until that is mended"),
+            [_, more @ ..] => {
+                write!(f, " (and {} more; `grantor policy check` lists them)", more.len())
+            }
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of the built-in rules without compiling them is so.
+    #[test]
+    fn the_built_in_rules_hold_and_need_no_warning() {
+        let compiled = Guard::compile("default.cedar", BUILT_IN, false).unwrap();
+        assert_eq!(compiled.warnings(), Vec::<String>::new());
+        let built_in = Guard::built_in(false);
+        let ids =
+            |guard: &Guard| guard.rules().iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        assert_eq!((built_in.hash(), ids(&built_in)), (compiled.hash(), ids(&compiled)));
+    }
+}

@@ -1,0 +1,387 @@
+//! A resolved change: what guard and person judge, and what the ledger keeps.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::Access;
+use crate::argument::Duration;
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::text;
+
+/// What a tool does: hints, retries and policy follow from this word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Look,
+    Grant,
+    Revoke,
+    Undo,
+}
+
+/// One access, before and after, and the request that makes the difference.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    pub vendor: &'static str,
+    /// Base URL of the vendor.
+    pub base: String,
+    /// Which tenant of the vendor it is.
+    pub tenant: String,
+    /// The vendor's own customer that it is for, where several share an address and it is known.
+    pub organization: Option<String>,
+    pub tool: &'static str,
+    pub effect: Effect,
+    /// It is judged for what it takes away, though its tool sets access.
+    pub lowering: bool,
+    /// Whether it gives, and whether it takes.
+    pub shift: Shift,
+    pub cause: Cause,
+    /// The vendor permission it takes.
+    pub needs: &'static str,
+    /// The change in words.
+    pub summary: String,
+    pub wanted: Access,
+    /// The change as arguments of its tool, by ids.
+    pub arguments: Value,
+    /// What is sent; nothing where the ledger alone changes.
+    pub draft: Option<Draft>,
+    pub before: Vec<Access>,
+    pub after: Vec<Access>,
+    /// Rows that are not in `before` are known not to have been there.
+    pub conclusive: bool,
+    /// Why the role is privileged, where it is and the change grants it.
+    pub privileged: Option<String>,
+    /// What the role allows, where the vendor says.
+    pub contains: Vec<String>,
+    /// The same with the ids that tell two of one name apart.
+    pub ingredients: Vec<String>,
+    /// The principal is the identity behind Grantor's own credential.
+    pub own: bool,
+    /// What each gains or loses, where the change is for several at once: judged one by one, too.
+    pub rows: Vec<Row>,
+    /// How many accesses the same call changes.
+    pub width: usize,
+    /// When Grantor, or the vendor, takes it back.
+    pub expires_at: Option<Timestamp>,
+    /// How long it lasts, where that is what was asked.
+    pub lasts: Option<Duration>,
+    /// The timed changes that stand where this one writes, the latest first.
+    pub upon: Vec<String>,
+    pub warnings: Vec<String>,
+    pub reason: Option<String>,
+    /// The client's own claim of what it is.
+    pub client: Option<String>,
+}
+
+/// Whether somebody has more access after a change, and whether somebody has less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    pub gives: bool,
+    pub takes: bool,
+}
+
+/// What one of several gains, or loses, by a change that is for all of them.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub effect: Effect,
+    /// Whose access it is, and the role that comes or goes.
+    pub wanted: Access,
+    pub privileged: Option<String>,
+    pub contains: Vec<String>,
+    pub own: bool,
+}
+
+/// What a change is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its own sake.
+    Request,
+    /// To undo the change of this receipt.
+    Undo(String),
+    /// To end the change of this receipt, whose time has come.
+    Expiry(String),
+    /// To move the end of the change of this receipt, which Grantor keeps.
+    Extension(String),
+}
+
+/// From when to when an access is wanted, in whole seconds: vendors show no fractions.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Term {
+    pub from: Timestamp,
+    pub until: Option<Timestamp>,
+    /// How long it lasts, where that is what was asked: it counts from when access begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Duration>,
+}
+
+/// The most that a line of the ledger holds of one change.
+pub const LONGEST_LINE: usize = 1024 * 1024;
+/// The most that it holds of one text of a request: longer than any id.
+const LONGEST_TEXT: usize = 2_001;
+
+impl Effect {
+    pub fn writes(self) -> bool {
+        self != Self::Look
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
+            Self::Undo => "undo",
+        }
+    }
+}
+
+impl Term {
+    pub fn new(from: Timestamp, until: Option<Timestamp>, lasts: Option<Duration>) -> Self {
+        Self { from: whole(from), until: until.map(whole), lasts }
+    }
+
+    /// The same, where access begins now.
+    ///
+    /// # Errors
+    /// It would have ended by now, or has no end that a calendar knows.
+    pub fn begun(self, now: Timestamp) -> Result<Self, Failure> {
+        let until = match self.lasts {
+            Some(lasts) => lasts.after(now).map(whole),
+            None => self.until,
+        };
+        match until {
+            Some(end) if end <= now => Err(Failure::refused(format!("its end has come: {end}"))
+                .hint("ask again, with an end to come")),
+            None if self.lasts.is_some() => Err(too_long()),
+            until => Ok(Self { from: whole(now), until, ..self }),
+        }
+    }
+
+    /// What a consent is bound to: the times of one that lasts so long are not known yet.
+    pub fn bound(self, mut value: Value) -> Value {
+        let Some(lasts) = self.lasts else { return value };
+        let from = self.from.to_string();
+        let until = self.until.map(|until| until.to_string());
+        let mut left = vec![&mut value];
+        while let Some(value) = left.pop() {
+            match value {
+                Value::String(text) if Some(&*text) == until.as_ref() => {
+                    *text = format!("its beginning, and {}", lasts.words());
+                }
+                Value::String(text) if *text == from => "its beginning".clone_into(text),
+                Value::Array(values) => left.extend(values),
+                Value::Object(fields) => left.extend(fields.values_mut()),
+                _ => {}
+            }
+        }
+        value
+    }
+}
+
+impl Shift {
+    /// From the rows before and after; `against` compares what somebody holds somewhere with what
+    /// they held there. What cannot be compared both gives and takes.
+    pub fn between(
+        before: &[Access],
+        after: &[Access],
+        against: impl Fn(&Access, &Access) -> Option<Ordering>,
+    ) -> Self {
+        let replaced = replaced(before, after);
+        let come = changed(after, before);
+        let gone = changed(before, after);
+        let new = come.iter().any(|row| !replaced.iter().any(|(_, is)| std::ptr::eq(*is, *row)));
+        let lost = gone.iter().any(|row| !replaced.iter().any(|(was, _)| same_place(was, row)));
+        let mut shift = Self { gives: new, takes: lost };
+        for (was, is) in replaced {
+            let ordering = against(was, is);
+            shift.gives |= matches!(ordering, None | Some(Ordering::Greater));
+            shift.takes |= matches!(ordering, None | Some(Ordering::Less));
+        }
+        shift
+    }
+}
+
+/// The rows in whose place another role came, each with what came.
+pub fn replaced<'r>(before: &'r [Access], after: &'r [Access]) -> Vec<(&'r Access, &'r Access)> {
+    let gone = changed(before, after);
+    let pair = |is: &'r Access| Some((*gone.iter().find(|was| same_place(was, is))?, is));
+    changed(after, before).into_iter().filter_map(pair).collect()
+}
+
+/// The rows that the others do not have.
+fn changed<'r>(rows: &'r [Access], others: &[Access]) -> Vec<&'r Access> {
+    rows.iter().filter(|row| !others.iter().any(|other| row.is(other))).collect()
+}
+
+/// Whether both are of one principal on one resource.
+fn same_place(one: &Access, other: &Access) -> bool {
+    one.principal.id == other.principal.id
+        && one.principal.kind == other.principal.kind
+        && one.resource.id == other.resource.id
+}
+
+impl Intent {
+    /// As what it is judged. A tool that sets access may take some away, and is then judged as a
+    /// revocation: alone where it gives nothing, and else too. What it leaves to Grantor's own
+    /// identity, or as a privileged role, is a grant all the same: a rule that forbids that says so.
+    pub fn judged_as(&self) -> (Cow<'_, Self>, Option<Cow<'_, Self>>) {
+        let sets =
+            self.effect == Effect::Grant && matches!(self.cause, Cause::Request | Cause::Undo(_));
+        let taking = || {
+            let (effect, privileged) = (Effect::Revoke, None);
+            Cow::Owned(Self { effect, privileged, lowering: true, ..self.clone() })
+        };
+        match self.shift {
+            Shift { takes: true, gives }
+                if sets && (gives || self.own || self.privileged.is_some()) =>
+            {
+                (Cow::Borrowed(self), Some(taking()))
+            }
+            Shift { takes: true, .. } if sets => (taking(), None),
+            _ => (Cow::Borrowed(self), None),
+        }
+    }
+
+    /// # Errors
+    /// It is more than one line of the ledger holds: what cannot be recorded is not done. What takes
+    /// access back is.
+    pub fn check_length(&self) -> Result<(), Failure> {
+        let takes = self.effect == Effect::Revoke || matches!(self.cause, Cause::Expiry(_));
+        if takes || self.recorded().to_string().len() <= LONGEST_LINE {
+            return Ok(());
+        }
+        Err(too_much())
+    }
+
+    /// As the ledger keeps it: no credential is part of it.
+    pub fn recorded(&self) -> Value {
+        json!({
+            "vendor": self.vendor,
+            "base": self.base,
+            "tenant": self.tenant,
+            "organization": self.organization,
+            "tool": self.tool,
+            "effect": self.effect.as_str(),
+            "summary": self.summary,
+            "wanted": self.wanted,
+            "arguments": self.arguments,
+            "before": self.before,
+            "after": self.after,
+            "conclusive": self.conclusive,
+            "undoes": self.cause.undoes(),
+            "ends": self.cause.ends(),
+            "upon": self.upon,
+            "privileged": self.privileged,
+            "expires_at": self.expires_at.map(|end| end.to_string()),
+            "warnings": self.warnings,
+            "reason": self.reason,
+            "client": self.client,
+            "request": self.draft.as_ref().map(Draft::shown).map(shortened),
+        })
+    }
+
+    /// The request with the version it depends on, for the digest that consent is bound to.
+    pub fn request(&self) -> Value {
+        json!(self.draft.as_ref().map(|draft| (draft.shown(), draft.version())))
+    }
+}
+
+pub fn too_long() -> Failure {
+    Failure::invalid("is longer than any time that can be kept")
+        .of("expires_in")
+        .hint("give a shorter one, or leave it out for access without an end")
+}
+
+fn whole(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// Why a change is not made that no line of the ledger holds.
+pub fn too_much() -> Failure {
+    Failure::refused("what the vendor shows of this access is too much to be recorded")
+        .hint("its names or ids are very long, or very many hold it; change it at the vendor")
+}
+
+/// A value without the length of the texts in it: some vendors are sent the names that they have.
+pub fn shortened(mut request: Value) -> Value {
+    match &mut request {
+        Value::String(text) => *text = text::short(text, LONGEST_TEXT).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = shortened(item.take())),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| *field = shortened(field.take()));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+    request
+}
+
+impl Cause {
+    /// The receipt that the change undoes.
+    pub fn undoes(&self) -> Option<&str> {
+        match self {
+            Self::Undo(receipt) => Some(receipt),
+            Self::Request | Self::Expiry(_) | Self::Extension(_) => None,
+        }
+    }
+
+    /// The receipt that the change ends.
+    pub fn ends(&self) -> Option<&str> {
+        match self {
+            Self::Expiry(receipt) => Some(receipt),
+            Self::Request | Self::Undo(_) | Self::Extension(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Named;
+
+    /// "WHO WHAT": a level from 1 to 9, or a letter, which compares with nothing.
+    fn row(text: &str) -> Access {
+        let (who, what) = text.split_once(' ').unwrap();
+        let named = |id: &str| Named::new(id, None, "user");
+        Access {
+            via: None,
+            id: None,
+            principal: named(who),
+            role: named(what),
+            resource: named("it"),
+            scope: "asset".into(),
+            within: None,
+            starts_at: None,
+            expires_at: None,
+            pending: false,
+        }
+    }
+
+    fn against(was: &Access, is: &Access) -> Option<Ordering> {
+        let level = |row: &Access| row.role.id.parse::<u8>().ok();
+        Some(level(is)?.cmp(&level(was)?))
+    }
+
+    #[test]
+    fn what_a_change_gives_and_takes_is_told_by_its_rows() {
+        for (before, after, gives, takes) in [
+            (&[][..], &["ana 1"][..], true, false),
+            (&["ana 1"], &[], false, true),
+            (&["ana 1"], &["ana 1"], false, false),
+            (&["ana 3"], &["ana 1"], false, true),
+            (&["ana 1"], &["ana 3"], true, false),
+            (&["ana 1"], &["ana x"], true, true),
+            (&["ana 3", "bo 1"], &["ana 1", "bo 2"], true, true),
+            (&["ana 3", "bo 1"], &["ana 1", "bo 1"], false, true),
+            (&["ana 3", "bo 1"], &["ana 3"], false, true),
+            (&["ana 3"], &["bo 1"], true, true),
+            (&["ana 3"], &["ana 3", "ana x"], true, false),
+        ] {
+            let [before, after] =
+                [before, after].map(|rows| rows.iter().map(|text| row(text)).collect::<Vec<_>>());
+            let shift = Shift::between(&before, &after, against);
+            assert_eq!(shift, Shift { gives, takes }, "{before:?} {after:?}");
+        }
+    }
+}

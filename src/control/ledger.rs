@@ -1,0 +1,418 @@
+//! What was done: one append-only file of JSON lines.
+//!
+//! A change is opened and flushed to disk before anything leaves, and closed when its outcome is
+//! known; refusals are lines too. Each line is chained to the one before it and sealed; a line whose
+//! seal does not hold is not acted on.
+
+mod aside;
+mod audit;
+mod book;
+mod chain;
+pub mod consent;
+mod files;
+mod follow;
+mod head;
+mod history;
+mod index;
+mod late;
+mod length;
+pub mod ocsf;
+mod presence;
+mod read;
+mod record;
+mod request;
+mod room;
+mod store;
+mod watched;
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub use aside::SetAside;
+pub use audit::{Audit, Break, Head};
+pub use book::MOVED;
+pub use consent::State;
+pub use index::Trouble;
+pub use record::{End, Record};
+pub use request::{Answered, Asking, Concluded, Decision, Request};
+pub use watched::told;
+
+use super::permit::Denied;
+use super::permit::Permitted;
+pub use super::permit::{Opened, Spent};
+use crate::access::{Access, Outcome};
+use crate::failure::{Failure, Kind};
+use crate::secret::Secret;
+use book::{Entry, Objection, Reading};
+use store::{READ, Store, WRITE};
+
+pub struct Ledger {
+    store: Store,
+    watched: watched::Watched,
+}
+
+/// How a change ended, for its closing line.
+#[derive(Debug)]
+pub struct Closing<'a> {
+    pub outcome: Outcome,
+    pub status: Option<u16>,
+    pub request_id: Option<&'a str>,
+    pub after: &'a [Access],
+    pub note: Option<&'a str>,
+    /// What the vendor said of a change it holds.
+    pub held: Option<&'a Value>,
+    /// The vendor said yes and still showed what was there before: `after` is what was meant.
+    pub unseen: bool,
+}
+
+impl Ledger {
+    /// A ledger in `dir`, sealed by `key` or else by a key kept beside it. Touches nothing: what
+    /// is missing is made by the first line.
+    pub fn new(dir: &Path, key: Option<Secret>) -> Self {
+        Self { store: Store::new(dir, key), watched: watched::Watched::default() }
+    }
+
+    /// Who asks, as the lines name them: the operating-system user.
+    pub fn requester(&self) -> &str {
+        self.store.book.requester()
+    }
+
+    /// Records that a change is about to be sent, under a receipt that was asked for before or
+    /// under a new one.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed: then nothing may be sent.
+    pub async fn open(
+        &self,
+        permitted: Box<Permitted>,
+        receipt: Option<String>,
+    ) -> Result<Opened, Failure> {
+        let mut content = permitted.intent().recorded();
+        let more = json!({ "policy": permitted.policy(), "consent": permitted.consent() });
+        crate::json::extend(&mut content, more);
+        let is_new = receipt.is_none();
+        let receipt = receipt.unwrap_or_else(new_receipt);
+        // Counted as under way before its line is there: nobody may take it for left.
+        let opened = Opened::new(receipt, permitted, self.store.book.in_flight());
+        match opened.permitted().consent().map(str::to_owned) {
+            Some(consent) => {
+                // Between the yes and this line nobody else may have changed the same access.
+                let unchanged = asked(&consent, Request::may_be_opened);
+                let entry = Entry::next("open", opened.receipt(), content).flushed();
+                self.store.write_unless(entry, unchanged).await??;
+            }
+            None if is_new => {
+                self.store.write(Entry::first("open", opened.receipt(), content).flushed()).await?;
+            }
+            None => {
+                self.store.write(Entry::next("open", opened.receipt(), content).flushed()).await?;
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Records how a change ended. A line that cannot be written leaves the change open, which is
+    /// the safe reading.
+    ///
+    /// # Errors
+    /// The line cannot be written.
+    pub async fn close(&self, receipt: &str, closing: &Closing<'_>) -> Result<(), Failure> {
+        let entry = Entry::next("close", receipt, closing.recorded());
+        self.store.write(entry).await.inspect_err(|error| {
+            let what = &error.message;
+            tracing::error!(receipt, what, "the change was sent, and how it ended is not recorded");
+        })
+    }
+
+    /// Records what reading the vendor showed later, which becomes the change's end. `reconcile`
+    /// only ends what is still open: false if somebody else was first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read or written.
+    pub async fn found(
+        &self,
+        receipt: &str,
+        closing: &Closing<'_>,
+        by: &str,
+    ) -> Result<bool, Failure> {
+        let mut content = closing.recorded();
+        crate::json::put(&mut content, "by", by);
+        let (of, only_open) = (receipt.to_owned(), by == "reconcile");
+        let ended = move |reading: &Reading<'_>| {
+            let record = if only_open { reading.record(&of)? } else { None };
+            let ended = record.is_some_and(|record| record.end.is_some());
+            Ok(if ended { Err(Failure::refused("it has an end already")) } else { Ok(()) })
+        };
+        let entry = Entry::next("found", receipt, content);
+        Ok(self.store.write_unless(entry, Box::new(ended)).await?.is_ok())
+    }
+
+    /// Records a refusal, and gives its receipt.
+    pub async fn refuse(&self, denied: &Denied) -> String {
+        let mut content = denied.intent.recorded();
+        let more = json!({ "policy": denied.policy, "note": denied.message });
+        crate::json::extend(&mut content, more);
+        self.refuse_plainly(content).await
+    }
+
+    /// Records a refusal of what never became an intent, and gives its receipt.
+    pub async fn refuse_plainly(&self, mut content: Value) -> String {
+        crate::json::put(&mut content, "outcome", Outcome::Refused.as_str());
+        let receipt = new_receipt();
+        if let Err(error) = self.store.write(Entry::first("refused", &receipt, content)).await {
+            tracing::error!(receipt, %error, "a refusal could not be recorded");
+        }
+        receipt
+    }
+
+    /// Records a question to a person, and gives its receipt and whether it is new: the same
+    /// question by the same requester that waits already is the same request.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed.
+    pub async fn ask(&self, asking: &Asking<'_>) -> Result<(String, bool), Failure> {
+        let receipt = new_receipt();
+        let content = json!({
+            "digest": asking.digest,
+            "until": asking.until.to_string(),
+            "content": asking.content,
+        });
+        let known = Arc::new(OnceLock::new());
+        let unasked = unasked(asking, self.requester(), known.clone());
+        let entry = Entry::first("asked", &receipt, content).flushed();
+        let written = self.store.write_unless(entry, unasked).await?;
+        match known.get() {
+            Some(known) => Ok((known.clone(), false)),
+            None => written.map(|()| (receipt, true)),
+        }
+    }
+
+    /// Records an answer. What was approved and not used yet can still be denied, withdrawn or
+    /// overtaken; nothing is approved twice.
+    ///
+    /// # Errors
+    /// It does not wait for such an answer any more, or the line cannot be written.
+    pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
+        let decision = answered.decision;
+        let asked = asked(receipt, move |request| request.may_be(decision));
+        let entry = Entry::next("answered", receipt, json!(answered)).flushed();
+        self.store.write_unless(entry, asked).await?
+    }
+
+    /// Uses a consent up.
+    ///
+    /// # Errors
+    /// There is none, it was used, or it has lapsed; or the line cannot be written.
+    pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
+        let asked = asked(receipt, Request::may_be_spent);
+        let entry = Entry::next("spent", receipt, json!({})).flushed();
+        self.store.write_unless(entry, asked).await??;
+        Ok(Spent::new(receipt))
+    }
+
+    /// Records what came of a yes on which nothing was sent. It is gone all the same, so a line that
+    /// cannot be written is only logged.
+    pub async fn conclude(&self, receipt: &str, concluded: &Concluded) {
+        let entry = Entry::next("concluded", receipt, json!(concluded));
+        if let Err(error) = self.store.write(entry).await {
+            tracing::error!(receipt, %error, "what came of an approval could not be recorded");
+        }
+    }
+
+    /// Records that a timed change ends at another time, or never.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed.
+    pub async fn extend(
+        &self,
+        receipt: &str,
+        until: Option<Timestamp>,
+        content: Value,
+    ) -> Result<(), Failure> {
+        let until = until.map(|until| until.to_string());
+        let content = json!({ "expires_at": until, "content": content });
+        self.store.write(Entry::next("extended", receipt, content).flushed()).await
+    }
+
+    /// Records that the end of a timed change needs nothing more.
+    ///
+    /// # Errors
+    /// The line cannot be written.
+    pub async fn over(&self, receipt: &str, note: &str) -> Result<(), Failure> {
+        self.store.write(Entry::next("over", receipt, json!({ "note": note }))).await
+    }
+
+    /// Records that the end of a timed change could not be carried out; once for each reason.
+    ///
+    /// # Errors
+    /// The line cannot be written.
+    pub async fn overdue(&self, receipt: &str, why: &str) -> Result<(), Failure> {
+        let (of, wanted) = (receipt.to_owned(), why.to_owned());
+        let known = move |reading: &Reading<'_>| {
+            let known = reading.record(&of)?.and_then(|record| record.overdue);
+            Ok(if known == Some(wanted) { Err(Failure::refused("it is known")) } else { Ok(()) })
+        };
+        let entry = Entry::next("overdue", receipt, json!({ "why": why }));
+        self.store.write_unless(entry, Box::new(known)).await.map(|_| ())
+    }
+
+    /// Records that a person accepts what is wrong with the ledger, each thing by its place and
+    /// hash. It gives nothing: a yes from before stays gone, and a receipt whose lines do not hold
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed.
+    pub async fn accept(&self, troubles: &[Trouble], by: &str) -> Result<(), Failure> {
+        let accepts: Vec<_> = troubles.iter().map(Trouble::recorded).collect();
+        let content = json!({ "accepts": accepts, "by": by });
+        self.store.write(Entry::first(index::ACCEPTED, &new_receipt(), content).flushed()).await
+    }
+
+    /// Puts the files of a ledger aside that cannot be read any more, because its key is lost or its
+    /// lines are, and begins a new one. Gives the folder, and the ends that the old lines name,
+    /// which nothing vouches for.
+    ///
+    /// # Errors
+    /// The files cannot be moved, or the new ledger not begun.
+    pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
+        let book = self.store.book.clone();
+        let key_stays = self.store.has_own_key();
+        let aside = move || book.set_aside(key_stays);
+        let aside = self.store.blocking(aside, "cannot be put aside").await?;
+        let content =
+            json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
+        self.store.write(Entry::first(index::ACCEPTED, &new_receipt(), content).flushed()).await?;
+        Ok(aside)
+    }
+
+    /// Whether there can be lines: tries the key, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// The key cannot be read or is none, or the ledger cannot be read.
+    pub async fn try_out(&self) -> Result<(), Failure> {
+        self.store.try_keys().await
+    }
+
+    /// Whether lines can be written: tries it, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// They cannot, in words that say what to mend.
+    pub async fn try_writing(&self) -> Result<(), Failure> {
+        let book = self.store.book.clone();
+        let tried = self.store.blocking(move || Ok(book.try_writing()), WRITE).await?;
+        tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
+    }
+
+    /// What is to be said of the room there is for lines, where it is little.
+    pub fn scarce(&self) -> Option<String> {
+        self.store.book.scarce()
+    }
+
+    /// A seal for something that leaves and comes back.
+    ///
+    /// # Errors
+    /// The key cannot be read or made.
+    pub async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
+        let (purpose, bytes) = (purpose.to_owned(), bytes.to_owned());
+        self.store.work(move |_, keys| keys.seal(&purpose, &bytes), "cannot be sealed").await
+    }
+
+    /// Reads every line and checks that the chain is whole; where a head was noted before, also
+    /// that it is still part of it.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
+        self.store.look(move |book, keys| book.audit(keys, noted.as_ref())).await
+    }
+
+    /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn walk(
+        &self,
+        take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let book = self.store.book.clone();
+        self.store.blocking(move || book.walk(take), READ).await
+    }
+
+    /// Where the file is that is added to.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.store.book.path()
+    }
+}
+
+/// The same question waits already: its receipt is given to `known`.
+fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Objection {
+    let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
+    let content = asking.content.clone();
+    Box::new(move |reading| {
+        let waiting = reading.index().live_requests(Timestamp::now())?;
+        let same = |request: &Request| {
+            request.state == State::Waiting
+                && request.digest == digest
+                && request.requester == requester
+                && ["question", "arguments", "follows"]
+                    .iter()
+                    .all(|key| request.content.get(key) == content.get(key))
+        };
+        // Only one that looks the same is read from every line since its question.
+        let look = |reading: &Reading<'_>, receipt: &str| match reading
+            .known_request(receipt)?
+            .filter(same)
+        {
+            Some(_) => Ok(reading.request(receipt)?.filter(same)),
+            None => Ok(None),
+        };
+        Ok(match reading.each(waiting, look)?.into_iter().next() {
+            Some(request) => {
+                let asked = Failure::refused(format!("{} asks for it already", request.receipt));
+                let _ = known.set(request.receipt);
+                Err(asked)
+            }
+            None => Ok(()),
+        })
+    })
+}
+
+/// Nobody has asked for it, or not so that it may be done now.
+fn asked(
+    receipt: &str,
+    may: impl FnOnce(&Request) -> Result<(), Failure> + Send + 'static,
+) -> Objection {
+    let receipt = receipt.to_owned();
+    Box::new(move |reading| {
+        Ok(match reading.traced(&receipt)? {
+            Some(request) => may(&request),
+            None => Err(Failure::invalid(format!("receipt: the ledger has no request {receipt}"))
+                .hint("`grantor requests` lists those that wait")),
+        })
+    })
+}
+
+impl Closing<'_> {
+    fn recorded(&self) -> Value {
+        let mut line = json!({
+            "outcome": self.outcome,
+            "vendor_status": self.status,
+            "vendor_request_id": self.request_id,
+            "after": self.after,
+            "note": self.note,
+            "held": self.held,
+        });
+        if self.unseen {
+            crate::json::put(&mut line, "unseen", true);
+        }
+        line
+    }
+}
+
+fn new_receipt() -> String {
+    format!("gr-{}", crate::random::id())
+}

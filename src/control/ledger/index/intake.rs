@@ -1,0 +1,287 @@
+//! Taking in the lines that came since: what they say of their receipts is worked out anew.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, Seek as _, SeekFrom};
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+
+use super::{Position, Told, access, at, folded, meaning, told, trouble};
+use crate::control::ledger::chain::{Keys, Link};
+use crate::control::ledger::files::{self, Segment};
+use crate::control::ledger::follow::{Follow, Seen};
+use crate::control::ledger::{Record, Request, State};
+
+/// What was read on.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub lines: Vec<Line>,
+    pub troubles: Vec<Found>,
+    /// Hashes of what was accepted.
+    pub accepted: Vec<String>,
+}
+
+/// A line that holds its seal, and where it is.
+pub(super) struct Line {
+    place: crate::control::ledger::chain::Place,
+    segment: u64,
+    offset: u64,
+    text: String,
+}
+
+/// Something that cannot be acted on, and where it was found.
+pub(super) struct Found {
+    segment: u64,
+    offset: u64,
+    hash: String,
+    what: String,
+    /// No line shows it.
+    is_lost: bool,
+}
+
+/// Lines that are taken in at a time.
+const BATCH: usize = 2_000;
+/// No line of this file has held its seal yet.
+pub(super) const NOWHERE: u64 = i64::MAX as u64;
+
+/// The lines from a position on, at most a batch, which moves the position.
+pub(super) fn read_on(
+    segments: &[Segment],
+    next: &mut Position,
+    is_start: bool,
+    keys: &Keys,
+) -> io::Result<Batch> {
+    let mut batch = Batch::default();
+    let mut follow = if is_start { Follow::default() } else { Follow::after(next.link.clone()) };
+    let begun = next.segment;
+    for segment in segments.iter().filter(|segment| segment.first >= begun) {
+        if segment.first > next.segment {
+            (next.segment, next.offset, next.start) = (segment.first, 0, NOWHERE);
+        }
+        let mut file = segment.open()?;
+        file.seek(SeekFrom::Start(next.offset))?;
+        let (from, begins) = (next.offset, &mut next.start);
+        let read = files::each_line(BufReader::new(file), |at, line| {
+            let at = from + at;
+            if let Seen::Sealed(..) = batch.take(&mut follow, keys, segment.first, at, line) {
+                *begins = at;
+            }
+            Ok(!batch.is_full())
+        })?;
+        next.offset += read;
+        if batch.is_full() {
+            break;
+        }
+    }
+    next.link = follow.last.unwrap_or_else(Link::start);
+    Ok(batch)
+}
+
+impl Batch {
+    pub(super) fn is_full(&self) -> bool {
+        self.lines.len() + self.troubles.len() >= BATCH
+    }
+
+    fn take(
+        &mut self,
+        follow: &mut Follow,
+        keys: &Keys,
+        segment: u64,
+        offset: u64,
+        line: &str,
+    ) -> Seen {
+        let seen = follow.take(line, keys);
+        let mut wrong = |what: String| {
+            let hash = crate::control::ledger::chain::hash(line);
+            self.troubles.push(Found { segment, offset, hash, what, is_lost: false });
+        };
+        match &seen {
+            // Whether something was built on it shows in the next line.
+            Seen::Unreadable => {}
+            Seen::Unsealed(_, why) => wrong(why.words()),
+            Seen::Sealed(place, follows) => {
+                if let Err(gap) = follows {
+                    wrong(gap.words());
+                }
+                match meaning::understood(line) {
+                    Err(what) => wrong(what),
+                    Ok(line) => {
+                        let told = meaning::reported(&line).into_iter();
+                        let found = |told: super::Trouble| Found {
+                            segment,
+                            offset,
+                            hash: told.hash,
+                            what: told.what,
+                            is_lost: false,
+                        };
+                        self.troubles.extend(told.map(found));
+                        self.accepted.extend(meaning::accepts(&line));
+                    }
+                }
+                let (place, text) = (place.clone(), line.to_owned());
+                self.lines.push(Line { place, segment, offset, text });
+            }
+        }
+        seen
+    }
+}
+
+impl Found {
+    /// Lines were read before that are missing now: the last of them.
+    pub(super) fn lost(segment: u64, offset: u64, last: &Link) -> Self {
+        let what = format!("line {} was read before and is not here: lines are missing", last.seq);
+        Self { segment, offset, hash: last.hash.clone(), what, is_lost: true }
+    }
+}
+
+pub(super) fn keep_troubles(change: &Transaction<'_>, found: &[Found]) -> io::Result<()> {
+    let keep = "INSERT OR IGNORE INTO trouble VALUES (?, ?, ?, ?, ?, FALSE)";
+    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
+    for Found { segment, offset, hash, what, is_lost } in found {
+        tracing::debug!(segment, offset, what, "a line of the ledger cannot be acted on");
+        keep.execute(params![segment, offset, hash, what, is_lost]).map_err(trouble)?;
+    }
+    Ok(())
+}
+
+pub(super) fn accept(change: &Transaction<'_>, hashes: &[String]) -> io::Result<()> {
+    let accept = "UPDATE trouble SET accepted = TRUE WHERE hash = ?";
+    let mut accept = change.prepare_cached(accept).map_err(trouble)?;
+    hashes.iter().try_for_each(|hash| accept.execute([hash]).map(|_| ()).map_err(trouble))
+}
+
+/// Takes in lines, and works out anew what they say of their receipts.
+pub(super) fn take_lines(
+    change: &Transaction<'_>,
+    segments: &[Segment],
+    keys: &Keys,
+    batch: Vec<Line>,
+) -> io::Result<()> {
+    let mut receipts = HashMap::<String, Told>::new();
+    let mut insert = change
+        .prepare_cached("INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?)")
+        .map_err(trouble)?;
+    let mut order = Vec::new();
+    let lost: bool = change
+        .query_row("SELECT EXISTS (SELECT 1 FROM trouble WHERE lost)", [], |row| row.get(0))
+        .map_err(trouble)?;
+    for Line { place, segment, offset, text } in batch {
+        if lost {
+            // What was missing is here again.
+            let hash = crate::control::ledger::chain::hash(&text);
+            change
+                .execute("DELETE FROM trouble WHERE lost AND hash = ?", [hash])
+                .map_err(trouble)?;
+        }
+        let Some(receipt) = place.receipt.clone() else { continue };
+        let known = match receipts.get_mut(&receipt) {
+            Some(known) => known,
+            None => {
+                order.push(receipt.clone());
+                let (earlier, _) = told(change, segments, keys, &receipt)?;
+                receipts.entry(receipt.clone()).or_insert(earlier)
+            }
+        };
+        known.take(&place, &text);
+        let values = params![receipt, segment, offset, text.len() as u64, place.seq];
+        insert.execute(values).map_err(trouble)?;
+    }
+    let now = Timestamp::now();
+    for receipt in order {
+        let Told { lines, damage, .. } = receipts.remove(&receipt).unwrap_or_default();
+        if let Some(record) = Record::of(&lines) {
+            keep_change(change, &record)?;
+        }
+        let request = Request::of(&lines, damage.is_some(), None, now);
+        keep_request(change, &receipt, request)?;
+    }
+    Ok(())
+}
+
+fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let receipt = &record.receipt;
+    let opened = record.time.parse::<Timestamp>().map_or(0, at);
+    let seq = "(SELECT min(seq) FROM line WHERE receipt = ?1)";
+    let keep = format!(
+        "INSERT OR REPLACE INTO change VALUES
+         (?1, {seq}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)"
+    );
+    let values = params![
+        receipt,
+        opened,
+        record.requester,
+        record.process,
+        access(&record.key()),
+        record.undoes,
+        record.ends,
+        record.expires_at.map(at),
+        record.end.is_none(),
+        record.has_left_something(),
+        record.overdue.is_some(),
+        record.takes_back(),
+        record.is_unseen(),
+    ];
+    let mut keep = change.prepare_cached(&keep).map_err(trouble)?;
+    keep.execute(values).map_err(trouble)?;
+    keep_moved(change, record)?;
+    settle(change, record)
+}
+
+/// Keeps what came and went with a change.
+fn keep_moved(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let receipt = &record.receipt;
+    change
+        .prepare_cached("DELETE FROM moved WHERE receipt = ?")
+        .and_then(|mut forget| forget.execute([receipt]))
+        .map_err(trouble)?;
+    let keep = "INSERT OR IGNORE INTO moved VALUES
+        (?1, ?2, (SELECT seq FROM change WHERE receipt = ?2), ?3, ?4)";
+    let mut keep = change.prepare_cached(keep).map_err(trouble)?;
+    for (rows, made) in [(record.made(), true), (record.unmade(), false)] {
+        for row in rows {
+            let access = access(&row);
+            let values = params![access, receipt, made, folded(&access)];
+            keep.execute(values).map_err(trouble)?;
+        }
+    }
+    Ok(())
+}
+
+/// Works out anew which changes are taken back: this one, and those that it takes back.
+fn settle(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    let settle = "UPDATE change SET taken =
+            EXISTS (SELECT 1 FROM change AS taker
+                WHERE taker.undoes = change.receipt AND taker.takes)
+            OR EXISTS (SELECT 1 FROM change AS taker
+                WHERE taker.ends = change.receipt AND taker.takes)
+         WHERE receipt IN (?1, ?2, ?3)";
+    let values = params![record.receipt, record.undoes, record.ends];
+    change
+        .prepare_cached(settle)
+        .and_then(|mut settle| settle.execute(values))
+        .map(|_| ())
+        .map_err(trouble)
+}
+
+/// Keeps a request until it is used: then its receipt is of a change.
+fn keep_request(
+    change: &Transaction<'_>,
+    receipt: &str,
+    request: Option<Request>,
+) -> io::Result<()> {
+    let Some(request) = request.filter(|request| request.state != State::Spent) else {
+        return change
+            .prepare_cached("DELETE FROM request WHERE receipt = ?")
+            .and_then(|mut forget| forget.execute([receipt]))
+            .map(|_| ())
+            .map_err(trouble);
+    };
+    let approved = request.answered.as_ref().filter(|_| request.state == State::Approved);
+    let until = approved.and_then(|answered| answered.until).unwrap_or(request.until);
+    let keep = "INSERT OR REPLACE INTO request VALUES
+        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2, ?3, ?4)";
+    let is_live = matches!(request.state, State::Waiting | State::Approved);
+    let values = params![receipt, at(request.time), at(until), is_live];
+    change.prepare_cached(keep).and_then(|mut keep| keep.execute(values)).map_err(trouble)?;
+    Ok(())
+}

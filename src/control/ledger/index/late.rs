@@ -1,0 +1,46 @@
+//! Where the changes are that bear on an end that is to come.
+
+use std::io;
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::{Index, at};
+
+impl Index {
+    /// Whether a later change from here is known to have taken the access away that this one was for.
+    pub(in crate::control::ledger) fn was_taken_since(&self, receipt: &str) -> io::Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM change, moved WHERE change.receipt = ?
+            AND moved.access = change.access AND moved.seq > change.seq AND NOT moved.made)";
+        let found = self
+            .database
+            .prepare_cached(query)
+            .and_then(|mut query| query.query_row([receipt], |row| row.get(0)));
+        found.map_err(super::trouble)
+    }
+
+    /// Changes that were to undo or to end this one, oldest first.
+    pub(in crate::control::ledger) fn takers(&self, receipt: &str) -> io::Result<Vec<String>> {
+        self.receipts(
+            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE undoes = ?1
+                UNION SELECT receipt, seq FROM change WHERE ends = ?1) ORDER BY seq",
+            [receipt],
+        )
+    }
+
+    /// Changes of a principal's access that were opened since then and have not shown; newest first.
+    pub(in crate::control::ledger) fn unseen_since(
+        &self,
+        since: Timestamp,
+        whose: [&str; 2],
+    ) -> io::Result<Vec<String>> {
+        let whose = serde_json::json!(whose).to_string();
+        // What an access begins with that is a list of more.
+        let begin = format!("{},", whose.trim_end_matches(']'));
+        self.receipts(
+            "SELECT receipt FROM change WHERE unseen AND opened >= ?1
+             AND substr(access, 1, length(?2)) = ?2 ORDER BY seq DESC",
+            params![at(since), begin],
+        )
+    }
+}

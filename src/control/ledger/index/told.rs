@@ -1,0 +1,95 @@
+//! The lines of a receipt, read from where the index says that they are.
+
+use std::fs::File;
+use std::io;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::{Index, trouble, understood};
+use crate::control::ledger::chain::{Keys, Link, Place};
+use crate::control::ledger::files::{self, Segment};
+
+/// The lines of a receipt, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(in crate::control::ledger) struct Told {
+    pub lines: Vec<Value>,
+    /// Why nothing is given on the word of these lines.
+    pub damage: Option<String>,
+    /// The last of them, as the next one names it.
+    pub last: Link,
+}
+
+impl Index {
+    /// The lines of a receipt, oldest first. An index that names others is not relied on again.
+    pub(in crate::control::ledger) fn told(
+        &self,
+        segments: &[Segment],
+        keys: &Keys,
+        receipt: &str,
+    ) -> io::Result<Told> {
+        let (told, fits) = told(&self.database, segments, keys, receipt)?;
+        if !fits {
+            self.is_suspect.set(true);
+        }
+        Ok(told)
+    }
+}
+
+/// The sealed lines of a receipt, oldest first, and whether the index fits them.
+pub(super) fn told(
+    database: &Connection,
+    segments: &[Segment],
+    keys: &Keys,
+    receipt: &str,
+) -> io::Result<(Told, bool)> {
+    let query =
+        "SELECT segment, offset, length FROM line WHERE receipt = ? ORDER BY segment, offset";
+    let mut query = database.prepare_cached(query).map_err(trouble)?;
+    let places = query.query_map([receipt], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
+    let (mut told, mut fits, mut opened) = (Told::default(), true, None::<(u64, File)>);
+    for (segment, offset, length) in places {
+        let file = match &mut opened {
+            Some((first, file)) if *first == segment => file,
+            _ => {
+                let Some(found) = segments.iter().find(|known| known.first == segment) else {
+                    told.spoil("a file with lines of it is not here");
+                    continue;
+                };
+                &mut opened.insert((segment, found.open()?)).1
+            }
+        };
+        let line = files::read_at(file, offset, length)?;
+        match Place::of(&line).filter(|_| keys.check(&line).is_ok()) {
+            None => told.spoil("a line of it was changed"),
+            Some(place) if place.receipt.as_deref() != Some(receipt) => {
+                fits = false;
+                told.spoil("a line that was found for it is another receipt's");
+            }
+            Some(place) => told.take(&place, &line),
+        }
+    }
+    if let Some(damage) = &told.damage {
+        tracing::warn!(receipt, damage, "a line of the ledger was changed, or is missing");
+    }
+    Ok((told, fits))
+}
+
+impl Told {
+    /// Takes the next line, which holds its seal.
+    pub(in crate::control::ledger) fn take(&mut self, place: &Place, line: &str) {
+        if !place.continues(&self.last) {
+            self.spoil("a line of it is missing, or there twice");
+        }
+        self.last = place.own_link(line, &self.last);
+        match understood(line) {
+            Ok(line) => self.lines.push(line),
+            Err(what) => self.spoil(&format!("a line of it {what}")),
+        }
+    }
+
+    pub(in crate::control::ledger) fn spoil(&mut self, what: &str) {
+        self.damage.get_or_insert_with(|| what.to_owned());
+    }
+}

@@ -1,0 +1,235 @@
+//! One vendor's settings, as they were gathered, and the process environment that some are from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use toml::Table;
+
+use crate::draft::Base;
+use crate::given;
+use crate::secret::{Origin, Secret, expose, readable_by_others};
+
+/// One setting of a vendor.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    pub secret: bool,
+    pub need: Need,
+    pub help: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Required,
+    Default(&'static str),
+    Optional,
+}
+
+/// The process environment.
+///
+/// What is no text is given as far as it can be read: nothing that is set counts as unset.
+#[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
+}
+
+/// What is set for one vendor. Reading a setting that is missing or wrong gives the sentence that
+/// says so; [`all`] gathers such sentences.
+pub struct Settings {
+    variables: &'static [Variable],
+    found: BTreeMap<&'static str, Found>,
+    table: Option<Table>,
+}
+
+/// Where a setting was found, and what it is.
+pub(crate) enum Found {
+    Text(String),
+    Inline(SecretString),
+    File(PathBuf),
+    Command(Vec<String>),
+    /// A variable the file names, which is not set.
+    Unset(String),
+    /// Set a second time, by this variable.
+    Twice(String),
+    /// Named by a path that cannot be told, or nothing that can have been meant.
+    Wrong(String),
+}
+
+impl Settings {
+    /// What was found of `variables`, and the vendor's section of the file.
+    pub(crate) fn new(
+        variables: &'static [Variable],
+        found: BTreeMap<&'static str, Found>,
+        table: Option<Table>,
+    ) -> Self {
+        Self { variables, found, table }
+    }
+
+    /// Whether nothing at all is set.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.found.contains_key(name)
+    }
+
+    /// The text of a setting that is not secret, or its default.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        match (self.found.get(name), self.variable(name)?.need) {
+            (Some(Found::Text(text)), _) => Some(text),
+            (None, Need::Default(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// # Errors
+    /// It is missing, or a placeholder.
+    pub fn text(&self, name: &str) -> Result<String, String> {
+        match self.found.get(name) {
+            Some(Found::Wrong(trouble)) => Err(trouble.clone()),
+            _ => self.get(name).map(str::to_owned).ok_or_else(|| self.missing(name)),
+        }
+    }
+
+    /// A user name as HTTP Basic carries it.
+    ///
+    /// # Errors
+    /// It is missing, a placeholder, or holds a colon.
+    pub fn user(&self, name: &str) -> Result<String, String> {
+        let user = self.text(name)?;
+        if user.contains(':') {
+            return Err(format!(
+                "{name} holds a colon, where HTTP Basic ends a user name: give the name alone"
+            ));
+        }
+        Ok(user)
+    }
+
+    /// # Errors
+    /// It is missing, or not a URL that credentials may be sent to.
+    pub fn url(&self, name: &str) -> Result<Base, String> {
+        let text = self.text(name)?;
+        let told = |trouble: &str| format!("{name} {trouble}");
+        given::odd_url(&text).map_or(Ok(()), |trouble| Err(told(trouble)))?;
+        Base::parse(&text).map_err(told)
+    }
+
+    /// # Errors
+    /// It is set, and not a URL that credentials may be sent to.
+    pub fn url_maybe(&self, name: &str) -> Result<Option<Base>, String> {
+        if self.has(name) { self.url(name).map(Some) } else { Ok(None) }
+    }
+
+    /// # Errors
+    /// It is missing, set twice, or refers to a variable that is not set.
+    pub fn secret(&self, name: &str) -> Result<Secret, String> {
+        let origin = match self.found.get(name) {
+            Some(Found::Inline(value)) => Origin::Inline(value.clone()),
+            Some(Found::File(path)) => Origin::File(path.clone()),
+            Some(Found::Command(line)) => Origin::Command(line.clone()),
+            Some(Found::Unset(other)) => {
+                return Err(format!("{name} refers to {other}, which is not set"));
+            }
+            Some(Found::Twice(other)) => {
+                return Err(format!("{name} and {other} are both set: keep one"));
+            }
+            Some(Found::Wrong(trouble)) => return Err(trouble.clone()),
+            Some(Found::Text(_)) | None => return Err(self.missing(name)),
+        };
+        Ok(Secret::new(name, origin))
+    }
+
+    /// Where a secret comes from, in words; nothing of the secret itself.
+    pub fn origin(&self, name: &str) -> Option<String> {
+        match self.found.get(name)? {
+            Found::Inline(_) => Some("set".to_owned()),
+            Found::File(path) => Some(format!("from {}", path.display())),
+            Found::Command(line) => Some(format!("from the command {}", line.first()?)),
+            Found::Text(_) | Found::Unset(_) | Found::Twice(_) | Found::Wrong(_) => None,
+        }
+    }
+
+    /// The files that secrets are read from, and the programs that print them.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.found.values().filter_map(|found| match found {
+            Found::File(path) => Some(path.as_path()),
+            Found::Command(line) => line.first().map(Path::new),
+            _ => None,
+        })
+    }
+
+    /// A table of the vendor's section in the file.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.table.as_ref()?.get(name)?.as_table()
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let odd = |name: &str, text: &str| Some(format!("{name} {}", given::odd(text)?));
+        let warning = |(name, found): (&&str, &Found)| match found {
+            Found::File(path) if readable_by_others(path) => {
+                let (shown, mend) = (path.display(), crate::private::mend("600", path));
+                Some(format!("{name}: {shown} can be read by others; run: {mend}"))
+            }
+            Found::Text(text) => odd(name, text),
+            Found::Inline(text) => odd(name, expose(text)),
+            _ => None,
+        };
+        self.found.iter().filter_map(warning).collect()
+    }
+
+    /// What is wrong with settings, whether anything asks for them or not.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let wrong = |found: &Found| match found {
+            Found::Wrong(trouble) => Some(trouble.clone()),
+            _ => None,
+        };
+        self.found.values().filter_map(wrong).collect()
+    }
+
+    fn variable(&self, name: &str) -> Option<&'static Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    fn missing(&self, name: &str) -> String {
+        let help = self.variable(name).map_or("", |variable| variable.help);
+        format!("{name} is missing ({help})")
+    }
+}
+
+/// All parts, or every part's trouble.
+///
+/// # Errors
+/// The troubles of the parts.
+pub fn all<P: Parts>(parts: P) -> Result<P::Whole, Vec<String>> {
+    parts.whole()
+}
+
+/// Parts that were read one by one, each of which may be in trouble.
+pub trait Parts {
+    type Whole;
+    /// # Errors
+    /// Every part's trouble.
+    fn whole(self) -> Result<Self::Whole, Vec<String>>;
+}
+
+macro_rules! parts {
+    ($($name:ident),+) => {
+        impl<$($name),+> Parts for ($(Result<$name, String>,)+) {
+            type Whole = ($($name,)+);
+            #[expect(non_snake_case, reason = "one name for a part and its type")]
+            fn whole(self) -> Result<Self::Whole, Vec<String>> {
+                match self {
+                    ($(Ok($name),)+) => Ok(($($name,)+)),
+                    ($($name,)+) => Err([$($name.err()),+].into_iter().flatten().collect()),
+                }
+            }
+        }
+    };
+}
+
+parts!(A, B);
+parts!(A, B, C);
+parts!(A, B, C, D);
+parts!(A, B, C, D, E);
