@@ -236,7 +236,7 @@ impl Config {
         let dir = state_dir_of(sources, &file, &floor)?;
         let own = own(sources, &file, &floor)?;
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
-        let state = crate::private::warnings(&state_dir);
+        let state = crate::owner_only::warnings(&state_dir);
         let mut config = Self {
             tenants: Vec::new(),
             unready: Vec::new(),

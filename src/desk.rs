@@ -6,24 +6,24 @@
 //! approved requests, undoing and expiry enter here too.
 
 mod answer;
+mod call_summary;
 mod carry;
 mod circumstances;
 mod consent;
 mod fitting;
 mod foresight;
-mod hold;
-mod item;
-mod items;
 mod lag;
 mod lowering;
+mod maintenance;
 mod overlap;
+mod pending_at_vendor;
 mod prepare;
 mod question;
 mod review;
-mod seen;
 mod sending;
+mod several;
+mod step_result;
 mod taking;
-mod tend;
 mod turns;
 mod undoing;
 mod walk;
@@ -35,30 +35,32 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
-pub use consent::{Consult, ELICITATION, Pending, Person, Reply, Told};
-pub use question::Question;
+pub use consent::{ClientAnswer, Consult, ELICITATION, Pending, Person, PersonReply};
+pub use maintenance::{Ending, MaintenanceReport};
+pub use question::ConsentQuestion;
 pub use sending::Sending;
-pub use tend::{Ending, Tended};
 
 use crate::approvers::Approvers;
+use crate::cache::Cache;
 use crate::catalogue::{self, Found};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
-use crate::memo::Memo;
-use crate::observe::{Asked, Watch};
+use crate::observe::{CallOrigin, Watch};
 use crate::outbound::{CALL, Deadline, Urgency, Wire, urgent};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
-use crate::tools::{Common, Lasting, Look as _, LookFn, Room, Run, Spec, Step, Term, Tool, fit};
-use crate::vendors::{Asker, Organization, Read, Tenant};
-use item::Item;
+use crate::tools::{
+    Common, Lasting, Look as _, LookContext, LookFn, Run, Spec, Step, Term, Tool, fit,
+};
+use crate::vendors::{Organization, Read, Tenant, VendorReader};
 use prepare::Prepared;
+use step_result::StepResult;
 use taking::Taken;
 use turns::Turns;
-use undoing::Undoing;
+use undoing::UndoPrecondition;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -69,9 +71,9 @@ pub struct Desk {
     approvers: Option<Approvers>,
     wire: Wire,
     /// Look-ups of names, shared by the calls of a burst.
-    names: Memo<Read>,
+    names: Cache<Read>,
     /// Lists of roles, shared by those who ask for them at about the same time.
-    roles: Memo<Arc<Answer>>,
+    roles: Cache<Arc<Answer>>,
     turns: Turns,
 }
 
@@ -89,7 +91,7 @@ pub struct Call {
     /// The client's own claim of what it is.
     pub client: Option<String>,
     /// How it came; a terminal says nothing of it.
-    pub asked: Option<Asked>,
+    pub asked: Option<CallOrigin>,
     pub progress: Progress,
     /// Whether the client has withdrawn the call: what was not sent then stays unsent.
     pub withdrawn: Withdrawn,
@@ -109,29 +111,29 @@ pub struct UnknownTool;
 
 /// A call as the client made it.
 #[derive(Clone, Debug)]
-struct Called {
+struct OriginalCall {
     tool: String,
     arguments: Map<String, Value>,
 }
 
 /// Where a change comes from.
 struct Origin {
-    called: Called,
+    called: OriginalCall,
     cause: Cause,
     /// What must still be so, where it takes an earlier change back.
-    undoing: Option<Undoing>,
+    undoing: Option<UndoPrecondition>,
 }
 
 /// What a change was asked for as, beside its steps.
-struct Order<'a> {
+struct ChangeRequest<'a> {
     tool: &'a Tool,
     common: Common,
     term: Term,
     requester: String,
     client: Option<String>,
-    called: Called,
+    called: OriginalCall,
     cause: Cause,
-    undoing: Option<Undoing>,
+    undoing: Option<UndoPrecondition>,
     /// Which of the vendor's customers the credential belongs to.
     organization: Organization,
     /// How many accesses the call changes.
@@ -143,7 +145,7 @@ struct Order<'a> {
 /// How far a call came.
 enum Walked {
     /// To its end; or to a question that the client takes to its person.
-    Done(Vec<Item>, Option<Pending>),
+    Done(Vec<StepResult>, Option<Pending>),
     /// Somebody was asked and agreed: all of it is looked at again before it is sent.
     Agreed(Box<Request>),
 }
@@ -167,7 +169,7 @@ impl Desk {
     pub fn with(mut config: Config, guard: Guard) -> Self {
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let approvers = config.approvers.take();
-        let (wire, names, roles) = (Wire::default(), Memo::lasting(NAMES), Memo::lasting(ROLES));
+        let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
         let turns = Turns::beside(&config.state_dir);
         Self { config, guard, ledger, approvers, wire, names, roles, turns }
     }
@@ -204,7 +206,7 @@ impl Desk {
         let tell = std::mem::replace(&mut call.progress, Box::new(|_| ()));
         call.progress = Box::new(move |what| tell(text::clean(&what)));
         let urgency = urgency(spec, &call.arguments);
-        watch.over(urgent(urgency, self.answer(found, call)), seen::told).await
+        watch.over(urgent(urgency, self.answer(found, call)), call_summary::summarize).await
     }
 
     async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
@@ -230,7 +232,7 @@ impl Desk {
 
     /// The answer to a call whose arguments are what the tool's schema says.
     async fn fitting(&self, tool: &Tool, call: Call) -> Result<Answer, UnknownTool> {
-        let called = Called { tool: call.tool.clone(), arguments: call.arguments.clone() };
+        let called = OriginalCall { tool: call.tool.clone(), arguments: call.arguments.clone() };
         let answer = match (&tool.run, self.tenant(tool)) {
             (Run::Look(look), _) => return Ok(self.look(tool, *look, call).await),
             (Run::Check, _) => self.check(call.arguments).await,
@@ -257,7 +259,7 @@ impl Desk {
     async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
         let deadline = Deadline::after(CALL);
         let (tenants, wire) = (&self.config.tenants, &self.wire);
-        let room = Room { tenants, wire, ledger: &self.ledger, deadline };
+        let room = LookContext { tenants, wire, ledger: &self.ledger, deadline };
         let arguments = Value::Object(call.arguments);
         let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
         let answer = async {
@@ -295,13 +297,13 @@ impl Desk {
         taken: &mut Option<Taken>,
     ) -> Answer {
         let approved = taken.as_ref().map(|taken| &taken.request);
-        let (mut order, arguments) = match self.order(tool, &mut call, origin, approved) {
-            Ok(order) => order,
+        let (mut change, arguments) = match self.change_request(tool, &mut call, origin, approved) {
+            Ok(change) => change,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
-        order.organization = tenant.organization(&self.wire).await;
-        order.changes_this_hour = self.changes_this_hour().await;
-        let earlier = order.undoing.as_ref().map(|undoing| undoing.earlier.clone());
+        change.organization = tenant.organization(&self.wire).await;
+        change.changes_this_hour = self.changes_this_hour().await;
+        let earlier = change.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
             if taken.is_some() {
@@ -309,20 +311,20 @@ impl Desk {
                 self.forget_names();
             }
             // A relative end counts from when access begins, however long a person took to agree.
-            order.term = match order.term.begun(Timestamp::now()) {
+            change.term = match change.term.begun(Timestamp::now()) {
                 Ok(term) => term,
                 Err(failure) => {
                     return Answer::stopped(tool.spec, &failure);
                 }
             };
-            let (deadline, memo) = (Deadline::after(CALL), Some(&self.names));
-            let ask = Asker { tenant, wire: &self.wire, deadline, memo, earlier };
-            let steps = match self.resolve(&order, arguments.clone(), &ask, &call).await {
+            let (deadline, cache) = (Deadline::after(CALL), Some(&self.names));
+            let reader = VendorReader { tenant, wire: &self.wire, deadline, cache, earlier };
+            let steps = match self.resolve(&change, arguments.clone(), &reader, &call).await {
                 Ok(steps) => steps,
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
-            order.width = steps.len();
-            match self.walk(&order, &steps, &ask, &call, taken.take()).await {
+            change.width = steps.len();
+            match self.walk(&change, &steps, &reader, &call, taken.take()).await {
                 Ok(Walked::Done(mut items, pending)) => {
                     for (item, step) in items.iter_mut().zip(&steps) {
                         item.show(step.as_ref());
@@ -334,7 +336,7 @@ impl Desk {
                     Err(failure) => return Answer::stopped(tool.spec, &failure),
                 },
                 Err(stop) => {
-                    if let Some(refusal) = prepare::refusal(&order, stop.step, &stop.failure) {
+                    if let Some(refusal) = prepare::refusal(&change, stop.step, &stop.failure) {
                         self.ledger.refuse_plainly(refusal).await;
                     }
                     return Answer::stopped_at(tool.spec, &stop);
@@ -349,31 +351,31 @@ impl Desk {
     /// Names to ids: a step for each access that changes.
     async fn resolve(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         arguments: Value,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         call: &Call,
     ) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let Run::Change { resolve, .. } = order.tool.run else {
+        let Run::Change { resolve, .. } = change.tool.run else {
             return Err(Failure::invalid("this tool changes nothing"));
         };
         (call.progress)("looking up names".to_owned());
-        let mut steps = resolve(arguments, ask).await.inspect_err(|_| {
+        let mut steps = resolve(arguments, reader).await.inspect_err(|_| {
             // What is not known now may be in a moment.
             self.forget_names();
         })?;
-        steps.iter_mut().for_each(|step| step.last(order.term));
+        steps.iter_mut().for_each(|step| step.set_term(change.term));
         Ok(steps)
     }
 
     /// What is asked for, and the tool's own arguments.
-    fn order<'a>(
+    fn change_request<'a>(
         &self,
         tool: &'a Tool,
         call: &mut Call,
         origin: Origin,
         approved: Option<&Request>,
-    ) -> Result<(Order<'a>, Value), Failure> {
+    ) -> Result<(ChangeRequest<'a>, Value), Failure> {
         let Origin { called, cause, undoing } = origin;
         let mut arguments = std::mem::take(&mut call.arguments);
         let common = Common::take(&mut arguments)?;
@@ -382,7 +384,7 @@ impl Desk {
         let asked = approved.and_then(|request| consent::term(request, &called));
         let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
         let own = || self.ledger.requester().to_owned();
-        let order = Order {
+        let change = ChangeRequest {
             tool,
             common,
             term,
@@ -395,7 +397,7 @@ impl Desk {
             width: 1,
             changes_this_hour: 0,
         };
-        Ok((order, Value::Object(arguments)))
+        Ok((change, Value::Object(arguments)))
     }
 }
 

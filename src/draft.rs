@@ -1,6 +1,6 @@
 //! Requests before the network: pure data, made from an endpoint and checked arguments.
 //!
-//! A [`Question`] reads and a [`Draft`] writes; they are different types so that a write cannot
+//! A [`Query`] reads and a [`Draft`] writes; they are different types so that a write cannot
 //! take the road of a read. Only `outbound` makes requests of them that have a host and bytes.
 
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub enum Verb {
 
 /// A read: path and query, no host, no credential.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct Query {
     /// The endpoint's own path, with its fields unfilled.
     pub(crate) template: &'static str,
     pub(crate) path: String,
@@ -79,13 +79,13 @@ impl Source {
     ///
     /// # Errors
     /// A field that cannot be one path segment (or several, for `{+field}`).
-    pub fn ask(&self, fields: &[(&str, &str)]) -> Result<Question, Failure> {
+    pub fn ask(&self, fields: &[(&str, &str)]) -> Result<Query, Failure> {
         let (template, path) = (self.path, fill(self.path, fields)?);
-        Ok(Question { template, path, query: Vec::new(), needs: self.needs, typed: false })
+        Ok(Query { template, path, query: Vec::new(), needs: self.needs, typed: false })
     }
 }
 
-impl Question {
+impl Query {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));

@@ -13,13 +13,13 @@ pub mod catalogue;
 pub mod control;
 pub mod desk;
 
+pub mod cache;
 pub mod config;
 mod given;
 mod json;
-pub mod memo;
 pub mod observe;
 pub mod outbound;
-mod private;
+mod owner_only;
 mod random;
 pub mod secret;
 mod settings;

@@ -27,7 +27,7 @@ use crate::access::Outcome;
 
 /// How a call came, as the protocol says it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct CallOrigin {
     /// The trace the client is in.
     pub trace: Option<Trace>,
     pub request_id: String,
@@ -36,7 +36,7 @@ pub struct Asked {
 
 /// What is told of a call that has ended.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct CallSummary {
     pub vendor: Option<String>,
     pub outcome: Option<Outcome>,
     pub receipts: Vec<String>,
@@ -80,7 +80,7 @@ impl Watch {
     pub fn start(
         tool: Option<&'static str>,
         vendor: Option<&'static str>,
-        asked: Option<&Asked>,
+        asked: Option<&CallOrigin>,
     ) -> Self {
         let exported = export::Call::start(tool, asked);
         let trace = exported.trace().or_else(|| asked?.trace.clone());
@@ -88,7 +88,11 @@ impl Watch {
     }
 
     /// Works on the call; what the work logs and sends is marked as its own.
-    pub async fn over<T>(mut self, work: impl Future<Output = T>, told: impl Fn(&T) -> Told) -> T {
+    pub async fn over<T>(
+        mut self,
+        work: impl Future<Output = T>,
+        told: impl Fn(&T) -> CallSummary,
+    ) -> T {
         let trace_id = self.trace.as_ref().map(|trace| shown(trace.id()));
         let (tool, vendor) = (self.tool.map(shown), self.vendor.map(shown));
         let span = tracing::info_span!(target: "grantor", "call", tool, vendor, trace_id);
@@ -97,7 +101,7 @@ impl Watch {
         done
     }
 
-    fn tell(&mut self, told: &Told) {
+    fn tell(&mut self, told: &CallSummary) {
         self.told = true;
         let vendor = told.vendor.as_deref().or(self.vendor);
         self.exported.end(vendor, told);
@@ -124,7 +128,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         if !self.told {
             let outcome = Some(Outcome::Unknown);
-            self.tell(&Told { outcome, is_error: true, ..Told::default() });
+            self.tell(&CallSummary { outcome, is_error: true, ..CallSummary::default() });
         }
     }
 }

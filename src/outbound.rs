@@ -29,7 +29,7 @@ pub use urgency::{Line, Rank, Spot, Urgency, urgent};
 pub use wire::Wire;
 
 use crate::control::permit::Opened;
-use crate::draft::{Base, Question};
+use crate::draft::{Base, Query};
 use crate::failure::{Failure, Kind};
 use crate::observe::Leg;
 use auth::{AuthError, Authorize};
@@ -112,10 +112,10 @@ impl Deadline {
 pub async fn read(
     account: &Account,
     wire: &Wire,
-    question: &Question,
+    query: &Query,
     deadline: Deadline,
 ) -> Result<Reply, Failure> {
-    let frozen = Frozen::read(&account.base, question)?;
+    let frozen = Frozen::read(&account.base, query)?;
     match persist(account, wire, &frozen, deadline, false).await {
         Tried::Early(wait) => Err(early(account.base.host(), wait)),
         Tried::Unsigned(error) => Err(error.failure()),
@@ -155,7 +155,7 @@ pub async fn write(account: &Account, wire: &Wire, opened: &Opened, deadline: De
         }
         Tried::Sent(Attempt::Oversized) => Fate::Unclear { trouble: oversized(), status: None },
         Tried::Sent(Attempt::Reply(reply)) if reply.says_nothing() => {
-            Fate::Unclear { trouble: reply.told(host), status: Some(reply.status) }
+            Fate::Unclear { trouble: reply.describe(host), status: Some(reply.status) }
         }
         Tried::Sent(Attempt::Reply(reply)) if reply.status == 429 => {
             Fate::NotDone(refusal(&reply, host))

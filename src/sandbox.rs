@@ -216,13 +216,13 @@ fn open(state: Option<PathBuf>, kind: KeyKind, lag: Duration) -> io::Result<(Sto
     let directory = state.map(std::path::absolute).transpose()?;
     let directory = directory.as_deref();
     let opened = || {
-        directory.map(crate::private::directory).transpose()?;
+        directory.map(crate::owner_only::directory).transpose()?;
         let store = Store::open(directory, lag)?;
         let keys = store.alone(|| Keys::open(directory, kind))?;
         Ok((store, keys))
     };
     opened().map_err(|error| match directory {
-        Some(directory) => crate::private::told(directory, &error),
+        Some(directory) => crate::owner_only::describe(directory, &error),
         None => error,
     })
 }

@@ -4,9 +4,9 @@
 
 mod gate;
 mod line;
+mod maintenance;
 mod person;
 mod stdio;
-mod tending;
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -29,12 +29,12 @@ use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
-use crate::observe::{Asked, Trace};
+use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
+use maintenance::{Maintenance, unless};
 use stdio::Stdio;
 #[doc(hidden)]
 pub use stdio::sorted;
-use tending::{Tending, unless};
 
 /// How long calls in flight may take to finish after the client has gone.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -48,13 +48,13 @@ const LONGEST_INSTRUCTIONS: usize = 2_000;
 const LONGEST_CLIENT: usize = 256;
 
 #[derive(Clone)]
-struct Face {
+struct Handler {
     desk: Arc<Desk>,
     /// Written out when a client first asks for them.
     tools: Arc<OnceLock<Vec<Tool>>>,
     info: Arc<ServerConfig>,
     calls: TaskTracker,
-    tending: Arc<Tending>,
+    tending: Arc<Maintenance>,
     /// Cancelled when the process is asked to end.
     stop: CancellationToken,
     /// Cancelled when the client will say nothing more.
@@ -82,7 +82,7 @@ pub async fn serve_stdio(desk: Desk) -> Served {
     });
     let (reader, writer) = rmcp::transport::stdio_pipes();
     let (stdio, streams) = Stdio::start(reader, writer, stop.clone(), over.clone(), late.clone());
-    let face = Face::new(desk, stop, over.clone(), late.clone());
+    let face = Handler::new(desk, stop, over.clone(), late.clone());
     let calls = face.calls.clone();
     let served = match face.serve(stdio).await {
         Ok(service) => finished(service, &over).await,
@@ -100,7 +100,10 @@ pub async fn serve_stdio(desk: Desk) -> Served {
 }
 
 /// Waits until all is answered, and not for ever when nothing more will come.
-async fn finished(service: RunningService<RoleServer, Face>, over: &CancellationToken) -> Served {
+async fn finished(
+    service: RunningService<RoleServer, Handler>,
+    over: &CancellationToken,
+) -> Served {
     let cut = service.cancellation_token();
     let mut waiting = std::pin::pin!(service.waiting());
     let late = async {
@@ -117,7 +120,7 @@ async fn finished(service: RunningService<RoleServer, Face>, over: &Cancellation
     ended.map(|_| ()).map_err(Into::into)
 }
 
-impl Face {
+impl Handler {
     fn new(
         desk: Desk,
         stop: CancellationToken,
@@ -132,7 +135,7 @@ impl Face {
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
-        let tending = Tending::new(desk.clone(), calls.clone(), over.clone(), late.clone());
+        let tending = Maintenance::new(desk.clone(), calls.clone(), over.clone(), late.clone());
         Self { desk, tools: Arc::default(), info, calls, tending, stop, over, late }
     }
 
@@ -157,7 +160,7 @@ impl Face {
     }
 }
 
-impl ServerHandler for Face {
+impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         (*self.info).clone()
     }
@@ -276,10 +279,10 @@ async fn told_meanwhile<T>(
 }
 
 /// What the protocol says of a call beside the call itself.
-fn asked(context: &RequestContext<RoleServer>) -> Asked {
+fn asked(context: &RequestContext<RoleServer>) -> CallOrigin {
     let state = context.meta.get_tracestate();
     let parent = context.meta.get_traceparent();
-    Asked {
+    CallOrigin {
         trace: parent.and_then(|parent| Trace::parse(parent, state)),
         request_id: crate::text::clean(&context.id.to_string()),
         protocol: context.protocol_version().map(|version| version.to_string()),

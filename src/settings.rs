@@ -169,7 +169,7 @@ impl Settings {
         let odd = |name: &str, text: &str| Some(format!("{name} {}", given::odd(text)?));
         let warning = |(name, found): (&&str, &Found)| match found {
             Found::File(path) if readable_by_others(path) => {
-                let (shown, mend) = (path.display(), crate::private::mend("600", path));
+                let (shown, mend) = (path.display(), crate::owner_only::mend("600", path));
                 Some(format!("{name}: {shown} can be read by others; run: {mend}"))
             }
             Found::Text(text) => odd(name, text),

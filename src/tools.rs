@@ -43,12 +43,12 @@ pub use crate::intent::{Effect, Term};
 use crate::ledger::{Ledger, Record, Trouble};
 use crate::outbound::{Deadline, Wire};
 use crate::schema;
-use crate::vendors::{Asker, Tenant};
+use crate::vendors::{Tenant, VendorReader};
 pub use arguments::{fit, meant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting};
 pub use look::MOST_BYTES;
-pub use step::{Finding, Given, Heard, Plan, Standing, Step};
+pub use step::{Given, Plan, Snapshot, Step, Verification, WriteReply};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
@@ -90,7 +90,7 @@ pub struct Spec {
 /// A tool that reads.
 pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
-    fn look(self, room: Room<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
+    fn look(self, room: LookContext<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
 
     /// What is wrong with several arguments together, as [`Change::wrong`].
     fn wrong(_: &Map<String, Value>) -> Vec<Failure> {
@@ -105,7 +105,7 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     /// Names to ids, through the vendor's own look-ups: one step for each access it changes.
     fn resolve(
         self,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
     ) -> impl Future<Output = Result<Vec<Box<dyn Step>>, Failure>> + Send;
 
     /// What is wrong with several arguments together, which no schema says. One that is wrong by
@@ -122,7 +122,7 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     fn rebase(
         _earlier: &mut Record,
         _is_own: &IsOwn<'_>,
-        _ask: &Asker<'_>,
+        _ask: &VendorReader<'_>,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         std::future::ready(Ok(()))
     }
@@ -172,7 +172,7 @@ impl Inverse {
 }
 
 /// Whom a look may ask.
-pub struct Room<'a> {
+pub struct LookContext<'a> {
     pub tenants: &'a [Tenant],
     pub wire: &'a Wire,
     pub ledger: &'a Ledger,
@@ -217,14 +217,17 @@ pub struct Tool {
 pub type WrongFn = fn(&Map<String, Value>) -> Vec<Failure>;
 
 /// A look with its type erased.
-pub type LookFn = for<'a> fn(Value, Room<'a>) -> BoxFuture<'a, Result<Rows, Failure>>;
+pub type LookFn = for<'a> fn(Value, LookContext<'a>) -> BoxFuture<'a, Result<Rows, Failure>>;
 /// A change's arguments to its steps, with its type erased.
 pub type ResolveFn =
-    for<'a> fn(Value, &'a Asker<'a>) -> BoxFuture<'a, Result<Vec<Box<dyn Step>>, Failure>>;
+    for<'a> fn(Value, &'a VendorReader<'a>) -> BoxFuture<'a, Result<Vec<Box<dyn Step>>, Failure>>;
 
 /// Brings the record of an earlier change up to the list there is, with its type erased.
-pub type RebaseFn =
-    for<'a> fn(&'a mut Record, &'a IsOwn<'a>, &'a Asker<'a>) -> BoxFuture<'a, Result<(), Failure>>;
+pub type RebaseFn = for<'a> fn(
+    &'a mut Record,
+    &'a IsOwn<'a>,
+    &'a VendorReader<'a>,
+) -> BoxFuture<'a, Result<(), Failure>>;
 
 pub enum Run {
     Look(LookFn),
@@ -253,7 +256,8 @@ impl Tool {
 
     const fn change<C: Change>() -> Self {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
-        let rebase: RebaseFn = |earlier, is_own, ask| Box::pin(C::rebase(earlier, is_own, ask));
+        let rebase: RebaseFn =
+            |earlier, is_own, reader| Box::pin(C::rebase(earlier, is_own, reader));
         let run = Run::Change { holds: C::HOLDS, rebase, resolve, inverse: C::inverse, by_hand };
         Self { spec: &C::SPEC, schema: LazyLock::new(change_input::<C>), wrong: C::wrong, run }
     }
@@ -297,15 +301,15 @@ fn change_input<C: Change>() -> Value {
     schema::with(own, &schema::input::<Common>())
 }
 
-fn look<L: Look>(arguments: Value, room: Room<'_>) -> BoxFuture<'_, Result<Rows, Failure>> {
+fn look<L: Look>(arguments: Value, room: LookContext<'_>) -> BoxFuture<'_, Result<Rows, Failure>> {
     Box::pin(async move { parse::<L>(arguments)?.look(room).await })
 }
 
 fn resolve<'a, C: Change>(
     arguments: Value,
-    ask: &'a Asker<'a>,
+    reader: &'a VendorReader<'a>,
 ) -> BoxFuture<'a, Result<Vec<Box<dyn Step>>, Failure>> {
-    Box::pin(async move { parse::<C>(arguments)?.resolve(ask).await })
+    Box::pin(async move { parse::<C>(arguments)?.resolve(reader).await })
 }
 
 fn by_hand<C: Change>(arguments: Value) -> Result<Option<Value>, Failure> {

@@ -5,8 +5,8 @@
 //! and one line in [`VENDORS`].
 
 pub mod centrasite;
-mod crowd;
 pub mod dfns;
+mod fan_out;
 mod listing;
 pub mod organization;
 pub mod outsystems;
@@ -19,14 +19,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-pub use listing::{Listing, Page, Place, Row, follow};
+pub use listing::{Listing, Page, Place, Row, paginate};
 pub use organization::{Customers, Organization, Same};
 pub use pick::{Known, Wanted, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
-use crate::draft::Question;
+use crate::cache::{Cache, Shared};
+use crate::draft::Query;
 use crate::failure::{Failure, Kind};
-use crate::memo::{Memo, Shared};
 use crate::outbound::{Account, Deadline, Reply, Wire};
 use crate::settings::Settings;
 pub use crate::settings::{Need, Variable};
@@ -63,7 +63,8 @@ pub struct Vendor {
 }
 
 /// A question to a vendor, with its type erased.
-pub type Lookup<Q, T> = for<'a> fn(&'a Asker<'a>, Q) -> BoxFuture<'a, Result<Listing<T>, Failure>>;
+pub type Lookup<Q, T> =
+    for<'a> fn(&'a VendorReader<'a>, Q) -> BoxFuture<'a, Result<Listing<T>, Failure>>;
 
 /// A table of a vendor's section, and what is wrong with one.
 pub struct Tabled {
@@ -77,7 +78,7 @@ pub struct Check {
     pub permission: &'static str,
     /// What is lost where the credential may not do it and all else works; `None` where it must.
     pub without: Option<&'static str>,
-    pub question: fn(&Tenant) -> Result<Question, Failure>,
+    pub query: fn(&Tenant) -> Result<Query, Failure>,
 }
 
 /// A vendor as configured: whose tenant, through which account.
@@ -97,12 +98,12 @@ pub type Read = Result<Arc<Reply>, Failure>;
 const LONGEST: usize = 64 * 1024;
 
 /// Asks one tenant questions on behalf of one call.
-pub struct Asker<'a> {
+pub struct VendorReader<'a> {
     pub tenant: &'a Tenant,
     pub wire: &'a Wire,
     pub deadline: Deadline,
     /// Answers that need not be read again.
-    pub memo: Option<&'a Memo<Read>>,
+    pub cache: Option<&'a Cache<Read>>,
     /// Rows that the vendor showed before a change, where that change is looked at again: what it
     /// listed then counts as listed, though nobody may hold it any more.
     pub earlier: &'a [Access],
@@ -153,7 +154,7 @@ impl Shared for Read {
     }
 }
 
-impl Asker<'_> {
+impl VendorReader<'_> {
     /// What an argument is known to be: a change that is looked at again is told in ids alone.
     pub fn meant<'n>(&self, text: &'n str) -> Wanted<'n> {
         if self.earlier.is_empty() { Wanted::named(text) } else { Wanted::Id(text) }
@@ -161,17 +162,17 @@ impl Asker<'_> {
 
     /// # Errors
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
-    pub async fn reply(&self, question: &Question) -> Read {
-        let Some(memo) = self.memo else { return self.fresh(question).await.map(Arc::new) };
-        let key = format!("{} {}", self.tenant.vendor.name, question.shown());
-        let fresh = async { self.fresh(question).await.map(Arc::new) };
-        memo.answer(key, fresh).await
+    pub async fn reply(&self, query: &Query) -> Read {
+        let Some(cache) = self.cache else { return self.fresh(query).await.map(Arc::new) };
+        let key = format!("{} {}", self.tenant.vendor.name, query.shown());
+        let fresh = async { self.fresh(query).await.map(Arc::new) };
+        cache.answer(key, fresh).await
     }
 
-    async fn fresh(&self, question: &Question) -> Result<Reply, Failure> {
+    async fn fresh(&self, query: &Query) -> Result<Reply, Failure> {
         let (account, wire) = (&self.tenant.account, self.wire);
-        let reply = crate::outbound::read(account, wire, question, self.deadline).await;
-        reply.map_err(|failure| match question.needs() {
+        let reply = crate::outbound::read(account, wire, query, self.deadline).await;
+        reply.map_err(|failure| match query.needs() {
             Some(needs) if failure.status == Some(403) => {
                 failure.hint(format!("the credential needs {needs}"))
             }
@@ -181,8 +182,8 @@ impl Asker<'_> {
 
     /// # Errors
     /// As [`Self::reply`], and an answer of another shape than documented.
-    pub async fn read<T: DeserializeOwned>(&self, question: &Question) -> Result<T, Failure> {
-        self.reply(question).await?.json()
+    pub async fn read<T: DeserializeOwned>(&self, query: &Query) -> Result<T, Failure> {
+        self.reply(query).await?.json()
     }
 
     /// The answer, or `None` where the vendor says it knows no such thing.
@@ -191,9 +192,9 @@ impl Asker<'_> {
     /// As [`Self::read`], `NotFound` excepted.
     pub async fn read_maybe<T: DeserializeOwned>(
         &self,
-        question: &Question,
+        query: &Query,
     ) -> Result<Option<T>, Failure> {
-        match self.read(question).await {
+        match self.read(query).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) if failure.kind == Kind::NotFound => Ok(None),
             Err(failure) => Err(failure),

@@ -221,7 +221,7 @@ impl Client {
 impl Scratch {
     fn new() -> std::io::Result<Self> {
         let path = std::env::temp_dir().join(format!("grantor-demo-{}", crate::random::id()));
-        crate::private::directory(&path)?;
+        crate::owner_only::directory(&path)?;
         Ok(Self(path))
     }
 }

@@ -13,7 +13,7 @@ use crate::outbound::auth::Trial;
 use crate::outbound::{self, Deadline, Wire};
 use crate::text;
 use crate::tools::{Spec, TOOLS};
-use crate::vendors::{Asker, Check, Need, Tenant};
+use crate::vendors::{Check, Need, Tenant, VendorReader};
 
 /// Troubles of the ledger beyond these have the same cause.
 const MOST: usize = 10;
@@ -161,7 +161,7 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
         }
     }
     let deadline = Deadline::after(PATIENCE);
-    let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
+    let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[] };
     let mut sound = true;
     for Trial { name, found } in tenant.account.authorize.trials().await {
         let (line, ok) = match found {
@@ -172,7 +172,7 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
         sound &= ok;
     }
     for check in vendor.checks {
-        let (line, ok) = examine_one(&ask, check).await;
+        let (line, ok) = examine_one(&reader, check).await;
         report.push_str(&line);
         sound &= ok;
     }
@@ -184,9 +184,9 @@ async fn examine(tenant: &Tenant, wire: &Wire) -> (String, bool) {
     (report, sound)
 }
 
-async fn examine_one(ask: &Asker<'_>, check: &Check) -> (String, bool) {
-    let asked = match (check.question)(ask.tenant) {
-        Ok(question) => ask.reply(&question).await.map(|_| ()),
+async fn examine_one(reader: &VendorReader<'_>, check: &Check) -> (String, bool) {
+    let asked = match (check.query)(reader.tenant) {
+        Ok(question) => reader.reply(&question).await.map(|_| ()),
         Err(failure) => Err(failure),
     };
     let what = check.permission;

@@ -5,7 +5,7 @@ use super::setup::{self, Setup};
 use super::{Global, Ran, status};
 use crate::access::Outcome;
 use crate::config::Config;
-use crate::desk::{Desk, Ending, Tended};
+use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::failure::Failure;
 use crate::ledger::{Record, Trouble};
 use crate::text;
@@ -29,12 +29,16 @@ pub(super) async fn run(global: &Global) -> Ran {
 }
 
 /// What is due where nothing can be taken back, and why it is left.
-async fn untended(desk: &Desk, failure: &Failure) -> Result<Vec<Tended>, Failure> {
+async fn untended(desk: &Desk, failure: &Failure) -> Result<Vec<MaintenanceReport>, Failure> {
     let due = desk.ledger().late(Timestamp::now()).await?;
     let left = |record: Record| {
         let end = record.expires_at.map(paint::time).unwrap_or_default();
         let why = format!("it was to end {end}, and is not taken back: {}", failure.message);
-        Tended { receipt: record.receipt, summary: record.summary, ending: Ending::Left(why) }
+        MaintenanceReport {
+            receipt: record.receipt,
+            summary: record.summary,
+            ending: Ending::Left(why),
+        }
     };
     Ok(due.into_iter().map(left).collect())
 }
@@ -50,13 +54,13 @@ pub(super) fn not_read_only(config: &Config) -> Result<(), Failure> {
 }
 
 /// One line each: on stdout what is as it should be, on stderr what somebody has to look at.
-pub(super) fn report(tended: &[Tended], nothing: &str, troubles: &[Trouble]) -> Ran {
+pub(super) fn report(tended: &[MaintenanceReport], nothing: &str, troubles: &[Trouble]) -> Ran {
     if tended.is_empty() && troubles.is_empty() && super::person::is_here() {
         paint::note(nothing);
     }
     let mut is_told = true;
     for one in tended {
-        let Tended { receipt, summary, ending } = one;
+        let MaintenanceReport { receipt, summary, ending } = one;
         match ending {
             Ending::Left(why) => paint::complain(&format!("left  {receipt}  {summary}: {why}")),
             Ending::Elsewhere(why) => {

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use futures_util::future::BoxFuture;
 
 use super::paint;
-use crate::desk::{Consult, Person, Question, Reply};
+use crate::desk::{ConsentQuestion, Consult, Person, PersonReply};
 
 /// Asks on stderr and reads the answer from stdin.
 pub(super) struct Terminal;
@@ -20,7 +20,7 @@ pub(super) fn is_here() -> bool {
 }
 
 /// Shows a question and reads one line.
-pub(super) fn ask(question: &Question) -> Reply {
+pub(super) fn ask(question: &ConsentQuestion) -> PersonReply {
     let prompt = match &question.typed {
         Some(_) => "Type the name to agree, or press Enter to say no: ",
         None => "Type yes to agree: ",
@@ -28,29 +28,29 @@ pub(super) fn ask(question: &Question) -> Reply {
     let text = format!("{}\n{}", question.text, paint::with(paint::BOLD, prompt));
     let mut out = anstream::stderr();
     if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        return Reply::Silence;
+        return PersonReply::Silence;
     }
     let mut line = String::new();
     match std::io::stdin().read_line(&mut line) {
         Ok(read) if read > 0 => said(line.trim(), question),
-        _ => Reply::Silence,
+        _ => PersonReply::Silence,
     }
 }
 
-fn said(line: &str, question: &Question) -> Reply {
+fn said(line: &str, question: &ConsentQuestion) -> PersonReply {
     match question.typed {
-        Some(_) if !line.is_empty() => Reply::Yes(Some(line.to_owned())),
-        None if line.eq_ignore_ascii_case("yes") => Reply::Yes(None),
-        _ => Reply::No,
+        Some(_) if !line.is_empty() => PersonReply::Yes(Some(line.to_owned())),
+        None if line.eq_ignore_ascii_case("yes") => PersonReply::Yes(None),
+        _ => PersonReply::No,
     }
 }
 
 impl Consult for Terminal {
-    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply> {
+    fn ask<'a>(&'a self, question: &'a ConsentQuestion) -> BoxFuture<'a, PersonReply> {
         let question = question.clone();
         Box::pin(async move {
             let asked = tokio::task::spawn_blocking(move || ask(&question)).await;
-            asked.unwrap_or(Reply::Silence)
+            asked.unwrap_or(PersonReply::Silence)
         })
     }
 

@@ -172,7 +172,7 @@ impl Explain {
         let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
         let judged = Arc::new(Mutex::new(Vec::new()));
         let (judge, told) = (guard.clone(), judged.clone());
-        let guard = guard.told(Arc::new(move |intent, at| {
+        let guard = guard.with_witness(Arc::new(move |intent, at| {
             told.lock().unwrap_or_else(PoisonError::into_inner).push(judge.explain(intent, at));
         }));
         fields.insert("dry_run".to_owned(), Value::Bool(true));

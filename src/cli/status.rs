@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::paint;
-use crate::desk::Tended;
-use crate::ledger::{Trouble, told};
+use crate::desk::MaintenanceReport;
+use crate::ledger::{Trouble, describe};
 
 /// The status of a command that did several things: what failed outweighs what is not finished, and
 /// that what is done.
@@ -23,13 +23,19 @@ pub(super) fn of(troubles: &[Trouble]) -> u8 {
 }
 
 /// The status of a command that tended these, and could tell of it or not.
-pub(super) fn tended(tended: &[Tended], troubles: &[Trouble], is_told: bool) -> ExitCode {
-    worst(tended.iter().map(Tended::exit_status).chain([of(troubles), u8::from(!is_told)]))
+pub(super) fn tended(
+    tended: &[MaintenanceReport],
+    troubles: &[Trouble],
+    is_told: bool,
+) -> ExitCode {
+    worst(
+        tended.iter().map(MaintenanceReport::exit_status).chain([of(troubles), u8::from(!is_told)]),
+    )
 }
 
 /// Says what in the ledger cannot be acted on, and what to do about it.
 pub(super) fn tell(troubles: &[Trouble]) {
-    for sentence in told(troubles) {
+    for sentence in describe(troubles) {
         paint::complain(&format!("ledger  {sentence}"));
     }
 }

@@ -171,7 +171,7 @@ impl File {
         if !inline || !crate::secret::readable_by_others(&self.path) {
             return Vec::new();
         }
-        let (path, mend) = (self.path.display(), crate::private::mend("600", &self.path));
+        let (path, mend) = (self.path.display(), crate::owner_only::mend("600", &self.path));
         vec![format!("{path} holds a secret and can be read by others; run: {mend}")]
     }
 

@@ -56,7 +56,7 @@ impl Approvers {
         let shown = path.display();
         let mut file = File::open(path)
             .map_err(|error| format!("{shown}: {error}; name a file that can be read: {FORM}"))?;
-        if crate::private::writable_by_others(&file) {
+        if crate::owner_only::writable_by_others(&file) {
             return Err(format!(
                 "{shown} says who may approve and can be written by others; run: \
                  chmod go-w '{shown}'"

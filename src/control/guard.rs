@@ -115,7 +115,7 @@ impl Guard {
 
     /// Has every judgement told to `witness`.
     #[must_use]
-    pub fn told(self, witness: Arc<Witness>) -> Self {
+    pub fn with_witness(self, witness: Arc<Witness>) -> Self {
         Self { witness: Some(witness), ..self }
     }
 

@@ -6,7 +6,6 @@
 
 mod aside;
 mod audit;
-mod book;
 mod chain;
 pub mod consent;
 mod files;
@@ -14,6 +13,7 @@ mod follow;
 mod head;
 mod history;
 mod index;
+mod journal;
 mod late;
 mod length;
 pub mod ocsf;
@@ -34,12 +34,12 @@ use serde_json::{Value, json};
 
 pub use aside::SetAside;
 pub use audit::{Audit, Break, Head};
-pub use book::MOVED;
 pub use consent::State;
 pub use index::Trouble;
+pub use journal::MOVED;
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Decision, Request};
-pub use watched::told;
+pub use watched::describe;
 
 use super::permit::Denied;
 use super::permit::Permitted;
@@ -47,7 +47,7 @@ pub use super::permit::{Opened, Spent};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
-use book::{Entry, Objection, Reading};
+use journal::{Entry, Precondition, Reading};
 use store::{READ, Store, WRITE};
 
 pub struct Ledger {
@@ -78,7 +78,7 @@ impl Ledger {
 
     /// Who asks, as the lines name them: the operating-system user.
     pub fn requester(&self) -> &str {
-        self.store.book.requester()
+        self.store.journal.requester()
     }
 
     /// Records that a change is about to be sent, under a receipt that was asked for before or
@@ -97,7 +97,7 @@ impl Ledger {
         let is_new = receipt.is_none();
         let receipt = receipt.unwrap_or_else(new_receipt);
         // Counted as under way before its line is there: nobody may take it for left.
-        let opened = Opened::new(receipt, permitted, self.store.book.in_flight());
+        let opened = Opened::new(receipt, permitted, self.store.journal.in_flight());
         match opened.permitted().consent().map(str::to_owned) {
             Some(consent) => {
                 // Between the yes and this line nobody else may have changed the same access.
@@ -279,9 +279,9 @@ impl Ledger {
     /// # Errors
     /// The files cannot be moved, or the new ledger not begun.
     pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
-        let book = self.store.book.clone();
+        let journal = self.store.journal.clone();
         let key_stays = self.store.has_own_key();
-        let aside = move || book.set_aside(key_stays);
+        let aside = move || journal.set_aside(key_stays);
         let aside = self.store.blocking(aside, "cannot be put aside").await?;
         let content =
             json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
@@ -302,14 +302,14 @@ impl Ledger {
     /// # Errors
     /// They cannot, in words that say what to mend.
     pub async fn try_writing(&self) -> Result<(), Failure> {
-        let book = self.store.book.clone();
-        let tried = self.store.blocking(move || Ok(book.try_writing()), WRITE).await?;
+        let journal = self.store.journal.clone();
+        let tried = self.store.blocking(move || Ok(journal.try_writing()), WRITE).await?;
         tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
     }
 
     /// What is to be said of the room there is for lines, where it is little.
     pub fn scarce(&self) -> Option<String> {
-        self.store.book.scarce()
+        self.store.journal.scarce()
     }
 
     /// A seal for something that leaves and comes back.
@@ -327,7 +327,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.store.look(move |book, keys| book.audit(keys, noted.as_ref())).await
+        self.store.look(move |journal, keys| journal.audit(keys, noted.as_ref())).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
@@ -338,18 +338,18 @@ impl Ledger {
         &self,
         take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
     ) -> Result<(), Failure> {
-        let book = self.store.book.clone();
-        self.store.blocking(move || book.walk(take), READ).await
+        let journal = self.store.journal.clone();
+        self.store.blocking(move || journal.walk(take), READ).await
     }
 
     /// Where the file is that is added to.
     pub fn path(&self) -> std::path::PathBuf {
-        self.store.book.path()
+        self.store.journal.path()
     }
 }
 
 /// The same question waits already: its receipt is given to `known`.
-fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Objection {
+fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Precondition {
     let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
     let content = asking.content.clone();
     Box::new(move |reading| {
@@ -385,7 +385,7 @@ fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -
 fn asked(
     receipt: &str,
     may: impl FnOnce(&Request) -> Result<(), Failure> + Send + 'static,
-) -> Objection {
+) -> Precondition {
     let receipt = receipt.to_owned();
     Box::new(move |reading| {
         Ok(match reading.traced(&receipt)? {

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use super::Pending;
 use super::fitting::fit;
-use super::item::Item;
-use super::items::{after_what_is_left, several};
+use super::several::{after_what_is_left, several};
+use super::step_result::StepResult;
 use super::walk::Stop;
 use crate::access::{Access, Named, Outcome};
+use crate::cache::Shared;
 use crate::failure::{Candidate, Failure, Kind};
 use crate::guard::Policy;
 use crate::json;
-use crate::ledger::{Trouble, told};
-use crate::memo::Shared;
+use crate::ledger::{Trouble, describe};
 use crate::text;
 use crate::tools::{Problem, Rows, Spec};
 
@@ -85,7 +85,7 @@ impl Answer {
     /// The same, read from a ledger of which this cannot be acted on: it warns of that.
     pub(super) fn read_from(mut self, troubles: Vec<Trouble>) -> Self {
         if !troubles.is_empty() {
-            json::put(&mut self.body, "warnings", told(&troubles));
+            json::put(&mut self.body, "warnings", describe(&troubles));
         }
         Self { troubles, ..self }
     }
@@ -109,7 +109,7 @@ impl Answer {
     /// A call that ended at a step, with nothing sent.
     pub(super) fn stopped_at(spec: &Spec, stop: &Stop<'_>) -> Self {
         let Stop { step, failure, read } = stop;
-        let mut item = Item::stopped(*step, read.as_deref(), failure);
+        let mut item = StepResult::stopped(*step, read.as_deref(), failure);
         item.show(*step);
         Self::changed(spec, vec![item])
     }
@@ -126,7 +126,7 @@ impl Answer {
         })
     }
 
-    pub(super) fn changed(spec: &Spec, mut items: Vec<Item>) -> Self {
+    pub(super) fn changed(spec: &Spec, mut items: Vec<StepResult>) -> Self {
         if items.len() == 1
             && let Some(only) = items.pop()
         {
@@ -158,7 +158,7 @@ impl Answer {
             let fresh: Vec<_> = fresh.cloned().collect();
             changed.warnings.extend(fresh);
         }
-        changed.items = items.into_iter().map(Item::among).collect();
+        changed.items = items.into_iter().map(StepResult::among).collect();
         Self::of_change(changed)
     }
 
@@ -256,7 +256,7 @@ impl Changed {
     }
 }
 
-impl Item {
+impl StepResult {
     fn alone(self, spec: &Spec) -> Changed {
         let what = match &self.note {
             Some(note) => format!("{} ({note})", self.summary),

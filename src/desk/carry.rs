@@ -10,16 +10,16 @@ use tracing::Instrument as _;
 
 use super::lag::{NOT_YET, look_again};
 use super::prepare::{Prepared, Sendable};
-use super::taking::Given;
-use super::{Call, Desk, Item, Order, sending};
+use super::taking::ConsentGrant;
+use super::{Call, ChangeRequest, Desk, StepResult, sending};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
 use crate::intent::{Cause, Intent, LONGEST_LINE};
 use crate::ledger::{Closing, Opened, Spent};
 use crate::outbound::{self, Fate};
-use crate::tools::{Finding, Heard, Standing, Step};
-use crate::vendors::Asker;
+use crate::tools::{Snapshot, Step, Verification, WriteReply};
+use crate::vendors::VendorReader;
 
 /// How long to wait before reading again, for vendors that take a moment to show a write.
 const MOMENTS: [Duration; 3] =
@@ -27,7 +27,7 @@ const MOMENTS: [Duration; 3] =
 
 /// What the vendor said, or could not say, to a write that left.
 enum Said {
-    Heard(Heard),
+    WriteReply(WriteReply),
     Unclear(String),
 }
 
@@ -36,41 +36,41 @@ impl Desk {
     /// started is said.
     pub(super) async fn carry(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         steps: &[Box<dyn Step>],
         prepared: Vec<Prepared>,
-        given: Option<&Given>,
-        ask: &Asker<'_>,
+        given: Option<&ConsentGrant>,
+        reader: &VendorReader<'_>,
         call: &Call,
-    ) -> Vec<Item> {
+    ) -> Vec<StepResult> {
         self.forget_names();
         let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
         for (index, (step, mut one)) in steps.iter().zip(prepared).enumerate() {
             let step = step.as_ref();
             if stopped || (call.withdrawn)() {
                 stopped = true;
-                items.push(Item::not_started(step, one.before()));
+                items.push(StepResult::not_started(step, one.before()));
                 continue;
             }
             (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
             if sent {
                 // An earlier item may have changed what this one rests on.
-                match self.prepare(order, step, ask).await {
+                match self.prepare(change, step, reader).await {
                     Ok(again) => one = again,
                     Err(failure) => {
-                        items.push(Item::stopped(step, Some(one.before()), &failure));
+                        items.push(StepResult::stopped(step, Some(one.before()), &failure));
                         stopped = true;
                         continue;
                     }
                 }
             }
-            let digest = |one: &Prepared| one.digest(steps, self.guard.hash(), order.term.from);
+            let digest = |one: &Prepared| one.digest(steps, self.guard.hash(), change.term.from);
             let agreed = given.map(|given| given.covers(index, &digest(&one)));
             let item = match self.permit(step, one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;
                     let receipt = given.map(|given| given.receipt(index, steps.len()));
-                    self.act(step, permitted, receipt, &before, ask).await
+                    self.act(step, permitted, receipt, &before, reader).await
                 }
                 Err(item) => *item,
             };
@@ -88,7 +88,7 @@ impl Desk {
         step: &dyn Step,
         one: Prepared,
         agreed: Option<Result<&Spent, Failure>>,
-    ) -> Result<(Box<Permitted>, Standing), Box<Item>> {
+    ) -> Result<(Box<Permitted>, Snapshot), Box<StepResult>> {
         if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
             self.ledger.refuse(denied).await;
         }
@@ -102,11 +102,13 @@ impl Desk {
         };
         match agreed {
             Some(Ok(spent)) => Ok((asked.approved(spent), before)),
-            Some(Err(failure)) => Err(Box::new(Item::stopped(step, Some(&before.rows), &failure))),
+            Some(Err(failure)) => {
+                Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)))
+            }
             None => {
                 let failure = Failure::refused("a person must approve this, and was not asked")
                     .hint("call again: the person is asked then");
-                Err(Box::new(Item::stopped(step, Some(&before.rows), &failure)))
+                Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)))
             }
         }
     }
@@ -116,25 +118,25 @@ impl Desk {
         step: &dyn Step,
         permitted: Box<Permitted>,
         receipt: Option<String>,
-        before: &Standing,
-        ask: &Asker<'_>,
-    ) -> Item {
+        before: &Snapshot,
+        reader: &VendorReader<'_>,
+    ) -> StepResult {
         match &permitted.intent().cause {
             Cause::Extension(of) => self.extend(step, of, &permitted).await,
             Cause::Request | Cause::Undo(_) | Cause::Expiry(_) => {
-                self.send(step, permitted, receipt, before, ask).await
+                self.send(step, permitted, receipt, before, reader).await
             }
         }
     }
 
     /// Moves the end of an earlier grant: only the ledger knows of it.
-    async fn extend(&self, step: &dyn Step, of: &str, permitted: &Permitted) -> Item {
+    async fn extend(&self, step: &dyn Step, of: &str, permitted: &Permitted) -> StepResult {
         let intent = permitted.intent();
         let content = json!({ "extension": intent.recorded(), "policy": permitted.policy(),
             "consent": permitted.consent() });
         match self.ledger.extend(of, intent.expires_at, content).await {
-            Ok(()) => Item::extended(step, of, intent, permitted.policy().clone()),
-            Err(failure) => Item::stopped(step, Some(&intent.before), &failure),
+            Ok(()) => StepResult::extended(step, of, intent, permitted.policy().clone()),
+            Err(failure) => StepResult::stopped(step, Some(&intent.before), &failure),
         }
     }
 
@@ -143,20 +145,20 @@ impl Desk {
         step: &dyn Step,
         permitted: Box<Permitted>,
         receipt: Option<String>,
-        before: &Standing,
-        ask: &Asker<'_>,
-    ) -> Item {
+        before: &Snapshot,
+        reader: &VendorReader<'_>,
+    ) -> StepResult {
         let Some(_right) = sending::begin() else {
-            return Item::not_started(step, &before.rows);
+            return StepResult::not_started(step, &before.rows);
         };
         let policy = permitted.policy().clone();
         let opened = match self.ledger.open(permitted, receipt).await {
             Ok(opened) => opened,
-            Err(failure) => return Item::stopped(step, Some(&before.rows), &failure),
+            Err(failure) => return StepResult::stopped(step, Some(&before.rows), &failure),
         };
-        let mut item = Item::sent(step, opened.receipt(), opened.intent(), policy);
+        let mut item = StepResult::sent(step, opened.receipt(), opened.intent(), policy);
         // What is open in the ledger is closed, whatever happens.
-        let exchange = AssertUnwindSafe(self.exchange(step, &opened, before, ask, &mut item));
+        let exchange = AssertUnwindSafe(self.exchange(step, &opened, before, reader, &mut item));
         let request_id = exchange.catch_unwind().await.unwrap_or_else(|_| {
             item.break_off();
             None
@@ -185,12 +187,12 @@ impl Desk {
         &self,
         step: &dyn Step,
         opened: &Opened,
-        before: &Standing,
-        ask: &Asker<'_>,
-        item: &mut Item,
+        before: &Snapshot,
+        reader: &VendorReader<'_>,
+        item: &mut StepResult,
     ) -> Option<String> {
         let span = tracing::info_span!(target: "grantor", "write", receipt = %opened.receipt());
-        let sending = outbound::write(&ask.tenant.account, ask.wire, opened, ask.deadline);
+        let sending = outbound::write(&reader.tenant.account, reader.wire, opened, reader.deadline);
         match sending.instrument(span).await {
             Fate::NotDone(failure) => {
                 item.fail(&failure);
@@ -198,12 +200,13 @@ impl Desk {
             }
             Fate::Answered(reply) => {
                 item.status = Some(reply.status);
-                self.find_out(step, Said::Heard(step.heard(&reply)), before, ask, item).await;
+                self.find_out(step, Said::WriteReply(step.interpret(&reply)), before, reader, item)
+                    .await;
                 reply.request_id
             }
             Fate::Unclear { trouble, status } => {
                 item.status = status;
-                self.find_out(step, Said::Unclear(trouble), before, ask, item).await;
+                self.find_out(step, Said::Unclear(trouble), before, reader, item).await;
                 None
             }
         }
@@ -214,38 +217,38 @@ impl Desk {
         &self,
         step: &dyn Step,
         said: Said,
-        before: &Standing,
-        ask: &Asker<'_>,
-        item: &mut Item,
+        before: &Snapshot,
+        reader: &VendorReader<'_>,
+        item: &mut StepResult,
     ) {
         let said = match said {
-            Said::Heard(Heard::No(failure)) => {
+            Said::WriteReply(WriteReply::No(failure)) => {
                 item.fail(&forbidden(failure, item.needs));
                 item.outcome = Outcome::Rejected;
                 return;
             }
-            Said::Heard(Heard::Yes { warnings }) => {
+            Said::WriteReply(WriteReply::Yes { warnings }) => {
                 item.warnings.extend(warnings.iter().cloned());
-                Said::Heard(Heard::Yes { warnings })
+                Said::WriteReply(WriteReply::Yes { warnings })
             }
-            Said::Heard(Heard::Held(kept)) => {
+            Said::WriteReply(WriteReply::Held(kept)) => {
                 item.held = Some(kept.clone());
-                Said::Heard(Heard::Held(kept))
+                Said::WriteReply(WriteReply::Held(kept))
             }
-            Said::Heard(Heard::Garbled(trouble)) => Said::Unclear(trouble),
+            Said::WriteReply(WriteReply::Garbled(trouble)) => Said::Unclear(trouble),
             said => said,
         };
-        let patient = matches!(said, Said::Heard(Heard::Yes { .. }) | Said::Unclear(_));
-        let found = read_back(step, before, ask, patient).await;
+        let patient = matches!(said, Said::WriteReply(WriteReply::Yes { .. }) | Said::Unclear(_));
+        let found = read_back(step, before, reader, patient).await;
         let as_before = match &found {
-            Ok((standing, _)) => before.is_unchanged(standing, step),
+            Ok((snapshot, _)) => before.is_unchanged(snapshot, step),
             Err(_) => false,
         };
         let (found, rows) = match found {
-            Ok((standing, finding)) => (Ok((finding, as_before)), Some(standing.rows)),
+            Ok((snapshot, finding)) => (Ok((finding, as_before)), Some(snapshot.rows)),
             Err(failure) => (Err(failure), None),
         };
-        let Concluded { outcome, note, unseen } = conclude(&said, found, step.reached());
+        let Concluded { outcome, note, unseen } = conclude(&said, found, step.already_outcome());
         let is_open = unseen || outcome == Outcome::Unknown;
         if let Some(rows) = rows {
             if !(is_open && as_before) {
@@ -304,16 +307,17 @@ fn kept<'a>(rows: &'a [Access], intent: &Intent) -> Cow<'a, [Access]> {
 /// Reads back; where the wanted state may only be slow to show, a few times.
 async fn read_back(
     step: &dyn Step,
-    before: &Standing,
-    ask: &Asker<'_>,
+    before: &Snapshot,
+    reader: &VendorReader<'_>,
     patient: bool,
-) -> Result<(Standing, Finding), Failure> {
+) -> Result<(Snapshot, Verification), Failure> {
     let mut moments = MOMENTS.iter();
     loop {
-        let now = step.current(ask).await?;
+        let now = step.current(reader).await?;
         let finding = step.verify(before, &now);
-        let moment = moments.next().filter(|_| patient && matches!(finding, Finding::Elsewise(_)));
-        let Some(moment) = moment.filter(|moment| **moment < ask.deadline.left()) else {
+        let moment =
+            moments.next().filter(|_| patient && matches!(finding, Verification::Elsewise(_)));
+        let Some(moment) = moment.filter(|moment| **moment < reader.deadline.left()) else {
             return Ok((now, finding));
         };
         tokio::time::sleep(*moment).await;
@@ -331,9 +335,13 @@ struct Concluded {
 
 /// The outcome of a write, from what was said and what reading back shows, just after; and whether
 /// that is exactly what was there before. Pure.
-fn conclude(said: &Said, found: Result<(Finding, bool), Failure>, reached: Outcome) -> Concluded {
-    let yes = matches!(said, Said::Heard(Heard::Yes { .. }));
-    if yes && matches!(found, Ok((Finding::Elsewise(_), true))) {
+fn conclude(
+    said: &Said,
+    found: Result<(Verification, bool), Failure>,
+    reached: Outcome,
+) -> Concluded {
+    let yes = matches!(said, Said::WriteReply(WriteReply::Yes { .. }));
+    if yes && matches!(found, Ok((Verification::Elsewise(_), true))) {
         let note = Some(NOT_YET.to_owned());
         return Concluded { outcome: Outcome::Unconfirmed, note, unseen: true };
     }
@@ -344,12 +352,12 @@ fn conclude(said: &Said, found: Result<(Finding, bool), Failure>, reached: Outco
 /// The outcome where what shows is no older than the write, or nobody said yes to it.
 fn settled(
     said: &Said,
-    found: Result<Finding, Failure>,
+    found: Result<Verification, Failure>,
     reached: Outcome,
 ) -> (Outcome, Option<String>) {
     let unclear = match said {
         Said::Unclear(trouble) => Some(trouble),
-        Said::Heard(_) => None,
+        Said::WriteReply(_) => None,
     };
     let found = match found {
         Ok(found) => found,
@@ -357,26 +365,26 @@ fn settled(
     };
     let says = |text: &str| Some(text.to_owned());
     match (found, said) {
-        (Finding::There, Said::Heard(Heard::Exists(_))) => (reached, None),
-        (Finding::There, _) => (Outcome::Confirmed, None),
-        (Finding::Held, _) | (_, Said::Heard(Heard::Held(_))) => (
+        (Verification::There, Said::WriteReply(WriteReply::Exists(_))) => (reached, None),
+        (Verification::There, _) => (Outcome::Confirmed, None),
+        (Verification::Held, _) | (_, Said::WriteReply(WriteReply::Held(_))) => (
             Outcome::PendingVendorApproval,
             says("the vendor holds it for its own approvers; access is as before"),
         ),
-        (Finding::Lost(rows), _) => (Outcome::Mismatch, Some(lost(&rows))),
-        (Finding::Wider(rows), _) => (Outcome::Mismatch, Some(wider(&rows))),
-        (_, Said::Heard(Heard::Exists(failure) | Heard::No(failure))) => {
+        (Verification::Lost(rows), _) => (Outcome::Mismatch, Some(lost(&rows))),
+        (Verification::Wider(rows), _) => (Outcome::Mismatch, Some(wider(&rows))),
+        (_, Said::WriteReply(WriteReply::Exists(failure) | WriteReply::No(failure))) => {
             (Outcome::Rejected, Some(failure.message.clone()))
         }
-        (Finding::Elsewise(what), Said::Heard(_)) => (
+        (Verification::Elsewise(what), Said::WriteReply(_)) => (
             Outcome::Mismatch,
             Some(format!("the vendor said yes, and reading back shows otherwise: {what}")),
         ),
-        (Finding::CannotTell, Said::Heard(_)) => (
+        (Verification::CannotTell, Said::WriteReply(_)) => (
             Outcome::Unconfirmed,
             says("the vendor said yes, and shows this credential too little to read it back"),
         ),
-        (Finding::Elsewise(_) | Finding::CannotTell, Said::Unclear(_)) => {
+        (Verification::Elsewise(_) | Verification::CannotTell, Said::Unclear(_)) => {
             let trouble = unclear.map_or("", String::as_str);
             let note =
                 format!("it may have happened and does not show: {trouble}; it is not sent again");
@@ -389,14 +397,14 @@ fn settled(
 fn unread(said: &Said, failure: &Failure) -> (Outcome, Option<String>) {
     let why = format!("reading back failed: {}", failure.message);
     match said {
-        Said::Heard(Heard::Held(_)) => (Outcome::PendingVendorApproval, Some(why)),
-        Said::Heard(Heard::Yes { .. }) if failure.kind == Kind::NotPermitted => {
+        Said::WriteReply(WriteReply::Held(_)) => (Outcome::PendingVendorApproval, Some(why)),
+        Said::WriteReply(WriteReply::Yes { .. }) if failure.kind == Kind::NotPermitted => {
             (Outcome::Unconfirmed, Some(format!("the vendor said yes; {why}")))
         }
-        Said::Heard(Heard::Exists(refused) | Heard::No(refused)) => {
+        Said::WriteReply(WriteReply::Exists(refused) | WriteReply::No(refused)) => {
             (Outcome::Rejected, Some(format!("{}; {why}", refused.message)))
         }
-        Said::Heard(_) => (Outcome::Unknown, Some(format!("the vendor said yes; {why}"))),
+        Said::WriteReply(_) => (Outcome::Unknown, Some(format!("the vendor said yes; {why}"))),
         Said::Unclear(trouble) => (Outcome::Unknown, Some(format!("{trouble}; {why}"))),
     }
 }
@@ -422,7 +430,7 @@ fn named(rows: &[Access]) -> String {
 mod tests {
     use super::*;
 
-    fn check(said: &Said, found: Result<(Finding, bool), Failure>, outcome: Outcome) {
+    fn check(said: &Said, found: Result<(Verification, bool), Failure>, outcome: Outcome) {
         let told = format!("{found:?}");
         let concluded = conclude(said, found, Outcome::AlreadyPresent);
         assert_eq!(concluded.outcome, outcome, "{told}");
@@ -430,7 +438,7 @@ mod tests {
     }
 
     fn yes() -> Said {
-        Said::Heard(Heard::Yes { warnings: Vec::new() })
+        Said::WriteReply(WriteReply::Yes { warnings: Vec::new() })
     }
 
     fn unclear() -> Said {
@@ -438,50 +446,50 @@ mod tests {
     }
 
     fn held() -> Said {
-        Said::Heard(Heard::Held(serde_json::Value::Null))
+        Said::WriteReply(WriteReply::Held(serde_json::Value::Null))
     }
 
     fn exists() -> Said {
-        Said::Heard(Heard::Exists(Failure::invalid("409")))
+        Said::WriteReply(WriteReply::Exists(Failure::invalid("409")))
     }
 
     #[test]
     fn every_answer_and_every_reading_has_one_word() {
         use Outcome::*;
-        let other = || Finding::Elsewise("other".to_owned());
+        let other = || Verification::Elsewise("other".to_owned());
         let elsewise = || Ok(other());
         let down = || Err(Failure::new(Kind::Unavailable, "down"));
         let closed = || Err(Failure::new(Kind::NotPermitted, "403"));
         for (said, found, outcome) in [
-            (yes(), Ok(Finding::There), Confirmed),
-            (yes(), Ok(Finding::Held), PendingVendorApproval),
+            (yes(), Ok(Verification::There), Confirmed),
+            (yes(), Ok(Verification::Held), PendingVendorApproval),
             (yes(), elsewise(), Mismatch),
-            (yes(), Ok(Finding::Lost(vec![])), Mismatch),
-            (yes(), Ok(Finding::Wider(vec![])), Mismatch),
-            (yes(), Ok(Finding::CannotTell), Unconfirmed),
+            (yes(), Ok(Verification::Lost(vec![])), Mismatch),
+            (yes(), Ok(Verification::Wider(vec![])), Mismatch),
+            (yes(), Ok(Verification::CannotTell), Unconfirmed),
             (yes(), down(), Unknown),
             (yes(), closed(), Unconfirmed),
             (held(), elsewise(), PendingVendorApproval),
             (held(), down(), PendingVendorApproval),
-            (exists(), Ok(Finding::There), AlreadyPresent),
-            (exists(), Ok(Finding::Held), PendingVendorApproval),
+            (exists(), Ok(Verification::There), AlreadyPresent),
+            (exists(), Ok(Verification::Held), PendingVendorApproval),
             (exists(), elsewise(), Rejected),
-            (unclear(), Ok(Finding::There), Confirmed),
-            (unclear(), Ok(Finding::Held), PendingVendorApproval),
+            (unclear(), Ok(Verification::There), Confirmed),
+            (unclear(), Ok(Verification::Held), PendingVendorApproval),
             (unclear(), elsewise(), Unknown),
-            (unclear(), Ok(Finding::CannotTell), Unknown),
+            (unclear(), Ok(Verification::CannotTell), Unknown),
             (unclear(), down(), Unknown),
-            (unclear(), Ok(Finding::Lost(vec![])), Mismatch),
-            (unclear(), Ok(Finding::Wider(vec![])), Mismatch),
+            (unclear(), Ok(Verification::Lost(vec![])), Mismatch),
+            (unclear(), Ok(Verification::Wider(vec![])), Mismatch),
         ] {
             check(&said, found.map(|finding| (finding, false)), outcome);
         }
         // The same where exactly what was before is shown: that says nothing yet.
         for (said, found, outcome) in [
             (yes(), other(), Unconfirmed),
-            (yes(), Finding::There, Confirmed),
-            (yes(), Finding::CannotTell, Unconfirmed),
-            (yes(), Finding::Lost(vec![]), Mismatch),
+            (yes(), Verification::There, Confirmed),
+            (yes(), Verification::CannotTell, Unconfirmed),
+            (yes(), Verification::Lost(vec![]), Mismatch),
             (held(), other(), PendingVendorApproval),
             (exists(), other(), Rejected),
             (unclear(), other(), Unknown),
@@ -507,11 +515,11 @@ mod tests {
 
     #[test]
     fn only_a_yes_that_does_not_show_is_unseen() {
-        let other = || Finding::Elsewise("other".to_owned());
+        let other = || Verification::Elsewise("other".to_owned());
         for (said, found, as_before, unseen) in [
             (yes(), other(), true, true),
             (yes(), other(), false, false),
-            (yes(), Finding::CannotTell, true, false),
+            (yes(), Verification::CannotTell, true, false),
             (unclear(), other(), true, false),
             (exists(), other(), true, false),
         ] {

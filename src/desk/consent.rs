@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::question::Question;
-use super::{Call, Called, Desk, Order, Prepared};
+use super::question::ConsentQuestion;
+use super::{Call, ChangeRequest, Desk, OriginalCall, Prepared};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ pub enum Person {
     /// While the call waits.
     Here(Box<dyn Consult>),
     /// Between two calls of the client, the second of which brings the answer.
-    Between(Option<Told>),
+    Between(Option<ClientAnswer>),
     /// Approved the request of this receipt before.
     Approved(String),
 }
@@ -35,14 +35,14 @@ pub enum Person {
 /// A way to a person.
 pub trait Consult: Send + Sync {
     /// Asks, and waits for the answer.
-    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply>;
+    fn ask<'a>(&'a self, question: &'a ConsentQuestion) -> BoxFuture<'a, PersonReply>;
     /// By what means, for the ledger.
     fn means(&self) -> &'static str;
 }
 
 /// What a person said to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum PersonReply {
     /// Yes, with what they typed.
     Yes(Option<String>),
     No,
@@ -54,20 +54,20 @@ pub enum Reply {
 
 /// What a person said, with the state that went out with the question.
 #[derive(Debug)]
-pub struct Told {
+pub struct ClientAnswer {
     pub state: String,
-    pub reply: Reply,
+    pub reply: PersonReply,
 }
 
 /// A question on its way to a person between two calls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
-    pub question: Question,
+    pub question: ConsentQuestion,
     pub state: String,
 }
 
 /// How asking went.
-pub(super) enum Sought {
+pub(super) enum ConsentOutcome {
     Approved(Request),
     Refused(String),
     /// The request waits; where the client brings the answer, with the question.
@@ -84,13 +84,13 @@ pub const ELICITATION: &str = "elicitation";
 const PURPOSE: &str = "request state";
 
 impl Desk {
-    pub(super) async fn told(&self, told: &Told) -> Result<Request, Failure> {
+    pub(super) async fn client_answered(&self, told: &ClientAnswer) -> Result<Request, Failure> {
         let receipt = self.unseal(&told.state).await?;
         let request = self.request(&receipt, State::Waiting).await?;
         match self.settle(&request, &told.reply, ELICITATION).await? {
-            Sought::Approved(request) => Ok(request),
-            Sought::Refused(why) => Err(Failure::refused(why)),
-            Sought::Waiting(..) => Err(Failure::refused("the person did not answer")
+            ConsentOutcome::Approved(request) => Ok(request),
+            ConsentOutcome::Refused(why) => Err(Failure::refused(why)),
+            ConsentOutcome::Waiting(..) => Err(Failure::refused("the person did not answer")
                 .hint("call again without requestState: the person is asked anew")),
         }
     }
@@ -110,14 +110,14 @@ impl Desk {
     /// Asks whoever is there.
     pub(super) async fn seek(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         prepared: &[Prepared],
-        question: &Question,
+        question: &ConsentQuestion,
         digest: &str,
         follows: Option<&str>,
         call: &Call,
-    ) -> Result<Sought, Failure> {
-        let mut content = content(order, prepared, question);
+    ) -> Result<ConsentOutcome, Failure> {
+        let mut content = content(change, prepared, question);
         crate::json::put(&mut content, "policy", self.guard.hash());
         if let Some(old) = follows {
             crate::json::put(&mut content, "follows", old);
@@ -128,27 +128,27 @@ impl Desk {
         let request = self.request(&receipt, State::Waiting).await?;
         match &call.person {
             // An approver's signature is what counts here: nobody else is asked.
-            _ if self.approvers.is_some() => Ok(Sought::Waiting(request, None)),
+            _ if self.approvers.is_some() => Ok(ConsentOutcome::Waiting(request, None)),
             Person::Here(consult) => {
                 let reply = consult.ask(question).await;
                 if (call.withdrawn)() {
                     if is_new {
                         self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
                     }
-                    return Ok(Sought::Refused("the call was withdrawn".to_owned()));
+                    return Ok(ConsentOutcome::Refused("the call was withdrawn".to_owned()));
                 }
-                if reply == Reply::Closed && !is_new {
+                if reply == PersonReply::Closed && !is_new {
                     // An earlier call asked for it too, and it waits for somebody's answer.
-                    return Ok(Sought::Waiting(request, None));
+                    return Ok(ConsentOutcome::Waiting(request, None));
                 }
                 self.settle(&request, &reply, consult.means()).await
             }
             Person::Between(_) => {
                 let state = self.sealed(&receipt).await?;
                 let question = question.clone();
-                Ok(Sought::Waiting(request, Some(Pending { question, state })))
+                Ok(ConsentOutcome::Waiting(request, Some(Pending { question, state })))
             }
-            Person::Absent | Person::Approved(_) => Ok(Sought::Waiting(request, None)),
+            Person::Absent | Person::Approved(_) => Ok(ConsentOutcome::Waiting(request, None)),
         }
     }
 
@@ -156,27 +156,29 @@ impl Desk {
     async fn settle(
         &self,
         request: &Request,
-        reply: &Reply,
+        reply: &PersonReply,
         how: &'static str,
-    ) -> Result<Sought, Failure> {
+    ) -> Result<ConsentOutcome, Failure> {
         let wanted = request.content.get("typed").and_then(Value::as_str);
         let (decision, why) = match reply {
-            Reply::Silence => return Ok(Sought::Waiting(request.clone(), None)),
-            Reply::No => (Decision::Denied, "the person said no"),
-            Reply::Closed => (Decision::Withdrawn, "the question was closed without an answer"),
-            Reply::Yes(typed)
+            PersonReply::Silence => return Ok(ConsentOutcome::Waiting(request.clone(), None)),
+            PersonReply::No => (Decision::Denied, "the person said no"),
+            PersonReply::Closed => {
+                (Decision::Withdrawn, "the question was closed without an answer")
+            }
+            PersonReply::Yes(typed)
                 if wanted.is_some_and(|name| {
-                    !typed.as_deref().is_some_and(|typed| Question::is_typed(name, typed))
+                    !typed.as_deref().is_some_and(|typed| ConsentQuestion::is_typed(name, typed))
                 }) =>
             {
                 (Decision::Denied, "what the person typed is not the name of who gets the access")
             }
-            Reply::Yes(_) => (Decision::Approved, ""),
+            PersonReply::Yes(_) => (Decision::Approved, ""),
         };
         self.decide(&request.receipt, decision, how, None).await?;
         Ok(match decision {
-            Decision::Approved => Sought::Approved(request.clone()),
-            _ => Sought::Refused(why.to_owned()),
+            Decision::Approved => ConsentOutcome::Approved(request.clone()),
+            _ => ConsentOutcome::Refused(why.to_owned()),
         })
     }
 
@@ -235,12 +237,12 @@ impl Desk {
     /// The digests of all items: what consent is bound to.
     pub(super) fn digests(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         steps: &[Box<dyn Step>],
         prepared: &[Prepared],
     ) -> Vec<String> {
         let policy = self.guard.hash();
-        prepared.iter().map(|one| one.digest(steps, policy, order.term.from)).collect()
+        prepared.iter().map(|one| one.digest(steps, policy, change.term.from)).collect()
     }
 
     /// A receipt for the way through a client and back.
@@ -281,7 +283,7 @@ fn unsigned() -> Failure {
 }
 
 /// The term a request was for, where the same call comes back with a person's answer.
-pub(super) fn term(request: &Request, called: &Called) -> Option<Term> {
+pub(super) fn term(request: &Request, called: &OriginalCall) -> Option<Term> {
     let content = &request.content;
     let same = content.get("tool").and_then(Value::as_str) == Some(called.tool.as_str())
         && content.get("arguments").and_then(Value::as_object) == Some(&called.arguments);
@@ -358,16 +360,16 @@ impl Prepared {
     }
 }
 
-fn content(order: &Order<'_>, prepared: &[Prepared], question: &Question) -> Value {
+fn content(change: &ChangeRequest<'_>, prepared: &[Prepared], question: &ConsentQuestion) -> Value {
     let intents: Vec<_> = prepared.iter().filter_map(Prepared::judged).collect();
     json!({
-        "tool": order.called.tool,
-        "arguments": order.called.arguments,
-        "vendor": order.tool.spec.vendor,
+        "tool": change.called.tool,
+        "arguments": change.called.arguments,
+        "vendor": change.tool.spec.vendor,
         "tenant": intents.first().map(|(intent, _)| &intent.tenant),
         "organization": intents.first().map(|(intent, _)| &intent.organization),
-        "term": order.term,
-        "client": order.client,
+        "term": change.term,
+        "client": change.client,
         "summary": question.summary,
         "question": question.text,
         "typed": question.typed,
@@ -385,32 +387,32 @@ mod tests {
     use super::*;
     use crate::catalogue::Supposed;
     use crate::guard::{Asked, Policy};
-    use crate::tools::Standing;
+    use crate::tools::Snapshot;
 
     /// A change that a person is asked about, to be made another one.
-    struct Question {
+    struct ConsentQuestion {
         intent: Intent,
         policy: Policy,
         typed: bool,
     }
 
-    fn digest(edit: impl FnOnce(&mut Question)) -> String {
+    fn digest(edit: impl FnOnce(&mut ConsentQuestion)) -> String {
         let supposed = json!({ "grantee": { "id": "u" }, "role": { "id": "r" } });
         let supposed = Supposed::deserialize(supposed).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let intent = supposed.intent("grant_asset_role", now).unwrap();
         let policy = Policy { verdict: "ask", rules: Vec::new() };
-        let mut asked = Question { intent, policy, typed: false };
+        let mut asked = ConsentQuestion { intent, policy, typed: false };
         edit(&mut asked);
-        let Question { intent, policy, typed } = asked;
+        let ConsentQuestion { intent, policy, typed } = asked;
         let asked = Box::new(Asked::supposed(intent, policy, typed));
-        Prepared::Judged(Verdict::Ask(asked), Standing::default()).digest(&[], "rules", now)
+        Prepared::Judged(Verdict::Ask(asked), Snapshot::default()).digest(&[], "rules", now)
     }
 
     /// Each by itself is another question, though its words may be the same.
     #[test]
     fn whatever_a_person_agreed_to_is_in_the_digest() {
-        type Edit = fn(&mut Question);
+        type Edit = fn(&mut ConsentQuestion);
         let edits: [(&str, Edit); 14] = [
             ("privileged", |asked| asked.intent.privileged = Some("it manages users".to_owned())),
             ("typed", |asked| asked.typed = true),
@@ -438,8 +440,8 @@ mod tests {
             seen.push(made);
         }
         assert!(missing.is_empty(), "{missing:?}");
-        let twice = |order: [&str; 2]| {
-            digest(|asked| asked.intent.ingredients = order.map(str::to_owned).to_vec())
+        let twice = |change: [&str; 2]| {
+            digest(|asked| asked.intent.ingredients = change.map(str::to_owned).to_vec())
         };
         assert_eq!(twice(["a", "b"]), twice(["b", "a"]), "a vendor's order says nothing");
     }

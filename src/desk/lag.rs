@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Desk;
-use super::review::Standpoint;
+use super::review::ChangeStatus;
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::ledger::Record;
@@ -48,8 +48,8 @@ impl Desk {
     }
 
     /// Looks at a change whose end is not settled, and keeps what is found.
-    pub(super) async fn look_and_learn(&self, record: &Record) -> Result<Standpoint, Failure> {
-        let found = self.stands(record).await?;
+    pub(super) async fn look_and_learn(&self, record: &Record) -> Result<ChangeStatus, Failure> {
+        let found = self.status_of(record).await?;
         self.learn(record, &found).await;
         let takes_back = record.undoes.is_some() || record.ends.is_some();
         if takes_back
@@ -78,7 +78,7 @@ impl Desk {
         let is_same = |record: &&Record| {
             let other = record.wanted();
             let same = other.resource.id == wanted.resource.id
-                && (other.role.id == wanted.role.id || step.touches(&other));
+                && (other.role.id == wanted.role.id || step.is_in_scope(&other));
             same && may_lag(record, now)
         };
         for earlier in unseen.iter().filter(is_same) {

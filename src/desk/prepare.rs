@@ -5,22 +5,22 @@ use serde_json::{Value, json};
 
 use super::circumstances::circumstances;
 use super::walk::Stop;
-use super::{Desk, Item, Order, lowering};
+use super::{ChangeRequest, Desk, StepResult, lowering};
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Asked, Permitted, Policy, Verdict};
 use crate::intent::{Cause, Intent};
 use crate::ledger::Record;
-use crate::tools::{Effect, Plan, Standing, Step};
-use crate::vendors::Asker;
+use crate::tools::{Effect, Plan, Snapshot, Step};
+use crate::vendors::VendorReader;
 
 /// What a step would do, judged, with the reading it rests on.
 pub(super) enum Prepared {
-    Already(Outcome, Standing, Vec<String>),
+    Already(Outcome, Snapshot, Vec<String>),
     /// The policy does not forbid it, and something at the vendor stands in its way.
-    Conflict(Failure, Standing),
-    Judged(Verdict, Standing),
+    Conflict(Failure, Snapshot),
+    Judged(Verdict, Snapshot),
 }
 
 /// A step that the guard does not stand against.
@@ -43,13 +43,13 @@ impl Desk {
     /// At the first step that cannot be prepared.
     pub(super) async fn prepare_all<'s>(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         steps: &'s [Box<dyn Step>],
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
     ) -> Result<Vec<Prepared>, Stop<'s>> {
         let mut prepared = Vec::new();
         for step in steps {
-            let one = self.prepare(order, step.as_ref(), ask).await;
+            let one = self.prepare(change, step.as_ref(), reader).await;
             prepared.push(one.map_err(|failure| Stop {
                 step: step.as_ref(),
                 failure,
@@ -63,24 +63,24 @@ impl Desk {
     /// vendor: nobody is told to give something up for a change that is then denied.
     pub(super) async fn prepare(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         step: &dyn Step,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
     ) -> Result<Prepared, Failure> {
-        if order.cause == Cause::Request {
-            self.nothing_unseen(&ask.tenant.name, step).await?;
+        if change.cause == Cause::Request {
+            self.nothing_unseen(&reader.tenant.name, step).await?;
         }
-        let before = step.current(ask).await?;
-        let ending = matches!(order.cause, Cause::Expiry(_));
-        let moved = order.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
+        let before = step.current(reader).await?;
+        let ending = matches!(change.cause, Cause::Expiry(_));
+        let moved = change.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
         let planned = |draft, after, warnings| {
-            let cause = order.cause.clone();
+            let cause = change.cause.clone();
             Planned { cause, draft, after, warnings }
         };
         let (planned, conflict) = match (step.plan(&before), moved) {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
-                match self.reached(order, step, &before, warnings, ask).await? {
+                match self.reached(change, step, &before, warnings, reader).await? {
                     Ok(planned) => (planned, None),
                     Err(warnings) => return Ok(Prepared::Already(outcome, before, warnings)),
                 }
@@ -94,9 +94,9 @@ impl Desk {
                 (meant, moved.filter(|_| !ending).or(Some(trouble)))
             }
         };
-        let mut intent = self.intent(order, step, &before, planned, ask).await?;
+        let mut intent = self.intent(change, step, &before, planned, reader).await?;
         intent.check_length()?;
-        let at = circumstances(&order.requester, order.changes_this_hour);
+        let at = circumstances(&change.requester, change.changes_this_hour);
         if ending {
             self.may_leave(step, &intent, &at)?;
         }
@@ -118,24 +118,24 @@ impl Desk {
     /// reader should know that it does not.
     async fn reached(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         step: &dyn Step,
-        before: &Standing,
+        before: &Snapshot,
         mut warnings: Vec<String>,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
     ) -> Result<Result<Planned, Vec<String>>, Failure> {
         let refused = |what: String, hint: String| Err(Failure::refused(what).hint(hint));
-        if order.tool.spec.effect != Effect::Grant || order.cause != Cause::Request {
+        if change.tool.spec.effect != Effect::Grant || change.cause != Cause::Request {
             return Ok(Err(warnings));
         }
-        let timed = self.ledger.timed(key(&ask.tenant.name, step.wanted())).await?;
+        let timed = self.ledger.timed(key(&reader.tenant.name, step.wanted())).await?;
         if timed.as_ref().is_some_and(|record| record.held_by.is_some()) {
             // It may go at any time: an end that is moved would promise that it stays.
             return Ok(Err(warnings));
         }
         let timed = timed.and_then(|record| Some((record.expires_at?, record)));
         let owned = step.wanted().expires_at.is_none();
-        match (timed, order.term.until) {
+        match (timed, change.term.until) {
             (Some((end, record)), until) if until.is_none_or(|until| until > end) => {
                 warnings.push(match until {
                     Some(_) => format!("it was to end at {end}, and ends later"),
@@ -158,33 +158,33 @@ impl Desk {
 
     async fn intent(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         step: &dyn Step,
-        before: &Standing,
+        before: &Snapshot,
         planned: Planned,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
     ) -> Result<Intent, Failure> {
         let Planned { cause, draft, after, warnings } = planned;
         let extends = matches!(cause, Cause::Extension(_));
         let shift = step.shift(&before.rows, &after);
-        let lowering = match order.tool.spec.effect {
+        let lowering = match change.tool.spec.effect {
             Effect::Grant => lowering::of(step, &before.rows, &after),
             Effect::Look | Effect::Revoke | Effect::Undo => Vec::new(),
         };
         let mut intent = Intent {
-            vendor: ask.tenant.vendor.name,
-            base: ask.tenant.account.base.as_str().to_owned(),
-            tenant: ask.tenant.name.clone(),
-            organization: ask
+            vendor: reader.tenant.vendor.name,
+            base: reader.tenant.account.base.as_str().to_owned(),
+            tenant: reader.tenant.name.clone(),
+            organization: reader
                 .tenant
-                .organization_of(&step.wanted().resource.id, &order.organization),
-            tool: order.tool.spec.name,
-            effect: order.tool.spec.effect,
+                .organization_of(&step.wanted().resource.id, &change.organization),
+            tool: change.tool.spec.name,
+            effect: change.tool.spec.effect,
             lowering: false,
             shift,
             cause,
-            needs: order.tool.spec.needs,
-            summary: match order.tool.spec.effect {
+            needs: change.tool.spec.needs,
+            summary: match change.tool.spec.effect {
                 Effect::Grant => lowering::summary(step, shift, &before.rows, &after),
                 Effect::Look | Effect::Revoke | Effect::Undo => step.summary(),
             },
@@ -198,14 +198,14 @@ impl Desk {
             privileged: step.privileged(),
             contains: step.contains(),
             ingredients: step.ingredients(),
-            own: step.own(),
-            width: order.width,
-            expires_at: order.term.until,
-            lasts: order.term.lasts,
+            own: step.is_self(),
+            width: change.width,
+            expires_at: change.term.until,
+            lasts: change.term.lasts,
             upon: Vec::new(),
             warnings: lowering.into_iter().chain(warnings).collect(),
-            reason: order.common.reason.clone(),
-            client: order.client.clone(),
+            reason: change.common.reason.clone(),
+            client: change.client.clone(),
         };
         if intent.draft.is_some() && !matches!(intent.cause, Cause::Expiry(_)) {
             let fixed = intent.expires_at.filter(|_| intent.lasts.is_none());
@@ -254,15 +254,15 @@ impl Prepared {
     }
 
     /// How the step ends where it is not sent, or what could be sent.
-    pub(super) fn settled(self, step: &dyn Step) -> Result<Item, (Sendable, Standing)> {
+    pub(super) fn settled(self, step: &dyn Step) -> Result<StepResult, (Sendable, Snapshot)> {
         match self {
             Self::Already(outcome, before, warnings) => {
-                Ok(Item::already(step, outcome, &before.rows, warnings))
+                Ok(StepResult::already(step, outcome, &before.rows, warnings))
             }
             Self::Conflict(failure, before) => {
-                Ok(Item::stopped(step, Some(&before.rows), &failure))
+                Ok(StepResult::stopped(step, Some(&before.rows), &failure))
             }
-            Self::Judged(Verdict::Deny(denied), _) => Ok(Item::refused(step, &denied)),
+            Self::Judged(Verdict::Deny(denied), _) => Ok(StepResult::refused(step, &denied)),
             Self::Judged(Verdict::Allow(permitted), before) => {
                 Err((Sendable::Allowed(permitted), before))
             }
@@ -288,16 +288,20 @@ impl Sendable {
 }
 
 /// What the ledger keeps of a refusal that a tool makes, before there is an intent to judge.
-pub(super) fn refusal(order: &Order<'_>, step: &dyn Step, failure: &Failure) -> Option<Value> {
+pub(super) fn refusal(
+    change: &ChangeRequest<'_>,
+    step: &dyn Step,
+    failure: &Failure,
+) -> Option<Value> {
     (failure.kind == Kind::Refused).then(|| {
         json!({
-            "tool": order.tool.spec.name,
-            "effect": order.tool.spec.effect.as_str(),
-            "vendor": order.tool.spec.vendor,
+            "tool": change.tool.spec.name,
+            "effect": change.tool.spec.effect.as_str(),
+            "vendor": change.tool.spec.vendor,
             "summary": step.summary(),
             "wanted": step.wanted(),
-            "reason": order.common.reason,
-            "client": order.client,
+            "reason": change.common.reason,
+            "client": change.client,
             "outcome": Outcome::Refused,
             "note": failure.message,
         })

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Order, Prepared};
+use super::{ChangeRequest, Prepared};
 use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};
@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 100;
 
 /// A question to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct ConsentQuestion {
     /// The changes in one line.
     pub summary: String,
     pub text: String,
@@ -22,7 +22,7 @@ pub struct Question {
     pub typed: Option<String>,
 }
 
-impl Question {
+impl ConsentQuestion {
     /// Whether what a person typed is the name that was to be typed; the quotes around it, as it is
     /// shown, are no part of it.
     pub fn is_typed(name: &str, typed: &str) -> bool {
@@ -31,7 +31,11 @@ impl Question {
     }
 
     /// The question about the changes that are not there already.
-    pub(super) fn about(order: &Order<'_>, steps: &[Box<dyn Step>], prepared: &[Prepared]) -> Self {
+    pub(super) fn about(
+        change: &ChangeRequest<'_>,
+        steps: &[Box<dyn Step>],
+        prepared: &[Prepared],
+    ) -> Self {
         let mut items = Vec::new();
         let (mut typed, mut why) = (None, Vec::new());
         for (step, one) in steps.iter().zip(prepared) {
@@ -52,18 +56,18 @@ impl Question {
         }
         let summary: Vec<_> = items.iter().map(|(_, intent)| intent.summary.as_str()).collect();
         let summary = text::clean(&summary.join("; "));
-        let text = lines(order, &items, &why, typed.as_deref());
+        let text = lines(change, &items, &why, typed.as_deref());
         Self { summary, text, typed }
     }
 }
 
 fn lines(
-    order: &Order<'_>,
+    change: &ChangeRequest<'_>,
     items: &[(&dyn Step, &Intent)],
     why: &[&str],
     typed: Option<&str>,
 ) -> String {
-    let mut lines = vec![format!("{} asks for your consent:", who(order))];
+    let mut lines = vec![format!("{} asks for your consent:", who(change))];
     for (step, intent) in items {
         lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.tenant));
         let (before, after) = changed(*step, intent);
@@ -71,7 +75,7 @@ fn lines(
         lines.push(format!("  after: {}", rows(*step, &after, Some(intent))));
     }
     if let Some((_, first)) = items.first() {
-        lines.extend(circumstances(order, first));
+        lines.extend(circumstances(change, first));
     }
     let warnings = items.iter().flat_map(|(_, intent)| &intent.warnings);
     for warning in dedup(warnings.map(String::as_str)) {
@@ -79,7 +83,7 @@ fn lines(
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     lines.extend(ids(items));
-    if let Some(reason) = &order.common.reason {
+    if let Some(reason) = &change.common.reason {
         lines.push(format!("The assistant says: {}", text::quote(Word::Reason, reason)));
     }
     if let Some(name) = typed {
@@ -107,7 +111,7 @@ fn ids(items: &[(&dyn Step, &Intent)]) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
     for (step, intent) in items {
         let (before, after) = changed(*step, intent);
-        let rows = before.iter().chain(&after).filter(|row| step.touches(row));
+        let rows = before.iter().chain(&after).filter(|row| step.is_in_scope(row));
         let Access { principal, role, resource, .. } = &intent.wanted;
         // Several people stand for one there, where a whole list is set.
         let is_list = step.difference(&intent.before, &intent.after).is_some();
@@ -139,9 +143,9 @@ fn to_be_typed(principal: &Named) -> String {
     }
 }
 
-fn who(order: &Order<'_>) -> String {
-    let requester = text::quote(Word::Id, &order.requester);
-    match &order.client {
+fn who(change: &ChangeRequest<'_>) -> String {
+    let requester = text::quote(Word::Id, &change.requester);
+    match &change.client {
         Some(client) if !text::is_blank(client) => {
             format!("An assistant ({}), for {requester},", text::quote(Word::Client, client))
         }
@@ -151,7 +155,7 @@ fn who(order: &Order<'_>) -> String {
 }
 
 /// What holds for all items of a call alike.
-fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
+fn circumstances(change: &ChangeRequest<'_>, intent: &Intent) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(lasts) = intent.lasts {
         let words = lasts.words();
@@ -160,7 +164,7 @@ fn circumstances(order: &Order<'_>, intent: &Intent) -> Vec<String> {
         ));
     } else if let Some(end) = intent.expires_at {
         lines.push(format!("Ends: {end}; Grantor then takes it back, without asking again"));
-    } else if order.tool.spec.effect == Effect::Grant
+    } else if change.tool.spec.effect == Effect::Grant
         && matches!(intent.cause, Cause::Request | Cause::Extension(_))
     {
         lines.push("Ends: never".to_owned());
@@ -195,7 +199,7 @@ fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>) -> String {
             row.resource.label()
         )
     };
-    let mut shown: Vec<_> = rows.iter().filter(|row| step.bears(row)).map(row).collect();
+    let mut shown: Vec<_> = rows.iter().filter(|row| step.is_relevant(row)).map(row).collect();
     // The same access is the same question, in whatever order a vendor lists it.
     shown.sort_unstable();
     if shown.len() > MOST_ROWS {

@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::hold::holds;
-use super::items::asked;
 use super::lag::{MAY_COME, NEVER, NOT_YET, look_again, may_lag};
-use super::undoing::{Outlook, Undoing, inverse, shown_then};
-use super::{Answer, Call, Called, Desk, Origin, UnknownTool};
+use super::pending_at_vendor::holds;
+use super::several::asked;
+use super::undoing::{Outlook, UndoPrecondition, inverse, shown_then};
+use super::{Answer, Call, Desk, Origin, OriginalCall, UnknownTool};
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
@@ -17,11 +17,11 @@ use crate::ledger::{Closing, End, Record, State};
 use crate::outbound::{CALL, Deadline};
 use crate::tools::check_change::CheckChange;
 use crate::tools::undo_change::{self, UndoChange};
-use crate::tools::{Finding, MOST_BYTES, Run, Standing, parse};
-use crate::vendors::{Asker, Organization, Same, Tenant};
+use crate::tools::{MOST_BYTES, Run, Snapshot, Verification, parse};
+use crate::vendors::{Organization, Same, Tenant, VendorReader};
 
 /// Where a change stands, as reading the vendor shows.
-pub(super) struct Standpoint {
+pub(super) struct ChangeStatus {
     pub outcome: Outcome,
     pub note: String,
     /// All rows there are now.
@@ -75,7 +75,7 @@ impl Desk {
         } else if record.ended_by.is_some() || record.over.is_some() {
             put(&mut shown, "note", "its time was over, and it was taken back");
         } else if record.end.as_ref().is_none_or(|end| may_stand(end.outcome)) {
-            let found = self.stands(&record).await?;
+            let found = self.status_of(&record).await?;
             self.learn(&record, &found).await;
             put(&mut shown, "outcome", json!(found.outcome));
             let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over()));
@@ -146,7 +146,7 @@ impl Desk {
     }
 
     /// Keeps what became of a change that had not been settled.
-    pub(super) async fn learn(&self, record: &Record, found: &Standpoint) {
+    pub(super) async fn learn(&self, record: &Record, found: &ChangeStatus) {
         if let Err(failure) = self.leave_over(record, found).await {
             tracing::warn!(%failure.message, "an end that is held could not be recorded");
             return;
@@ -168,7 +168,7 @@ impl Desk {
     }
 
     /// Asks the vendor whether the change still stands.
-    pub(super) async fn stands(&self, record: &Record) -> Result<Standpoint, Failure> {
+    pub(super) async fn status_of(&self, record: &Record) -> Result<ChangeStatus, Failure> {
         let (Found::On(tool) | Found::Off(tool, _)) = catalogue::find(&record.tool, &self.config)
         else {
             return Err(unknown_tool(&record.tool));
@@ -179,43 +179,44 @@ impl Desk {
         };
         let deadline = Deadline::after(CALL);
         let earlier = &shown_then(record);
-        let ask = Asker { tenant, wire: &self.wire, deadline, memo: None, earlier };
-        let steps = resolve(record.arguments.clone(), &ask).await?;
+        let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier };
+        let steps = resolve(record.arguments.clone(), &reader).await?;
         let step = steps.into_iter().next();
         let mut step = step.ok_or_else(|| Failure::invalid("this receipt has no step"))?;
-        step.last(record.term());
-        let now = step.current(&ask).await?;
-        let before = Standing {
+        step.set_term(record.term());
+        let now = step.current(&reader).await?;
+        let before = Snapshot {
             rows: record.before.clone(),
             conclusive: record.conclusive,
-            ..Standing::default()
+            ..Snapshot::default()
         };
         let finding = match step.verify(&before, &now) {
             // What was found whole then took nothing along, and brought nothing along.
-            Finding::Lost(_) | Finding::Wider(_)
+            Verification::Lost(_) | Verification::Wider(_)
                 if record.outcome() == Some(Outcome::Confirmed) =>
             {
-                Finding::There
+                Verification::There
             }
             finding => finding,
         };
-        if same == Same::CannotTell && !matches!(finding, Finding::There | Finding::Held) {
+        if same == Same::CannotTell && !matches!(finding, Verification::There | Verification::Held)
+        {
             return Err(nobody_knows(record));
         }
         let held = record.end.as_ref().and_then(|end| end.held.as_ref());
         let approval = match held {
-            Some(held) if finding != Finding::There => step.approval(held, &ask).await?,
+            Some(held) if finding != Verification::There => step.approval(held, &reader).await?,
             _ => None,
         };
         let as_before = before.is_unchanged(&now, step.as_ref());
         let young = may_lag(record, Timestamp::now());
         let found = standing(record, finding, approval, as_before, young);
-        let shown = now.rows.iter().filter(|row| step.bears(row)).cloned().collect();
+        let shown = now.rows.iter().filter(|row| step.is_relevant(row)).cloned().collect();
         let rows = match &record.end {
             Some(end) if found.unseen => end.after.clone(),
             _ => now.rows,
         };
-        Ok(Standpoint { rows, shown, ..found })
+        Ok(ChangeStatus { rows, shown, ..found })
     }
 
     /// The tenant that a change was made at, and whether the credential is known to be the same
@@ -242,7 +243,11 @@ impl Desk {
         }
     }
 
-    pub(super) async fn undo(&self, call: Call, called: Called) -> Result<Answer, UnknownTool> {
+    pub(super) async fn undo(
+        &self,
+        call: Call,
+        called: OriginalCall,
+    ) -> Result<Answer, UnknownTool> {
         let (undoing, reason) = match self.undoable(&call).await {
             Ok(found) => found,
             Err(failure) => return Ok(Answer::stopped(&undo_change::SPEC, &failure)),
@@ -254,9 +259,9 @@ impl Desk {
     /// Enters the road with the inverse of a change.
     pub(super) async fn take_back(
         &self,
-        undoing: Undoing,
+        undoing: UndoPrecondition,
         call: Call,
-        (called, cause): (Called, Cause),
+        (called, cause): (OriginalCall, Cause),
         reason: Option<String>,
     ) -> Answer {
         let record = &undoing.record;
@@ -290,7 +295,7 @@ impl Desk {
     }
 
     /// The change a call wants undone, what it left, and why.
-    async fn undoable(&self, call: &Call) -> Result<(Undoing, Option<String>), Failure> {
+    async fn undoable(&self, call: &Call) -> Result<(UndoPrecondition, Option<String>), Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(call.arguments.clone()))?;
         let receipt = receipt.as_str();
         let Some(record) = self.ledger.find(receipt).await? else {
@@ -319,7 +324,7 @@ impl Desk {
             ));
         }
         if record.is_unsettled() || end.outcome == Outcome::PendingVendorApproval {
-            let found = self.stands(&record).await?;
+            let found = self.status_of(&record).await?;
             self.learn(&record, &found).await;
             if found.outcome != Outcome::Confirmed {
                 let word = found.outcome.as_str();
@@ -334,7 +339,7 @@ impl Desk {
     }
 }
 
-impl Standpoint {
+impl ChangeStatus {
     pub(super) fn closing(&self) -> Closing<'_> {
         Closing {
             outcome: self.outcome,
@@ -377,12 +382,12 @@ fn may_stand(outcome: Outcome) -> bool {
 /// `young`, that says nothing yet. Pure.
 fn standing(
     record: &Record,
-    finding: Finding,
+    finding: Verification,
     approval: Option<Approval>,
     as_before: bool,
     young: bool,
-) -> Standpoint {
-    let mut found = Standpoint {
+) -> ChangeStatus {
+    let mut found = ChangeStatus {
         outcome: Outcome::Unknown,
         note: String::new(),
         rows: Vec::new(),
@@ -393,21 +398,21 @@ fn standing(
     let yes = record.is_unseen();
     let settled = matches!(record.outcome(), Some(Outcome::Confirmed | Outcome::Mismatch)) && !yes;
     let (outcome, note) = match (finding, approval) {
-        (Finding::There, _) => (Outcome::Confirmed, "it stands: the vendor shows it so now"),
+        (Verification::There, _) => (Outcome::Confirmed, "it stands: the vendor shows it so now"),
         (_, Some(Approval::Denied)) => (Outcome::Rejected, "an approver denied it"),
         (_, Some(Approval::Expired)) => (Outcome::Rejected, "nobody approved it in time"),
-        (Finding::Held, _) | (_, Some(Approval::Waiting)) => {
+        (Verification::Held, _) | (_, Some(Approval::Waiting)) => {
             (Outcome::PendingVendorApproval, "it waits for the vendor's approvers")
         }
         (_, Some(Approval::Approved)) => {
             (Outcome::Unknown, "an approver approved it, and the vendor has not applied it")
         }
-        (Finding::CannotTell, None) => {
+        (Verification::CannotTell, None) => {
             (Outcome::Unconfirmed, "the vendor shows this credential too little to tell")
         }
-        (Finding::Lost(_), None) => (Outcome::Mismatch, "other access was lost with it"),
-        (Finding::Wider(_), None) => (Outcome::Mismatch, "it reaches further than was asked"),
-        (Finding::Elsewise(_), None) if as_before && !settled => {
+        (Verification::Lost(_), None) => (Outcome::Mismatch, "other access was lost with it"),
+        (Verification::Wider(_), None) => (Outcome::Mismatch, "it reaches further than was asked"),
+        (Verification::Elsewise(_), None) if as_before && !settled => {
             (found.early, found.unseen) = (young && !record.is_held(), yes);
             match (yes, found.early) {
                 (true, true) => (Outcome::Unconfirmed, NOT_YET),
@@ -418,7 +423,7 @@ fn standing(
                 }
             }
         }
-        (Finding::Elsewise(what), None) => {
+        (Verification::Elsewise(what), None) => {
             found.outcome = Outcome::Mismatch;
             found.note = format!("it is not so now: {what}");
             return found;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::consent::{ELICITATION, Person, whole};
-use super::question::Question;
+use super::question::ConsentQuestion;
 use super::{Answer, Desk};
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -17,12 +17,12 @@ pub(super) struct Taken {
 }
 
 /// A yes that was taken, and is good for exactly these items.
-pub(super) struct Given {
+pub(super) struct ConsentGrant {
     spent: Spent,
     digests: Vec<String>,
 }
 
-impl Given {
+impl ConsentGrant {
     /// Makes sure that the consent is for this very item.
     pub(super) fn covers(&self, index: usize, digest: &str) -> Result<&Spent, Failure> {
         if self.digests.get(index).is_some_and(|known| known == digest) {
@@ -54,7 +54,7 @@ impl Desk {
             Person::Approved(receipt) => self.request(receipt, State::Approved).await?,
             Person::Between(told) => {
                 let Some(told) = told.take() else { return Ok(None) };
-                let request = self.told(&told).await?;
+                let request = self.client_answered(&told).await?;
                 if self.is_elsewhere(tenant, &request).await.is_some() {
                     // Brought with a call of another tenant's: whoever is there is asked about that.
                     self.decide(&request.receipt, Decision::Moved, ELICITATION, None).await?;
@@ -121,15 +121,15 @@ impl Desk {
         &self,
         taken: Taken,
         digests: Vec<String>,
-        question: &Question,
-    ) -> Result<Result<Given, String>, Failure> {
+        question: &ConsentQuestion,
+    ) -> Result<Result<ConsentGrant, String>, Failure> {
         let Taken { request, spent } = taken;
         let is_first = request.content.get("policy").is_none();
         if is_first || request.digest != whole(&digests) || request.overtaken_by.is_some() {
             return Ok(Err(request.receipt));
         }
         self.vouched(&request, &question.text)?;
-        Ok(Ok(Given { spent, digests }))
+        Ok(Ok(ConsentGrant { spent, digests }))
     }
 
     /// Records what came of a yes that was taken, where nothing was sent on it.

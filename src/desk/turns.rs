@@ -95,8 +95,8 @@ impl Turns {
     }
 
     fn open(&self, place: u8) -> io::Result<File> {
-        crate::private::directory(&self.dir)?;
-        crate::private::open(&self.dir.join(format!("{place:02}")))
+        crate::owner_only::directory(&self.dir)?;
+        crate::owner_only::open(&self.dir.join(format!("{place:02}")))
     }
 
     fn trouble(&self, error: &io::Error) -> Failure {

@@ -10,11 +10,11 @@ use crate::access::{Access, Named};
 use crate::failure::Failure;
 use crate::ledger::Record;
 use crate::outbound::{CALL, Deadline};
-use crate::tools::{Holds, Inverse, Run, Standing, Step, TOOLS};
-use crate::vendors::Asker;
+use crate::tools::{Holds, Inverse, Run, Snapshot, Step, TOOLS};
+use crate::vendors::VendorReader;
 
 /// An earlier change that is taken back.
-pub(super) struct Undoing {
+pub(super) struct UndoPrecondition {
     /// The change: before it what is to be left, and after it what must still be there.
     pub record: Record,
     /// What the vendor showed then.
@@ -36,7 +36,7 @@ enum Since {
 
 /// How a change is to be taken back.
 pub(super) enum Outlook {
-    Open(Box<Undoing>),
+    Open(Box<UndoPrecondition>),
     /// There is nothing to take back: why.
     Closed(String),
 }
@@ -171,7 +171,7 @@ impl Desk {
             Holds::One | Holds::List => Vec::new(),
         };
         let earlier = shown_then(&record);
-        let mut undoing = Undoing { record, earlier, until: None, given_back, since };
+        let mut undoing = UndoPrecondition { record, earlier, until: None, given_back, since };
         if holds == Holds::Many && is_end {
             return Ok(Outlook::Open(Box::new(undoing)));
         }
@@ -212,14 +212,14 @@ impl Desk {
     }
 
     /// Puts into the record what is to be left in its own places, and others' rows as they are.
-    async fn bring_up(&self, undoing: &mut Undoing, own: &Lefts) -> Result<(), Failure> {
-        let Undoing { record, earlier, since, .. } = undoing;
+    async fn bring_up(&self, undoing: &mut UndoPrecondition, own: &Lefts) -> Result<(), Failure> {
+        let UndoPrecondition { record, earlier, since, .. } = undoing;
         let is_own = |row: &Access| own.iter().any(|(place, _)| place.has(row));
         if let Some(Run::Change { rebase, .. }) = run_of(&record.tool) {
             let (tenant, _) = self.tenant_of(record).await?;
             let deadline = Deadline::after(CALL);
-            let ask = Asker { tenant, wire: &self.wire, deadline, memo: None, earlier };
-            rebase(record, &is_own, &ask).await?;
+            let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier };
+            rebase(record, &is_own, &reader).await?;
         }
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for (_, left) in own {
@@ -270,9 +270,9 @@ impl Desk {
         };
         let mut first = record.opened();
         if holds != Holds::Many {
-            let standing = self.ledger.standing().await?;
-            let bears = standing.iter().filter(|other| here(other) && meets(other));
-            first = bears.map(Record::opened).chain([first]).min().unwrap_or(first);
+            let snapshot = self.ledger.standing().await?;
+            let is_relevant = snapshot.iter().filter(|other| here(other) && meets(other));
+            first = is_relevant.map(Record::opened).chain([first]).min().unwrap_or(first);
         }
         let rests_on = |record: &Record| -> Vec<String> {
             let back = record.undoes.iter().chain(&record.ends);
@@ -306,7 +306,7 @@ impl Desk {
             let theirs = self::places(other, self::holds(&other.tool));
             here(other) && places.iter().any(|place| theirs.iter().any(|other| other.is(place)))
         };
-        let mut standing = match holds {
+        let mut snapshot = match holds {
             Holds::Many => {
                 let wanted = foreseen.wanted();
                 let key = super::prepare::key(&foreseen.tenant, &wanted);
@@ -314,9 +314,9 @@ impl Desk {
             }
             Holds::One | Holds::List => self.ledger.standing().await?,
         };
-        standing.retain(meets);
-        standing.sort_by_key(Record::opened);
-        Ok(standing.into_iter().rev().map(|record| record.receipt).collect())
+        snapshot.retain(meets);
+        snapshot.sort_by_key(Record::opened);
+        Ok(snapshot.into_iter().rev().map(|record| record.receipt).collect())
     }
 }
 
@@ -353,7 +353,7 @@ impl Left<Stands> {
     }
 }
 
-impl Undoing {
+impl UndoPrecondition {
     /// What is given back ends when it was to end.
     ///
     /// # Errors
@@ -374,10 +374,10 @@ impl Undoing {
 
     /// # Errors
     /// The access is not as the change left it: somebody changed it since.
-    pub(super) fn check(&self, step: &dyn Step, now: &Standing) -> Result<(), Failure> {
+    pub(super) fn check(&self, step: &dyn Step, now: &Snapshot) -> Result<(), Failure> {
         let after = self.record.end.as_ref().map(|end| end.after.as_slice()).unwrap_or_default();
-        let left: Vec<_> = after.iter().filter(|row| step.touches(row)).collect();
-        let there: Vec<_> = now.rows.iter().filter(|row| step.touches(row)).collect();
+        let left: Vec<_> = after.iter().filter(|row| step.is_in_scope(row)).collect();
+        let there: Vec<_> = now.rows.iter().filter(|row| step.is_in_scope(row)).collect();
         let as_left = |row: &&Access| {
             let told = |row: &Access| (row.within.clone(), row.expires_at.clone());
             let ours = |other: &Access| {

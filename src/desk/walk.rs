@@ -1,20 +1,20 @@
 //! From steps to what becomes of them: prepared, judged, agreed to, carried out.
 
-use super::consent::{self, Sought};
-use super::item::Item;
+use super::consent::{self, ConsentOutcome};
 use super::prepare::Prepared;
-use super::question::Question;
+use super::question::ConsentQuestion;
+use super::step_result::StepResult;
 use super::taking::{self, Taken};
-use super::{Call, Desk, Order, Walked};
+use super::{Call, ChangeRequest, Desk, Walked};
 use crate::access::Access;
+use crate::cache::Cache;
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Cause;
 use crate::ledger::Request;
-use crate::memo::Memo;
 use crate::outbound::{CALL, Deadline};
 use crate::tools::Step;
-use crate::vendors::{Asker, Tenant};
+use crate::vendors::{Tenant, VendorReader};
 
 /// A step at which a call ends, before anything was sent.
 pub(super) struct Stop<'s> {
@@ -32,20 +32,20 @@ impl Desk {
     /// At a step that cannot be prepared, before anything was sent.
     pub(super) async fn walk<'s>(
         &self,
-        order: &Order<'_>,
+        change: &ChangeRequest<'_>,
         steps: &'s [Box<dyn Step>],
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         call: &Call,
         taken: Option<Taken>,
     ) -> Result<Walked, Stop<'s>> {
         let Some(first) = steps.first() else { return Ok(Walked::Done(Vec::new(), None)) };
         let stopped = |failure| Stop { step: first.as_ref(), failure, read: None };
-        let dry_run = order.common.dry_run.unwrap_or(false);
-        let turn = self.turns.take(keys(ask.tenant, steps), dry_run).await.map_err(stopped)?;
-        let now = Memo::lasting(CALL);
-        let ask = Asker { memo: Some(&now), deadline: Deadline::after(CALL), ..*ask };
+        let dry_run = change.common.dry_run.unwrap_or(false);
+        let turn = self.turns.take(keys(reader.tenant, steps), dry_run).await.map_err(stopped)?;
+        let now = Cache::lasting(CALL);
+        let reader = VendorReader { cache: Some(&now), deadline: Deadline::after(CALL), ..*reader };
         (call.progress)("reading the access there is".to_owned());
-        let prepared = self.prepare_all(order, steps, &ask).await?;
+        let prepared = self.prepare_all(change, steps, &reader).await?;
         if !prepared.iter().any(Prepared::is_denied)
             && let Some(conflict) = conflict(steps, &prepared)
         {
@@ -59,27 +59,28 @@ impl Desk {
         }
         let read = prepared.first().map(|one| one.before().to_vec());
         let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
-        let ask = Asker { memo: None, ..ask };
+        let reader = VendorReader { cache: None, ..reader };
         let asks = prepared.iter().any(Prepared::asks);
         if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
-            let items = self.carry(order, steps, prepared, None, &ask, call).await;
+            let items = self.carry(change, steps, prepared, None, &reader, call).await;
             return Ok(Walked::Done(items, None));
         }
-        if matches!(order.cause, Cause::Expiry(_)) {
+        if matches!(change.cause, Cause::Expiry(_)) {
             return Err(stopped(
                 Failure::refused("the policy wants a person for this end").hint(
                     "a person takes it back with `grantor undo` and the receipt of the grant",
                 ),
             ));
         }
-        let digests = self.digests(order, steps, &prepared);
-        let question = Question::about(order, steps, &prepared);
+        let digests = self.digests(change, steps, &prepared);
+        let question = ConsentQuestion::about(change, steps, &prepared);
         let mut follows = None;
         if let Some(taken) = taken {
             let given = self.given(taken, digests.clone(), &question).map_err(stopped)?;
             match given {
                 Ok(given) => {
-                    let items = self.carry(order, steps, prepared, Some(&given), &ask, call).await;
+                    let items =
+                        self.carry(change, steps, prepared, Some(&given), &reader, call).await;
                     return Ok(Walked::Done(items, None));
                 }
                 // Nobody is asked here, and what was agreed to is something else.
@@ -91,18 +92,18 @@ impl Desk {
         let digest = consent::whole(&digests);
         drop(turn);
         let sought =
-            self.seek(order, &prepared, &question, &digest, follows.as_deref(), call).await;
+            self.seek(change, &prepared, &question, &digest, follows.as_deref(), call).await;
         match sought.map_err(stopped)? {
-            Sought::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
-            Sought::Refused(why) => Err(stopped(Failure::refused(why))),
-            Sought::Waiting(request, pending) => {
+            ConsentOutcome::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
+            ConsentOutcome::Refused(why) => Err(stopped(Failure::refused(why))),
+            ConsentOutcome::Waiting(request, pending) => {
                 Ok(Walked::Done(waiting(steps, prepared, &request), pending))
             }
         }
     }
 
     /// One refusal refuses the whole call, before any of it is sent.
-    async fn refuse(&self, steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
+    async fn refuse(&self, steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<StepResult> {
         let mut items = Vec::new();
         for (step, one) in steps.iter().zip(prepared) {
             if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
@@ -110,13 +111,13 @@ impl Desk {
             }
             if one.conflict().is_some() {
                 // What to give up for a change that is denied beside another is no use to anybody.
-                items.push(Item::not_started(step.as_ref(), one.before()));
+                items.push(StepResult::not_started(step.as_ref(), one.before()));
                 continue;
             }
             let item = one.settled(step.as_ref());
-            items.push(
-                item.unwrap_or_else(|(_, before)| Item::not_started(step.as_ref(), &before.rows)),
-            );
+            items.push(item.unwrap_or_else(|(_, before)| {
+                StepResult::not_started(step.as_ref(), &before.rows)
+            }));
         }
         items
     }
@@ -132,23 +133,23 @@ fn conflict<'s>(steps: &'s [Box<dyn Step>], prepared: &[Prepared]) -> Option<Sto
 }
 
 /// What a dry run shows. Where one item is denied, what stands in the way of another is no use.
-fn preview(steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<Item> {
+fn preview(steps: &[Box<dyn Step>], prepared: Vec<Prepared>) -> Vec<StepResult> {
     let item = |step: &dyn Step, one: Prepared| {
         if one.conflict().is_some() {
-            return Item::not_started(step, one.before());
+            return StepResult::not_started(step, one.before());
         }
         one.settled(step).unwrap_or_else(|(sendable, _)| {
-            Item::preview(step, sendable.intent(), sendable.policy())
+            StepResult::preview(step, sendable.intent(), sendable.policy())
         })
     };
     steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()
 }
 
 /// Items that wait for a person.
-fn waiting(steps: &[Box<dyn Step>], prepared: Vec<Prepared>, request: &Request) -> Vec<Item> {
+fn waiting(steps: &[Box<dyn Step>], prepared: Vec<Prepared>, request: &Request) -> Vec<StepResult> {
     let item = |step: &dyn Step, one: Prepared| {
         one.settled(step).unwrap_or_else(|(sendable, _)| {
-            Item::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
+            StepResult::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
         })
     };
     steps.iter().zip(prepared).map(|(step, one)| item(step.as_ref(), one)).collect()

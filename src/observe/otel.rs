@@ -16,7 +16,7 @@ use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 
-use super::{Asked, Leg, Outgoing, Told, Trace};
+use super::{CallOrigin, CallSummary, Leg, Outgoing, Trace};
 use crate::settings::environment;
 
 pub(super) struct Call(Option<Span>);
@@ -61,7 +61,7 @@ pub fn finish() {
 impl Call {
     /// A tool that is not in the catalogue has a name of the client's own making, which is not
     /// repeated.
-    pub(super) fn start(tool: Option<&'static str>, asked: Option<&Asked>) -> Self {
+    pub(super) fn start(tool: Option<&'static str>, asked: Option<&CallOrigin>) -> Self {
         let mut attributes = vec![KeyValue::new("gen_ai.operation.name", "execute_tool")];
         attributes.extend(tool.map(|tool| KeyValue::new("gen_ai.tool.name", tool)));
         let method = if let Some(asked) = asked {
@@ -84,7 +84,7 @@ impl Call {
         self.0.as_ref().map(trace)
     }
 
-    pub(super) fn end(&mut self, vendor: Option<&str>, told: &Told) {
+    pub(super) fn end(&mut self, vendor: Option<&str>, told: &CallSummary) {
         let Some(span) = &mut self.0 else { return };
         let mut set = |key: &'static str, value: Value| {
             span.set_attribute(KeyValue::new(key, value));

@@ -1,6 +1,6 @@
 //! Without the feature `otel` nothing is exported. The twin of `otel.rs`.
 
-use super::{Asked, Leg, Outgoing, Told, Trace};
+use super::{CallOrigin, CallSummary, Leg, Outgoing, Trace};
 
 pub(super) struct Call;
 
@@ -10,7 +10,7 @@ pub(super) struct Request;
 pub fn finish() {}
 
 impl Call {
-    pub(super) fn start(_: Option<&'static str>, _: Option<&Asked>) -> Self {
+    pub(super) fn start(_: Option<&'static str>, _: Option<&CallOrigin>) -> Self {
         Self
     }
 
@@ -18,7 +18,7 @@ impl Call {
         None
     }
 
-    pub(super) fn end(&mut self, _: Option<&str>, _: &Told) {}
+    pub(super) fn end(&mut self, _: Option<&str>, _: &CallSummary) {}
 }
 
 impl Request {

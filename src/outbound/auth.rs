@@ -203,17 +203,17 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
     match wire.send(request, crate::outbound::ATTEMPT, Leg::Credential).await {
         Attempt::Reply(reply) if reply.is_success() => Ok(reply),
         Attempt::Reply(reply) if reply.status == 429 => {
-            let message = reply.told(what);
+            let message = reply.describe(what);
             Err(AuthError::Throttled { message, retry_after: reply.retry_after })
         }
         Attempt::Reply(reply) if reply.is_half_success() => {
-            Err(AuthError::Garbled(reply.told(what)))
+            Err(AuthError::Garbled(reply.describe(what)))
         }
         Attempt::Reply(reply) if reply.status >= 500 => {
-            Err(AuthError::Unreachable(reply.told(what)))
+            Err(AuthError::Unreachable(reply.describe(what)))
         }
         Attempt::Reply(reply) => {
-            Err(AuthError::Refused { status: reply.status, message: reply.told(what) })
+            Err(AuthError::Refused { status: reply.status, message: reply.describe(what) })
         }
         Attempt::NotSent(trouble) | Attempt::Broken(trouble) => {
             Err(AuthError::Unreachable(format!("{what}: {trouble}")))

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use url::Url;
 
-use crate::draft::{Base, Draft, Question};
+use crate::draft::{Base, Draft, Query};
 use crate::failure::Failure;
 use crate::observe::Outgoing;
 
@@ -34,14 +34,14 @@ impl Frozen {
 
     /// # Errors
     /// The path cannot be sent as it stands.
-    pub(in crate::outbound) fn read(base: &Base, question: &Question) -> Result<Self, Failure> {
+    pub(in crate::outbound) fn read(base: &Base, query: &Query) -> Result<Self, Failure> {
         let mut headers = vec![("accept", JSON.to_owned())];
-        headers.extend(question.typed.then(|| ("content-type", JSON.to_owned())));
+        headers.extend(query.typed.then(|| ("content-type", JSON.to_owned())));
         Ok(Self {
             method: "GET",
-            url: base.join(&question.path, &question.query)?,
-            path: question.path.clone(),
-            template: question.template.into(),
+            url: base.join(&query.path, &query.query)?,
+            path: query.path.clone(),
+            template: query.template.into(),
             headers,
             body: None,
         })
@@ -92,14 +92,14 @@ mod tests {
     const ONE: Source = Source { path: "/users/{key}/roles", needs: "", docs: "" };
     const MANY: Source = Source { path: "/acl/{+path}", needs: "", docs: "" };
 
-    fn frozen(base: &str, question: &Question) -> Frozen {
-        Frozen::read(&Base::parse(base).unwrap(), question).unwrap()
+    fn frozen(base: &str, query: &Query) -> Frozen {
+        Frozen::read(&Base::parse(base).unwrap(), query).unwrap()
     }
 
     #[test]
     fn a_gateway_prefix_is_sent_but_not_part_of_the_vendors_path() {
-        let question = ONE.ask(&[("key", "k 1")]).unwrap().with("q", "a+b@example.com");
-        let frozen = frozen("https://gw.example.com/dfns/", &question);
+        let query = ONE.ask(&[("key", "k 1")]).unwrap().with("q", "a+b@example.com");
+        let frozen = frozen("https://gw.example.com/dfns/", &query);
         assert_eq!(
             frozen.url.as_str(),
             "https://gw.example.com/dfns/users/k%201/roles?q=a%2Bb%40example.com"
@@ -112,8 +112,8 @@ mod tests {
         /// on the configured host, and the vendor decodes exactly what was put in.
         #[test]
         fn a_filled_path_never_leaves_its_template(value in any::<String>()) {
-            if let Ok(question) = ONE.ask(&[("key", &value)]) {
-                let frozen = frozen("https://h.example.com/p", &question);
+            if let Ok(query) = ONE.ask(&[("key", &value)]) {
+                let frozen = frozen("https://h.example.com/p", &query);
                 let segments: Vec<_> = frozen.url.path_segments().unwrap().collect();
                 prop_assert_eq!(segments.len(), 4);
                 prop_assert_eq!((segments[0], segments[1], segments[3]), ("p", "users", "roles"));
@@ -127,8 +127,8 @@ mod tests {
         #[test]
         fn several_segments_keep_their_number(parts in proptest::collection::vec("[^/]{1,12}", 1..4)) {
             let value = parts.join("/");
-            if let Ok(question) = MANY.ask(&[("path", &value)]) {
-                let frozen = frozen("https://h.example.com", &question);
+            if let Ok(query) = MANY.ask(&[("path", &value)]) {
+                let frozen = frozen("https://h.example.com", &query);
                 prop_assert_eq!(frozen.url.path_segments().unwrap().count(), parts.len() + 1);
             }
         }

@@ -94,7 +94,7 @@ impl Reply {
     }
 
     /// What `who` answered, and what may be behind it.
-    pub fn told(&self, who: &str) -> String {
+    pub fn describe(&self, who: &str) -> String {
         let mut told = format!("{who} answered {}{}", self.status, self.said());
         if matches!(self.status, 400 | 401) && self.ahead.abs() > SKEW {
             let word = if self.ahead.is_positive() { "behind" } else { "ahead of" };
@@ -176,7 +176,7 @@ pub fn refusal(reply: &Reply, host: &str) -> Failure {
         300..=399 => (Kind::Rejected, "redirects are not followed: check the configured URL"),
         _ => (Kind::Rejected, "the vendor did not accept the request as it stands"),
     };
-    let failure = Failure::new(kind, reply.told(host)).hint(hint);
+    let failure = Failure::new(kind, reply.describe(host)).hint(hint);
     let mut failure = if reply.status == 401 { failure.for_doctor() } else { failure };
     failure.status = Some(reply.status);
     failure
@@ -217,7 +217,7 @@ mod tests {
         ] {
             let ahead = SignedDuration::from_secs(ahead);
             let reply = Reply { status, ahead, ..Reply::default() };
-            assert_eq!(reply.told("it"), told);
+            assert_eq!(reply.describe("it"), told);
         }
     }
 

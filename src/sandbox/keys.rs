@@ -17,7 +17,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
-use crate::private;
+use crate::owner_only;
 
 /// The kind of key Dfns has registered for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Keys {
             Some(bytes) => serde_json::from_slice(&bytes)?,
             None => {
                 let secrets = Secrets::new()?;
-                private::write(&secrets_file, &serde_json::to_vec_pretty(&secrets)?)?;
+                owner_only::write(&secrets_file, &serde_json::to_vec_pretty(&secrets)?)?;
                 secrets
             }
         };
@@ -125,7 +125,7 @@ impl SigningKey {
             Some(bytes) => String::from_utf8(bytes).map_err(invalid)?,
             None => {
                 let pem = generate(kind)?;
-                private::write(&file, pem.as_bytes())?;
+                owner_only::write(&file, pem.as_bytes())?;
                 pem
             }
         };

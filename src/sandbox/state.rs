@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{centrasite, dfns, outsystems, redox, snaplogic};
-use crate::private;
+use crate::owner_only;
 
 /// Everything a request can change. What cannot change is in the fakes themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,7 +158,7 @@ impl Disk {
     fn open(directory: &Path) -> io::Result<Disk> {
         Ok(Disk {
             state: directory.join("state.json"),
-            lock: private::open(&directory.join("state.lock"))?,
+            lock: owner_only::open(&directory.join("state.lock"))?,
         })
     }
 
@@ -188,7 +188,7 @@ impl Disk {
     fn save(&self, world: &World, revision: Option<u64>) -> io::Result<u64> {
         let next = revision.unwrap_or_default() + 1;
         let fresh = self.state.with_extension("json.new");
-        private::write(&fresh, &serde_json::to_vec_pretty(world)?)?;
+        owner_only::write(&fresh, &serde_json::to_vec_pretty(world)?)?;
         let mut lock = &self.lock;
         lock.rewind()?;
         lock.write_all(format!("{next:020}").as_bytes())?;

@@ -16,7 +16,9 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::{Consult, ELICITATION, Pending, Person, Question, Reply, Told};
+use crate::desk::{
+    ClientAnswer, ConsentQuestion, Consult, ELICITATION, Pending, Person, PersonReply,
+};
 
 /// A person behind a client that can be asked while a call waits.
 struct Elicitation {
@@ -48,7 +50,7 @@ pub(super) fn person(
     let version = context.protocol_version();
     match version {
         Some(version) if forms && version >= ProtocolVersion::V_2026_07_28 => {
-            Person::Between(told(request))
+            Person::Between(client_answer(request))
         }
         Some(version) if forms && version >= ProtocolVersion::V_2025_06_18 => {
             let progressing = context.meta.get_progress_token().is_some();
@@ -76,27 +78,27 @@ pub(super) fn input_required(
     Ok(result)
 }
 
-fn told(request: &CallToolRequestParams) -> Option<Told> {
+fn client_answer(request: &CallToolRequestParams) -> Option<ClientAnswer> {
     let state = request.request_state.clone()?;
     let response = request.input_responses.as_ref().and_then(|all| all.get(KEY)).cloned();
     let result = response.and_then(|response| serde_json::from_value(response).ok());
-    Some(Told { state, reply: result.as_ref().map_or(Reply::Silence, reply) })
+    Some(ClientAnswer { state, reply: result.as_ref().map_or(PersonReply::Silence, reply) })
 }
 
-fn reply(result: &ElicitResult) -> Reply {
+fn reply(result: &ElicitResult) -> PersonReply {
     match result.action {
         ElicitationAction::Accept => {
             let typed = result.content.as_ref().and_then(|content| content.get(TYPED));
-            Reply::Yes(typed.and_then(Value::as_str).map(str::to_owned))
+            PersonReply::Yes(typed.and_then(Value::as_str).map(str::to_owned))
         }
-        ElicitationAction::Cancel => Reply::Closed,
+        ElicitationAction::Cancel => PersonReply::Closed,
         // Declined, or a word of a later revision.
-        _ => Reply::No,
+        _ => PersonReply::No,
     }
 }
 
 /// The form: to accept it is to agree. A name to be typed has no default.
-fn form(question: &Question) -> Result<ElicitRequestParams, ErrorData> {
+fn form(question: &ConsentQuestion) -> Result<ElicitRequestParams, ErrorData> {
     let mut schema = json!({ "type": "object", "properties": {} });
     if let Some(name) = &question.typed {
         let about = format!("Type “{name}” to agree");
@@ -115,17 +117,17 @@ fn form(question: &Question) -> Result<ElicitRequestParams, ErrorData> {
 }
 
 impl Consult for Elicitation {
-    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply> {
+    fn ask<'a>(&'a self, question: &'a ConsentQuestion) -> BoxFuture<'a, PersonReply> {
         Box::pin(async move {
-            let Ok(form) = form(question) else { return Reply::Silence };
+            let Ok(form) = form(question) else { return PersonReply::Silence };
             let asking = self.peer.create_elicitation_with_timeout(form, Some(self.patience));
             tokio::select! {
                 // What was said last counts.
                 biased;
                 // No answer and a broken one are no consent.
-                answer = asking => answer.as_ref().map_or(Reply::Silence, reply),
-                () = self.withdrawn.cancelled() => Reply::Silence,
-                () = self.over.cancelled() => Reply::Silence,
+                answer = asking => answer.as_ref().map_or(PersonReply::Silence, reply),
+                () = self.withdrawn.cancelled() => PersonReply::Silence,
+                () = self.over.cancelled() => PersonReply::Silence,
             }
         })
     }

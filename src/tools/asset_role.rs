@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Standing;
+use super::Snapshot;
 use crate::access::{Access, Principal, Role};
 use crate::argument::Name;
 use crate::failure::Failure;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::outsystems::{self, same_key};
 
 /// One user and one role, on one asset of those a call names.
@@ -35,7 +35,7 @@ fn no_assets() -> Failure {
 
 /// Names to keys: one for each asset.
 pub(super) async fn resolve(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     user: &Name,
     role: &Name,
     assets: &[Name],
@@ -43,13 +43,13 @@ pub(super) async fn resolve(
     if assets.is_empty() {
         return Err(no_assets());
     }
-    let wanted: Vec<_> = assets.iter().map(|name| ask.meant(name.as_str())).collect();
+    let wanted: Vec<_> = assets.iter().map(|name| reader.meant(name.as_str())).collect();
     // Each to its end: all that does not resolve is told at once.
     let (user, role) = tokio::join!(
-        outsystems::user(ask, ask.meant(user.as_str())),
-        outsystems::role(ask, ask.meant(role.as_str())),
+        outsystems::user(reader, reader.meant(user.as_str())),
+        outsystems::role(reader, reader.meant(role.as_str())),
     );
-    let assets = outsystems::assets(ask, &wanted).await;
+    let assets = outsystems::assets(reader, &wanted).await;
     let ((user, role), assets) = Failure::both(Failure::both(user, role), assets)?;
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
     let names: BTreeMap<_, _> = names.collect();
@@ -75,11 +75,11 @@ pub(super) async fn resolve(
 
 impl AssetRole {
     /// All organization roles of the user.
-    pub(super) async fn current(&self, ask: &Asker<'_>) -> Result<Standing, Failure> {
-        let held = outsystems::held(ask, &self.wanted.principal.id).await?;
+    pub(super) async fn current(&self, reader: &VendorReader<'_>) -> Result<Snapshot, Failure> {
+        let held = outsystems::held(reader, &self.wanted.principal.id).await?;
         let rows =
             held.into_iter().map(|held| outsystems::row(&self.wanted.principal, held, &self.names));
-        Ok(Standing { rows: rows.collect(), conclusive: true, ..Standing::default() })
+        Ok(Snapshot { rows: rows.collect(), conclusive: true, ..Snapshot::default() })
     }
 
     pub(super) fn is_wanted(&self, row: &Access) -> bool {

@@ -8,14 +8,14 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Effect, Finding, Given, Heard, Plan, Standing, Step};
+use super::{Effect, Given, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
 use crate::failure::Failure;
 use crate::intent::{Row, Shift};
 use crate::json::put;
 use crate::outbound::{Reply, refusal};
 use crate::text;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions};
 pub(super) use entry::Wanted;
 use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
@@ -75,13 +75,13 @@ pub(super) fn row(held: &Held, like: &Access) -> Access {
 impl AssetTable {
     /// Learns who is on the list, where what is asked for depends on it: who loses access, and who
     /// is given what they have.
-    pub(super) async fn look_ahead(&mut self, ask: &Asker<'_>) -> Result<(), Failure> {
+    pub(super) async fn look_ahead(&mut self, reader: &VendorReader<'_>) -> Result<(), Failure> {
         let delicate = |entry: &Wanted| entry.own || entry.is_full_for_everybody();
         if !self.replace && !self.entries.iter().any(delicate) {
             return Ok(());
         }
         // Names may be remembered, access may not.
-        let now = Asker { memo: None, ..*ask };
+        let now = VendorReader { cache: None, ..*reader };
         let there = centrasite::permissions(&now, &self.asset.id).await?;
         for entry in &mut self.entries {
             entry.already = there.permissions.iter().any(|held| entry.is_covered_by(held));
@@ -90,7 +90,7 @@ impl AssetTable {
             let others = there.permissions.iter().map(|held| self.row(held));
             let others = others.filter(|row| !self.entries.iter().any(|entry| entry.is(row)));
             let mut others: Vec<_> = others.map(|row| row.principal).collect();
-            centrasite::name(ask, others.iter_mut().collect()).await;
+            centrasite::name(reader, others.iter_mut().collect()).await;
             self.losing = others;
         }
         Ok(())
@@ -106,13 +106,13 @@ impl AssetTable {
         row
     }
 
-    fn standing(&self, permissions: &Permissions) -> Standing {
+    fn standing(&self, permissions: &Permissions) -> Snapshot {
         let rows = permissions.permissions.iter().map(|held| self.row(held)).collect();
-        Standing { rows, conclusive: true, version: permissions.version(), notes: Vec::new() }
+        Snapshot { rows, conclusive: true, version: permissions.version(), notes: Vec::new() }
     }
 
     /// The list as the documented rule makes it: replaced, or combined so that the higher wins.
-    fn expected(&self, now: &Standing) -> Vec<Access> {
+    fn expected(&self, now: &Snapshot) -> Vec<Access> {
         let mut rows = if self.replace { Vec::new() } else { now.rows.clone() };
         for entry in &self.entries {
             let held = rows.iter_mut().find(|row| entry.is(row));
@@ -126,7 +126,7 @@ impl AssetTable {
         rows
     }
 
-    fn warnings(&self, now: &Standing, after: &[Access]) -> Vec<String> {
+    fn warnings(&self, now: &Snapshot, after: &[Access]) -> Vec<String> {
         let mut warnings = Vec::new();
         if now.rows.is_empty() {
             warnings.push(
@@ -171,7 +171,7 @@ impl AssetTable {
     }
 
     /// A row of somebody who is asked for, and holds more than that.
-    fn more_than_asked<'r>(&self, now: &'r Standing) -> Option<&'r Access> {
+    fn more_than_asked<'r>(&self, now: &'r Snapshot) -> Option<&'r Access> {
         let entry = |row: &Access| self.entries.iter().find(|entry| entry.is(row));
         let more = |row: &&Access| {
             let wanted = entry(row).map(|entry| Holding::of(&entry.held()));
@@ -271,7 +271,7 @@ impl Step for AssetTable {
         levels.into_iter().map(|level| level.as_str().to_owned()).collect()
     }
 
-    fn own(&self) -> bool {
+    fn is_self(&self) -> bool {
         self.given().any(|entry| entry.own)
     }
 
@@ -363,13 +363,16 @@ impl Step for AssetTable {
     }
 
     /// Everybody's row, where everybody's may go.
-    fn bears(&self, row: &Access) -> bool {
+    fn is_relevant(&self, row: &Access) -> bool {
         self.replace || self.entries.iter().any(|entry| entry.is(row))
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
-            let permissions = centrasite::permissions(ask, &self.asset.id).await?;
+            let permissions = centrasite::permissions(reader, &self.asset.id).await?;
             if permissions.version().is_none() {
                 return Err(Failure::garbled("the bridge's answer has no version")
                     .hint("the bridge must give a version, so that no update is lost"));
@@ -378,7 +381,7 @@ impl Step for AssetTable {
         })
     }
 
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
         let after = self.expected(now);
         let warnings = self.warnings(now, &after);
         if same(&after, &now.rows) && !self.propagate && !self.propagate_profiles {
@@ -397,40 +400,40 @@ impl Step for AssetTable {
         Ok(Plan::Send { draft: draft.if_match(version).body(self.body()), after, warnings })
     }
 
-    fn heard(&self, reply: &Reply) -> Heard {
+    fn interpret(&self, reply: &Reply) -> WriteReply {
         #[derive(Deserialize)]
         struct Set {
             #[serde(default)]
             warnings: Vec<String>,
         }
         match reply.status {
-            412 => Heard::No(refusal(reply, "the bridge").hint("changed since; ask again")),
+            412 => WriteReply::No(refusal(reply, "the bridge").hint("changed since; ask again")),
             _ if reply.is_success() => match (reply.json::<Permissions>(), reply.json::<Set>()) {
                 (Ok(_), Ok(Set { warnings })) => {
                     let said =
                         |warning: &String| format!("the bridge says {}", reply.quoted(warning));
-                    Heard::Yes { warnings: warnings.iter().map(said).collect() }
+                    WriteReply::Yes { warnings: warnings.iter().map(said).collect() }
                 }
-                (Err(failure), _) | (_, Err(failure)) => Heard::Garbled(failure.message),
+                (Err(failure), _) | (_, Err(failure)) => WriteReply::Garbled(failure.message),
             },
-            _ => Heard::by_status(reply),
+            _ => WriteReply::by_status(reply),
         }
     }
 
     /// Every entry holds what was meant, no less and no more, and nobody else lost or kept what they
     /// should not have.
-    fn verify(&self, before: &Standing, now: &Standing) -> Finding {
+    fn verify(&self, before: &Snapshot, now: &Snapshot) -> Verification {
         let expected = self.expected(before);
         let (own, others): (Vec<_>, Vec<_>) =
             expected.iter().partition(|row| self.entries.iter().any(|entry| entry.is(row)));
         if let Some(other) = own.into_iter().find_map(|row| other_than(row, &now.rows)) {
-            return Finding::Elsewise(other);
+            return Verification::Elsewise(other);
         }
         let lost = |row: &&Access| !now.rows.iter().any(|f| is_same(f, row) && covers(f, row));
         if let Some(lost) = others.into_iter().find(lost) {
-            return Finding::Lost(vec![lost.clone()]);
+            return Verification::Lost(vec![lost.clone()]);
         }
-        if self.replace { replaced(&expected, before, now) } else { Finding::There }
+        if self.replace { replaced(&expected, before, now) } else { Verification::There }
     }
 }
 
@@ -447,7 +450,7 @@ fn other_than(row: &Access, there: &[Access]) -> Option<String> {
 /// After a replacement, whoever was to go and is still there shows that it was none, but for the
 /// asset's owner, whose Full cannot be taken. Who that is, the list does not say: it may be one user,
 /// and only where something shows that the list was set at all.
-fn replaced(expected: &[Access], before: &Standing, now: &Standing) -> Finding {
+fn replaced(expected: &[Access], before: &Snapshot, now: &Snapshot) -> Verification {
     let was = |row: &&Access| before.rows.iter().any(|old| is_same(old, row));
     let stays = |row: &&Access| expected.iter().any(|kept| is_same(kept, row));
     let left: Vec<_> = now.rows.iter().filter(was).filter(|row| !stays(row)).collect();
@@ -456,9 +459,9 @@ fn replaced(expected: &[Access], before: &Standing, now: &Standing) -> Finding {
         _ => !same(&before.rows, &now.rows),
     };
     match left.as_slice() {
-        [] => Finding::There,
-        [only] if is_set && may_own(only) => Finding::There,
-        [first, ..] => Finding::Elsewise(format!(
+        [] => Verification::There,
+        [only] if is_set && may_own(only) => Verification::There,
+        [first, ..] => Verification::Elsewise(format!(
             "{} still holds {}",
             first.principal.label(),
             first.role.said()

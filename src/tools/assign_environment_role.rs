@@ -7,7 +7,7 @@ use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::redox;
 
 /// Assign a Redox environment role to a member, in place of the one they have there.
@@ -39,17 +39,17 @@ impl Change for AssignEnvironmentRole {
         member_role::wrong(given)
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await;
-        let there = member_role::there(ask, &place).await?;
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let place = redox::environment(reader, reader.meant(self.environment_id.as_str())).await;
+        let there = member_role::there(reader, &place).await?;
         let id = place.as_ref().map_or("", |place| place.id.as_str());
-        let roles = redox::roles::for_environment(ask, id, &there).await;
-        let people = redox::people(ask, &there).await;
+        let roles = redox::roles::for_environment(reader, id, &there).await;
+        let people = redox::people(reader, &there).await;
         let role = roles.and_then(|roles| {
-            self.role.find(ask, "role", |wanted| redox::roles::pick_listed(wanted, &roles))
+            self.role.find(reader, "role", |wanted| redox::roles::pick_listed(wanted, &roles))
         });
         let user = people.and_then(|people| {
-            self.user.find(ask, "user", |wanted| redox::member(wanted, &people))
+            self.user.find(reader, "user", |wanted| redox::member(wanted, &people))
         });
         let (place, (role, user)) = Failure::both(place, Failure::both(role, user))?;
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])

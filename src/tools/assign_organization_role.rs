@@ -8,7 +8,7 @@ use crate::access::Resource;
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::redox;
 
 /// Assign a Redox organization role to a member, in place of the one they have.
@@ -40,22 +40,22 @@ impl Change for AssignOrganizationRole {
         member_role::wrong(given)
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let configured = ask.tenant.settings.get(redox::ORGANIZATION);
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let configured = reader.tenant.settings.get(redox::ORGANIZATION);
         let given = self.organization_id.as_ref().map(Name::as_str);
         let organization = given.or(configured).ok_or_else(|| {
             let trouble = format!("is missing, and {} is not set", redox::ORGANIZATION);
             Failure::invalid(trouble).of("organizationId").hint("give the organization's id")
         })?;
-        let members = redox::members(ask, organization).await;
+        let members = redox::members(reader, organization).await;
         let members = members.map_err(|failure| match given {
             Some(_) => failure.of_unknown("organizationId"),
             None => failure,
         })?;
-        let role = self
-            .role
-            .find(ask, "role", |wanted| redox::roles::for_organization(ask, wanted, &members));
-        let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &members));
+        let role = self.role.find(reader, "role", |wanted| {
+            redox::roles::for_organization(reader, wanted, &members)
+        });
+        let user = self.user.find(reader, "user", |wanted| redox::member(wanted, &members));
         let (role, user) = Failure::both(role, user)?;
         let place = Resource::new("organization", organization, None);
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])

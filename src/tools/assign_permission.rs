@@ -6,7 +6,7 @@ use super::{Change, Effect, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::dfns;
 
 /// Assign a Dfns permission (a role in its dashboard) to a user, user group, service account or
@@ -32,13 +32,13 @@ impl Change for AssignPermission {
         example: r#"{"permissionId": "Treasury Viewer", "identityId": "user@example.com"}"#,
     };
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let (permission, identity) = tokio::join!(
-            dfns::permission(ask, ask.meant(self.permission_id.as_str())),
-            dfns::identity(ask, ask.meant(self.identity_id.as_str())),
+            dfns::permission(reader, reader.meant(self.permission_id.as_str())),
+            dfns::identity(reader, reader.meant(self.identity_id.as_str())),
         );
         let (permission, identity) = Failure::both(permission, identity)?;
-        Ok(vec![Box::new(PermissionAssignment::assigned(ask, permission, &identity).await?)])
+        Ok(vec![Box::new(PermissionAssignment::assigned(reader, permission, &identity).await?)])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

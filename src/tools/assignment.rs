@@ -3,12 +3,12 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{Finding, Heard, Plan, Standing, Step, one_way, privilege};
+use super::{Plan, Snapshot, Step, Verification, WriteReply, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, Principal, PrincipalKind, Role};
 use crate::failure::{Failure, Kind};
 use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::dfns::{self, Assignment, ChangeRequest, Own, Permission, Through};
 
 /// What becomes of one identity's one permission.
@@ -32,35 +32,35 @@ const LEAVING: &str = "its removal waits for approval; until then the access is 
 
 impl PermissionAssignment {
     pub(super) async fn assigned(
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         permission: Permission,
         identity: &Principal,
     ) -> Result<Self, Failure> {
         let is_archived = permission.is_archived;
         let change = Direction::Assign { warnings: identity.warnings(), is_archived };
-        Self::new(ask, permission.into_role(), identity.named(), change).await
+        Self::new(reader, permission.into_role(), identity.named(), change).await
     }
 
     pub(super) async fn revoked(
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         role: Role,
         identity: Named,
         assignment: Option<String>,
     ) -> Result<Self, Failure> {
-        Self::new(ask, role, identity, Direction::Revoke(assignment)).await
+        Self::new(reader, role, identity, Direction::Revoke(assignment)).await
     }
 
     async fn new(
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         role: Role,
         principal: Named,
         change: Direction,
     ) -> Result<Self, Failure> {
         let (own, through) = match &change {
-            Direction::Assign { .. } => (dfns::own(ask, &principal).await?, Through::default()),
+            Direction::Assign { .. } => (dfns::own(reader, &principal).await?, Through::default()),
             Direction::Revoke(_) => tokio::join!(
-                own_or_unknown(ask, &principal),
-                held_through_groups(ask, &role, &principal)
+                own_or_unknown(reader, &principal),
+                held_through_groups(reader, &role, &principal)
             ),
         };
         let wanted = Access {
@@ -128,7 +128,7 @@ impl PermissionAssignment {
 
     fn plan_assigning(
         &self,
-        now: &Standing,
+        now: &Snapshot,
         warnings: &[String],
         is_archived: bool,
     ) -> Result<Plan, Failure> {
@@ -154,7 +154,7 @@ impl PermissionAssignment {
 
     /// The one that is listed now is revoked: another may have taken its place since a person
     /// was asked.
-    fn plan_revoking(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan_revoking(&self, now: &Snapshot) -> Result<Plan, Failure> {
         let mut warnings: Vec<_> = now.notes.iter().cloned().chain(self.left()).collect();
         if leaves(now) {
             return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
@@ -183,18 +183,18 @@ pub(super) fn arguments(row: &Access) -> Value {
 
 /// Whether the principal is Grantor's own identity. A removal does not wait for the answer where a
 /// list cannot be read for now: what nobody can tell counts as what must not be.
-async fn own_or_unknown(ask: &Asker<'_>, principal: &Named) -> Own {
-    let own = dfns::own(ask, principal).await;
+async fn own_or_unknown(reader: &VendorReader<'_>, principal: &Named) -> Own {
+    let own = dfns::own(reader, principal).await;
     own.unwrap_or_else(|why| Own { is: true, members: is_group(principal).then_some(Err(why)) })
 }
 
 /// The groups through which somebody holds the role, as far as that can be seen: taking away what
 /// is their own does not depend on it.
-async fn held_through_groups(ask: &Asker<'_>, role: &Role, principal: &Named) -> Through {
-    match dfns::assignments(ask, &role.id).await {
+async fn held_through_groups(reader: &VendorReader<'_>, role: &Role, principal: &Named) -> Through {
+    match dfns::assignments(reader, &role.id).await {
         Ok(all) => {
             let access: Vec<_> = all.iter().filter(|one| !one.is_pending()).collect();
-            dfns::through(ask, principal, &access).await
+            dfns::through(reader, principal, &access).await
         }
         Err(failure) => Through { unseen: Some(failure), ..Through::default() },
     }
@@ -205,23 +205,23 @@ fn is_group(principal: &Named) -> bool {
 }
 
 /// What a change request says of itself: where it came to nothing, nobody will approve it.
-fn heard_of(request: &ChangeRequest) -> Heard {
+fn heard_of(request: &ChangeRequest) -> WriteReply {
     if !request.is_named() {
-        return Heard::Garbled(
+        return WriteReply::Garbled(
             "Dfns names its change request by no id that can be asked for".into(),
         );
     }
     if !request.came_to_nothing() {
-        return Heard::Held(request.kept());
+        return WriteReply::Held(request.kept());
     }
     let status = text::quoted(request.status.as_deref().unwrap_or_default());
     let id = text::quote(Word::Id, &request.id);
     let trouble = format!("Dfns says of its change request {id} that it is {status}");
-    Heard::Exists(Failure::new(Kind::Rejected, trouble))
+    WriteReply::Exists(Failure::new(Kind::Rejected, trouble))
 }
 
 /// Whether the removal waits for approval.
-fn leaves(now: &Standing) -> bool {
+fn leaves(now: &Snapshot) -> bool {
     now.notes.iter().any(|note| note == LEAVING)
 }
 
@@ -242,7 +242,7 @@ impl Step for PermissionAssignment {
         arguments(&self.wanted)
     }
 
-    fn reached(&self) -> Outcome {
+    fn already_outcome(&self) -> Outcome {
         match self.change {
             Direction::Assign { .. } => Outcome::AlreadyPresent,
             Direction::Revoke(_) => Outcome::AlreadyAbsent,
@@ -252,9 +252,9 @@ impl Step for PermissionAssignment {
     fn approval<'a>(
         &'a self,
         held: &'a Value,
-        ask: &'a Asker<'a>,
+        reader: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Option<Approval>, Failure>> {
-        Box::pin(dfns::approval(ask, held))
+        Box::pin(dfns::approval(reader, held))
     }
 
     fn privileged(&self) -> Option<String> {
@@ -266,7 +266,7 @@ impl Step for PermissionAssignment {
         self.role.permissions.clone()
     }
 
-    fn own(&self) -> bool {
+    fn is_self(&self) -> bool {
         self.own.is
     }
 
@@ -278,35 +278,38 @@ impl Step for PermissionAssignment {
         left.chain(unseen).collect()
     }
 
-    fn bears(&self, row: &Access) -> bool {
+    fn is_relevant(&self, row: &Access) -> bool {
         row.role.id == self.wanted.role.id
     }
 
     /// The assignment as it is listed, with a note where its removal waits, and where it is
     /// another than the one that is meant.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
-            let mut standing = Standing { conclusive: true, ..Standing::default() };
-            for assignment in dfns::assignments(ask, &self.wanted.role.id).await? {
+            let mut snapshot = Snapshot { conclusive: true, ..Snapshot::default() };
+            for assignment in dfns::assignments(reader, &self.wanted.role.id).await? {
                 if assignment.identity_id != self.wanted.principal.id {
                     continue;
                 }
                 if let Some(other) = self.other_than_meant(&assignment) {
-                    standing.notes.push(other);
+                    snapshot.notes.push(other);
                     continue;
                 }
                 let pending = assignment.is_pending();
                 let id = Some(assignment.id.clone());
-                standing.rows.push(Access { id, pending, ..self.wanted.clone() });
+                snapshot.rows.push(Access { id, pending, ..self.wanted.clone() });
                 if assignment.is_leaving() {
-                    standing.notes.push(LEAVING.to_owned());
+                    snapshot.notes.push(LEAVING.to_owned());
                 }
             }
-            Ok(standing)
+            Ok(snapshot)
         })
     }
 
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
         match &self.change {
             Direction::Assign { warnings, is_archived } => {
                 self.plan_assigning(now, warnings, *is_archived)
@@ -315,30 +318,32 @@ impl Step for PermissionAssignment {
         }
     }
 
-    fn heard(&self, reply: &Reply) -> Heard {
+    fn interpret(&self, reply: &Reply) -> WriteReply {
         let readable = match (reply.status, &self.change) {
             (202, _) => reply.json().map(|request| heard_of(&request)),
             (_, Direction::Assign { .. }) if reply.is_success() => {
-                reply.json::<Assignment>().map(|_| Heard::Yes { warnings: Vec::new() })
+                reply.json::<Assignment>().map(|_| WriteReply::Yes { warnings: Vec::new() })
             }
-            (409, Direction::Assign { .. }) => Ok(Heard::Exists(refusal(reply, "Dfns"))),
-            (_, Direction::Assign { .. }) => Ok(Heard::by_status(reply)),
-            (_, Direction::Revoke(_)) => Ok(Heard::of_removal(reply, "Dfns")),
+            (409, Direction::Assign { .. }) => Ok(WriteReply::Exists(refusal(reply, "Dfns"))),
+            (_, Direction::Assign { .. }) => Ok(WriteReply::by_status(reply)),
+            (_, Direction::Revoke(_)) => Ok(WriteReply::of_removal(reply, "Dfns")),
         };
-        readable.unwrap_or_else(|failure| Heard::Garbled(failure.message))
+        readable.unwrap_or_else(|failure| WriteReply::Garbled(failure.message))
     }
 
-    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+    fn verify(&self, _: &Snapshot, now: &Snapshot) -> Verification {
         let there = now.rows.iter().any(|row| !row.pending);
         match self.change {
-            Direction::Assign { .. } if there => Finding::There,
+            Direction::Assign { .. } if there => Verification::There,
             Direction::Assign { .. } if now.rows.is_empty() => {
-                Finding::Elsewise("the assignment is not listed".to_owned())
+                Verification::Elsewise("the assignment is not listed".to_owned())
             }
-            Direction::Assign { .. } => Finding::Held,
-            Direction::Revoke(_) if !there => Finding::There,
-            Direction::Revoke(_) if leaves(now) => Finding::Held,
-            Direction::Revoke(_) => Finding::Elsewise("the assignment is still listed".to_owned()),
+            Direction::Assign { .. } => Verification::Held,
+            Direction::Revoke(_) if !there => Verification::There,
+            Direction::Revoke(_) if leaves(now) => Verification::Held,
+            Direction::Revoke(_) => {
+                Verification::Elsewise("the assignment is still listed".to_owned())
+            }
         }
     }
 }

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::look::{Asked, Token, Which, ask};
-use super::{Effect, Look, Room, Rows, Spec};
+use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::access::PrincipalKind;
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
@@ -35,12 +35,12 @@ impl Look for FindPrincipals {
         example: r#"{"query": "alex"}"#,
     };
 
-    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+    async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
         let kind = self.kind.map(PrincipalKind::as_str);
         let asked = asked.of_kind(kind, |vendor| vendor.principal_kinds);
         ask(
-            room,
+            context,
             asked,
             |vendor| vendor.principals,
             |from, limit| Find {

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::look::{Asked, Token, Which, ask};
-use super::{Effect, Look, Room, Rows, Spec};
+use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::vendors::Find;
@@ -34,13 +34,13 @@ impl Look for FindResources {
         example: r#"{"query": "orders"}"#,
     };
 
-    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+    async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let query = self.query.map(Name::into_string);
         let kind = self.kind.map(Name::into_string);
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_kind(kind.as_deref(), |vendor| vendor.resource_kinds);
         ask(
-            room,
+            context,
             asked,
             |vendor| vendor.resources,
             |from, limit| Find { query: query.clone(), kind: kind.clone(), from, limit },

@@ -5,14 +5,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Inverse, Plan, Spec, Standing, Step, Term, privilege};
+use super::{Change, Effect, Inverse, Plan, Snapshot, Spec, Step, Term, Verification, privilege};
 use crate::access::{Access, Outcome};
 use crate::argument::{Name, Uuid};
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
 use crate::text;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::outsystems::{self, same_key};
 
 /// Grant an OutSystems organization role to a user for one or more assets. Stops where the user
@@ -62,9 +62,9 @@ impl Change for GrantAssetRole {
         asset_role::wrong(given)
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let roles =
-            asset_role::resolve(ask, &self.user_key, &self.role_key, &self.asset_keys).await?;
+            asset_role::resolve(reader, &self.user_key, &self.role_key, &self.asset_keys).await?;
         let step = |of: AssetRole| -> Box<dyn Step> {
             let portfolio = self.portfolio_key.as_ref().map(|key| key.as_str().to_owned());
             Box::new(Granting { of, portfolio, period: None })
@@ -144,7 +144,7 @@ impl Granting {
         }
     }
 
-    fn warnings(&self, now: &Standing) -> Vec<String> {
+    fn warnings(&self, now: &Snapshot) -> Vec<String> {
         let mut warnings = self.of.user.warnings();
         for row in now.rows.iter().filter(|row| row.scope == "organization" && has_begun(row)) {
             warnings.push(format!(
@@ -167,7 +167,7 @@ impl Step for Granting {
         format!("grant {} on {} to {}", role.label(), resource.label(), principal.label())
     }
 
-    fn last(&mut self, term: Term) {
+    fn set_term(&mut self, term: Term) {
         self.period = term.until.map(|end| Period { start: term.from, end });
         self.of.wanted.expires_at = term.until.map(|end| end.to_string());
     }
@@ -184,12 +184,15 @@ impl Step for Granting {
         self.of.role.ingredients.clone()
     }
 
-    fn touches(&self, row: &Access) -> bool {
+    fn is_in_scope(&self, row: &Access) -> bool {
         self.of.is_there(row)
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
-        Box::pin(self.of.current(ask))
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
+        Box::pin(self.of.current(reader))
     }
 
     fn arguments(&self) -> Value {
@@ -200,7 +203,7 @@ impl Step for Granting {
         arguments
     }
 
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
         let mut there = now.rows.iter().filter(|row| !has_ended(row, SignedDuration::ZERO));
         if let Some(row) = self.row(there.clone()) {
             self.check_portfolio(row)?;
@@ -230,31 +233,35 @@ impl Step for Granting {
         Ok(Plan::Send { draft, after, warnings: self.warnings(now) })
     }
 
-    fn verify(&self, before: &Standing, now: &Standing) -> Finding {
+    fn verify(&self, before: &Snapshot, now: &Snapshot) -> Verification {
         let Some(row) = self.row(now.rows.iter()) else {
-            return Finding::Elsewise("the role is not listed for that asset".to_owned());
+            return Verification::Elsewise("the role is not listed for that asset".to_owned());
         };
         if !self.is_placed(row) {
             let there = text::quoted(row.within.as_deref().unwrap_or("none"));
-            return Finding::Elsewise(format!("the role is there, and its portfolio is {there}"));
+            return Verification::Elsewise(format!(
+                "the role is there, and its portfolio is {there}"
+            ));
         }
         if !has_begun(row) {
             let start = text::quoted(row.starts_at.as_deref().unwrap_or_default());
-            return Finding::Elsewise(format!("the role is there, and begins at {start} only"));
+            return Verification::Elsewise(format!(
+                "the role is there, and begins at {start} only"
+            ));
         }
         if !self.ends_as_wanted(row) {
             let end = text::quoted(row.expires_at.as_deref().unwrap_or("never"));
-            return Finding::Elsewise(format!("the role is there, and its end is {end}"));
+            return Verification::Elsewise(format!("the role is there, and its end is {end}"));
         }
         let mut came = now.lost(before);
         came.retain(|row| row.scope == "organization");
         if !came.is_empty() {
-            return Finding::Wider(came);
+            return Verification::Wider(came);
         }
         let mut lost = before.lost(now);
         // A row that ended by itself between two readings was not lost to the grant.
         lost.retain(|row| !has_ended(row, CLOCKS));
-        if lost.is_empty() { Finding::There } else { Finding::Lost(lost) }
+        if lost.is_empty() { Verification::There } else { Verification::Lost(lost) }
     }
 }
 

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::look::{Asked, Token, Which, ask};
-use super::{Effect, Look, Room, Rows, Spec};
+use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::json::put;
@@ -46,12 +46,12 @@ impl Look for ListAccess {
         vec![needs.hint("give at least one of the three")]
     }
 
-    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+    async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let [principal, role, resource] =
             [self.principal, self.role, self.resource].map(|name| name.map(Name::into_string));
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_somebody(principal.is_some());
-        let (ledger, tenants) = (room.ledger, room.tenants);
+        let (ledger, tenants) = (context.ledger, context.tenants);
         let reach = |from, limit| Reach {
             principal: principal.clone(),
             role: role.clone(),
@@ -59,7 +59,7 @@ impl Look for ListAccess {
             from,
             limit,
         };
-        let mut rows = ask(room, asked, |vendor| vendor.access, reach).await?;
+        let mut rows = ask(context, asked, |vendor| vendor.access, reach).await?;
         let keys: Vec<_> = rows.rows.iter().map(|row| key(row, tenants)).collect();
         // A ledger that cannot be read marks nothing; the rows are the vendors' all the same.
         let granted = ledger.granted(&keys).await.unwrap_or_default();

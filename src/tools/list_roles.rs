@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::look::{Asked, Token, Which, ask};
-use super::{Effect, Look, Room, Rows, Spec};
+use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
 use crate::vendors::Find;
@@ -32,11 +32,11 @@ impl Look for ListRoles {
         example: r#"{"vendor": "outsystems", "query": "dev"}"#,
     };
 
-    async fn look(self, room: Room<'_>) -> Result<Rows, Failure> {
+    async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let query = self.query.map(Name::into_string);
         let asked = Asked::new(self.vendor, self.limit, self.cursor);
         ask(
-            room,
+            context,
             asked,
             |vendor| vendor.roles,
             |from, limit| Find { query: query.clone(), kind: None, from, limit },

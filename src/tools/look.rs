@@ -9,12 +9,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
-use super::{Problem, Room, Rows};
+use super::{LookContext, Problem, Rows};
 use crate::argument::Limit;
 use crate::failure::{Failure, Kind};
 use crate::json::extend;
 use crate::text::{self, Word};
-use crate::vendors::{Asker, Listing, Lookup, Place, Tenant, VENDORS, Vendor};
+use crate::vendors::{Listing, Lookup, Place, Tenant, VENDORS, Vendor, VendorReader};
 
 /// Which vendors to ask, from where, for how much.
 pub(super) struct Asked {
@@ -61,30 +61,30 @@ const MARKS: usize = 24;
 /// # Errors
 /// The cursor is none of ours, no such vendor is configured, or a name means nothing anywhere.
 pub(super) async fn ask<Q: Send, T: Serialize>(
-    room: Room<'_>,
+    context: LookContext<'_>,
     asked: Asked,
     lookup: fn(&Vendor) -> Lookup<Q, T>,
     question: impl Fn(Place, usize) -> Q,
 ) -> Result<Rows, Failure> {
     let (limit, of_somebody) = (asked.limit, asked.of_somebody);
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
-    let tenants = tenants(&room, asked.vendor, cursor.as_ref())?;
+    let tenants = tenants(&context, asked.vendor, cursor.as_ref())?;
     let tenants = match &asked.kind {
         Some((kind, kinds)) => match of_kind(tenants, kind, *kinds)? {
-            tenants if tenants.is_empty() => return Ok(none_of_kind(&room, kind, *kinds)),
+            tenants if tenants.is_empty() => return Ok(none_of_kind(&context, kind, *kinds)),
             tenants => tenants,
         },
         None => tenants,
     };
-    let (wire, deadline) = (room.wire, room.deadline);
+    let (wire, deadline) = (context.wire, context.deadline);
     let answers = tenants.into_iter().map(|tenant| {
         let vendor = tenant.vendor.name;
         let from = cursor.as_ref().and_then(|cursor| cursor.0.get(vendor).cloned());
         let from = from.unwrap_or_default();
         let question = question(from, limit);
         async move {
-            let ask = Asker { tenant, wire, deadline, memo: None, earlier: &[] };
-            let listing = lookup(tenant.vendor)(&ask, question).await;
+            let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[] };
+            let listing = lookup(tenant.vendor)(&reader, question).await;
             Answered { vendor, listing }
         }
     });
@@ -92,7 +92,7 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
 }
 
 fn tenants<'a>(
-    room: &Room<'a>,
+    context: &LookContext<'a>,
     wanted: Option<Which>,
     cursor: Option<&Cursor>,
 ) -> Result<Vec<&'a Tenant>, Failure> {
@@ -101,11 +101,11 @@ fn tenants<'a>(
         wanted.is_none_or(|wanted| wanted.0 == name)
             && cursor.is_none_or(|cursor| cursor.0.contains_key(name))
     };
-    let tenants: Vec<_> = room.tenants.iter().filter(left).collect();
+    let tenants: Vec<_> = context.tenants.iter().filter(left).collect();
     if !tenants.is_empty() {
         return Ok(tenants);
     }
-    let ready: Vec<_> = room.tenants.iter().map(|tenant| tenant.vendor.name).collect();
+    let ready: Vec<_> = context.tenants.iter().map(|tenant| tenant.vendor.name).collect();
     let wanted = wanted.map_or("a vendor of that cursor", |wanted| wanted.0);
     let hint =
         format!("configured are: {}; `grantor doctor` says what is missing", ready.join(", "));
@@ -134,8 +134,8 @@ fn of_kind<'a>(
 }
 
 /// No rows, and why: who was asked for has no such.
-fn none_of_kind(room: &Room<'_>, kind: &str, kinds: Kinds) -> Rows {
-    let told = room.tenants.iter().map(|tenant| tenant.vendor);
+fn none_of_kind(context: &LookContext<'_>, kind: &str, kinds: Kinds) -> Rows {
+    let told = context.tenants.iter().map(|tenant| tenant.vendor);
     let told: Vec<_> =
         told.map(|vendor| format!("{} has {}", vendor.name, kinds(vendor).join(", "))).collect();
     let note = format!("none of those asked has any of the kind {kind}; {}", told.join("; "));
@@ -176,7 +176,7 @@ fn gather<T: Serialize>(
         }
     }
     let several = |problem: &&Problem| problem.failure.kind == Kind::Ambiguous;
-    let ambiguous: Vec<_> = all.problems.iter().filter(several).map(Problem::told).collect();
+    let ambiguous: Vec<_> = all.problems.iter().filter(several).map(Problem::describe).collect();
     let certain =
         |problem: &Problem| matches!(problem.failure.kind, Kind::NotListable | Kind::Ambiguous);
     let certain = !answered && all.problems.iter().all(certain);
@@ -237,7 +237,7 @@ fn labelled(vendor: &str, row: &impl Serialize) -> Value {
 }
 
 impl Problem {
-    fn told(&self) -> (&'static str, Failure) {
+    fn describe(&self) -> (&'static str, Failure) {
         (self.vendor, self.failure.clone())
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Finding, Given, Heard, Plan, Standing, Step, one_way};
+use super::{Given, Plan, Snapshot, Step, Verification, WriteReply, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
 use crate::argument::Name;
 use crate::failure::{Failure, Kind};
@@ -16,7 +16,7 @@ use crate::ledger::Record;
 use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
 use crate::vendors::redox::{self, Identified, Listed, Member, Membership, Rank};
-use crate::vendors::{Asker, Wanted};
+use crate::vendors::{VendorReader, Wanted};
 
 /// Something by its id, its name, or both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,11 +43,11 @@ impl Reference {
     /// What id and name mean; where both are given, they must mean the same.
     pub(super) fn find<T: Identified>(
         &self,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         field: &str,
         look: impl Fn(Wanted<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let look = |name: &Name| look(ask.meant(name.as_str()));
+        let look = |name: &Name| look(reader.meant(name.as_str()));
         let by = |name: &Option<Name>| name.as_ref().map(look).transpose();
         match Failure::both(by(&self.id), by(&self.name))? {
             (Some(one), Some(other)) if one.id() != other.id() => {
@@ -80,12 +80,12 @@ fn unnamed(field: &str) -> Failure {
 /// Who has a role in an environment; nobody where there is none of that name, so that all else that
 /// does not resolve can be told with it.
 pub(super) async fn there(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     place: &Result<Resource, Failure>,
 ) -> Result<Vec<Membership>, Failure> {
     match place {
         Ok(place) => {
-            let there = redox::environment_members(ask, &place.id).await;
+            let there = redox::environment_members(reader, &place.id).await;
             there.map_err(|failure| failure.of_unknown("environmentId"))
         }
         Err(failure) if failure.argument.is_some() => Ok(Vec::new()),
@@ -151,12 +151,12 @@ impl MemberRole {
         }
     }
 
-    fn held<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
-        standing.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
+    fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
+        snapshot.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
     }
 
     /// An organization keeps at least one owner.
-    fn check_owners(&self, own: &Access, now: &Standing) -> Result<(), Failure> {
+    fn check_owners(&self, own: &Access, now: &Snapshot) -> Result<(), Failure> {
         let owners = now.rows.iter().filter(|row| is_owner(row)).count();
         if self.demotes(own) && owners == 1 {
             let last = self.wanted.principal.label();
@@ -226,7 +226,7 @@ impl Step for MemberRole {
         arguments(place, &self.wanted, self.role.as_ref().map(|_| &self.wanted))
     }
 
-    fn reached(&self) -> Outcome {
+    fn already_outcome(&self) -> Outcome {
         if self.role.is_some() { Outcome::AlreadyPresent } else { Outcome::AlreadyAbsent }
     }
 
@@ -258,14 +258,14 @@ impl Step for MemberRole {
     }
 
     /// One role a place: the new one takes the place of the old one.
-    fn meant(&self, now: &Standing) -> Vec<Access> {
-        let others = now.rows.iter().filter(|row| !self.bears(row)).cloned();
+    fn meant(&self, now: &Snapshot) -> Vec<Access> {
+        let others = now.rows.iter().filter(|row| !self.is_relevant(row)).cloned();
         others.chain(self.role.iter().map(|_| self.wanted.clone())).collect()
     }
 
     fn given(&self, now: &[Access], left: &[Access]) -> Given {
         let of_member = |rows: &[Access]| -> Vec<Access> {
-            rows.iter().filter(|row| self.bears(row)).cloned().collect()
+            rows.iter().filter(|row| self.is_relevant(row)).cloned().collect()
         };
         let (now, mut rows) = (of_member(now), of_member(left));
         rows.retain(|row| !now.iter().any(|other| other.role.id == row.role.id));
@@ -275,30 +275,36 @@ impl Step for MemberRole {
     }
 
     /// The other rows only tell who may be demoted.
-    fn bears(&self, row: &Access) -> bool {
+    fn is_relevant(&self, row: &Access) -> bool {
         row.principal.id == self.wanted.principal.id
     }
 
     /// The member's row, and the owners' rows: who may be demoted depends on them.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
             let members = if self.is_organization() {
-                redox::members(ask, &self.place.id).await?
+                redox::members(reader, &self.place.id).await?
             } else {
-                redox::environment_members(ask, &self.place.id).await?
+                redox::environment_members(reader, &self.place.id).await?
             };
-            let bears = |member: &&Membership| {
+            let is_relevant = |member: &&Membership| {
                 member.user.id == self.wanted.principal.id || member.role.is_owner()
             };
-            let rows = members.iter().filter(bears).map(|member| self.row(member)).collect();
-            Ok(Standing { rows, conclusive: true, ..Standing::default() })
+            let rows = members.iter().filter(is_relevant).map(|member| self.row(member)).collect();
+            Ok(Snapshot { rows, conclusive: true, ..Snapshot::default() })
         })
     }
 
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
         let own = self.held(now);
         if own.map(|row| row.role.id.as_str()) == self.role.as_ref().map(|role| role.id.as_str()) {
-            return Ok(Plan::Already { outcome: self.reached(), warnings: self.left(&now.rows) });
+            return Ok(Plan::Already {
+                outcome: self.already_outcome(),
+                warnings: self.left(&now.rows),
+            });
         }
         if let Some(own) = own {
             self.check_owners(own, now)?;
@@ -325,37 +331,37 @@ impl Step for MemberRole {
         Ok(Plan::Send { draft: draft.body(body), after: self.meant(now), warnings })
     }
 
-    fn heard(&self, reply: &Reply) -> Heard {
+    fn interpret(&self, reply: &Reply) -> WriteReply {
         if !reply.is_success() {
             return match self.role {
-                Some(_) => Heard::by_status(reply),
-                None => Heard::of_removal(reply, "Redox"),
+                Some(_) => WriteReply::by_status(reply),
+                None => WriteReply::of_removal(reply, "Redox"),
             };
         }
         match redox::succeeded(reply) {
-            Ok(true) => Heard::Yes { warnings: Vec::new() },
+            Ok(true) => WriteReply::Yes { warnings: Vec::new() },
             Ok(false) => {
                 let mut failure = refusal(reply, "Redox");
                 failure.kind = Kind::Rejected;
                 failure.message = format!("Redox answered success: false{}", reply.said());
                 if self.role.is_none() {
-                    return Heard::Exists(failure);
+                    return WriteReply::Exists(failure);
                 }
-                Heard::No(failure.hint(
+                WriteReply::No(failure.hint(
                     "the credential's user must be an organization owner (for environments, owner or \
                      admin), and role and user as Redox lists them",
                 ))
             }
-            Err(failure) => Heard::Garbled(failure.message),
+            Err(failure) => WriteReply::Garbled(failure.message),
         }
     }
 
-    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+    fn verify(&self, _: &Snapshot, now: &Snapshot) -> Verification {
         match (self.held(now), &self.role) {
-            (Some(row), Some(role)) if row.role.id == role.id => Finding::There,
-            (None, None) => Finding::There,
-            (Some(row), _) => Finding::Elsewise(format!("the role is {}", row.role.label())),
-            (None, Some(_)) => Finding::Elsewise("the user is not listed".to_owned()),
+            (Some(row), Some(role)) if row.role.id == role.id => Verification::There,
+            (None, None) => Verification::There,
+            (Some(row), _) => Verification::Elsewise(format!("the role is {}", row.role.label())),
+            (None, Some(_)) => Verification::Elsewise("the user is not listed".to_owned()),
         }
     }
 }

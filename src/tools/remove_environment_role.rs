@@ -7,7 +7,7 @@ use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::redox;
 
 /// Remove a user's role in a Redox environment. They stay in the organization.
@@ -37,18 +37,18 @@ impl Change for RemoveEnvironmentRole {
         member_role::wrong(given)
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(ask, ask.meant(self.environment_id.as_str())).await;
-        let there = member_role::there(ask, &place).await?;
-        let people = redox::people(ask, &there).await;
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let place = redox::environment(reader, reader.meant(self.environment_id.as_str())).await;
+        let there = member_role::there(reader, &place).await?;
+        let people = redox::people(reader, &there).await;
         let found = people.and_then(|people| {
-            let user = self.user.find(ask, "user", |wanted| redox::member(wanted, &people))?;
+            let user = self.user.find(reader, "user", |wanted| redox::member(wanted, &people))?;
             Ok((people, user))
         });
         let (place, (people, user)) = Failure::both(place, found)?;
         // Behind those of the environment, where an organization is configured.
         let members = people.iter().skip(there.len());
-        let configured = ask.tenant.settings.get(redox::ORGANIZATION).is_some();
+        let configured = reader.tenant.settings.get(redox::ORGANIZATION).is_some();
         let own = members.filter(|_| configured).find(|member| member.user.id == user.id);
         let beside = own.map(|member| member.role.clone());
         Ok(vec![Box::new(MemberRole::new(place, None, user).beside(beside))])

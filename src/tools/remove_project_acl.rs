@@ -6,7 +6,7 @@ use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::snaplogic;
 
 /// Remove all access of a user or group to a SnapLogic project space and its shared folder.
@@ -34,9 +34,9 @@ impl Change for RemoveProjectAcl {
 
     const HOLDS: Holds = Holds::One;
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let path = self.project_or_space_path.as_str();
-        let entry = SpaceEntry::resolve(ask, path, self.grant_type, &self.grantee, None).await?;
+        let entry = SpaceEntry::resolve(reader, path, self.grant_type, &self.grantee, None).await?;
         Ok(vec![Box::new(entry)])
     }
 

@@ -4,14 +4,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Finding, Heard, Inverse, Plan, Spec, Standing, Step, one_way};
+use super::{
+    Change, Effect, Inverse, Plan, Snapshot, Spec, Step, Verification, WriteReply, one_way,
+};
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
 use crate::outbound::Reply;
 use crate::text;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::outsystems;
 
 /// Revoke an OutSystems organization role of a user for one or more assets. Says what access is
@@ -45,9 +47,9 @@ impl Change for RevokeAssetRole {
         asset_role::wrong(given)
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let roles =
-            asset_role::resolve(ask, &self.user_key, &self.role_key, &self.asset_keys).await?;
+            asset_role::resolve(reader, &self.user_key, &self.role_key, &self.asset_keys).await?;
         Ok(roles.into_iter().map(|role| Box::new(Revoking(role)) as Box<dyn Step>).collect())
     }
 
@@ -85,7 +87,7 @@ impl Step for Revoking {
         self.0.arguments()
     }
 
-    fn reached(&self) -> Outcome {
+    fn already_outcome(&self) -> Outcome {
         Outcome::AlreadyAbsent
     }
 
@@ -97,7 +99,7 @@ impl Step for Revoking {
         self.0.role.ingredients.clone()
     }
 
-    fn touches(&self, row: &Access) -> bool {
+    fn is_in_scope(&self, row: &Access) -> bool {
         self.0.is_there(row)
     }
 
@@ -118,11 +120,14 @@ impl Step for Revoking {
         rows.iter().filter(|row| row.starts_at.is_none()).filter_map(left).collect()
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
-        Box::pin(self.0.current(ask))
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
+        Box::pin(self.0.current(reader))
     }
 
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
         let mut warnings = self.left(&now.rows);
         if !now.rows.iter().any(|row| self.0.is_wanted(row)) {
             return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
@@ -136,16 +141,16 @@ impl Step for Revoking {
         Ok(Plan::Send { draft, after, warnings })
     }
 
-    fn heard(&self, reply: &Reply) -> Heard {
-        Heard::of_removal(reply, "OutSystems")
+    fn interpret(&self, reply: &Reply) -> WriteReply {
+        WriteReply::of_removal(reply, "OutSystems")
     }
 
-    fn verify(&self, before: &Standing, now: &Standing) -> Finding {
+    fn verify(&self, before: &Snapshot, now: &Snapshot) -> Verification {
         if now.rows.iter().any(|row| self.0.is_wanted(row)) {
-            return Finding::Elsewise("the role is still listed for that asset".to_owned());
+            return Verification::Elsewise("the role is still listed for that asset".to_owned());
         }
         let mut lost = before.lost(now);
         lost.retain(|row| !self.0.is_wanted(row));
-        if lost.is_empty() { Finding::There } else { Finding::Lost(lost) }
+        if lost.is_empty() { Verification::There } else { Verification::Lost(lost) }
     }
 }

@@ -8,7 +8,7 @@ use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
 use crate::text::{self, Word};
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::dfns::{self, Permission};
 
 /// Revoke a Dfns permission from a user, user group, service account or token. Dfns may hold it
@@ -44,18 +44,18 @@ impl Change for RevokePermission {
         (!one).then(|| Failure::invalid(ONE)).into_iter().collect()
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let role = dfns::permission(ask, ask.meant(self.permission_id.as_str())).await;
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let role = dfns::permission(reader, reader.meant(self.permission_id.as_str())).await;
         let role = role.map(Permission::into_role);
         let (role, principal, assignment) = match (&self.identity_id, &self.assignment_id) {
             (Some(wanted), None) => {
-                let identity = dfns::identity(ask, ask.meant(wanted.as_str())).await;
+                let identity = dfns::identity(reader, reader.meant(wanted.as_str())).await;
                 let (role, identity) = Failure::both(role, identity)?;
                 (role, identity.named(), None)
             }
             (None, Some(id)) => {
                 let role = role?;
-                let all = dfns::assignments(ask, &role.id).await?;
+                let all = dfns::assignments(reader, &role.id).await?;
                 let own = all.into_iter().find(|one| one.id == id.as_str());
                 let own = own.ok_or_else(|| {
                     Failure::invalid(format!(
@@ -66,14 +66,16 @@ impl Change for RevokePermission {
                     .of("assignmentId")
                     .hint("list_access shows who holds it; give identityId instead")
                 })?;
-                let holder = dfns::named(ask, &own.identity_id).await?;
+                let holder = dfns::named(reader, &own.identity_id).await?;
                 (role, holder, Some(own.id))
             }
             _ => {
                 return Err(Failure::invalid(ONE));
             }
         };
-        Ok(vec![Box::new(PermissionAssignment::revoked(ask, role, principal, assignment).await?)])
+        Ok(vec![Box::new(
+            PermissionAssignment::revoked(reader, role, principal, assignment).await?,
+        )])
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

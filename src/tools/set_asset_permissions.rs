@@ -9,7 +9,7 @@ use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::centrasite::{self, Holding, Level, Profile};
 
 /// Set permissions of users and groups on a CentraSite asset. Combining never lowers a permission:
@@ -101,11 +101,11 @@ impl Change for SetAssetPermissions {
         entries.into_iter().flatten().enumerate().flat_map(wrong).collect()
     }
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let asset = centrasite::asset(ask, ask.meant(self.asset.as_str())).await;
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let asset = centrasite::asset(reader, reader.meant(self.asset.as_str())).await;
         let mut resolved = Vec::new();
         for (index, entry) in self.user_group_asset_permission.into_iter().enumerate() {
-            resolved.push(entry.resolve(ask, index).await);
+            resolved.push(entry.resolve(reader, index).await);
         }
         let (asset, resolved) = Failure::both(asset, Failure::every(resolved))?;
         let mut entries: Vec<Wanted> = Vec::new();
@@ -124,12 +124,12 @@ impl Change for SetAssetPermissions {
             asset,
             entries,
             losing: Vec::new(),
-            username: ask.tenant.settings.get(centrasite::USERNAME).map(str::to_owned),
+            username: reader.tenant.settings.get(centrasite::USERNAME).map(str::to_owned),
             replace: self.remove_existing_permission.unwrap_or(false),
             propagate: self.propagate_permissions_to_dependent_objects.unwrap_or(false),
             propagate_profiles: self.propagate_profile_permissions.unwrap_or(false),
         };
-        table.look_ahead(ask).await?;
+        table.look_ahead(reader).await?;
         Ok(vec![Box::new(table)])
     }
 
@@ -137,10 +137,10 @@ impl Change for SetAssetPermissions {
     async fn rebase(
         earlier: &mut Record,
         is_own: &IsOwn<'_>,
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
     ) -> Result<(), Failure> {
         let wanted = earlier.wanted();
-        let now = centrasite::permissions(ask, &wanted.resource.id).await?;
+        let now = centrasite::permissions(reader, &wanted.resource.id).await?;
         let rows = now.permissions.iter().map(|held| asset_table::row(held, &wanted));
         let others: Vec<_> = rows.filter(|row| !is_own(row)).collect();
         let Record { before, end, .. } = earlier;
@@ -218,13 +218,13 @@ fn neither(index: usize) -> Failure {
 }
 
 impl Entry {
-    async fn resolve(self, ask: &Asker<'_>, index: usize) -> Result<Wanted, Failure> {
+    async fn resolve(self, reader: &VendorReader<'_>, index: usize) -> Result<Wanted, Failure> {
         let (kind, name) = match (self.user, self.group) {
             (Some(name), _) => (PrincipalKind::User, name),
             (None, Some(name)) => (PrincipalKind::Group, name),
             (None, None) => return Err(neither(index)),
         };
-        let principal = centrasite::principal(ask, kind, ask.meant(name.as_str())).await;
+        let principal = centrasite::principal(reader, kind, reader.meant(name.as_str())).await;
         let argument = format!("userGroupAssetPermission[{index}].{}", kind.as_str());
         let principal = principal.map_err(|failure| failure.renamed(&argument))?;
         let profile = |entry: ProfileEntry| Profile {
@@ -232,7 +232,7 @@ impl Entry {
             permission: entry.permission.level(),
         };
         let profiles = self.profile_permissions.into_iter().flatten().map(profile).collect();
-        let own = ask.tenant.settings.get(centrasite::USERNAME);
+        let own = reader.tenant.settings.get(centrasite::USERNAME);
         let own = own.is_some_and(|username| is_called(&principal.named(), username));
         let level = self.permission.level();
         Ok(Wanted { principal, level, profiles, own, already: false })

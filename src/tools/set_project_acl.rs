@@ -6,7 +6,7 @@ use super::{Change, Effect, Holds, Inverse, Spec, Step};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::snaplogic;
 
 /// Grant a user or group access to a SnapLogic project space and its shared folder. SnapLogic
@@ -48,11 +48,12 @@ impl Change for SetProjectAcl {
 
     const HOLDS: Holds = Holds::One;
 
-    async fn resolve(self, ask: &Asker<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
+    async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let letters = self.permission_list.iter().map(|letter| letter.as_str()).collect();
         let wanted = Some((letters, self.inherit.unwrap_or(false)));
         let path = self.project_or_space_path.as_str();
-        let entry = SpaceEntry::resolve(ask, path, self.grant_type, &self.grantee, wanted).await?;
+        let entry =
+            SpaceEntry::resolve(reader, path, self.grant_type, &self.grantee, wanted).await?;
         Ok(vec![Box::new(entry)])
     }
 

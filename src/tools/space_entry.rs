@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Finding, Given, Heard, Inverse, Plan, Standing, Step};
+use super::{Given, Inverse, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
 use crate::failure::{Failure, Kind};
@@ -17,7 +17,7 @@ use crate::json::put;
 use crate::ledger::Record;
 use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 use crate::vendors::snaplogic::space::{Path, letters, role};
 use crate::vendors::snaplogic::{self, Caller, Entry, Memberships};
 
@@ -77,24 +77,24 @@ pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
 
 impl SpaceEntry {
     pub(super) async fn resolve(
-        ask: &Asker<'_>,
+        reader: &VendorReader<'_>,
         given: &str,
         grant_type: GrantType,
         grantee: &Name,
         entry: Option<Wanted>,
     ) -> Result<Self, Failure> {
         let path = Path::parse("project_or_space_path", given);
-        let configured = ask.tenant.settings.get(snaplogic::ORG);
+        let configured = reader.tenant.settings.get(snaplogic::ORG);
         // Where the path says no organization, the grantee is looked for in the configured one.
         let Some(org) = path.as_ref().map_or(configured, |path| Some(path.org)) else {
             return Err(path.err().unwrap_or_else(|| Failure::invalid("names no organization")));
         };
         let grantee = match grant_type {
-            GrantType::User => snaplogic::user(ask, org, ask.meant(grantee.as_str())).await,
-            GrantType::Group => snaplogic::group(ask, org, ask.meant(grantee.as_str())).await,
+            GrantType::User => snaplogic::user(reader, org, reader.meant(grantee.as_str())).await,
+            GrantType::Group => snaplogic::group(reader, org, reader.meant(grantee.as_str())).await,
         };
         let path = match path {
-            Ok(path) if grantee.is_err() => exists(ask, &path).await.map(|()| path),
+            Ok(path) if grantee.is_err() => exists(reader, &path).await.map(|()| path),
             path => path,
         };
         let (path, grantee) = Failure::both(path, grantee)?;
@@ -118,14 +118,14 @@ impl SpaceEntry {
             pending: false,
         };
         let narrowed = path.project.is_some();
-        let caller = Caller::of(ask).await;
+        let caller = Caller::of(reader).await;
         let (org, through) = (path.org.to_owned(), Mutex::default());
         Ok(Self { wanted, space, narrowed, grant_type, entry, caller, grantee, org, through })
     }
 
     /// Learns which of the groups on the list the grantee is in, each once: who keeps access through
     /// one has not lost it.
-    async fn learn_groups(&self, ask: &Asker<'_>, rows: &[Access]) {
+    async fn learn_groups(&self, reader: &VendorReader<'_>, rows: &[Access]) {
         if self.entry.is_some() || self.grant_type == GrantType::Group {
             return;
         }
@@ -134,7 +134,7 @@ impl SpaceEntry {
         let groups: BTreeSet<String> = groups.map(|group| group.id.clone()).collect();
         let fresh: Vec<_> = groups.into_iter().filter(|group| !known().knows(group)).collect();
         if !fresh.is_empty() {
-            let found = snaplogic::memberships(ask, &self.org, &self.grantee, fresh).await;
+            let found = snaplogic::memberships(reader, &self.org, &self.grantee, fresh).await;
             known().add(found);
         }
     }
@@ -162,11 +162,11 @@ impl SpaceEntry {
         row.principal.id == wanted.id && row.principal.kind == wanted.kind
     }
 
-    fn held<'a>(&self, standing: &'a Standing) -> Option<&'a Access> {
-        standing.rows.iter().find(|row| self.is_own(row))
+    fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
+        snapshot.rows.iter().find(|row| self.is_own(row))
     }
 
-    fn warnings(&self, now: &Standing) -> Vec<String> {
+    fn warnings(&self, now: &Snapshot) -> Vec<String> {
         let mut warnings = self.left(&now.rows);
         if self.narrowed {
             // It is never sent, so that nobody would see that it says something else.
@@ -194,9 +194,9 @@ impl SpaceEntry {
 }
 
 /// Makes sure that there is such a space, where something else is wrong anyway.
-async fn exists(ask: &Asker<'_>, path: &Path<'_>) -> Result<(), Failure> {
+async fn exists(reader: &VendorReader<'_>, path: &Path<'_>) -> Result<(), Failure> {
     let space = path.whole();
-    match snaplogic::acl(ask, &space).await {
+    match snaplogic::acl(reader, &space).await {
         Err(failure) if failure.kind == Kind::NotFound => Err(no_such_space(&space)),
         _ => Ok(()),
     }
@@ -239,7 +239,7 @@ impl Step for SpaceEntry {
         arguments
     }
 
-    fn reached(&self) -> Outcome {
+    fn already_outcome(&self) -> Outcome {
         if self.entry.is_some() { Outcome::AlreadyPresent } else { Outcome::AlreadyAbsent }
     }
 
@@ -252,7 +252,7 @@ impl Step for SpaceEntry {
         letters.map(|&letter| letter.to_owned()).collect()
     }
 
-    fn own(&self) -> bool {
+    fn is_self(&self) -> bool {
         self.grant_type == GrantType::User && self.caller.is(&self.wanted.principal.id)
     }
 
@@ -267,11 +267,11 @@ impl Step for SpaceEntry {
         }
         let contains = wanted.into_iter().map(str::to_owned).collect();
         let privileged = self.is_of_system_group();
-        Given { rows: vec![row], privileged, own: self.own(), contains }
+        Given { rows: vec![row], privileged, own: self.is_self(), contains }
     }
 
     /// The other rows only tell how much the vendor shows.
-    fn bears(&self, row: &Access) -> bool {
+    fn is_relevant(&self, row: &Access) -> bool {
         self.is_own(row)
     }
 
@@ -325,22 +325,26 @@ impl Step for SpaceEntry {
         (!lost.is_empty()).then(|| lost.join(", "))
     }
 
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>> {
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
-            let acl =
-                snaplogic::acl(ask, &self.space).await.map_err(|failure| match failure.kind {
-                    Kind::NotFound => no_such_space(&self.space),
-                    _ => failure,
-                })?;
+            let acl = snaplogic::acl(reader, &self.space).await.map_err(|failure| match failure
+                .kind
+            {
+                Kind::NotFound => no_such_space(&self.space),
+                _ => failure,
+            })?;
             let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
-            self.learn_groups(ask, &rows).await;
+            self.learn_groups(reader, &rows).await;
             let subjects = rows.iter().map(|row| row.principal.id.as_str());
             let conclusive = self.caller.sees_others(subjects);
-            Ok(Standing { rows, conclusive, ..Standing::default() })
+            Ok(Snapshot { rows, conclusive, ..Snapshot::default() })
         })
     }
 
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure> {
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
         let (own, warnings) = (self.held(now), self.warnings(now));
         let reached = match (own, &self.entry) {
             (Some(row), Some(_)) => row.role.id == self.wanted.role.id,
@@ -348,7 +352,7 @@ impl Step for SpaceEntry {
             _ => false,
         };
         if reached {
-            return Ok(Plan::Already { outcome: self.reached(), warnings });
+            return Ok(Plan::Already { outcome: self.already_outcome(), warnings });
         }
         let others = now.rows.iter().filter(|row| !self.is_own(row)).cloned();
         let (draft, after) = match &self.entry {
@@ -372,25 +376,25 @@ impl Step for SpaceEntry {
     }
 
     /// The status is the answer, but the library's error shape may hide under a 200.
-    fn heard(&self, reply: &Reply) -> Heard {
+    fn interpret(&self, reply: &Reply) -> WriteReply {
         let inner = snaplogic::inner_status(reply).filter(|_| reply.is_success());
         match inner {
             Some(500..) => {
-                Heard::Garbled("the answer carries a failure of the vendor's own".to_owned())
+                WriteReply::Garbled("the answer carries a failure of the vendor's own".to_owned())
             }
             Some(status @ 400..) => self.refused(&reply.with_status(status)),
-            _ if reply.status < 300 => Heard::by_status(reply),
+            _ if reply.status < 300 => WriteReply::by_status(reply),
             _ => self.refused(reply),
         }
     }
 
-    fn verify(&self, _: &Standing, now: &Standing) -> Finding {
+    fn verify(&self, _: &Snapshot, now: &Snapshot) -> Verification {
         match (self.held(now), &self.entry) {
-            (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Finding::There,
-            (Some(row), _) => Finding::Elsewise(format!("{} is there", row.role.said())),
-            (None, _) if !now.conclusive => Finding::CannotTell,
-            (None, None) => Finding::There,
-            (None, Some(_)) => Finding::Elsewise("the grantee is not listed".to_owned()),
+            (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Verification::There,
+            (Some(row), _) => Verification::Elsewise(format!("{} is there", row.role.said())),
+            (None, _) if !now.conclusive => Verification::CannotTell,
+            (None, None) => Verification::There,
+            (None, Some(_)) => Verification::Elsewise("the grantee is not listed".to_owned()),
         }
     }
 }
@@ -402,11 +406,11 @@ fn parts(role: &str) -> BTreeSet<&str> {
 }
 
 impl SpaceEntry {
-    fn refused(&self, reply: &Reply) -> Heard {
+    fn refused(&self, reply: &Reply) -> WriteReply {
         match self.entry {
-            Some(_) if reply.is_refusal() => Heard::No(refusal(reply, "SnapLogic")),
-            Some(_) => Heard::by_status(reply),
-            None => Heard::of_removal(reply, "SnapLogic"),
+            Some(_) if reply.is_refusal() => WriteReply::No(refusal(reply, "SnapLogic")),
+            Some(_) => WriteReply::by_status(reply),
+            None => WriteReply::of_removal(reply, "SnapLogic"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::intent::{Row, Shift};
 use crate::outbound::{Reply, refusal};
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 
 /// One resolved change of one access.
 pub trait Step: Send + Sync {
@@ -32,10 +32,10 @@ pub trait Step: Send + Sync {
     fn arguments(&self) -> Value;
 
     /// Is told for how long the access is wanted; for vendors that end it themselves.
-    fn last(&mut self, _: Term) {}
+    fn set_term(&mut self, _: Term) {}
 
     /// What it is called when there is nothing left to do.
-    fn reached(&self) -> Outcome {
+    fn already_outcome(&self) -> Outcome {
         Outcome::AlreadyPresent
     }
 
@@ -43,7 +43,7 @@ pub trait Step: Send + Sync {
     fn approval<'a>(
         &'a self,
         _held: &'a Value,
-        _ask: &'a Asker<'a>,
+        _ask: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Option<Approval>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
     }
@@ -65,7 +65,7 @@ pub trait Step: Send + Sync {
 
     /// Whether the principal is the identity behind Grantor's own credential, where that can be
     /// known.
-    fn own(&self) -> bool {
+    fn is_self(&self) -> bool {
         false
     }
 
@@ -73,9 +73,9 @@ pub trait Step: Send + Sync {
     /// only lowers or takes gives nothing. Pure.
     fn given(&self, now: &[Access], left: &[Access]) -> Given {
         let stands = |row: &Access| now.iter().any(|other| other.is(row));
-        let given = |row: &&Access| self.touches(row) && !stands(row);
+        let given = |row: &&Access| self.is_in_scope(row) && !stands(row);
         let rows: Vec<_> = left.iter().filter(given).cloned().collect();
-        Given { own: self.own() && !rows.is_empty(), rows, ..Given::default() }
+        Given { own: self.is_self() && !rows.is_empty(), rows, ..Given::default() }
     }
 
     /// What each gains or loses between the two, where the change is for several at once or takes
@@ -85,14 +85,14 @@ pub trait Step: Send + Sync {
     }
 
     /// Whether a reader of the answer needs this row: the ledger keeps all of them.
-    fn bears(&self, _: &Access) -> bool {
+    fn is_relevant(&self, _: &Access) -> bool {
         true
     }
 
     /// Whether the row stands where this change writes: only such a row can show that somebody
     /// else was there.
-    fn touches(&self, row: &Access) -> bool {
-        self.bears(row)
+    fn is_in_scope(&self, row: &Access) -> bool {
+        self.is_relevant(row)
     }
 
     /// How each part of the change ended, where it is for several at once and the vendor takes
@@ -125,30 +125,33 @@ pub trait Step: Send + Sync {
 
     /// The rows there would be, where something at the vendor stands in the way of this change: it
     /// is judged before that is told.
-    fn meant(&self, now: &Standing) -> Vec<Access> {
+    fn meant(&self, now: &Snapshot) -> Vec<Access> {
         let others = now.rows.iter().filter(|row| !self.wanted().is(row)).cloned();
-        match self.reached() {
+        match self.already_outcome() {
             Outcome::AlreadyAbsent => others.collect(),
             _ => others.chain([self.wanted().clone()]).collect(),
         }
     }
 
     /// The access there is now, as far as it bears on this change.
-    fn current<'a>(&'a self, ask: &'a Asker<'a>) -> BoxFuture<'a, Result<Standing, Failure>>;
+    fn current<'a>(
+        &'a self,
+        reader: &'a VendorReader<'a>,
+    ) -> BoxFuture<'a, Result<Snapshot, Failure>>;
 
     /// What to send, or why there is nothing to send. Pure.
     ///
     /// # Errors
     /// Something at the vendor stands in the way.
-    fn plan(&self, now: &Standing) -> Result<Plan, Failure>;
+    fn plan(&self, now: &Snapshot) -> Result<Plan, Failure>;
 
     /// What the vendor's answer to the write says. Pure.
-    fn heard(&self, reply: &Reply) -> Heard {
-        Heard::by_status(reply)
+    fn interpret(&self, reply: &Reply) -> WriteReply {
+        WriteReply::by_status(reply)
     }
 
     /// What reading back shows. Pure.
-    fn verify(&self, before: &Standing, now: &Standing) -> Finding;
+    fn verify(&self, before: &Snapshot, now: &Snapshot) -> Verification;
 }
 
 /// Rows that do not stand yet, and what the guard should know of them.
@@ -164,7 +167,7 @@ pub struct Given {
 
 /// The access there is, and what a write may depend on.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct Snapshot {
     pub rows: Vec<Access>,
     /// The rows that are not there are known not to be: absence is evidence.
     pub conclusive: bool,
@@ -191,7 +194,7 @@ pub enum Plan {
 
 /// What a vendor said to a write.
 #[derive(Debug)]
-pub enum Heard {
+pub enum WriteReply {
     Yes {
         warnings: Vec<String>,
     },
@@ -206,7 +209,7 @@ pub enum Heard {
 
 /// What reading back shows.
 #[derive(Debug, PartialEq)]
-pub enum Finding {
+pub enum Verification {
     There,
     /// It waits for the vendor's approvers.
     Held,
@@ -220,7 +223,7 @@ pub enum Finding {
     CannotTell,
 }
 
-impl Heard {
+impl WriteReply {
     /// What a status alone says: a plain yes is a yes, a refusal is a no, and anything else is
     /// unclear. A page of text where none or a JSON body is documented was written by something else
     /// than the vendor.
@@ -239,7 +242,7 @@ impl Heard {
         } else if reply.is_refusal() {
             Self::No(refusal(reply, "the vendor"))
         } else {
-            Self::Garbled(reply.told("the vendor"))
+            Self::Garbled(reply.describe("the vendor"))
         }
     }
 
@@ -252,7 +255,7 @@ impl Heard {
     }
 }
 
-impl Standing {
+impl Snapshot {
     /// Whether `now` shows exactly what `self` showed, where the step writes. A read may lag behind a
     /// write, and then shows just that; one of a newer version does not lag.
     pub fn is_unchanged(&self, now: &Self, step: &dyn Step) -> bool {
@@ -262,7 +265,7 @@ impl Standing {
             return false;
         }
         let written = |rows: &[Access]| -> Vec<Access> {
-            rows.iter().filter(|row| step.touches(row)).cloned().collect()
+            rows.iter().filter(|row| step.is_in_scope(row)).cloned().collect()
         };
         let (then, now) = (written(&self.rows), written(&now.rows));
         then.len() == now.len()
@@ -284,12 +287,12 @@ mod tests {
     /// What a status without a body means, for a change and for a removal.
     #[test]
     fn a_status_is_a_yes_a_no_or_nothing() {
-        let word = |heard: Heard| match heard {
-            Heard::Yes { .. } => "yes",
-            Heard::Held(_) => "held",
-            Heard::Exists(_) => "exists",
-            Heard::No(_) => "no",
-            Heard::Garbled(_) => "nothing",
+        let word = |heard: WriteReply| match heard {
+            WriteReply::Yes { .. } => "yes",
+            WriteReply::Held(_) => "held",
+            WriteReply::Exists(_) => "exists",
+            WriteReply::No(_) => "no",
+            WriteReply::Garbled(_) => "nothing",
         };
         for (status, change, removal) in [
             (200, "yes", "yes"),
@@ -310,8 +313,8 @@ mod tests {
             (503, "nothing", "nothing"),
         ] {
             let reply = Reply::made(status, Vec::new());
-            assert_eq!(word(Heard::by_status(&reply)), change, "{status}");
-            assert_eq!(word(Heard::of_removal(&reply, "it")), removal, "{status}");
+            assert_eq!(word(WriteReply::by_status(&reply)), change, "{status}");
+            assert_eq!(word(WriteReply::of_removal(&reply, "it")), removal, "{status}");
         }
     }
 }

@@ -15,10 +15,11 @@ use serde_json::Value;
 pub use holding::Holding;
 
 use super::{
-    Asker, Check, Find, Known, Listing, Page, Place, Variable, Vendor, Wanted, follow, pick,
+    Check, Find, Known, Listing, Page, Place, Variable, Vendor, VendorReader, Wanted, paginate,
+    pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
-use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::draft::{Endpoint, Query, Source, Verb};
 use crate::failure::Failure;
 use crate::outbound::auth::Basic;
 use crate::outbound::{Account, Pace};
@@ -41,19 +42,19 @@ pub static VENDOR: Vendor = Vendor {
     resource_kinds: &["asset"],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as BoxFuture<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
+    principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
+    access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[
         Check {
             permission: "assets",
             without: None,
-            question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "principals",
             without: None,
-            question: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(PRINCIPALS.ask(&[])?.with("limit", 1)),
         },
     ],
 };
@@ -187,23 +188,23 @@ fn roles(find: &Find) -> Listing<Role> {
 }
 
 /// Users and groups that the bridge finds for the query.
-async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
-    let question = PRINCIPALS.ask(&[])?.maybe("query", find.plain());
-    let question = question.maybe("kind", find.kind.as_deref());
+async fn principals(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let query = PRINCIPALS.ask(&[])?.maybe("query", find.plain());
+    let query = query.maybe("kind", find.kind.as_deref());
     let is_plain = find.plain() == find.asked();
     let fits = |found: &Principal| {
         let [name, email] =
             [&found.name, &found.email].map(|text| text.as_deref().unwrap_or_default());
         find.wants(found.kind.as_str()) && (is_plain || find.fits(&[name, email, &found.id]))
     };
-    let rows = list::<Principals>(ask, &question, &fits).await?;
+    let rows = list::<Principals>(reader, &query, &fits).await?;
     Ok(Listing::part(rows, &find.from, find.limit, None))
 }
 
 /// Assets that the bridge finds for the query.
-async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+async fn resources(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
     let is_plain = find.plain() == find.asked();
-    let mut rows = assets(ask, find.plain()).await?;
+    let mut rows = assets(reader, find.plain()).await?;
     rows.retain(|row| {
         let names = [row.name.as_deref().unwrap_or_default(), &row.id];
         find.wants(row.kind) && (is_plain || find.fits(&names))
@@ -211,16 +212,16 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
     Ok(Listing::part(rows, &find.from, find.limit, None))
 }
 
-async fn assets(ask: &Asker<'_>, query: Option<&str>) -> Result<Vec<Resource>, Failure> {
-    list::<Assets>(ask, &ASSETS.ask(&[])?.maybe("query", query), &|_| true).await
+async fn assets(reader: &VendorReader<'_>, query: Option<&str>) -> Result<Vec<Resource>, Failure> {
+    list::<Assets>(reader, &ASSETS.ask(&[])?.maybe("query", query), &|_| true).await
 }
 
 /// The asset with this id or exact name.
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
-    find::<Assets>(ask, "asset", wanted, &ASSETS.ask(&[])?, |_| true).await
+pub async fn asset(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+    find::<Assets>(reader, "asset", wanted, &ASSETS.ask(&[])?, |_| true).await
 }
 
 /// The user or group with this id or exact name.
@@ -228,58 +229,58 @@ pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Fail
 /// # Errors
 /// None or several match, or the list cannot be read whole.
 pub async fn principal(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     kind: PrincipalKind,
     wanted: Wanted<'_>,
 ) -> Result<Principal, Failure> {
-    let question = PRINCIPALS.ask(&[])?.with("kind", kind.as_str());
-    find::<Principals>(ask, kind.as_str(), wanted, &question, |found| found.kind == kind).await
+    let query = PRINCIPALS.ask(&[])?.with("kind", kind.as_str());
+    find::<Principals>(reader, kind.as_str(), wanted, &query, |found| found.kind == kind).await
 }
 
 /// Among all there are where they are few. Otherwise narrowed by the bridge first, by what all that
 /// looks like the name has in common; whether its `query` looks at ids is the operator's affair, so a
 /// miss is looked up in the whole list.
 async fn find<A: Answer>(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     what: &str,
     wanted: Wanted<'_>,
-    question: &Question,
+    query: &Query,
     keep: impl Fn(&A::Row) -> bool,
 ) -> Result<A::Row, Failure> {
-    let pages = |from| page::<A>(ask, question, from);
-    let few = follow(Place::default(), FEW, |_| true, pages).await?;
+    let pages = |from| page::<A>(reader, query, from);
+    let few = paginate(Place::default(), FEW, |_| true, pages).await?;
     if few.next.is_none() {
         let mut few = few.complete()?;
         few.retain(&keep);
         return pick(what, wanted, few);
     }
     let part = text::plain_part(wanted.sought());
-    let narrowed = list::<A>(ask, &question.clone().maybe("query", part), &keep).await?;
+    let narrowed = list::<A>(reader, &query.clone().maybe("query", part), &keep).await?;
     match pick(what, wanted, narrowed) {
         Err(failure) if failure.candidates.is_empty() => {
-            pick(what, wanted, list::<A>(ask, question, &keep).await?)
+            pick(what, wanted, list::<A>(reader, query, &keep).await?)
         }
         picked => picked,
     }
 }
 
 async fn list<A: Answer>(
-    ask: &Asker<'_>,
-    question: &Question,
+    reader: &VendorReader<'_>,
+    query: &Query,
     keep: &impl Fn(&A::Row) -> bool,
 ) -> Result<Vec<A::Row>, Failure> {
-    let all = follow(Place::default(), usize::MAX, keep, |from| page::<A>(ask, question, from));
+    let all = paginate(Place::default(), usize::MAX, keep, |from| page::<A>(reader, query, from));
     all.await?.complete()
 }
 
 async fn page<A: Answer>(
-    ask: &Asker<'_>,
-    question: &Question,
+    reader: &VendorReader<'_>,
+    query: &Query,
     from: Option<String>,
 ) -> Result<Page<A::Row>, Failure> {
     let offset = offset(from.as_deref());
-    let question = question.clone().with("limit", PAGE).with("offset", offset);
-    let (rows, total) = ask.read::<A>(&question).await?.rows();
+    let query = query.clone().with("limit", PAGE).with("offset", offset);
+    let (rows, total) = reader.read::<A>(&query).await?.rows();
     let next = next(offset, rows.len(), total);
     Page::at_offset(rows, next, total.map(|total| total as u64))
 }
@@ -290,18 +291,18 @@ fn offset(from: Option<&str>) -> usize {
 
 /// Names users and groups that are known by id, as far as the first pages of the list know them:
 /// names are a courtesy, and their lack is no failure.
-pub async fn name(ask: &Asker<'_>, nameless: Vec<&mut Named>) {
-    let Ok(question) = PRINCIPALS.ask(&[]) else { return };
+pub async fn name(reader: &VendorReader<'_>, nameless: Vec<&mut Named>) {
+    let Ok(query) = PRINCIPALS.ask(&[]) else { return };
     if nameless.is_empty() {
         return;
     }
     let among = |found: &Principal| nameless.iter().any(|named| is(named, found));
     let few = |from: Option<String>| async {
         let last = offset(from.as_deref()) >= (NAME_PAGES - 1) * PAGE;
-        let page = page::<Principals>(ask, &question, from).await?;
+        let page = page::<Principals>(reader, &query, from).await?;
         Ok(if last { Page { next: None, ..page } } else { page })
     };
-    let Ok(found) = follow(Place::default(), usize::MAX, among, few).await else { return };
+    let Ok(found) = paginate(Place::default(), usize::MAX, among, few).await else { return };
     for named in nameless {
         let known = found.rows.iter().find(|found| is(named, found));
         if let Some(known) = known {
@@ -325,8 +326,8 @@ fn is(named: &Named, found: &Principal) -> bool {
 ///
 /// # Errors
 /// As any read.
-pub async fn permissions(ask: &Asker<'_>, asset: &str) -> Result<Permissions, Failure> {
-    ask.read(&PERMISSIONS.ask(&[("id", asset)])?).await
+pub async fn permissions(reader: &VendorReader<'_>, asset: &str) -> Result<Permissions, Failure> {
+    reader.read(&PERMISSIONS.ask(&[("id", asset)])?).await
 }
 
 /// Without a total only an empty page is the end: a bridge may send fewer rows than were asked for.

@@ -20,11 +20,11 @@ use identities::{SERVICE_ACCOUNTS, USERS, everyone};
 use privilege::reach;
 
 use super::{
-    Asker, Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, Wanted,
-    follow, pick,
+    Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, VendorReader, Wanted,
+    paginate, pick,
 };
 use crate::access::{Approval, Principal, PrincipalKind, Resource, Role};
-use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::draft::{Endpoint, Query, Source, Verb};
 use crate::failure::{Failure, Kind};
 use crate::outbound::auth::UserAction;
 use crate::outbound::{Account, Pace};
@@ -50,35 +50,35 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user", "group", "service_account", "token"],
     resource_kinds: &["organization"],
     connect,
-    roles: |ask, find| Box::pin(roles(ask, find)) as BoxFuture<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
+    roles: |reader, find| Box::pin(roles(reader, find)) as BoxFuture<_>,
+    principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
+    access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[
         Check {
             permission: "permissions (Permissions:Read)",
             without: None,
-            question: |_| Ok(PERMISSIONS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(PERMISSIONS.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "users (Auth:Users:Read)",
             without: None,
-            question: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "service accounts (Auth:ServiceAccounts:Read)",
             without: None,
-            question: |_| SERVICE_ACCOUNTS.ask(&[]),
+            query: |_| SERVICE_ACCOUNTS.ask(&[]),
         },
         Check {
             permission: "user groups (Auth:UserGroups:Read; with Auth:UserGroups:Members:Read)",
             without: Some("access held through user groups is not seen"),
-            question: |_| GROUPS.ask(&[]),
+            query: |_| GROUPS.ask(&[]),
         },
         Check {
             permission: "approvals (Policies:Evaluations:Read)",
             without: None,
-            question: |_| Ok(APPROVALS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(APPROVALS.ask(&[])?.with("limit", 1)),
         },
     ],
 };
@@ -211,26 +211,26 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 }
 
 /// Permissions in force whose name contains the query.
-async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
+async fn roles(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     let keep = |permission: &Permission| {
         !permission.is_archived && find.fits(&[permission.name.as_deref().unwrap_or_default()])
     };
-    let question = PERMISSIONS.ask(&[])?;
-    let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
+    let query = PERMISSIONS.ask(&[])?;
+    let listing = list(reader, query, find.from.clone(), find.limit, keep).await?;
     Ok(listing.map(Permission::into_role))
 }
 
 /// Users, service accounts, user groups and own tokens whose name or address contains the query.
-async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+async fn principals(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
     let group = PrincipalKind::Group.as_str();
     let (mut rows, unseen) = if find.kind.as_deref() == Some(group) {
-        let Groups { all, unseen } = groups(ask).await;
+        let Groups { all, unseen } = groups(reader).await;
         match unseen {
             Some(failure) if all.is_empty() => return Err(failure),
             unseen => (all, unseen),
         }
     } else {
-        let Groups { all, unseen } = everyone(ask).await?;
+        let Groups { all, unseen } = everyone(reader).await?;
         (all, unseen)
     };
     rows.retain(|row| {
@@ -257,7 +257,7 @@ fn together<const N: usize>(troubles: [Option<Failure>; N]) -> Option<Failure> {
 }
 
 /// Permissions count for the whole organization: it is the one resource.
-async fn resources(_: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+async fn resources(_: &VendorReader<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
     let organization = Resource::new("organization", "organization", None);
     let fits = find.fits(&["organization"]) && find.wants("organization");
     Ok(Listing::whole(fits.then_some(organization).into_iter().collect()))
@@ -267,20 +267,24 @@ async fn resources(_: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failu
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn permission(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Permission, Failure> {
+pub async fn permission(
+    reader: &VendorReader<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Permission, Failure> {
     let text = wanted.as_str();
     let among = if is_id(text, "pm") {
-        let found = ask.read_maybe(&PERMISSION.ask(&[("permissionId", text)])?).await?;
+        let found = reader.read_maybe(&PERMISSION.ask(&[("permissionId", text)])?).await?;
         found.into_iter().collect()
     } else {
-        permissions(ask).await?
+        permissions(reader).await?
     };
     pick("permissionId", wanted, among)
 }
 
 /// All there are, those that are archived last: who holds one holds it still.
-async fn permissions(ask: &Asker<'_>) -> Result<Vec<Permission>, Failure> {
-    let listing = list(ask, PERMISSIONS.ask(&[])?, Place::default(), usize::MAX, |_| true).await?;
+async fn permissions(reader: &VendorReader<'_>) -> Result<Vec<Permission>, Failure> {
+    let listing =
+        list(reader, PERMISSIONS.ask(&[])?, Place::default(), usize::MAX, |_| true).await?;
     let mut all: Vec<Permission> = listing.complete()?;
     all.sort_by_key(|permission| permission.is_archived);
     Ok(all)
@@ -291,9 +295,12 @@ async fn permissions(ask: &Asker<'_>) -> Result<Vec<Permission>, Failure> {
 ///
 /// # Errors
 /// The list cannot be read whole.
-pub async fn assignments(ask: &Asker<'_>, permission: &str) -> Result<Vec<Assignment>, Failure> {
-    let question = ASSIGNMENTS.ask(&[("permissionId", permission)])?.with("limit", 500);
-    list(ask, question, Place::default(), usize::MAX, |one: &Assignment| !one.is_void())
+pub async fn assignments(
+    reader: &VendorReader<'_>,
+    permission: &str,
+) -> Result<Vec<Assignment>, Failure> {
+    let query = ASSIGNMENTS.ask(&[("permissionId", permission)])?.with("limit", 500);
+    list(reader, query, Place::default(), usize::MAX, |one: &Assignment| !one.is_void())
         .await?
         .complete()
 }
@@ -302,15 +309,20 @@ pub async fn assignments(ask: &Asker<'_>, permission: &str) -> Result<Vec<Assign
 ///
 /// # Errors
 /// As any read.
-pub async fn approval(ask: &Asker<'_>, kept: &Value) -> Result<Option<Approval>, Failure> {
+pub async fn approval(
+    reader: &VendorReader<'_>,
+    kept: &Value,
+) -> Result<Option<Approval>, Failure> {
     let text = |field: &str| kept.get(field).and_then(Value::as_str);
     let found: Option<Evaluation> = match (text("approval_id"), text("id")) {
-        (Some(approval), _) => ask.read_maybe(&APPROVAL.ask(&[("approvalId", approval)])?).await?,
+        (Some(approval), _) => {
+            reader.read_maybe(&APPROVAL.ask(&[("approvalId", approval)])?).await?
+        }
         // Not every answer names its approval: then it is the one with this change request.
         (None, Some(id)) => {
             let of =
                 |one: &Evaluation| one.activity.change_request.as_ref().is_some_and(|r| r.id == id);
-            list(ask, APPROVALS.ask(&[])?, Place::default(), 1, of).await?.rows.pop()
+            list(reader, APPROVALS.ask(&[])?, Place::default(), 1, of).await?.rows.pop()
         }
         (None, None) => None,
     };
@@ -324,16 +336,16 @@ pub async fn approval(ask: &Asker<'_>, kept: &Value) -> Result<Option<Approval>,
 }
 
 async fn list<T: Row + serde::de::DeserializeOwned>(
-    ask: &Asker<'_>,
-    question: Question,
+    reader: &VendorReader<'_>,
+    query: Query,
     from: Place,
     limit: usize,
     keep: impl Fn(&T) -> bool,
 ) -> Result<Listing<T>, Failure> {
-    follow(from, limit, keep, |page: Option<String>| {
-        let question = question.clone().maybe("paginationToken", page);
+    paginate(from, limit, keep, |page: Option<String>| {
+        let query = query.clone().maybe("paginationToken", page);
         async move {
-            let Items { items, next_page_token } = ask.read::<Items<T>>(&question).await?;
+            let Items { items, next_page_token } = reader.read::<Items<T>>(&query).await?;
             let next = next_page_token.filter(|token| !token.is_empty());
             Ok(Page { rows: items, next, total: None })
         }

@@ -63,7 +63,7 @@ const MOST_PAGES: usize = 500;
 ///
 /// # Errors
 /// The first page fails. A later page that fails is a `problem` beside the rows found so far.
-pub async fn follow<T: Row, Fetch, Fetched>(
+pub async fn paginate<T: Row, Fetch, Fetched>(
     from: Place,
     limit: usize,
     keep: impl Fn(&T) -> bool,
@@ -195,7 +195,7 @@ mod tests {
         let (mut seen, mut from) = (Vec::new(), Place::default());
         loop {
             let listing =
-                follow(from, 2, |row| row % 2 == 0, |page| fetch(page, false)).await.unwrap();
+                paginate(from, 2, |row| row % 2 == 0, |page| fetch(page, false)).await.unwrap();
             seen.extend(listing.rows);
             let Some(next) = listing.next else { break };
             from = next;
@@ -206,7 +206,7 @@ mod tests {
     /// Wherever a reader stops, the list goes on with the next row.
     #[tokio::test]
     async fn a_list_goes_on_behind_the_row_where_it_was_cut() {
-        let all = |from| follow(from, 9, |row| row % 2 == 0, |page| fetch(page, false));
+        let all = |from| paginate(from, 9, |row| row % 2 == 0, |page| fetch(page, false));
         let whole = |from: Place| Listing::part(vec![0, 2, 4, 6], &from, 9, None);
         for count in 0..4 {
             let first = all(Place::default()).await.unwrap().first(count);
@@ -228,7 +228,7 @@ mod tests {
             };
             Ok(Page { rows, next, total: None })
         };
-        let listing = follow(Place::default(), 4, |_| true, pages).await.unwrap();
+        let listing = paginate(Place::default(), 4, |_| true, pages).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2, 3]);
         assert_eq!(listing.next, Some(Place { page: Some("1".to_owned()), skip: 2 }));
     }
@@ -236,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_page_is_said() {
         let listing =
-            follow(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
+            paginate(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2]);
         assert!(listing.problem.as_ref().unwrap().hint.as_ref().unwrap().contains("is listed"));
         let failure = listing.complete().unwrap_err();
@@ -261,7 +261,7 @@ mod tests {
                 };
                 Page::at_offset(rows, next, total)
             };
-            let listing = follow(Place::default(), 9, |_| true, pages).await.unwrap();
+            let listing = paginate(Place::default(), 9, |_| true, pages).await.unwrap();
             assert!(listing.rows.starts_with(&[0, 1, 2]), "{second:?}");
             assert_eq!(listing.complete().is_ok(), whole, "{second:?}");
         }
@@ -283,7 +283,7 @@ mod tests {
                 let rows: Vec<u32> = row.into_iter().collect();
                 async move { Ok(Page { rows, next, total: None }) }
             };
-            let listing = follow(Place::default(), 9, |_| true, endless).await.unwrap();
+            let listing = paginate(Place::default(), 9, |_| true, endless).await.unwrap();
             assert_eq!(asked.get(), most);
             assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
         }

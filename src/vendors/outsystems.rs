@@ -14,10 +14,10 @@ pub use access::row;
 use privilege::OrganizationRole;
 
 use super::{
-    Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, Wanted, follow, pick,
+    Check, Find, Listing, Page, Place, Row, Variable, Vendor, VendorReader, Wanted, paginate, pick,
 };
 use crate::access::{Principal, Resource, Role};
-use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::draft::{Endpoint, Query, Source, Verb};
 use crate::failure::{Failure, Kind};
 use crate::outbound::auth::{ClientCredentials, Fetched, TokenEndpoint};
 use crate::outbound::{Account, Pace};
@@ -40,25 +40,25 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user"],
     resource_kinds: &["asset"],
     connect,
-    roles: |ask, find| Box::pin(roles(ask, find)) as BoxFuture<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
+    roles: |reader, find| Box::pin(roles(reader, find)) as BoxFuture<_>,
+    principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
+    access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[
         Check {
             permission: "organization roles (any permission)",
             without: None,
-            question: |_| Ok(ROLES.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(ROLES.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "users (User management > View members or Manage users)",
             without: None,
-            question: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(USERS.ask(&[])?.with("limit", 1)),
         },
         Check {
             permission: "assets",
             without: None,
-            question: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)),
+            query: |_| Ok(ASSETS.ask(&[])?.with("limit", 1)),
         },
     ],
 };
@@ -197,36 +197,36 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 }
 
 /// Organization roles whose name contains the query.
-async fn roles(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
-    let question = ROLES.ask(&[])?.maybe("nameContains", find.plain());
+async fn roles(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Role>, Failure> {
+    let query = ROLES.ask(&[])?.maybe("nameContains", find.plain());
     let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
-    let listing = list(ask, question, find.from.clone(), find.limit, keep).await?;
+    let listing = list(reader, query, find.from.clone(), find.limit, keep).await?;
     let Listing { rows, places, next, problem } = listing;
-    Ok(Listing { rows: privilege::judged(ask, rows).await, places, next, problem })
+    Ok(Listing { rows: privilege::judged(reader, rows).await, places, next, problem })
 }
 
 /// Users whose name or e-mail address contains the query.
-async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+async fn principals(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
     if !find.wants("user") {
         return Ok(Listing::whole(Vec::new()));
     }
-    let question = USERS.ask(&[])?.maybe("nameOrEmailContains", find.plain());
+    let query = USERS.ask(&[])?.maybe("nameOrEmailContains", find.plain());
     let fits = |user: &User| {
         let names = [user.name.as_deref(), user.email.as_deref()].map(Option::unwrap_or_default);
         find.fits(&names)
     };
-    let listing = list(ask, question, find.from.clone(), find.limit, fits).await?;
+    let listing = list(reader, query, find.from.clone(), find.limit, fits).await?;
     Ok(listing.map(User::into_principal))
 }
 
 /// Assets whose name contains the query.
-async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+async fn resources(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
     if !find.wants("asset") {
         return Ok(Listing::whole(Vec::new()));
     }
-    let question = ASSETS.ask(&[])?.maybe("nameContains", find.plain());
+    let query = ASSETS.ask(&[])?.maybe("nameContains", find.plain());
     let fits = |asset: &Asset| find.fits(&[asset.name.as_deref().unwrap_or_default()]);
-    let listing = list(ask, question, find.from.clone(), find.limit, fits).await?;
+    let listing = list(reader, query, find.from.clone(), find.limit, fits).await?;
     Ok(listing.map(Asset::into_resource))
 }
 
@@ -234,49 +234,49 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn role(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Role, Failure> {
+pub async fn role(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Role, Failure> {
     let text = wanted.as_str();
     let among: Vec<OrganizationRole> = if is_key(text) {
-        ask.read_maybe(&ROLE.ask(&[("key", text)])?).await?.into_iter().collect()
+        reader.read_maybe(&ROLE.ask(&[("key", text)])?).await?.into_iter().collect()
     } else {
-        alike(ask, ROLES.ask(&[])?, "nameContains", text).await?
+        alike(reader, ROLES.ask(&[])?, "nameContains", text).await?
     };
     let picked = pick("roleKey", wanted, among)?;
-    let judged = privilege::judged(ask, vec![picked]).await.pop();
+    let judged = privilege::judged(reader, vec![picked]).await.pop();
     judged.ok_or_else(|| Failure::invalid("there is no such role").of("roleKey"))
 }
 
 /// Whatever may have, or look like, this name: all there is where that is little, else what has its
 /// plain part, since the vendor compares letters and a reader does not.
 async fn alike<T: Row + serde::de::DeserializeOwned>(
-    ask: &Asker<'_>,
-    question: Question,
+    reader: &VendorReader<'_>,
+    query: Query,
     filter: &'static str,
     name: &str,
 ) -> Result<Vec<T>, Failure> {
-    let few = list(ask, question.clone(), Place::default(), FEW, |_| true).await?;
+    let few = list(reader, query.clone(), Place::default(), FEW, |_| true).await?;
     if few.next.is_none() {
         return few.complete();
     }
-    let question = question.maybe(filter, text::plain_part(name));
-    list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
+    let query = query.maybe(filter, text::plain_part(name));
+    list(reader, query, Place::default(), usize::MAX, |_| true).await?.complete()
 }
 
 /// The user with this key, e-mail address or exact name.
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn user(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+pub async fn user(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
     let text = wanted.as_str();
     let among = if is_key(text) {
-        let found: Option<User> = ask.read_maybe(&USER.ask(&[("key", text)])?).await?;
+        let found: Option<User> = reader.read_maybe(&USER.ask(&[("key", text)])?).await?;
         found.into_iter().collect()
     } else if wanted.sought().contains('@') && wanted.sought().is_ascii() {
         // There is no exact filter: the vendor narrows, `pick` decides.
-        let question = USERS.ask(&[])?.with("nameOrEmailContains", wanted.sought());
-        list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()?
+        let query = USERS.ask(&[])?.with("nameOrEmailContains", wanted.sought());
+        list(reader, query, Place::default(), usize::MAX, |_| true).await?.complete()?
     } else {
-        alike(ask, USERS.ask(&[])?, "nameOrEmailContains", text).await?
+        alike(reader, USERS.ask(&[])?, "nameOrEmailContains", text).await?
     };
     pick("userKey", wanted, among.into_iter().map(User::into_principal).collect())
 }
@@ -285,13 +285,13 @@ pub async fn user(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Fail
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+pub async fn asset(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
     let text = wanted.as_str();
     let among: Vec<Asset> = if is_key(text) {
-        let found = ask.read_maybe(&ASSET.ask(&[("assetKey", text)])?).await?;
+        let found = reader.read_maybe(&ASSET.ask(&[("assetKey", text)])?).await?;
         found.into_iter().collect()
     } else {
-        alike(ask, ASSETS.ask(&[])?, "nameContains", text).await?
+        alike(reader, ASSETS.ask(&[])?, "nameContains", text).await?
     };
     pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect())
 }
@@ -300,7 +300,10 @@ pub async fn asset(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Fail
 ///
 /// # Errors
 /// None or several match one of them, or a list cannot be read whole.
-pub async fn assets(ask: &Asker<'_>, wanted: &[Wanted<'_>]) -> Result<Vec<Resource>, Failure> {
+pub async fn assets(
+    reader: &VendorReader<'_>,
+    wanted: &[Wanted<'_>],
+) -> Result<Vec<Resource>, Failure> {
     let mut found = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
         let several = wanted.len() > 1;
@@ -308,7 +311,7 @@ pub async fn assets(ask: &Asker<'_>, wanted: &[Wanted<'_>]) -> Result<Vec<Resour
             true => failure.renamed(&format!("assetKeys[{index}]")),
             false => failure,
         };
-        found.push(asset(ask, *one).await.map_err(named));
+        found.push(asset(reader, *one).await.map_err(named));
     }
     let mut assets: Vec<Resource> = Vec::new();
     for found in Failure::every(found)? {
@@ -323,25 +326,25 @@ pub async fn assets(ask: &Asker<'_>, wanted: &[Wanted<'_>]) -> Result<Vec<Resour
 ///
 /// # Errors
 /// The list cannot be read whole.
-pub async fn held(ask: &Asker<'_>, user_key: &str) -> Result<Vec<HeldRole>, Failure> {
-    let question = HELD.ask(&[("key", user_key)])?;
-    list(ask, question, Place::default(), usize::MAX, |_| true).await?.complete()
+pub async fn held(reader: &VendorReader<'_>, user_key: &str) -> Result<Vec<HeldRole>, Failure> {
+    let query = HELD.ask(&[("key", user_key)])?;
+    list(reader, query, Place::default(), usize::MAX, |_| true).await?.complete()
 }
 
 async fn list<T: Row + serde::de::DeserializeOwned>(
-    ask: &Asker<'_>,
-    question: Question,
+    reader: &VendorReader<'_>,
+    query: Query,
     from: Place,
     limit: usize,
     keep: impl Fn(&T) -> bool,
 ) -> Result<Listing<T>, Failure> {
-    follow(from, limit, keep, async |page: Option<String>| {
+    paginate(from, limit, keep, async |page: Option<String>| {
         let offset: u64 =
             page.as_deref().unwrap_or("0").parse().map_err(|_| {
                 Failure::invalid("cursor: this is not a cursor of an earlier answer")
             })?;
-        let question = question.clone().with("limit", PAGE).with("offset", offset);
-        let Envelope { results, page } = ask.read::<Envelope<T>>(&question).await?;
+        let query = query.clone().with("limit", PAGE).with("offset", offset);
+        let Envelope { results, page } = reader.read::<Envelope<T>>(&query).await?;
         let page = page.unwrap_or_default();
         let results = match results {
             Some(results) => results,

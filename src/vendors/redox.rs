@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Asker, Check, Find, Listing, Tabled, Variable, Vendor, Wanted, pick};
+use super::{Check, Find, Listing, Tabled, Variable, Vendor, VendorReader, Wanted, pick};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::draft::{Base, Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
@@ -39,14 +39,14 @@ pub static VENDOR: Vendor = Vendor {
     principal_kinds: &["user"],
     resource_kinds: &["organization", "environment"],
     connect,
-    roles: |ask, find| Box::pin(roles::list(ask, find)) as BoxFuture<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
+    roles: |reader, find| Box::pin(roles::list(reader, find)) as BoxFuture<_>,
+    principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
+    access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[Check {
         permission: "organization members (organization owner or admin)",
         without: None,
-        question: |tenant| {
+        query: |tenant| {
             let organization = tenant.settings.get(ORGANIZATION).ok_or_else(|| {
                 Failure::new(Kind::NotListable, format!("{ORGANIZATION} is not set"))
             })?;
@@ -208,8 +208,8 @@ fn connect(settings: &Settings) -> Result<Account, Vec<String>> {
 }
 
 /// Members of the configured organization whose name or address contains the query.
-async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
-    let members = members(ask, configured_organization(ask)?).await?;
+async fn principals(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let members = members(reader, configured_organization(reader)?).await?;
     let fits = |user: &Member| {
         let names =
             [user.fullname.as_deref(), user.email.as_deref()].map(Option::unwrap_or_default);
@@ -221,10 +221,10 @@ async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, F
 }
 
 /// The configured organization, and the environments that the credential's user belongs to.
-async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
-    let organization = configured_organization(ask)?;
+async fn resources(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    let organization = configured_organization(reader)?;
     let mut rows = vec![Resource::new("organization", organization, None)];
-    rows.extend(environments(ask, organization).await?);
+    rows.extend(environments(reader, organization).await?);
     rows.retain(|row| {
         let names = [row.name.as_deref().unwrap_or_default(), row.id.as_str()];
         find.wants(row.kind) && find.fits(&names)
@@ -236,9 +236,12 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
 ///
 /// # Errors
 /// As any read.
-pub async fn environments(ask: &Asker<'_>, organization: &str) -> Result<Vec<Resource>, Failure> {
-    let question = ENVIRONMENTS.ask(&[("organizationId", organization)])?;
-    let answer: Envelope<Environments> = ask.read(&question).await?;
+pub async fn environments(
+    reader: &VendorReader<'_>,
+    organization: &str,
+) -> Result<Vec<Resource>, Failure> {
+    let query = ENVIRONMENTS.ask(&[("organizationId", organization)])?;
+    let answer: Envelope<Environments> = reader.read(&query).await?;
     let resource = |listed: Listed| Resource::new("environment", listed.id, listed.name);
     Ok(answer.whole()?.environments.into_iter().map(resource).collect())
 }
@@ -248,11 +251,11 @@ pub async fn environments(ask: &Asker<'_>, organization: &str) -> Result<Vec<Res
 /// # Errors
 /// As any read.
 pub async fn environment_members(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     environment: &str,
 ) -> Result<Vec<Membership>, Failure> {
-    let question = ENVIRONMENT_MEMBERS.ask(&[("environmentId", environment)])?;
-    let answer: Envelope<Memberships> = ask.read(&question).await?;
+    let query = ENVIRONMENT_MEMBERS.ask(&[("environmentId", environment)])?;
+    let answer: Envelope<Memberships> = reader.read(&query).await?;
     Ok(answer.whole()?.memberships)
 }
 
@@ -260,8 +263,8 @@ pub async fn environment_members(
 ///
 /// # Errors
 /// None is configured.
-pub fn configured_organization<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> {
-    ask.tenant.settings.get(ORGANIZATION).ok_or_else(|| {
+pub fn configured_organization<'a>(reader: &VendorReader<'a>) -> Result<&'a str, Failure> {
+    reader.tenant.settings.get(ORGANIZATION).ok_or_else(|| {
         Failure::new(Kind::NotListable, format!("{ORGANIZATION} is not set"))
             .hint("set it to the organization's id")
     })
@@ -271,9 +274,12 @@ pub fn configured_organization<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> 
 ///
 /// # Errors
 /// As any read.
-pub async fn members(ask: &Asker<'_>, organization: &str) -> Result<Vec<Membership>, Failure> {
-    let question = MEMBERS.ask(&[("organizationId", organization)])?;
-    let answer: Envelope<Memberships> = ask.read(&question).await?;
+pub async fn members(
+    reader: &VendorReader<'_>,
+    organization: &str,
+) -> Result<Vec<Membership>, Failure> {
+    let query = MEMBERS.ask(&[("organizationId", organization)])?;
+    let answer: Envelope<Memberships> = reader.read(&query).await?;
     Ok(answer.whole()?.memberships)
 }
 
@@ -282,11 +288,16 @@ pub async fn members(ask: &Asker<'_>, organization: &str) -> Result<Vec<Membersh
 ///
 /// # Errors
 /// None or several match.
-pub async fn environment(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+pub async fn environment(
+    reader: &VendorReader<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Resource, Failure> {
     let text = wanted.as_str();
     let unlisted = || Resource::new("environment", text, None);
-    let Some(organization) = ask.tenant.settings.get(ORGANIZATION) else { return Ok(unlisted()) };
-    let listed = environments(ask, organization).await;
+    let Some(organization) = reader.tenant.settings.get(ORGANIZATION) else {
+        return Ok(unlisted());
+    };
+    let listed = environments(reader, organization).await;
     if matches!(wanted, Wanted::Named(_)) && !crate::argument::is_uuid(text) {
         return pick("environmentId", wanted, listed?);
     }
@@ -301,11 +312,14 @@ pub async fn environment(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Resource
 ///
 /// # Errors
 /// As any read.
-pub async fn people(ask: &Asker<'_>, there: &[Membership]) -> Result<Vec<Membership>, Failure> {
+pub async fn people(
+    reader: &VendorReader<'_>,
+    there: &[Membership],
+) -> Result<Vec<Membership>, Failure> {
     let mut people = there.to_vec();
-    match ask.tenant.settings.get(ORGANIZATION) {
-        Some(organization) => people.extend(members(ask, organization).await?),
-        None => people.extend(ask.earlier.iter().map(Membership::of)),
+    match reader.tenant.settings.get(ORGANIZATION) {
+        Some(organization) => people.extend(members(reader, organization).await?),
+        None => people.extend(reader.earlier.iter().map(Membership::of)),
     }
     Ok(people)
 }

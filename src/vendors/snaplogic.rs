@@ -17,10 +17,10 @@ pub use caller::Caller;
 pub use groups::{Memberships, memberships};
 
 use super::{
-    Asker, Check, Find, Listing, Page, Place, Row, Variable, Vendor, Wanted, follow, pick,
+    Check, Find, Listing, Page, Place, Row, Variable, Vendor, VendorReader, Wanted, paginate, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
-use crate::draft::{Endpoint, Question, Source, Verb};
+use crate::draft::{Endpoint, Query, Source, Verb};
 use crate::failure::{Failure, Kind};
 use crate::outbound::auth::{Authorize, Basic, Bearer, ClientCredentials, Fetched, TokenEndpoint};
 use crate::outbound::{Account, Pace, Reply, refusal};
@@ -56,13 +56,13 @@ pub static VENDOR: Vendor = Vendor {
     resource_kinds: &["project_space"],
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as BoxFuture<_>,
-    principals: |ask, find| Box::pin(principals(ask, find)) as BoxFuture<_>,
-    resources: |ask, find| Box::pin(resources(ask, find)) as BoxFuture<_>,
-    access: |ask, reach| Box::pin(access::list(ask, reach)) as BoxFuture<_>,
+    principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
+    access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[Check {
         permission: "users of the environment (environment admin)",
         without: None,
-        question: |tenant| {
+        query: |tenant| {
             let org = tenant
                 .settings
                 .get(ORG)
@@ -251,50 +251,54 @@ fn roles(find: &Find) -> Listing<Role> {
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn user(ask: &Asker<'_>, org: &str, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+pub async fn user(
+    reader: &VendorReader<'_>,
+    org: &str,
+    wanted: Wanted<'_>,
+) -> Result<Principal, Failure> {
     let text = wanted.sought();
     if text.contains('@') {
-        let found: Option<User> = match read(ask, &USER.ask(&[("email", text)])?).await {
+        let found: Option<User> = match read(reader, &USER.ask(&[("email", text)])?).await {
             Err(failure) if failure.kind == Kind::NotFound => None,
             found => Some(found?),
         };
         return pick("grantee", wanted, found.map(User::into_principal).into_iter().collect());
     }
-    pick("grantee", wanted, users(ask, org).await?)
+    pick("grantee", wanted, users(reader, org).await?)
 }
 
-async fn users(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
-    let question = SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("order_by", "+username");
-    let users = pages(ask, &question, |Users { users }| users).await?;
+async fn users(reader: &VendorReader<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
+    let query = SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("order_by", "+username");
+    let users = pages(reader, &query, |Users { users }| users).await?;
     Ok(users.into_iter().map(User::into_principal).collect())
 }
 
 /// All rows of a list that is read by offset. It tells no total, and the server may send fewer rows
 /// than were asked for: only an empty page is its end.
 async fn pages<A: serde::de::DeserializeOwned, T: Row>(
-    ask: &Asker<'_>,
-    question: &Question,
+    reader: &VendorReader<'_>,
+    query: &Query,
     rows: impl Fn(A) -> Vec<T> + Copy,
 ) -> Result<Vec<T>, Failure> {
     let page = |page: Option<String>| async move {
         let offset: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-        let question = question.clone().with("offset", offset).with("limit", PAGE);
-        let rows = rows(read(ask, &question).await?);
+        let query = query.clone().with("offset", offset).with("limit", PAGE);
+        let rows = rows(read(reader, &query).await?);
         let next = (!rows.is_empty()).then(|| (offset + rows.len()).to_string());
         Ok(Page { rows, next, total: None })
     };
-    follow(Place::default(), usize::MAX, |_| true, page).await?.complete()
+    paginate(Place::default(), usize::MAX, |_| true, page).await?.complete()
 }
 
 /// Users and groups whose name contains the query.
-async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
-    let org = configured_org(ask)?;
+async fn principals(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Principal>, Failure> {
+    let org = configured_org(reader)?;
     let mut rows = Vec::new();
     if find.wants("user") {
-        rows.extend(users(ask, org).await?);
+        rows.extend(users(reader, org).await?);
     }
     if find.wants("group") {
-        rows.extend(groups(ask, org).await?);
+        rows.extend(groups(reader, org).await?);
     }
     rows.retain(|row| {
         find.fits(&[
@@ -306,8 +310,8 @@ async fn principals(ask: &Asker<'_>, find: Find) -> Result<Listing<Principal>, F
 }
 
 /// Project spaces, which only the undocumented listing knows.
-async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
-    let mut rows = spaces(ask).await?;
+async fn resources(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Resource>, Failure> {
+    let mut rows = spaces(reader).await?;
     rows.retain(|row| {
         find.wants(row.kind) && find.fits(&[row.name.as_deref().unwrap_or_default()])
     });
@@ -316,8 +320,8 @@ async fn resources(ask: &Asker<'_>, find: Find) -> Result<Listing<Resource>, Fai
 
 /// # Errors
 /// The undocumented listing is not allowed, or cannot be read.
-async fn spaces(ask: &Asker<'_>) -> Result<Vec<Resource>, Failure> {
-    if !matches!(ask.tenant.settings.get(INTERNAL), Some("1" | "true")) {
+async fn spaces(reader: &VendorReader<'_>) -> Result<Vec<Resource>, Failure> {
+    if !matches!(reader.tenant.settings.get(INTERNAL), Some("1" | "true")) {
         return Err(Failure::new(
             Kind::NotListable,
             "SnapLogic documents no list of project spaces",
@@ -326,9 +330,9 @@ async fn spaces(ask: &Asker<'_>) -> Result<Vec<Resource>, Failure> {
             "give the path, /org/space; or set {INTERNAL}=1 to read an undocumented one"
         )));
     }
-    let org = configured_org(ask)?;
-    let question = SPACES.ask(&[("org", org)])?;
-    let entries = pages(ask, &question, |Entries { entries }| entries).await?;
+    let org = configured_org(reader)?;
+    let query = SPACES.ask(&[("org", org)])?;
+    let entries = pages(reader, &query, |Entries { entries }| entries).await?;
     let space = |entry: Space| {
         let path = format!("/{org}/{}", entry.name);
         Resource {
@@ -343,8 +347,8 @@ fn undocumented() -> Failure {
     Failure::new(Kind::NotListable, "from SnapLogic's undocumented listing, which may change")
 }
 
-fn configured_org<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> {
-    ask.tenant.settings.get(ORG).ok_or_else(|| {
+fn configured_org<'a>(reader: &VendorReader<'a>) -> Result<&'a str, Failure> {
+    reader.tenant.settings.get(ORG).ok_or_else(|| {
         Failure::new(Kind::NotListable, format!("{ORG} is not set"))
             .hint("set it to the environment's name")
     })
@@ -354,12 +358,16 @@ fn configured_org<'a>(ask: &Asker<'a>) -> Result<&'a str, Failure> {
 ///
 /// # Errors
 /// None matches, or the list cannot be read.
-pub async fn group(ask: &Asker<'_>, org: &str, wanted: Wanted<'_>) -> Result<Principal, Failure> {
-    pick("grantee", wanted, groups(ask, org).await?)
+pub async fn group(
+    reader: &VendorReader<'_>,
+    org: &str,
+    wanted: Wanted<'_>,
+) -> Result<Principal, Failure> {
+    pick("grantee", wanted, groups(reader, org).await?)
 }
 
-async fn groups(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
-    let Groups { groups } = read(ask, &GROUPS.ask(&[("org", org)])?).await?;
+async fn groups(reader: &VendorReader<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
+    let Groups { groups } = read(reader, &GROUPS.ask(&[("org", org)])?).await?;
     let principal = |name: String| Principal {
         kind: PrincipalKind::Group,
         name: Some(name.clone()),
@@ -369,8 +377,12 @@ async fn groups(ask: &Asker<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
 }
 
 /// The user names of a group's members.
-async fn group_members(ask: &Asker<'_>, org: &str, group: &str) -> Result<Vec<String>, Failure> {
-    let Group { members } = read(ask, &GROUP.ask(&[("org", org), ("group", group)])?).await?;
+async fn group_members(
+    reader: &VendorReader<'_>,
+    org: &str,
+    group: &str,
+) -> Result<Vec<String>, Failure> {
+    let Group { members } = read(reader, &GROUP.ask(&[("org", org), ("group", group)])?).await?;
     Ok(members)
 }
 
@@ -378,21 +390,21 @@ async fn group_members(ask: &Asker<'_>, org: &str, group: &str) -> Result<Vec<St
 ///
 /// # Errors
 /// As any read; a space that does not exist is `NotFound`.
-pub async fn acl(ask: &Asker<'_>, space: &str) -> Result<Vec<Entry>, Failure> {
-    let Acl { acl } = read(ask, &ACL.ask(&[("project_path", space)])?).await?;
+pub async fn acl(reader: &VendorReader<'_>, space: &str) -> Result<Vec<Entry>, Failure> {
+    let Acl { acl } = read(reader, &ACL.ask(&[("project_path", space)])?).await?;
     Ok(acl)
 }
 
 /// An answer without its wrapping. The pages of the vendor's APIs have the type of a body on each
 /// request, one without a body too. A status inside counts as if it were the answer's own.
 async fn read<T: serde::de::DeserializeOwned>(
-    ask: &Asker<'_>,
-    question: &Question,
+    reader: &VendorReader<'_>,
+    query: &Query,
 ) -> Result<T, Failure> {
-    let reply = ask.reply(&question.clone().typed()).await?;
+    let reply = reader.reply(&query.clone().typed()).await?;
     match inner_status(&reply) {
         Some(status @ 300..) => {
-            Err(refusal(&reply.with_status(status), ask.tenant.account.base.host()))
+            Err(refusal(&reply.with_status(status), reader.tenant.account.base.host()))
         }
         _ => parse(unwrapped(reply.json()?)),
     }

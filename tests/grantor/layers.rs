@@ -114,7 +114,7 @@ const RULES: [Rule; 12] = [
         within: &["sandbox.rs", "sandbox/"],
         except: &[],
         forbids: &["crate::"],
-        allows: &["crate::private"],
+        allows: &["crate::owner_only"],
         breaks: ("sandbox/dfns.rs", "use crate::vendors::dfns::ASSIGN;"),
     },
     Rule {

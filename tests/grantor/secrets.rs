@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
-use grantor::observe::{Format, Told, Watch};
+use grantor::observe::{CallSummary, Format, Watch};
 use grantor::sandbox::{FaultKind, Modes, Options, Sandbox, Seen};
 use serde_json::{Value, json};
 
@@ -362,7 +362,7 @@ async fn a_child_panics_with_a_secret_in_hand() {
     println!("{}", answer.body);
     let watch = Watch::start(Some("list_roles"), Some("dfns"), None);
     let look = async move { assert!(words.is_empty(), "{words}") };
-    assert!(tokio::spawn(watch.over(look, |()| Told::default())).await.is_err());
+    assert!(tokio::spawn(watch.over(look, |()| CallSummary::default())).await.is_err());
 }
 
 #[cfg(unix)]

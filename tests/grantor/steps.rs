@@ -2,7 +2,7 @@ use grantor::config::{Config, Flags, Sources};
 use grantor::outbound::{CALL, Deadline, Wire};
 use grantor::sandbox::{Options, Sandbox};
 use grantor::tools::{Run, Step, TOOLS};
-use grantor::vendors::Asker;
+use grantor::vendors::VendorReader;
 use serde_json::{Value, json};
 
 /// The sandbox's vendors as a desk would have them configured.
@@ -34,8 +34,8 @@ impl Vendors {
         let Run::Change { resolve, .. } = tool.run else { panic!("no change") };
         let tenant = self.config.tenant(tool.spec.vendor.unwrap()).unwrap();
         let deadline = Deadline::after(CALL);
-        let ask = Asker { tenant, wire: &self.wire, deadline, memo: None, earlier: &[] };
-        let steps = resolve(arguments.clone(), &ask).await;
+        let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier: &[] };
+        let steps = resolve(arguments.clone(), &reader).await;
         steps.unwrap_or_else(|failure| panic!("{arguments}: {failure:?}")).remove(0)
     }
 }
@@ -98,7 +98,7 @@ async fn a_change_of_grantors_own_access_is_told_from_others() {
         ),
     ] {
         let step = vendors.step(tool, &arguments).await;
-        assert_eq!(step.own(), own, "{tool} {arguments}");
+        assert_eq!(step.is_self(), own, "{tool} {arguments}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn what_is_held_already_is_neither_own_nor_privileged_when_a_list_is_repla
     };
     let judged = async |level: &str| {
         let step = vendors.step("set_asset_permissions", &set(level)).await;
-        (step.own(), step.privileged().is_some())
+        (step.is_self(), step.privileged().is_some())
     };
     assert_eq!(judged("View").await, (true, true));
     let there = json!({

@@ -3,14 +3,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use grantor::cache::Cache;
 use grantor::config::{Config, Flags, Sources};
 use grantor::draft::{Draft, Endpoint};
 use grantor::ledger::Ledger;
-use grantor::memo::Memo;
 use grantor::outbound::{Deadline, Reply, Wire};
 use grantor::text;
-use grantor::tools::{Finding, Heard, Plan, Run, Standing, TOOLS, Tool};
-use grantor::vendors::{Asker, Find, Reach, centrasite, dfns, outsystems, redox, snaplogic};
+use grantor::tools::{Plan, Run, Snapshot, TOOLS, Tool, Verification, WriteReply};
+use grantor::vendors::{Find, Reach, VendorReader, centrasite, dfns, outsystems, redox, snaplogic};
 use serde_json::{Value, json};
 
 /// Settings with which each vendor is configured; nothing listens there.
@@ -153,19 +153,20 @@ fn config() -> &'static Config {
 }
 
 async fn looks(reply: &Reply) {
-    let (wire, memo) = (Wire::default(), Memo::answering(Ok(Arc::new(reply.clone()))));
+    let (wire, cache) = (Wire::default(), Cache::answering(Ok(Arc::new(reply.clone()))));
     let find = || Find { limit: 50, ..Find::matching("a") };
     let reach = || Reach { principal: Some("a".to_owned()), limit: 50, ..Reach::default() };
     for tenant in &config().tenants {
         let deadline = Deadline::after(Duration::ZERO);
-        let ask = Asker { tenant, wire: &wire, deadline, memo: Some(&memo), earlier: &[] };
+        let reader =
+            VendorReader { tenant, wire: &wire, deadline, cache: Some(&cache), earlier: &[] };
         let _ = (
-            (tenant.vendor.roles)(&ask, find()).await,
-            (tenant.vendor.principals)(&ask, find()).await,
+            (tenant.vendor.roles)(&reader, find()).await,
+            (tenant.vendor.principals)(&reader, find()).await,
         );
         let _ = (
-            (tenant.vendor.resources)(&ask, find()).await,
-            (tenant.vendor.access)(&ask, reach()).await,
+            (tenant.vendor.resources)(&reader, find()).await,
+            (tenant.vendor.access)(&reader, reach()).await,
         );
     }
 }
@@ -173,11 +174,11 @@ async fn looks(reply: &Reply) {
 /// A change as far as its draft, and what would be made of this answer to it.
 async fn change(tool: &Tool, arguments: Value, reply: &Reply) {
     let Run::Change { resolve, .. } = tool.run else { return };
-    let (wire, memo) = (Wire::default(), Memo::answering(Ok(Arc::new(reply.clone()))));
+    let (wire, cache) = (Wire::default(), Cache::answering(Ok(Arc::new(reply.clone()))));
     let tenant = config().tenant(tool.spec.vendor.unwrap()).unwrap();
     let deadline = Deadline::after(Duration::ZERO);
-    let ask = Asker { tenant, wire: &wire, deadline, memo: Some(&memo), earlier: &[] };
-    let Ok(steps) = resolve(arguments, &ask).await else { return };
+    let reader = VendorReader { tenant, wire: &wire, deadline, cache: Some(&cache), earlier: &[] };
+    let Ok(steps) = resolve(arguments, &reader).await else { return };
     for step in steps {
         shown(&step.summary());
         let wanted = step.wanted();
@@ -185,14 +186,14 @@ async fn change(tool: &Tool, arguments: Value, reply: &Reply) {
             !wanted.principal.id.is_empty() && text::is_clean(&wanted.principal.id),
             "{wanted:?}"
         );
-        if let Heard::No(failure) | Heard::Exists(failure) = step.heard(reply) {
+        if let WriteReply::No(failure) | WriteReply::Exists(failure) = step.interpret(reply) {
             shown(&failure.message);
         }
-        let now = step.current(&ask).await.unwrap_or_else(|_| Standing::default());
+        let now = step.current(&reader).await.unwrap_or_else(|_| Snapshot::default());
         if let Ok(Plan::Send { draft, .. }) = step.plan(&now) {
             stays(&draft);
         }
-        if let Finding::Elsewise(words) = step.verify(&now, &now) {
+        if let Verification::Elsewise(words) = step.verify(&now, &now) {
             shown(&words);
         }
     }

@@ -69,13 +69,13 @@ fn shown(line: &str) -> String {
         ("close" | "found", _) => WAITS,
         _ => DIM,
     };
-    let what = text::clean(&told(&line, &event));
+    let what = text::clean(&describe(&line, &event));
     let word = with(style, &format!("{event:<8}"));
     format!("  {}  {word}  {receipt}  {what}\n", with(DIM, &time))
 }
 
 /// What a line says, in words.
-fn told(line: &Value, event: &str) -> String {
+fn describe(line: &Value, event: &str) -> String {
     let part = |name: &str| string(line, name).unwrap_or_default();
     let joined = |parts: &[&str]| {
         parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ")

@@ -32,11 +32,11 @@ pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
     if audit.more > 0 {
         paint::complain(&format!("and {} more", audit.more));
     }
-    paint::lines(&told(&audit))?;
+    paint::lines(&describe(&audit))?;
     Ok(status::worst([u8::from(!audit.is_whole())]))
 }
 
-fn told(audit: &Audit) -> String {
+fn describe(audit: &Audit) -> String {
     let Audit { files, lines, torn, .. } = audit;
     let passed_over = passed_over(&audit.passed_over);
     let Some(head) = &audit.head else {

@@ -15,7 +15,7 @@ use crate::approvers::{Approvers, Proof, Statement};
 use crate::cli::call::{self, show};
 use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, paint, person};
-use crate::desk::{Call, Desk, Person, Question, Reply};
+use crate::desk::{Call, ConsentQuestion, Desk, Person, PersonReply};
 use crate::failure::Failure;
 use crate::ledger::{Decision, Request, State};
 
@@ -112,20 +112,22 @@ async fn waiting(desk: &Desk, receipt: &str) -> Result<Request, Failure> {
 
 /// The question as it was kept, cleaned once more: whoever can write the ledger could have put
 /// something else there.
-fn question(request: &Request) -> Question {
+fn question(request: &Request) -> ConsentQuestion {
     let clean = |text: &str| crate::text::clean(text);
     let lines = text(request, "question").lines().map(crate::text::strip).collect::<Vec<_>>();
     let typed = request.content.get("typed").and_then(Value::as_str).map(clean);
-    Question { summary: clean(text(request, "summary")), text: lines.join("\n"), typed }
+    ConsentQuestion { summary: clean(text(request, "summary")), text: lines.join("\n"), typed }
 }
 
 /// Asks; a slip of the hand can be tried again, so nothing but a yes is a decision.
-fn agrees(question: &Question) -> Result<(), &'static str> {
+fn agrees(question: &ConsentQuestion) -> Result<(), &'static str> {
     match (person::ask(question), &question.typed) {
-        (Reply::Yes(None), None) => Ok(()),
-        (Reply::Yes(Some(typed)), Some(name)) if Question::is_typed(name, &typed) => Ok(()),
-        (Reply::Yes(_), _) => Err("what you typed is not the name of who gets the access"),
-        (Reply::No | Reply::Closed | Reply::Silence, _) => Err("nobody said yes"),
+        (PersonReply::Yes(None), None) => Ok(()),
+        (PersonReply::Yes(Some(typed)), Some(name)) if ConsentQuestion::is_typed(name, &typed) => {
+            Ok(())
+        }
+        (PersonReply::Yes(_), _) => Err("what you typed is not the name of who gets the access"),
+        (PersonReply::No | PersonReply::Closed | PersonReply::Silence, _) => Err("nobody said yes"),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn run(name: &str, out: Option<PathBuf>) -> Ran {
         Ok::<_, Error>((key.public(), key.sealed(&passphrase)?))
     });
     let (public, pem) = made.await??;
-    crate::private::create_new(&path, pem.as_bytes())
+    crate::owner_only::create_new(&path, pem.as_bytes())
         .map_err(|error| format!("{shown}: {error}"))?;
     paint::note(&format!("{shown} is yours alone; this line goes into the approvers file:"));
     paint::raw(format!("{name} {public}\n").as_bytes())?;

@@ -23,7 +23,7 @@ pub struct SetAside {
 pub(super) fn put(dir: &Path, others: &[&str], stays: Option<&str>) -> io::Result<SetAside> {
     let due = due(dir)?;
     let folder = format!("set-aside-{}", Timestamp::now().as_second());
-    crate::private::directory(&dir.join(&folder))?;
+    crate::owner_only::directory(&dir.join(&folder))?;
     let mut names = files::traces(dir, others)?;
     let segments = files::segments(dir)?;
     let file_name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());

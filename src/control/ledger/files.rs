@@ -128,7 +128,7 @@ pub(super) fn close_former(dir: &Path) -> io::Result<()> {
         let [_, start] = FULL_NAMES;
         std::fs::rename(&former, dir.join(format!("{start}{first:0DIGITS$}{END}")))?;
     }
-    crate::private::directory(&former)
+    crate::owner_only::directory(&former)
 }
 
 /// What shows that there was a ledger here, though it has no file now: the names of what was left.

@@ -53,7 +53,7 @@ pub(super) fn write(dir: &Path, keys: &Keys, link: &Link) -> io::Result<()> {
     text.push('\n');
     let path = dir.join(NAME);
     let is_new = !path.exists();
-    let mut file = crate::private::open(&path)?;
+    let mut file = crate::owner_only::open(&path)?;
     file.write_all(text.as_bytes())?;
     if is_new {
         file.sync_all()?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::book::Reading;
+use super::journal::Reading;
 use super::{Ledger, Record};
 use crate::failure::Failure;
 

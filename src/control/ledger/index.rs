@@ -7,7 +7,7 @@
 
 mod check;
 mod here;
-mod intake;
+mod ingest;
 mod late;
 mod meaning;
 mod records;
@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::chain::{Keys, Link};
 use super::files::{self, Segment};
 use check::standing;
-use intake::NOWHERE;
+use ingest::NOWHERE;
 pub(super) use meaning::{ACCEPTED, BROKEN, accepts, reported, understood};
 pub(super) use told::Told;
 use told::told;
@@ -115,7 +115,7 @@ impl Index {
     pub(super) fn open(path: &Path, keys: &Keys) -> io::Result<Self> {
         match Self::at(path, keys) {
             Ok(index) => Ok(index),
-            Err(error) if super::book::is_unwritable(&error) => Self::in_memory(keys),
+            Err(error) if super::journal::is_unwritable(&error) => Self::in_memory(keys),
             Err(error) => {
                 tracing::warn!(%error, "the index of the ledger is made anew");
                 Self::remove(path);
@@ -140,7 +140,7 @@ impl Index {
 
     fn at(path: &Path, keys: &Keys) -> io::Result<Self> {
         // The database takes the mode of a file that is there.
-        crate::private::open(path)?;
+        crate::owner_only::open(path)?;
         Self::with(Connection::open(path).map_err(trouble)?, keys)
     }
 
@@ -219,8 +219,8 @@ impl Index {
             |end| (end.segment, end.offset),
         );
         let change = begin(&mut self.database)?;
-        let found = intake::Found::lost(segment, offset, last);
-        intake::keep_troubles(&change, &[found])?;
+        let found = ingest::Found::lost(segment, offset, last);
+        ingest::keep_troubles(&change, &[found])?;
         change.commit().map_err(trouble)
     }
 
@@ -234,14 +234,14 @@ impl Index {
             start: NOWHERE,
             link: Link::start(),
         });
-        let batch = intake::read_on(segments, &mut next, position.is_none(), keys)?;
+        let batch = ingest::read_on(segments, &mut next, position.is_none(), keys)?;
         if position.as_ref() == Some(&next) {
             return Ok(false);
         }
         let more = batch.is_full();
-        intake::keep_troubles(&change, &batch.troubles)?;
-        intake::take_lines(&change, segments, keys, batch.lines)?;
-        intake::accept(&change, &batch.accepted)?;
+        ingest::keep_troubles(&change, &batch.troubles)?;
+        ingest::take_lines(&change, segments, keys, batch.lines)?;
+        ingest::accept(&change, &batch.accepted)?;
         if position.is_none_or(|position| position.segment != next.segment) {
             keep_files(&change, &next, segments)?;
         }

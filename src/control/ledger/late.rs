@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::book::Reading;
+use super::journal::Reading;
 use super::{Ledger, Record, Trouble};
 use crate::failure::Failure;
 

@@ -18,9 +18,9 @@ const STALE: Duration = Duration::from_secs(3_600);
 impl Presence {
     pub(super) fn claim(dir: &Path, process: &str) -> io::Result<Self> {
         let folder = dir.join(FOLDER);
-        crate::private::directory(&folder)?;
+        crate::owner_only::directory(&folder)?;
         let path = folder.join(process);
-        let lock = crate::private::open(&path)?;
+        let lock = crate::owner_only::open(&path)?;
         lock.lock()?;
         Ok(Self { path, _lock: lock })
     }

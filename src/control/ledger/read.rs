@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::book::{Book, Reading};
+use super::journal::{Journal, Reading};
 use super::{Ledger, Record, Request, State, Trouble, index};
 use crate::access::Access;
 use crate::failure::Failure;
@@ -80,7 +80,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn orphans(&self, before: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store.look(move |book, keys| book.orphans(keys, before)).await
+        self.store.look(move |journal, keys| journal.orphans(keys, before)).await
     }
 
     /// Changes whose time has come, that may stand, and that nothing has taken back.
@@ -89,8 +89,8 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
         self.store
-            .look(move |book, keys| {
-                book.checked(keys, |reading| {
+            .look(move |journal, keys| {
+                journal.checked(keys, |reading| {
                     reading.each(reading.index().due(now)?, Reading::record)
                 })
             })
@@ -103,7 +103,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read, or its key is not the one that is given.
     pub async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
-        self.store.look(Book::troubles).await
+        self.store.look(Journal::troubles).await
     }
 
     /// The standing timed change of `[tenant, principal, role, resource]`, by ids.

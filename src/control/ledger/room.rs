@@ -65,27 +65,27 @@ fn missing(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn made_and_tried(dir: &Path, others: &[&str]) -> Result<(), String> {
-    crate::private::directory(dir).map_err(|error| told(dir, &error))?;
+    crate::owner_only::directory(dir).map_err(|error| describe(dir, &error))?;
     for name in [CURRENT, head::NAME].iter().chain(others) {
         let path = dir.join(name);
         if path.is_file() {
             let open = std::fs::OpenOptions::new().append(true).open(&path);
-            open.map_err(|error| told(&path, &error))?;
+            open.map_err(|error| describe(&path, &error))?;
         }
     }
     let path = dir.join(format!("doctor-{}", crate::random::id()));
     let written = written(&path);
     let removed = std::fs::remove_file(&path);
     written?;
-    removed.map_err(|error| told(&path, &error))
+    removed.map_err(|error| describe(&path, &error))
 }
 
 fn written(path: &Path) -> Result<(), String> {
-    let mut file = crate::private::append(path).map_err(|error| told(path, &error))?;
+    let mut file = crate::owner_only::append(path).map_err(|error| describe(path, &error))?;
     let dir = path.parent().unwrap_or(path);
     locked(dir, file.lock())?;
     let filled = file.write_all(&vec![0; ROOM]).and_then(|()| file.sync_all());
-    filled.map_err(|error| told(dir, &error))
+    filled.map_err(|error| describe(dir, &error))
 }
 
 /// What a lock that is not given means.
@@ -99,7 +99,7 @@ fn locked(dir: &Path, lock: io::Result<()>) -> Result<(), String> {
     })
 }
 
-fn told(path: &Path, error: &io::Error) -> String {
+fn describe(path: &Path, error: &io::Error) -> String {
     let mend = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there",
         io::ErrorKind::ReadOnlyFilesystem => "name another place in GRANTOR_STATE_DIR",
@@ -152,7 +152,7 @@ mod tests {
         let none = io::Error::from(io::ErrorKind::Unsupported);
         let told = locked(home.path(), Err(none)).unwrap_err();
         assert!(told.contains("cannot be locked") && told.contains("GRANTOR_STATE_DIR"), "{told}");
-        let full = super::told(home.path(), &io::ErrorKind::StorageFull.into());
+        let full = describe(home.path(), &io::ErrorKind::StorageFull.into());
         assert!(full.contains("make room"), "{full}");
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::book::{Book, Entry, Objection, Reading};
 use super::chain::Keys;
+use super::journal::{Entry, Journal, Precondition, Reading};
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 
 pub(super) struct Store {
-    pub book: Arc<Book>,
+    pub journal: Arc<Journal>,
     /// Where the keys are kept, if not beside the ledger.
     key: Option<Secret>,
     keys: OnceCell<Arc<Keys>>,
@@ -25,7 +25,7 @@ const KEY: &str = "has no key";
 impl Store {
     pub(super) fn new(dir: &Path, key: Option<Secret>) -> Self {
         let requester = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
-        Self { book: Arc::new(Book::new(dir, requester)), key, keys: OnceCell::new() }
+        Self { journal: Arc::new(Journal::new(dir, requester)), key, keys: OnceCell::new() }
     }
 
     pub(super) async fn write(&self, entry: Entry) -> Result<(), Failure> {
@@ -36,7 +36,7 @@ impl Store {
     pub(super) async fn write_unless(
         &self,
         entry: Entry,
-        objection: Objection,
+        objection: Precondition,
     ) -> Result<Result<(), Failure>, Failure> {
         self.append(entry, Some(objection)).await
     }
@@ -44,13 +44,14 @@ impl Store {
     async fn append(
         &self,
         entry: Entry,
-        objection: Option<Objection>,
+        objection: Option<Precondition>,
     ) -> Result<Result<(), Failure>, Failure> {
         let comes_after =
             matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
         let content = super::length::fit(entry.event, entry.content)?;
         let entry = Entry { content, ..entry };
-        let added = self.work(move |book, keys| book.append(keys, entry, objection), WRITE).await;
+        let added =
+            self.work(move |journal, keys| journal.append(keys, entry, objection), WRITE).await;
         added.map_err(|failure| {
             failure.or_hint(if comes_after {
                 "make the state directory writable, or set GRANTOR_STATE_DIR"
@@ -64,17 +65,17 @@ impl Store {
         &self,
         look: impl FnOnce(&Reading<'_>) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
-        self.look(move |book, keys| book.read(keys, look)).await
+        self.look(move |journal, keys| journal.read(keys, look)).await
     }
 
     /// Work that changes nothing, and makes nothing either where there is no ledger.
     pub(super) async fn look<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Book, &Keys) -> io::Result<T> + Send + 'static,
+        look: impl FnOnce(&Journal, &Keys) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
         let looked = async {
-            let (book, keys) = (self.book.clone(), self.known_keys().await?);
-            self.blocking(move || look(&book, &keys), READ).await
+            let (journal, keys) = (self.journal.clone(), self.known_keys().await?);
+            self.blocking(move || look(&journal, &keys), READ).await
         };
         looked.await.map_err(|failure| {
             failure.or_hint("make it readable for this user, or set GRANTOR_STATE_DIR")
@@ -83,11 +84,11 @@ impl Store {
 
     pub(super) async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Book, &Keys) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Journal, &Keys) -> io::Result<T> + Send + 'static,
         trouble: &str,
     ) -> Result<T, Failure> {
-        let (book, keys) = (self.book.clone(), self.keys().await?);
-        self.blocking(move || work(&book, &keys), trouble).await
+        let (journal, keys) = (self.journal.clone(), self.keys().await?);
+        self.blocking(move || work(&journal, &keys), trouble).await
     }
 
     /// Tries the keys that there are; makes none where there is no ledger.
@@ -103,8 +104,8 @@ impl Store {
 
     /// The keys of the ledger there is.
     async fn known_keys(&self) -> Result<Arc<Keys>, Failure> {
-        let book = self.book.clone();
-        if self.keys.initialized() || self.blocking(move || book.is_begun(), READ).await? {
+        let journal = self.journal.clone();
+        if self.keys.initialized() || self.blocking(move || journal.is_begun(), READ).await? {
             return self.keys().await;
         }
         Ok(Arc::new(Keys::none()))
@@ -113,8 +114,8 @@ impl Store {
     async fn keys(&self) -> Result<Arc<Keys>, Failure> {
         let keys = self.keys.get_or_try_init(|| async {
             let Some(secret) = &self.key else {
-                let book = self.book.clone();
-                return self.blocking(move || Keys::parse(&book.own_key()?), KEY).await.map(Arc::new);
+                let journal = self.journal.clone();
+                return self.blocking(move || Keys::parse(&journal.own_key()?), KEY).await.map(Arc::new);
             };
             let wrong = |trouble: String| {
                 Failure::new(Kind::Unavailable, trouble)
@@ -135,7 +136,7 @@ impl Store {
     ) -> Result<T, Failure> {
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(io::Error::other).and_then(|done| done).map_err(|error| {
-            let path = self.book.path();
+            let path = self.journal.path();
             let path = path.display();
             Failure::new(Kind::Unavailable, format!("the ledger {path} {trouble}: {error}"))
         })

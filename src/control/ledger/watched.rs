@@ -46,7 +46,7 @@ impl Ledger {
 
 /// In sentences: the first of them, how many more there are, and what to do. Nothing where nothing
 /// is wrong.
-pub fn told(troubles: &[Trouble]) -> Vec<String> {
+pub fn describe(troubles: &[Trouble]) -> Vec<String> {
     let mut told: Vec<_> = troubles.iter().take(MOST).map(Trouble::to_string).collect();
     if troubles.len() > MOST {
         told.push(format!("and {} more", troubles.len() - MOST));

@@ -93,9 +93,9 @@ async fn discover(
 ) -> Result<Base, AuthError> {
     let what = "the OpenID discovery document";
     let unusable = |trouble: String| AuthError::Unusable(format!("{what} {trouble}"));
-    let question = source.ask(&[]).and_then(|question| Frozen::read(&base, &question));
-    let question = question.map_err(|failure| unusable(failure.message))?;
-    let reply = exchange(what, Signed::bare(question).hiding(secret), wire).await?;
+    let query = source.ask(&[]).and_then(|query| Frozen::read(&base, &query));
+    let query = query.map_err(|failure| unusable(failure.message))?;
+    let reply = exchange(what, Signed::bare(query).hiding(secret), wire).await?;
     let found: Discovery = decode(what, &reply)?;
     let endpoint = Base::parse(&found.token_endpoint)
         .map_err(|trouble| unusable(format!("names a token endpoint that {trouble}")))?;

@@ -4,22 +4,25 @@ use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, pe
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Asker, Listing, Reach, Wanted, crowd, maybe};
+use crate::vendors::{Listing, Reach, VendorReader, Wanted, fan_out, maybe};
 
 /// Assets whose settings one call reads.
 const BUDGET: usize = 60;
 
-pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
-    let one = maybe(&reach.resource, "resource", |wanted| asset(ask, wanted)).await;
-    let principal = maybe(&reach.principal, "principal", |wanted| either(ask, wanted)).await;
+pub(super) async fn list(
+    reader: &VendorReader<'_>,
+    reach: Reach,
+) -> Result<Listing<Access>, Failure> {
+    let one = maybe(&reach.resource, "resource", |wanted| asset(reader, wanted)).await;
+    let principal = maybe(&reach.principal, "principal", |wanted| either(reader, wanted)).await;
     let (one, principal) = Failure::both(one, principal)?;
     let assets = match one {
         Some(asset) => vec![asset],
-        None => assets(ask, None).await?,
+        None => assets(reader, None).await?,
     };
-    let read = |asset: Resource| async move { Ok((permissions(ask, &asset.id).await?, asset)) };
-    let crowd = crowd::each("assets", assets, BUDGET, read).await?;
-    let rows = crowd.found.into_iter().flat_map(|(permissions, asset)| {
+    let read = |asset: Resource| async move { Ok((permissions(reader, &asset.id).await?, asset)) };
+    let fan_out = fan_out::each("assets", assets, BUDGET, read).await?;
+    let rows = fan_out.found.into_iter().flat_map(|(permissions, asset)| {
         permissions
             .permissions
             .iter()
@@ -38,17 +41,17 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
             })
     };
     let rows = rows.into_iter().filter(fits).collect();
-    let problem = crowd.problem.or(groups);
+    let problem = fan_out.problem.or(groups);
     let mut listing = Listing::part(rows, &reach.from, reach.limit, problem);
     let named = listing.rows.iter_mut().map(|row: &mut Access| &mut row.principal);
-    name(ask, named.filter(|named| named.name.is_none()).collect()).await;
+    name(reader, named.filter(|named| named.name.is_none()).collect()).await;
     Ok(listing)
 }
 
 /// A user or a group of this id or name.
-async fn either(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
-    let question = PRINCIPALS.ask(&[])?;
-    let found = find::<Principals>(ask, "principal", wanted, &question, |_| true).await;
+async fn either(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+    let query = PRINCIPALS.ask(&[])?;
+    let found = find::<Principals>(reader, "principal", wanted, &query, |_| true).await;
     found.map_err(|failure| match failure.kind {
         Kind::Invalid if wanted.as_str().contains('@') => failure
             .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),

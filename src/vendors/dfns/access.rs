@@ -7,12 +7,15 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Listing, Reach, crowd, maybe};
+use crate::vendors::{Listing, Reach, VendorReader, fan_out, maybe};
 
 /// Permissions whose assignments one call reads.
 const BUDGET: usize = 200;
 
-pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
+pub(super) async fn list(
+    reader: &VendorReader<'_>,
+    reach: Reach,
+) -> Result<Listing<Access>, Failure> {
     let resource = match reach.resource.as_deref() {
         None | Some("organization") => Ok(()),
         Some(_) => Err(Failure::invalid(
@@ -20,26 +23,29 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
         )
         .of("resource")),
     };
-    let principal = maybe(&reach.principal, "principal", |wanted| identity(ask, wanted)).await;
-    let role = maybe(&reach.role, "role", |wanted| permission(ask, wanted)).await;
+    let principal = maybe(&reach.principal, "principal", |wanted| identity(reader, wanted)).await;
+    let role = maybe(&reach.role, "role", |wanted| permission(reader, wanted)).await;
     let ((principal, role), ()) = Failure::both(Failure::both(principal, role), resource)?;
     let among = match role {
         Some(role) => vec![role],
-        None => permissions(ask).await?,
+        None => permissions(reader).await?,
     };
     let among = among.into_iter().map(Permission::into_role).collect();
     let Groups { all: people, unseen } = match &principal {
         Some(only) => Groups { all: vec![only.clone()], unseen: None },
-        None => everyone(ask).await?,
+        None => everyone(reader).await?,
     };
-    let read = |role: Role| async move { Ok((assignments(ask, &role.id).await?, role)) };
-    let crowd = crowd::each("permissions", among, BUDGET, read).await?;
-    let found: Vec<_> =
-        crowd.found.iter().flat_map(|(all, role)| all.iter().map(move |one| (one, role))).collect();
+    let read = |role: Role| async move { Ok((assignments(reader, &role.id).await?, role)) };
+    let fan_out = fan_out::each("permissions", among, BUDGET, read).await?;
+    let found: Vec<_> = fan_out
+        .found
+        .iter()
+        .flat_map(|(all, role)| all.iter().map(move |one| (one, role)))
+        .collect();
     let held = match &principal {
         Some(principal) => {
             let assignments: Vec<_> = found.iter().map(|(one, _)| *one).collect();
-            through(ask, &principal.named(), &assignments).await
+            through(reader, &principal.named(), &assignments).await
         }
         // An id that nobody answers to may be a group's.
         None => {
@@ -57,7 +63,7 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let listing = Listing::part(rows, &reach.from, reach.limit, None);
     let leaving = listing.rows.iter().filter(|(_, leaving)| *leaving).map(|(row, _)| row);
     let leaving = leaves(&leaving.collect::<Vec<_>>());
-    let problem = together([crowd.problem, held.untold(), leaving]);
+    let problem = together([fan_out.problem, held.untold(), leaving]);
     Ok(Listing { problem, ..listing.map(|(row, _)| row) })
 }
 

@@ -7,7 +7,7 @@ use super::{Assignment, list};
 use crate::access::{Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Place, Row, crowd};
+use crate::vendors::{Place, Row, VendorReader, fan_out};
 
 pub(super) const GROUPS: Source =
     Source { path: "/auth/user-groups", needs: "Auth:UserGroups:Read", docs: "List User Groups" };
@@ -46,9 +46,9 @@ pub struct Through {
 }
 
 /// All user groups. A deployment that knows no list of them has none.
-pub(super) async fn groups(ask: &Asker<'_>) -> Groups {
+pub(super) async fn groups(reader: &VendorReader<'_>) -> Groups {
     let listed = match GROUPS.ask(&[]) {
-        Ok(question) => list(ask, question, Place::default(), usize::MAX, |_: &Group| true).await,
+        Ok(query) => list(reader, query, Place::default(), usize::MAX, |_: &Group| true).await,
         Err(failure) => Err(failure),
     };
     match listed {
@@ -62,28 +62,35 @@ pub(super) async fn groups(ask: &Asker<'_>) -> Groups {
 }
 
 /// The ids of a group's members.
-pub(super) async fn members(ask: &Asker<'_>, group: &str) -> Result<Vec<String>, Failure> {
-    let question = MEMBERS.ask(&[("groupId", group)])?;
-    let listing = list(ask, question, Place::default(), usize::MAX, |_: &Member| true).await?;
+pub(super) async fn members(
+    reader: &VendorReader<'_>,
+    group: &str,
+) -> Result<Vec<String>, Failure> {
+    let query = MEMBERS.ask(&[("groupId", group)])?;
+    let listing = list(reader, query, Place::default(), usize::MAX, |_: &Member| true).await?;
     Ok(listing.complete()?.into_iter().map(|member| member.user_id).collect())
 }
 
 /// Which groups somebody is in, of those that hold one of these assignments.
-pub async fn through(ask: &Asker<'_>, who: &Named, assignments: &[&Assignment]) -> Through {
+pub async fn through(
+    reader: &VendorReader<'_>,
+    who: &Named,
+    assignments: &[&Assignment],
+) -> Through {
     let kind = who.kind.as_deref();
     if [PrincipalKind::Group, PrincipalKind::Token].iter().any(|none| kind == Some(none.as_str())) {
         return Through::default();
     }
-    let Groups { all, mut unseen } = groups(ask).await;
+    let Groups { all, mut unseen } = groups(reader).await;
     let holds = |group: &Principal| assignments.iter().any(|one| one.identity_id == group.id);
     let holding: Vec<Named> =
         all.iter().filter(|group| holds(group)).map(Principal::named).collect();
-    let read = |group: Named| async move { Ok((members(ask, &group.id).await, group)) };
+    let read = |group: Named| async move { Ok((members(reader, &group.id).await, group)) };
     let mut groups = Vec::new();
-    match crowd::each("groups", holding, BUDGET, read).await {
-        Ok(crowd) => {
-            unseen = unseen.or(crowd.problem);
-            for (members, group) in crowd.found {
+    match fan_out::each("groups", holding, BUDGET, read).await {
+        Ok(fan_out) => {
+            unseen = unseen.or(fan_out.problem);
+            for (members, group) in fan_out.found {
                 match members {
                     Ok(members) if members.contains(&who.id) => groups.push(group),
                     Ok(_) => {}
@@ -96,7 +103,7 @@ pub async fn through(ask: &Asker<'_>, who: &Named, assignments: &[&Assignment]) 
     if unseen.is_some() {
         // Whether a user's own record shows what groups hold is not documented; where it does, that
         // is seen.
-        let shown = shown_to_hold(ask, &who.id).await;
+        let shown = shown_to_hold(reader, &who.id).await;
         for one in assignments.iter().filter(|one| shown.contains(&one.id)) {
             let holder = &one.identity_id;
             if *holder != who.id && groups.iter().all(|group| group.id != *holder) {

@@ -9,7 +9,7 @@ use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
 use crate::text::{self, Word};
-use crate::vendors::{Asker, Place, Row, Wanted, pick};
+use crate::vendors::{Place, Row, VendorReader, Wanted, pick};
 
 pub(super) const USERS: Source =
     Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
@@ -69,16 +69,16 @@ pub struct Own {
 ///
 /// # Errors
 /// None or several match, or a list cannot be read whole.
-pub async fn identity(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+pub async fn identity(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
     let text = wanted.as_str();
     if is_id(text, "us") {
-        let user: Option<User> = ask.read_maybe(&USER.ask(&[("userId", text)])?).await?;
+        let user: Option<User> = reader.read_maybe(&USER.ask(&[("userId", text)])?).await?;
         if let Some(user) = user {
             return pick("identityId", wanted, vec![user.into_principal()]);
         }
     }
-    let Groups { all, unseen } = everyone(ask).await?;
-    if let Some(shown) = shown_earlier(ask, text)
+    let Groups { all, unseen } = everyone(reader).await?;
+    if let Some(shown) = shown_earlier(reader, text)
         && all.iter().all(|known| known.id != text)
     {
         return pick("identityId", wanted, vec![shown]);
@@ -101,7 +101,7 @@ pub async fn identity(ask: &Asker<'_>, wanted: Wanted<'_>) -> Result<Principal, 
 
 /// Whom the vendor listed before a change that is looked at again: a group may be gone by now, or
 /// may no longer be shown.
-fn shown_earlier(ask: &Asker<'_>, id: &str) -> Option<Principal> {
+fn shown_earlier(reader: &VendorReader<'_>, id: &str) -> Option<Principal> {
     let kind = |named: &Named| {
         let kinds = [
             PrincipalKind::User,
@@ -111,7 +111,7 @@ fn shown_earlier(ask: &Asker<'_>, id: &str) -> Option<Principal> {
         ];
         kinds.into_iter().find(|kind| named.kind.as_deref() == Some(kind.as_str()))
     };
-    let mut rows = ask.earlier.iter();
+    let mut rows = reader.earlier.iter();
     rows.find_map(|Access { principal, .. }| {
         let kind = kind(principal).filter(|_| principal.id == id)?;
         let Named { id, name, email, .. } = principal.clone();
@@ -150,10 +150,10 @@ fn passes(failure: &Failure) -> bool {
 }
 
 /// All users and service accounts, the caller's own tokens, and the user groups that can be seen.
-pub(super) async fn everyone(ask: &Asker<'_>) -> Result<Groups, Failure> {
-    let users = list(ask, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
+pub(super) async fn everyone(reader: &VendorReader<'_>) -> Result<Groups, Failure> {
+    let users = list(reader, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
     let (users, accounts, tokens, groups) =
-        tokio::join!(users, service_accounts(ask), own_tokens(ask), groups(ask));
+        tokio::join!(users, service_accounts(reader), own_tokens(reader), groups(reader));
     let mut all: Vec<Principal> =
         users?.complete()?.into_iter().map(User::into_principal).collect();
     let accounts = accounts?.into_iter().map(ServiceAccount::into_principal);
@@ -171,9 +171,9 @@ pub(super) async fn everyone(ask: &Asker<'_>) -> Result<Groups, Failure> {
 ///
 /// # Errors
 /// A list cannot be read whole.
-pub async fn named(ask: &Asker<'_>, id: &str) -> Result<Named, Failure> {
-    let known = everyone(ask).await?.all.into_iter().find(|known| known.id == id);
-    let known = known.or_else(|| shown_earlier(ask, id));
+pub async fn named(reader: &VendorReader<'_>, id: &str) -> Result<Named, Failure> {
+    let known = everyone(reader).await?.all.into_iter().find(|known| known.id == id);
+    let known = known.or_else(|| shown_earlier(reader, id));
     Ok(known.map_or_else(
         || Named { id: id.to_owned(), name: None, kind: None, email: None },
         |known| known.named(),
@@ -181,9 +181,9 @@ pub async fn named(ask: &Asker<'_>, id: &str) -> Result<Named, Failure> {
 }
 
 /// The assignments that a user's own record names; none where there is no such record.
-pub(super) async fn shown_to_hold(ask: &Asker<'_>, user: &str) -> Vec<String> {
-    let Ok(question) = USER.ask(&[("userId", user)]) else { return Vec::new() };
-    let Ok(user) = ask.read::<Value>(&question).await else { return Vec::new() };
+pub(super) async fn shown_to_hold(reader: &VendorReader<'_>, user: &str) -> Vec<String> {
+    let Ok(query) = USER.ask(&[("userId", user)]) else { return Vec::new() };
+    let Ok(user) = reader.read::<Value>(&query).await else { return Vec::new() };
     let held = user.get("permissionAssignments").and_then(Value::as_array);
     let id = |one: &Value| Some(one.get("assignmentId")?.as_str()?.to_owned());
     held.into_iter().flatten().filter_map(id).collect()
@@ -193,16 +193,18 @@ pub(super) async fn shown_to_hold(ask: &Asker<'_>, user: &str) -> Vec<String> {
 ///
 /// # Errors
 /// A list cannot be read for now.
-pub async fn own(ask: &Asker<'_>, identity: &Named) -> Result<Own, Failure> {
+pub async fn own(reader: &VendorReader<'_>, identity: &Named) -> Result<Own, Failure> {
     let is_group = identity.kind.as_deref() == Some(PrincipalKind::Group.as_str());
-    let members = if is_group { Some(members(ask, &identity.id).await) } else { None };
+    let members = if is_group { Some(members(reader, &identity.id).await) } else { None };
     if let Some(Err(failure)) = &members
         && passes(failure)
     {
         return Err(failure.clone());
     }
-    let Some(credential) = ask.tenant.settings.get(CREDENTIAL) else { return Ok(Own::default()) };
-    let (accounts, tokens) = tokio::join!(service_accounts(ask), own_tokens(ask));
+    let Some(credential) = reader.tenant.settings.get(CREDENTIAL) else {
+        return Ok(Own::default());
+    };
+    let (accounts, tokens) = tokio::join!(service_accounts(reader), own_tokens(reader));
     let (accounts, tokens) = (shown(accounts)?, tokens?);
     let is = |id: &String| owns(credential, id, &accounts, &tokens);
     let is = match &members {
@@ -234,13 +236,13 @@ fn owns(
         })
 }
 
-async fn service_accounts(ask: &Asker<'_>) -> Result<Vec<ServiceAccount>, Failure> {
-    let accounts: Items<ServiceAccount> = ask.read(&SERVICE_ACCOUNTS.ask(&[])?).await?;
+async fn service_accounts(reader: &VendorReader<'_>) -> Result<Vec<ServiceAccount>, Failure> {
+    let accounts: Items<ServiceAccount> = reader.read(&SERVICE_ACCOUNTS.ask(&[])?).await?;
     Ok(accounts.items)
 }
 
-async fn own_tokens(ask: &Asker<'_>) -> Result<Vec<AccessToken>, Failure> {
-    let tokens: Result<Items<AccessToken>, _> = ask.read(&TOKENS.ask(&[])?).await;
+async fn own_tokens(reader: &VendorReader<'_>) -> Result<Vec<AccessToken>, Failure> {
+    let tokens: Result<Items<AccessToken>, _> = reader.read(&TOKENS.ask(&[])?).await;
     shown(tokens.map(|tokens| tokens.items))
 }
 

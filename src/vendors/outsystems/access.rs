@@ -13,31 +13,34 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
-use crate::vendors::{Asker, Listing, Place, Reach, Wanted, crowd, maybe};
+use crate::vendors::{Listing, Place, Reach, VendorReader, Wanted, fan_out, maybe};
 
 /// Users whose roles one call reads.
 const BUDGET: usize = 40;
 /// Assets whose names one call looks up.
 const NAMES: usize = 20;
 
-pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
-    let role = maybe(&reach.role, "role", |wanted| role(ask, wanted)).await;
-    let asset = maybe(&reach.resource, "resource", |wanted| asset(ask, wanted)).await;
-    let user = maybe(&reach.principal, "principal", |wanted| user(ask, wanted)).await;
+pub(super) async fn list(
+    reader: &VendorReader<'_>,
+    reach: Reach,
+) -> Result<Listing<Access>, Failure> {
+    let role = maybe(&reach.role, "role", |wanted| role(reader, wanted)).await;
+    let asset = maybe(&reach.resource, "resource", |wanted| asset(reader, wanted)).await;
+    let user = maybe(&reach.principal, "principal", |wanted| user(reader, wanted)).await;
     let ((role, asset), user) = Failure::both(Failure::both(role, asset), user)?;
     let users = match (user, &asset, &role) {
         (Some(user), _, _) => vec![user],
-        (None, Some(asset), _) => reaching(ask, asset).await?,
+        (None, Some(asset), _) => reaching(reader, asset).await?,
         (None, None, role) => {
             let key = role.as_ref().map_or("", |role| role.id.as_str());
-            everybody(ask, ROLE_USERS.ask(&[("key", key)])?).await?
+            everybody(reader, ROLE_USERS.ask(&[("key", key)])?).await?
         }
     };
-    let read = async |user: Principal| Ok((held(ask, &user.id).await?, user));
+    let read = async |user: Principal| Ok((held(reader, &user.id).await?, user));
     let read = |user| read(user);
-    let crowd = crowd::each("users", users, BUDGET, read).await?;
-    let names = names(ask, &crowd.found, asset.as_ref()).await;
-    let rows = crowd.found.into_iter().flat_map(|(held, user)| {
+    let fan_out = fan_out::each("users", users, BUDGET, read).await?;
+    let names = names(reader, &fan_out.found, asset.as_ref()).await;
+    let rows = fan_out.found.into_iter().flat_map(|(held, user)| {
         let user = user.named();
         held.into_iter().map(|held| row(&user, held, &names)).collect::<Vec<_>>()
     });
@@ -48,14 +51,14 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
                 row.scope == "organization" || same_key(&row.resource.id, &asset.id)
             })
     };
-    Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, crowd.problem))
+    Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, fan_out.problem))
 }
 
 /// Who may reach an asset: those with a role for it, then all with any organization role.
-async fn reaching(ask: &Asker<'_>, asset: &Resource) -> Result<Vec<Principal>, Failure> {
+async fn reaching(reader: &VendorReader<'_>, asset: &Resource) -> Result<Vec<Principal>, Failure> {
     let (with_role, members) = tokio::try_join!(
-        everybody(ask, USERS.ask(&[])?.with("assetKey", &asset.id)),
-        everybody(ask, USERS.ask(&[])?.with("hasOrganizationRoles", true)),
+        everybody(reader, USERS.ask(&[])?.with("assetKey", &asset.id)),
+        everybody(reader, USERS.ask(&[])?.with("hasOrganizationRoles", true)),
     )?;
     let mut users = with_role;
     for member in members {
@@ -67,16 +70,16 @@ async fn reaching(ask: &Asker<'_>, asset: &Resource) -> Result<Vec<Principal>, F
 }
 
 async fn everybody(
-    ask: &Asker<'_>,
-    question: crate::draft::Question,
+    reader: &VendorReader<'_>,
+    query: crate::draft::Query,
 ) -> Result<Vec<Principal>, Failure> {
-    let users = pages(ask, question, Place::default(), usize::MAX, |_: &User| true).await?;
+    let users = pages(reader, query, Place::default(), usize::MAX, |_: &User| true).await?;
     Ok(users.complete()?.into_iter().map(User::into_principal).collect())
 }
 
 /// The names of the assets that roles count for; a name that cannot be had is left out.
 async fn names(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     found: &[(Vec<HeldRole>, Principal)],
     known: Option<&Resource>,
 ) -> BTreeMap<String, String> {
@@ -88,9 +91,9 @@ async fn names(
     let mut keys: Vec<_> = keys.filter(|key| !names.contains_key(key)).collect();
     keys.sort_unstable();
     keys.dedup();
-    let read = |key: String| async move { asset(ask, Wanted::Id(&key)).await };
-    if let Ok(crowd) = crowd::each("assets", keys, NAMES, read).await {
-        names.extend(crowd.found.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
+    let read = |key: String| async move { asset(reader, Wanted::Id(&key)).await };
+    if let Ok(fan_out) = fan_out::each("assets", keys, NAMES, read).await {
+        names.extend(fan_out.found.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
     }
     names
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{IDENTITY, list};
 use crate::access::Role;
 use crate::draft::Source;
-use crate::vendors::{Asker, Known, Listing, Place, Row, UNSHOWN, crowd};
+use crate::vendors::{Known, Listing, Place, Row, UNSHOWN, VendorReader, fan_out};
 
 const PERMISSIONS: Source =
     Source { path: "/api/identity/v1/permissions", needs: "", docs: IDENTITY };
@@ -77,9 +77,9 @@ struct Told<'a> {
 
 /// Roles with what they allow. The vendor's permissions are asked for only where they can settle
 /// something.
-pub(super) async fn judged(ask: &Asker<'_>, listed: Vec<OrganizationRole>) -> Vec<Role> {
+pub(super) async fn judged(reader: &VendorReader<'_>, listed: Vec<OrganizationRole>) -> Vec<Role> {
     let open = listed.iter().any(OrganizationRole::is_open);
-    let registry = if open { Registry::read(ask, &listed).await } else { Registry(None) };
+    let registry = if open { Registry::read(reader, &listed).await } else { Registry(None) };
     listed.into_iter().map(|role| role.judged(&registry)).collect()
 }
 
@@ -98,9 +98,9 @@ impl Known for OrganizationRole {
 impl Registry {
     /// The vendor's permissions, with those that these roles hold or inherit and the list leaves out,
     /// as far as it shows them.
-    async fn read(ask: &Asker<'_>, roles: &[OrganizationRole]) -> Self {
-        let Ok(question) = PERMISSIONS.ask(&[]) else { return Self(None) };
-        let listing = list(ask, question, Place::default(), usize::MAX, |_: &Described| true).await;
+    async fn read(reader: &VendorReader<'_>, roles: &[OrganizationRole]) -> Self {
+        let Ok(query) = PERMISSIONS.ask(&[]) else { return Self(None) };
+        let listing = list(reader, query, Place::default(), usize::MAX, |_: &Described| true).await;
         let Ok(mut known) = listing.and_then(Listing::complete) else {
             return Self(None);
         };
@@ -115,10 +115,10 @@ impl Registry {
             }
             left -= asked.len();
             let read = |key: String| async move {
-                ask.read::<Described>(&PERMISSION.ask(&[("key", &key)])?).await
+                reader.read::<Described>(&PERMISSION.ask(&[("key", &key)])?).await
             };
-            match crowd::each("permissions", asked, UNLISTED, read).await {
-                Ok(crowd) if !crowd.found.is_empty() => known.extend(crowd.found),
+            match fan_out::each("permissions", asked, UNLISTED, read).await {
+                Ok(fan_out) if !fan_out.found.is_empty() => known.extend(fan_out.found),
                 _ => return Self(Some(known)),
             }
         }

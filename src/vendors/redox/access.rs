@@ -7,13 +7,16 @@ use super::{
 };
 use crate::access::{Access, Resource};
 use crate::failure::{Failure, Kind};
-use crate::vendors::crowd::{self, Crowd};
-use crate::vendors::{Asker, Listing, Reach, Wanted, pick};
+use crate::vendors::fan_out::{self, Crowd};
+use crate::vendors::{Listing, Reach, VendorReader, Wanted, pick};
 
-pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access>, Failure> {
-    let organization = configured_organization(ask)?;
+pub(super) async fn list(
+    reader: &VendorReader<'_>,
+    reach: Reach,
+) -> Result<Listing<Access>, Failure> {
+    let organization = configured_organization(reader)?;
     let (members, environments) =
-        tokio::try_join!(members(ask, organization), environments(ask, organization))?;
+        tokio::try_join!(members(reader, organization), environments(reader, organization))?;
     let whole = Resource::new("organization", organization, None);
     let places: Vec<_> = std::iter::once(whole).chain(environments).collect();
     let one = reach.resource.as_ref();
@@ -27,23 +30,23 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
     let known = &members;
     let read = |place: Resource| async move {
         let found = match place.kind {
-            "environment" => environment_members(ask, &place.id).await?,
+            "environment" => environment_members(reader, &place.id).await?,
             _ => known.clone(),
         };
         Ok((found, place))
     };
-    let crowd = crowd::each("environments", places, ENVIRONMENTS_READ, read).await?;
-    let held = || crowd.found.iter().flat_map(|(found, _)| found).map(|one| one.role.clone());
+    let fan_out = fan_out::each("environments", places, ENVIRONMENTS_READ, read).await?;
+    let held = || fan_out.found.iter().flat_map(|(found, _)| found).map(|one| one.role.clone());
     let role = match &reach.role {
         Some(wanted) => role(wanted, &held().collect::<Vec<_>>()),
         None => Ok(None),
     };
     let principal = match &reach.principal {
-        Some(wanted) => somebody(wanted, &members, &crowd).map(Some),
+        Some(wanted) => somebody(wanted, &members, &fan_out).map(Some),
         None => Ok(None),
     };
     let ((role, principal), ()) = Failure::both(Failure::both(role, principal), place)?;
-    let rows = crowd.found.iter().flat_map(|(found, place)| {
+    let rows = fan_out.found.iter().flat_map(|(found, place)| {
         found.iter().map(|membership| row(membership, place)).collect::<Vec<_>>()
     });
     let rows: Vec<_> = rows
@@ -57,22 +60,24 @@ pub(super) async fn list(ask: &Asker<'_>, reach: Reach) -> Result<Listing<Access
                      are listed",
         )
     });
-    Ok(Listing::part(rows, &reach.from, reach.limit, crowd.problem.or(partly)))
+    Ok(Listing::part(rows, &reach.from, reach.limit, fan_out.problem.or(partly)))
 }
 
 /// Whose access is asked for: a member of the organization, or of one of these places alone.
 fn somebody(
     wanted: &str,
     members: &[Membership],
-    crowd: &Crowd<(Vec<Membership>, Resource)>,
+    fan_out: &Crowd<(Vec<Membership>, Resource)>,
 ) -> Result<String, Failure> {
-    let there = crowd.found.iter().flat_map(|(found, _)| found);
+    let there = fan_out.found.iter().flat_map(|(found, _)| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
     let found = super::member(Wanted::named(wanted), &everybody).map(|member| member.id);
-    found.map_err(|failure| failure.renamed("principal")).map_err(|failure| match &crowd.problem {
-        // Where not all could be read, nobody can be said to be missing.
-        Some(problem) if failure.kind == Kind::Invalid => problem.clone(),
-        _ => failure,
+    found.map_err(|failure| failure.renamed("principal")).map_err(|failure| {
+        match &fan_out.problem {
+            // Where not all could be read, nobody can be said to be missing.
+            Some(problem) if failure.kind == Kind::Invalid => problem.clone(),
+            _ => failure,
+        }
     })
 }
 

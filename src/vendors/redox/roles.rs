@@ -8,7 +8,7 @@ use super::{
 };
 use crate::access::{Resource, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Asker, Find, Listing, Wanted, crowd, pick};
+use crate::vendors::{Find, Listing, VendorReader, Wanted, fan_out, pick};
 
 pub(super) const TABLE: &str = "roles";
 
@@ -39,16 +39,16 @@ impl Scope {
     }
 }
 
-pub(super) async fn list(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, Failure> {
+pub(super) async fn list(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Role>, Failure> {
     // Held roles first: their names are the vendor's, and tell which ones manage others.
     let mut known = Vec::new();
-    let organization = ask.tenant.settings.get(ORGANIZATION);
+    let organization = reader.tenant.settings.get(ORGANIZATION);
     if let Some(organization) = organization {
-        let held = members(ask, organization).await?;
+        let held = members(reader, organization).await?;
         known.extend(held_roles(&held).map(|role| (role, Scope::Organization)));
     }
     for scope in [Scope::Organization, Scope::Environment] {
-        known.extend(configured_roles(ask, scope).into_iter().map(|role| (role, scope)));
+        known.extend(configured_roles(reader, scope).into_iter().map(|role| (role, scope)));
     }
     let mut rows: Vec<Role> = Vec::new();
     for (role, scope) in known {
@@ -76,13 +76,13 @@ pub(super) async fn list(ask: &Asker<'_>, find: Find) -> Result<Listing<Role>, F
 /// # Errors
 /// None or several match.
 pub fn for_organization(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     wanted: Wanted<'_>,
     members: &[Membership],
 ) -> Result<Listed, Failure> {
     let mut known: Vec<Listed> = held_roles(members).collect();
-    known.extend(configured_roles(ask, Scope::Organization));
-    known.extend(earlier_roles(ask, Scope::Organization));
+    known.extend(configured_roles(reader, Scope::Organization));
+    known.extend(earlier_roles(reader, Scope::Organization));
     pick_listed(wanted, &known)
 }
 
@@ -109,18 +109,18 @@ pub fn pick_listed(wanted: Wanted<'_>, roles: &[Listed]) -> Result<Listed, Failu
 /// # Errors
 /// As any read.
 pub async fn for_environment(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     environment: &str,
     there: &[Membership],
 ) -> Result<Vec<Listed>, Failure> {
     let mut roles: Vec<Listed> = held_roles(there).collect();
-    roles.extend(configured_roles(ask, Scope::Environment));
-    roles.extend(earlier_roles(ask, Scope::Environment));
-    if let Some(organization) = ask.tenant.settings.get(ORGANIZATION) {
-        let mut others = environments(ask, organization).await?;
+    roles.extend(configured_roles(reader, Scope::Environment));
+    roles.extend(earlier_roles(reader, Scope::Environment));
+    if let Some(organization) = reader.tenant.settings.get(ORGANIZATION) {
+        let mut others = environments(reader, organization).await?;
         others.retain(|place| place.id != environment);
-        let read = |place: Resource| async move { environment_members(ask, &place.id).await };
-        let found = crowd::each("environments", others, ENVIRONMENTS_READ, read).await?.found;
+        let read = |place: Resource| async move { environment_members(reader, &place.id).await };
+        let found = fan_out::each("environments", others, ENVIRONMENTS_READ, read).await?.found;
         roles.extend(found.iter().flat_map(|members| held_roles(members).collect::<Vec<_>>()));
     }
     Ok(roles)
@@ -131,16 +131,19 @@ fn held_roles(members: &[Membership]) -> impl Iterator<Item = Listed> {
 }
 
 /// Roles that the vendor showed before the change that is looked at again.
-fn earlier_roles<'a>(ask: &Asker<'a>, scope: Scope) -> impl Iterator<Item = Listed> + use<'a> {
-    let shown = ask
+fn earlier_roles<'a>(
+    reader: &VendorReader<'a>,
+    scope: Scope,
+) -> impl Iterator<Item = Listed> + use<'a> {
+    let shown = reader
         .earlier
         .iter()
         .filter(move |row| row.scope == scope.as_str() && !row.role.id.is_empty());
     shown.map(|row| Membership::of(row).role)
 }
 
-fn configured_roles(ask: &Asker<'_>, scope: Scope) -> Vec<Listed> {
-    let table = ask.tenant.settings.table(TABLE);
+fn configured_roles(reader: &VendorReader<'_>, scope: Scope) -> Vec<Listed> {
+    let table = reader.tenant.settings.table(TABLE);
     // The table was checked when the file was read.
     let roles = table.and_then(|roles| configured(roles).ok()).unwrap_or_default();
     let fitting = roles.into_iter().filter(|(_, role)| role.scope == scope);

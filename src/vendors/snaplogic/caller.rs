@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{TOKEN, TOKEN_URL, USERNAME, is_same_user};
-use crate::vendors::Asker;
+use crate::vendors::VendorReader;
 
 /// The user names that Grantor itself has here.
 ///
@@ -19,12 +19,12 @@ pub struct Caller {
 const CLAIMS: [&str; 2] = ["snaplogic_username", "sub"];
 
 impl Caller {
-    pub async fn of(ask: &Asker<'_>) -> Self {
-        let settings = &ask.tenant.settings;
+    pub async fn of(reader: &VendorReader<'_>) -> Self {
+        let settings = &reader.tenant.settings;
         let certain = !settings.has(TOKEN) && !settings.has(TOKEN_URL);
         let mut names: Vec<String> =
             settings.get(USERNAME).map(str::to_owned).into_iter().collect();
-        if let Some(claims) = ask.tenant.account.authorize.claims(ask.wire).await {
+        if let Some(claims) = reader.tenant.account.authorize.claims(reader.wire).await {
             let claimed = CLAIMS.iter().filter_map(|claim| claims.get(claim)?.as_str());
             names.extend(claimed.map(str::to_owned));
         }

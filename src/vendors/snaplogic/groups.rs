@@ -3,7 +3,7 @@
 use super::{group_members, is_same_user};
 use crate::access::Principal;
 use crate::failure::Failure;
-use crate::vendors::{Asker, crowd};
+use crate::vendors::{VendorReader, fan_out};
 
 /// Groups whose members one call reads.
 const BUDGET: usize = 30;
@@ -23,7 +23,7 @@ pub struct Memberships {
 
 /// Which of these groups a user is a member of. What cannot be read is said, and stops nothing.
 pub async fn memberships(
-    ask: &Asker<'_>,
+    reader: &VendorReader<'_>,
     org: &str,
     user: &Principal,
     mut groups: Vec<String>,
@@ -32,10 +32,10 @@ pub async fn memberships(
         unread: groups.split_off(BUDGET.min(groups.len())),
         ..Memberships::default()
     };
-    let read = |group: String| async move { Ok((group_members(ask, org, &group).await, group)) };
+    let read = |group: String| async move { Ok((group_members(reader, org, &group).await, group)) };
     // Each read is answered for by itself, so that none of them fails the others.
-    let Ok(crowd) = crowd::each("groups", groups, BUDGET, read).await else { return known };
-    for (members, group) in crowd.found {
+    let Ok(fan_out) = fan_out::each("groups", groups, BUDGET, read).await else { return known };
+    for (members, group) in fan_out.found {
         match members {
             Ok(members) if members.iter().any(|member| is_of(member, user)) => known.of.push(group),
             Ok(_) => known.not_of.push(group),

@@ -3,18 +3,18 @@
 use serde_json::Value;
 
 use super::{Answer, UnknownTool};
-use crate::observe::Told;
+use crate::observe::CallSummary;
 
-pub(super) fn told(answer: &Result<Answer, UnknownTool>) -> Told {
+pub(super) fn summarize(answer: &Result<Answer, UnknownTool>) -> CallSummary {
     let Ok(answer) = answer else {
-        return Told { is_unknown_tool: true, ..Told::default() };
+        return CallSummary { is_unknown_tool: true, ..CallSummary::default() };
     };
     let text = |from: &Value, key: &str| Some(from.get(key)?.as_str()?.to_owned());
     let list = |key: &str| answer.body.get(key).and_then(Value::as_array);
     let length = |key: &str| list(key).filter(|_| answer.outcome.is_none()).map(Vec::len);
     let own = text(&answer.body, "receipt").into_iter();
     let items = list("items").into_iter().flatten().filter_map(|item| text(item, "receipt"));
-    Told {
+    CallSummary {
         vendor: text(&answer.body, "vendor"),
         outcome: answer.outcome,
         receipts: own.chain(items).collect(),

@@ -4,14 +4,14 @@ use std::io::{self, BufReader};
 
 use jiff::Timestamp;
 
-use super::{Book, INDEX, MOVED, Reading};
+use super::{INDEX, Journal, MOVED, Reading};
 use crate::control::ledger::State;
 use crate::control::ledger::audit::{Audit, Head};
 use crate::control::ledger::chain::Keys;
 use crate::control::ledger::files;
 use crate::control::ledger::index::{Index, Trouble};
 
-impl Book {
+impl Journal {
     /// Reads every line and checks what holds them together.
     pub(in crate::control::ledger) fn audit(
         &self,

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 
-use super::{Book, Held};
+use super::{Held, Journal};
 use crate::control::ledger::Trouble;
 use crate::control::ledger::chain::{self, Keys, Link, Place};
 use crate::control::ledger::files::{self, Segment};
@@ -18,7 +18,7 @@ pub(super) struct Tail {
     pub found: Vec<Trouble>,
 }
 
-impl Book {
+impl Journal {
     /// Makes sure that a line can be put behind what there is, before any file is touched.
     pub(super) fn can_go_on(&self, keys: &Keys) -> io::Result<()> {
         let segments = files::segments(&self.dir)?;

@@ -12,7 +12,7 @@ use crate::intent::Intent;
 use crate::tools::Step;
 
 /// One step of a change, and how it ended.
-pub(super) struct Item {
+pub(super) struct StepResult {
     pub(super) outcome: Outcome,
     pub(super) receipt: Option<String>,
     pub(super) summary: String,
@@ -44,7 +44,7 @@ pub(super) struct Item {
     pub(super) hint: Option<String>,
 }
 
-impl Item {
+impl StepResult {
     fn new(step: &dyn Step, outcome: Outcome, before: Option<&[Access]>) -> Self {
         let read = before.map(<[Access]>::to_vec);
         Self {
@@ -159,7 +159,7 @@ impl Item {
         let mut told = HashSet::new();
         self.warnings.retain(|warning| told.insert(warning.clone()));
         for read in [&mut self.before, &mut self.after].into_iter().flatten() {
-            read.retain(|row| step.bears(row));
+            read.retain(|row| step.is_relevant(row));
         }
     }
 

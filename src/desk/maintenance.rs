@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
-use super::hold::holds;
 use super::lag::{GONE_PERHAPS, may_lag};
+use super::pending_at_vendor::holds;
 use super::review::{nobody_knows, unknown_tool};
 use super::undoing::Outlook;
-use super::{Answer, Call, Called, Desk, Person};
+use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
@@ -22,7 +22,7 @@ use crate::vendors::Same;
 
 /// What became of one change.
 #[derive(Clone, Debug)]
-pub struct Tended {
+pub struct MaintenanceReport {
     pub receipt: String,
     pub summary: String,
     pub ending: Ending,
@@ -53,7 +53,7 @@ const LOCK: &str = "tending.lock";
 
 impl Desk {
     /// All of it, unless another process is at it; and why some of it could not be.
-    pub async fn tend(&self) -> (Vec<Tended>, Vec<Failure>) {
+    pub async fn tend(&self) -> (Vec<MaintenanceReport>, Vec<Failure>) {
         let (mut tended, mut failed) = (Vec::new(), Vec::new());
         let Some(_claim) = self.claim() else { return (tended, failed) };
         for done in [
@@ -74,7 +74,7 @@ impl Desk {
         if !self.config.state_dir.exists() {
             return None;
         }
-        let file = crate::private::open(&self.config.state_dir.join(LOCK)).ok()?;
+        let file = crate::owner_only::open(&self.config.state_dir.join(LOCK)).ok()?;
         file.try_lock().ok().map(|()| file)
     }
 
@@ -89,8 +89,8 @@ impl Desk {
         }
         let path = self.config.state_dir.join(LOCK);
         let locked = tokio::task::spawn_blocking(move || {
-            let locked = crate::private::open(&path).and_then(|file| file.lock().map(|()| file));
-            locked.map_err(|error| crate::private::told(&path, &error))
+            let locked = crate::owner_only::open(&path).and_then(|file| file.lock().map(|()| file));
+            locked.map_err(|error| crate::owner_only::describe(&path, &error))
         });
         let locked = locked.await.map_err(io::Error::other).and_then(|locked| locked);
         locked.map(Some).map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
@@ -101,18 +101,18 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn reconcile(&self) -> Result<Vec<Tended>, Failure> {
+    pub async fn reconcile(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut tended = Vec::new();
         for record in self.ledger.orphans(Timestamp::now()).await? {
             let ending = self.settle_orphan(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
-            tended.push(Tended::new(&record, ending));
+            tended.push(MaintenanceReport::new(&record, ending));
         }
         Ok(tended)
     }
 
     async fn settle_orphan(&self, record: &Record) -> Result<Ending, Failure> {
-        let mut found = self.stands(record).await?;
+        let mut found = self.status_of(record).await?;
         if found.early {
             return Ok(Ending::Left(found.note));
         }
@@ -141,19 +141,19 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn expire(&self) -> Result<Vec<Tended>, Failure> {
+    pub async fn expire(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let settled = self.reconcile().await?;
         let mut tended = self.expire_settled().await?;
         for record in self.ledger.late(Timestamp::now()).await? {
             if record.end.is_none() {
-                let own = |one: &&Tended| one.receipt == record.receipt;
+                let own = |one: &&MaintenanceReport| one.receipt == record.receipt;
                 let ending = settled.iter().find(own).map(|one| one.ending.clone());
                 let open = || Ending::Left(OPEN.to_owned());
-                tended.push(Tended::new(&record, ending.unwrap_or_else(open)));
+                tended.push(MaintenanceReport::new(&record, ending.unwrap_or_else(open)));
             }
         }
         // What came to nothing needs nothing more; `reconcile` tells of it.
-        let is_new = |one: &Tended| {
+        let is_new = |one: &MaintenanceReport| {
             !one.is_left() && !tended.iter().any(|other| other.receipt == one.receipt)
         };
         let mut all: Vec<_> = settled.into_iter().filter(is_new).collect();
@@ -162,13 +162,13 @@ impl Desk {
     }
 
     /// Takes back what is due of the changes that have an end, each once.
-    async fn expire_settled(&self) -> Result<Vec<Tended>, Failure> {
+    async fn expire_settled(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut tended = Vec::new();
         for record in self.ledger.due(Timestamp::now()).await? {
             // One that cannot be recorded stops no other.
             let ending = self.ending_of(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
-            tended.push(Tended::new(&record, ending));
+            tended.push(MaintenanceReport::new(&record, ending));
         }
         Ok(tended)
     }
@@ -216,7 +216,7 @@ impl Desk {
     /// Ends a grant that nobody has seen at the vendor: it is looked for first, and while it may
     /// still come its absence says nothing.
     async fn end_unseen(&self, record: &Record) -> Result<Ending, Failure> {
-        let found = match self.stands(record).await {
+        let found = match self.status_of(record).await {
             Ok(found) => found,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
@@ -251,7 +251,7 @@ impl Desk {
 
     /// Ends a grant that was held by the vendor when it was last looked at.
     async fn end_what_waited(&self, record: &Record) -> Result<Ending, Failure> {
-        let found = match self.stands(record).await {
+        let found = match self.status_of(record).await {
             Ok(found) => found,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
@@ -287,13 +287,13 @@ impl Desk {
             }
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
-        let called = Called { tool: record.tool.clone(), arguments: Map::new() };
+        let called = OriginalCall { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
         let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
         // What rules were told of the grant, they are told of what its end gives back.
         let reason = record.reason.clone();
         let answer = self.take_back(undoing, call, (called, cause), reason).await;
-        let (outcome, said) = answer.told();
+        let (outcome, said) = answer.describe();
         let may_be_open = matches!(outcome, Outcome::Unconfirmed | Outcome::Unknown);
         if may_be_open && self.taker(record).await?.is_some() {
             // It is looked at again.
@@ -347,7 +347,10 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn run_approved(&self, after: SignedDuration) -> Result<Vec<Tended>, Failure> {
+    pub async fn run_approved(
+        &self,
+        after: SignedDuration,
+    ) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut tended = Vec::new();
         for request in self.ledger.requests().await? {
             if !is_unattended(&request, after) {
@@ -355,7 +358,7 @@ impl Desk {
             }
             let ending = match self.elsewhere(&request).await {
                 None => {
-                    let (outcome, said) = self.run_request(&request).await.told();
+                    let (outcome, said) = self.run_request(&request).await.describe();
                     Ending::Done(outcome, said)
                 }
                 // Whoever it is for comes to it first.
@@ -363,7 +366,7 @@ impl Desk {
                 Some(why) => Ending::Elsewhere(format!("{why}; {FOR_OTHERS}")),
             };
             let summary = text(&request, "summary").to_owned();
-            tended.push(Tended { receipt: request.receipt, summary, ending });
+            tended.push(MaintenanceReport { receipt: request.receipt, summary, ending });
         }
         Ok(tended)
     }
@@ -405,7 +408,7 @@ fn text<'a>(request: &'a Request, key: &str) -> &'a str {
     request.content.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-impl Tended {
+impl MaintenanceReport {
     fn new(record: &Record, ending: Ending) -> Self {
         Self { receipt: record.receipt.clone(), summary: record.summary.clone(), ending }
     }
@@ -459,7 +462,7 @@ impl Call {
 
 impl Answer {
     /// The outcome, and the summary with its hint.
-    fn told(&self) -> (Outcome, String) {
+    fn describe(&self) -> (Outcome, String) {
         let text = |key: &str| self.body.get(key).and_then(Value::as_str);
         let said = [text("summary"), text("hint")].into_iter().flatten().collect::<Vec<_>>();
         (self.outcome.unwrap_or(Outcome::Unknown), said.join("; "))

@@ -14,7 +14,7 @@ pub(crate) fn directory(path: &Path) -> io::Result<()> {
 }
 
 /// Says of which path an error is, and what to do about it.
-pub(crate) fn told(path: &Path, error: &io::Error) -> io::Error {
+pub(crate) fn describe(path: &Path, error: &io::Error) -> io::Error {
     let path = path.display();
     let told = format!("{path}: {error}; make it writable, or set --state-dir");
     io::Error::new(error.kind(), told)

@@ -4,8 +4,8 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::item::Item;
 use super::review::shown;
+use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::json::put;
@@ -169,7 +169,7 @@ pub(super) fn after_what_is_left(left: Option<&String>, summary: String) -> Stri
 }
 
 /// How many items went well, and what the worst of them says.
-pub(super) fn several(done: usize, items: &[Item], worst: Option<&Item>) -> String {
+pub(super) fn several(done: usize, items: &[StepResult], worst: Option<&StepResult>) -> String {
     let count = format!("{done} of {} without an error", items.len());
     match worst.and_then(|item| item.note.as_ref().map(|note| (&item.summary, note))) {
         Some((summary, note)) => format!("{count}; {summary} ({note})"),

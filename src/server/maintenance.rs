@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::desk::{Desk, Ending, Sending, Tended};
+use crate::desk::{Desk, Ending, MaintenanceReport, Sending};
 use crate::ledger::Trouble;
 use crate::text;
 
-pub(super) struct Tending {
+pub(super) struct Maintenance {
     desk: Arc<Desk>,
     tasks: TaskTracker,
     over: CancellationToken,
@@ -33,7 +33,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// More troubles have one cause, which the first ones show.
 const MOST: usize = 10;
 
-impl Tending {
+impl Maintenance {
     /// Ends, after what is being done then, when `over` is cancelled; what is only being looked up
     /// is given up when `late` is.
     pub(super) fn new(
@@ -155,7 +155,7 @@ struct Told(HashMap<String, String>);
 
 impl Told {
     /// Who is concerned is not for a log: the receipt leads there.
-    fn tell(&mut self, tended: &Tended) {
+    fn tell(&mut self, tended: &MaintenanceReport) {
         let receipt = &tended.receipt;
         if let Ending::Elsewhere(why) = &tended.ending {
             if self.is_new(receipt, why) {

@@ -24,7 +24,7 @@ use crate::control::permit::InFlight;
 use crate::failure::Failure;
 use tail::Tail;
 
-pub(super) struct Book {
+pub(super) struct Journal {
     dir: PathBuf,
     requester: String,
     process: String,
@@ -78,7 +78,8 @@ impl Entry {
 }
 
 /// One that looks at the ledger while nobody can add to it, and may object to a line.
-pub(super) type Objection = Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<(), Failure>> + Send>;
+pub(super) type Precondition =
+    Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<(), Failure>> + Send>;
 
 /// The ledger as it is now, for finding things in it.
 pub(super) struct Reading<'a> {
@@ -96,7 +97,7 @@ const OF_A_YES: [&str; 4] = ["answered", "spent", "open", "concluded"];
 const INDEX: &str = "ledger.index";
 const KEY: &str = "seal.key";
 
-impl Book {
+impl Journal {
     pub(super) fn new(dir: &Path, requester: String) -> Self {
         let (dir, process) = (dir.to_owned(), crate::random::id());
         Self { dir, requester, process, held: Mutex::default(), in_flight: InFlight::default() }
@@ -152,7 +153,7 @@ impl Book {
             std::fs::remove_file(&path)?;
         }
         let key = format!("{}{}\n", crate::random::id(), crate::random::id());
-        crate::private::create_new(&path, key.as_bytes())?;
+        crate::owner_only::create_new(&path, key.as_bytes())?;
         Ok(key)
     }
 
@@ -183,7 +184,7 @@ impl Book {
         &self,
         keys: &Keys,
         entry: Entry,
-        objection: Option<Objection>,
+        objection: Option<Precondition>,
     ) -> io::Result<Result<(), Failure>> {
         let mut held = self.held();
         let lock = self.lock()?;
@@ -325,10 +326,10 @@ impl Book {
     /// The right to add lines, for one process at a time, until it is dropped.
     fn lock(&self) -> io::Result<File> {
         let path = self.dir.join(LOCK);
-        let lock = match crate::private::open(&path) {
+        let lock = match crate::owner_only::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                crate::private::directory(&self.dir)?;
-                crate::private::open(&path)?
+                crate::owner_only::directory(&self.dir)?;
+                crate::owner_only::open(&path)?
             }
             lock => lock?,
         };
@@ -384,13 +385,13 @@ impl Book {
     /// The file that lines go to, and its length.
     fn open_for_adding(&self) -> io::Result<(File, u64)> {
         let path = self.path();
-        let mut file = crate::private::append(&path)?;
+        let mut file = crate::owner_only::append(&path)?;
         let mut length = file.metadata()?.len();
         if length >= FULL
             && let Some(first) = files::first_number(&mut file)?
         {
             std::fs::rename(&path, files::full_name(&self.dir, first))?;
-            file = crate::private::append(&path)?;
+            file = crate::owner_only::append(&path)?;
             length = 0;
         }
         if length == 0 {

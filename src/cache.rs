@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::outbound::Rank;
 
 /// Answers by question, each for a while from when it was asked for.
-pub struct Memo<T> {
+pub struct Cache<T> {
     life: Duration,
     /// The answer to everything, where that is given.
     always: Option<T>,
@@ -33,7 +33,7 @@ struct Entry<T> {
 /// A burst of calls asks the same again and again; more than these are not kept.
 const MOST: usize = 64;
 
-impl<T: Shared> Memo<T> {
+impl<T: Shared> Cache<T> {
     pub fn lasting(life: Duration) -> Self {
         Self { life, always: None, known: Mutex::default() }
     }
@@ -108,34 +108,34 @@ mod tests {
     }
 
     /// Asks a question; whether it was asked afresh, for an answer that lasts or not.
-    async fn asks(memo: &Memo<bool>, question: &str, lasts: bool) -> bool {
+    async fn asks(cache: &Cache<bool>, question: &str, lasts: bool) -> bool {
         let asked = AtomicUsize::new(0);
         let fresh = async {
             asked.fetch_add(1, SeqCst);
             lasts
         };
-        assert_eq!(memo.answer(question.to_owned(), fresh).await, lasts);
+        assert_eq!(cache.answer(question.to_owned(), fresh).await, lasts);
         asked.load(SeqCst) == 1
     }
 
     #[tokio::test]
     async fn an_answer_is_kept_for_its_life_and_within_bounds() {
-        let memo = Memo::lasting(Duration::from_secs(60));
-        assert!(asks(&memo, "a", true).await && !asks(&memo, "a", true).await);
-        assert!(asks(&memo, "b", false).await && asks(&memo, "b", false).await);
+        let cache = Cache::lasting(Duration::from_secs(60));
+        assert!(asks(&cache, "a", true).await && !asks(&cache, "a", true).await);
+        assert!(asks(&cache, "b", false).await && asks(&cache, "b", false).await);
         for number in 0..2 * MOST {
-            asks(&memo, &number.to_string(), true).await;
+            asks(&cache, &number.to_string(), true).await;
         }
-        assert!(memo.known.lock().unwrap().len() <= MOST);
-        memo.clear();
-        assert!(asks(&memo, "a", true).await);
-        let short = Memo::lasting(Duration::ZERO);
+        assert!(cache.known.lock().unwrap().len() <= MOST);
+        cache.clear();
+        assert!(asks(&cache, "a", true).await);
+        let short = Cache::lasting(Duration::ZERO);
         assert!(asks(&short, "a", true).await && asks(&short, "a", true).await);
     }
 
     #[tokio::test]
     async fn those_who_ask_meanwhile_share_one_answer_that_may_not_last() {
-        let memo = Memo::lasting(Duration::from_secs(60));
+        let cache = Cache::lasting(Duration::from_secs(60));
         let asked = AtomicUsize::new(0);
         let failing = || async {
             tokio::task::yield_now().await;
@@ -143,17 +143,17 @@ mod tests {
             false
         };
         let both = tokio::join!(
-            memo.answer("a".to_owned(), failing()),
-            memo.answer("a".to_owned(), failing())
+            cache.answer("a".to_owned(), failing()),
+            cache.answer("a".to_owned(), failing())
         );
         assert_eq!(both, (false, false));
         assert_eq!(asked.load(SeqCst), 1);
-        assert!(asks(&memo, "a", true).await, "it is not kept");
+        assert!(asks(&cache, "a", true).await, "it is not kept");
     }
 
     #[tokio::test]
     async fn who_asks_for_others_is_as_urgent_as_they_are() {
-        let memo = Memo::lasting(Duration::from_secs(60));
+        let cache = Cache::lasting(Duration::from_secs(60));
         let rank = Mutex::new(None);
         let asking = urgent(Urgency::Look, async {
             *rank.lock().unwrap() = Some(Rank::own());
@@ -161,9 +161,9 @@ mod tests {
                 tokio::task::yield_now().await;
                 true
             };
-            memo.answer("a".to_owned(), slow).await
+            cache.answer("a".to_owned(), slow).await
         });
-        let waiting = urgent(Urgency::End, memo.answer("a".to_owned(), async { true }));
+        let waiting = urgent(Urgency::End, cache.answer("a".to_owned(), async { true }));
         tokio::join!(asking, waiting);
         assert_eq!(rank.lock().unwrap().as_ref().unwrap().urgency(), Urgency::End);
     }
@@ -171,12 +171,12 @@ mod tests {
     /// What is forgotten while it is on its way is asked for anew.
     #[tokio::test]
     async fn nobody_joins_what_was_forgotten() {
-        let memo = Memo::lasting(Duration::from_secs(60));
+        let cache = Cache::lasting(Duration::from_secs(60));
         let slow = async {
-            memo.clear();
+            cache.clear();
             true
         };
-        assert!(memo.answer("a".to_owned(), slow).await);
-        assert!(asks(&memo, "a", true).await);
+        assert!(cache.answer("a".to_owned(), slow).await);
+        assert!(asks(&cache, "a", true).await);
     }
 }

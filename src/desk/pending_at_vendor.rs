@@ -1,7 +1,7 @@
 //! Taking back that the vendor holds for its own approvers: neither done nor to be sent again.
 
 use super::Desk;
-use super::review::{Standpoint, unknown};
+use super::review::{ChangeStatus, unknown};
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -11,7 +11,7 @@ impl Desk {
     pub(super) async fn leave_over(
         &self,
         record: &Record,
-        found: &Standpoint,
+        found: &ChangeStatus,
     ) -> Result<(), Failure> {
         let Some(timed) = record.ends.as_ref().filter(|_| record.is_held()) else { return Ok(()) };
         let by = &record.receipt;
@@ -28,7 +28,7 @@ impl Desk {
     pub(super) async fn follow_up(&self, record: &Record) -> Result<String, Failure> {
         let by = record.held_by.as_deref().unwrap_or_default();
         let holder = self.ledger.find(by).await?.ok_or_else(|| unknown(by))?;
-        let found = self.stands(&holder).await?;
+        let found = self.status_of(&holder).await?;
         self.learn(&holder, &found).await;
         Ok(holder.receipt)
     }

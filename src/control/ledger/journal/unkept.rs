@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 
 use serde_json::json;
 
-use super::{Book, Entry};
+use super::{Entry, Journal};
 use crate::control::ledger::Decision;
 use crate::control::ledger::chain::{Keys, Link};
 
-impl Book {
+impl Journal {
     /// Withdraws a yes whose line may not be kept: it stands in the file, and whoever reads it there
     /// would act on it.
     pub(super) fn take_back(
