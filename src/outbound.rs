@@ -12,6 +12,7 @@ mod network;
 mod pace;
 mod progress;
 mod reply;
+mod urgency;
 mod wire;
 
 use std::num::NonZeroU32;
@@ -24,6 +25,7 @@ pub use network::network;
 pub use pace::Pace;
 pub use progress::{Listener, telling};
 pub use reply::{Attempt, Reply, refusal};
+pub use urgency::{Line, Rank, Spot, Urgency, urgent};
 pub use wire::Wire;
 
 use crate::control::permit::Opened;
