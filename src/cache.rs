@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
+use crate::outbound::Rank;
+
 /// Answers by question, each for a while from when it was asked for.
 pub struct Cache<T> {
     life: Duration,
@@ -23,6 +25,8 @@ pub trait Shared: Clone {
 /// Whoever asks while another does so already waits for the same answer.
 struct Entry<T> {
     asked: Instant,
+    /// Who asked first: as urgent as the most urgent who waits for the answer.
+    asker: Arc<Rank>,
     answer: OnceCell<T>,
 }
 
@@ -51,7 +55,9 @@ impl<T: Shared> Cache<T> {
         if let Some(answer) = &self.always {
             return answer.clone();
         }
-        let entry = self.entry(&question);
+        let own = Rank::own();
+        let entry = self.entry(&question, &own);
+        entry.asker.raise(&own);
         let answer = entry.answer.get_or_init(|| fresh).await;
         if !answer.lasts() {
             self.forget(&question, &entry);
@@ -59,8 +65,11 @@ impl<T: Shared> Cache<T> {
         answer.clone()
     }
 
-    fn entry(&self, question: &str) -> Arc<Entry<T>> {
-        let fresh = || Arc::new(Entry { asked: Instant::now(), answer: OnceCell::new() });
+    fn entry(&self, question: &str, own: &Arc<Rank>) -> Arc<Entry<T>> {
+        let fresh = || {
+            let (asked, asker) = (Instant::now(), own.clone());
+            Arc::new(Entry { asked, asker, answer: OnceCell::new() })
+        };
         let Ok(mut known) = self.known.lock() else { return fresh() };
         let young = |entry: &Arc<Entry<T>>| entry.asked.elapsed() < self.life;
         if let Some(entry) = known.get(question).filter(|entry| young(entry)) {
@@ -89,6 +98,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
+    use crate::outbound::{Urgency, urgent};
 
     /// Whether it lasts.
     impl Shared for bool {
@@ -139,6 +149,23 @@ mod tests {
         assert_eq!(both, (false, false));
         assert_eq!(asked.load(SeqCst), 1);
         assert!(asks(&cache, "a", true).await, "it is not kept");
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_others_is_as_urgent_as_they_are() {
+        let cache = Cache::lasting(Duration::from_secs(60));
+        let rank = Mutex::new(None);
+        let asking = urgent(Urgency::Look, async {
+            *rank.lock().unwrap() = Some(Rank::own());
+            let slow = async {
+                tokio::task::yield_now().await;
+                true
+            };
+            cache.answer("a".to_owned(), slow).await
+        });
+        let waiting = urgent(Urgency::End, cache.answer("a".to_owned(), async { true }));
+        tokio::join!(asking, waiting);
+        assert_eq!(rank.lock().unwrap().as_ref().unwrap().urgency(), Urgency::End);
     }
 
     /// What is forgotten while it is on its way is asked for anew.

@@ -20,6 +20,7 @@ mod pending_at_vendor;
 mod prepare;
 mod question;
 mod review;
+mod sending;
 mod several;
 mod step_result;
 mod taking;
@@ -37,6 +38,7 @@ pub use answer::Answer;
 pub use consent::{ClientAnswer, Consult, ELICITATION, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
+pub use sending::Sending;
 
 use crate::approvers::Approvers;
 use crate::cache::Cache;
@@ -47,7 +49,7 @@ use crate::guard::{Guard, PolicyError};
 use crate::intent::Cause;
 use crate::ledger::{Ledger, Request};
 use crate::observe::{CallOrigin, Watch};
-use crate::outbound::{CALL, Deadline, Wire};
+use crate::outbound::{CALL, Deadline, Urgency, Wire, urgent};
 use crate::text;
 use crate::tools::list_roles::ListRoles;
 use crate::tools::{
@@ -203,7 +205,8 @@ impl Desk {
         // Progress repeats names, which are the vendor's.
         let tell = std::mem::replace(&mut call.progress, Box::new(|_| ()));
         call.progress = Box::new(move |what| tell(text::clean(&what)));
-        watch.over(self.answer(found, call), call_summary::summarize).await
+        let urgency = urgency(spec, &call.arguments);
+        watch.over(urgent(urgency, self.answer(found, call)), call_summary::summarize).await
     }
 
     async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
@@ -398,6 +401,15 @@ impl Desk {
             changes_this_hour: 0,
         };
         Ok((change, Value::Object(arguments)))
+    }
+}
+
+/// How urgent a call is beside others; nobody waits for what is only tried.
+fn urgency(spec: Option<&Spec>, arguments: &Map<String, Value>) -> Urgency {
+    let is_dry_run = arguments.get("dry_run") == Some(&Value::Bool(true));
+    match spec {
+        Some(spec) if spec.effect.writes() && !is_dry_run => Urgency::Change,
+        _ => Urgency::Look,
     }
 }
 

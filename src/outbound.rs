@@ -13,6 +13,7 @@ mod pace;
 mod progress;
 mod reply;
 mod shown;
+mod urgency;
 mod wire;
 
 use std::num::NonZeroU32;
@@ -25,6 +26,7 @@ pub use network::network;
 pub use pace::Pace;
 pub use progress::{Listener, telling};
 pub use reply::{Attempt, Reply, refusal};
+pub use urgency::{Line, Rank, Spot, Urgency, urgent};
 pub use wire::Wire;
 
 use crate::control::permit::Opened;

@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
-use maintenance::Maintenance;
+use maintenance::{Maintenance, unless};
 use stdio::Stdio;
 #[doc(hidden)]
 pub use stdio::sorted;
@@ -59,6 +59,8 @@ struct Handler {
     stop: CancellationToken,
     /// Cancelled when the client will say nothing more.
     over: CancellationToken,
+    /// Cancelled when nothing is waited for any more that is not on its way.
+    late: CancellationToken,
 }
 
 /// How serving a client ended.
@@ -69,17 +71,18 @@ type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// # Errors
 /// The client never spoke MCP, or stdout broke before the first answer.
 pub async fn serve_stdio(desk: Desk) -> Served {
-    // Asked to end, a process begins nothing new; without more input it finishes what it was given.
+    // Asked to end, a process begins nothing new. Without more input it has a moment for what it was
+    // given; then only what is on its way is finished, since nobody is known to wait for the rest.
     let stop = CancellationToken::new();
-    let over = stop.child_token();
+    let (over, late) = (stop.child_token(), CancellationToken::new());
     let (signals, asked) = (Signals::listen()?, stop.clone());
     tokio::spawn(async move {
         signals.any().await;
         asked.cancel();
     });
     let (reader, writer) = rmcp::transport::stdio_pipes();
-    let (stdio, streams) = Stdio::start(reader, writer, stop.clone(), over.clone());
-    let face = Handler::new(desk, stop, over.clone());
+    let (stdio, streams) = Stdio::start(reader, writer, stop.clone(), over.clone(), late.clone());
+    let face = Handler::new(desk, stop, over.clone(), late.clone());
     let calls = face.calls.clone();
     let served = match face.serve(stdio).await {
         Ok(service) => finished(service, &over).await,
@@ -87,6 +90,7 @@ pub async fn serve_stdio(desk: Desk) -> Served {
         Err(error) => Err(error.into()),
     };
     over.cancel();
+    late.cancel();
     calls.close();
     if tokio::time::timeout(FAREWELL, calls.wait()).await.is_err() {
         tracing::error!("calls were still in flight; what they sent is open in the ledger");
@@ -117,7 +121,12 @@ async fn finished(
 }
 
 impl Handler {
-    fn new(desk: Desk, stop: CancellationToken, over: CancellationToken) -> Self {
+    fn new(
+        desk: Desk,
+        stop: CancellationToken,
+        over: CancellationToken,
+        late: CancellationToken,
+    ) -> Self {
         let config = desk.config();
         let server =
             Implementation::new("grantor", env!("CARGO_PKG_VERSION")).with_title("Grantor");
@@ -126,8 +135,8 @@ impl Handler {
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
-        let tending = Maintenance::new(desk.clone(), calls.clone(), over.clone());
-        Self { desk, tools: Arc::default(), info, calls, tending, stop, over }
+        let tending = Maintenance::new(desk.clone(), calls.clone(), over.clone(), late.clone());
+        Self { desk, tools: Arc::default(), info, calls, tending, stop, over, late }
     }
 
     fn tools(&self) -> &[Tool] {
@@ -217,18 +226,22 @@ impl ServerHandler for Handler {
             asked: Some(asked(&context)),
             progress: progress(&context, &made),
             withdrawn: {
-                let (withdrawn, stop) = (context.ct.clone(), self.stop.clone());
-                Box::new(move || withdrawn.is_cancelled() || stop.is_cancelled())
+                let ends = [&context.ct, &self.stop, &self.late].map(Clone::clone);
+                Box::new(move || ends.iter().any(CancellationToken::is_cancelled))
             },
             person,
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
-        let desk = self.desk.clone();
+        let (desk, late) = (self.desk.clone(), self.late.clone());
         let (waiting, listener) = (progress(&context, &made), progress(&context, &made));
-        let answering = async move { desk.call(call).await };
+        let answering = async move { unless(&late, Box::pin(desk.call(call))).await };
         let answering = self.calls.spawn(telling(listener, answering));
-        let Ok(answer) = answered(answering, &waiting).await else {
-            return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
+        let answer = match answered(answering, &waiting).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(UnknownTool)) => {
+                return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
+            }
+            Err(has_begun) => return Err(gate::broken_off(has_begun)),
         };
         if let Some(pending) = &answer.pending {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
@@ -239,12 +252,12 @@ impl ServerHandler for Handler {
     }
 }
 
+/// What a call came to, or whether some of it was done when it was broken off.
+type Answering = Result<Result<Answer, UnknownTool>, bool>;
+
 /// The answer of a call; one that panicked has one, too.
-async fn answered(
-    call: JoinHandle<Result<Answer, UnknownTool>>,
-    progress: &Progress,
-) -> Result<Answer, UnknownTool> {
-    told_meanwhile(call, progress).await.unwrap_or_else(|_| Ok(broken()))
+async fn answered(call: JoinHandle<Answering>, progress: &Progress) -> Answering {
+    told_meanwhile(call, progress).await.unwrap_or_else(|_| Ok(Ok(broken())))
 }
 
 /// Waits for a call, and says every few seconds that it is still under way: clients give up on a
@@ -392,7 +405,7 @@ mod tests {
         let calls = TaskTracker::new();
         let call = calls.spawn(async { panic!("on purpose") });
         let progress: Progress = Box::new(|_| ());
-        let answer = answered(call, &progress).await.unwrap();
+        let Ok(Ok(answer)) = answered(call, &progress).await else { panic!("no answer") };
         assert_eq!((answer.is_error, answer.outcome), (true, Some(Outcome::Unknown)));
         assert_eq!(result(answer).is_error, Some(true));
         calls.close();

@@ -263,3 +263,13 @@ mod damage;
 #[cfg(unix)]
 #[path = "grantor/left.rs"]
 mod left;
+
+/// A server that has much to do: what goes first, and what the end of it waits for.
+#[cfg(unix)]
+#[path = "grantor/busy.rs"]
+mod busy;
+
+/// What a command has changed, and nobody gets to read.
+#[cfg(unix)]
+#[path = "grantor/unheard.rs"]
+mod unheard;

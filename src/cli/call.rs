@@ -71,23 +71,55 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         paint::complain(&format!("there is no tool {tool:?}{near}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));
     };
-    show(&answer, arguments.as_json)?;
-    Ok(ends(&answer))
+    let shown = show(&answer, arguments.as_json, changes(&tool))?;
+    Ok(ends(&answer, shown))
 }
 
-/// For a person at a terminal, JSON elsewhere.
-pub(super) fn show(answer: &Answer, as_json: bool) -> io::Result<()> {
-    if as_json || !io::stdout().is_terminal() {
-        return paint::json(&format!("{:#}", answer.body));
+fn changes(name: &str) -> bool {
+    TOOLS.iter().any(|tool| tool.spec.name == name && tool.spec.effect.writes())
+}
+
+/// For a person at a terminal, JSON elsewhere. Whether it could be written: where what `is_change`
+/// tells of a change cannot, stderr says how that ended. A reader of a mere look may stop early.
+pub(super) fn show(answer: &Answer, as_json: bool, is_change: bool) -> io::Result<bool> {
+    let as_json = as_json || !io::stdout().is_terminal();
+    let shown = if as_json {
+        paint::json_text(&format!("{:#}", answer.body))
+    } else {
+        paint::answer(&answer.body, answer.is_error)
+    };
+    if is_change && answer.outcome != Some(Outcome::Preview) {
+        return Ok(paint::told(&shown, &gist(answer)));
     }
-    paint::lines(&paint::answer(&answer.body, answer.is_error))
+    paint::lines(&shown).map(|()| true)
 }
 
-/// How a command ends that ends with this answer; what of the ledger cannot be relied on is said.
-pub(super) fn ends(answer: &Answer) -> ExitCode {
+/// How a change ended, in a few words, and where there is more.
+fn gist(answer: &Answer) -> String {
+    let text = |body: &Value, key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    let items = answer.body.get("items").and_then(Value::as_array);
+    let each = items
+        .filter(|items| !items.is_empty())
+        .map_or(vec![&answer.body], |items| items.iter().collect());
+    let one = |body: &&Value| {
+        let outcome = text(body, "outcome").unwrap_or_default();
+        match text(body, "receipt") {
+            Some(receipt) => format!("the change is {receipt}: {outcome}"),
+            None => format!("it is {outcome}: {}", text(body, "summary").unwrap_or_default()),
+        }
+    };
+    let told = each.iter().map(one).collect::<Vec<_>>().join("; ");
+    let has_receipt = each.iter().any(|body| body.get("receipt").is_some());
+    let more = "; `grantor call check_change` with its receipt says more";
+    told + if has_receipt { more } else { "" }
+}
+
+/// How a command ends that ends with this answer, written or not; what of the ledger cannot be
+/// relied on is said.
+pub(super) fn ends(answer: &Answer, is_written: bool) -> ExitCode {
     status::tell(&answer.troubles);
     let own = answer.outcome.map_or(u8::from(answer.is_error), Outcome::exit_status);
-    status::worst([own, status::of(&answer.troubles)])
+    status::worst([own, status::of(&answer.troubles), u8::from(!is_written)])
 }
 
 /// A tool's arguments: none, as given, or from stdin.

@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use super::paint::{self, GOOD, WAITS, with};
 use super::setup::{self, Setup};
 use super::{Global, Ran, status};
@@ -5,7 +7,7 @@ use crate::access::Outcome;
 use crate::config::Config;
 use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::failure::Failure;
-use crate::ledger::Trouble;
+use crate::ledger::{Record, Trouble};
 use crate::text;
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -15,9 +17,30 @@ pub(super) async fn run(global: &Global) -> Ran {
     not_read_only(&config)?;
     let desk = Desk::new(config)?;
     setup::warn_of_policy(&desk);
-    let _claim = desk.claimed().await?;
+    let claim = desk.claimed().await;
     let troubles = desk.ledger().troubles().await?;
-    report(&desk.expire().await?, "nothing is due", &troubles)
+    let failure = match claim {
+        Ok(_claim) => return report(&desk.expire().await?, "nothing is due", &troubles),
+        Err(failure) => failure,
+    };
+    // Nothing can be recorded, so nothing is taken back; what should have been can be read.
+    report(&untended(&desk, &failure).await?, "nothing is due", &troubles)?;
+    Err(failure.into())
+}
+
+/// What is due where nothing can be taken back, and why it is left.
+async fn untended(desk: &Desk, failure: &Failure) -> Result<Vec<MaintenanceReport>, Failure> {
+    let due = desk.ledger().late(Timestamp::now()).await?;
+    let left = |record: Record| {
+        let end = record.expires_at.map(paint::time).unwrap_or_default();
+        let why = format!("it was to end {end}, and is not taken back: {}", failure.message);
+        MaintenanceReport {
+            receipt: record.receipt,
+            summary: record.summary,
+            ending: Ending::Left(why),
+        }
+    };
+    Ok(due.into_iter().map(left).collect())
 }
 
 /// # Errors
@@ -35,6 +58,7 @@ pub(super) fn report(tended: &[MaintenanceReport], nothing: &str, troubles: &[Tr
     if tended.is_empty() && troubles.is_empty() && super::person::is_here() {
         paint::note(nothing);
     }
+    let mut is_told = true;
     for one in tended {
         let MaintenanceReport { receipt, summary, ending } = one;
         match ending {
@@ -45,11 +69,14 @@ pub(super) fn report(tended: &[MaintenanceReport], nothing: &str, troubles: &[Tr
             Ending::Done(outcome, said) if one.is_left() => {
                 paint::complain(&format!("{}  {receipt}  {summary}: {said}", outcome.as_str()));
             }
-            Ending::Done(outcome, said) => paint::lines(&line(*outcome, receipt, summary, said))?,
+            Ending::Done(outcome, said) => {
+                let what = format!("{receipt} is {}: {summary}: {said}", outcome.as_str());
+                is_told &= paint::told(&line(*outcome, receipt, summary, said), &what);
+            }
         }
     }
     status::tell(troubles);
-    Ok(status::tended(tended, troubles))
+    Ok(status::tended(tended, troubles, is_told))
 }
 
 fn line(outcome: Outcome, receipt: &str, summary: &str, said: &str) -> String {

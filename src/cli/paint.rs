@@ -48,7 +48,12 @@ pub(super) fn raw(bytes: &[u8]) -> io::Result<()> {
 
 /// A JSON document to stdout, in which nothing commands a terminal or hides.
 pub(super) fn json(document: &str) -> io::Result<()> {
-    raw(format!("{}\n", text::escaped(document)).as_bytes())
+    raw(json_text(document).as_bytes())
+}
+
+/// The same as text.
+pub(super) fn json_text(document: &str) -> String {
+    format!("{}\n", text::escaped(document))
 }
 
 /// Styled lines to stdout; a pipe gets them plain.
@@ -112,6 +117,17 @@ fn quiet(written: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// What a command changed, to stdout; `what` says it in a few words where it cannot be written: then
+/// nobody else knows of it. Whether it was written.
+pub(super) fn told(shown: &str, what: &str) -> bool {
+    let mut out = anstream::stdout().lock();
+    let written = out.write_all(shown.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = &written {
+        complain(&format!("the answer could not be written to stdout: {error}; {what}"));
+    }
+    written.is_ok()
 }
 
 /// An answer for a person: the outcome, who has access now, and what to know.

@@ -11,7 +11,7 @@ use clap::Subcommand;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::{Global, Ran, expire, paint, setup::Setup};
+use super::{Global, Ran, expire, paint, setup::Setup, status};
 use crate::desk::Desk;
 use crate::ledger::Request;
 
@@ -78,8 +78,9 @@ async fn deny(global: &Global, receipt: &str, reason: Option<String>) -> Ran {
         return Ok(ExitCode::from(2));
     }
     Desk::new(config)?.deny(receipt, reason).await?;
-    paint::lines(&format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied")))?;
-    Ok(ExitCode::SUCCESS)
+    let line = format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied"));
+    let is_told = paint::told(&line, &format!("{receipt} is denied"));
+    Ok(status::worst([u8::from(!is_told)]))
 }
 
 async fn run_approved(global: &Global) -> Ran {

@@ -22,9 +22,15 @@ pub(super) fn of(troubles: &[Trouble]) -> u8 {
     u8::from(!troubles.is_empty())
 }
 
-/// The status of a command that tended these.
-pub(super) fn tended(tended: &[MaintenanceReport], troubles: &[Trouble]) -> ExitCode {
-    worst(tended.iter().map(MaintenanceReport::exit_status).chain([of(troubles)]))
+/// The status of a command that tended these, and could tell of it or not.
+pub(super) fn tended(
+    tended: &[MaintenanceReport],
+    troubles: &[Trouble],
+    is_told: bool,
+) -> ExitCode {
+    worst(
+        tended.iter().map(MaintenanceReport::exit_status).chain([of(troubles), u8::from(!is_told)]),
+    )
 }
 
 /// Says what in the ledger cannot be acted on, and what to do about it.

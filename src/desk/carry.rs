@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::lag::{NOT_YET, look_again};
 use super::prepare::{Prepared, Sendable};
 use super::taking::ConsentGrant;
-use super::{Call, ChangeRequest, Desk, StepResult};
+use super::{Call, ChangeRequest, Desk, StepResult, sending};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
@@ -148,6 +148,9 @@ impl Desk {
         before: &Snapshot,
         reader: &VendorReader<'_>,
     ) -> StepResult {
+        let Some(_right) = sending::begin() else {
+            return StepResult::not_started(step, &before.rows);
+        };
         let policy = permitted.policy().clone();
         let opened = match self.ledger.open(permitted, receipt).await {
             Ok(opened) => opened,

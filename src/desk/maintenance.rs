@@ -17,6 +17,7 @@ use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
 use crate::ledger::{Record, Request, State};
+use crate::outbound::{Urgency, urgent};
 use crate::vendors::Same;
 
 /// What became of one change.
@@ -56,8 +57,8 @@ impl Desk {
         let (mut tended, mut failed) = (Vec::new(), Vec::new());
         let Some(_claim) = self.claim() else { return (tended, failed) };
         for done in [
-            self.reconcile().await,
-            self.expire_settled().await,
+            urgent(Urgency::End, self.reconcile()).await,
+            urgent(Urgency::End, self.expire_settled()).await,
             self.run_approved(UNATTENDED).await,
         ] {
             match done {
@@ -99,26 +100,29 @@ impl Desk {
     /// only not show yet stays open, and is looked at again.
     ///
     /// # Errors
-    /// The ledger cannot be read or written.
+    /// The ledger cannot be read.
     pub async fn reconcile(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut tended = Vec::new();
         for record in self.ledger.orphans(Timestamp::now()).await? {
-            let ending = match self.status_of(&record).await {
-                Ok(found) if found.early => Ending::Left(found.note),
-                Ok(mut found) => {
-                    if found.outcome == Outcome::Unconfirmed {
-                        // Nobody heard the vendor say yes.
-                        found.outcome = Outcome::Unknown;
-                    }
-                    self.ledger.found(&record.receipt, &found.closing(), "reconcile").await?;
-                    self.stop_expiry(&record, found.outcome).await?;
-                    Ending::Done(found.outcome, found.note)
-                }
-                Err(failure) => Ending::Left(failure.message),
-            };
+            let ending = self.settle_orphan(&record).await;
+            let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
             tended.push(MaintenanceReport::new(&record, ending));
         }
         Ok(tended)
+    }
+
+    async fn settle_orphan(&self, record: &Record) -> Result<Ending, Failure> {
+        let mut found = self.status_of(record).await?;
+        if found.early {
+            return Ok(Ending::Left(found.note));
+        }
+        if found.outcome == Outcome::Unconfirmed {
+            // Nobody heard the vendor say yes.
+            found.outcome = Outcome::Unknown;
+        }
+        self.ledger.found(&record.receipt, &found.closing(), "reconcile").await?;
+        self.stop_expiry(record, found.outcome).await?;
+        Ok(Ending::Done(found.outcome, found.note))
     }
 
     /// The end of a timed change that may or may not have happened is not sent again.
@@ -136,7 +140,7 @@ impl Desk {
     /// end. Whatever stands past its time is told.
     ///
     /// # Errors
-    /// The ledger cannot be read or written.
+    /// The ledger cannot be read.
     pub async fn expire(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let settled = self.reconcile().await?;
         let mut tended = self.expire_settled().await?;
@@ -161,19 +165,25 @@ impl Desk {
     async fn expire_settled(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut tended = Vec::new();
         for record in self.ledger.due(Timestamp::now()).await? {
-            let ending = match &record.overdue {
-                _ if record.held_by.is_some() => self.end_held(&record).await?,
-                Some(why) => Ending::Left(why.clone()),
-                None => match self.taker(&record).await? {
-                    Some(taker) => self.end_underway(&record, &taker).await?,
-                    None if record.is_held() => self.end_what_waited(&record).await?,
-                    None if record.is_unsettled() => self.end_unseen(&record).await?,
-                    None => self.end(&record).await?,
-                },
-            };
+            // One that cannot be recorded stops no other.
+            let ending = self.ending_of(&record).await;
+            let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
             tended.push(MaintenanceReport::new(&record, ending));
         }
         Ok(tended)
+    }
+
+    async fn ending_of(&self, record: &Record) -> Result<Ending, Failure> {
+        match &record.overdue {
+            _ if record.held_by.is_some() => self.end_held(record).await,
+            Some(why) => Ok(Ending::Left(why.clone())),
+            None => match self.taker(record).await? {
+                Some(taker) => self.end_underway(record, &taker).await,
+                None if record.is_held() => self.end_what_waited(record).await,
+                None if record.is_unsettled() => self.end_unseen(record).await,
+                None => self.end(record).await,
+            },
+        }
     }
 
     /// Looks at a change that is to take this one back. It is not sent again while it may still show

@@ -41,11 +41,20 @@ const MOST: usize = 50;
 
 impl Desk {
     pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {
+        let receipt = arguments.get("receipt").and_then(Value::as_str).map(str::to_owned);
         let answer = match self.try_check(arguments).await {
             Ok(body) => Answer::new(body, false, None),
             Err(failure) => Answer::unasked(&failure),
         };
-        answer.read_from(self.ledger.watched().await)
+        let mut troubles = self.ledger.watched().await;
+        // Only whoever asks for it reads a receipt that is settled.
+        if let Some(receipt) = receipt
+            && !troubles.iter().any(|trouble| trouble.place.contains(&receipt))
+            && let Ok(Some(trouble)) = self.ledger.damage_of(&receipt).await
+        {
+            troubles.push(trouble);
+        }
+        answer.read_from(troubles)
     }
 
     async fn try_check(&self, arguments: Map<String, Value>) -> Result<Value, Failure> {
@@ -100,10 +109,21 @@ impl Desk {
         Ok(body)
     }
 
+    /// Why nothing is found under a receipt: there is none, or its lines do not hold.
+    pub(super) async fn not_found(&self, receipt: &str) -> Failure {
+        match self.ledger.damage_of(receipt).await {
+            Ok(Some(trouble)) => {
+                let why = format!("the lines of {receipt} cannot be relied on: {}", trouble.what);
+                Failure::refused(why).hint("`grantor ledger verify` says more")
+            }
+            _ => unknown(receipt),
+        }
+    }
+
     /// Why there is nothing to undo under a receipt that is no change.
     async fn no_change(&self, receipt: &str) -> Result<Failure, Failure> {
         let Some(request) = self.ledger.request(receipt).await? else {
-            return Ok(unknown(receipt));
+            return Ok(self.not_found(receipt).await);
         };
         let nothing = |words: &str| {
             Failure::refused(format!("that request {words}; there is nothing to undo"))

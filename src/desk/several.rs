@@ -4,7 +4,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::review::{shown, unknown};
+use super::review::shown;
 use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -19,7 +19,9 @@ impl Desk {
     /// A receipt that is no change: a request, perhaps for several. Items whose end is not settled
     /// are looked at.
     pub(super) async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
-        let request = self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        let Some(request) = self.ledger.request(receipt).await? else {
+            return Err(self.not_found(receipt).await);
+        };
         let mut body = asked(&request);
         if request.state != State::Spent {
             return Ok(body);

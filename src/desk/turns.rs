@@ -1,22 +1,21 @@
 //! Changes to one principal's access at one vendor go one after the other: each rests on what it
-//! has read, and compares what it reads afterwards with that.
+//! has read, and compares what it reads afterwards with that. The most urgent is next, and whoever
+//! it waits for becomes as urgent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
-
 use crate::failure::{Failure, Kind};
-use crate::outbound::{CALL, Deadline};
+use crate::outbound::{CALL, Deadline, Line, Rank, Spot};
 
 /// Who is waiting for whom.
 pub(super) struct Turns {
     /// In this process, by vendor and principal, and by the place of a lock.
-    queues: Mutex<HashMap<String, Weak<Queue<()>>>>,
+    queues: Mutex<HashMap<String, Weak<Queue>>>,
     /// Where the locks are that other processes respect.
     dir: PathBuf,
 }
@@ -25,8 +24,18 @@ pub(super) struct Turns {
 pub(super) struct Turn {
     // Dropped in this order: whoever is woken finds the lock free.
     _locks: Vec<File>,
-    _queues: Vec<OwnedMutexGuard<()>>,
+    _queues: Vec<Ahead>,
 }
+
+/// Whose turn it is, and who waits for theirs.
+#[derive(Default)]
+struct Queue {
+    holder: Mutex<Option<Arc<Rank>>>,
+    line: Line,
+}
+
+/// The turn in one queue.
+struct Ahead(Arc<Queue>);
 
 /// Files that stand for all principals there may be.
 const LOCKS: u8 = 64;
@@ -52,14 +61,14 @@ impl Turns {
         keys.dedup();
         let mut queues = Vec::new();
         for key in &keys {
-            queues.push(self.queue(key.clone()).lock_owned().await);
+            queues.push(self.queue(key.clone()).turn().await);
         }
         let (mut locks, deadline) = (Vec::new(), Deadline::after(CALL));
         if !sends_nothing {
             // Several principals have one place: who waits for one of this process is woken, and
             // only for another process is the lock tried again and again.
             for place in places(&keys) {
-                queues.push(self.queue(format!("lock {place}")).lock_owned().await);
+                queues.push(self.queue(format!("lock {place}")).turn().await);
                 locks.push(self.lock(place, deadline).await?);
             }
         }
@@ -99,7 +108,7 @@ impl Turns {
         .hint("nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR")
     }
 
-    fn queue(&self, key: String) -> Arc<Queue<()>> {
+    fn queue(&self, key: String) -> Arc<Queue> {
         let Ok(mut queues) = self.queues.lock() else { return Arc::default() };
         queues.retain(|_, queue| queue.strong_count() > 0);
         if let Some(queue) = queues.get(&key).and_then(Weak::upgrade) {
@@ -108,6 +117,42 @@ impl Turns {
         let queue = Arc::default();
         queues.insert(key, Arc::downgrade(&queue));
         queue
+    }
+}
+
+impl Queue {
+    async fn turn(self: Arc<Self>) -> Ahead {
+        let spot = self.line.stand();
+        while !self.is_given_to(&spot) {
+            spot.woken().await;
+        }
+        drop(spot);
+        Ahead(self)
+    }
+
+    /// Gives the turn to whoever is first, where nobody has it.
+    fn is_given_to(&self, spot: &Spot<'_>) -> bool {
+        let mut holder = self.holder();
+        if let Some(other) = &*holder {
+            other.raise(spot.rank());
+            return false;
+        }
+        let is_first = spot.is_first();
+        if is_first {
+            *holder = Some(spot.rank().clone());
+        }
+        is_first
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Option<Arc<Rank>>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        *self.0.holder() = None;
+        self.0.line.wake();
     }
 }
 
@@ -124,7 +169,10 @@ fn place(key: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
+    use crate::outbound::{Urgency, urgent};
 
     fn keys(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()
@@ -156,6 +204,26 @@ mod tests {
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);
         assert!(futures_util::poll!(&mut second).is_ready(), "and not after a pause");
+    }
+
+    #[tokio::test]
+    async fn the_most_urgent_is_next_and_hurries_whom_it_waits_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let turns = Turns::beside(dir.path());
+        let take = |urgency| urgent(urgency, turns.take(keys(&["a"]), true));
+        let first = take(Urgency::Look).await.unwrap();
+        let mut change = std::pin::pin!(take(Urgency::Change));
+        assert!(futures_util::poll!(&mut change).is_pending());
+        let holder = turns.queue("a".to_owned()).holder().clone().unwrap();
+        assert_eq!(holder.urgency(), Urgency::Change);
+        let mut end = std::pin::pin!(take(Urgency::End));
+        assert!(futures_util::poll!(&mut end).is_pending());
+        assert_eq!(holder.urgency(), Urgency::End);
+        drop(first);
+        assert!(futures_util::poll!(&mut change).is_pending());
+        let Poll::Ready(ended) = futures_util::poll!(&mut end) else { panic!("it waits") };
+        drop(ended);
+        assert!(futures_util::poll!(&mut change).is_ready());
     }
 
     #[tokio::test]

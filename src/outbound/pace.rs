@@ -5,35 +5,47 @@
 //! how long, every call waits.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Deadline;
 use super::progress::tell;
+use super::urgency::{Line, Urgency};
 
 /// The pace of one vendor.
+#[derive(Default)]
 pub struct Pace {
+    /// None where no rate is documented.
     limiter: Option<DefaultDirectRateLimiter>,
-    places: Semaphore,
+    /// Who waits for a turn: the most urgent has the next one.
+    line: Line,
+    /// How many requests are under way.
+    under_way: AtomicUsize,
     /// Until when the vendor wants no requests.
     paused: Mutex<Option<Instant>>,
 }
 
+/// One of the requests that are under way.
+pub(super) struct Place<'p>(&'p Pace);
+
+/// Why it is no turn of the first in the line yet.
+enum NotYet {
+    /// As many requests are under way as may be.
+    Full,
+    Early(Duration),
+}
+
 /// Requests that are under way at the same time.
 const AT_ONCE: usize = 16;
+/// How many more a change may add, so that it does not wait for looks that hang; and as many
+/// again an end.
+const KEPT_FREE: usize = 2;
 /// One call is spent on finding out whether a vendor that asked for a longer pause still means it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-impl Default for Pace {
-    /// No documented rate.
-    fn default() -> Self {
-        Self { limiter: None, places: Semaphore::new(AT_ONCE), paused: Mutex::default() }
-    }
-}
 
 impl Pace {
     /// At most `most` requests in any `window`: three fifths of them at once, the others spread
@@ -58,18 +70,40 @@ impl Pace {
         requests: NonZeroU32,
         host: &str,
         deadline: Deadline,
-    ) -> Result<Option<SemaphorePermit<'_>>, Duration> {
-        let place = tokio::time::timeout(deadline.left(), self.places.acquire()).await;
-        let place = place.map_err(|_| deadline.left())?.ok();
-        while let Some(wait) = self.early(requests) {
-            if wait >= deadline.left() {
-                return Err(wait);
+    ) -> Result<Place<'_>, Duration> {
+        let spot = self.line.stand();
+        let mut told = false;
+        loop {
+            let early = match spot.is_first().then(|| self.begin(requests, spot.urgency())) {
+                Some(Ok(place)) => return Ok(place),
+                Some(Err(NotYet::Early(wait))) => Some(wait),
+                Some(Err(NotYet::Full)) | None => None,
+            };
+            let left = deadline.left();
+            if left.is_zero() || early.is_some_and(|wait| wait >= left) {
+                return Err(early.unwrap_or_default());
             }
-            tracing::debug!(?wait, "waiting for the vendor's rate limit");
-            tell(|| format!("waiting {} s for the rate limit of {host}", wait.as_secs() + 1));
-            tokio::time::sleep(wait).await;
+            if let Some(wait) = early.filter(|_| !told) {
+                told = true;
+                tracing::debug!(?wait, "waiting for the vendor's rate limit");
+                tell(|| format!("waiting {} s for the rate limit of {host}", wait.as_secs() + 1));
+            }
+            // Either it is worth looking again, or the time is over.
+            let _ = tokio::time::timeout(early.unwrap_or(left), spot.woken()).await;
         }
-        Ok(place)
+    }
+
+    /// Begins a request of whoever is first.
+    fn begin(&self, requests: NonZeroU32, urgency: Urgency) -> Result<Place<'_>, NotYet> {
+        let most = AT_ONCE + KEPT_FREE * urgency as usize;
+        if self.under_way.load(SeqCst) >= most {
+            return Err(NotYet::Full);
+        }
+        if let Some(wait) = self.early(requests) {
+            return Err(NotYet::Early(wait));
+        }
+        self.under_way.fetch_add(1, SeqCst);
+        Ok(Place(self))
     }
 
     /// By how much it is too early for `requests` requests; where it is not, they are counted.
@@ -82,6 +116,14 @@ impl Pace {
         // More than a burst never fits: then the vendor's own limit is the one that counts.
         let early = self.limiter.as_ref()?.check_n(requests).ok()?.err()?;
         Some(early.wait_time_from(DefaultClock::default().now()))
+    }
+}
+
+impl Drop for Place<'_> {
+    /// The next may begin.
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, SeqCst);
+        self.0.line.wake();
     }
 }
 

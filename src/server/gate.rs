@@ -14,6 +14,8 @@ use rmcp::model::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::tools::{TOOLS, Tool};
+
 /// What is in flight, and what waits for a place.
 pub(super) struct Gate {
     state: Mutex<State>,
@@ -47,6 +49,17 @@ struct State {
 struct Waiting {
     request: JsonRpcRequest<ClientRequest>,
     weight: usize,
+    kind: Kind,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A call of a tool that changes something: it does not wait for looks.
+    Change,
+    Look,
+    /// Not a call: nothing overtakes it, since later requests may rest on it.
+    Other,
 }
 
 /// A place among the requests in flight. It travels with the request, so that rmcp keeps it for as
@@ -62,6 +75,8 @@ struct Taken {
 
 /// Requests that are worked on at the same time.
 const MOST_IN_FLIGHT: usize = 64;
+/// How many of these places only a change may have.
+const KEPT_FREE: usize = 8;
 /// Messages that wait beyond that; then reading stops until one is done.
 const MOST_WAITING: usize = 1_024;
 /// What all of them may weigh together, and any one of them.
@@ -118,7 +133,8 @@ impl Gate {
         }
         state.open |= chooses_era(&request.request);
         state.weight += weight;
-        state.waiting.push_back(Waiting { request, weight });
+        let kind = kind(&request.request);
+        state.waiting.push_back(Waiting { request, weight, kind });
         self.fill(&mut state);
         Ok(())
     }
@@ -148,8 +164,8 @@ impl Gate {
 
     /// Lets requests through while there are places.
     fn fill(self: &Arc<Self>, state: &mut State) {
-        while state.places < MOST_IN_FLIGHT
-            && let Some(Waiting { mut request, weight }) = state.waiting.pop_front()
+        while let Some(at) = state.next()
+            && let Some(Waiting { mut request, weight, .. }) = state.waiting.remove(at)
         {
             let id = request.id.clone();
             let place = Place(Arc::new(Taken { gate: self.clone(), id, weight }));
@@ -217,6 +233,17 @@ impl Gate {
     }
 }
 
+impl State {
+    /// Which of those that wait may go in now, if any may.
+    fn next(&self) -> Option<usize> {
+        let kinds = self.waiting.iter().map(|waiting| waiting.kind);
+        let at = next(kinds)?;
+        let is_change = self.waiting.get(at).is_some_and(|next| next.kind == Kind::Change);
+        let most = if is_change { MOST_IN_FLIGHT } else { MOST_IN_FLIGHT - KEPT_FREE };
+        (self.places < most).then_some(at)
+    }
+}
+
 impl Drop for Taken {
     /// The next request may go in.
     fn drop(&mut self) {
@@ -230,6 +257,22 @@ impl Drop for Taken {
         self.gate.changed.notify_one();
         self.gate.freed.notify_one();
     }
+}
+
+/// Which of these goes first: a change before the looks that came before it.
+fn next(kinds: impl Iterator<Item = Kind>) -> Option<usize> {
+    let mut kinds = kinds.enumerate().peekable();
+    kinds.peek()?;
+    match kinds.find(|(_, kind)| *kind != Kind::Look) {
+        Some((at, Kind::Change)) => Some(at),
+        _ => Some(0),
+    }
+}
+
+fn kind(request: &ClientRequest) -> Kind {
+    let ClientRequest::CallToolRequest(call) = request else { return Kind::Other };
+    let changes = |tool: &Tool| tool.spec.name == call.params.name && tool.spec.effect.writes();
+    if TOOLS.iter().any(changes) { Kind::Change } else { Kind::Look }
 }
 
 /// Whether rmcp leaves its opening with this request.
@@ -249,4 +292,34 @@ fn chooses_era(request: &ClientRequest) -> bool {
 /// What is said to a request that comes too late.
 pub(super) fn ending() -> ErrorData {
     ErrorData::new(ENDING, "this server is ending; nothing was done with this request", None)
+}
+
+/// What is said to a call that the end of the server broke off.
+pub(super) fn broken_off(has_begun: bool) -> ErrorData {
+    if !has_begun {
+        return ending();
+    }
+    let said = "this server is ending, and some of this call was done: `grantor call check_change` \
+        lists it";
+    ErrorData::new(ENDING, said, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_overtakes_looks_and_nothing_else() {
+        use Kind::{Change, Look, Other};
+        for (kinds, first) in [
+            (&[][..], None),
+            (&[Look, Look], Some(0)),
+            (&[Look, Look, Change, Change], Some(2)),
+            (&[Look, Other, Change], Some(0)),
+            (&[Other, Change], Some(0)),
+            (&[Change, Look], Some(0)),
+        ] {
+            assert_eq!(next(kinds.iter().copied()), first);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! it: a client may only be looking.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::desk::{Desk, Ending, MaintenanceReport};
+use crate::desk::{Desk, Ending, MaintenanceReport, Sending};
 use crate::ledger::Trouble;
 use crate::text;
 
@@ -18,6 +19,8 @@ pub(super) struct Maintenance {
     desk: Arc<Desk>,
     tasks: TaskTracker,
     over: CancellationToken,
+    /// Cancelled when nothing is waited for any more that is not on its way.
+    late: CancellationToken,
     called: Notify,
     begun: OnceLock<()>,
 }
@@ -25,14 +28,22 @@ pub(super) struct Maintenance {
 /// After the first message, where no call comes sooner.
 const QUIET: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
+/// What was done is told within that time, though the rest of it is given up.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// More troubles have one cause, which the first ones show.
 const MOST: usize = 10;
 
 impl Maintenance {
-    /// Ends, after what is being done then, when `over` is cancelled.
-    pub(super) fn new(desk: Arc<Desk>, tasks: TaskTracker, over: CancellationToken) -> Arc<Self> {
+    /// Ends, after what is being done then, when `over` is cancelled; what is only being looked up
+    /// is given up when `late` is.
+    pub(super) fn new(
+        desk: Arc<Desk>,
+        tasks: TaskTracker,
+        over: CancellationToken,
+        late: CancellationToken,
+    ) -> Arc<Self> {
         let (called, begun) = (Notify::new(), OnceLock::new());
-        Arc::new(Self { desk, tasks, over, called, begun })
+        Arc::new(Self { desk, tasks, over, late, called, begun })
     }
 
     /// A message came; the first one starts the clock.
@@ -63,7 +74,8 @@ impl Maintenance {
             if self.desk.config().read_only {
                 continue;
             }
-            let (tended, failed) = self.desk.tend().await;
+            let tending = unless(&self.late, Box::pin(self.desk.tend())).await;
+            let Ok((tended, failed)) = tending else { return };
             let mut why: Vec<_> = failed.into_iter().map(|failure| failure.message).collect();
             why.dedup();
             let why = why.join("; ");
@@ -74,6 +86,27 @@ impl Maintenance {
                 told.tell(&one);
             }
         }
+    }
+}
+
+/// Does something unless it is too late for it, and tells whether some of it was done already: what
+/// is on its way is finished and recorded, and all else is given up.
+pub(super) async fn unless<T>(
+    late: &CancellationToken,
+    work: Pin<Box<impl Future<Output = T>>>,
+) -> Result<T, bool> {
+    let sending = Sending::default();
+    let given_up = async {
+        late.cancelled().await;
+        sending.give_up().await;
+        if sending.has_begun() {
+            tokio::time::sleep(LAST_MOMENT).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = sending.of(work) => Ok(done),
+        () = given_up => Err(sending.has_begun()),
     }
 }
 

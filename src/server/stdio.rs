@@ -47,6 +47,9 @@ struct Outgoing {
 
 /// The longest line that is read; a longer one is answered and passed over.
 const LONGEST_LINE: usize = 1024 * 1024;
+/// How long what was asked for may take after the end of input, or after the process was asked to
+/// end: clients that ask by a pipe are answered, and none waits long for the process to end.
+const GRACE: Duration = Duration::from_secs(3);
 /// How long a client may take to read some of its last answers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Lines on their way out.
@@ -61,12 +64,13 @@ enum Line {
 impl Stdio {
     /// Starts reading and writing; both end with either stream. Once `stop` is cancelled, what
     /// waits is refused, and so is what still comes; `over` is cancelled when no message will come
-    /// any more.
+    /// any more, and `late` a little later.
     pub(super) fn start(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
         stop: CancellationToken,
         over: CancellationToken,
+        late: CancellationToken,
     ) -> (Self, Streams) {
         let (outbox, lines) = mpsc::channel(OUTBOX);
         let gate = Arc::new(Gate::new(over));
@@ -74,7 +78,7 @@ impl Stdio {
         let streams = Streams {
             writing: tokio::spawn(write(writer, lines, Arc::clone(&written))),
             written,
-            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), stop)),
+            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), (stop, late))),
         };
         (Self { gate, outbox }, streams)
     }
@@ -137,7 +141,7 @@ async fn read(
     reader: impl AsyncRead + Send + Unpin,
     gate: Arc<Gate>,
     outbox: mpsc::Sender<Outgoing>,
-    stop: CancellationToken,
+    (stop, late): (CancellationToken, CancellationToken),
 ) {
     let mut lines = std::pin::pin!(answer_lines(reader, &gate, &outbox));
     let ended = tokio::select! {
@@ -146,16 +150,27 @@ async fn read(
     };
     if ended {
         gate.end();
-        stop.cancelled().await;
+        // Asked to end as well, it waits no longer.
+        let _ = tokio::time::timeout(GRACE, stop.cancelled()).await;
     }
-    for id in gate.stop() {
-        if say(ending(), Some(id), &outbox).await.is_err() {
-            return;
+    let refused = gate.stop();
+    let refusing = async {
+        for id in refused {
+            if say(ending(), Some(id), &outbox).await.is_err() {
+                return;
+            }
         }
-    }
-    if !ended {
-        lines.await;
-    }
+        if !ended {
+            lines.await;
+        }
+    };
+    let giving_up = async {
+        if !ended || stop.is_cancelled() {
+            tokio::time::sleep(GRACE).await;
+        }
+        late.cancel();
+    };
+    tokio::join!(refusing, giving_up);
 }
 
 async fn answer_lines(

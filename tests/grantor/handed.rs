@@ -588,6 +588,43 @@ async fn a_ledger_that_cannot_be_written_is_read() {
     assert!(ran.status == 0 && ran.stdout.contains("no line could be written"), "{ran:?}");
 }
 
+/// What is due there is named, each with why it is left; so it is before anybody has tried.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_is_due_in_a_ledger_that_cannot_be_written_is_named() {
+    let world = World::new().await;
+    let mut receipts = Vec::new();
+    for grant in &GRANTS[3..5] {
+        let mut arguments = parsed(grant.arguments);
+        arguments["expires_in"] = "PT1S".into();
+        let ran = world.run(&["call", grant.tool, &arguments.to_string()]).await;
+        receipts.push(parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned());
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let listed = world.run(&["requests"]).await;
+    assert_eq!(listed.stdout.matches("nothing is recorded of an end").count(), 2, "{listed:?}");
+    let names_all = |ran: &Ran| {
+        for receipt in &receipts {
+            let mut lines = ran.stderr.lines().filter(|line| line.contains(receipt));
+            let line = lines.next().unwrap_or_else(|| panic!("{receipt}: {ran:?}"));
+            assert!(line.contains("left") && line.contains("was to end"), "{line}");
+        }
+        assert_eq!(ran.status, 1, "{ran:?}");
+    };
+    if let Some(ran) = in_a_room(&world, READ_ONLY, &["expire"]).await {
+        names_all(&ran);
+        assert!(ran.stderr.contains("Read-only file system"), "{ran:?}");
+    }
+    // The same where the right to tend cannot be had for another reason.
+    let lock = world.path("state/tending.lock");
+    std::fs::remove_file(&lock).ok();
+    std::fs::create_dir(&lock).unwrap();
+    names_all(&world.run(&["expire"]).await);
+    assert_eq!(world.writes().len(), 2);
+    std::fs::remove_dir(&lock).unwrap();
+    assert_eq!(world.run(&["expire"]).await.status, 0);
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_doctor_says_where_no_line_could_be_written() {

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::cli::paint::{self, BAD, GOOD, with};
-use crate::cli::{Ran, person};
+use crate::cli::{Ran, person, status};
 use crate::ledger::{Ledger, SetAside, Trouble};
 use crate::text;
 
@@ -65,12 +65,10 @@ async fn accept(ledger: &Ledger, troubles: &[Trouble]) -> Ran {
         return Ok(ExitCode::FAILURE);
     }
     ledger.accept(troubles, ledger.requester()).await?;
-    paint::lines(&format!(
-        "  {}  {}; it goes on\n",
-        with(GOOD, "accepted"),
-        paint::counted(troubles.len() as u64, "break")
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    let breaks = paint::counted(troubles.len() as u64, "break");
+    let line = format!("  {}  {breaks}; it goes on\n", with(GOOD, "accepted"));
+    let is_told = paint::told(&line, &format!("{breaks} accepted"));
+    Ok(status::worst([u8::from(!is_told)]))
 }
 
 async fn set_aside(ledger: &Ledger, why: &str) -> Ran {
@@ -79,15 +77,17 @@ async fn set_aside(ledger: &Ledger, why: &str) -> Ran {
         return Ok(ExitCode::FAILURE);
     }
     let SetAside { folder, due } = ledger.begin_anew(ledger.requester()).await?;
-    paint::lines(&format!("  {}  in {folder}; a new ledger is begun\n", with(GOOD, "set aside")))?;
+    let line = format!("  {}  in {folder}; a new ledger is begun\n", with(GOOD, "set aside"));
+    let mut is_told = paint::told(&line, &format!("the ledger is set aside in {folder}"));
     for end in &due {
         let text =
             |key: &str| text::clean(end.get(key).and_then(Value::as_str).unwrap_or_default());
         let (receipt, summary, end) = (text("receipt"), text("summary"), text("expires_at"));
         let line = format!("  {}  {receipt}  {summary}: ends {end}", with(BAD, "not kept"));
-        paint::lines(&format!("{line}; nothing ends it now\n"))?;
+        let what = format!("{receipt} is not kept: {summary}: ends {end}");
+        is_told &= paint::told(&format!("{line}; nothing ends it now\n"), &what);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(status::worst([u8::from(!is_told)]))
 }
 
 /// Whether the person types the word.

@@ -180,11 +180,11 @@ async fn carry_out(desk: &Desk, request: &Request) -> Ran {
         Some(request) => desk.run_request(&request).await,
         None => check(desk, receipt).await?,
     };
-    show(&answer, false)?;
+    let shown = show(&answer, false, true)?;
     // What check_change says of a change is an answer, however the change ended.
     let ended = answer.body.get("outcome").and_then(|word| Outcome::deserialize(word).ok());
     let answer = crate::desk::Answer { outcome: ended.or(answer.outcome), ..answer };
-    Ok(call::ends(&answer))
+    Ok(call::ends(&answer, shown))
 }
 
 /// What became of a request that somebody else has carried out.

@@ -15,8 +15,13 @@ pub(super) struct Listing {
     json: bool,
 }
 
-/// What is overdue before anybody has tried to take it back, or while that may yet show.
-const DUE: &str = "its time is over, and it has not been seen to be gone";
+/// What is known of an end of which nothing is recorded: nobody has tried, or whoever did may yet
+/// succeed.
+const DUE: &str = "its time is over, and nothing is recorded of an end: a running server tries every few \
+    seconds and logs what keeps it from that, and `grantor expire` tries once and says it";
+/// The same where it is not even known how the change itself ended.
+const OPEN: &str = "its time is over, and how it ended is not recorded: a running server looks into that \
+    once whoever sent it is gone, and so does `grantor expire`";
 
 /// What to do about one that waits.
 const HOW: &str = "`grantor requests approve RECEIPT` shows what it asks and takes a yes; \
@@ -77,10 +82,21 @@ fn line(request: &Request, now: Timestamp) -> String {
 fn late(record: &Record) -> String {
     let Record { receipt, summary, requester, .. } = record;
     let end = record.expires_at.map(paint::time).unwrap_or_default();
-    let why = record.overdue.as_deref().unwrap_or(DUE);
+    let why = why(record);
     let about = text::clean(&format!("was to end {end}, asked by {requester}: {why}"));
     let (word, summary) = (with(BAD, "overdue"), text::clean(summary));
     format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
+}
+
+/// Why it is overdue, as far as that is known.
+fn why(record: &Record) -> String {
+    match (&record.overdue, &record.held_by, &record.damage) {
+        (Some(why), ..) => why.clone(),
+        (None, Some(by), _) => format!("{by} is to take it back, and waits at the vendor"),
+        (None, None, Some(damage)) => format!("nothing is done on the ledger's word: {damage}"),
+        (None, None, None) if record.end.is_none() => OPEN.to_owned(),
+        (None, None, None) => DUE.to_owned(),
+    }
 }
 
 fn age(seconds: i64) -> String {
@@ -122,6 +138,6 @@ fn end(record: &Record) -> Value {
         "vendor": record.vendor,
         "tool": record.tool,
         "summary": record.summary,
-        "overdue": record.overdue.as_deref().unwrap_or(DUE),
+        "overdue": why(record),
     })
 }

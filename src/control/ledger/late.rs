@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::journal::Reading;
-use super::{Ledger, Record};
+use super::{Ledger, Record, Trouble};
 use crate::failure::Failure;
 
 impl Ledger {
@@ -52,6 +52,16 @@ impl Ledger {
                 reading.each(reading.index().unseen_since(since, whose)?, Reading::record)
             })
             .await
+    }
+
+    /// Why the lines of this receipt cannot be acted on, where they cannot, however old they are.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn damage_of(&self, receipt: &str) -> Result<Option<Trouble>, Failure> {
+        let (of, place) = (receipt.to_owned(), receipt.to_owned());
+        let damage = self.store.read(move |reading| reading.damage(&of)).await?;
+        Ok(damage.map(|what| Trouble { place, what, hash: String::new() }))
     }
 
     /// The changes that were to undo or to end this one, oldest first.

@@ -121,3 +121,10 @@ fn broken_request(reading: &Reading<'_>) -> io::Result<Option<Trouble>> {
     }
     Ok(None)
 }
+
+impl Reading<'_> {
+    /// Why the lines of a receipt are not to be relied on, whether they tell a change or not.
+    pub(in crate::control::ledger) fn damage(&self, receipt: &str) -> io::Result<Option<String>> {
+        Ok(self.index.told(self.segments, self.keys, receipt)?.damage)
+    }
+}
