@@ -297,6 +297,18 @@ impl Outcome {
         matches!(self, Self::Unavailable | Self::Refused | Self::Invalid | Self::Rejected)
     }
 
+    /// Whether a change that ended so may have left something behind.
+    pub fn may_stand(self) -> bool {
+        matches!(
+            self,
+            Self::Confirmed
+                | Self::Unconfirmed
+                | Self::PendingVendorApproval
+                | Self::Mismatch
+                | Self::Unknown
+        )
+    }
+
     /// The exit status of a command that ended so: 0 done, 3 not finished, 1 failed.
     pub fn exit_status(self) -> u8 {
         match self {

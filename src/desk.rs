@@ -6,35 +6,39 @@
 //! approved requests, undoing and expiry enter here too.
 
 mod answer;
+mod approve;
 mod call_summary;
 mod carry;
+mod change;
+mod check;
 mod circumstances;
 mod consent;
 mod fitting;
 mod foresight;
 mod lag;
+mod look;
 mod lowering;
 mod maintenance;
 mod overlap;
-mod pending_at_vendor;
 mod prepare;
 mod question;
-mod review;
 mod sending;
 mod several;
+mod status;
 mod step_result;
 mod taking;
 mod turns;
-mod undoing;
+mod undo;
+mod undo_precondition;
 mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
+pub use approve::Carried;
 pub use consent::{ClientAnswer, Consult, ELICITATION, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
@@ -47,20 +51,16 @@ use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError};
 use crate::intent::Cause;
-use crate::ledger::{Ledger, Request};
+use crate::ledger::Ledger;
 use crate::observe::{CallOrigin, Watch};
-use crate::outbound::{CALL, Deadline, Urgency, Wire, urgent};
+use crate::outbound::{Urgency, Wire, urgent};
 use crate::text;
-use crate::tools::list_roles::ListRoles;
-use crate::tools::{
-    Common, Lasting, Look as _, LookContext, LookFn, Run, Spec, Step, Term, Tool, fit,
-};
-use crate::vendors::{Organization, Read, Tenant, VendorReader};
+use crate::tools::{Common, Lasting, Run, Spec, Tool, fit};
+use crate::vendors::{Read, Tenant};
+use change::Origin;
 use prepare::Prepared;
 use step_result::StepResult;
-use taking::Taken;
 use turns::Turns;
-use undoing::UndoPrecondition;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -81,9 +81,6 @@ pub struct Desk {
 const NAMES: Duration = Duration::from_secs(5);
 /// How long a list of roles is the same for everybody who asks.
 const ROLES: Duration = Duration::from_secs(1);
-/// How often a person is asked anew because the access moved while they were thinking.
-const ROUNDS: usize = 3;
-
 /// One call of one tool.
 pub struct Call {
     pub tool: String,
@@ -114,40 +111,6 @@ pub struct UnknownTool;
 struct OriginalCall {
     tool: String,
     arguments: Map<String, Value>,
-}
-
-/// Where a change comes from.
-struct Origin {
-    called: OriginalCall,
-    cause: Cause,
-    /// What must still be so, where it takes an earlier change back.
-    undoing: Option<UndoPrecondition>,
-}
-
-/// What a change was asked for as, beside its steps.
-struct ChangeRequest<'a> {
-    tool: &'a Tool,
-    common: Common,
-    term: Term,
-    requester: String,
-    client: Option<String>,
-    called: OriginalCall,
-    cause: Cause,
-    undoing: Option<UndoPrecondition>,
-    /// Which of the vendor's customers the credential belongs to.
-    organization: Organization,
-    /// How many accesses the call changes.
-    width: usize,
-    /// What the requester had sent in the hour before it.
-    changes_this_hour: u32,
-}
-
-/// How far a call came.
-enum Walked {
-    /// To its end; or to a question that the client takes to its person.
-    Done(Vec<StepResult>, Option<Pending>),
-    /// Somebody was asked and agreed: all of it is looked at again before it is sent.
-    Agreed(Box<Request>),
 }
 
 /// Called without the vendor that it is for.
@@ -254,153 +217,6 @@ impl Desk {
 
     fn tenant(&self, tool: &Tool) -> Option<&Tenant> {
         self.config.tenant(tool.spec.vendor?)
-    }
-
-    async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
-        let deadline = Deadline::after(CALL);
-        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
-        let room = LookContext { tenants, unready, wire, ledger: &self.ledger, deadline };
-        let arguments = Value::Object(call.arguments);
-        let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
-        let answer = async {
-            let answer = match look(arguments, room).await {
-                Ok(rows) => Answer::rows(rows),
-                Err(failure) => Answer::unasked(&failure),
-            };
-            answer.finish(self.config.sandbox)
-        };
-        let Some(question) = shared else { return answer.await };
-        let shared = self.roles.answer(question, async { Arc::new(answer.await) }).await;
-        Answer::clone(&shared)
-    }
-
-    async fn change(&self, tool: &Tool, tenant: &Tenant, mut call: Call, origin: Origin) -> Answer {
-        let mut taken = match self.taken(tenant, &mut call.person).await {
-            Ok(taken) => taken,
-            Err(failure) => return Answer::stopped(tool.spec, &failure),
-        };
-        let carried = taken.as_ref().map(|taken| taken.request.receipt.clone());
-        let answer = self.change_on(tool, tenant, call, origin, &mut taken).await;
-        if let Some(receipt) = carried {
-            self.conclude(&receipt, &answer).await;
-        }
-        match answer.is_written() {
-            true => answer.written_to(&self.ledger.watched().await),
-            false => answer,
-        }
-    }
-
-    /// A change, on a yes that was taken for it or without one.
-    async fn change_on(
-        &self,
-        tool: &Tool,
-        tenant: &Tenant,
-        mut call: Call,
-        origin: Origin,
-        taken: &mut Option<Taken>,
-    ) -> Answer {
-        let approved = taken.as_ref().map(|taken| &taken.request);
-        let (mut change, arguments) = match self.change_request(tool, &mut call, origin, approved) {
-            Ok(change) => change,
-            Err(failure) => return Answer::stopped(tool.spec, &failure),
-        };
-        change.organization = tenant.organization(&self.wire).await;
-        change.changes_this_hour = self.changes_this_hour().await;
-        let earlier = change.undoing.as_ref().map(|undoing| undoing.earlier.clone());
-        let earlier = &earlier.unwrap_or_default();
-        for _ in 0..ROUNDS {
-            if taken.is_some() {
-                // What somebody agreed to is looked up anew: a role may contain more by now.
-                self.forget_names();
-            }
-            // A relative end counts from when access begins, however long a person took to agree.
-            change.term = match change.term.begun(Timestamp::now()) {
-                Ok(term) => term,
-                Err(failure) => {
-                    return Answer::stopped(tool.spec, &failure);
-                }
-            };
-            let (deadline, cache) = (Deadline::after(CALL), Some(&self.names));
-            let reader = VendorReader { tenant, wire: &self.wire, deadline, cache, earlier };
-            let steps = match self.resolve(&change, arguments.clone(), &reader, &call).await {
-                Ok(steps) => steps,
-                Err(failure) => return Answer::stopped(tool.spec, &failure),
-            };
-            change.width = steps.len();
-            match self.walk(&change, &steps, &reader, &call, taken.take()).await {
-                Ok(Walked::Done(mut items, pending)) => {
-                    for (item, step) in items.iter_mut().zip(&steps) {
-                        item.show(step.as_ref());
-                    }
-                    return Answer { pending, ..Answer::changed(tool.spec, items) };
-                }
-                Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
-                    Ok(agreed) => *taken = Some(agreed),
-                    Err(failure) => return Answer::stopped(tool.spec, &failure),
-                },
-                Err(stop) => {
-                    if let Some(refusal) = prepare::refusal(&change, stop.step, &stop.failure) {
-                        self.ledger.refuse_plainly(refusal).await;
-                    }
-                    return Answer::stopped_at(tool.spec, &stop);
-                }
-            }
-        }
-        let failure = Failure::refused("the access kept changing while a person was asked")
-            .hint("call again when it has settled");
-        Answer::stopped(tool.spec, &failure)
-    }
-
-    /// Names to ids: a step for each access that changes.
-    async fn resolve(
-        &self,
-        change: &ChangeRequest<'_>,
-        arguments: Value,
-        reader: &VendorReader<'_>,
-        call: &Call,
-    ) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let Run::Change { resolve, .. } = change.tool.run else {
-            return Err(Failure::invalid("this tool changes nothing"));
-        };
-        (call.progress)("looking up names".to_owned());
-        let mut steps = resolve(arguments, reader).await.inspect_err(|_| {
-            // What is not known now may be in a moment.
-            self.forget_names();
-        })?;
-        steps.iter_mut().for_each(|step| step.set_term(change.term));
-        Ok(steps)
-    }
-
-    /// What is asked for, and the tool's own arguments.
-    fn change_request<'a>(
-        &self,
-        tool: &'a Tool,
-        call: &mut Call,
-        origin: Origin,
-        approved: Option<&Request>,
-    ) -> Result<(ChangeRequest<'a>, Value), Failure> {
-        let Origin { called, cause, undoing } = origin;
-        let mut arguments = std::mem::take(&mut call.arguments);
-        let common = Common::take(&mut arguments)?;
-        let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
-        // What an earlier call had asked for is what was agreed to.
-        let asked = approved.and_then(|request| consent::term(request, &called));
-        let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
-        let own = || self.ledger.requester().to_owned();
-        let change = ChangeRequest {
-            tool,
-            common,
-            term,
-            requester: approved.map_or_else(own, |request| request.requester.clone()),
-            client: call.client.clone(),
-            called,
-            cause,
-            undoing,
-            organization: Organization::Unknown,
-            width: 1,
-            changes_this_hour: 0,
-        };
-        Ok((change, Value::Object(arguments)))
     }
 }
 

@@ -9,11 +9,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use jiff::SignedDuration;
-use serde_json::Value;
 
 use super::{Global, Ran, expire, paint, setup::Setup, status};
 use crate::desk::Desk;
-use crate::ledger::Request;
 
 /// As long as the reason for a change may be.
 const LONGEST_REASON: usize = 1_000;
@@ -94,9 +92,4 @@ async fn run_approved(global: &Global) -> Ran {
     let tended = desk.run_approved(SignedDuration::ZERO).await?;
     let nothing = "nothing that was approved waits to be sent";
     expire::report(&tended, nothing, &troubles)
-}
-
-/// A text of what the asker kept with a request.
-fn text<'a>(request: &'a Request, key: &str) -> &'a str {
-    request.content.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -61,7 +61,7 @@ pub use consent::State;
 pub use index::Trouble;
 pub use journal::MOVED;
 pub use record::{End, Record};
-pub use request::{Answered, Asking, Concluded, Decision, Request};
+pub use request::{Answered, Asking, Concluded, Content, Decision, Request};
 pub use watched::{describe, warned};
 
 use super::permit::Denied;
@@ -69,7 +69,6 @@ use super::permit::Permitted;
 pub use super::permit::{Opened, Spent};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
-use crate::json::is_same_set;
 use crate::secret::Secret;
 use journal::{Entry, Precondition, Reading};
 use store::{READ, Store, WRITE};
@@ -392,12 +391,10 @@ fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -
     Box::new(move |reading| {
         let waiting = reading.index().live_requests(Timestamp::now())?;
         let same = |request: &Request| {
-            let known = &request.content;
             request.state == State::Waiting
                 && request.digest == digest
                 && request.requester == requester
-                && ["question", "follows"].iter().all(|key| known.get(key) == content.get(key))
-                && is_same_set(known.get("arguments"), content.get("arguments"))
+                && request.content.is(&content)
         };
         // Only one that looks the same is read from every line since its question.
         let look = |reading: &Reading<'_>, receipt: &str| match reading

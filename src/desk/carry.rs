@@ -8,10 +8,11 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tracing::Instrument as _;
 
+use super::change::ChangeRequest;
 use super::lag::{NOT_YET, look_again};
 use super::prepare::{Prepared, Sendable};
 use super::taking::ConsentGrant;
-use super::{Call, ChangeRequest, Desk, StepResult, sending};
+use super::{Call, Desk, StepResult, sending};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};

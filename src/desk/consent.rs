@@ -10,15 +10,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use super::change::ChangeRequest;
 use super::question::ConsentQuestion;
-use super::{Call, ChangeRequest, Desk, OriginalCall, Prepared};
+use super::{Call, Desk, OriginalCall, Prepared};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
 use crate::json::is_same_set;
-use crate::ledger::{Answered, Asking, Decision, Request, State};
+use crate::ledger::{Answered, Asking, Content, Decision, Request, State};
 use crate::tools::{Step, Term};
 
 /// How a person can be asked.
@@ -118,11 +119,11 @@ impl Desk {
         follows: Option<&str>,
         call: &Call,
     ) -> Result<ConsentOutcome, Failure> {
-        let mut content = content(change, prepared, question);
-        crate::json::put(&mut content, "policy", self.guard.hash());
-        if let Some(old) = follows {
-            crate::json::put(&mut content, "follows", old);
-        }
+        let content = Content {
+            policy: Some(self.guard.hash().to_owned()),
+            follows: follows.map(str::to_owned),
+            ..content(change, prepared, question)
+        };
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
         let (receipt, is_new) = self.ledger.ask(&asking).await?;
@@ -160,7 +161,7 @@ impl Desk {
         reply: &PersonReply,
         how: &'static str,
     ) -> Result<ConsentOutcome, Failure> {
-        let wanted = request.content.get("typed").and_then(Value::as_str);
+        let wanted = request.content.typed.as_deref();
         let (decision, why) = match reply {
             PersonReply::Silence => return Ok(ConsentOutcome::Waiting(request.clone(), None)),
             PersonReply::No => (Decision::Denied, "the person said no"),
@@ -290,12 +291,9 @@ fn unsigned() -> Failure {
 
 /// The term a request was for, where the same call comes back with a person's answer.
 pub(super) fn term(request: &Request, called: &OriginalCall) -> Option<Term> {
-    let content = &request.content;
-    let arguments = Value::Object(called.arguments.clone());
-    let same = content.get("tool").and_then(Value::as_str) == Some(called.tool.as_str())
-        && is_same_set(content.get("arguments"), Some(&arguments));
-    let term = content.get("term").cloned().filter(|_| same)?;
-    serde_json::from_value(term).ok()
+    let Content { tool, arguments, term, .. } = &request.content;
+    let same = *tool == called.tool && is_same_set(arguments, &called.arguments);
+    term.filter(|_| same)
 }
 
 /// The digest of a call, from those of its items.
@@ -367,22 +365,28 @@ impl Prepared {
     }
 }
 
-fn content(change: &ChangeRequest<'_>, prepared: &[Prepared], question: &ConsentQuestion) -> Value {
+fn content(
+    change: &ChangeRequest<'_>,
+    prepared: &[Prepared],
+    question: &ConsentQuestion,
+) -> Content {
     let intents: Vec<_> = prepared.iter().filter_map(Prepared::judged).collect();
-    json!({
-        "tool": change.called.tool,
-        "arguments": change.called.arguments,
-        "vendor": change.tool.spec.vendor,
-        "tenant": intents.first().map(|(intent, _)| &intent.tenant),
-        "organization": intents.first().map(|(intent, _)| &intent.organization),
-        "term": change.term,
-        "client": change.client,
-        "summary": question.summary,
-        "question": question.text,
-        "typed": question.typed,
-        "rules": intents.iter().flat_map(|(_, rules)| rules.iter()).collect::<Vec<_>>(),
-        "intents": intents.iter().map(|(intent, _)| intent.recorded()).collect::<Vec<_>>(),
-    })
+    let first = intents.first().map(|(intent, _)| intent);
+    Content {
+        tool: change.called.tool.clone(),
+        arguments: change.called.arguments.clone(),
+        vendor: change.tool.spec.vendor.map(str::to_owned),
+        tenant: first.map(|intent| intent.tenant.clone()),
+        organization: first.and_then(|intent| intent.organization.clone()),
+        term: Some(change.term),
+        client: change.client.clone(),
+        summary: question.summary.clone(),
+        question: question.text.clone(),
+        typed: question.typed.clone(),
+        rules: intents.iter().flat_map(|(_, rules)| rules.iter().cloned()).collect(),
+        intents: intents.iter().map(|(intent, _)| intent.recorded()).collect(),
+        ..Content::default()
+    }
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -447,8 +451,8 @@ mod tests {
             seen.push(made);
         }
         assert!(missing.is_empty(), "{missing:?}");
-        let twice = |change: [&str; 2]| {
-            digest(|asked| asked.intent.ingredients = change.map(str::to_owned).to_vec())
+        let twice = |order: [&str; 2]| {
+            digest(|asked| asked.intent.ingredients = order.map(str::to_owned).to_vec())
         };
         assert_eq!(twice(["a", "b"]), twice(["b", "a"]), "a vendor's order says nothing");
     }

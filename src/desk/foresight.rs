@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::Desk;
-use super::undoing::{holds, inverse, places};
+use super::undo::inverse;
+use super::undo_precondition::{holds, places};
 use crate::access::Access;
 use crate::failure::Failure;
 use crate::guard::Circumstances;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Desk;
-use super::review::ChangeStatus;
+use super::status::ChangeStatus;
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::ledger::Record;

@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 
 use super::consent::{ELICITATION, GOOD};
 use super::lag::{GONE_PERHAPS, may_lag};
-use super::pending_at_vendor::holds;
-use super::review::{nobody_knows, unknown_tool};
-use super::undoing::Outlook;
+use super::status::{holds, nobody_knows};
+use super::undo_precondition::Outlook;
 use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
@@ -365,31 +364,10 @@ impl Desk {
                 Some(_) if !after.is_zero() && !is_unattended(&request, after + TURN) => continue,
                 Some(why) => Ending::Elsewhere(format!("{why}; {FOR_OTHERS}")),
             };
-            let summary = text(&request, "summary").to_owned();
+            let summary = request.content.summary.clone();
             tended.push(MaintenanceReport { receipt: request.receipt, summary, ending });
         }
         Ok(tended)
-    }
-
-    /// Why a request is not carried out here, where it is not: its tenant is not configured, or
-    /// it was asked under another policy.
-    pub async fn elsewhere(&self, request: &Request) -> Option<String> {
-        let vendor = text(request, "vendor");
-        match self.config.tenant(vendor) {
-            Some(tenant) => self.is_elsewhere(tenant, request).await,
-            None => Some(format!("{vendor} is not configured here")),
-        }
-    }
-
-    /// Carries out one approved request.
-    pub async fn run_request(&self, request: &Request) -> Answer {
-        let arguments = request.content.get("arguments").and_then(Value::as_object);
-        let client = request.content.get("client").and_then(Value::as_str).map(str::to_owned);
-        let person = Person::Approved(request.receipt.clone());
-        let arguments = arguments.cloned().unwrap_or_default();
-        let call = Call::alone(text(request, "tool"), arguments, client, person);
-        let answer = self.call(call).await;
-        answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool(text(request, "tool"))))
     }
 }
 
@@ -402,10 +380,6 @@ fn is_unattended(request: &Request, after: SignedDuration) -> bool {
     };
     let approved = answered.until.map(|until| until - GOOD);
     answered.how != ELICITATION && approved.is_some_and(|time| time + after <= Timestamp::now())
-}
-
-fn text<'a>(request: &'a Request, key: &str) -> &'a str {
-    request.content.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 impl MaintenanceReport {
@@ -436,26 +410,6 @@ impl MaintenanceReport {
             // Whoever it is for ends it.
             Ending::Elsewhere(_) => 0,
             Ending::Done(outcome, _) => outcome.exit_status(),
-        }
-    }
-}
-
-impl Call {
-    /// A call that no client makes and nobody listens to.
-    fn alone(
-        tool: &str,
-        arguments: Map<String, Value>,
-        client: Option<String>,
-        person: Person,
-    ) -> Self {
-        Self {
-            tool: tool.to_owned(),
-            arguments,
-            client,
-            asked: None,
-            progress: Box::new(|_| ()),
-            withdrawn: Box::new(|| false),
-            person,
         }
     }
 }

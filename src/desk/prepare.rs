@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::change::ChangeRequest;
 use super::circumstances::circumstances;
 use super::walk::Stop;
-use super::{ChangeRequest, Desk, StepResult, lowering};
+use super::{Desk, StepResult, lowering};
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};

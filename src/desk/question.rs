@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{ChangeRequest, Prepared};
+use super::Prepared;
+use super::change::ChangeRequest;
 use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};

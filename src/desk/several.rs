@@ -4,7 +4,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::review::shown;
+use super::check::shown;
 use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -97,7 +97,6 @@ fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
 
 /// A request for consent, among changes.
 pub(super) fn asked(request: &Request) -> Value {
-    let kept = |key: &str| request.content.get(key).cloned().unwrap_or_default();
     let (outcome, note) = match request.state {
         State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
@@ -121,9 +120,9 @@ pub(super) fn asked(request: &Request) -> Value {
         "outcome": outcome,
         "time": request.time.to_string(),
         "requester": request.requester,
-        "vendor": kept("vendor"),
-        "tool": kept("tool"),
-        "summary": kept("summary"),
+        "vendor": request.content.vendor,
+        "tool": request.content.tool,
+        "summary": request.content.summary,
         "note": note,
     });
     if let Some(answered) = &request.answered {
@@ -143,8 +142,8 @@ pub(super) fn asked(request: &Request) -> Value {
         put(&mut shown, "followed_by", next.as_str());
         put(&mut shown, "hint", format!("{next} asks for what is so now"));
     }
-    if let Some(old) = request.content.get("follows").and_then(Value::as_str) {
-        put(&mut shown, "follows", old);
+    if let Some(old) = &request.content.follows {
+        put(&mut shown, "follows", old.as_str());
     }
     if request.state == State::Waiting {
         put(&mut shown, "until", request.until.to_string());
@@ -157,7 +156,7 @@ pub(super) fn asked(request: &Request) -> Value {
 
 /// How many changes a request is for.
 fn intents(request: &Request) -> usize {
-    request.content.get("intents").and_then(Value::as_array).map_or(0, Vec::len)
+    request.content.intents.len()
 }
 
 /// A summary behind what access stays all the same: that is what a reader must not miss.

@@ -80,8 +80,7 @@ impl Desk {
         // What was said through a client is read back, with everything since.
         let receipt = &request.receipt;
         let request = self.ledger.request(receipt).await?.unwrap_or_else(|| request.clone());
-        let question = request.content.get("question").and_then(Value::as_str).unwrap_or_default();
-        if let Err(failure) = self.vouched(&request, question) {
+        if let Err(failure) = self.vouched(&request, &request.content.question) {
             // Nothing will make it good: it is not tried again.
             self.decide(&request.receipt, Decision::Denied, "signature", None).await?;
             return Err(failure);
@@ -92,23 +91,22 @@ impl Desk {
 
     /// Why a request is not for this process to carry out, where it is not.
     pub(super) async fn is_elsewhere(&self, tenant: &Tenant, request: &Request) -> Option<String> {
-        let text = |key: &str| request.content.get(key).and_then(Value::as_str);
-        // The first release kept neither the policy nor the tenant of the whole. None of its questions
-        // is one of today's: a yes to it is taken where it was asked, and is asked for anew.
-        let is_first = text("policy").is_none();
-        let place = if is_first { "/intents/0/tenant" } else { "/tenant" };
-        let asked_at = request.content.pointer(place).and_then(Value::as_str);
-        let name = &tenant.name;
-        if asked_at != Some(name.as_str()) {
-            let at = asked_at.unwrap_or("a tenant that was not recorded");
+        let (content, name) = (&request.content, &tenant.name);
+        if content.asked_at() != Some(name.as_str()) {
+            let at = content.asked_at().unwrap_or("a tenant that was not recorded");
             return Some(format!("it was asked for {at}, and this is {name}"));
         }
         let organization = tenant.organization(&self.wire).await;
-        if organization.is(text("organization")) == Same::No {
-            let asked_for = text("organization").unwrap_or_default();
+        if organization.is(content.organization.as_deref()) == Same::No {
+            let asked_for = content.organization.as_deref().unwrap_or_default();
             return Some(format!("it was asked for {asked_for}, and the credential is another's"));
         }
-        (!is_first && text("policy") != Some(self.guard.hash()))
+        // None of the first release's questions is one of today's: a yes to it is taken where it was
+        // asked, and is asked for anew.
+        content
+            .policy
+            .as_ref()
+            .is_some_and(|policy| policy != self.guard.hash())
             .then(|| "it was asked under another policy than the one in force here".to_owned())
     }
 
@@ -124,8 +122,10 @@ impl Desk {
         question: &ConsentQuestion,
     ) -> Result<Result<ConsentGrant, String>, Failure> {
         let Taken { request, spent } = taken;
-        let is_first = request.content.get("policy").is_none();
-        if is_first || request.digest != whole(&digests) || request.overtaken_by.is_some() {
+        if request.content.is_of_first_release()
+            || request.digest != whole(&digests)
+            || request.overtaken_by.is_some()
+        {
             return Ok(Err(request.receipt));
         }
         self.vouched(&request, &question.text)?;

@@ -1,11 +1,12 @@
 //! From steps to what becomes of them: prepared, judged, agreed to, carried out.
 
+use super::change::{ChangeRequest, Walked};
 use super::consent::{self, ConsentOutcome};
 use super::prepare::Prepared;
 use super::question::ConsentQuestion;
 use super::step_result::StepResult;
 use super::taking::{self, Taken};
-use super::{Call, ChangeRequest, Desk, Walked};
+use super::{Call, Desk};
 use crate::access::Access;
 use crate::cache::Cache;
 use crate::failure::Failure;

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use grantor::ledger::{Asking, Audit, Head, Ledger};
+use grantor::ledger::{Asking, Audit, Content, Head, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -173,7 +173,9 @@ async fn what_was_read_before_is_checked_again() {
     changed[0] = changed[0].replace("Marta Lindqvist", "Maria Lindqvist");
     write(&path, &changed);
     let ran = world.run(&["call", "check_change", &check]).await;
-    assert_eq!(parsed(&ran.stdout)["outcome"], "invalid", "there is no such change: {ran:#?}");
+    let body = parsed(&ran.stdout);
+    assert_eq!(body["outcome"], "refused", "{ran:#?}");
+    assert!(body["summary"].as_str().unwrap().contains("cannot be relied on"), "{body:#}");
 }
 
 /// Two processes that come to one approval at the same moment.
@@ -183,7 +185,7 @@ async fn an_approval_is_spent_once_whoever_comes_first() {
     let [one, two] = [(), ()].map(|()| Ledger::new(dir.path(), None));
     for _ in 0..50 {
         let until = Timestamp::now() + SignedDuration::from_mins(10);
-        let asking = Asking { digest: "digest", until, content: json!({}) };
+        let asking = Asking { digest: "digest", until, content: Content::default() };
         let (receipt, _) = one.ask(&asking).await.unwrap();
         let approved = approved("eve");
         let (first, second) =

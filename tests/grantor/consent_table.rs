@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use grantor::approvers::key::ApproverKey;
-use grantor::ledger::{Answered, Asking, Decision, Ledger};
+use grantor::ledger::{Answered, Asking, Content, Decision, Ledger};
 use grantor::sandbox::FaultKind;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 
 use super::harness::{Era, World, parsed};
 use super::person::{Asked, Client, yes as agrees};
@@ -320,7 +319,11 @@ impl Scene {
     /// A line of another receipt behind all others, which the head names.
     async fn another_line(&self) {
         let until = Timestamp::now() + SignedDuration::from_hours(1);
-        let asking = Asking { digest: "none", until, content: json!({ "summary": "another" }) };
+        let asking = Asking {
+            digest: "none",
+            until,
+            content: Content { summary: "another".into(), ..Content::default() },
+        };
         self.ledger().ask(&asking).await.unwrap();
     }
 

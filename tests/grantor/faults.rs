@@ -919,11 +919,12 @@ async fn a_burst_waits_for_the_vendors_rate_and_says_so() {
     let world = World::with(modes).await;
     let mut raw = world.serve_raw();
     raw.hello("2025-11-25").await;
-    for id in 1..=63 {
+    // More than the three that are counted wait: some room comes back while a busy machine asks.
+    for id in 1..=66 {
         let look = json!({ "vendor": "outsystems", "query": "a" });
         send_look(&mut raw, id, "find_principals", look).await;
     }
-    let told = told_until_answered(&mut raw, 63).await;
+    let told = told_until_answered(&mut raw, 66).await;
     let waits = told.iter().filter(|(_, message)| message.contains("for the rate limit of"));
     assert!(waits.count() >= 3, "{told:?}");
     assert!(world.sandbox.journal().iter().all(|seen| seen.status != 429));

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use grantor::ledger::{Answered, Decision};
+use grantor::ledger::{Answered, Decision, Ledger};
 use grantor::sandbox::{Fault, FaultKind, Modes, Options, Sandbox, Seen};
 use jiff::{SignedDuration, Timestamp};
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, Tool};
@@ -531,6 +531,17 @@ fn without_tests(text: &str) -> String {
         two[0] == "#[cfg(test)]" && two[1].contains("mod ") && two[1].ends_with('{')
     });
     lines[..foot.unwrap_or(lines.len())].join("\n")
+}
+
+/// Has the end of a timed change come: by the ledger's own line of a moved end, since nobody waits an
+/// hour, and what is to happen before an end takes as long as a busy machine likes.
+pub async fn time_is_over(world: &World, receipt: &str) {
+    let ledger = Ledger::new(&world.path("state"), None);
+    let end = Timestamp::now();
+    ledger.extend(receipt, Some(end), json!({})).await.unwrap();
+    while Timestamp::now() <= end + SignedDuration::from_millis(2) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// A yes as a terminal records it.

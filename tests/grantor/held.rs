@@ -5,10 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
 use grantor::sandbox::Modes;
-use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
-use super::harness::{Ran, World, parsed};
+use super::harness::{Ran, World, parsed, time_is_over};
 use super::proxy::{Proxy, Then, reply};
 use super::traps::approval;
 
@@ -31,28 +30,21 @@ async fn expire(world: &World) -> (i32, String) {
     (status, stdout + &stderr)
 }
 
-/// A grant that waits for the vendor's approvers and is to last so long.
-async fn asked(world: &World, seconds: i64) -> (String, Timestamp) {
-    let end = Timestamp::now() + seconds.seconds();
+/// A timed grant that waits for the vendor's approvers.
+async fn asked(world: &World) -> String {
     let arguments = json!({ "permissionId": "Payments Approver", "identityId": SAM,
-        "expires_at": end.to_string() });
+        "expires_in": "PT1H" });
     let waiting = call(world, "assign_permission", &arguments).await;
     assert_eq!(waiting["outcome"], "pending_vendor_approval", "{waiting:#}");
-    (waiting["receipt"].as_str().unwrap().to_owned(), end)
-}
-
-async fn over(end: Timestamp) {
-    while Timestamp::now() <= end {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    waiting["receipt"].as_str().unwrap().to_owned()
 }
 
 /// A grant that was approved, whose end the vendor's approvers hold.
 async fn held(modes: Modes) -> (World, String) {
     let world = World::with(modes).await;
-    let (receipt, end) = asked(&world, 3).await;
+    let receipt = asked(&world).await;
     decide(&world, true).await;
-    over(end).await;
+    time_is_over(&world, &receipt).await;
     // Nobody has looked since: the sweep finds out by itself that there is something to end.
     let (status, said) = expire(&world).await;
     assert_eq!(world.writes().len(), 2, "the end was sent: {said}");
@@ -154,8 +146,8 @@ async fn a_grant_that_is_still_held_when_its_time_is_over_is_looked_after() {
         for approve in [true, false] {
             let modes = Modes { dfns_lists_pending, ..Modes::default() };
             let world = World::with(modes).await;
-            let (_, end) = asked(&world, 2).await;
-            over(end).await;
+            let receipt = asked(&world).await;
+            time_is_over(&world, &receipt).await;
             for _ in 0..2 {
                 let (status, said) = expire(&world).await;
                 assert!(status == 1 && said.contains("no access yet"), "{status}: {said}");
@@ -241,18 +233,16 @@ async fn an_assignment_of_an_archived_permission_is_shown_and_can_be_taken_back(
     });
     let proxy = proxy.await;
     let world = world.set("DFNS_API_URL", &proxy.url);
-    let grant = |end: Option<Timestamp>| {
+    let grant = |timed: bool| {
         let mut arguments = json!({ "permissionId": "Treasury Viewer", "identityId": SAM });
-        if let Some(end) = end {
-            arguments["expires_at"] = json!(end.to_string());
+        if timed {
+            arguments["expires_in"] = json!("PT1H");
         }
         arguments
     };
     for way in ["id", "name", "assignment", "undo", "end"] {
         archived.store(false, SeqCst);
-        let end = Timestamp::now() + 2.seconds();
-        let timed = (way == "end").then_some(end);
-        let granted = call(&world, "assign_permission", &grant(timed)).await;
+        let granted = call(&world, "assign_permission", &grant(way == "end")).await;
         assert_eq!(granted["outcome"], "confirmed", "{way}: {granted:#}");
         archived.store(true, SeqCst);
         let look = json!({ "vendor": "dfns", "principal": SAM });
@@ -266,12 +256,12 @@ async fn an_assignment_of_an_archived_permission_is_shown_and_can_be_taken_back(
         let taken = match way {
             "undo" => call(&world, "undo_change", &json!({ "receipt": granted["receipt"] })).await,
             "end" => {
-                over(end).await;
+                time_is_over(&world, granted["receipt"].as_str().unwrap()).await;
                 let (status, said) = expire(&world).await;
                 assert!(status == 0 && said.contains("confirmed"), "{status}: {said}");
                 continue;
             }
-            "name" => call(&world, "revoke_permission", &grant(None)).await,
+            "name" => call(&world, "revoke_permission", &grant(false)).await,
             "assignment" => {
                 revoke = json!({ "permissionId": permission, "assignmentId": assignment });
                 call(&world, "revoke_permission", &revoke).await
@@ -283,7 +273,7 @@ async fn an_assignment_of_an_archived_permission_is_shown_and_can_be_taken_back(
         revoke = json!({ "permissionId": permission, "identityId": SAM });
         for (tool, arguments) in [
             ("assign_permission", revoke),
-            ("assign_permission", grant(None)),
+            ("assign_permission", grant(false)),
             ("undo_change", json!({ "receipt": taken["receipt"] })),
         ] {
             let again = call(&world, tool, &arguments).await;

@@ -4,7 +4,7 @@ use grantor::sandbox::FaultKind;
 use serde_json::{Value, json};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-use super::harness::{Answer, Era, Server, World, parsed};
+use super::harness::{Answer, Era, Server, World, parsed, time_is_over};
 use super::person::{self, Client};
 use super::proxy::{Proxy, Then};
 use super::writes::GRANTS;
@@ -328,7 +328,7 @@ async fn no_name_makes_a_long_line() {
 /// on the word of a line that says less; what would only be asked is not asked.
 #[tokio::test]
 async fn more_than_a_line_holds_is_cut_and_said_or_not_asked() {
-    use grantor::ledger::{Asking, Closing, Ledger};
+    use grantor::ledger::{Asking, Closing, Content, Ledger};
     let world = World::new().await;
     let mut arguments = parsed(GRANTS[3].arguments);
     arguments["expires_in"] = json!("PT1S");
@@ -346,7 +346,8 @@ async fn more_than_a_line_holds_is_cut_and_said_or_not_asked() {
     };
     assert!(ledger.found(&receipt, &closing, "check").await.unwrap());
     let until = jiff::Timestamp::now();
-    let asking = Asking { digest: "none", until, content: json!({ "question": much }) };
+    let asking =
+        Asking { digest: "none", until, content: Content { question: much, ..Content::default() } };
     let refused = ledger.ask(&asking).await.unwrap_err();
     assert!(refused.message.contains("too much to be recorded"), "{refused:?}");
     for line in world.ledger() {
@@ -444,13 +445,13 @@ mod at_a_terminal {
         }
         // One that is carried out, and what comes after it.
         let mut timed = calls[0].1.clone();
-        timed["expires_in"] = json!("PT4S");
+        timed["expires_in"] = json!("PT1H");
         let ran = world.run(&["call", calls[0].0, &timed.to_string()]).await;
         let body = parsed(&ran.stdout);
         assert_eq!(body["outcome"], "confirmed", "{body:#}");
         is_safe("call", &body);
         is_clean("call", &ran.stderr);
-        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        time_is_over(&world, body["receipt"].as_str().unwrap()).await;
         for command in [
             vec!["doctor"],
             vec!["requests"],

@@ -2,12 +2,12 @@ use std::path::PathBuf;
 
 use grantor::approvers::key::ApproverKey;
 use grantor::approvers::{Proof, Statement};
-use grantor::ledger::{Answered, Asking, Ledger, Request};
+use grantor::ledger::{Answered, Asking, Content, Ledger, Request};
 use grantor::sandbox::{FaultKind, Modes};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{Era, Ran, World, approved, parsed};
+use super::harness::{Era, Ran, World, approved, parsed, time_is_over};
 use super::person::{Client, Heard, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -142,7 +142,7 @@ async fn anything_but_a_yes_leaves_the_request_waiting() {
 async fn a_wide_change_takes_the_name_of_who_gets_it() {
     let world = World::asking().await;
     let receipt = request(&world, WIDE).await;
-    let name = kept(&world, &receipt).await.content["typed"].as_str().unwrap().to_owned();
+    let name = kept(&world, &receipt).await.content.typed.unwrap();
     for line in ["yes", "", &name[1..]] {
         let mut terminal = approve(&world, &receipt, &[]);
         terminal.shows("Type the name to agree").await;
@@ -326,7 +326,11 @@ async fn the_list_says_what_a_person_needs() {
     let asked = Asking {
         digest: "none",
         until: request.until,
-        content: json!({ "summary": "one\u{1b}[2Jtwo", "question": "a\u{202e}b\nc" }),
+        content: Content {
+            summary: "one\u{1b}[2Jtwo".into(),
+            question: "a\u{202e}b\nc".into(),
+            ..Content::default()
+        },
     };
     ledger(&world).ask(&asked).await.unwrap();
     for command in [&["requests"][..], &["requests", "list", "--json"]] {
@@ -365,7 +369,7 @@ fn statement(request: &Request) -> Statement<'_> {
     Statement {
         receipt: &request.receipt,
         digest: &request.digest,
-        question: request.content["question"].as_str().unwrap(),
+        question: &request.content.question,
         time: Timestamp::now(),
     }
 }
@@ -485,7 +489,7 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
         if case == "asked again" {
             // The same change under a question that reads better.
             let mut content = request.content.clone();
-            content["question"] = "May Sam read the cafeteria's menu?".into();
+            content.question = "May Sam read the cafeteria's menu?".into();
             let asking = Asking { digest: &request.digest, until: request.until, content };
             let (receipt, _) = ledger(&world).ask(&asking).await.unwrap();
             request = kept(&world, &receipt).await;
@@ -498,7 +502,7 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
             "receipt" => ada.answer(&Statement { receipt: &other.receipt, ..right }, "ada"),
             "digest" => ada.answer(&Statement { digest: &other.digest, ..right }, "ada"),
             "question" => {
-                let question = other.content["question"].as_str().unwrap();
+                let question = &*other.content.question;
                 ada.answer(&Statement { question, ..right }, "ada")
             }
             "old" => ada.answer(&Statement { time: old, ..right }, "ada"),
@@ -705,14 +709,17 @@ async fn what_others_gave_since_is_not_taken_back() {
         ("grant_asset_role", "revoke_asset_role", orders),
         ("assign_permission", "revoke_permission", parsed(WIDE.arguments)),
     ] {
-        let world = free().await;
+        let modes = Modes { outsystems_ends: false, ..Modes::default() };
+        let world = World::with(modes).await;
+        let path = rules(&world);
+        let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
         let mut arguments = arguments;
-        arguments["expires_in"] = "PT2S".into();
+        arguments["expires_in"] = "PT1H".into();
         let receipt = call(&world, tool, &arguments).await["receipt"].clone();
         arguments.as_object_mut().unwrap().remove("expires_in");
         elsewhere(&world, back, &arguments).await;
         elsewhere(&world, tool, &arguments).await;
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        time_is_over(&world, receipt.as_str().unwrap()).await;
         let ran = world.run(&["expire"]).await;
         assert_eq!((ran.status, world.writes().len()), (1, 3), "{tool}: {ran:#?}");
         assert!(ran.stderr.contains("changed since"), "{}", ran.stderr);
@@ -733,14 +740,17 @@ async fn what_is_granted_beside_it_does_not_keep_an_end_from_coming() {
         let path = rules(&world);
         let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
         let mut arguments = json!({ "userKey": "user@example.com", "roleKey": "Developer",
-            "assetKeys": due, "expires_in": "PT10S" });
+            "assetKeys": due, "expires_in": "PT1H" });
         let granted = call(&world, "grant_asset_role", &arguments).await;
-        let end: Timestamp = granted["expires_at"].as_str().unwrap().parse().unwrap();
+        let receipts = match granted["items"].as_array() {
+            Some(items) => items.iter().map(|item| item["receipt"].clone()).collect(),
+            None => vec![granted["receipt"].clone()],
+        };
         arguments.as_object_mut().unwrap().remove("expires_in");
         arguments["assetKeys"] = beside;
         call(&world, "grant_asset_role", &arguments).await;
-        while Timestamp::now() <= end {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        for receipt in receipts {
+            time_is_over(&world, receipt.as_str().unwrap()).await;
         }
         let ran = world.run(&["expire"]).await;
         assert_eq!(ran.status, 0, "{due}: {ran:#?}");

@@ -256,7 +256,7 @@ async fn events(world: &World) -> Vec<Value> {
 #[tokio::test]
 async fn a_no_is_one_event_however_it_is_said() {
     let both = json!({ "userKey": "user@example.com", "roleKey": "Developer",
-        "assetKeys": ["Orders", "Billing"] });
+        "assetKeys": ["Billing", "Orders"] });
     for era in [Era::Legacy, Era::Modern] {
         let world = World::asking().await;
         let mut client = Client::start(&world, era).await;
@@ -275,7 +275,7 @@ async fn a_no_is_one_event_however_it_is_said() {
     let (_, answer) = client.call("grant_asset_role", &both, no).await;
     let items = answer.body["items"].as_array().unwrap();
     let told: Vec<_> = items.iter().map(|item| &item["resource"]["name"]).collect();
-    assert_eq!(told, ["Orders", "Billing"], "{:#}", answer.body);
+    assert_eq!(told, ["Billing", "Orders"], "{:#}", answer.body);
     assert!(items.iter().all(|item| item["outcome"] == "refused"), "{:#}", answer.body);
 }
 

@@ -6,18 +6,17 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::text;
 use crate::access::Outcome;
 use crate::approvers::key::ApproverKey;
 use crate::approvers::{Approvers, Proof, Statement};
 use crate::cli::call::{self, show};
 use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, paint, person};
-use crate::desk::{Call, ConsentQuestion, Desk, Person, PersonReply};
+use crate::desk::{Answer, Carried, ConsentQuestion, Desk};
 use crate::failure::Failure;
-use crate::ledger::{Decision, Request, State};
+use crate::ledger::{Decision, Request};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa\n  \
@@ -49,11 +48,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
             return Ok(ExitCode::from(2));
         }
     };
-    let request = waiting(&desk, &receipt).await?;
-    let question = question(&request);
+    let request = desk.waiting(&receipt).await?;
+    let question = ConsentQuestion::of(&request);
     let agreed = tokio::task::spawn_blocking({
         let question = question.clone();
-        move || agrees(&question)
+        move || question.agreed(&person::ask(&question))
     });
     if let Err(why) = agreed.await? {
         paint::complain(&format!(
@@ -90,48 +89,6 @@ fn sealed(approvers: Option<&Approvers>, key: Option<&Path>) -> Result<Option<St
     }
 }
 
-async fn waiting(desk: &Desk, receipt: &str) -> Result<Request, Failure> {
-    let hint = "`grantor requests` lists those that wait; for those of a sandbox add --sandbox";
-    let request = desk.ledger().request(receipt).await?.ok_or_else(|| {
-        Failure::invalid(format!("the ledger has no request {receipt}")).hint(hint)
-    })?;
-    match request.state {
-        State::Waiting => Ok(request),
-        State::Approved => Err(Failure::refused(format!("request {receipt} is approved already"))
-            .hint("a running server carries it out, or `grantor requests run`")),
-        State::Spent => {
-            let check = format!("`grantor call check_change '{}'`", json!({ "receipt": receipt }));
-            Err(Failure::refused(format!("request {receipt} {}", State::Spent.words()))
-                .hint(format!("{check} says how it ended")))
-        }
-        state => {
-            let words = state.words();
-            Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
-        }
-    }
-}
-
-/// The question as it was kept, cleaned once more: whoever can write the ledger could have put
-/// something else there.
-fn question(request: &Request) -> ConsentQuestion {
-    let clean = |text: &str| crate::text::clean(text);
-    let lines = text(request, "question").lines().map(crate::text::strip).collect::<Vec<_>>();
-    let typed = request.content.get("typed").and_then(Value::as_str).map(clean);
-    ConsentQuestion { summary: clean(text(request, "summary")), text: lines.join("\n"), typed }
-}
-
-/// Asks; a slip of the hand can be tried again, so nothing but a yes is a decision.
-fn agrees(question: &ConsentQuestion) -> Result<(), &'static str> {
-    match (person::ask(question), &question.typed) {
-        (PersonReply::Yes(None), None) => Ok(()),
-        (PersonReply::Yes(Some(typed)), Some(name)) if ConsentQuestion::is_typed(name, &typed) => {
-            Ok(())
-        }
-        (PersonReply::Yes(_), _) => Err("what you typed is not the name of who gets the access"),
-        (PersonReply::No | PersonReply::Closed | PersonReply::Silence, _) => Err("nobody said yes"),
-    }
-}
-
 /// Who signed, and their signature under this request.
 async fn sign(
     approvers: &Approvers,
@@ -151,53 +108,29 @@ async fn sign(
         )
     })?;
     let Request { receipt, digest, .. } = request;
-    let (question, time) = (text(request, "question"), Timestamp::now());
+    let (question, time) = (request.content.question.as_str(), Timestamp::now());
     let signature = key.sign(&Statement { receipt, digest, question, time })?;
     let proof = Proof { key: key.public(), time, signature };
     Ok((name.to_owned(), json!(proof)))
 }
 
-/// Carries an approved request out where its vendor is configured, and says who will elsewhere.
+/// Carries an approved request out here, or says who will.
 async fn carry_out(desk: &Desk, request: &Request) -> Ran {
     let receipt = &request.receipt;
-    let elsewhere = match desk.elsewhere(request).await {
-        _ if desk.config().read_only => Some("this process is read-only".to_owned()),
-        elsewhere => elsewhere,
-    };
-    if let Some(why) = elsewhere {
-        paint::complain(&format!(
-            "{receipt} is approved, and not sent from here: {why}. A running server that asked it, \
-             or one set up as that was, takes it within ten minutes, or `grantor requests run` there; \
-             after that the approval has lapsed"
-        ));
-        return Ok(ExitCode::from(3));
-    }
-    paint::note("approved; carrying it out");
-    // A server that is at it already has it in hand, and is waited for.
-    let _claim = desk.claimed().await?;
-    let now = desk.ledger().request(receipt).await?;
-    let answer = match now.filter(|request| request.state == State::Approved) {
-        Some(request) => desk.run_request(&request).await,
-        None => check(desk, receipt).await?,
+    let answer = match desk.carry_out(request, || paint::note("approved; carrying it out")).await? {
+        Carried::Here(answer) => *answer,
+        Carried::Elsewhere(why) => {
+            paint::complain(&format!(
+                "{receipt} is approved, and not sent from here: {why}. A running server that asked it, \
+                 or one set up as that was, takes it within ten minutes, or `grantor requests run` there; \
+                 after that the approval has lapsed"
+            ));
+            return Ok(ExitCode::from(3));
+        }
     };
     let shown = show(&answer, false, true)?;
     // What check_change says of a change is an answer, however the change ended.
     let ended = answer.body.get("outcome").and_then(|word| Outcome::deserialize(word).ok());
-    let answer = crate::desk::Answer { outcome: ended.or(answer.outcome), ..answer };
+    let answer = Answer { outcome: ended.or(answer.outcome), ..answer };
     Ok(call::ends(&answer, shown))
-}
-
-/// What became of a request that somebody else has carried out.
-async fn check(desk: &Desk, receipt: &str) -> Result<crate::desk::Answer, Error> {
-    let arguments = Map::from_iter([("receipt".to_owned(), receipt.into())]);
-    let call = Call {
-        tool: "check_change".to_owned(),
-        arguments,
-        client: None,
-        asked: None,
-        progress: Box::new(|_| ()),
-        withdrawn: Box::new(|| false),
-        person: Person::Absent,
-    };
-    desk.call(call).await.map_err(|_| "there is no check_change".into())
 }

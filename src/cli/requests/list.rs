@@ -5,7 +5,7 @@ use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, status};
 use crate::desk::Desk;
-use crate::ledger::{Record, Request, State, Trouble};
+use crate::ledger::{Content, Record, Request, State, Trouble};
 use crate::text;
 
 #[derive(clap::Args, Default)]
@@ -73,7 +73,7 @@ fn line(request: &Request, now: Timestamp) -> String {
     let Request { receipt, requester, .. } = request;
     let age = age(now.duration_since(request.time).as_secs());
     let about = format!("{age} old, until {}, asked by {requester}", paint::time(until(request)));
-    let summary = text::clean(super::text(request, "summary"));
+    let summary = text::clean(&request.content.summary);
     let (word, about) = (with(style, request.state.as_str()), with(DIM, &text::clean(&about)));
     format!("  {word}  {receipt}  {summary}  {about}\n")
 }
@@ -108,18 +108,18 @@ fn age(seconds: i64) -> String {
 }
 
 fn request(request: &Request) -> Value {
-    let text = |key| request.content.get(key).cloned().unwrap_or_default();
-    let question: Vec<_> = super::text(request, "question").lines().collect();
+    let Content { client, vendor, tool, summary, question, .. } = &request.content;
+    let question: Vec<_> = question.lines().collect();
     json!({
         "receipt": request.receipt,
         "state": request.state.as_str(),
         "time": request.time.to_string(),
         "until": until(request).to_string(),
         "requester": request.requester,
-        "client": text("client"),
-        "vendor": text("vendor"),
-        "tool": text("tool"),
-        "summary": text("summary"),
+        "client": client,
+        "vendor": vendor,
+        "tool": tool,
+        "summary": summary,
         "question": question,
     })
 }

@@ -189,16 +189,7 @@ impl Record {
 
     /// Whether it ended so that it may have done something.
     pub fn may_stand(&self) -> bool {
-        matches!(
-            self.outcome(),
-            Some(
-                Outcome::Confirmed
-                    | Outcome::Unconfirmed
-                    | Outcome::Mismatch
-                    | Outcome::Unknown
-                    | Outcome::PendingVendorApproval
-            )
-        )
+        self.outcome().is_some_and(Outcome::may_stand)
     }
 
     /// Whether it took another change back. What the vendor holds has taken nothing back yet, and what

@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::consent::{Event, State};
 use crate::access::Outcome;
 use crate::failure::Failure;
+use crate::intent::Term;
+use crate::json::is_same_set;
 
 /// What a person is asked.
 #[derive(Clone, Debug)]
@@ -15,8 +17,38 @@ pub struct Asking<'a> {
     pub digest: &'a str,
     /// When the question lapses.
     pub until: Timestamp,
-    /// The question, as the asker wants it back.
-    pub content: Value,
+    pub content: Content,
+}
+
+/// What was asked for, and in which words: whoever carries a yes out compares all of it with what is so
+/// then. The first release kept less.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Content {
+    pub tool: String,
+    /// As the client gave them.
+    pub arguments: Map<String, Value>,
+    pub vendor: Option<String>,
+    pub tenant: Option<String>,
+    pub organization: Option<String>,
+    pub term: Option<Term>,
+    /// The client's own claim of what it is.
+    pub client: Option<String>,
+    pub summary: String,
+    /// The question in words, as a person is shown it.
+    pub question: String,
+    /// What the person has to type.
+    pub typed: Option<String>,
+    /// The rules that asked.
+    pub rules: Vec<String>,
+    /// Each change, as the ledger keeps it.
+    pub intents: Vec<Value>,
+    /// The hash of the rules in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The request in whose place it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
 }
 
 /// How a request was answered.
@@ -55,7 +87,7 @@ pub struct Request {
     pub requester: String,
     pub digest: String,
     pub until: Timestamp,
-    pub content: Value,
+    pub content: Content,
     pub state: State,
     pub answered: Option<Answered>,
     /// What came of its yes, where nothing was sent on it.
@@ -84,12 +116,34 @@ struct Asked {
     requester: String,
     digest: String,
     until: Timestamp,
-    content: Value,
+    content: Content,
 }
 
 /// Whether a line that asks can be read.
 pub(super) fn readable(line: &Value) -> Result<(), serde_json::Error> {
     Asked::deserialize(line).map(|_| ())
+}
+
+impl Content {
+    /// The first release kept neither the policy nor the tenant of the whole.
+    pub fn is_of_first_release(&self) -> bool {
+        self.policy.is_none()
+    }
+
+    /// The tenant that it was asked for, where that was kept.
+    pub fn asked_at(&self) -> Option<&str> {
+        match self.is_of_first_release() {
+            true => self.intents.first()?.get("tenant")?.as_str(),
+            false => self.tenant.as_deref(),
+        }
+    }
+
+    /// Whether both ask for the same, in the same words.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.question == other.question
+            && self.follows == other.follows
+            && is_same_set(&self.arguments, &other.arguments)
+    }
 }
 
 impl Request {

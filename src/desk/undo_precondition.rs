@@ -5,12 +5,11 @@ use serde_json::{Map, Value};
 
 use super::Desk;
 use super::overlap::{Back, Left, Moved, left};
-use super::review::unknown_tool;
 use crate::access::{Access, Named};
 use crate::failure::Failure;
 use crate::ledger::Record;
 use crate::outbound::{CALL, Deadline};
-use crate::tools::{Holds, Inverse, Run, Snapshot, Step, TOOLS};
+use crate::tools::{Holds, Run, Snapshot, Step, TOOLS};
 use crate::vendors::VendorReader;
 
 /// An earlier change that is taken back.
@@ -145,17 +144,8 @@ pub(super) fn holds(tool: &str) -> Holds {
     }
 }
 
-fn run_of(tool: &str) -> Option<&'static Run> {
+pub(super) fn run_of(tool: &str) -> Option<&'static Run> {
     TOOLS.iter().find(|known| known.spec.name == tool).map(|known| &known.run)
-}
-
-/// The change that restores what was there before another.
-pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
-    match run_of(&record.tool) {
-        Some(Run::Change { inverse, .. }) => inverse(record),
-        Some(_) => Err(Failure::invalid("this receipt is not of a change")),
-        None => Err(unknown_tool(&record.tool)),
-    }
 }
 
 impl Desk {

@@ -1,0 +1,149 @@
+//! A person's yes, wherever they say it: which request it may be for, what is shown of it, and what is
+//! done then.
+
+use serde_json::{Map, Value, json};
+
+use super::consent::PersonReply;
+use super::status::unknown_tool;
+use super::{Answer, Call, ConsentQuestion, Desk, Person};
+use crate::failure::Failure;
+use crate::ledger::{Content, Request, State};
+use crate::text;
+
+/// What became of an approved request.
+pub enum Carried {
+    Here(Box<Answer>),
+    /// It is approved, and somebody else carries it out: why this process does not.
+    Elsewhere(String),
+}
+
+impl Desk {
+    /// The request of this receipt, where it waits for an answer.
+    ///
+    /// # Errors
+    /// There is none, or it was answered: in words that say what to do next.
+    pub async fn waiting(&self, receipt: &str) -> Result<Request, Failure> {
+        let hint = "`grantor requests` lists those that wait; for those of a sandbox add --sandbox";
+        let request = self.ledger.request(receipt).await?.ok_or_else(|| {
+            Failure::invalid(format!("the ledger has no request {receipt}")).hint(hint)
+        })?;
+        match request.state {
+            State::Waiting => Ok(request),
+            State::Approved => {
+                Err(Failure::refused(format!("request {receipt} is approved already"))
+                    .hint("a running server carries it out, or `grantor requests run`"))
+            }
+            State::Spent => {
+                let check =
+                    format!("`grantor call check_change '{}'`", json!({ "receipt": receipt }));
+                Err(Failure::refused(format!("request {receipt} {}", State::Spent.words()))
+                    .hint(format!("{check} says how it ended")))
+            }
+            state => {
+                let words = state.words();
+                Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
+            }
+        }
+    }
+
+    /// Carries an approved request out where its vendor is configured, and says why not elsewhere.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn carry_out(
+        &self,
+        request: &Request,
+        begun: impl FnOnce(),
+    ) -> Result<Carried, Failure> {
+        let receipt = &request.receipt;
+        let elsewhere = match self.elsewhere(request).await {
+            _ if self.config.read_only => Some("this process is read-only".to_owned()),
+            elsewhere => elsewhere,
+        };
+        if let Some(why) = elsewhere {
+            return Ok(Carried::Elsewhere(why));
+        }
+        begun();
+        // A server that is at it already has it in hand, and is waited for.
+        let _claim = self.claimed().await?;
+        let now = self.ledger.request(receipt).await?;
+        let answer = match now.filter(|request| request.state == State::Approved) {
+            Some(request) => self.run_request(&request).await,
+            None => {
+                let arguments = Map::from_iter([("receipt".to_owned(), receipt.as_str().into())]);
+                let call = Call::alone("check_change", arguments, None, Person::Absent);
+                let answer = self.call(call).await;
+                answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool("check_change")))
+            }
+        };
+        Ok(Carried::Here(Box::new(answer)))
+    }
+
+    /// Why a request is not carried out here, where it is not: its tenant is not configured, or
+    /// it was asked under another policy.
+    pub async fn elsewhere(&self, request: &Request) -> Option<String> {
+        let vendor = request.content.vendor.as_deref().unwrap_or_default();
+        match self.config.tenant(vendor) {
+            Some(tenant) => self.is_elsewhere(tenant, request).await,
+            None => Some(format!("{vendor} is not configured here")),
+        }
+    }
+
+    /// Carries out one approved request.
+    pub async fn run_request(&self, request: &Request) -> Answer {
+        let Content { tool, arguments, client, .. } = request.content.clone();
+        let person = Person::Approved(request.receipt.clone());
+        let call = Call::alone(&tool, arguments, client, person);
+        let answer = self.call(call).await;
+        answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool(&tool)))
+    }
+}
+
+impl ConsentQuestion {
+    /// The question as it was kept, cleaned once more: whoever can write the ledger could have put
+    /// something else there.
+    pub fn of(request: &Request) -> Self {
+        let Content { summary, question, typed, .. } = &request.content;
+        let lines = question.lines().map(text::strip).collect::<Vec<_>>();
+        let typed = typed.as_deref().map(text::clean);
+        Self { summary: text::clean(summary), text: lines.join("\n"), typed }
+    }
+
+    /// Whether a reply is a yes to this question. A slip of the hand can be tried again, so nothing
+    /// but a yes is a decision.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn agreed(&self, reply: &PersonReply) -> Result<(), &'static str> {
+        match (reply, &self.typed) {
+            (PersonReply::Yes(None), None) => Ok(()),
+            (PersonReply::Yes(Some(typed)), Some(name)) if Self::is_typed(name, typed) => Ok(()),
+            (PersonReply::Yes(_), _) => {
+                Err("what you typed is not the name of who gets the access")
+            }
+            (PersonReply::No | PersonReply::Closed | PersonReply::Silence, _) => {
+                Err("nobody said yes")
+            }
+        }
+    }
+}
+
+impl Call {
+    /// A call that no client makes and nobody listens to.
+    pub(super) fn alone(
+        tool: &str,
+        arguments: Map<String, Value>,
+        client: Option<String>,
+        person: Person,
+    ) -> Self {
+        Self {
+            tool: tool.to_owned(),
+            arguments,
+            client,
+            asked: None,
+            progress: Box::new(|_| ()),
+            withdrawn: Box::new(|| false),
+            person,
+        }
+    }
+}

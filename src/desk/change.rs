@@ -1,0 +1,192 @@
+//! One change, from its arguments to its answer: as often as a person is asked, the road is taken again
+//! from the look-ups on.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::prepare;
+use super::step_result::StepResult;
+use super::taking::Taken;
+use super::undo_precondition::UndoPrecondition;
+use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
+use crate::failure::Failure;
+use crate::intent::Cause;
+use crate::ledger::Request;
+use crate::outbound::{CALL, Deadline};
+use crate::tools::{Common, Lasting, Run, Step, Term, Tool};
+use crate::vendors::{Organization, Tenant, VendorReader};
+
+/// Where a change comes from.
+pub(super) struct Origin {
+    pub(super) called: OriginalCall,
+    pub(super) cause: Cause,
+    /// What must still be so, where it takes an earlier change back.
+    pub(super) undoing: Option<UndoPrecondition>,
+}
+
+/// What a change was asked for as, beside its steps.
+pub(super) struct ChangeRequest<'a> {
+    pub(super) tool: &'a Tool,
+    pub(super) common: Common,
+    pub(super) term: Term,
+    pub(super) requester: String,
+    pub(super) client: Option<String>,
+    pub(super) called: OriginalCall,
+    pub(super) cause: Cause,
+    pub(super) undoing: Option<UndoPrecondition>,
+    /// Which of the vendor's customers the credential belongs to.
+    pub(super) organization: Organization,
+    /// How many accesses the call changes.
+    pub(super) width: usize,
+    /// What the requester had sent in the hour before it.
+    pub(super) changes_this_hour: u32,
+}
+
+/// How far a call came.
+pub(super) enum Walked {
+    /// To its end; or to a question that the client takes to its person.
+    Done(Vec<StepResult>, Option<Pending>),
+    /// Somebody was asked and agreed: all of it is looked at again before it is sent.
+    Agreed(Box<Request>),
+}
+
+/// How often a person is asked anew because the access moved while they were thinking.
+const ROUNDS: usize = 3;
+
+impl Desk {
+    /// Takes a change down the road, on a yes that was brought with it or without one.
+    pub(super) async fn change(
+        &self,
+        tool: &Tool,
+        tenant: &Tenant,
+        mut call: Call,
+        origin: Origin,
+    ) -> Answer {
+        let mut taken = match self.taken(tenant, &mut call.person).await {
+            Ok(taken) => taken,
+            Err(failure) => return Answer::stopped(tool.spec, &failure),
+        };
+        let carried = taken.as_ref().map(|taken| taken.request.receipt.clone());
+        let answer = self.change_on(tool, tenant, call, origin, &mut taken).await;
+        if let Some(receipt) = carried {
+            self.conclude(&receipt, &answer).await;
+        }
+        match answer.is_written() {
+            true => answer.written_to(&self.ledger.watched().await),
+            false => answer,
+        }
+    }
+
+    /// A change, on a yes that was taken for it or without one.
+    async fn change_on(
+        &self,
+        tool: &Tool,
+        tenant: &Tenant,
+        mut call: Call,
+        origin: Origin,
+        taken: &mut Option<Taken>,
+    ) -> Answer {
+        let approved = taken.as_ref().map(|taken| &taken.request);
+        let (mut change, arguments) = match self.change_request(tool, &mut call, origin, approved) {
+            Ok(change) => change,
+            Err(failure) => return Answer::stopped(tool.spec, &failure),
+        };
+        change.organization = tenant.organization(&self.wire).await;
+        change.changes_this_hour = self.changes_this_hour().await;
+        let earlier = change.undoing.as_ref().map(|undoing| undoing.earlier.clone());
+        let earlier = &earlier.unwrap_or_default();
+        for _ in 0..ROUNDS {
+            if taken.is_some() {
+                // What somebody agreed to is looked up anew: a role may contain more by now.
+                self.forget_names();
+            }
+            // A relative end counts from when access begins, however long a person took to agree.
+            change.term = match change.term.begun(Timestamp::now()) {
+                Ok(term) => term,
+                Err(failure) => {
+                    return Answer::stopped(tool.spec, &failure);
+                }
+            };
+            let (deadline, cache) = (Deadline::after(CALL), Some(&self.names));
+            let reader = VendorReader { tenant, wire: &self.wire, deadline, cache, earlier };
+            let steps = match self.resolve(&change, arguments.clone(), &reader, &call).await {
+                Ok(steps) => steps,
+                Err(failure) => return Answer::stopped(tool.spec, &failure),
+            };
+            change.width = steps.len();
+            match self.walk(&change, &steps, &reader, &call, taken.take()).await {
+                Ok(Walked::Done(mut items, pending)) => {
+                    for (item, step) in items.iter_mut().zip(&steps) {
+                        item.show(step.as_ref());
+                    }
+                    return Answer { pending, ..Answer::changed(tool.spec, items) };
+                }
+                Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
+                    Ok(agreed) => *taken = Some(agreed),
+                    Err(failure) => return Answer::stopped(tool.spec, &failure),
+                },
+                Err(stop) => {
+                    if let Some(refusal) = prepare::refusal(&change, stop.step, &stop.failure) {
+                        self.ledger.refuse_plainly(refusal).await;
+                    }
+                    return Answer::stopped_at(tool.spec, &stop);
+                }
+            }
+        }
+        let failure = Failure::refused("the access kept changing while a person was asked")
+            .hint("call again when it has settled");
+        Answer::stopped(tool.spec, &failure)
+    }
+
+    /// Names to ids: a step for each access that changes.
+    async fn resolve(
+        &self,
+        change: &ChangeRequest<'_>,
+        arguments: Value,
+        reader: &VendorReader<'_>,
+        call: &Call,
+    ) -> Result<Vec<Box<dyn Step>>, Failure> {
+        let Run::Change { resolve, .. } = change.tool.run else {
+            return Err(Failure::invalid("this tool changes nothing"));
+        };
+        (call.progress)("looking up names".to_owned());
+        let mut steps = resolve(arguments, reader).await.inspect_err(|_| {
+            // What is not known now may be in a moment.
+            self.forget_names();
+        })?;
+        steps.iter_mut().for_each(|step| step.set_term(change.term));
+        Ok(steps)
+    }
+
+    /// What is asked for, and the tool's own arguments.
+    fn change_request<'a>(
+        &self,
+        tool: &'a Tool,
+        call: &mut Call,
+        origin: Origin,
+        approved: Option<&Request>,
+    ) -> Result<(ChangeRequest<'a>, Value), Failure> {
+        let Origin { called, cause, undoing } = origin;
+        let mut arguments = std::mem::take(&mut call.arguments);
+        let common = Common::take(&mut arguments)?;
+        let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
+        // What an earlier call had asked for is what was agreed to.
+        let asked = approved.and_then(|request| consent::term(request, &called));
+        let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
+        let own = || self.ledger.requester().to_owned();
+        let change = ChangeRequest {
+            tool,
+            common,
+            term,
+            requester: approved.map_or_else(own, |request| request.requester.clone()),
+            client: call.client.clone(),
+            called,
+            cause,
+            undoing,
+            organization: Organization::Unknown,
+            width: 1,
+            changes_this_hour: 0,
+        };
+        Ok((change, Value::Object(arguments)))
+    }
+}

@@ -1,0 +1,31 @@
+//! One look: rows of all the vendors that are asked.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Answer, Call, Desk};
+use crate::outbound::{CALL, Deadline};
+use crate::tools::list_roles::ListRoles;
+use crate::tools::{Look as _, LookContext, LookFn, Tool};
+
+impl Desk {
+    /// Asks vendors and changes nothing.
+    pub(super) async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
+        let deadline = Deadline::after(CALL);
+        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
+        let context = LookContext { tenants, unready, wire, ledger: &self.ledger, deadline };
+        let arguments = Value::Object(call.arguments);
+        let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
+        let answer = async {
+            let answer = match look(arguments, context).await {
+                Ok(rows) => Answer::rows(rows),
+                Err(failure) => Answer::unasked(&failure),
+            };
+            answer.finish(self.config.sandbox)
+        };
+        let Some(question) = shared else { return answer.await };
+        let shared = self.roles.answer(question, async { Arc::new(answer.await) }).await;
+        Answer::clone(&shared)
+    }
+}
