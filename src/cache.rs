@@ -57,7 +57,9 @@ impl<T: Shared> Cache<T> {
         }
         let own = Rank::own();
         let entry = self.entry(&question, &own);
-        entry.asker.raise(&own);
+        if !entry.answer.initialized() {
+            entry.asker.raise(&own);
+        }
         let answer = entry.answer.get_or_init(|| fresh).await;
         if !answer.lasts() {
             self.forget(&question, &entry);

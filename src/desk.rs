@@ -1,6 +1,6 @@
 //! The one road from a call to an outcome.
 //!
-//! find → arguments → resolve → current → plan → guard → consent → ledger → transport → read back
+//! find → arguments → resolve → current → plan → guard → consent → ledger → outbound → read back
 //! → ledger. A dry run leaves after the guard; where a person has to be asked, the road is taken
 //! again from the reading on, with what they said. There is no second road: the command line,
 //! approved requests, undoing and expiry enter here too.

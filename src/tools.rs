@@ -95,7 +95,7 @@ pub struct Spec {
 /// [`Problem`] beside the rows of the others, and never an empty list.
 pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
-    fn look(self, room: LookContext<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
+    fn look(self, context: LookContext<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
 
     /// What is wrong with several arguments together, as [`Change::wrong`].
     fn wrong(_: &Map<String, Value>) -> Vec<Failure> {
@@ -134,7 +134,7 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     fn rebase(
         _earlier: &mut Record,
         _is_own: &IsOwn<'_>,
-        _ask: &VendorReader<'_>,
+        _reader: &VendorReader<'_>,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         std::future::ready(Ok(()))
     }
@@ -315,8 +315,11 @@ fn change_input<C: Change>() -> Value {
     schema::with(own, &schema::input::<Common>())
 }
 
-fn look<L: Look>(arguments: Value, room: LookContext<'_>) -> BoxFuture<'_, Result<Rows, Failure>> {
-    Box::pin(async move { parse::<L>(arguments)?.look(room).await })
+fn look<L: Look>(
+    arguments: Value,
+    context: LookContext<'_>,
+) -> BoxFuture<'_, Result<Rows, Failure>> {
+    Box::pin(async move { parse::<L>(arguments)?.look(context).await })
 }
 
 fn resolve<'a, C: Change>(

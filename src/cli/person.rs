@@ -37,11 +37,15 @@ pub(super) fn ask(question: &ConsentQuestion) -> PersonReply {
     }
 }
 
-/// What a line says: a slip of the hand is neither a yes nor a no.
+/// What a line says. Where yes or no is asked for, a slip of the hand is neither; where a name is to be
+/// typed, another name is told to be another.
 fn said(line: &str, question: &ConsentQuestion) -> PersonReply {
     let is = |word: &str| line.eq_ignore_ascii_case(word);
     match &question.typed {
-        Some(name) if !line.is_empty() && (ConsentQuestion::is_typed(name, line) || !is("no")) => {
+        Some(name)
+            if !line.is_empty()
+                && (ConsentQuestion::is_typed(name, line) || !(is("no") || is("n"))) =>
+        {
             PersonReply::Yes(Some(line.to_owned()))
         }
         None if is("yes") => PersonReply::Yes(None),

@@ -133,6 +133,9 @@ impl Desk {
     /// Moves the end of an earlier grant: only the ledger knows of it.
     async fn extend(&self, step: &dyn Step, of: &str, permitted: &Permitted) -> StepResult {
         let intent = permitted.intent();
+        let Some(_right) = sending::begin() else {
+            return StepResult::not_started(step, &intent.before);
+        };
         let content = json!({ "extension": intent.recorded(), "policy": permitted.policy(),
             "consent": permitted.consent() });
         match self.ledger.extend(of, intent.expires_at, content).await {

@@ -401,21 +401,21 @@ mod tests {
     use crate::tools::Snapshot;
 
     /// A change that a person is asked about, to be made another one.
-    struct ConsentQuestion {
+    struct Edited {
         intent: Intent,
         policy: Policy,
         typed: bool,
     }
 
-    fn digest(edit: impl FnOnce(&mut ConsentQuestion)) -> String {
+    fn digest(edit: impl FnOnce(&mut Edited)) -> String {
         let supposed = json!({ "grantee": { "id": "u" }, "role": { "id": "r" } });
         let supposed = Supposed::deserialize(supposed).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let intent = supposed.intent("grant_asset_role", now).unwrap();
         let policy = Policy { verdict: "ask", rules: Vec::new() };
-        let mut asked = ConsentQuestion { intent, policy, typed: false };
+        let mut asked = Edited { intent, policy, typed: false };
         edit(&mut asked);
-        let ConsentQuestion { intent, policy, typed } = asked;
+        let Edited { intent, policy, typed } = asked;
         let asked = Box::new(Asked::supposed(intent, policy, typed));
         Prepared::Judged(Verdict::Ask(asked), Snapshot::default()).digest(&[], "rules", now)
     }
@@ -423,7 +423,7 @@ mod tests {
     /// Each by itself is another question, though its words may be the same.
     #[test]
     fn whatever_a_person_agreed_to_is_in_the_digest() {
-        type Edit = fn(&mut ConsentQuestion);
+        type Edit = fn(&mut Edited);
         let edits: [(&str, Edit); 14] = [
             ("privileged", |asked| asked.intent.privileged = Some("it manages users".to_owned())),
             ("typed", |asked| asked.typed = true),

@@ -67,18 +67,18 @@ pub(super) fn left<V: Clone + PartialEq>(
     now: Timestamp,
 ) -> Left<V> {
     let base = history.first().and_then(|first| first.before.clone());
-    let mut snapshot = Layers { base: base.clone(), layers: Vec::new() };
+    let mut layers = Layers { base: base.clone(), layers: Vec::new() };
     let (mut found, mut earlier) = (base, HashMap::new());
     for moved in history {
         if moved.before != found {
-            snapshot.push(None, moved.before.clone(), None, false);
+            layers.push(None, moved.before.clone(), None, false);
         }
-        earlier.insert(moved.receipt.as_str(), snapshot.clone());
-        snapshot.take(moved, &earlier);
+        earlier.insert(moved.receipt.as_str(), layers.clone());
+        layers.take(moved, &earlier);
         found.clone_from(&moved.after);
     }
     let own = |layer: &Layer<V>| layer.receipt.as_deref() == Some(receipt);
-    let Some(place) = snapshot.layers.iter().position(own) else {
+    let Some(place) = layers.layers.iter().position(own) else {
         let last = history.last().is_some_and(|last| last.receipt == receipt);
         return match earlier.get(receipt).filter(|_| last) {
             // It only took something back: then that is there again.
@@ -89,8 +89,8 @@ pub(super) fn left<V: Clone + PartialEq>(
             None => Left::Done,
         };
     };
-    let (value, until) = snapshot.counts(place, now);
-    let above = snapshot.layers.get(place + 1..).unwrap_or_default();
+    let (value, until) = layers.counts(place, now);
+    let above = layers.layers.get(place + 1..).unwrap_or_default();
     // One whose end found nothing to do covers nothing any more.
     let mut above = above.iter().filter(|layer| !layer.over);
     match (above.clone().find(|layer| layer.until.is_none()), above.next_back()) {

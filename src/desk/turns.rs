@@ -109,7 +109,7 @@ impl Turns {
     }
 
     fn queue(&self, key: String) -> Arc<Queue> {
-        let Ok(mut queues) = self.queues.lock() else { return Arc::default() };
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.retain(|_, queue| queue.strong_count() > 0);
         if let Some(queue) = queues.get(&key).and_then(Weak::upgrade) {
             return queue;

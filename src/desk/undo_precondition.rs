@@ -260,9 +260,9 @@ impl Desk {
         };
         let mut first = record.opened();
         if holds != Holds::Many {
-            let snapshot = self.ledger.standing().await?;
-            let is_relevant = snapshot.iter().filter(|other| here(other) && meets(other));
-            first = is_relevant.map(Record::opened).chain([first]).min().unwrap_or(first);
+            let standing = self.ledger.standing().await?;
+            let meeting = standing.iter().filter(|other| here(other) && meets(other));
+            first = meeting.map(Record::opened).chain([first]).min().unwrap_or(first);
         }
         let rests_on = |record: &Record| -> Vec<String> {
             let back = record.undoes.iter().chain(&record.ends);
@@ -296,7 +296,7 @@ impl Desk {
             let theirs = self::places(other, self::holds(&other.tool));
             here(other) && places.iter().any(|place| theirs.iter().any(|other| other.is(place)))
         };
-        let mut snapshot = match holds {
+        let mut standing = match holds {
             Holds::Many => {
                 let wanted = foreseen.wanted();
                 let key = super::prepare::key(&foreseen.tenant, &wanted);
@@ -304,9 +304,9 @@ impl Desk {
             }
             Holds::One | Holds::List => self.ledger.standing().await?,
         };
-        snapshot.retain(meets);
-        snapshot.sort_by_key(Record::opened);
-        Ok(snapshot.into_iter().rev().map(|record| record.receipt).collect())
+        standing.retain(meets);
+        standing.sort_by_key(Record::opened);
+        Ok(standing.into_iter().rev().map(|record| record.receipt).collect())
     }
 }
 

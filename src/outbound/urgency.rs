@@ -1,11 +1,12 @@
 //! How urgent a call is, and the line in which calls wait: the most urgent first.
 //!
-//! Taking access back goes before everything else, a person's change goes before looking, and among
+//! The end of timed access goes before everything else, a person's change goes before looking, and among
 //! equals the call that began first goes first. Like who hears of waits, this goes with the task:
 //! none of the layers between a call and its requests has anything to add.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::futures::TaskLocalFuture;
@@ -45,6 +46,9 @@ pub struct Spot<'l> {
     line: &'l Line,
     waiter: Arc<Waiter>,
 }
+
+/// How long a call waits at most before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A call of this urgency. Futures of calls are large, so nothing is put around this one.
 pub fn urgent<F: Future>(urgency: Urgency, call: F) -> TaskLocalFuture<Arc<Rank>, F> {
@@ -107,8 +111,16 @@ fn first(waiting: &[Arc<Waiter>]) -> Option<&Arc<Waiter>> {
 }
 
 impl Spot<'_> {
+    /// Whether it is this one's turn. Whoever is not first hands on what it may have been woken for:
+    /// another may have become more urgent since.
     pub fn is_first(&self) -> bool {
-        first(&self.line.waiting()).is_some_and(|first| Arc::ptr_eq(first, &self.waiter))
+        let waiting = self.line.waiting();
+        let Some(first) = first(&waiting) else { return false };
+        let is_own = Arc::ptr_eq(first, &self.waiter);
+        if !is_own {
+            first.woken.notify_one();
+        }
+        is_own
     }
 
     pub fn rank(&self) -> &Arc<Rank> {
@@ -119,9 +131,10 @@ impl Spot<'_> {
         self.waiter.rank.urgency()
     }
 
-    /// Until it is worth looking again whether this is the first, and what it waits for is there.
+    /// Until it is worth looking again whether this is the first, and what it waits for is there. A
+    /// call that became more urgent meanwhile may have more places than it had: nobody tells it of that.
     pub async fn woken(&self) {
-        self.waiter.woken.notified().await;
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.waiter.woken.notified()).await;
     }
 }
 
@@ -171,6 +184,21 @@ mod tests {
         assert!(look.is_first());
         look.rank().raise(change.rank());
         assert_eq!(look.urgency(), Urgency::End, "it does not sink");
+    }
+
+    /// One that was woken and finds another before it, which became more urgent since, wakes that one.
+    #[tokio::test]
+    async fn who_is_woken_too_late_hands_it_on() {
+        let line = Line::default();
+        let first = stands(&line, Urgency::Change).await;
+        let second = stands(&line, Urgency::Change).await;
+        let end = stands(&Line::default(), Urgency::End).await.rank().clone();
+        line.wake();
+        second.rank().raise(&end);
+        assert!(futures_util::poll!(std::pin::pin!(first.woken())).is_ready());
+        assert!(!first.is_first());
+        assert!(futures_util::poll!(std::pin::pin!(second.woken())).is_ready());
+        assert!(second.is_first());
     }
 
     /// Whoever was woken and goes away wakes the next.

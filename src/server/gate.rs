@@ -55,7 +55,7 @@ struct Waiting {
 /// What a request is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A call of a tool that changes something: it does not wait for looks.
+    /// A call of a tool that changes something, or a ping: it does not wait for looks.
     Change,
     Look,
     /// Not a call: nothing overtakes it, since later requests may rest on it.
@@ -270,7 +270,12 @@ fn next(kinds: impl Iterator<Item = Kind>) -> Option<usize> {
 }
 
 fn kind(request: &ClientRequest) -> Kind {
-    let ClientRequest::CallToolRequest(call) = request else { return Kind::Other };
+    let call = match request {
+        ClientRequest::CallToolRequest(call) => call,
+        // Nothing rests on it, and it keeps nothing waiting.
+        ClientRequest::PingRequest(_) => return Kind::Change,
+        _ => return Kind::Other,
+    };
     let changes = |tool: &Tool| tool.spec.name == call.params.name && tool.spec.effect.writes();
     if TOOLS.iter().any(changes) { Kind::Change } else { Kind::Look }
 }
@@ -296,11 +301,12 @@ pub(super) fn ending() -> ErrorData {
 
 /// What is said to a call that the end of the server broke off.
 pub(super) fn broken_off(has_begun: bool) -> ErrorData {
-    if !has_begun {
-        return ending();
-    }
-    let said = "this server is ending, and some of this call was done: `grantor call check_change` \
-        lists it";
+    let said = if has_begun {
+        "this server is ending, and some of this call was done: `grantor call check_change` lists it"
+    } else {
+        "this server is ending, and this call changed nothing; `grantor call check_change` lists a \
+         question that it may have asked"
+    };
     ErrorData::new(ENDING, said, None)
 }
 

@@ -70,7 +70,7 @@ pub trait Step: Send + Sync {
     fn approval<'a>(
         &'a self,
         _held: &'a Value,
-        _ask: &'a VendorReader<'a>,
+        _reader: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Option<Approval>, Failure>> {
         Box::pin(std::future::ready(Ok(None)))
     }

@@ -60,13 +60,21 @@ impl Imports {
 
     /// The paths in a macro's arguments, which are no syntax until it is expanded.
     fn tokens(&mut self, tokens: TokenStream) {
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut is_behind) = (Vec::<String>::new(), false);
         for token in tokens {
             match token {
-                TokenTree::Ident(name) => names.push(name.to_string()),
-                TokenTree::Punct(mark) if mark.as_char() == ':' => {}
+                TokenTree::Ident(name) => {
+                    let name = name.to_string();
+                    if ["crate", "self", "super"].contains(&&*name) && !is_behind {
+                        self.take(&std::mem::take(&mut names));
+                    }
+                    names.push(name);
+                    is_behind = false;
+                }
+                TokenTree::Punct(mark) if mark.as_char() == ':' => is_behind = true,
                 other => {
                     self.take(&std::mem::take(&mut names));
+                    is_behind = false;
                     if let TokenTree::Group(group) = other {
                         self.tokens(group.stream());
                     }
@@ -186,6 +194,7 @@ fn an_import_of_a_room_above_is_found() {
         ("vendors/dfns.rs", "fn f() { crate::desk::answer::g(); }"),
         ("vendors/dfns.rs", "fn f() -> crate::server::Handler { g() }"),
         ("vendors.rs", "fn f() { println!(\"{}\", crate::cli::paint::g(1)); }"),
+        ("vendors.rs", "fn f() { format!(\"{}\", match crate::desk::x() { _ => 1 }); }"),
         ("outbound/wire.rs", "use super::super::vendors::Vendor as V;"),
         ("newly.rs", "use crate::text;"),
     ] {
@@ -195,7 +204,7 @@ fn an_import_of_a_room_above_is_found() {
     for (path, text) in [
         ("desk.rs", "use crate::tools::Step;"),
         ("control/ledger.rs", "use super::permit::Opened;"),
-        ("control/ledger/book.rs", "use super::chain::Keys; use self::tail::Tail;"),
+        ("control/ledger/journal.rs", "use super::chain::Keys; use self::tail::Tail;"),
         ("draft.rs", "use url::Url; // crate::desk"),
     ] {
         let source = Source { path: path.to_owned(), text: text.to_owned() };
