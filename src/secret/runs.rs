@@ -14,10 +14,17 @@ use crate::given::pem;
 
 /// The runs of some secrets.
 #[derive(Default)]
-pub(super) struct Runs(HashSet<u128>);
+pub(super) struct Runs {
+    known: HashSet<u128>,
+    /// Whether one of them ends in these bits: nearly none of a text's do, and those need not be looked
+    /// for.
+    ends: Vec<bool>,
+}
 
 const BITS: u32 = 96;
 const ALL: u128 = (1 << BITS) - 1;
+/// How many last bits of a run are looked at first.
+const LAST: u32 = 16;
 
 impl Runs {
     pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a str>) -> Self {
@@ -27,7 +34,13 @@ impl Runs {
             let pairs = bytes.iter().flat_map(|byte| [6, 4, 2, 0].map(|shift| byte >> shift & 3));
             runs.extend(each(pairs, 2));
         }
-        Self(runs)
+        let mut ends = vec![false; if runs.is_empty() { 0 } else { 1 << LAST }];
+        for run in &runs {
+            if let Some(end) = ends.get_mut(end(*run)) {
+                *end = true;
+            }
+        }
+        Self { known: runs, ends }
     }
 
     /// Whether one is among these digits of base64 or among these of hexadecimal.
@@ -43,11 +56,18 @@ impl Runs {
             b'0'..=b'9' => byte - b'0',
             _ => byte.wrapping_sub(b'a').wrapping_add(10) & 15,
         };
-        let is_known = |run: u128| self.0.contains(&run);
-        !self.0.is_empty()
+        let is_known = |run: u128| {
+            self.ends.get(end(run)).is_some_and(|is_one| *is_one) && self.known.contains(&run)
+        };
+        !self.known.is_empty()
             && (each(base64.bytes().map(digit), 6).any(is_known)
                 || each(hex.bytes().map(nibble), 4).any(is_known))
     }
+}
+
+/// The last bits of a run.
+fn end(run: u128) -> usize {
+    usize::try_from(run & ((1 << LAST) - 1)).unwrap_or_default()
 }
 
 /// The value of each whole run of digits that are so many bits wide.
@@ -60,8 +80,8 @@ fn each(digits: impl Iterator<Item = u8>, width: u32) -> impl Iterator<Item = u1
     digits.scan(0, value).skip(whole - 1)
 }
 
-/// What of a secret is long and known to it alone: a key without what all of its kind begin with, or
-/// a token's signature. A token's claims may be those of another as well.
+/// What of a secret is long: a key without what all of its kind begin with (its public half may be
+/// among it), or a token's signature. A token's claims may be those of another as well.
 fn long(secret: &str) -> Option<Zeroizing<Vec<u8>>> {
     if let Some((_, signature)) = signed(secret) {
         return BASE64_URL_SAFE_NO_PAD.decode(signature).ok().map(Zeroizing::new);
@@ -144,7 +164,7 @@ mod tests {
     #[test]
     fn words_and_names_have_no_runs() {
         for secret in ["correct.horse.battery", "a.b.c", "hunter2hunter2hunter2hunter2", "", ".."] {
-            assert!(Runs::of([secret].into_iter()).0.is_empty(), "{secret}");
+            assert!(Runs::of([secret].into_iter()).known.is_empty(), "{secret}");
         }
     }
 }
