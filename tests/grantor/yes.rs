@@ -279,19 +279,58 @@ async fn an_edited_index_gives_nobody_a_yes() {
     assert!(world.writes()[0].path.contains("centrasite") || !world.writes()[0].path.is_empty());
 }
 
-/// An end that the index hides comes all the same.
+/// An end that the index hides comes all the same, also where lines came after the edit.
 #[tokio::test]
 async fn an_edited_index_hides_no_end() {
-    let world = World::new().await.set("GRANTOR_LEDGER_KEY", KEY);
-    let mut arguments = parsed(PLAIN.arguments);
-    arguments["expires_in"] = "PT1S".into();
-    assert_eq!(world.run(&["call", PLAIN.tool, &arguments.to_string()]).await.status, 0);
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
-    assert_eq!(world.run(&["requests"]).await.status, 0, "the index is there");
-    assert_eq!(database(&world).execute("UPDATE change SET taken = 1", []).unwrap(), 1);
-    let ran = world.run(&["expire"]).await;
-    assert_eq!((ran.status, world.writes().len()), (0, 2), "{ran:#?}");
-    assert!(ran.stdout.contains("confirmed"), "{ran:#?}");
+    for edit in [
+        "UPDATE change SET taken = 1",
+        "UPDATE change SET receipt = receipt || 'x'",
+        "DELETE FROM line",
+        "DELETE FROM line WHERE seq = 2",
+        "UPDATE line SET receipt = receipt || 'x'",
+    ] {
+        for later in [false, true] {
+            let world = World::new().await.set("GRANTOR_LEDGER_KEY", KEY);
+            let mut arguments = parsed(PLAIN.arguments);
+            arguments["expires_in"] = "PT1S".into();
+            assert_eq!(world.run(&["call", PLAIN.tool, &arguments.to_string()]).await.status, 0);
+            tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+            assert_eq!(world.run(&["requests"]).await.status, 0, "the index is there");
+            assert!(database(&world).execute(edit, []).unwrap() > 0, "{edit}");
+            if later {
+                let ran = world.run(&["call", OTHER.tool, OTHER.arguments]).await;
+                assert_eq!(ran.status, 0, "{edit}: {ran:#?}");
+            }
+            let listed = world.run(&["requests"]).await;
+            assert!(listed.stdout.contains("overdue"), "{edit}, {later}: {listed:#?}");
+            let ran = world.run(&["expire"]).await;
+            let writes = 2 + usize::from(later);
+            assert_eq!(
+                (ran.status, world.writes().len()),
+                (0, writes),
+                "{edit}, {later}: {ran:#?}"
+            );
+            assert!(ran.stdout.contains("confirmed"), "{edit}, {later}: {ran:#?}");
+        }
+    }
+}
+
+/// What the index says of a receipt's lines takes no request away.
+#[tokio::test]
+async fn an_edited_index_hides_no_request() {
+    let world = sealed().await;
+    let [waiting, yes] = [request(&world, PLAIN).await, request(&world, OTHER).await];
+    approve(&world, &yes).await;
+    for edit in ["DELETE FROM line", "UPDATE line SET receipt = receipt || 'x'"] {
+        assert_eq!(world.run(&["requests"]).await.status, 0, "the index is there");
+        assert!(database(&world).execute(edit, []).unwrap() > 0, "{edit}");
+        let ran = world.run(&["requests"]).await;
+        assert_eq!(ran.status, 0, "{edit}: {ran:#?}");
+        assert!(ran.stdout.contains(&waiting) && ran.stdout.contains(&yes), "{edit}: {ran:#?}");
+    }
+    database(&world).execute("DELETE FROM line", []).unwrap();
+    let ran = world.run(&["requests", "run"]).await;
+    assert_eq!((ran.status, world.writes().len()), (0, 1), "{ran:#?}");
 }
 
 /// What says that there was a ledger, and a key that is not its own: never "nothing is due".

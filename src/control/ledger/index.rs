@@ -77,7 +77,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -203,6 +203,11 @@ impl Index {
         }
         if lost.is_none() && is_current(&self.database, segments)? {
             return Ok(());
+        }
+        if lost.is_none() && !self.standing_holds(keys)? {
+            // What comes now would be sealed with what somebody wrote into it.
+            tracing::warn!("the index of the ledger was changed, and is made anew");
+            self.forget()?;
         }
         while self.take_in(segments, keys)? {}
         match lost {

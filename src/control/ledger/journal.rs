@@ -262,13 +262,19 @@ impl Journal {
         })
     }
 
-    /// Looks something up in the ledger as it is now.
+    /// Looks something up in the ledger as it is now; again, where the index turned out to say something
+    /// else than the lines.
     pub(super) fn read<T>(
         &self,
         keys: &Keys,
-        look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
+        look: impl Fn(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        self.reading(&mut self.held(), keys, look)
+        let mut held = self.held();
+        let looked = self.reading(&mut held, keys, &look);
+        match held.index {
+            Some(_) => looked,
+            None => self.reading(&mut held, keys, &look),
+        }
     }
 
     /// Gives every line, oldest first, as long as `take` wants more.
@@ -291,7 +297,7 @@ impl Journal {
     pub(super) fn checked<T>(
         &self,
         keys: &Keys,
-        look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
+        look: impl Fn(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut held = self.held();
         let holds = self.reading(&mut held, keys, |reading| reading.index.standing_holds(keys))?;
@@ -299,7 +305,8 @@ impl Journal {
             tracing::warn!("the index of the ledger was changed, and is made anew");
             self.drop_index(&mut held);
         }
-        self.reading(&mut held, keys, look)
+        drop(held);
+        self.read(keys, look)
     }
 
     fn drop_index(&self, held: &mut Held) {

@@ -23,16 +23,14 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn late(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store
-            .read(move |reading| {
-                let open =
-                    reading.index().open_before(now)?.into_iter().map(|(receipt, _)| receipt);
-                let receipts = reading.index().due(now)?.into_iter().chain(open);
-                let mut late = reading.each(receipts, Reading::record)?;
-                late.retain(Record::is_over);
-                Ok(late)
-            })
-            .await
+        let late = move |reading: &Reading<'_>| {
+            let open = reading.index().open_before(now)?.into_iter().map(|(receipt, _)| receipt);
+            let receipts = reading.index().due(now)?.into_iter().chain(open);
+            let mut late = reading.each(receipts, Reading::record)?;
+            late.retain(Record::is_over);
+            Ok(late)
+        };
+        self.store.look(move |journal, keys| journal.checked(keys, late)).await
     }
 
     /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and

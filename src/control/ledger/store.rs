@@ -63,7 +63,7 @@ impl Store {
 
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Reading<'_>) -> io::Result<T> + Send + 'static,
+        look: impl Fn(&Reading<'_>) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
         self.look(move |journal, keys| journal.read(keys, look)).await
     }

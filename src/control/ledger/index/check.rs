@@ -103,15 +103,21 @@ impl Index {
 const STANDING: &str = "SELECT receipt FROM change WHERE open
     UNION SELECT receipt FROM change WHERE remains AND NOT taken AND expires IS NOT NULL";
 
-/// A seal over the receipts that stand, and when they end.
+/// A seal over the receipts that stand, when they end, and where their lines are.
 pub(super) fn standing(database: &Connection, keys: &Keys) -> io::Result<String> {
-    let query = "SELECT receipt, open, expires FROM change WHERE open
-        UNION SELECT receipt, open, expires FROM change
-        WHERE remains AND NOT taken AND expires IS NOT NULL ORDER BY receipt";
+    let query = "SELECT stands.receipt, open, expires, segment, offset, length FROM (
+            SELECT receipt, open, expires FROM change WHERE open
+            UNION SELECT receipt, open, expires FROM change
+            WHERE remains AND NOT taken AND expires IS NOT NULL
+        ) AS stands LEFT JOIN line ON line.receipt = stands.receipt
+        ORDER BY stands.receipt, segment, offset";
     let mut query = database.prepare_cached(query).map_err(trouble)?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let rows: Vec<(String, bool, Option<i64>)> =
-        rows.and_then(Iterator::collect).map_err(trouble)?;
+    let rows = query.query_map([], |row| {
+        let line: (Option<u64>, Option<u64>, Option<u64>) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, line))
+    });
+    type Row = (String, bool, Option<i64>, (Option<u64>, Option<u64>, Option<u64>));
+    let rows: Vec<Row> = rows.and_then(Iterator::collect).map_err(trouble)?;
     let text = serde_json::to_vec(&rows).map_err(io::Error::other)?;
     keys.seal("standing", &text).map(|seal| hex(&seal))
 }

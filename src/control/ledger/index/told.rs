@@ -48,7 +48,9 @@ pub(super) fn told(
     let mut query = database.prepare_cached(query).map_err(trouble)?;
     let places = query.query_map([receipt], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
-    let (mut told, mut fits, mut opened) = (Told::default(), true, None::<(u64, File)>);
+    // What it knows to be a change or a request has lines.
+    let mut fits = !places.is_empty() || !is_known(database, receipt)?;
+    let (mut told, mut opened) = (Told::default(), None::<(u64, File)>);
     for (segment, offset, length) in places {
         let file = match &mut opened {
             Some((first, file)) if *first == segment => file,
@@ -74,6 +76,16 @@ pub(super) fn told(
         tracing::warn!(receipt, damage, "a line of the ledger was changed, or is missing");
     }
     Ok((told, fits))
+}
+
+/// Whether the index knows a receipt otherwise than by its lines.
+pub(super) fn is_known(database: &Connection, receipt: &str) -> io::Result<bool> {
+    let query = "SELECT EXISTS (SELECT 1 FROM change WHERE receipt = ?1
+        UNION ALL SELECT 1 FROM request WHERE receipt = ?1)";
+    let known = database
+        .prepare_cached(query)
+        .and_then(|mut query| query.query_row([receipt], |row| row.get(0)));
+    known.map_err(trouble)
 }
 
 impl Told {

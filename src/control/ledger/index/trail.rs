@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
 use serde_json::Value;
 
+use super::told::is_known;
 use super::{Index, Told, meaning, trouble};
 use crate::control::ledger::Request;
 use crate::control::ledger::chain::{Keys, Link};
@@ -63,7 +64,10 @@ impl Index {
         head: &Kept,
         receipt: &'a str,
     ) -> io::Result<Option<Trail<'a>>> {
-        let Some((segment, offset)) = self.first_line(receipt)? else { return Ok(None) };
+        let Some((segment, offset)) = self.first_line(receipt)? else {
+            self.is_suspect.set(self.is_suspect.get() || is_known(&self.database, receipt)?);
+            return Ok(None);
+        };
         let is_kept = matches!(head, Kept::At(_));
         let mut trail = Trail {
             receipt,

@@ -75,18 +75,18 @@ impl Journal {
             Ok(true)
         })?;
         troubles.extend(audit.end(None).troubles());
-        self.read(keys, |reading| {
+        let known = self.checked(keys, |reading| {
             let known = reading.index.troubles(reading.segments)?;
             let is_new = |found: &Trouble| troubles.iter().all(|other| other.hash != found.hash);
-            let known: Vec<_> = known.into_iter().filter(is_new).collect();
-            troubles.extend(known);
+            let mut known: Vec<_> = known.into_iter().filter(is_new).collect();
             for (receipt, what) in reading.index.damaged(reading.segments, keys)? {
                 let hash = String::new();
-                troubles.push(Trouble { place: receipt, what, hash });
+                known.push(Trouble { place: receipt, what, hash });
             }
-            troubles.extend(broken_request(reading)?);
-            Ok(())
+            known.extend(broken_request(reading)?);
+            Ok(known)
         })?;
+        troubles.extend(known);
         Ok(troubles)
     }
 

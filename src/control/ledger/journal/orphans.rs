@@ -22,7 +22,7 @@ impl Journal {
         };
         let orphans: Vec<_> = open.into_iter().filter(is_orphan).collect();
         presence::sweep(&self.dir);
-        let receipts = orphans.into_iter().map(|(receipt, _)| receipt);
-        self.read(keys, |reading| reading.each(receipts, Reading::record))
+        let receipts: Vec<_> = orphans.into_iter().map(|(receipt, _)| receipt).collect();
+        self.read(keys, |reading| reading.each(receipts.iter().cloned(), Reading::record))
     }
 }
