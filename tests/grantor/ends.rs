@@ -42,31 +42,11 @@ async fn until(end: Timestamp) {
     }
 }
 
-/// Grants with an end that comes soon, and waits for it; one that came before a busy machine had sent
-/// the grant is tried again, later.
-async fn done_and_over(world: &World, tool: &str, arguments: &Value) -> String {
-    let (receipt, end) = done_for_now(world, tool, arguments).await;
-    until(end).await;
-    receipt
-}
-
-async fn done_for_now(world: &World, tool: &str, arguments: &Value) -> (String, Timestamp) {
-    done_within(world, tool, arguments, 2).await
-}
-
-/// Grants with an end after so many seconds, or thrice as many, and so on.
-async fn done_within(
-    world: &World,
-    tool: &str,
-    arguments: &Value,
-    seconds: i64,
-) -> (String, Timestamp) {
-    for seconds in [1, 3, 9, 27].map(|times| times * seconds) {
-        if let Some(done) = in_time(world, tool, arguments, seconds).await {
-            return done;
-        }
-    }
-    panic!("nothing was granted in a minute");
+/// A grant for a time, by a vendor whose ends Grantor keeps.
+async fn timed(world: &World, tool: &str, arguments: &Value) -> String {
+    let mut arguments = arguments.clone();
+    arguments["expires_in"] = "PT1H".into();
+    done(world, tool, &arguments).await
 }
 
 /// Whether a vendor that keeps ends may have kept this one: it is sent in whole seconds.
@@ -250,7 +230,8 @@ async fn grants_that_overlap_end_in_any_order() {
 #[tokio::test]
 async fn what_others_made_of_it_since_is_overdue_and_named() {
     let world = World::new().await;
-    let receipt = done_and_over(&world, "set_project_acl", &acl(&["R"])).await;
+    let receipt = timed(&world, "set_project_acl", &acl(&["R"])).await;
+    time_is_over(&world, &receipt).await;
     elsewhere(&world, "set_project_acl", &acl(&["R", "W", "X"])).await;
     let before = rows(&world, "snaplogic", "resource", SPACE).await;
     let (status, said) = expire(&world).await;
@@ -263,7 +244,7 @@ async fn what_others_made_of_it_since_is_overdue_and_named() {
 async fn what_was_there_before_an_overlay_is_not_granted_here() {
     let world = World::new().await;
     elsewhere(&world, "set_project_acl", &acl(&["R"])).await;
-    let (_, end) = done_for_now(&world, "set_project_acl", &acl(&["R", "X"])).await;
+    let receipt = timed(&world, "set_project_acl", &acl(&["R", "X"])).await;
     let own = async || {
         let look = json!({ "vendor": "snaplogic", "resource": SPACE });
         let body = call(&world, "list_access", &look).await;
@@ -271,7 +252,7 @@ async fn what_was_there_before_an_overlay_is_not_granted_here() {
         rows.into_iter().find(|row| row["principal"]["id"] == SAM).unwrap()
     };
     assert_eq!(own().await["granted_here"], true);
-    until(end).await;
+    time_is_over(&world, &receipt).await;
     assert_eq!(expire(&world).await.0, 0);
     let row = own().await;
     assert_eq!(row["role"]["id"], "R");
@@ -293,11 +274,6 @@ async fn what_grantor_did_not_leave_is_not_granted_here() {
     let undone = async |receipt: &str| {
         done(&world, "undo_change", &json!({ "receipt": receipt })).await;
     };
-    let timed = |letters: &[&str]| {
-        let mut timed = acl(letters);
-        timed["expires_in"] = json!("PT1H");
-        timed
-    };
     // Granted and undone here; then others give the same.
     let receipt = done(&world, "set_project_acl", &acl(&["R"])).await;
     assert_eq!(here().await, ("R".to_owned(), true));
@@ -317,7 +293,7 @@ async fn what_grantor_did_not_leave_is_not_granted_here() {
     // A grant for a time upon a grant of Grantor's own gives that back.
     done(&world, "remove_project_acl", &who).await;
     done(&world, "set_project_acl", &acl(&["R"])).await;
-    let receipt = done(&world, "set_project_acl", &timed(&["R", "W"])).await;
+    let receipt = timed(&world, "set_project_acl", &acl(&["R", "W"])).await;
     assert_eq!(here().await, ("R,W".to_owned(), true));
     time_is_over(&world, &receipt).await;
     assert_eq!(expire(&world).await.0, 0);
@@ -327,7 +303,7 @@ async fn what_grantor_did_not_leave_is_not_granted_here() {
     assert_eq!(here().await, ("R".to_owned(), true), "given back as it was given");
     // What was gone when its end came is nobody's any more.
     done(&world, "remove_project_acl", &who).await;
-    let receipt = done(&world, "set_project_acl", &timed(&["R"])).await;
+    let receipt = timed(&world, "set_project_acl", &acl(&["R"])).await;
     elsewhere(&world, "remove_project_acl", &who).await;
     time_is_over(&world, &receipt).await;
     assert_eq!(expire(&world).await.0, 0);
@@ -384,7 +360,8 @@ async fn an_end_that_would_give_what_is_forbidden_is_not_agreed_to() {
 async fn an_end_that_gives_is_judged_again_when_it_comes() {
     let world = World::unguarded().await;
     let admin = json!({ "role": { "name": "admin" }, "user": { "name": SAM } });
-    let receipt = done_and_over(&world, "assign_organization_role", &admin).await;
+    let receipt = timed(&world, "assign_organization_role", &admin).await;
+    time_is_over(&world, &receipt).await;
     let path = world.path("rules.cedar");
     let rules = r#"@id("all") permit (principal, action, resource);
         @id("no-members") forbid (principal, action in Action::"grant", resource)
@@ -574,7 +551,7 @@ async fn an_end_that_has_come_before_the_yes_is_refused() {
         ] {
             let world = World::asking().await;
             let mut client = Client::start(&world, era).await;
-            let end = Timestamp::now() + 3.seconds();
+            let end = Timestamp::now() + 6.seconds();
             let mut arguments = arguments;
             arguments["expires_at"] = json!(end.to_string());
             let asked = client.question(tool, &arguments).await;
