@@ -1,7 +1,7 @@
 //! A server with more to do than the vendor's rate allows: taking access back goes first, a change
 //! before looks, and the end of input waits for nothing but what is on its way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::join;
 use grantor::sandbox::{Modes, Seen};
@@ -17,8 +17,8 @@ const GRANT: &Grant = &GRANTS[0];
 const REVOKE: &Grant = &GRANTS[5];
 /// What every look of a flood asks for, and nothing else does.
 const MARK: &str = "nobody-by-this-name";
-/// Much longer than it may take, and much shorter than the looks would.
-const SOON: Duration = Duration::from_secs(20);
+/// More of the looks than the vendor's rate lets through before the end, and in the seconds behind it.
+const BROKEN_OFF: usize = 100;
 
 fn call(id: u64, grant: &Grant, more: &Value) -> Value {
     let mut arguments = parsed(grant.arguments);
@@ -105,8 +105,7 @@ async fn a_persons_change_goes_before_a_flood_of_looks() {
 }
 
 /// How the server ends once its input does or a signal comes, and how long that takes.
-async fn ends(raw: Raw, signal: Option<&str>) -> (Vec<Value>, Duration) {
-    let begun = Instant::now();
+async fn ends(raw: Raw, signal: Option<&str>) -> Vec<Value> {
     let (status, rest) = match signal {
         Some(signal) => {
             raw.signal(signal).await;
@@ -115,7 +114,7 @@ async fn ends(raw: Raw, signal: Option<&str>) -> (Vec<Value>, Duration) {
         None => raw.finish().await,
     };
     assert_eq!(status, 0);
-    (rest, begun.elapsed())
+    rest
 }
 
 /// Looks, and a change that has sent nothing, keep no server alive; each is answered.
@@ -127,8 +126,10 @@ async fn what_nobody_waits_for_does_not_keep_a_server_alive() {
         flood(&mut raw).await;
         until_the_rate_is_used_up(&world).await;
         raw.send(&call(1, REVOKE, &json!({}))).await;
-        let (answers, took) = ends(raw, signal).await;
-        assert!(took < SOON, "{signal:?}: {took:?}");
+        let answers = ends(raw, signal).await;
+        // Had they been waited for, the vendor's rate would have let each of them be answered.
+        let broken = answers.iter().filter(|answer| answer["error"]["code"] == -32000).count();
+        assert!(broken > BROKEN_OFF, "{signal:?}: {broken} of {}", answers.len());
         let mut ids: Vec<_> = answers.iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
         ids.sort_unstable();
         assert_eq!(ids, [1].into_iter().chain(1_000..1_200).collect::<Vec<_>>(), "{signal:?}");
@@ -157,7 +158,7 @@ async fn what_is_on_its_way_is_finished_and_nothing_follows_it() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         proxy.release.notify_one();
     };
-    let ((answers, _), ()) = join!(ends(raw, None), release);
+    let (answers, ()) = join!(ends(raw, None), release);
     let [answer] = answers.as_slice() else { panic!("{answers:?}") };
     let items = answer["result"]["structuredContent"]["items"].as_array().expect("two items");
     let outcomes: Vec<_> = items.iter().map(|item| item["outcome"].as_str().unwrap()).collect();
