@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::RwLock;
 
 use crate::given;
-pub(crate) use echo::{hide, holds, redact, scrub};
+pub(crate) use echo::{Sought, hide, holds, redact, scrub};
 pub(crate) use runs::is_secret;
 
 pub struct Secret {

@@ -54,7 +54,7 @@ struct Handler {
     tools: Arc<OnceLock<Vec<Tool>>>,
     info: Arc<ServerConfig>,
     calls: TaskTracker,
-    tending: Arc<Maintenance>,
+    maintenance: Arc<Maintenance>,
     /// Cancelled when the process is asked to end.
     stop: CancellationToken,
     /// Cancelled when the client will say nothing more.
@@ -82,9 +82,9 @@ pub async fn serve_stdio(desk: Desk) -> Served {
     });
     let (reader, writer) = rmcp::transport::stdio_pipes();
     let (stdio, streams) = Stdio::start(reader, writer, stop.clone(), over.clone(), late.clone());
-    let face = Handler::new(desk, stop, over.clone(), late.clone());
-    let calls = face.calls.clone();
-    let served = match face.serve(stdio).await {
+    let handler = Handler::new(desk, stop, over.clone(), late.clone());
+    let calls = handler.calls.clone();
+    let served = match handler.serve(stdio).await {
         Ok(service) => finished(service, &over).await,
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
@@ -135,8 +135,8 @@ impl Handler {
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
-        let tending = Maintenance::new(desk.clone(), calls.clone(), over.clone(), late.clone());
-        Self { desk, tools: Arc::default(), info, calls, tending, stop, over, late }
+        let maintenance = Maintenance::new(desk.clone(), calls.clone(), over.clone(), late.clone());
+        Self { desk, tools: Arc::default(), info, calls, maintenance, stop, over, late }
     }
 
     fn tools(&self) -> &[Tool] {
@@ -174,13 +174,13 @@ impl ServerHandler for Handler {
         if request.protocol_version > ProtocolVersion::V_2025_11_25 {
             request.protocol_version = ProtocolVersion::V_2025_11_25;
         }
-        self.tending.message();
+        self.maintenance.message();
         context.peer.set_peer_info(request.clone());
         self.negotiate_initialize(&request)
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
-        self.tending.message();
+        self.maintenance.message();
         let versions = self.supported_protocol_versions().into_owned();
         Ok(DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(TTL_MS))
     }
@@ -190,7 +190,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.tending.message();
+        self.maintenance.message();
         if request.is_some_and(|request| request.cursor.is_some()) {
             return Err(ErrorData::invalid_params(
                 "the list has one page, so no cursor is valid",
@@ -210,7 +210,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.tending.call();
+        self.maintenance.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let patience = self.desk.config().consent_wait.map(Duration::from_secs);
         let person = person::person(&request, &context, patience, &self.over);

@@ -277,6 +277,11 @@ impl Tool {
     }
 }
 
+/// Whether this is the name of a tool that changes something.
+pub fn changes(name: &str) -> bool {
+    TOOLS.iter().any(|tool| tool.spec.name == name && tool.spec.effect.writes())
+}
+
 /// Why a grant of the role is one of privilege, where it is.
 fn privilege(role: &Role) -> Option<String> {
     let name = role.named().label();

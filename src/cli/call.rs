@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Global, Ran, paint, person, setup::Setup, status};
 use crate::access::Outcome;
 use crate::desk::{Answer, Call, Desk};
-use crate::tools::{TOOLS, meant};
+use crate::tools::{self, TOOLS, meant};
 use crate::{given, json};
 
 #[derive(clap::Args)]
@@ -71,12 +71,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         paint::complain(&format!("there is no tool {tool:?}{near}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));
     };
-    let shown = show(&answer, arguments.as_json, changes(&tool))?;
+    let shown = show(&answer, arguments.as_json, tools::changes(&tool))?;
     Ok(ends(&answer, shown))
-}
-
-fn changes(name: &str) -> bool {
-    TOOLS.iter().any(|tool| tool.spec.name == name && tool.spec.effect.writes())
 }
 
 /// For a person at a terminal, JSON elsewhere. Whether it could be written: where what `is_change`

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
 use crate::given;
-use crate::secret::redact;
+use crate::secret::{Sought, redact};
 use crate::text;
 
 /// What came back for one attempt.
@@ -39,7 +38,7 @@ pub struct Reply {
     /// How far the vendor's clock is ahead of this machine's, by its `Date`.
     pub ahead: SignedDuration,
     /// What proved who we are: an answer may echo it, and no message may.
-    pub(in crate::outbound) secrets: Vec<SecretString>,
+    pub(in crate::outbound) secrets: Vec<Sought>,
 }
 
 /// Clocks that differ by more than this are named where a credential is refused: what proves who
@@ -227,7 +226,7 @@ mod tests {
         let reply = Reply {
             status: 200,
             body: echo.into(),
-            secrets: vec!["s3cr/t".into()],
+            secrets: vec![Sought::of(&"s3cr/t".into())],
             ..Reply::default()
         };
         let hidden = "bad [REDACTED], [REDACTED], [REDACTED] and [REDACTED]";

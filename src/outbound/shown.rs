@@ -8,22 +8,28 @@ use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
 
-use crate::secret::expose;
+use crate::secret::{Sought, expose};
 
 /// Proofs by the authority that they were sent to, the latest last.
 #[derive(Default)]
-pub(super) struct Shown(Mutex<BTreeMap<String, VecDeque<SecretString>>>);
+pub(super) struct Shown(Mutex<BTreeMap<String, VecDeque<Sought>>>);
 
 /// As many of one authority are kept. What is older has been spent by its use, or has expired.
 const MOST: usize = 16;
 
 impl Shown {
-    /// Keeps what this authority is shown now, and gives it with what it was shown before.
-    pub(super) fn with(&self, authority: &str, now: &[SecretString]) -> Vec<SecretString> {
+    /// Keeps what this authority is shown now, and gives it behind what it was shown before.
+    pub(super) fn with(&self, authority: &str, now: &[SecretString]) -> Vec<Sought> {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = shown.entry(authority.to_owned()).or_default();
-        shown.retain(|known| now.iter().all(|one| expose(one) != expose(known)));
-        shown.extend(now.iter().cloned());
+        let is = |known: &Sought, one: &SecretString| expose(known.secret()) == expose(one);
+        let sought = |one: &SecretString| {
+            let known = shown.iter().find(|known| is(known, one)).cloned();
+            known.unwrap_or_else(|| Sought::of(one))
+        };
+        let latest: Vec<_> = now.iter().map(sought).collect();
+        shown.retain(|known| !now.iter().any(|one| is(known, one)));
+        shown.extend(latest);
         let over = shown.len().saturating_sub(MOST.max(now.len()));
         shown.drain(..over);
         shown.iter().cloned().collect()
@@ -39,7 +45,7 @@ mod tests {
         let shown = Shown::default();
         let with = |authority: &str, now: &[&str]| -> Vec<String> {
             let now: Vec<_> = now.iter().map(|one| SecretString::from(*one)).collect();
-            shown.with(authority, &now).iter().map(|one| expose(one).to_owned()).collect()
+            shown.with(authority, &now).iter().map(|one| expose(one.secret()).to_owned()).collect()
         };
         assert_eq!(with("a", &["key", "one"]), ["key", "one"]);
         assert_eq!(with("a", &["key", "two"]), ["one", "key", "two"]);

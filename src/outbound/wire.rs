@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::shown::Shown;
 use super::{Attempt, Reply};
 use crate::observe::{Leg, Sending};
 use crate::outbound::auth::Signed;
-use crate::secret::{expose, redact, scrub};
+use crate::secret::{Sought, expose, redact, scrub};
 use crate::text;
 
 #[derive(Default)]
@@ -27,10 +26,10 @@ pub struct Wire {
 
 /// What no answer may show.
 struct Hidden {
-    /// What this request proves itself with.
-    own: Vec<SecretString>,
-    /// That, and what earlier ones did.
-    all: Vec<SecretString>,
+    /// What earlier requests proved themselves with, and then this one.
+    secrets: Vec<Sought>,
+    /// How many of them are this one's own.
+    own: usize,
     /// Whether the answer may be a proof, which may be one that was had before.
     is_proof: bool,
 }
@@ -82,9 +81,9 @@ impl Wire {
                 return Attempt::Unready(trouble);
             }
         };
-        let own = signed.secrets().to_vec();
-        let all = self.shown.with(signed.frozen().url.authority(), &own);
-        let hidden = Hidden { own, all, is_proof: matches!(leg, Leg::Credential) };
+        let secrets = self.shown.with(signed.frozen().url.authority(), signed.secrets());
+        let (own, is_proof) = (signed.secrets().len(), matches!(leg, Leg::Credential));
+        let hidden = Hidden { secrets, own, is_proof };
         let mut request = client.request(method, url).headers(headers).timeout(limit);
         if let Some(body) = signed.into_body() {
             request = request.body(body);
@@ -92,9 +91,9 @@ impl Wire {
         let attempt = match request.send().await {
             Ok(response) => receive(response, hidden).await,
             Err(error) if error.is_connect() || error.is_builder() => {
-                Attempt::NotSent(describe(&error, &hidden.all))
+                Attempt::NotSent(describe(&error, &hidden.secrets))
             }
-            Err(error) => lost(&error, &hidden.all),
+            Err(error) => lost(&error, &hidden.secrets),
         };
         sending.end(match &attempt {
             Attempt::Reply(reply) => Ok(reply.status),
@@ -196,12 +195,12 @@ fn head(
 impl Hidden {
     #[cfg(feature = "otel")]
     fn nothing() -> Self {
-        Self { own: Vec::new(), all: Vec::new(), is_proof: false }
+        Self { secrets: Vec::new(), own: 0, is_proof: false }
     }
 }
 
 async fn receive(mut response: reqwest::Response, hidden: Hidden) -> Attempt {
-    let Hidden { own, all: secrets, is_proof } = hidden;
+    let Hidden { secrets, own, is_proof } = hidden;
     let status = response.status().as_u16();
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let date = header("date").and_then(|text| date(&text));
@@ -219,13 +218,15 @@ async fn receive(mut response: reqwest::Response, hidden: Hidden) -> Attempt {
             Err(error) => return lost(&error, &secrets),
         }
     }
-    let kept = if is_proof && (200..300).contains(&status) { &own } else { &secrets };
+    let earlier = secrets.len().saturating_sub(own);
+    let from = if is_proof && (200..300).contains(&status) { earlier } else { 0 };
+    let kept = secrets.get(from..).unwrap_or_default();
     let body = scrub(crate::given::unmarked(&body).to_vec(), kept);
     Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
 }
 
 /// The vendor's name for an exchange: a short one, as any other text of its answer.
-fn named(id: &str, secrets: &[SecretString]) -> String {
+fn named(id: &str, secrets: &[Sought]) -> String {
     text::short(&text::clean(&redact(id, secrets)), LONGEST_ID).into_owned()
 }
 
@@ -243,13 +244,13 @@ fn date(text: &str) -> Option<Timestamp> {
 }
 
 /// What became of a request that left and was not answered.
-fn lost(error: &reqwest::Error, secrets: &[SecretString]) -> Attempt {
+fn lost(error: &reqwest::Error, secrets: &[Sought]) -> Attempt {
     if error.is_timeout() { Attempt::Stalled } else { Attempt::Broken(describe(error, secrets)) }
 }
 
 /// The innermost cause, without the URL: a query may hold a person's address. Why a connection is
 /// closed, the other side may say in words of its own.
-fn describe(error: &reqwest::Error, secrets: &[SecretString]) -> String {
+fn describe(error: &reqwest::Error, secrets: &[Sought]) -> String {
     if error.is_timeout() {
         return "connecting took too long".to_owned();
     }
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_name_of_an_exchange_is_short_and_no_secret() {
-        let secrets = ["Bearer-abcdefgh".into()];
+        let secrets = [Sought::of(&"Bearer-abcdefgh".into())];
         assert_eq!(named("req-1", &secrets), "req-1");
         assert_eq!(named("x Bearer-abcdefgh", &secrets), "x [REDACTED]");
         for hidden in

@@ -4,6 +4,7 @@
 //! encodings are undone is taken out whole. Each step reads the text once: a vendor may send much.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,12 +20,20 @@ const SHORTEST: usize = 8;
 /// How often one encoding is looked for in another.
 const LAYERS: usize = 3;
 
-/// Secrets, in the forms that are looked for.
-struct Secrets {
+/// A secret in the forms that are looked for. They are made once: that takes longer than looking.
+#[derive(Clone)]
+pub(crate) struct Sought(Arc<Shapes>);
+
+struct Shapes {
+    secret: SecretString,
+    /// Of the secret, and of what is repeated of it by itself.
     forms: Vec<Forms>,
-    /// Of those that are too long to be repeated whole.
+    /// Where it is too long to be repeated whole.
     runs: Runs,
 }
+
+/// Those that are looked for together.
+struct Secrets<'s>(Vec<&'s Shapes>);
 
 struct Forms {
     secret: String,
@@ -50,7 +59,7 @@ struct View<'a> {
 }
 
 /// `text` without these secrets, however an answer may have written them.
-pub(crate) fn redact(text: &str, secrets: &[SecretString]) -> String {
+pub(crate) fn redact(text: &str, secrets: &[Sought]) -> String {
     Secrets::of(secrets, 1).redact(text)
 }
 
@@ -59,12 +68,13 @@ pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
     if secrets.iter().any(|secret| is(text, secret)) {
         return REDACTED.to_owned();
     }
-    Secrets::of(secrets, SHORTEST).redact(text)
+    let sought: Vec<_> = secrets.iter().map(Sought::of).collect();
+    Secrets::of(&sought, SHORTEST).redact(text)
 }
 
 /// Whether a setting would show this secret.
 pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
-    is(text, secret) || Secrets::of(std::slice::from_ref(secret), SHORTEST).are_in(text)
+    is(text, secret) || Secrets::of(&[Sought::of(secret)], SHORTEST).are_in(text)
 }
 
 fn is(text: &str, secret: &SecretString) -> bool {
@@ -73,7 +83,7 @@ fn is(text: &str, secret: &SecretString) -> bool {
 }
 
 /// An answer's body as it is, unless it repeats one of these secrets: then without it.
-pub(crate) fn scrub(body: Vec<u8>, secrets: &[SecretString]) -> Vec<u8> {
+pub(crate) fn scrub(body: Vec<u8>, secrets: &[Sought]) -> Vec<u8> {
     let secrets = Secrets::of(secrets, SHORTEST);
     let text = String::from_utf8_lossy(&body);
     if !secrets.are_in(&text) {
@@ -89,17 +99,31 @@ pub(crate) fn scrub(body: Vec<u8>, secrets: &[SecretString]) -> Vec<u8> {
     if scattered { Value::from(REDACTED).to_string() } else { scrubbed }.into_bytes()
 }
 
-impl Secrets {
+impl Sought {
+    pub(crate) fn of(secret: &SecretString) -> Self {
+        let exposed = secret.expose_secret();
+        let (forms, runs) = (parts(exposed).map(Forms::of).collect(), Runs::of(exposed));
+        Self(Arc::new(Shapes { secret: secret.clone(), forms, runs }))
+    }
+
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.0.secret
+    }
+}
+
+impl<'s> Secrets<'s> {
     /// Those of at least so many bytes.
-    fn of(secrets: &[SecretString], shortest: usize) -> Self {
-        let exposed = secrets.iter().map(ExposeSecret::expose_secret);
-        let exposed = exposed.filter(|secret| secret.len() >= shortest);
-        let runs = Runs::of(exposed.clone());
-        Self { forms: exposed.flat_map(parts).map(Forms::of).collect(), runs }
+    fn of(sought: &'s [Sought], shortest: usize) -> Self {
+        let shapes = sought.iter().map(|Sought(shapes)| &**shapes);
+        Self(shapes.filter(|shapes| shapes.secret.expose_secret().len() >= shortest).collect())
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &'s Forms> {
+        self.0.iter().flat_map(|shapes| &shapes.forms)
     }
 
     fn redact(&self, text: &str) -> String {
-        let usual = self.forms.iter().flat_map(|forms| &forms.usual);
+        let usual = self.forms().flat_map(|forms| &forms.usual);
         let left = usual.fold(Cow::Borrowed(text), |left, form| {
             if left.contains(form) { left.replace(form, REDACTED).into() } else { left }
         });
@@ -107,7 +131,7 @@ impl Secrets {
     }
 
     fn are_in(&self, text: &str) -> bool {
-        let mut usual = self.forms.iter().flat_map(|forms| &forms.usual);
+        let mut usual = self.forms().flat_map(|forms| &forms.usual);
         usual.any(|form| text.contains(form)) || self.show_in(text)
     }
 
@@ -115,13 +139,14 @@ impl Secrets {
     fn show_in(&self, text: &str) -> bool {
         // Taking out what cannot be seen must not put a secret together again, whatever it was
         // encoded in.
+        let runs: Vec<_> = self.0.iter().map(|shapes| &shapes.runs).collect();
         let shows = |text: &str| {
             let seen = text::strip(text);
             let view = View::of(&seen);
-            self.forms.iter().any(|forms| forms.show_in(&view))
-                || self.runs.are_in(&view.base64, &view.hex)
+            self.forms().any(|forms| forms.show_in(&view))
+                || runs::are_in(&runs, &view.base64, &view.hex)
         };
-        if self.forms.is_empty() {
+        if self.0.is_empty() {
             return false;
         }
         let seen = text::strip(text);
@@ -491,7 +516,7 @@ mod tests {
 
     #[test]
     fn an_echo_is_taken_out_of_a_body_however_it_is_written() {
-        let secrets = [SecretString::from(SECRET)];
+        let secrets = sought([SECRET]);
         for echo in echoes() {
             let plain = serde_json::json!({ "id": 7, "rows": [{ "name": echo }] }).to_string();
             let ascii = plain.replace('é', "\\u00e9").replace('/', "\\/");
@@ -517,9 +542,13 @@ mod tests {
         }
     }
 
+    fn sought<const N: usize>(secrets: [&str; N]) -> [Sought; N] {
+        secrets.map(|secret| Sought::of(&secret.into()))
+    }
+
     /// What each of the forms is, and that it is found in a body, a page and a header.
     fn is_found(forms: impl IntoIterator<Item = String>) {
-        let secrets = [SecretString::from(SECRET)];
+        let secrets = sought([SECRET]);
         for form in forms {
             assert!(!form.contains("s3cret"), "it would be found as it is: {form}");
             let body = serde_json::json!({ "message": form }).to_string();
@@ -562,7 +591,7 @@ mod tests {
 
     #[test]
     fn a_key_a_number_and_several_texts_may_hold_it_too() {
-        let secrets = ["12345678901", "hunter2hunter2"].map(SecretString::from);
+        let secrets = sought(["12345678901", "hunter2hunter2"]);
         for body in [
             serde_json::json!({ "rows": [{ "hunter2hunter2": 1 }] }),
             serde_json::json!({ "id": 12_345_678_901_u64 }),
@@ -575,14 +604,14 @@ mod tests {
             let whole = Secrets::of(&secrets, SHORTEST);
             assert!(!whole.are_in(&scrubbed), "{scrubbed}");
         }
-        let emoji = [SecretString::from("\u{1f600}secret")];
+        let emoji = sought(["\u{1f600}secret"]);
         assert_eq!(redact(r"x \ud83d\ude00secret", &emoji), REDACTED);
     }
 
     /// A short secret is a word like any other, but for where it stands as it is.
     #[test]
     fn a_short_secret_takes_no_text_apart() {
-        let secrets = [SecretString::from("a1")];
+        let secrets = sought(["a1"]);
         assert_eq!(redact("6131 and YTE", &secrets), "6131 and YTE");
         assert_eq!(redact("is a1", &secrets), "is [REDACTED]");
     }
@@ -590,8 +619,7 @@ mod tests {
     /// As much as an answer may hold, of what takes longest to look through.
     #[test]
     fn a_long_body_is_looked_through_in_time() {
-        let secrets = ["aaaaaaaaaaaaaaaab", "%41%41&amp;\\u0041", "0123456789abcdef"];
-        let secrets = secrets.map(SecretString::from);
+        let secrets = sought(["aaaaaaaaaaaaaaaab", "%41%41&amp;\\u0041", "0123456789abcdef"]);
         for part in ["aaaaaaaa", "%61", "&#97;", "\\u0061", "&", "%", "\\", "a\n", "0x61 "] {
             let body = part.repeat(2 * 1024 * 1024 / part.len());
             let started = std::time::Instant::now();

@@ -12,62 +12,76 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::given::pem;
 
-/// The runs of some secrets.
+/// The runs of a secret.
 #[derive(Default)]
 pub(super) struct Runs {
     known: HashSet<u128>,
-    /// Whether one of them ends in these bits: nearly none of a text's do, and those need not be looked
-    /// for.
-    ends: Vec<bool>,
+    /// The last bits of them, as [`Ends`]: nearly no run of a text ends so, and those that do not need
+    /// not be looked up.
+    ends: Ends,
 }
+
+/// One bit for each way in which a run may end. Empty where there is none.
+#[derive(Default)]
+struct Ends(Vec<u64>);
 
 const BITS: u32 = 96;
 const ALL: u128 = (1 << BITS) - 1;
-/// How many last bits of a run are looked at first.
-const LAST: u32 = 16;
 
-impl Runs {
-    pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a str>) -> Self {
-        let mut runs = HashSet::new();
-        for bytes in secrets.filter_map(long) {
-            // Digits of base64 begin at every second bit, depending on what stands before the secret.
-            let pairs = bytes.iter().flat_map(|byte| [6, 4, 2, 0].map(|shift| byte >> shift & 3));
-            runs.extend(each(pairs, 2));
-        }
-        let mut ends = vec![false; if runs.is_empty() { 0 } else { 1 << LAST }];
-        for run in &runs {
-            if let Some(end) = ends.get_mut(end(*run)) {
-                *end = true;
-            }
-        }
-        Self { known: runs, ends }
+impl Ends {
+    const LAST: u32 = 16;
+
+    /// Where the bit of a run is.
+    fn place(run: u128) -> (usize, u32) {
+        let end = u32::try_from(run & ((1 << Self::LAST) - 1)).unwrap_or_default();
+        (usize::try_from(end / u64::BITS).unwrap_or_default(), end % u64::BITS)
     }
 
-    /// Whether one is among these digits of base64 or among these of hexadecimal.
-    pub(super) fn are_in(&self, base64: &str, hex: &str) -> bool {
-        let digit = |byte: u8| match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            _ => 63,
-        };
-        let nibble = |byte: u8| match byte {
-            b'0'..=b'9' => byte - b'0',
-            _ => byte.wrapping_sub(b'a').wrapping_add(10) & 15,
-        };
-        let is_known = |run: u128| {
-            self.ends.get(end(run)).is_some_and(|is_one| *is_one) && self.known.contains(&run)
-        };
-        !self.known.is_empty()
-            && (each(base64.bytes().map(digit), 6).any(is_known)
-                || each(hex.bytes().map(nibble), 4).any(is_known))
+    fn add(&mut self, run: u128) {
+        let (word, bit) = Self::place(run);
+        self.0.resize(1 << (Self::LAST - u64::BITS.ilog2()), 0);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    fn hold(&self, run: u128) -> bool {
+        let (word, bit) = Self::place(run);
+        self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
     }
 }
 
-/// The last bits of a run.
-fn end(run: u128) -> usize {
-    usize::try_from(run & ((1 << LAST) - 1)).unwrap_or_default()
+impl Runs {
+    pub(super) fn of(secret: &str) -> Self {
+        let Some(bytes) = long(secret) else { return Self::default() };
+        // Digits of base64 begin at every second bit, depending on what stands before the secret.
+        let pairs = bytes.iter().flat_map(|byte| [6, 4, 2, 0].map(|shift| byte >> shift & 3));
+        let known: HashSet<_> = each(pairs, 2).collect();
+        let mut ends = Ends::default();
+        known.iter().for_each(|run| ends.add(*run));
+        Self { known, ends }
+    }
+}
+
+/// Whether a run of one of them is among these digits of base64 or among these of hexadecimal.
+pub(super) fn are_in(runs: &[&Runs], base64: &str, hex: &str) -> bool {
+    let runs: Vec<_> = runs.iter().filter(|runs| !runs.known.is_empty()).collect();
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let nibble = |byte: u8| match byte {
+        b'0'..=b'9' => byte - b'0',
+        _ => byte.wrapping_sub(b'a').wrapping_add(10) & 15,
+    };
+    let is_known =
+        |run: u128| runs.iter().any(|runs| runs.ends.hold(run) && runs.known.contains(&run));
+    !runs.is_empty()
+        && (each(base64.bytes().map(digit), 6).any(is_known)
+            || each(hex.bytes().map(nibble), 4).any(is_known))
 }
 
 /// The value of each whole run of digits that are so many bits wide.
@@ -123,7 +137,7 @@ mod tests {
         let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"RS384"}"#);
         let claims = BASE64_URL_SAFE_NO_PAD.encode(r#"{"iss":"a client of some vendor"}"#);
         let token = format!("{header}.{claims}.{}", BASE64_URL_SAFE_NO_PAD.encode(key()));
-        Runs::of([&*token].into_iter())
+        Runs::of(&token)
     }
 
     #[test]
@@ -134,14 +148,14 @@ mod tests {
             // What stands before the secret is no part of it.
             let first = (before * 8).div_ceil(6);
             for at in first..=all.len() - 17 {
-                assert!(runs.are_in(&all[at..at + 16], ""), "{before} {at}");
-                assert!(!runs.are_in(&all[at..at + 15], ""), "{before} {at}");
+                assert!(are_in(&[&runs], &all[at..at + 16], ""), "{before} {at}");
+                assert!(!are_in(&[&runs], &all[at..at + 15], ""), "{before} {at}");
             }
         }
         let hex = crate::text::hex(&key());
         for at in 0..=hex.len() - 24 {
-            assert!(runs.are_in("", &hex[at..at + 24]), "{at}");
-            assert!(!runs.are_in("", &hex[at..at + 23]), "{at}");
+            assert!(are_in(&[&runs], "", &hex[at..at + 24]), "{at}");
+            assert!(!are_in(&[&runs], "", &hex[at..at + 23]), "{at}");
         }
     }
 
@@ -149,7 +163,7 @@ mod tests {
     #[test]
     fn what_others_have_as_well_is_none_of_it() {
         let claims = BASE64_STANDARD_NO_PAD.encode(r#"{"iss":"a client of some vendor"}"#);
-        assert!(!runs().are_in(&claims, ""));
+        assert!(!are_in(&[&runs()], &claims, ""));
         let pkcs8 = |seed: u8| {
             let head = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
             let seed: Vec<u8> = (0..32).map(|at: u8| at.wrapping_mul(seed)).collect();
@@ -157,14 +171,14 @@ mod tests {
         };
         let framed =
             format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", pkcs8(41));
-        let runs = Runs::of([&*framed].into_iter());
-        assert!(runs.are_in(&pkcs8(41), "") && !runs.are_in(&pkcs8(43), ""));
+        let runs = Runs::of(&framed);
+        assert!(are_in(&[&runs], &pkcs8(41), "") && !are_in(&[&runs], &pkcs8(43), ""));
     }
 
     #[test]
     fn words_and_names_have_no_runs() {
         for secret in ["correct.horse.battery", "a.b.c", "hunter2hunter2hunter2hunter2", "", ".."] {
-            assert!(Runs::of([secret].into_iter()).known.is_empty(), "{secret}");
+            assert!(Runs::of(secret).known.is_empty(), "{secret}");
         }
     }
 }

@@ -14,7 +14,7 @@ use rmcp::model::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::tools::{TOOLS, Tool};
+use crate::tools;
 
 /// What is in flight, and what waits for a place.
 pub(super) struct Gate {
@@ -56,7 +56,7 @@ struct Waiting {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A call of a tool that changes something, or a ping: it does not wait for looks.
-    Change,
+    Ahead,
     Look,
     /// Not a call: nothing overtakes it, since later requests may rest on it.
     Other,
@@ -238,7 +238,7 @@ impl State {
     fn next(&self) -> Option<usize> {
         let kinds = self.waiting.iter().map(|waiting| waiting.kind);
         let at = next(kinds)?;
-        let is_change = self.waiting.get(at).is_some_and(|next| next.kind == Kind::Change);
+        let is_change = self.waiting.get(at).is_some_and(|next| next.kind == Kind::Ahead);
         let most = if is_change { MOST_IN_FLIGHT } else { MOST_IN_FLIGHT - KEPT_FREE };
         (self.places < most).then_some(at)
     }
@@ -264,7 +264,7 @@ fn next(kinds: impl Iterator<Item = Kind>) -> Option<usize> {
     let mut kinds = kinds.enumerate().peekable();
     kinds.peek()?;
     match kinds.find(|(_, kind)| *kind != Kind::Look) {
-        Some((at, Kind::Change)) => Some(at),
+        Some((at, Kind::Ahead)) => Some(at),
         _ => Some(0),
     }
 }
@@ -273,11 +273,10 @@ fn kind(request: &ClientRequest) -> Kind {
     let call = match request {
         ClientRequest::CallToolRequest(call) => call,
         // Nothing rests on it, and it keeps nothing waiting.
-        ClientRequest::PingRequest(_) => return Kind::Change,
+        ClientRequest::PingRequest(_) => return Kind::Ahead,
         _ => return Kind::Other,
     };
-    let changes = |tool: &Tool| tool.spec.name == call.params.name && tool.spec.effect.writes();
-    if TOOLS.iter().any(changes) { Kind::Change } else { Kind::Look }
+    if tools::changes(&call.params.name) { Kind::Ahead } else { Kind::Look }
 }
 
 /// Whether rmcp leaves its opening with this request.
@@ -316,14 +315,14 @@ mod tests {
 
     #[test]
     fn a_change_overtakes_looks_and_nothing_else() {
-        use Kind::{Change, Look, Other};
+        use Kind::{Ahead, Look, Other};
         for (kinds, first) in [
             (&[][..], None),
             (&[Look, Look], Some(0)),
-            (&[Look, Look, Change, Change], Some(2)),
-            (&[Look, Other, Change], Some(0)),
-            (&[Other, Change], Some(0)),
-            (&[Change, Look], Some(0)),
+            (&[Look, Look, Ahead, Ahead], Some(2)),
+            (&[Look, Other, Ahead], Some(0)),
+            (&[Other, Ahead], Some(0)),
+            (&[Ahead, Look], Some(0)),
         ] {
             assert_eq!(next(kinds.iter().copied()), first);
         }

@@ -8,7 +8,7 @@ use crate::failure::{Failure, Kind};
 const AT_ONCE: usize = 8;
 
 /// What many reads brought, and what is missing.
-pub(super) struct Crowd<T> {
+pub(super) struct FannedOut<T> {
     pub found: Vec<T>,
     /// Why some of it is missing.
     pub problem: Option<Failure>,
@@ -23,7 +23,7 @@ pub(super) async fn each<I, T, F: Future<Output = Result<T, Failure>>>(
     items: Vec<I>,
     budget: usize,
     read: impl Fn(I) -> F,
-) -> Result<Crowd<T>, Failure> {
+) -> Result<FannedOut<T>, Failure> {
     let left_out = items.len().saturating_sub(budget);
     let (mut found, mut failed) = (Vec::new(), Vec::new());
     let mut items = items.into_iter().take(budget);
@@ -54,5 +54,5 @@ pub(super) async fn each<I, T, F: Future<Output = Result<T, Failure>>>(
         )
         .hint("narrow the question down, for example to one resource")
     });
-    Ok(Crowd { found, problem })
+    Ok(FannedOut { found, problem })
 }

@@ -26,8 +26,6 @@ const OPEN: &str = "its time is over, and how it ended is not recorded: a runnin
 /// What to do about one that waits.
 const HOW: &str = "`grantor requests approve RECEIPT` shows what it asks and takes a yes; \
                    `grantor requests deny RECEIPT` says no";
-const HOW_IN_SANDBOX: &str = "`grantor --sandbox requests approve RECEIPT` shows what it asks and \
-                              takes a yes; `grantor --sandbox requests deny RECEIPT` says no";
 
 pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
@@ -56,7 +54,10 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     }
     paint::lines(&lines)?;
     if requests.iter().any(|request| request.state == State::Waiting) {
-        paint::note(if desk.config().sandbox { HOW_IN_SANDBOX } else { HOW });
+        match desk.config().sandbox {
+            true => paint::note(&text::in_sandbox(HOW)),
+            false => paint::note(HOW),
+        }
     }
     status::tell(&troubles);
     Ok(status)

@@ -2,6 +2,7 @@
 
 mod check;
 mod orphans;
+mod reading;
 mod tail;
 mod unkept;
 
@@ -14,15 +15,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::SetAside;
 use super::chain::{Keys, Link, Place};
 use super::files::{self, CURRENT, FULL, Segment};
 use super::head::{self, Kept};
 use super::index::{BROKEN, Index, Trouble};
 use super::presence::Presence;
-use super::{Record, Request, SetAside, State};
-use crate::access::Access;
 use crate::control::permit::InFlight;
 use crate::failure::Failure;
+pub(super) use reading::Reading;
 use tail::Tail;
 
 pub(super) struct Journal {
@@ -81,14 +82,6 @@ impl Entry {
 /// One that looks at the ledger while nobody can add to it, and may object to a line.
 pub(super) type Precondition =
     Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<(), Failure>> + Send>;
-
-/// The ledger as it is now, for finding things in it.
-pub(super) struct Reading<'a> {
-    index: &'a Index,
-    segments: &'a [Segment],
-    keys: &'a Keys,
-    head: &'a Kept,
-}
 
 /// What is said of a file whose ledger has no lines any more.
 pub const MOVED: &str = "is here, and the lines of its ledger are not: they were moved or deleted";
@@ -270,10 +263,9 @@ impl Journal {
         look: impl Fn(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut held = self.held();
-        let looked = self.reading(&mut held, keys, &look);
-        match held.index {
-            Some(_) => looked,
-            None => self.reading(&mut held, keys, &look),
+        match self.looked(&mut held, keys, &look)? {
+            (found, true) => Ok(found),
+            (_, false) => self.reading(&mut held, keys, &look),
         }
     }
 
@@ -336,18 +328,28 @@ impl Journal {
         if keys.is_none() { Ok(Vec::new()) } else { files::segments(&self.dir) }
     }
 
-    /// The ledger as far as it reaches now.
     fn reading<T>(
         &self,
         held: &mut Held,
         keys: &Keys,
         look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
+        self.looked(held, keys, look).map(|(found, _)| found)
+    }
+
+    /// Looks at the ledger as far as it reaches now; and whether its index said what the lines say.
+    fn looked<T>(
+        &self,
+        held: &mut Held,
+        keys: &Keys,
+        look: impl FnOnce(&Reading<'_>) -> io::Result<T>,
+    ) -> io::Result<(T, bool)> {
         let segments = &self.segments(keys)?;
         let head = &if keys.is_none() { Kept::Missing } else { head::read(&self.dir, keys)? };
         if segments.is_empty() {
             // What nobody has written yet needs no file either.
-            return look(&Reading { index: &Index::in_memory(keys)?, segments, keys, head });
+            let found = look(&Reading { index: &Index::in_memory(keys)?, segments, keys, head })?;
+            return Ok((found, true));
         }
         let path = self.dir.join(INDEX);
         let index = match held.index.take() {
@@ -370,11 +372,12 @@ impl Journal {
         };
         let index = held.index.insert(index);
         let looked = look(&Reading { index, segments, keys, head });
-        if index.is_suspect() {
+        let fits = !index.is_suspect();
+        if !fits {
             tracing::warn!("the index of the ledger names other lines, and is made anew");
             self.drop_index(held);
         }
-        looked
+        Ok((looked?, fits))
     }
 
     /// The file that lines go to, and its length.
@@ -417,60 +420,4 @@ pub(super) fn is_unwritable(error: &io::Error) -> bool {
 fn caught_up(mut index: Index, segments: &[Segment], keys: &Keys) -> io::Result<Index> {
     index.catch_up(segments, keys)?;
     Ok(index)
-}
-
-impl Reading<'_> {
-    pub(super) fn record(&self, receipt: &str) -> io::Result<Option<Record>> {
-        self.index.record(self.segments, self.keys, receipt)
-    }
-
-    /// The rows that the last undo left which gave back what this change made.
-    pub(super) fn given_back(&self, receipt: &str) -> io::Result<Vec<Access>> {
-        self.index.given_back(self.segments, self.keys, receipt)
-    }
-
-    /// A request, read from every line since its question: what a yes is read from.
-    pub(super) fn traced(&self, receipt: &str) -> io::Result<Option<Request>> {
-        self.index.traced(self.segments, self.keys, self.head, receipt)
-    }
-
-    /// A request as its own lines tell it, wherever the index has them: nobody acts on that.
-    pub(super) fn known_request(&self, receipt: &str) -> io::Result<Option<Request>> {
-        self.index.request(self.segments, self.keys, receipt)
-    }
-
-    /// A request; one that somebody may act on is read from every line since its question.
-    pub(super) fn request(&self, receipt: &str) -> io::Result<Option<Request>> {
-        let request = self.known_request(receipt)?;
-        match request.as_ref().map(|request| request.state) {
-            Some(State::Waiting | State::Approved) => self.traced(receipt),
-            _ => Ok(request),
-        }
-    }
-
-    /// What `look` finds of each receipt, where it finds something.
-    pub(super) fn each<T>(
-        &self,
-        receipts: impl IntoIterator<Item = String>,
-        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
-    ) -> io::Result<Vec<T>> {
-        let found = receipts.into_iter().map(|receipt| look(self, &receipt));
-        found.filter_map(Result::transpose).collect()
-    }
-
-    /// The same of so many at most, and how many were left out.
-    pub(super) fn first<T>(
-        &self,
-        most: usize,
-        mut receipts: Vec<String>,
-        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
-    ) -> io::Result<(Vec<T>, usize)> {
-        let left = receipts.len().saturating_sub(most);
-        receipts.truncate(most);
-        Ok((self.each(receipts, look)?, left))
-    }
-
-    pub(super) fn index(&self) -> &Index {
-        self.index
-    }
 }

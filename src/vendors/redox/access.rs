@@ -7,7 +7,7 @@ use super::{
 };
 use crate::access::{Access, Resource};
 use crate::failure::{Failure, Kind};
-use crate::vendors::fan_out::{self, Crowd};
+use crate::vendors::fan_out::{self, FannedOut};
 use crate::vendors::{Listing, Reach, VendorReader, Wanted, pick};
 
 pub(super) async fn list(
@@ -67,13 +67,13 @@ pub(super) async fn list(
 fn somebody(
     wanted: &str,
     members: &[Membership],
-    fan_out: &Crowd<(Vec<Membership>, Resource)>,
+    read: &FannedOut<(Vec<Membership>, Resource)>,
 ) -> Result<String, Failure> {
-    let there = fan_out.found.iter().flat_map(|(found, _)| found);
+    let there = read.found.iter().flat_map(|(found, _)| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
     let found = super::member(Wanted::named(wanted), &everybody).map(|member| member.id);
     found.map_err(|failure| failure.renamed("principal")).map_err(|failure| {
-        match &fan_out.problem {
+        match &read.problem {
             // Where not all could be read, nobody can be said to be missing.
             Some(problem) if failure.kind == Kind::Invalid => problem.clone(),
             _ => failure,
