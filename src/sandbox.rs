@@ -141,6 +141,11 @@ impl Sandbox {
         self.office.store.now().map_err(io::Error::other)
     }
 
+    /// From now on a look shows what was changed until now, however long reads lag.
+    pub fn catch_up(&self) {
+        self.office.store.catch_up();
+    }
+
     /// Every request received, in order (the last ten thousand).
     pub fn journal(&self) -> Vec<Seen> {
         self.office.journal.read()

@@ -115,6 +115,11 @@ impl Store {
         serde_json::to_value(&held.world)
     }
 
+    /// From now on a look shows what was changed until now.
+    pub fn catch_up(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).past.clear();
+    }
+
     /// Written before it returns, so before anybody is told that it happened.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> io::Result<T> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

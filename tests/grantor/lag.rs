@@ -76,7 +76,7 @@ async fn what_does_not_show_yet_is_unconfirmed_and_is_looked_at_before_it_is_und
 
 async fn unseen_then_undone(grant: &Grant) {
     let tool = grant.tool;
-    let world = lagging(LAG).await;
+    let world = lagging(LONG).await;
     let granted = call(&world, tool, &parsed(grant.arguments)).await;
     assert_eq!(granted["outcome"], "unconfirmed", "{tool}: {granted:#}");
     let receipt = &granted["receipt"];
@@ -90,14 +90,14 @@ async fn unseen_then_undone(grant: &Grant) {
     assert_eq!(world.writes().len(), 1, "{tool}");
     let shown = of(&world, "check_change", receipt).await;
     assert_eq!(shown["outcome"], "unconfirmed", "{tool}: {shown:#}");
-    tokio::time::sleep(LAG).await;
+    world.sandbox.catch_up();
     let undone = of(&world, "undo_change", receipt).await;
     assert_eq!(undone["outcome"], "unconfirmed", "{tool}: {undone:#}");
     let again = of(&world, "undo_change", receipt).await;
     assert_eq!(again["outcome"], "refused", "{tool}: {again:#}");
     assert!(text(&again, "summary").contains(text(&undone, "receipt")), "{again:#}");
     assert_eq!(world.writes().len(), 2, "{tool}");
-    tokio::time::sleep(LAG).await;
+    world.sandbox.catch_up();
     let shown = of(&world, "check_change", receipt).await;
     assert_eq!(shown["note"], "it was undone", "{tool}: {shown:#}");
     let shown = of(&world, "check_change", &undone["receipt"]).await;
@@ -119,7 +119,7 @@ async fn a_lag_of_a_moment_is_waited_for() {
 /// not called absent.
 #[tokio::test]
 async fn what_is_on_its_way_is_not_called_absent() {
-    let world = lagging(LAG).await;
+    let world = lagging(LONG).await;
     let granted = call(&world, GRANTS[0].tool, &parsed(GRANTS[0].arguments)).await;
     assert_eq!(granted["outcome"], "unconfirmed", "{granted:#}");
     let revoked = call(&world, "revoke_asset_role", &parsed(GRANTS[0].arguments)).await;
@@ -128,7 +128,7 @@ async fn what_is_on_its_way_is_not_called_absent() {
         r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Billing"]}"#;
     let beside = call(&world, GRANTS[0].tool, &parsed(beside)).await;
     assert_eq!(beside["outcome"], "unconfirmed", "another asset is another access: {beside:#}");
-    tokio::time::sleep(LAG).await;
+    world.sandbox.catch_up();
     let revoked = call(&world, "revoke_asset_role", &parsed(GRANTS[0].arguments)).await;
     assert_eq!(revoked["outcome"], "unconfirmed", "{revoked:#}");
 }

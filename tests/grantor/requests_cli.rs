@@ -685,15 +685,14 @@ async fn an_end_is_for_the_grant_it_was_agreed_for() {
     assert_eq!((ran.status, world.writes().len()), (1, 3), "{ran:#?}");
     // Its removal was undone in time: what is there again is what was to end.
     let world = free().await;
-    let end = Timestamp::now() + SignedDuration::from_secs(6);
     let mut in_time = grant.clone();
-    in_time["expires_at"] = json!(end.to_string());
+    in_time["expires_in"] = json!("PT1H");
     let receipt = call(&world, "set_project_acl", &in_time).await["receipt"].clone();
     let removed = call(&world, "remove_project_acl", &reader).await;
     let undo = json!({ "receipt": removed["receipt"] });
-    call(&world, "undo_change", &undo).await;
-    while Timestamp::now() <= end {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let undone = call(&world, "undo_change", &undo).await;
+    for timed in [&receipt, &undone["receipt"]] {
+        time_is_over(&world, timed.as_str().unwrap()).await;
     }
     let ran = world.run(&["expire"]).await;
     assert_eq!((ran.status, world.writes().len()), (0, 4), "{ran:#?}");
@@ -768,9 +767,9 @@ async fn what_an_undo_gave_back_still_ends() {
         let path = rules(&world);
         let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
         let mut arguments = json!({ "permissionId": "Wallet Operator",
-            "identityId": "user@example.com", "expires_in": "PT8S" });
+            "identityId": "user@example.com", "expires_in": "PT1H" });
         let granted = call(&world, "assign_permission", &arguments).await;
-        let end: Timestamp = granted["expires_at"].as_str().unwrap().parse().unwrap();
+        let mut timed = vec![granted["receipt"].clone()];
         arguments.as_object_mut().unwrap().remove("expires_in");
         let revoked = call(&world, "revoke_permission", &arguments).await;
         if by_hand {
@@ -783,9 +782,10 @@ async fn what_an_undo_gave_back_still_ends() {
             let receipt = json!({ "receipt": revoked["receipt"] });
             let undone = call(&world, "undo_change", &receipt).await;
             assert_eq!(undone["outcome"], "confirmed", "{undone:#}");
+            timed.push(undone["receipt"].clone());
         }
-        while Timestamp::now() <= end {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        for timed in timed {
+            time_is_over(&world, timed.as_str().unwrap()).await;
         }
         let before = world.writes().len();
         let ran = world.run(&["expire"]).await;
