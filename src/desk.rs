@@ -27,6 +27,7 @@ mod several;
 mod status;
 mod step_result;
 mod taking;
+mod task;
 mod turns;
 mod undo;
 mod undo_precondition;
@@ -58,7 +59,6 @@ use crate::text;
 use crate::tools::{Common, Lasting, Run, Spec, Tool, fit};
 use crate::vendors::{Read, Tenant};
 use change::Origin;
-use prepare::Prepared;
 use step_result::StepResult;
 use turns::Turns;
 

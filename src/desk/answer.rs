@@ -123,11 +123,12 @@ impl Answer {
     }
 
     /// A call that ended at a step, with nothing sent.
-    pub(super) fn stopped_at(spec: &Spec, stop: &Stop<'_>) -> Self {
-        let Stop { step, failure, read } = stop;
-        let mut item = StepResult::stopped(*step, read.as_deref(), failure);
-        item.show(*step);
-        Self::changed(spec, vec![item])
+    pub(super) fn stopped_at(stop: &Stop<'_>) -> Self {
+        let Stop { task, failure, read } = stop;
+        let step = task.step.as_ref();
+        let mut item = StepResult::stopped(step, read.as_deref(), failure);
+        item.show(step);
+        Self::changed(task.request.tool.spec, vec![item])
     }
 
     /// What an administrator enters by hand, because there is no way to send it.

@@ -8,10 +8,10 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use super::change::ChangeRequest;
 use super::lag::{NOT_YET, look_again};
-use super::prepare::{Prepared, Sendable};
+use super::prepare::{Next, Prepared, Sendable};
 use super::taking::ConsentGrant;
+use super::task::ChangeContext;
 use super::{Call, Desk, StepResult, sending};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
@@ -33,44 +33,44 @@ enum Said {
 }
 
 impl Desk {
-    /// Carries the steps out one after the other, and stops at the first that fails: what was not
+    /// Carries the tasks out one after the other, and stops at the first that fails: what was not
     /// started is said.
     pub(super) async fn carry(
         &self,
-        change: &ChangeRequest<'_>,
-        steps: &[Box<dyn Step>],
-        prepared: Vec<Prepared>,
+        context: &ChangeContext,
+        prepared: Vec<Prepared<'_>>,
         given: Option<&ConsentGrant>,
         reader: &VendorReader<'_>,
         call: &Call,
     ) -> Vec<StepResult> {
         self.forget_names();
+        let siblings: Vec<_> = prepared.iter().map(|one| one.task.step.wanted()).collect();
         let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
-        for (index, (step, mut one)) in steps.iter().zip(prepared).enumerate() {
-            let step = step.as_ref();
+        for (index, mut one) in prepared.into_iter().enumerate() {
+            let step = one.task.step.as_ref();
             if stopped || (call.withdrawn)() {
                 stopped = true;
-                items.push(StepResult::not_started(step, one.before()));
+                items.push(one.not_started());
                 continue;
             }
-            (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, steps.len()));
+            (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, siblings.len()));
             if sent {
                 // An earlier item may have changed what this one rests on.
-                match self.prepare(change, step, reader).await {
+                match self.prepare(context, one.task, reader).await {
                     Ok(again) => one = again,
                     Err(failure) => {
-                        items.push(StepResult::stopped(step, Some(one.before()), &failure));
+                        items.push(one.stopped(&failure));
                         stopped = true;
                         continue;
                     }
                 }
             }
-            let digest = |one: &Prepared| one.digest(steps, self.guard.hash(), change.term.from);
+            let digest = |one: &Prepared<'_>| one.digest(&siblings, self.guard.hash());
             let agreed = given.map(|given| given.covers(index, &digest(&one)));
-            let item = match self.permit(step, one, agreed).await {
+            let item = match self.permit(one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;
-                    let receipt = given.map(|given| given.receipt(index, steps.len()));
+                    let receipt = given.map(|given| given.receipt(index, siblings.len()));
                     self.act(step, permitted, receipt, &before, reader).await
                 }
                 Err(item) => *item,
@@ -86,14 +86,14 @@ impl Desk {
     /// The permit of one step, or how it ends without one.
     async fn permit(
         &self,
-        step: &dyn Step,
-        one: Prepared,
+        one: Prepared<'_>,
         agreed: Option<Result<&Spent, Failure>>,
     ) -> Result<(Box<Permitted>, Snapshot), Box<StepResult>> {
-        if let Prepared::Judged(Verdict::Deny(denied), _) = &one {
+        if let Next::Judged(Verdict::Deny(denied)) = &one.next {
             self.ledger.refuse(denied).await;
         }
-        let (sendable, before) = match one.settled(step) {
+        let step = one.task.step.as_ref();
+        let (sendable, before) = match one.settled() {
             Ok(item) => return Err(Box::new(item)),
             Err(open) => open,
         };

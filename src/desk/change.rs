@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::Taken;
+use super::task::{ChangeContext, ChangeRequest, Task};
 use super::undo_precondition::UndoPrecondition;
 use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
 use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::Request;
 use crate::outbound::{CALL, Deadline};
-use crate::tools::{Common, Lasting, Run, Step, Term, Tool};
+use crate::tools::{Common, Lasting, Run, Step, Tool};
 use crate::vendors::{Organization, Tenant, VendorReader};
 
 /// Where a change comes from.
@@ -22,24 +23,6 @@ pub(super) struct Origin {
     pub(super) cause: Cause,
     /// What must still be so, where it takes an earlier change back.
     pub(super) undoing: Option<UndoPrecondition>,
-}
-
-/// What a change was asked for as, beside its steps.
-pub(super) struct ChangeRequest<'a> {
-    pub(super) tool: &'a Tool,
-    pub(super) common: Common,
-    pub(super) term: Term,
-    pub(super) requester: String,
-    pub(super) client: Option<String>,
-    pub(super) called: OriginalCall,
-    pub(super) cause: Cause,
-    pub(super) undoing: Option<UndoPrecondition>,
-    /// Which of the vendor's customers the credential belongs to.
-    pub(super) organization: Organization,
-    /// How many accesses the call changes.
-    pub(super) width: usize,
-    /// What the requester had sent in the hour before it.
-    pub(super) changes_this_hour: u32,
 }
 
 /// How far a call came.
@@ -87,13 +70,14 @@ impl Desk {
         taken: &mut Option<Taken>,
     ) -> Answer {
         let approved = taken.as_ref().map(|taken| &taken.request);
-        let (mut change, arguments) = match self.change_request(tool, &mut call, origin, approved) {
-            Ok(change) => change,
+        let (mut context, mut request) = match self.asked(tool, tenant, &mut call, origin, approved)
+        {
+            Ok(asked) => asked,
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         };
-        change.organization = tenant.organization(&self.wire).await;
-        change.changes_this_hour = self.changes_this_hour().await;
-        let earlier = change.undoing.as_ref().map(|undoing| undoing.earlier.clone());
+        request.organization = tenant.organization(&self.wire).await;
+        context.changes_this_hour = self.changes_this_hour().await;
+        let earlier = context.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
             if taken.is_some() {
@@ -101,23 +85,21 @@ impl Desk {
                 self.forget_names();
             }
             // A relative end counts from when access begins, however long a person took to agree.
-            change.term = match change.term.begun(Timestamp::now()) {
+            request.term = match request.term.begun(Timestamp::now()) {
                 Ok(term) => term,
-                Err(failure) => {
-                    return Answer::stopped(tool.spec, &failure);
-                }
+                Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
             let (deadline, cache) = (Deadline::after(CALL), Some(&self.names));
             let reader = VendorReader { tenant, wire: &self.wire, deadline, cache, earlier };
-            let steps = match self.resolve(&change, arguments.clone(), &reader, &call).await {
-                Ok(steps) => steps,
+            let tasks = match self.resolve(&request, &reader, &call).await {
+                Ok(tasks) => tasks,
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
-            change.width = steps.len();
-            match self.walk(&change, &steps, &reader, &call, taken.take()).await {
+            context.width = tasks.len();
+            match self.walk(&context, &tasks, &reader, &call, taken.take()).await {
                 Ok(Walked::Done(mut items, pending)) => {
-                    for (item, step) in items.iter_mut().zip(&steps) {
-                        item.show(step.as_ref());
+                    for (item, task) in items.iter_mut().zip(&tasks) {
+                        item.show(task.step.as_ref());
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
@@ -126,10 +108,10 @@ impl Desk {
                     Err(failure) => return Answer::stopped(tool.spec, &failure),
                 },
                 Err(stop) => {
-                    if let Some(refusal) = prepare::refusal(&change, stop.step, &stop.failure) {
+                    if let Some(refusal) = prepare::refusal(&context, &stop) {
                         self.ledger.refuse_plainly(refusal).await;
                     }
-                    return Answer::stopped_at(tool.spec, &stop);
+                    return Answer::stopped_at(&stop);
                 }
             }
         }
@@ -138,55 +120,57 @@ impl Desk {
         Answer::stopped(tool.spec, &failure)
     }
 
-    /// Names to ids: a step for each access that changes.
-    async fn resolve(
+    /// Names to ids: a task for each access that changes.
+    async fn resolve<'t>(
         &self,
-        change: &ChangeRequest<'_>,
-        arguments: Value,
+        request: &'t ChangeRequest<'t>,
         reader: &VendorReader<'_>,
         call: &Call,
-    ) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let Run::Change { resolve, .. } = change.tool.run else {
+    ) -> Result<Vec<Task<'t>>, Failure> {
+        let Run::Change { resolve, .. } = request.tool.run else {
             return Err(Failure::invalid("this tool changes nothing"));
         };
         (call.progress)("looking up names".to_owned());
-        let mut steps = resolve(arguments, reader).await.inspect_err(|_| {
+        let steps = resolve(request.arguments.clone(), reader).await.inspect_err(|_| {
             // What is not known now may be in a moment.
             self.forget_names();
         })?;
-        steps.iter_mut().for_each(|step| step.set_term(change.term));
-        Ok(steps)
+        let task = |mut step: Box<dyn Step>| {
+            step.set_term(request.term);
+            Task { step, request }
+        };
+        Ok(steps.into_iter().map(task).collect())
     }
 
-    /// What is asked for, and the tool's own arguments.
-    fn change_request<'a>(
+    /// Who asks, and for what.
+    fn asked<'a>(
         &self,
         tool: &'a Tool,
+        tenant: &'a Tenant,
         call: &mut Call,
         origin: Origin,
         approved: Option<&Request>,
-    ) -> Result<(ChangeRequest<'a>, Value), Failure> {
+    ) -> Result<(ChangeContext, ChangeRequest<'a>), Failure> {
         let Origin { called, cause, undoing } = origin;
         let mut arguments = std::mem::take(&mut call.arguments);
-        let common = Common::take(&mut arguments)?;
+        let Common { reason, dry_run } = Common::take(&mut arguments)?;
         let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
         // What an earlier call had asked for is what was agreed to.
-        let asked = approved.and_then(|request| consent::term(request, &called));
-        let term = asked.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
+        let agreed = approved.and_then(|request| consent::term(request, &called));
+        let term = agreed.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
         let own = || self.ledger.requester().to_owned();
-        let change = ChangeRequest {
-            tool,
-            common,
-            term,
+        let context = ChangeContext {
             requester: approved.map_or_else(own, |request| request.requester.clone()),
             client: call.client.clone(),
             called,
             cause,
             undoing,
-            organization: Organization::Unknown,
+            dry_run: dry_run.unwrap_or(false),
             width: 1,
             changes_this_hour: 0,
         };
-        Ok((change, Value::Object(arguments)))
+        let organization = Organization::Unknown;
+        let arguments = Value::Object(arguments);
+        Ok((context, ChangeRequest { tool, tenant, organization, arguments, reason, term }))
     }
 }

@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::change::ChangeRequest;
+use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
-use super::{Call, Desk, OriginalCall, Prepared};
+use super::task::ChangeContext;
+use super::{Call, Desk, OriginalCall};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
@@ -20,7 +21,7 @@ use crate::guard::Verdict;
 use crate::intent::Intent;
 use crate::json::is_same_set;
 use crate::ledger::{Answered, Asking, Content, Decision, Request, State};
-use crate::tools::{Step, Term};
+use crate::tools::Term;
 
 /// How a person can be asked.
 pub enum Person {
@@ -112,8 +113,8 @@ impl Desk {
     /// Asks whoever is there.
     pub(super) async fn seek(
         &self,
-        change: &ChangeRequest<'_>,
-        prepared: &[Prepared],
+        context: &ChangeContext,
+        prepared: &[Prepared<'_>],
         question: &ConsentQuestion,
         digest: &str,
         follows: Option<&str>,
@@ -122,7 +123,7 @@ impl Desk {
         let content = Content {
             policy: Some(self.guard.hash().to_owned()),
             follows: follows.map(str::to_owned),
-            ..content(change, prepared, question)
+            ..content(context, prepared, question)
         };
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
@@ -242,14 +243,9 @@ impl Desk {
     }
 
     /// The digests of all items: what consent is bound to.
-    pub(super) fn digests(
-        &self,
-        change: &ChangeRequest<'_>,
-        steps: &[Box<dyn Step>],
-        prepared: &[Prepared],
-    ) -> Vec<String> {
-        let policy = self.guard.hash();
-        prepared.iter().map(|one| one.digest(steps, policy, change.term.from)).collect()
+    pub(super) fn digests(&self, prepared: &[Prepared<'_>]) -> Vec<String> {
+        let siblings: Vec<_> = prepared.iter().map(|one| one.task.step.wanted()).collect();
+        prepared.iter().map(|one| one.digest(&siblings, self.guard.hash())).collect()
     }
 
     /// A receipt for the way through a client and back.
@@ -301,33 +297,36 @@ pub(super) fn whole(digests: &[String]) -> String {
     sha256(digests.join("\n").as_bytes())
 }
 
-impl Prepared {
+impl Prepared<'_> {
+    /// A digest of everything that would happen, and of what it rests on, beside what its siblings in
+    /// the call want.
+    pub(super) fn digest(&self, siblings: &[&Access], policy: &str) -> String {
+        self.next.digest(siblings, policy, self.task.request.term.from)
+    }
+}
+
+impl Next {
     fn judged(&self) -> Option<(&Intent, &[String])> {
         match self {
-            Self::Judged(Verdict::Allow(permitted), _) => {
+            Self::Judged(Verdict::Allow(permitted)) => {
                 Some((permitted.intent(), &permitted.policy().rules))
             }
-            Self::Judged(Verdict::Ask(asked), _) => Some((asked.intent(), &asked.policy().rules)),
-            Self::Judged(Verdict::Deny(_), _) | Self::Already(..) | Self::Conflict(..) => None,
+            Self::Judged(Verdict::Ask(asked)) => Some((asked.intent(), &asked.policy().rules)),
+            Self::Judged(Verdict::Deny(_)) | Self::Already(..) | Self::Conflict(..) => None,
         }
     }
 
     /// Whether a privileged or wide change has to be typed.
     fn typed(&self) -> bool {
-        matches!(self, Self::Judged(Verdict::Ask(asked), _) if asked.typed())
+        matches!(self, Self::Judged(Verdict::Ask(asked)) if asked.typed())
     }
 
-    /// A digest of everything that would happen, and of what it rests on. The items of one call
-    /// change each other's surroundings: what they themselves want is left out of the others'.
-    pub(super) fn digest(
-        &self,
-        siblings: &[Box<dyn Step>],
-        policy: &str,
-        from: Timestamp,
-    ) -> String {
+    /// The items of one call change each other's surroundings: what they themselves want is left out
+    /// of the others'.
+    fn digest(&self, siblings: &[&Access], policy: &str, from: Timestamp) -> String {
         let Some((intent, rules)) = self.judged() else { return "already".to_owned() };
         let own = |row: &&Access| {
-            intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.wanted().is(row))
+            intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.is(row))
         };
         let term = Term { from, until: intent.expires_at, lasts: intent.lasts };
         let foreign = |rows: &[Access]| {
@@ -366,20 +365,21 @@ impl Prepared {
 }
 
 fn content(
-    change: &ChangeRequest<'_>,
-    prepared: &[Prepared],
+    context: &ChangeContext,
+    prepared: &[Prepared<'_>],
     question: &ConsentQuestion,
 ) -> Content {
-    let intents: Vec<_> = prepared.iter().filter_map(Prepared::judged).collect();
+    let intents: Vec<_> = prepared.iter().filter_map(|one| one.next.judged()).collect();
     let first = intents.first().map(|(intent, _)| intent);
+    let request = prepared.first().map(|one| one.task.request);
     Content {
-        tool: change.called.tool.clone(),
-        arguments: change.called.arguments.clone(),
-        vendor: change.tool.spec.vendor.map(str::to_owned),
+        tool: context.called.tool.clone(),
+        arguments: context.called.arguments.clone(),
+        vendor: request.and_then(|request| request.tool.spec.vendor).map(str::to_owned),
         tenant: first.map(|intent| intent.tenant.clone()),
         organization: first.and_then(|intent| intent.organization.clone()),
-        term: Some(change.term),
-        client: change.client.clone(),
+        term: request.map(|request| request.term),
+        client: context.client.clone(),
         summary: question.summary.clone(),
         question: question.text.clone(),
         typed: question.typed.clone(),
@@ -398,7 +398,6 @@ mod tests {
     use super::*;
     use crate::catalogue::Supposed;
     use crate::guard::{Asked, Policy};
-    use crate::tools::Snapshot;
 
     /// A change that a person is asked about, to be made another one.
     struct Edited {
@@ -417,7 +416,7 @@ mod tests {
         edit(&mut asked);
         let Edited { intent, policy, typed } = asked;
         let asked = Box::new(Asked::supposed(intent, policy, typed));
-        Prepared::Judged(Verdict::Ask(asked), Snapshot::default()).digest(&[], "rules", now)
+        Next::Judged(Verdict::Ask(asked)).digest(&[], "rules", now)
     }
 
     /// Each by itself is another question, though its words may be the same.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::change::ChangeRequest;
 use super::circumstances::circumstances;
+use super::task::{ChangeContext, ChangeRequest, Task};
 use super::walk::Stop;
 use super::{Desk, StepResult, lowering};
 use crate::access::{Access, Outcome};
@@ -16,12 +16,20 @@ use crate::ledger::Record;
 use crate::tools::{Effect, Plan, Snapshot, Step};
 use crate::vendors::VendorReader;
 
-/// What a step would do, judged, with the reading it rests on.
-pub(super) enum Prepared {
-    Already(Outcome, Snapshot, Vec<String>),
-    /// The policy does not forbid it, and something at the vendor stands in its way.
-    Conflict(Failure, Snapshot),
-    Judged(Verdict, Snapshot),
+/// A task with the access there is, and what is to be done.
+pub(super) struct Prepared<'t> {
+    pub(super) task: &'t Task<'t>,
+    before: Snapshot,
+    pub(super) next: Next,
+}
+
+/// What is to be done about an access.
+pub(super) enum Next {
+    /// Nothing: it is as it is wanted. With what a reader should know of that.
+    Already(Outcome, Vec<String>),
+    /// Nothing: the policy does not forbid it, and something at the vendor stands in its way.
+    Conflict(Failure),
+    Judged(Verdict),
 }
 
 /// A step that the guard does not stand against.
@@ -42,48 +50,48 @@ struct Planned {
 impl Desk {
     /// # Errors
     /// At the first step that cannot be prepared.
-    pub(super) async fn prepare_all<'s>(
+    pub(super) async fn prepare_all<'t>(
         &self,
-        change: &ChangeRequest<'_>,
-        steps: &'s [Box<dyn Step>],
+        context: &ChangeContext,
+        tasks: &'t [Task<'t>],
         reader: &VendorReader<'_>,
-    ) -> Result<Vec<Prepared>, Stop<'s>> {
+    ) -> Result<Vec<Prepared<'t>>, Stop<'t>> {
         let mut prepared = Vec::new();
-        for step in steps {
-            let one = self.prepare(change, step.as_ref(), reader).await;
-            prepared.push(one.map_err(|failure| Stop {
-                step: step.as_ref(),
-                failure,
-                read: None,
-            })?);
+        for task in tasks {
+            let one = self.prepare(context, task, reader).await;
+            prepared.push(one.map_err(|failure| Stop { task, failure, read: None })?);
         }
         Ok(prepared)
     }
 
-    /// Reads, plans and judges one step. The policy speaks before what stands in the way at the
+    /// Reads, plans and judges one task. The policy speaks before what stands in the way at the
     /// vendor: nobody is told to give something up for a change that is then denied.
-    pub(super) async fn prepare(
+    pub(super) async fn prepare<'t>(
         &self,
-        change: &ChangeRequest<'_>,
-        step: &dyn Step,
+        context: &ChangeContext,
+        task: &'t Task<'t>,
         reader: &VendorReader<'_>,
-    ) -> Result<Prepared, Failure> {
-        if change.cause == Cause::Request {
-            self.nothing_unseen(&reader.tenant.name, step).await?;
+    ) -> Result<Prepared<'t>, Failure> {
+        let step = task.step.as_ref();
+        if context.cause == Cause::Request {
+            self.nothing_unseen(&task.request.tenant.name, step).await?;
         }
         let before = step.current(reader).await?;
-        let ending = matches!(change.cause, Cause::Expiry(_));
-        let moved = change.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
+        let ending = matches!(context.cause, Cause::Expiry(_));
+        let moved = context.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
         let planned = |draft, after, warnings| {
-            let cause = change.cause.clone();
+            let cause = context.cause.clone();
             Planned { cause, draft, after, warnings }
         };
         let (planned, conflict) = match (step.plan(&before), moved) {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
-                match self.reached(change, step, &before, warnings, reader).await? {
+                match self.reached(context, task, &before, warnings).await? {
                     Ok(planned) => (planned, None),
-                    Err(warnings) => return Ok(Prepared::Already(outcome, before, warnings)),
+                    Err(warnings) => {
+                        let next = Next::Already(outcome, warnings);
+                        return Ok(Prepared { task, before, next });
+                    }
                 }
             }
             (Ok(Plan::Send { .. }), Some(moved)) if ending => return Err(moved),
@@ -95,10 +103,22 @@ impl Desk {
                 (meant, moved.filter(|_| !ending).or(Some(trouble)))
             }
         };
-        let mut intent = self.intent(change, step, &before, planned, reader).await?;
+        let intent = self.intent(context, task, &before, planned).await?;
+        let next = self.judge(context, step, intent, conflict).await?;
+        Ok(Prepared { task, before, next })
+    }
+
+    /// What the rules say of a change, and of its end; and then what stands in its way at the vendor.
+    async fn judge(
+        &self,
+        context: &ChangeContext,
+        step: &dyn Step,
+        mut intent: Intent,
+        conflict: Option<Failure>,
+    ) -> Result<Next, Failure> {
         intent.check_length()?;
-        let at = circumstances(&change.requester, change.changes_this_hour);
-        if ending {
+        let at = circumstances(&context.requester, context.changes_this_hour);
+        if matches!(context.cause, Cause::Expiry(_)) {
             self.may_leave(step, &intent, &at)?;
         }
         let foreseen = self.foresee(step, &intent).await;
@@ -108,10 +128,8 @@ impl Desk {
         // What the policy denies is said before what cannot be ended.
         let conflict = conflict.or_else(|| foreseen.err());
         Ok(match (self.guard.judge(intent, &at), conflict) {
-            (Verdict::Allow(_) | Verdict::Ask(_), Some(conflict)) => {
-                Prepared::Conflict(conflict, before)
-            }
-            (verdict, _) => Prepared::Judged(verdict, before),
+            (Verdict::Allow(_) | Verdict::Ask(_), Some(conflict)) => Next::Conflict(conflict),
+            (verdict, _) => Next::Judged(verdict),
         })
     }
 
@@ -119,24 +137,24 @@ impl Desk {
     /// reader should know that it does not.
     async fn reached(
         &self,
-        change: &ChangeRequest<'_>,
-        step: &dyn Step,
+        context: &ChangeContext,
+        task: &Task<'_>,
         before: &Snapshot,
         mut warnings: Vec<String>,
-        reader: &VendorReader<'_>,
     ) -> Result<Result<Planned, Vec<String>>, Failure> {
+        let (step, request) = (task.step.as_ref(), task.request);
         let refused = |what: String, hint: String| Err(Failure::refused(what).hint(hint));
-        if change.tool.spec.effect != Effect::Grant || change.cause != Cause::Request {
+        if request.tool.spec.effect != Effect::Grant || context.cause != Cause::Request {
             return Ok(Err(warnings));
         }
-        let timed = self.ledger.timed(key(&reader.tenant.name, step.wanted())).await?;
+        let timed = self.ledger.timed(key(&request.tenant.name, step.wanted())).await?;
         if timed.as_ref().is_some_and(|record| record.held_by.is_some()) {
             // It may go at any time: an end that is moved would promise that it stays.
             return Ok(Err(warnings));
         }
         let timed = timed.and_then(|record| Some((record.expires_at?, record)));
         let owned = step.wanted().expires_at.is_none();
-        match (timed, change.term.until) {
+        match (timed, request.term.until) {
             (Some((end, record)), until) if until.is_none_or(|until| until > end) => {
                 warnings.push(match until {
                     Some(_) => format!("it was to end at {end}, and ends later"),
@@ -159,33 +177,32 @@ impl Desk {
 
     async fn intent(
         &self,
-        change: &ChangeRequest<'_>,
-        step: &dyn Step,
+        context: &ChangeContext,
+        task: &Task<'_>,
         before: &Snapshot,
         planned: Planned,
-        reader: &VendorReader<'_>,
     ) -> Result<Intent, Failure> {
         let Planned { cause, draft, after, warnings } = planned;
+        let ChangeRequest { tool, tenant, organization, reason, term, .. } = task.request;
+        let (step, spec) = (task.step.as_ref(), tool.spec);
         let extends = matches!(cause, Cause::Extension(_));
         let shift = step.shift(&before.rows, &after);
-        let lowering = match change.tool.spec.effect {
+        let lowering = match spec.effect {
             Effect::Grant => lowering::of(step, &before.rows, &after),
             Effect::Look | Effect::Revoke | Effect::Undo => Vec::new(),
         };
         let mut intent = Intent {
-            vendor: reader.tenant.vendor.name,
-            base: reader.tenant.account.base.as_str().to_owned(),
-            tenant: reader.tenant.name.clone(),
-            organization: reader
-                .tenant
-                .organization_of(&step.wanted().resource.id, &change.organization),
-            tool: change.tool.spec.name,
-            effect: change.tool.spec.effect,
+            vendor: tenant.vendor.name,
+            base: tenant.account.base.as_str().to_owned(),
+            tenant: tenant.name.clone(),
+            organization: tenant.organization_of(&step.wanted().resource.id, organization),
+            tool: spec.name,
+            effect: spec.effect,
             lowering: false,
             shift,
             cause,
-            needs: change.tool.spec.needs,
-            summary: match change.tool.spec.effect {
+            needs: spec.needs,
+            summary: match spec.effect {
                 Effect::Grant => lowering::summary(step, shift, &before.rows, &after),
                 Effect::Look | Effect::Revoke | Effect::Undo => step.summary(),
             },
@@ -200,13 +217,13 @@ impl Desk {
             contains: step.contains(),
             ingredients: step.ingredients(),
             own: step.is_self(),
-            width: change.width,
-            expires_at: change.term.until,
-            lasts: change.term.lasts,
+            width: context.width,
+            expires_at: term.until,
+            lasts: term.lasts,
             upon: Vec::new(),
             warnings: lowering.into_iter().chain(warnings).collect(),
-            reason: change.common.reason.clone(),
-            client: change.client.clone(),
+            reason: reason.clone(),
+            client: context.client.clone(),
         };
         if intent.draft.is_some() && !matches!(intent.cause, Cause::Expiry(_)) {
             let fixed = intent.expires_at.filter(|_| intent.lasts.is_none());
@@ -225,50 +242,53 @@ pub(super) fn key<'a>(tenant: &'a str, access: &'a Access) -> [&'a str; 4] {
     [tenant, &access.principal.id, &access.role.id, &access.resource.id]
 }
 
-impl Prepared {
+impl Prepared<'_> {
     pub(super) fn before(&self) -> &[Access] {
-        match self {
-            Self::Already(_, before, _) | Self::Conflict(_, before) | Self::Judged(_, before) => {
-                &before.rows
-            }
-        }
+        &self.before.rows
     }
 
     pub(super) fn asks(&self) -> bool {
-        matches!(self, Self::Judged(Verdict::Ask(_), _))
+        matches!(self.next, Next::Judged(Verdict::Ask(_)))
     }
 
     pub(super) fn is_already(&self) -> bool {
-        matches!(self, Self::Already(..))
+        matches!(self.next, Next::Already(..))
     }
 
     pub(super) fn is_denied(&self) -> bool {
-        matches!(self, Self::Judged(Verdict::Deny(_), _))
+        matches!(self.next, Next::Judged(Verdict::Deny(_)))
     }
 
     /// What stands in the way at the vendor.
     pub(super) fn conflict(&self) -> Option<&Failure> {
-        match self {
-            Self::Conflict(failure, _) => Some(failure),
-            Self::Already(..) | Self::Judged(..) => None,
+        match &self.next {
+            Next::Conflict(failure) => Some(failure),
+            Next::Already(..) | Next::Judged(_) => None,
         }
     }
 
     /// How the step ends where it is not sent, or what could be sent.
-    pub(super) fn settled(self, step: &dyn Step) -> Result<StepResult, (Sendable, Snapshot)> {
-        match self {
-            Self::Already(outcome, before, warnings) => {
+    pub(super) fn settled(self) -> Result<StepResult, (Sendable, Snapshot)> {
+        let (step, before) = (self.task.step.as_ref(), self.before);
+        match self.next {
+            Next::Already(outcome, warnings) => {
                 Ok(StepResult::already(step, outcome, &before.rows, warnings))
             }
-            Self::Conflict(failure, before) => {
-                Ok(StepResult::stopped(step, Some(&before.rows), &failure))
-            }
-            Self::Judged(Verdict::Deny(denied), _) => Ok(StepResult::refused(step, &denied)),
-            Self::Judged(Verdict::Allow(permitted), before) => {
-                Err((Sendable::Allowed(permitted), before))
-            }
-            Self::Judged(Verdict::Ask(asked), before) => Err((Sendable::Asked(asked), before)),
+            Next::Conflict(failure) => Ok(StepResult::stopped(step, Some(&before.rows), &failure)),
+            Next::Judged(Verdict::Deny(denied)) => Ok(StepResult::refused(step, &denied)),
+            Next::Judged(Verdict::Allow(permitted)) => Err((Sendable::Allowed(permitted), before)),
+            Next::Judged(Verdict::Ask(asked)) => Err((Sendable::Asked(asked), before)),
         }
+    }
+
+    /// The step, where nothing of it was begun.
+    pub(super) fn not_started(&self) -> StepResult {
+        StepResult::not_started(self.task.step.as_ref(), self.before())
+    }
+
+    /// The step, stopped before anything of it was sent.
+    pub(super) fn stopped(&self, failure: &Failure) -> StepResult {
+        StepResult::stopped(self.task.step.as_ref(), Some(self.before()), failure)
     }
 }
 
@@ -289,20 +309,17 @@ impl Sendable {
 }
 
 /// What the ledger keeps of a refusal that a tool makes, before there is an intent to judge.
-pub(super) fn refusal(
-    change: &ChangeRequest<'_>,
-    step: &dyn Step,
-    failure: &Failure,
-) -> Option<Value> {
+pub(super) fn refusal(context: &ChangeContext, stop: &Stop<'_>) -> Option<Value> {
+    let Stop { task: Task { step, request }, failure, .. } = stop;
     (failure.kind == Kind::Refused).then(|| {
         json!({
-            "tool": change.tool.spec.name,
-            "effect": change.tool.spec.effect.as_str(),
-            "vendor": change.tool.spec.vendor,
+            "tool": request.tool.spec.name,
+            "effect": request.tool.spec.effect.as_str(),
+            "vendor": request.tool.spec.vendor,
             "summary": step.summary(),
             "wanted": step.wanted(),
-            "reason": change.common.reason,
-            "client": change.client,
+            "reason": request.reason,
+            "client": context.client,
             "outcome": Outcome::Refused,
             "note": failure.message,
         })

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Prepared;
-use super::change::ChangeRequest;
+use super::prepare::{Next, Prepared};
+use super::task::{ChangeContext, Task};
 use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};
@@ -32,60 +32,55 @@ impl ConsentQuestion {
     }
 
     /// The question about the changes that are not there already.
-    pub(super) fn about(
-        change: &ChangeRequest<'_>,
-        steps: &[Box<dyn Step>],
-        prepared: &[Prepared],
-    ) -> Self {
+    pub(super) fn about(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Self {
         let mut items = Vec::new();
         let (mut typed, mut why) = (None, Vec::new());
-        for (step, one) in steps.iter().zip(prepared) {
-            let intent = match one {
-                Prepared::Judged(Verdict::Ask(asked), _) => {
+        for Prepared { task, next, .. } in prepared {
+            let intent = match next {
+                Next::Judged(Verdict::Ask(asked)) => {
                     if asked.typed() {
                         typed = Some(to_be_typed(&asked.intent().wanted.principal));
                     }
                     why.push(asked.why());
                     asked.intent()
                 }
-                Prepared::Judged(Verdict::Allow(permitted), _) => permitted.intent(),
-                Prepared::Judged(Verdict::Deny(_), _)
-                | Prepared::Already(..)
-                | Prepared::Conflict(..) => continue,
+                Next::Judged(Verdict::Allow(permitted)) => permitted.intent(),
+                Next::Judged(Verdict::Deny(_)) | Next::Already(..) | Next::Conflict(_) => continue,
             };
-            items.push((step.as_ref(), intent));
+            items.push(Item { task, intent });
         }
-        let summary: Vec<_> = items.iter().map(|(_, intent)| intent.summary.as_str()).collect();
+        let summary: Vec<_> = items.iter().map(|item| item.intent.summary.as_str()).collect();
         let summary = text::clean(&summary.join("; "));
-        let text = lines(change, &items, &why, typed.as_deref());
+        let text = lines(context, &items, &why, typed.as_deref());
         Self { summary, text, typed }
     }
 }
 
-fn lines(
-    change: &ChangeRequest<'_>,
-    items: &[(&dyn Step, &Intent)],
-    why: &[&str],
-    typed: Option<&str>,
-) -> String {
-    let mut lines = vec![format!("{} asks for your consent:", who(change))];
-    for (step, intent) in items {
+/// A change that a person is asked about, among others.
+struct Item<'a> {
+    task: &'a Task<'a>,
+    intent: &'a Intent,
+}
+
+fn lines(context: &ChangeContext, items: &[Item<'_>], why: &[&str], typed: Option<&str>) -> String {
+    let mut lines = vec![format!("{} asks for your consent:", who(context))];
+    for Item { task, intent } in items {
+        let step = task.step.as_ref();
         lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.tenant));
-        let (before, after) = changed(*step, intent);
-        lines.push(format!("  before: {}", rows(*step, &before, None)));
-        lines.push(format!("  after: {}", rows(*step, &after, Some(intent))));
+        let (before, after) = changed(step, intent);
+        lines.push(format!("  before: {}", rows(step, &before, None)));
+        lines.push(format!("  after: {}", rows(step, &after, Some(intent))));
     }
-    if let Some((_, first)) = items.first() {
-        lines.extend(circumstances(change, first));
-    }
-    let warnings = items.iter().flat_map(|(_, intent)| &intent.warnings);
+    let first = items.first();
+    lines.extend(first.map(circumstances).unwrap_or_default());
+    let warnings = items.iter().flat_map(|item| &item.intent.warnings);
     for warning in dedup(warnings.map(String::as_str)) {
         lines.push(format!("Warning: {warning}"));
     }
     lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
     lines.extend(ids(items));
-    if let Some(reason) = &change.common.reason {
-        let says = if change.client.is_some() { "The assistant says" } else { "The reason given" };
+    if let Some(reason) = first.and_then(|item| item.task.request.reason.as_ref()) {
+        let says = if context.client.is_some() { "The assistant says" } else { "The reason given" };
         lines.push(format!("{says}: {}", text::quote(Word::Reason, reason)));
     }
     if let Some(name) = typed {
@@ -109,10 +104,11 @@ fn changed(step: &dyn Step, intent: &Intent) -> (Vec<Access>, Vec<Access>) {
 }
 
 /// The ids behind the names of what is changed: names are what a person reads, ids are what is sent.
-fn ids(items: &[(&dyn Step, &Intent)]) -> Option<String> {
+fn ids(items: &[Item<'_>]) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
-    for (step, intent) in items {
-        let (before, after) = changed(*step, intent);
+    for Item { task, intent } in items {
+        let step = task.step.as_ref();
+        let (before, after) = changed(step, intent);
         let rows = before.iter().chain(&after).filter(|row| step.is_in_scope(row));
         let Access { principal, role, resource, .. } = &intent.wanted;
         // Several people stand for one there, where a whole list is set.
@@ -145,9 +141,9 @@ fn to_be_typed(principal: &Named) -> String {
     }
 }
 
-fn who(change: &ChangeRequest<'_>) -> String {
-    let requester = text::quote(Word::Id, &change.requester);
-    match &change.client {
+fn who(context: &ChangeContext) -> String {
+    let requester = text::quote(Word::Id, &context.requester);
+    match &context.client {
         Some(client) if !text::is_blank(client) => {
             format!("An assistant ({}), for {requester},", text::quote(Word::Client, client))
         }
@@ -157,7 +153,7 @@ fn who(change: &ChangeRequest<'_>) -> String {
 }
 
 /// What holds for all items of a call alike.
-fn circumstances(change: &ChangeRequest<'_>, intent: &Intent) -> Vec<String> {
+fn circumstances(Item { task, intent }: &Item<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(lasts) = intent.lasts {
         let words = lasts.words();
@@ -166,7 +162,7 @@ fn circumstances(change: &ChangeRequest<'_>, intent: &Intent) -> Vec<String> {
         ));
     } else if let Some(end) = intent.expires_at {
         lines.push(format!("Ends: {end}; Grantor then takes it back, without asking again"));
-    } else if change.tool.spec.effect == Effect::Grant
+    } else if task.request.tool.spec.effect == Effect::Grant
         && matches!(intent.cause, Cause::Request | Cause::Extension(_))
     {
         lines.push("Ends: never".to_owned());

@@ -1,0 +1,43 @@
+//! What a call asks for, change by change and access by access.
+
+use serde_json::Value;
+
+use super::OriginalCall;
+use super::undo_precondition::UndoPrecondition;
+use crate::intent::Cause;
+use crate::tools::{Step, Term, Tool};
+use crate::vendors::{Organization, Tenant};
+
+/// Whose call it is, and what holds for all that it changes.
+pub(super) struct ChangeContext {
+    pub(super) requester: String,
+    pub(super) client: Option<String>,
+    pub(super) called: OriginalCall,
+    pub(super) cause: Cause,
+    /// What must still be so, where it takes an earlier change back.
+    pub(super) undoing: Option<UndoPrecondition>,
+    /// Nothing is sent, and nobody is asked.
+    pub(super) dry_run: bool,
+    /// How many accesses the call changes.
+    pub(super) width: usize,
+    /// What the requester had sent in the hour before it.
+    pub(super) changes_this_hour: u32,
+}
+
+/// One change as it was asked for: of one tool, at one tenant.
+pub(super) struct ChangeRequest<'a> {
+    pub(super) tool: &'a Tool,
+    pub(super) tenant: &'a Tenant,
+    /// Which of the vendor's customers the credential belongs to.
+    pub(super) organization: Organization,
+    /// The tool's own arguments.
+    pub(super) arguments: Value,
+    pub(super) reason: Option<String>,
+    pub(super) term: Term,
+}
+
+/// One access that changes, and the request that it changes by.
+pub(super) struct Task<'a> {
+    pub(super) step: Box<dyn Step>,
+    pub(super) request: &'a ChangeRequest<'a>,
+}
