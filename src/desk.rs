@@ -133,7 +133,7 @@ impl Desk {
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
-        let turns = Turns::beside(&config.state_dir);
+        let turns = Turns::new(ledger.locks());
         Self { config, guard, ledger, approvers, wire, names, roles, turns }
     }
 

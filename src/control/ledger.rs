@@ -39,6 +39,7 @@ mod index;
 mod journal;
 mod late;
 mod length;
+mod locks;
 pub mod ocsf;
 mod presence;
 mod read;
@@ -46,11 +47,11 @@ mod record;
 mod request;
 mod room;
 mod store;
+mod unless;
 mod watched;
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -60,6 +61,7 @@ pub use audit::{Audit, Break, Head};
 pub use consent::State;
 pub use index::Trouble;
 pub use journal::MOVED;
+pub use locks::{Lock, Locks, Right};
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Content, Decision, Request};
 pub use watched::{describe, warned};
@@ -70,8 +72,9 @@ pub use super::permit::{Opened, Spent};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
-use journal::{Entry, Precondition, Reading};
+use journal::Entry;
 use store::{READ, Store, WRITE};
+use unless::{OfChange, OfRequest, Unless};
 
 pub struct Ledger {
     store: Store,
@@ -104,6 +107,11 @@ impl Ledger {
         self.store.journal.requester()
     }
 
+    /// Where processes that share this ledger ask for rights that one of them has at a time.
+    pub fn locks(&self) -> Locks {
+        Locks::beside(self.store.journal.dir())
+    }
+
     /// Records that a change is about to be sent, under a receipt that was asked for before or
     /// under a new one.
     ///
@@ -124,9 +132,9 @@ impl Ledger {
         match opened.permitted().consent().map(str::to_owned) {
             Some(consent) => {
                 // Between the yes and this line nobody else may have changed the same access.
-                let unchanged = asked(&consent, Request::may_be_opened);
+                let unless = Unless::Request(consent, OfRequest::NotOpenable);
                 let entry = Entry::next("open", opened.receipt(), content).flushed();
-                self.store.write_unless(entry, unchanged).await??;
+                self.store.write_unless(entry, unless).await??;
             }
             None if is_new => {
                 self.store.write(Entry::first("open", opened.receipt(), content).flushed()).await?;
@@ -164,14 +172,12 @@ impl Ledger {
     ) -> Result<bool, Failure> {
         let mut content = closing.recorded();
         crate::json::put(&mut content, "by", by);
-        let (of, only_open) = (receipt.to_owned(), by == "reconcile");
-        let ended = move |reading: &Reading<'_>| {
-            let record = if only_open { reading.record(&of)? } else { None };
-            let ended = record.is_some_and(|record| record.end.is_some());
-            Ok(if ended { Err(Failure::refused("it has an end already")) } else { Ok(()) })
-        };
         let entry = Entry::next("found", receipt, content);
-        Ok(self.store.write_unless(entry, Box::new(ended)).await?.is_ok())
+        if by != "reconcile" {
+            return self.store.write(entry).await.map(|()| true);
+        }
+        let unless = Unless::Change(receipt.to_owned(), OfChange::Ended);
+        Ok(self.store.write_unless(entry, unless).await?.is_ok())
     }
 
     /// Records a refusal, and gives its receipt.
@@ -204,13 +210,18 @@ impl Ledger {
             "until": asking.until.to_string(),
             "content": asking.content,
         });
-        let known = Arc::new(OnceLock::new());
-        let unasked = unasked(asking, self.requester(), known.clone());
+        let unless = Unless::Waits {
+            digest: asking.digest.to_owned(),
+            requester: self.requester().to_owned(),
+            content: Box::new(asking.content.clone()),
+        };
         let entry = Entry::first("asked", &receipt, content).flushed();
-        let written = self.store.write_unless(entry, unasked).await?;
-        match known.get() {
-            Some(known) => Ok((known.clone(), false)),
-            None => written.map(|()| (receipt, true)),
+        match self.store.write_unless(entry, unless).await? {
+            Ok(()) => Ok((receipt, true)),
+            Err(objection) => match objection.waits {
+                Some(known) => Ok((known, false)),
+                None => Err(objection.failure),
+            },
         }
     }
 
@@ -220,10 +231,10 @@ impl Ledger {
     /// # Errors
     /// It does not wait for such an answer any more, or the line cannot be written.
     pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
-        let decision = answered.decision;
-        let asked = asked(receipt, move |request| request.may_be(decision));
+        let so = OfRequest::NotAnswerable(answered.decision);
+        let unless = Unless::Request(receipt.to_owned(), so);
         let entry = Entry::next("answered", receipt, json!(answered)).flushed();
-        self.store.write_unless(entry, asked).await?
+        Ok(self.store.write_unless(entry, unless).await??)
     }
 
     /// Uses a consent up.
@@ -231,9 +242,9 @@ impl Ledger {
     /// # Errors
     /// There is none, it was used, or it has lapsed; or the line cannot be written.
     pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
-        let asked = asked(receipt, Request::may_be_spent);
+        let unless = Unless::Request(receipt.to_owned(), OfRequest::NotSpendable);
         let entry = Entry::next("spent", receipt, json!({})).flushed();
-        self.store.write_unless(entry, asked).await??;
+        self.store.write_unless(entry, unless).await??;
         Ok(Spent::new(receipt))
     }
 
@@ -274,13 +285,9 @@ impl Ledger {
     /// # Errors
     /// The line cannot be written.
     pub async fn overdue(&self, receipt: &str, why: &str) -> Result<(), Failure> {
-        let (of, wanted) = (receipt.to_owned(), why.to_owned());
-        let known = move |reading: &Reading<'_>| {
-            let known = reading.record(&of)?.and_then(|record| record.overdue);
-            Ok(if known == Some(wanted) { Err(Failure::refused("it is known")) } else { Ok(()) })
-        };
+        let unless = Unless::Change(receipt.to_owned(), OfChange::OverdueKnown(why.to_owned()));
         let entry = Entry::next("overdue", receipt, json!({ "why": why }));
-        self.store.write_unless(entry, Box::new(known)).await.map(|_| ())
+        self.store.write_unless(entry, unless).await.map(|_| ())
     }
 
     /// Records that a person accepts what is wrong with the ledger, each thing by its place and
@@ -382,52 +389,6 @@ impl Ledger {
     pub fn path(&self) -> std::path::PathBuf {
         self.store.journal.path()
     }
-}
-
-/// The same question waits already: its receipt is given to `known`.
-fn unasked(asking: &Asking<'_>, requester: &str, known: Arc<OnceLock<String>>) -> Precondition {
-    let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
-    let content = asking.content.clone();
-    Box::new(move |reading| {
-        let waiting = reading.index().live_requests(Timestamp::now())?;
-        let same = |request: &Request| {
-            request.state == State::Waiting
-                && request.digest == digest
-                && request.requester == requester
-                && request.content.is(&content)
-        };
-        // Only one that looks the same is read from every line since its question.
-        let look = |reading: &Reading<'_>, receipt: &str| match reading
-            .known_request(receipt)?
-            .filter(same)
-        {
-            Some(_) => Ok(reading.request(receipt)?.filter(same)),
-            None => Ok(None),
-        };
-        Ok(match reading.each(waiting, look)?.into_iter().next() {
-            Some(request) => {
-                let asked = Failure::refused(format!("{} asks for it already", request.receipt));
-                let _ = known.set(request.receipt);
-                Err(asked)
-            }
-            None => Ok(()),
-        })
-    })
-}
-
-/// Nobody has asked for it, or not so that it may be done now.
-fn asked(
-    receipt: &str,
-    may: impl FnOnce(&Request) -> Result<(), Failure> + Send + 'static,
-) -> Precondition {
-    let receipt = receipt.to_owned();
-    Box::new(move |reading| {
-        Ok(match reading.traced(&receipt)? {
-            Some(request) => may(&request),
-            None => Err(Failure::invalid(format!("receipt: the ledger has no request {receipt}"))
-                .hint("`grantor requests` lists those that wait")),
-        })
-    })
 }
 
 impl Closing<'_> {

@@ -1,7 +1,6 @@
 //! What is carried out without a call: ends that are due, changes whose writer died, and requests
 //! that somebody has approved.
 
-use std::fs::File;
 use std::io;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +14,7 @@ use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
-use crate::ledger::{Record, Request, State};
+use crate::ledger::{Lock, Record, Request, Right, State};
 use crate::outbound::{Urgency, urgent};
 use crate::vendors::Same;
 
@@ -47,8 +46,6 @@ const FOR_OTHERS: &str = "it is approved, and a server that is set up as the one
     out, or `grantor requests run` there; ten minutes after the yes it has lapsed";
 const STILL_HELD: &str = "its time is over, and the vendor's approvers still hold the grant \
     itself: it is no access yet, and is taken back if they approve it";
-/// The file whose lock is the right to tend.
-const LOCK: &str = "tending.lock";
 
 impl Desk {
     /// All of it, unless another process is at it; and why some of it could not be.
@@ -69,12 +66,12 @@ impl Desk {
     }
 
     /// The right to tend, for one process at a time.
-    fn claim(&self) -> Option<File> {
-        if !self.config.state_dir.exists() {
+    fn claim(&self) -> Option<Lock> {
+        let locks = self.ledger.locks();
+        if !locks.is_begun() {
             return None;
         }
-        let file = crate::owner_only::open(&self.config.state_dir.join(LOCK)).ok()?;
-        file.try_lock().ok().map(|()| file)
+        locks.try_take(Right::Maintenance).ok().flatten()
     }
 
     /// The right to tend, once whoever has it is done; held until it is dropped. None where there
@@ -82,15 +79,12 @@ impl Desk {
     ///
     /// # Errors
     /// The state directory cannot be written.
-    pub async fn claimed(&self) -> Result<Option<File>, Failure> {
-        if !self.config.state_dir.exists() {
+    pub async fn claimed(&self) -> Result<Option<Lock>, Failure> {
+        let locks = self.ledger.locks();
+        if !locks.is_begun() {
             return Ok(None);
         }
-        let path = self.config.state_dir.join(LOCK);
-        let locked = tokio::task::spawn_blocking(move || {
-            let locked = crate::owner_only::open(&path).and_then(|file| file.lock().map(|()| file));
-            locked.map_err(|error| crate::owner_only::describe(&path, &error))
-        });
+        let locked = tokio::task::spawn_blocking(move || locks.take(Right::Maintenance));
         let locked = locked.await.map_err(io::Error::other).and_then(|locked| locked);
         locked.map(Some).map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
     }

@@ -3,13 +3,12 @@
 //! it waits for becomes as urgent.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::failure::{Failure, Kind};
+use crate::ledger::{Lock, Locks, Right};
 use crate::outbound::{CALL, Deadline, Line, Rank, Spot};
 
 /// Who is waiting for whom.
@@ -17,13 +16,13 @@ pub(super) struct Turns {
     /// In this process, by vendor and principal, and by the place of a lock.
     queues: Mutex<HashMap<String, Weak<Queue>>>,
     /// Where the locks are that other processes respect.
-    dir: PathBuf,
+    locks: Locks,
 }
 
 /// The turn of a call; given back when it is dropped.
 pub(super) struct Turn {
     // Dropped in this order: whoever is woken finds the lock free.
-    _locks: Vec<File>,
+    _locks: Vec<Lock>,
     _queues: Vec<Ahead>,
 }
 
@@ -42,8 +41,8 @@ const LOCKS: u8 = 64;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Turns {
-    pub(super) fn beside(state: &Path) -> Self {
-        Self { queues: Mutex::default(), dir: state.join("turns") }
+    pub(super) fn new(locks: Locks) -> Self {
+        Self { queues: Mutex::default(), locks }
     }
 
     /// Waits until no other call, of this process or another, changes the access of any of `keys`.
@@ -76,31 +75,25 @@ impl Turns {
     }
 
     /// Waits for other processes.
-    async fn lock(&self, place: u8, deadline: Deadline) -> Result<File, Failure> {
-        let lock = self.open(place).map_err(|error| self.trouble(&error))?;
+    async fn lock(&self, place: u8, deadline: Deadline) -> Result<Lock, Failure> {
         loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::Error(error)) => return Err(self.trouble(&error)),
-                Err(TryLockError::WouldBlock) if deadline.left().is_zero() => {
+            match self.locks.try_take(Right::Turn(place)) {
+                Ok(Some(lock)) => return Ok(lock),
+                Err(error) => return Err(self.trouble(&error)),
+                Ok(None) if deadline.left().is_zero() => {
                     return Err(Failure::new(
                         Kind::Unavailable,
                         "another process is still changing the same access",
                     )
                     .hint("nothing was sent; try again in a minute"));
                 }
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+                Ok(None) => tokio::time::sleep(PAUSE).await,
             }
         }
     }
 
-    fn open(&self, place: u8) -> io::Result<File> {
-        crate::owner_only::directory(&self.dir)?;
-        crate::owner_only::open(&self.dir.join(format!("{place:02}")))
-    }
-
     fn trouble(&self, error: &io::Error) -> Failure {
-        let dir = self.dir.display();
+        let dir = self.locks.folder().display();
         Failure::new(
             Kind::Unavailable,
             format!("the ledger's folder {dir} cannot be written: {error}"),
@@ -172,6 +165,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::ledger::Ledger;
     use crate::outbound::{Urgency, urgent};
 
     fn keys(names: &[&str]) -> Vec<String> {
@@ -181,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn one_after_the_other_and_nobody_for_ever() {
         let dir = tempfile::tempdir().unwrap();
-        let turns = Turns::beside(dir.path());
+        let turns = Turns::new(Ledger::new(dir.path(), None).locks());
         let first = turns.take(keys(&["b", "a", "a"]), true).await.unwrap();
         let mut second = std::pin::pin!(turns.take(keys(&["a"]), true));
         assert!(futures_util::poll!(&mut second).is_pending());
@@ -197,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_in_the_same_process_goes_on_at_once() {
         let dir = tempfile::tempdir().unwrap();
-        let turns = Turns::beside(dir.path());
+        let turns = Turns::new(Ledger::new(dir.path(), None).locks());
         let twin = (0..).map(|n| n.to_string()).find(|name| place(name) == place("a")).unwrap();
         let first = turns.take(keys(&["a"]), false).await.unwrap();
         let mut second = std::pin::pin!(turns.take(keys(&[&twin]), false));
@@ -209,7 +203,7 @@ mod tests {
     #[tokio::test]
     async fn the_most_urgent_is_next_and_hurries_whom_it_waits_for() {
         let dir = tempfile::tempdir().unwrap();
-        let turns = Turns::beside(dir.path());
+        let turns = Turns::new(Ledger::new(dir.path(), None).locks());
         let take = |urgency| urgent(urgency, turns.take(keys(&["a"]), true));
         let first = take(Urgency::Look).await.unwrap();
         let mut change = std::pin::pin!(take(Urgency::Change));
@@ -229,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn another_process_waits_for_its_turn_as_well() {
         let dir = tempfile::tempdir().unwrap();
-        let [one, other] = [(), ()].map(|()| Turns::beside(dir.path()));
+        let [one, other] = [(), ()].map(|()| Turns::new(Ledger::new(dir.path(), None).locks()));
         let first = one.take(keys(&["a", "b"]), false).await.unwrap();
         let mut second = std::pin::pin!(other.take(keys(&["b", "c"]), false));
         assert!(futures_util::poll!(&mut second).is_pending());

@@ -21,8 +21,8 @@ use super::files::{self, CURRENT, FULL, Segment};
 use super::head::{self, Kept};
 use super::index::{BROKEN, Index, Trouble};
 use super::presence::Presence;
+use super::unless::{Objection, Unless};
 use crate::control::permit::InFlight;
-use crate::failure::Failure;
 pub(super) use reading::Reading;
 use tail::Tail;
 
@@ -79,10 +79,6 @@ impl Entry {
     }
 }
 
-/// One that looks at the ledger while nobody can add to it, and may object to a line.
-pub(super) type Precondition =
-    Box<dyn FnOnce(&Reading<'_>) -> io::Result<Result<(), Failure>> + Send>;
-
 /// What is said of a file whose ledger has no lines any more.
 pub const MOVED: &str = "is here, and the lines of its ledger are not: they were moved or deleted";
 const LOCK: &str = "ledger.lock";
@@ -99,6 +95,10 @@ impl Journal {
 
     pub(super) fn requester(&self) -> &str {
         &self.requester
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -178,14 +178,15 @@ impl Journal {
         &self,
         keys: &Keys,
         entry: Entry,
-        objection: Option<Precondition>,
-    ) -> io::Result<Result<(), Failure>> {
+        unless: Option<&Unless>,
+    ) -> io::Result<Result<(), Objection>> {
         let mut held = self.held();
         let lock = self.lock()?;
-        if let Some(objection) = objection
-            && let Err(failure) = self.reading(&mut held, keys, objection)?
+        if let Some(unless) = unless
+            && let Err(objection) =
+                self.reading(&mut held, keys, |reading| reading.check(unless))?
         {
-            return Ok(Err(failure));
+            return Ok(Err(objection));
         }
         if held.presence.is_none() {
             held.presence = Some(Presence::claim(&self.dir, &self.process)?);

@@ -108,12 +108,12 @@ impl Record {
         let open = lines.iter().find(named("open"))?;
         let mut record = Self::deserialize(open).ok()?;
         for line in lines {
-            record.follow(line);
+            record.apply(line);
         }
         Some(record)
     }
 
-    fn follow(&mut self, line: &Value) {
+    pub(super) fn apply(&mut self, line: &Value) {
         let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
         let named = line.get("event").and_then(Value::as_str);
         if line.get(length::CUT).is_some() {

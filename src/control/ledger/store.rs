@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::chain::Keys;
-use super::journal::{Entry, Journal, Precondition, Reading};
+use super::journal::{Entry, Journal, Reading};
+use super::unless::{Objection, Unless};
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 
@@ -29,29 +30,30 @@ impl Store {
     }
 
     pub(super) async fn write(&self, entry: Entry) -> Result<(), Failure> {
-        self.append(entry, None).await?
+        Ok(self.append(entry, None).await??)
     }
 
     /// Writes a line, unless something in the ledger stands against it; nobody can write between.
     pub(super) async fn write_unless(
         &self,
         entry: Entry,
-        objection: Precondition,
-    ) -> Result<Result<(), Failure>, Failure> {
-        self.append(entry, Some(objection)).await
+        unless: Unless,
+    ) -> Result<Result<(), Objection>, Failure> {
+        self.append(entry, Some(unless)).await
     }
 
     async fn append(
         &self,
         entry: Entry,
-        objection: Option<Precondition>,
-    ) -> Result<Result<(), Failure>, Failure> {
+        unless: Option<Unless>,
+    ) -> Result<Result<(), Objection>, Failure> {
         let comes_after =
             matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
         let content = super::length::fit(entry.event, entry.content)?;
         let entry = Entry { content, ..entry };
-        let added =
-            self.work(move |journal, keys| journal.append(keys, entry, objection), WRITE).await;
+        let append =
+            move |journal: &Journal, keys: &Keys| journal.append(keys, entry, unless.as_ref());
+        let added = self.work(append, WRITE).await;
         added.map_err(|failure| {
             failure.or_hint(if comes_after {
                 "make the state directory writable, or set GRANTOR_STATE_DIR"

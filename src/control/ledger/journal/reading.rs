@@ -2,11 +2,14 @@
 
 use std::io;
 
+use jiff::Timestamp;
+
 use crate::access::Access;
 use crate::control::ledger::chain::Keys;
 use crate::control::ledger::files::Segment;
 use crate::control::ledger::head::Kept;
 use crate::control::ledger::index::Index;
+use crate::control::ledger::unless::{Objection, Unless};
 use crate::control::ledger::{Record, Request, State};
 
 /// The ledger as it is now, for finding things in it.
@@ -47,6 +50,30 @@ impl Reading<'_> {
             Some(State::Waiting | State::Approved) => self.traced(receipt),
             _ => Ok(request),
         }
+    }
+
+    /// What stands against a line, as things are.
+    pub(super) fn check(&self, unless: &Unless) -> io::Result<Result<(), Objection>> {
+        Ok(match unless {
+            Unless::Change(receipt, so) => so.check(self.record(receipt)?.as_ref()),
+            Unless::Request(receipt, so) => so.check(receipt, self.traced(receipt)?.as_ref()),
+            Unless::Waits { .. } => self.asks_already(unless)?.map_or(Ok(()), Err),
+        })
+    }
+
+    fn asks_already(&self, unless: &Unless) -> io::Result<Option<Objection>> {
+        let is_waiting = |request: &Request| unless.is_waiting(request);
+        // Only one that looks the same is read from every line since its question.
+        let look = |reading: &Self, receipt: &str| match reading
+            .known_request(receipt)?
+            .filter(is_waiting)
+        {
+            Some(_) => Ok(reading.request(receipt)?.filter(is_waiting)),
+            None => Ok(None),
+        };
+        let waiting = self.index.live_requests(Timestamp::now())?;
+        let first = self.each(waiting, look)?.into_iter().next();
+        Ok(first.map(|request| Objection::waits(request.receipt)))
     }
 
     /// What `look` finds of each receipt, where it finds something.
