@@ -161,7 +161,7 @@ fn measure(
 
 fn start(url: &str, state: &Path) -> Server {
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples/automation.cedar");
-    Server::start(
+    Server::of(common::command(
         state,
         &[
             ("GRANTOR_POLICY", policy.to_str().unwrap()),
@@ -175,7 +175,7 @@ fn start(url: &str, state: &Path) -> Server {
             ("CENTRASITE_USERNAME", "user"),
             ("CENTRASITE_PASSWORD", "password"),
         ],
-    )
+    ))
 }
 
 fn ask(to: &mut impl std::io::Write, id: usize, request: &str) {

@@ -14,9 +14,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+#[expect(dead_code, reason = "no server of its own is started here")]
 mod common;
 
-use common::Server;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use grantor::catalogue;
 use grantor::catalogue::Supposed;
@@ -257,37 +257,5 @@ fn granting(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Five vendors, none of which is asked.
-const VARIABLES: [(&str, &str); 14] = [
-    ("OUTSYSTEMS_PORTAL_URL", "https://portal.example.com"),
-    ("OUTSYSTEMS_CLIENT_ID", "id"),
-    ("OUTSYSTEMS_CLIENT_SECRET", "secret"),
-    ("DFNS_AUTH_TOKEN", "token"),
-    ("DFNS_CREDENTIAL_ID", "cr-1"),
-    ("DFNS_PRIVATE_KEY", "key"),
-    ("REDOX_CLIENT_ID", "id"),
-    ("REDOX_KEY_ID", "kid"),
-    ("REDOX_PRIVATE_KEY", "key"),
-    ("SNAPLOGIC_URL", "https://elastic.example.com"),
-    ("SNAPLOGIC_TOKEN", "token"),
-    ("CENTRASITE_BRIDGE_URL", "https://bridge.example.com"),
-    ("CENTRASITE_USERNAME", "user"),
-    ("CENTRASITE_PASSWORD", "password"),
-];
-
-fn starting(criterion: &mut Criterion) {
-    let state = common::state();
-    let spawn = || Server::start(state.path(), &VARIABLES);
-    let mut group = criterion.benchmark_group("start");
-    group.bench_function("spawn to initialize", |bencher| {
-        bencher.iter_batched(|| (), |()| spawn(), BatchSize::PerIteration);
-    });
-    group.finish();
-    let server = spawn();
-    std::thread::sleep(Duration::from_millis(200));
-    eprintln!("start/idle memory          {}", server.memory("VmRSS"));
-    server.finish();
-}
-
-criterion_group!(benches, building, judging, reading, granting, starting);
+criterion_group!(benches, building, judging, reading, granting);
 criterion_main!(benches);

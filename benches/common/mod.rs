@@ -14,10 +14,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one with these variables and nothing of the caller's own.
-    pub fn start(state: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child =
-            command(state, variables).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    /// Starts one by this command.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let mut stdout = BufReader::with_capacity(1 << 16, child.stdout.take().unwrap());
         let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;

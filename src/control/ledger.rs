@@ -74,7 +74,7 @@ use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 use journal::Entry;
 use store::{READ, Store, WRITE};
-use unless::{OfChange, OfRequest, Unless};
+use unless::{Objection, OfChange, OfRequest, Unless};
 
 pub struct Ledger {
     store: Store,
@@ -132,7 +132,7 @@ impl Ledger {
         match opened.permitted().consent().map(str::to_owned) {
             Some(consent) => {
                 // Between the yes and this line nobody else may have changed the same access.
-                let unless = Unless::Request(consent, OfRequest::NotOpenable);
+                let unless = Unless::Request(consent, OfRequest::Unopenable);
                 let entry = Entry::next("open", opened.receipt(), content).flushed();
                 self.store.write_unless(entry, unless).await??;
             }
@@ -218,10 +218,8 @@ impl Ledger {
         let entry = Entry::first("asked", &receipt, content).flushed();
         match self.store.write_unless(entry, unless).await? {
             Ok(()) => Ok((receipt, true)),
-            Err(objection) => match objection.waits {
-                Some(known) => Ok((known, false)),
-                None => Err(objection.failure),
-            },
+            Err(Objection::Waits(known)) => Ok((known, false)),
+            Err(objection) => Err(objection.into()),
         }
     }
 
@@ -231,7 +229,7 @@ impl Ledger {
     /// # Errors
     /// It does not wait for such an answer any more, or the line cannot be written.
     pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
-        let so = OfRequest::NotAnswerable(answered.decision);
+        let so = OfRequest::Unanswerable(answered.decision);
         let unless = Unless::Request(receipt.to_owned(), so);
         let entry = Entry::next("answered", receipt, json!(answered)).flushed();
         Ok(self.store.write_unless(entry, unless).await??)
@@ -242,7 +240,7 @@ impl Ledger {
     /// # Errors
     /// There is none, it was used, or it has lapsed; or the line cannot be written.
     pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
-        let unless = Unless::Request(receipt.to_owned(), OfRequest::NotSpendable);
+        let unless = Unless::Request(receipt.to_owned(), OfRequest::Unspendable);
         let entry = Entry::next("spent", receipt, json!({})).flushed();
         self.store.write_unless(entry, unless).await??;
         Ok(Spent::new(receipt))

@@ -27,18 +27,19 @@ pub(super) enum OfChange {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum OfRequest {
     /// It takes no such answer any more.
-    NotAnswerable(Decision),
+    Unanswerable(Decision),
     /// Its yes may not be taken.
-    NotSpendable,
+    Unspendable,
     /// Between its yes and now somebody else changed the same access.
-    NotOpenable,
+    Unopenable,
 }
 
-/// What stands against a line: why, and which request does where the same question waits.
+/// What stands against a line.
 #[derive(Debug)]
-pub(super) struct Objection {
-    pub(super) failure: Failure,
-    pub(super) waits: Option<String>,
+pub(super) enum Objection {
+    Failed(Box<Failure>),
+    /// The request of this receipt asks for it already.
+    Waits(String),
 }
 
 impl OfChange {
@@ -60,9 +61,9 @@ impl OfRequest {
                 .hint("`grantor requests` lists those that wait")
         })?;
         match self {
-            Self::NotAnswerable(decision) => request.may_be(decision)?,
-            Self::NotSpendable => request.may_be_spent()?,
-            Self::NotOpenable => request.may_be_opened()?,
+            Self::Unanswerable(decision) => request.may_be(decision)?,
+            Self::Unspendable => request.may_be_spent()?,
+            Self::Unopenable => request.may_be_opened()?,
         }
         Ok(())
     }
@@ -83,23 +84,18 @@ impl Unless {
     }
 }
 
-impl Objection {
-    /// The request of this receipt asks for it already.
-    pub(super) fn waits(receipt: String) -> Self {
-        let failure = Failure::refused(format!("{receipt} asks for it already"));
-        Self { failure, waits: Some(receipt) }
-    }
-}
-
 impl From<Failure> for Objection {
     fn from(failure: Failure) -> Self {
-        Self { failure, waits: None }
+        Self::Failed(Box::new(failure))
     }
 }
 
 impl From<Objection> for Failure {
     fn from(objection: Objection) -> Self {
-        objection.failure
+        match objection {
+            Objection::Failed(failure) => *failure,
+            Objection::Waits(receipt) => Self::refused(format!("{receipt} asks for it already")),
+        }
     }
 }
 
@@ -132,10 +128,10 @@ mod tests {
         use OfRequest::*;
         let spent = || json!({ "event": "spent" });
         let all = [
-            NotAnswerable(Decision::Approved),
-            NotAnswerable(Decision::Denied),
-            NotSpendable,
-            NotOpenable,
+            Unanswerable(Decision::Approved),
+            Unanswerable(Decision::Denied),
+            Unspendable,
+            Unopenable,
         ];
         for (lines, may) in [
             (vec![], [true, true, false, false]),

@@ -73,7 +73,7 @@ impl Reading<'_> {
         };
         let waiting = self.index.live_requests(Timestamp::now())?;
         let first = self.each(waiting, look)?.into_iter().next();
-        Ok(first.map(|request| Objection::waits(request.receipt)))
+        Ok(first.map(|request| Objection::Waits(request.receipt)))
     }
 
     /// What `look` finds of each receipt, where it finds something.
