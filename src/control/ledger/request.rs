@@ -117,18 +117,13 @@ pub(super) const FOLLOWED_BY: &str = "followed_by";
 
 /// The line that asks.
 #[derive(Deserialize)]
-struct Asked {
+pub(super) struct Asked {
     receipt: String,
     time: Timestamp,
     requester: String,
     digest: String,
     until: Timestamp,
     content: Content,
-}
-
-/// Whether a line that asks can be read.
-pub(super) fn readable(line: &Value) -> Result<(), serde_json::Error> {
-    Asked::deserialize(line).map(|_| ())
 }
 
 impl Content {
