@@ -25,6 +25,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
+use crate::invocation::{self, Options};
 use crate::vendors::VENDORS;
 
 /// Grants access on request, and keeps the people who own that access in control.
@@ -116,6 +117,16 @@ enum Command {
 }
 
 impl Global {
+    /// Keeps what the commands need that messages name.
+    fn keep(&self) {
+        invocation::keep(&Options {
+            sandbox: self.sandbox,
+            config: self.config.as_deref(),
+            policy: self.policy.as_deref(),
+            state_dir: self.state_dir.as_deref(),
+        });
+    }
+
     fn flags(&self) -> Flags {
         Flags {
             config: self.config.clone(),
@@ -151,6 +162,7 @@ pub fn main() -> ExitCode {
 type Ran = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn run(cli: Cli) -> Ran {
+    cli.global.keep();
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&cli.global).await,
         Command::Demo => demo::run().await,

@@ -174,11 +174,12 @@ impl Desk {
 
     async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
         let arguments = std::mem::take(&mut call.arguments);
-        let answer = match found {
+        let (tool, answer) = match found {
             Found::Unknown => return Err(UnknownTool),
-            Found::Off(tool, failure) => off(tool, failure, arguments),
+            Found::Off(tool, failure) => (tool, off(tool, failure, arguments)),
             Found::On(tool) => {
-                if let Err(failure) = self.may_look(tool.spec, call.client.as_deref()) {
+                let answer = if let Err(failure) = self.may_look(tool.spec, call.client.as_deref())
+                {
                     Answer::unasked(&failure)
                 } else {
                     match fit(tool, arguments) {
@@ -187,10 +188,21 @@ impl Desk {
                         }
                         Err(failure) => unfit(tool, &failure),
                     }
-                }
+                };
+                (tool, answer)
             }
         };
-        Ok(answer.finish(self.config.sandbox))
+        Ok(self.finished(tool, answer).await)
+    }
+
+    /// The answer as it leaves: whatever becomes of a change rests on what was recorded before, so
+    /// it says where that cannot be relied on.
+    async fn finished(&self, tool: &Tool, answer: Answer) -> Answer {
+        let answer = match tool.spec.effect.writes() {
+            true => answer.resting_on(&self.ledger.watched().await),
+            false => answer,
+        };
+        answer.finish(self.config.sandbox)
     }
 
     /// The answer to a call whose arguments are what the tool's schema says.
@@ -206,7 +218,7 @@ impl Desk {
             }
             (Run::Change { .. }, None) => Answer::stopped(tool.spec, &vendor_missing(tool.spec)),
         };
-        Ok(answer.finish(self.config.sandbox))
+        Ok(self.finished(tool, answer).await)
     }
 
     /// Something has changed, or was not found: what is known of names and roles is asked anew.

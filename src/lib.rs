@@ -16,6 +16,7 @@ pub mod desk;
 pub mod cache;
 pub mod config;
 mod given;
+mod invocation;
 mod json;
 pub mod observe;
 pub mod outbound;

@@ -29,6 +29,7 @@ use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
+use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
 use maintenance::{Maintenance, unless};
@@ -354,7 +355,7 @@ fn instructions(config: &Config) -> String {
         let troubles = unready.troubles.join("; ");
         text.push_str(&format!("\n{} is left out: {troubles}.", unready.vendor.name));
     }
-    text.chars().take(LONGEST_INSTRUCTIONS).collect()
+    invocation::commands(&text).chars().take(LONGEST_INSTRUCTIONS).collect()
 }
 
 /// The signals that ask the process to end, listened to from before the first byte is read.

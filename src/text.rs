@@ -214,12 +214,6 @@ fn cut(mut kept: impl Iterator<Item = char>, longest: usize) -> String {
     text
 }
 
-/// Commands in words, as they are typed where they are for the sandbox.
-pub fn in_sandbox(words: &str) -> String {
-    let (command, own) = ("`grantor ", "`grantor --sandbox ");
-    words.replace(own, command).replace(command, own)
-}
-
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] =

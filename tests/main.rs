@@ -273,3 +273,8 @@ mod busy;
 #[cfg(unix)]
 #[path = "grantor/unheard.rs"]
 mod unheard;
+
+/// The commands that messages name work as they stand, wherever they are typed.
+#[cfg(unix)]
+#[path = "grantor/commands.rs"]
+mod commands;

@@ -9,6 +9,7 @@ use super::{Global, Ran, paint, setup::Setup};
 use crate::config::{self, Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
+use crate::invocation;
 use crate::ledger::{Ledger, Trouble};
 use crate::outbound::auth::Trial;
 use crate::outbound::{self, Deadline, Wire};
@@ -109,6 +110,7 @@ async fn ledger_report(config: &Config, ledger: &Ledger) -> (String, bool) {
             let mut report: String = troubles.iter().take(MOST).map(line).collect();
             let hint =
                 "`grantor ledger verify` says more, `grantor ledger accept` accepts it as it is";
+            let hint = invocation::commands(hint);
             report.push_str(&format!("{}  {hint}\n", with(WAITS, "mend")));
             (report, false)
         }
@@ -117,8 +119,8 @@ async fn ledger_report(config: &Config, ledger: &Ledger) -> (String, bool) {
             let read_only = if read_only { " (read-only)" } else { "" };
             let mut report = format!("{}  {place}{read_only}\n", with(DIM, "ledger"));
             if late > 0 {
-                let (word, rest) =
-                    (with(BAD, "overdue"), "`grantor expire` takes back or says why");
+                let rest = invocation::commands("`grantor expire` takes back or says why");
+                let word = with(BAD, "overdue");
                 report.push_str(&format!("  {word}  {late} past their end: {rest}\n"));
             }
             (report, late == 0)

@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::access::Named;
+use crate::invocation;
 use crate::text;
 use crate::tools::TOOLS;
 
@@ -81,7 +82,7 @@ fn at_a_terminal(words: &str, sandbox: bool) -> String {
     let mut words = words.split_inclusive(' ').peekable();
     while let Some(word) = words.next() {
         let (bare, rest) = word.split_at(length(word));
-        let is_command = shown.ends_with("grantor call ") || shown.ends_with("grantor tools ");
+        let is_command = shown.rsplit('`').next().is_some_and(|open| open.starts_with("grantor "));
         if !is_tool(bare) || is_command {
             shown.push_str(word);
             continue;
@@ -96,18 +97,23 @@ fn at_a_terminal(words: &str, sandbox: bool) -> String {
         }
     }
     let shown = shown.replace("the tool's inputSchema", "`grantor tools --json`");
-    if sandbox { text::in_sandbox(&shown) } else { shown }
+    match sandbox {
+        true => invocation::commands_in_sandbox(&shown),
+        false => invocation::commands(&shown),
+    }
 }
 
 /// A trouble, on stderr.
 pub(super) fn complain(trouble: &str) {
-    let line = format!("{}: {}\n", with(BAD, "grantor"), text::clean(trouble));
+    let trouble = invocation::commands(&text::clean(trouble));
+    let line = format!("{}: {trouble}\n", with(BAD, "grantor"));
     let _ = anstream::stderr().write_all(line.as_bytes());
 }
 
 /// Something on the way, on stderr.
 pub(super) fn note(what: &str) {
-    let line = format!("{}\n", with(DIM, &format!("… {}", text::clean(what))));
+    let what = invocation::commands(&text::clean(what));
+    let line = format!("{}\n", with(DIM, &format!("… {what}")));
     let _ = anstream::stderr().write_all(line.as_bytes());
 }
 

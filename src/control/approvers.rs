@@ -45,6 +45,19 @@ pub struct Proof {
     pub signature: String,
 }
 
+impl Proof {
+    /// Whether it is a signature of its own key, whoever's that is, under this statement.
+    pub fn holds(&self, statement: &Statement<'_>) -> bool {
+        let [key, signature] = [&self.key, &self.signature].map(|text| STANDARD.decode(text));
+        match (key, signature) {
+            (Ok(key), Ok(signature)) => {
+                UnparsedPublicKey::new(&ED25519, key).verify(&statement.bytes(), &signature).is_ok()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What sets a signature apart from those of the same key for something else.
 const PURPOSE: &str = "grantor approval 1";
 const FORM: &str = "a line is a name and a public key, as `grantor requests key` prints it";
@@ -96,6 +109,11 @@ impl Approvers {
     pub fn named(&self, key: &str) -> Option<&str> {
         let approver = self.0.iter().find(|known| STANDARD.encode(known.key) == key);
         approver.map(|approver| approver.name.as_str())
+    }
+
+    /// Whether somebody of that name approves.
+    pub fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|known| known.name == name)
     }
 
     /// # Errors

@@ -47,6 +47,7 @@ mod record;
 mod request;
 mod room;
 mod store;
+mod superseded;
 mod unless;
 mod watched;
 
@@ -63,7 +64,7 @@ pub use index::Trouble;
 pub use journal::MOVED;
 pub use locks::{Lock, Locks, Right};
 pub use record::{End, Record};
-pub use request::{Answered, Asking, Concluded, Content, Decision, Request};
+pub use request::{Answered, Asking, Concluded, Content, Decision, Request, SIGNATURE};
 pub use watched::{describe, warned};
 
 use super::permit::Denied;
@@ -198,17 +199,32 @@ impl Ledger {
         receipt
     }
 
-    /// Records a question to a person, and gives its receipt and whether it is new: the same
-    /// question by the same requester that waits already is the same request.
+    /// Records a question to a person, and gives its receipt and whether nobody was asked for the same
+    /// yet. The same question by the same requester that waits already is the same request; another
+    /// question for the same takes the place of those before it, which end with it.
     ///
     /// # Errors
-    /// The line cannot be written and flushed.
+    /// The lines cannot be written and flushed.
     pub async fn ask(&self, asking: &Asking<'_>) -> Result<(String, bool), Failure> {
+        let earlier = self.live_for_the_same(&asking.content).await?;
+        let (receipt, is_new) = self.ask_plainly(asking, earlier.last()).await?;
+        let has_ended_others = self.supersede(&receipt, &asking.content).await?;
+        Ok((receipt, is_new && !has_ended_others))
+    }
+
+    /// Records a question that follows another.
+    async fn ask_plainly(
+        &self,
+        asking: &Asking<'_>,
+        earlier: Option<&String>,
+    ) -> Result<(String, bool), Failure> {
         let receipt = new_receipt();
+        let mut kept = asking.content.clone();
+        kept.follows = kept.follows.or_else(|| earlier.cloned());
         let content = json!({
             "digest": asking.digest,
             "until": asking.until.to_string(),
-            "content": asking.content,
+            "content": kept,
         });
         let unless = Unless::Waits {
             digest: asking.digest.to_owned(),

@@ -14,6 +14,7 @@ use crate::access::{Access, Named, Outcome};
 use crate::cache::Shared;
 use crate::failure::{Candidate, Failure, Kind};
 use crate::guard::Policy;
+use crate::invocation;
 use crate::json;
 use crate::ledger::{Trouble, describe, warned};
 use crate::text;
@@ -90,20 +91,13 @@ impl Answer {
         Self { troubles, ..self }
     }
 
-    /// The same, of a change that was written to a ledger of which this cannot be acted on.
-    pub(super) fn written_to(mut self, troubles: &[Trouble]) -> Self {
+    /// The same, of a change that rests on a ledger of which this cannot be acted on.
+    pub(super) fn resting_on(mut self, troubles: &[Trouble]) -> Self {
         let warnings = self.body.get_mut("warnings").and_then(Value::as_array_mut);
         if let (Some(warnings), Some(warning)) = (warnings, warned(troubles)) {
             warnings.push(warning.into());
         }
         self
-    }
-
-    /// Whether the ledger holds a line of it: a receipt leads there.
-    pub(super) fn is_written(&self) -> bool {
-        let has = |body: &Value| body.get("receipt").is_some_and(Value::is_string);
-        let items = self.body.get("items").and_then(Value::as_array);
-        has(&self.body) || items.is_some_and(|items| items.iter().any(has))
     }
 
     /// Grantor failed inside, and how far it came is not known.
@@ -228,26 +222,34 @@ impl Answer {
     pub(super) fn finish(mut self, sandbox: bool) -> Self {
         text::clean_value(&mut self.body);
         fit(&mut self.body);
+        complete_commands(&mut self.body, false, sandbox);
         if sandbox {
-            hints_in_sandbox(&mut self.body);
             json::put(&mut self.body, "sandbox", true);
         }
         self
     }
 }
 
-/// A command that is not for the sandbox would not find what is in it.
-fn hints_in_sandbox(body: &mut Value) {
+/// What of an answer is our own words, with what it quotes.
+const WORDS: [&str; 6] = ["hint", "summary", "warnings", "note", "message", "overdue"];
+
+/// Words with the commands in them as this process's caller has to type them.
+fn complete_commands(body: &mut Value, is_ours: bool, sandbox: bool) {
     match body {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value {
-                    Value::String(hint) if name == "hint" => *hint = text::in_sandbox(hint),
-                    value => hints_in_sandbox(value),
-                }
+                complete_commands(value, WORDS.contains(&name.as_str()), sandbox);
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(hints_in_sandbox),
+        Value::Array(values) => {
+            values.iter_mut().for_each(|value| complete_commands(value, is_ours, sandbox));
+        }
+        Value::String(words) if is_ours => {
+            *words = match sandbox {
+                true => invocation::commands_in_sandbox(words),
+                false => invocation::commands(words),
+            };
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -39,8 +39,8 @@ impl Desk {
                 Err(Failure::refused(format!("request {receipt} {}", State::Spent.words()))
                     .hint(format!("{check} says how it ended")))
             }
-            state => {
-                let words = state.words();
+            _ => {
+                let words = request.words();
                 Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
             }
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::prepare;
 use super::step_result::StepResult;
-use super::taking::Taken;
+use super::taking::InHand;
 use super::task::{ChangeContext, ChangeRequest, Task};
 use super::undo_precondition::UndoPrecondition;
 use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
@@ -45,19 +45,15 @@ impl Desk {
         mut call: Call,
         origin: Origin,
     ) -> Answer {
-        let mut taken = match self.taken(tenant, &mut call.person).await {
-            Ok(taken) => taken,
+        let mut in_hand = InHand::default();
+        match self.taken(tenant, &mut call.person).await {
+            Ok(Some(taken)) => in_hand.hold(taken),
+            Ok(None) => {}
             Err(failure) => return Answer::stopped(tool.spec, &failure),
-        };
-        let carried = taken.as_ref().map(|taken| taken.request.receipt.clone());
-        let answer = self.change_on(tool, tenant, call, origin, &mut taken).await;
-        if let Some(receipt) = carried {
-            self.conclude(&receipt, &answer).await;
         }
-        match answer.is_written() {
-            true => answer.written_to(&self.ledger.watched().await),
-            false => answer,
-        }
+        let answer = self.change_on(tool, tenant, call, origin, &mut in_hand).await;
+        self.conclude_all(&in_hand, &answer).await;
+        answer
     }
 
     /// A change, on a yes that was taken for it or without one.
@@ -67,9 +63,9 @@ impl Desk {
         tenant: &Tenant,
         mut call: Call,
         origin: Origin,
-        taken: &mut Option<Taken>,
+        in_hand: &mut InHand,
     ) -> Answer {
-        let approved = taken.as_ref().map(|taken| &taken.request);
+        let approved = in_hand.now.as_ref().map(|taken| &taken.request);
         let (mut context, mut request) = match self.asked(tool, tenant, &mut call, origin, approved)
         {
             Ok(asked) => asked,
@@ -80,7 +76,7 @@ impl Desk {
         let earlier = context.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
-            if taken.is_some() {
+            if in_hand.now.is_some() {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.forget_names();
             }
@@ -96,7 +92,7 @@ impl Desk {
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
             context.width = tasks.len();
-            match self.walk(&context, &tasks, &reader, &call, taken.take()).await {
+            match self.walk(&context, &tasks, &reader, &call, in_hand.now.take()).await {
                 Ok(Walked::Done(mut items, pending)) => {
                     for (item, task) in items.iter_mut().zip(&tasks) {
                         item.show(task.step.as_ref());
@@ -104,7 +100,7 @@ impl Desk {
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
                 Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
-                    Ok(agreed) => *taken = Some(agreed),
+                    Ok(agreed) => in_hand.hold(agreed),
                     Err(failure) => return Answer::stopped(tool.spec, &failure),
                 },
                 Err(stop) => {

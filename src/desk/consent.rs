@@ -22,6 +22,7 @@ use crate::intent::Intent;
 use crate::json::is_same_set;
 use crate::ledger::{Answered, Asking, Content, Decision, Request, State};
 use crate::tools::Term;
+use crate::vendors::Tenant;
 
 /// How a person can be asked.
 pub enum Person {
@@ -83,13 +84,38 @@ const WAITS: SignedDuration = SignedDuration::from_hours(24);
 pub(super) const GOOD: SignedDuration = SignedDuration::from_mins(10);
 /// How a person is asked through a client.
 pub const ELICITATION: &str = "elicitation";
+/// What is said of a slip of the hand.
+const MISTYPED: &str = "what was typed is not the name of who gets the access";
+/// What a person's no means for whoever called.
+const NO: &str = "tell the requester; the same call asks the person again, so call again only if they \
+    changed their mind";
 /// What the seal of a state is for.
 const PURPOSE: &str = "request state";
 
 impl Desk {
-    pub(super) async fn client_answered(&self, told: &ClientAnswer) -> Result<Request, Failure> {
+    /// What a client brings back: a yes is recorded only where it would be carried out, and left
+    /// to others elsewhere. A no counts wherever it is said.
+    pub(super) async fn client_answered(
+        &self,
+        tenant: &Tenant,
+        told: &ClientAnswer,
+    ) -> Result<Request, Failure> {
         let receipt = self.unseal(&told.state).await?;
         let request = self.request(&receipt, State::Waiting).await?;
+        if matches!(told.reply, PersonReply::Yes(_))
+            && let Some(why) = self.is_elsewhere(tenant, &request).await
+        {
+            let why =
+                format!("this yes to {receipt} is not for here: {why}; the request stays open");
+            return Err(Failure::refused(why).hint(
+                "the same answer counts with the call that it was given to, at a Grantor that is set \
+                 up as the one that asked",
+            ));
+        }
+        if ConsentQuestion::of(&request).is_mistyped(&told.reply) {
+            return Err(Failure::refused(format!("{MISTYPED}; the request {receipt} stays open"))
+                .hint("call again without requestState: the person is asked once more"));
+        }
         match self.settle(&request, &told.reply, ELICITATION).await? {
             ConsentOutcome::Approved(request) => Ok(request),
             ConsentOutcome::Refused(failure) => Err(failure),
@@ -105,7 +131,7 @@ impl Desk {
         };
         match self.ledger.request(receipt).await? {
             Some(request) if request.state == state => Ok(request),
-            Some(request) => Err(refused(request.state.words())),
+            Some(request) => Err(refused(&request.words())),
             None => Err(refused("is not in the ledger")),
         }
     }
@@ -133,7 +159,7 @@ impl Desk {
             // An approver's signature is what counts here: nobody else is asked.
             _ if self.approvers.is_some() => Ok(ConsentOutcome::Waiting(request, None)),
             Person::Here(consult) => {
-                let reply = consult.ask(question).await;
+                let reply = self.consulted(consult.as_ref(), question, call).await;
                 if (call.withdrawn)() {
                     if is_new {
                         self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
@@ -155,6 +181,26 @@ impl Desk {
         }
     }
 
+    /// Asks somebody who is there; what is typed wrongly is a slip, after which they are asked once
+    /// more.
+    async fn consulted(
+        &self,
+        consult: &dyn Consult,
+        question: &ConsentQuestion,
+        call: &Call,
+    ) -> PersonReply {
+        let reply = consult.ask(question).await;
+        if !question.is_mistyped(&reply) || (call.withdrawn)() {
+            return reply;
+        }
+        let text = format!("{MISTYPED}; please try once more.\n{}", question.text);
+        let again = ConsentQuestion { text, ..question.clone() };
+        match consult.ask(&again).await {
+            reply if question.is_mistyped(&reply) => PersonReply::Silence,
+            reply => reply,
+        }
+    }
+
     /// Records what a person said.
     async fn settle(
         &self,
@@ -162,32 +208,22 @@ impl Desk {
         reply: &PersonReply,
         how: &'static str,
     ) -> Result<ConsentOutcome, Failure> {
-        let wanted = request.content.typed.as_deref();
-        let (decision, why) = match reply {
+        let (decision, refused) = match reply {
             PersonReply::Silence => return Ok(ConsentOutcome::Waiting(request.clone(), None)),
-            PersonReply::No => (Decision::Denied, "the person said no"),
-            PersonReply::Closed => {
-                (Decision::Withdrawn, "the question was closed without an answer")
+            PersonReply::No => (Decision::Denied, Failure::refused("the person said no").hint(NO)),
+            // Nobody said no.
+            PersonReply::Closed => (
+                Decision::Withdrawn,
+                Failure::refused("the question was closed without an answer")
+                    .hint("call again if it is still wanted: the person is asked anew"),
+            ),
+            PersonReply::Yes(_) => {
+                self.decide(&request.receipt, Decision::Approved, how, None).await?;
+                return Ok(ConsentOutcome::Approved(request.clone()));
             }
-            PersonReply::Yes(typed)
-                if wanted.is_some_and(|name| {
-                    !typed.as_deref().is_some_and(|typed| ConsentQuestion::is_typed(name, typed))
-                }) =>
-            {
-                (Decision::Denied, "what the person typed is not the name of who gets the access")
-            }
-            PersonReply::Yes(_) => (Decision::Approved, ""),
         };
         self.decide(&request.receipt, decision, how, None).await?;
-        let refused = Failure::refused(why);
-        Ok(match (decision, reply) {
-            (Decision::Approved, _) => ConsentOutcome::Approved(request.clone()),
-            (_, PersonReply::No) => ConsentOutcome::Refused(refused),
-            // Nobody said no.
-            _ => ConsentOutcome::Refused(
-                refused.hint("call again if it is still wanted: the person is asked anew"),
-            ),
-        })
+        Ok(ConsentOutcome::Refused(refused))
     }
 
     /// Records a decision on a request.
@@ -222,6 +258,14 @@ impl Desk {
         let by = self.ledger.requester().to_owned();
         let decision = Decision::Denied;
         let how = "command".to_owned();
+        let answered = Answered { decision, by, how, reason, until: None, proof: None };
+        self.ledger.answer(receipt, &answered).await
+    }
+
+    /// Records that an approval does not hold: nobody said no, and it is not tried again.
+    pub(super) async fn reject(&self, receipt: &str, how: &str, why: &str) -> Result<(), Failure> {
+        let (by, reason) = (self.ledger.requester().to_owned(), Some(why.to_owned()));
+        let (decision, how) = (Decision::Denied, how.to_owned());
         let answered = Answered { decision, by, how, reason, until: None, proof: None };
         self.ledger.answer(receipt, &answered).await
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::PersonReply;
 use super::prepare::{Next, Prepared};
 use super::task::{ChangeContext, Task};
 use crate::access::{Access, Named};
@@ -29,6 +30,13 @@ impl ConsentQuestion {
     pub fn is_typed(name: &str, typed: &str) -> bool {
         let bare = |text: &str| text.trim().trim_matches(['“', '”', '"']).trim().to_owned();
         !bare(typed).is_empty() && bare(typed) == bare(name)
+    }
+
+    /// Whether somebody who agrees typed something else than the name.
+    pub(super) fn is_mistyped(&self, reply: &PersonReply) -> bool {
+        let PersonReply::Yes(typed) = reply else { return false };
+        let typed = typed.as_deref().unwrap_or_default();
+        self.typed.as_deref().is_some_and(|name| !Self::is_typed(name, typed))
     }
 
     /// The question about the changes that are not there already.

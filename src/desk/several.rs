@@ -9,7 +9,7 @@ use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::json::put;
-use crate::ledger::{Decision, Record, Request, State};
+use crate::ledger::{Decision, Record, Request, SIGNATURE, State};
 use crate::text;
 
 /// More than a call has items.
@@ -107,7 +107,7 @@ pub(super) fn asked(request: &Request) -> Value {
             ),
             None => (Outcome::Unavailable, "approved, and no change of it is recorded".to_owned()),
         },
-        state => (Outcome::Refused, format!("the request {}", state.words())),
+        _ => (Outcome::Refused, format!("the request {}", request.words())),
     };
     let denied = request.answered.as_ref().filter(|_| request.state == State::Denied);
     let reason = denied.and_then(|answered| answered.reason.as_deref());
@@ -128,6 +128,8 @@ pub(super) fn asked(request: &Request) -> Value {
     if let Some(answered) = &request.answered {
         let word = match answered.decision {
             Decision::Approved => Some("approved_by"),
+            // A signature that does not hold is nobody's no.
+            Decision::Denied if answered.how == SIGNATURE => None,
             Decision::Denied => Some("denied_by"),
             Decision::Withdrawn | Decision::Moved => None,
         };
@@ -138,7 +140,8 @@ pub(super) fn asked(request: &Request) -> Value {
     if let Some(reason) = reason {
         put(&mut shown, "denial_reason", reason);
     }
-    if let Some(next) = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref()) {
+    let concluded = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref());
+    if let Some(next) = request.followed_by.as_ref().or(concluded) {
         put(&mut shown, "followed_by", next.as_str());
         put(&mut shown, "hint", format!("{next} asks for what is so now"));
     }

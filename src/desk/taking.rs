@@ -1,19 +1,29 @@
 //! A yes is taken before anything is looked at again, by whom it is for; from then on it is gone.
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::consent::{ELICITATION, Person, whole};
+use super::consent::{Person, whole};
 use super::question::ConsentQuestion;
 use super::{Answer, Desk};
 use crate::access::Outcome;
+use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
-use crate::ledger::{Concluded, Decision, Request, Spent, State};
+use crate::ledger::{Answered, Concluded, Decision, Request, SIGNATURE, Spent, State};
+use crate::text::{self, Word};
 use crate::vendors::{Same, Tenant};
 
 /// A yes that was taken, for this call alone.
 pub(super) struct Taken {
     pub request: Request,
     spent: Spent,
+}
+
+/// The yes that a call has in hand, and the receipts of all that were taken for it, oldest first.
+#[derive(Default)]
+pub(super) struct InHand {
+    pub now: Option<Taken>,
+    receipts: Vec<String>,
 }
 
 /// A yes that was taken, and is good for exactly these items.
@@ -39,6 +49,13 @@ impl ConsentGrant {
     }
 }
 
+impl InHand {
+    pub(super) fn hold(&mut self, taken: Taken) {
+        self.receipts.push(taken.request.receipt.clone());
+        self.now = Some(taken);
+    }
+}
+
 impl Desk {
     /// The yes that the caller brings, taken for this call; none where it brings none.
     ///
@@ -54,13 +71,7 @@ impl Desk {
             Person::Approved(receipt) => self.request(receipt, State::Approved).await?,
             Person::Between(told) => {
                 let Some(told) = told.take() else { return Ok(None) };
-                let request = self.client_answered(&told).await?;
-                if self.is_elsewhere(tenant, &request).await.is_some() {
-                    // Brought with a call of another tenant's: whoever is there is asked about that.
-                    self.decide(&request.receipt, Decision::Moved, ELICITATION, None).await?;
-                    return Ok(None);
-                }
-                request
+                self.client_answered(tenant, &told).await?
             }
         };
         self.take(tenant, request).await.map(Some)
@@ -82,7 +93,7 @@ impl Desk {
         let request = self.ledger.request(receipt).await?.unwrap_or_else(|| request.clone());
         if let Err(failure) = self.vouched(&request, &request.content.question) {
             // Nothing will make it good: it is not tried again.
-            self.decide(&request.receipt, Decision::Denied, "signature", None).await?;
+            self.reject(&request.receipt, SIGNATURE, &failure.message).await?;
             return Err(failure);
         }
         let spent = self.ledger.spend(&request.receipt).await?;
@@ -103,11 +114,39 @@ impl Desk {
         }
         // None of the first release's questions is one of today's: a yes to it is taken where it was
         // asked, and is asked for anew.
-        content
-            .policy
-            .as_ref()
-            .is_some_and(|policy| policy != self.guard.hash())
-            .then(|| "it was asked under another policy than the one in force here".to_owned())
+        if content.policy.as_ref().is_some_and(|policy| policy != self.guard.hash()) {
+            return Some("it was asked under another policy than the one in force here".to_owned());
+        }
+        self.signed_for_others(request)
+    }
+
+    /// Whose signature approved a request, where this configuration does not go by it. One that does
+    /// not hold under its own key is nobody's, and is not left to anybody.
+    fn signed_for_others(&self, request: &Request) -> Option<String> {
+        let approved = |answered: &&Answered| answered.decision == Decision::Approved;
+        let answered = request.answered.as_ref().filter(approved)?;
+        let proof = Proof::deserialize(answered.proof.as_ref()?).ok()?;
+        let by = text::quote(Word::Id, &answered.by);
+        let left = "left for those that do";
+        let Some(approvers) = &self.approvers else {
+            return Some(format!(
+                "it is signed by {by}, and this configuration names no approvers: {left}"
+            ));
+        };
+        let Request { receipt, digest, content, .. } = request;
+        let (question, time) = (content.question.as_str(), proof.time);
+        let holds = proof.holds(&Statement { receipt, digest, question, time });
+        if approvers.named(&proof.key).is_some() || !holds {
+            return None;
+        }
+        Some(match approvers.names(&answered.by) {
+            true => format!(
+                "it is signed by {by} with a key that this configuration does not name: {left}"
+            ),
+            false => format!(
+                "it is signed by {by}, whom this configuration does not name as an approver: {left}"
+            ),
+        })
     }
 
     /// What a yes that was taken is good for: exactly what was asked, or else nothing, and then
@@ -132,8 +171,25 @@ impl Desk {
         Ok(Ok(ConsentGrant { spent, digests }))
     }
 
+    /// Records what came of each yes that a call took, where nothing was sent on it.
+    pub(super) async fn conclude_all(&self, in_hand: &InHand, answer: &Answer) {
+        let nexts = in_hand.receipts.iter().skip(1).map(Some).chain([None]);
+        for (receipt, next) in in_hand.receipts.iter().zip(nexts) {
+            match next {
+                // Its person was asked anew within the call, and agreed again.
+                Some(next) => {
+                    let note = moved().message;
+                    let followed_by = Some(next.clone());
+                    let concluded = Concluded { outcome: Outcome::Refused, note, followed_by };
+                    self.ledger.conclude(receipt, &concluded).await;
+                }
+                None => self.conclude(receipt, answer).await,
+            }
+        }
+    }
+
     /// Records what came of a yes that was taken, where nothing was sent on it.
-    pub(super) async fn conclude(&self, receipt: &str, answer: &Answer) {
+    async fn conclude(&self, receipt: &str, answer: &Answer) {
         let sent = answer.body.get("receipt").and_then(Value::as_str);
         let items = answer.body.get("items").and_then(Value::as_array).into_iter().flatten();
         let mut receipts = items.filter_map(|item| item.get("receipt")?.as_str());

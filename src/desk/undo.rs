@@ -131,7 +131,7 @@ impl Desk {
                         .hint(format!("undo each of them: {}", items.join(", ")))
                 }
             }
-            state => nothing(state.words()).hint(format!("check_change {receipt} says more")),
+            _ => nothing(&request.words()).hint(format!("check_change {receipt} says more")),
         })
     }
 }

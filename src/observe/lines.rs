@@ -1,7 +1,11 @@
 //! Log lines on stderr: stdout is the protocol.
 
+use std::io::{self, Write};
+
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+use crate::invocation;
 
 /// What our own lines are logged under.
 const OWN: &str = "grantor";
@@ -28,8 +32,8 @@ impl Format {
 pub(super) fn start(filter: Option<&str>, format: Format) -> Result<(), String> {
     let text = filter.unwrap_or("warn");
     let filter = sparing(parse(text)?);
-    let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Stderr);
     let registry = tracing_subscriber::registry();
     // A second set-up in one process keeps the first subscriber.
     let _ = match format {
@@ -40,6 +44,26 @@ pub(super) fn start(filter: Option<&str>, format: Format) -> Result<(), String> 
         }
     };
     Ok(())
+}
+
+/// Where lines go, with the commands in them as they have to be typed.
+struct Stderr;
+
+impl Write for Stderr {
+    /// A line comes whole.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(line) {
+            Ok(text) if invocation::is_plain() => {
+                io::stderr().write_all(invocation::commands(text).as_bytes())?;
+            }
+            _ => io::stderr().write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Levels, and targets with a level each. The parser takes any other word for a target, which then

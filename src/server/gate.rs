@@ -306,7 +306,7 @@ pub(super) fn broken_off(has_begun: bool) -> ErrorData {
         "this server is ending, and this call changed nothing; `grantor call check_change` lists a \
          question that it may have asked"
     };
-    ErrorData::new(ENDING, said, None)
+    ErrorData::new(ENDING, crate::invocation::commands(said), None)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::harness::{Era, World, example, parsed};
+use super::harness::{Era, World, example, parsed, status};
 use super::person::{Client, Heard, no, types, yes};
 use super::writes::GRANTS;
 
@@ -252,6 +252,14 @@ async fn an_answer_counts_for_what_was_asked_and_nothing_else() {
         let mut client = Client::start(&world, Era::Modern).await;
         let asked = client.question(GRANT, &first).await;
         let borrowed = client.reply(tool, &second, &asked, yes(&json!({}))).await;
+        if tool != GRANT {
+            // Another tenant's call has nothing to do with it: it stays open for its own.
+            let answer = borrowed.answer();
+            assert_eq!((answer.outcome(), world.writes().len()), ("refused", 0), "{answer:?}");
+            let own = client.reply(GRANT, &first, &asked, yes(&json!({}))).await.answer();
+            assert_eq!(own.outcome(), "confirmed", "{:#}", own.body);
+            continue;
+        }
         assert!(matches!(borrowed, Heard::Question(_)), "{second}: {borrowed:?}");
         assert_eq!(world.writes().len(), 0, "{second}");
         // What the person had agreed to is used up by that.
@@ -433,4 +441,196 @@ async fn a_state_that_is_too_old_or_another_users_is_no_consent() {
         assert_eq!(answer.outcome(), "refused", "{state}: {:#}", answer.body);
     }
     assert_eq!(world.writes().len(), 0);
+}
+
+/// A yes that is brought to a server of another policy or tenant is neither used there nor used up; a
+/// no counts wherever it is said.
+#[tokio::test]
+async fn a_yes_that_is_for_others_is_left_to_them() {
+    for elsewhere in ["policy", "tenant"] {
+        for says_yes in [true, false] {
+            let (mut world, other) = (World::asking().await, World::asking().await);
+            let other = other.set("GRANTOR_STATE_DIR", world.path("state").to_str().unwrap());
+            let mut client = Client::start(&world, Era::Modern).await;
+            let mut stranger = match elsewhere {
+                "policy" => {
+                    let rules = std::fs::read_to_string(world.variable("GRANTOR_POLICY")).unwrap();
+                    let path = world.path("others.cedar");
+                    std::fs::write(&path, format!("{rules}// and nothing else\n")).unwrap();
+                    world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
+                    Client::start(&world, Era::Modern).await
+                }
+                _ => Client::start(&other, Era::Modern).await,
+            };
+            let arguments = parsed(ORDERS);
+            let asked = client.question(GRANT, &arguments).await;
+            let reply = if says_yes { yes(&json!({})) } else { no(&json!({})) };
+            let answer = stranger.reply(GRANT, &arguments, &asked, reply).await.answer();
+            assert_eq!(answer.outcome(), "refused", "{elsewhere}: {:#}", answer.body);
+            let receipt = world.ledger()[0]["receipt"].clone();
+            let told = events(&world, &receipt);
+            let own = client.reply(GRANT, &arguments, &asked, yes(&json!({}))).await.answer();
+            if says_yes {
+                assert!(answer.summary().contains("the request stays open"), "{:#}", answer.body);
+                assert_eq!(told, ["asked"], "{elsewhere}");
+                assert_eq!(own.outcome(), "confirmed", "{elsewhere}: {:#}", own.body);
+            } else {
+                assert_eq!(told, ["asked", "answered"], "{elsewhere}");
+                assert_eq!(own.outcome(), "refused", "{elsewhere}: {:#}", own.body);
+            }
+            assert_eq!(world.writes().len(), usize::from(says_yes), "{elsewhere}");
+            assert_eq!(other.writes().len(), 0, "{elsewhere}");
+        }
+    }
+}
+
+/// The same asked at the command line and then through a client, in names or in ids, is one request
+/// for whoever answers: the later question is the one that counts.
+#[tokio::test]
+async fn the_later_question_ends_the_one_before_it() {
+    let by_id = |world: &World| {
+        let asked = world.ledger().into_iter().find(|line| line["event"] == "asked").unwrap();
+        asked["content"]["intents"][0]["arguments"].clone()
+    };
+    for era in ERAS {
+        for (says, left) in [("decline", 0), ("cancel", 1), ("accept", 0)] {
+            let world = World::asking().await;
+            let ran = world.run(&["call", GRANT, ORDERS]).await;
+            let first = parsed(&ran.stdout)["receipt"].clone();
+            let mut client = Client::start(&world, era).await;
+            let arguments = by_id(&world);
+            let asked = client.question(GRANT, &arguments).await;
+            let reply = json!({ "action": says, "content": {} });
+            let answer = client.reply(GRANT, &arguments, &asked, reply).await.answer();
+            let expected = match (era, says) {
+                (_, "accept") => "confirmed",
+                (Era::Legacy, "cancel") => "awaiting_consent",
+                _ => "refused",
+            };
+            assert_eq!(answer.outcome(), expected, "{era:?} {says}: {:#}", answer.body);
+            let ledger = world.ledger();
+            let later = ledger.iter().filter(|line| line["event"] == "asked").nth(1).unwrap();
+            assert_eq!(later["content"]["follows"], first, "{era:?} {says}");
+            let later = later["receipt"].as_str().unwrap();
+            let check = json!({ "receipt": first });
+            let shown = client.ask("check_change", &check, json!({})).await.answer();
+            assert_eq!(shown.outcome(), "refused", "{era:?} {says}: {:#}", shown.body);
+            assert_eq!(shown.body["followed_by"], later, "{era:?} {says}: {:#}", shown.body);
+            assert!(shown.body.get("denied_by").is_none(), "{:#}", shown.body);
+            let listed = world.run(&["requests", "list", "--json"]).await;
+            let waiting = parsed(&listed.stdout)["requests"].as_array().unwrap().len();
+            if let Era::Legacy = era {
+                assert_eq!(waiting, left, "{says}: {}", listed.stdout);
+            }
+            let first = first.as_str().unwrap();
+            let ran = world.run(&["requests", "deny", first]).await;
+            assert!(ran.status == 1 && ran.stderr.contains(later), "{ran:#?}");
+            assert_eq!(world.writes().len(), usize::from(says == "accept"), "{era:?} {says}");
+        }
+    }
+}
+
+/// What moved before anybody answered is asked anew, and the question about what was so ends.
+#[tokio::test]
+async fn a_question_about_what_was_so_ends_with_the_one_about_what_is() {
+    let world = World::asking().await;
+    let (tool, arguments) = (GRANTS[3].tool, parsed(GRANTS[3].arguments));
+    let ran = world.run(&["call", tool, GRANTS[3].arguments]).await;
+    let first = parsed(&ran.stdout)["receipt"].clone();
+    let unasked = example("automation");
+    let other = world.serve_with(&[("GRANTOR_POLICY", unasked.to_str().unwrap())]).await;
+    let mut moved = arguments.clone();
+    moved["permission_list"] = json!(["R", "W"]);
+    assert_eq!(other.call(tool, moved).await.outcome(), "confirmed");
+    let ran = world.run(&["call", tool, GRANTS[3].arguments]).await;
+    let second = parsed(&ran.stdout)["receipt"].clone();
+    assert_ne!(first, second);
+    let again = world.run(&["call", tool, GRANTS[3].arguments]).await;
+    assert_eq!(parsed(&again.stdout)["receipt"], second, "the same question is the same request");
+    assert_eq!(events(&world, &first), ["asked", "answered"]);
+    assert_eq!(events(&world, &second), ["asked"]);
+    // For another reason it is another request, and takes no other's place.
+    let ran = world.run(&["call", tool, GRANTS[3].arguments, "--reason", "audit"]).await;
+    assert_eq!(ran.status, 3, "{ran:#?}");
+    assert_eq!(events(&world, &second), ["asked"]);
+}
+
+/// A name that is typed wrongly is a slip: it is asked for once more, and then left.
+#[tokio::test]
+async fn a_name_that_is_typed_wrongly_is_no_answer() {
+    let (tool, arguments) = (GRANTS[1].tool, parsed(GRANTS[1].arguments));
+    let wrong = json!({ "action": "accept", "content": { "grantee": "Somebody Else" } });
+    for era in ERAS {
+        let world = World::asking().await;
+        let mut client = Client::start(&world, era).await;
+        let asked = client.question(tool, &arguments).await;
+        let again = match client.reply(tool, &arguments, &asked, wrong.clone()).await {
+            Heard::Question(again) => again,
+            Heard::Answer(answer) => {
+                assert_eq!(answer.outcome(), "refused", "{era:?}: {:#}", answer.body);
+                assert!(answer.summary().contains("stays open"), "{era:?}: {:#}", answer.body);
+                client.question(tool, &arguments).await
+            }
+        };
+        assert!(again.message.contains(&asked.message), "{era:?}: {}", again.message);
+        let receipt = world.ledger()[0]["receipt"].clone();
+        assert_eq!(events(&world, &receipt), ["asked"], "{era:?}");
+        let answer = client.reply(tool, &arguments, &again, types(&again.form)).await.answer();
+        assert_eq!(answer.outcome(), "confirmed", "{era:?}: {:#}", answer.body);
+    }
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Legacy).await;
+    let asked = client.question(tool, &arguments).await;
+    let again = client.reply(tool, &arguments, &asked, wrong.clone()).await.question();
+    let answer = client.reply(tool, &arguments, &again, wrong).await.answer();
+    assert_eq!(answer.outcome(), "awaiting_consent", "{:#}", answer.body);
+    assert_eq!(events(&world, &answer.body["receipt"]), ["asked"]);
+    assert_eq!(world.writes().len(), 0);
+}
+
+/// A yes that was given within a call has an end, whatever becomes of the round after it.
+#[tokio::test]
+async fn a_yes_within_a_call_has_an_end_whatever_comes_of_it() {
+    let (tool, arguments) = (GRANTS[3].tool, parsed(GRANTS[3].arguments));
+    for case in ["yes", "no", "gone", "down"] {
+        let world = World::asking().await.set("GRANTOR_CONSENT_WAIT", "60");
+        let mut client = Client::start(&world, Era::Legacy).await;
+        let asked = client.question(tool, &arguments).await;
+        let unasked = example("automation");
+        let other = world.serve_with(&[("GRANTOR_POLICY", unasked.to_str().unwrap())]).await;
+        let mut moved = arguments.clone();
+        moved["permission_list"] = json!(["R", "W"]);
+        assert_eq!(other.call(tool, moved).await.outcome(), "confirmed");
+        let asked_for = world.ledger()[0]["receipt"].clone();
+        if case == "down" {
+            for _ in 0..20 {
+                world.inject("snaplogic", "GET", "", status(503));
+            }
+            let answer = client.reply(tool, &arguments, &asked, agrees(&asked.form)).await.answer();
+            assert!(answer.is_error, "{:#}", answer.body);
+        } else {
+            let again = client.reply(tool, &arguments, &asked, agrees(&asked.form)).await;
+            let again = again.question();
+            match case {
+                "yes" => {
+                    let heard = client.reply(tool, &arguments, &again, agrees(&again.form)).await;
+                    assert_eq!(heard.answer().outcome(), "confirmed");
+                }
+                "no" => {
+                    let heard = client.reply(tool, &arguments, &again, no(&json!({}))).await;
+                    assert_eq!(heard.answer().outcome(), "refused");
+                }
+                _ => drop(client.raw.finish().await),
+            }
+        }
+        let told = events(&world, &asked_for);
+        assert_eq!(told, ["asked", "answered", "spent", "concluded"], "{case}");
+        let check = json!({ "receipt": asked_for }).to_string();
+        let said = parsed(&world.run(&["call", "check_change", &check]).await.stdout);
+        assert!(said["note"].as_str().unwrap().contains("nothing was sent"), "{case}: {said:#}");
+        if matches!(case, "yes" | "gone") {
+            let next = said["followed_by"].as_str().unwrap_or_default();
+            assert!(next.starts_with("gr-") && asked_for != next, "{case}: {said:#}");
+        }
+    }
 }

@@ -514,14 +514,67 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
             assert_eq!((ran.status, world.writes().len()), (0, 1), "the right one: {ran:#?}");
             continue;
         }
+        if case.starts_with("unlisted") {
+            // Whoever it is, their signature holds: for those who go by it, and for nobody here.
+            assert_eq!((ran.status, world.writes().len()), (0, 0), "{case}: {ran:#?}");
+            assert!(ran.stderr.contains("not for here"), "{case}: {}", ran.stderr);
+            assert_eq!(state(&world, &request.receipt).await, "approved", "{case}");
+            continue;
+        }
         assert_eq!(ran.status, 1, "{case}: {ran:#?}");
         assert!(ran.stderr.contains("refused"), "{case}: {}", ran.stderr);
         assert!(world.writes().is_empty(), "{case}");
         // What was signed shows to be something else only once it is looked at, and is taken then.
         let gone = if case == "asked again" { "spent" } else { "denied" };
-        let state = state(&world, &request.receipt).await;
-        assert_eq!(state, gone, "{case}: it is not tried again");
+        let is = state(&world, &request.receipt).await;
+        assert_eq!(is, gone, "{case}: it is not tried again");
+        if is == "denied" {
+            let receipt = json!({ "receipt": request.receipt }).to_string();
+            let said = parsed(&world.run(&["call", "check_change", &receipt]).await.stdout);
+            assert!(said.get("denied_by").is_none(), "{case}: nobody said no: {said:#}");
+            assert!(said["denial_reason"].is_string(), "{case}: {said:#}");
+        }
     }
+}
+
+/// Whoever goes by other approvers, or by none, has nothing to say of a signature.
+#[tokio::test]
+async fn a_signature_is_left_to_those_who_go_by_it() {
+    let (world, ada) = signed().await;
+    let receipt = request(&world, PLAIN).await;
+    let key = ["--key", ada.file.to_str().unwrap(), "--vendor", "dfns"];
+    let mut terminal = approve(&world, &receipt, &key);
+    terminal.shows("Type yes to agree").await;
+    terminal.types("yes").await;
+    terminal.types_unseen("Passphrase", PASSPHRASE).await;
+    let (status, seen) = terminal.ends().await;
+    assert_eq!(status, 3, "{seen}");
+    let own = world.variable("GRANTOR_APPROVERS").to_owned();
+    let others = world.path("others");
+    let eve = Approver::new(&world, "eve");
+    let (mut world, lines) = (world, 2);
+    for (listed, says) in [
+        (Some(format!("eve {}\n", eve.key.public())), "ada, whom this configuration does not name"),
+        (Some(format!("ada {}\n", eve.key.public())), "ada with a key that"),
+        (None, "ada, and this configuration names no approvers"),
+    ] {
+        world = match &listed {
+            Some(listed) => {
+                std::fs::write(&others, listed).unwrap();
+                world.set("GRANTOR_APPROVERS", others.to_str().unwrap())
+            }
+            None => world.unset("GRANTOR_APPROVERS"),
+        };
+        let ran = world.run(&["requests", "run"]).await;
+        assert_eq!((ran.status, world.writes().len()), (0, 0), "{says}: {ran:#?}");
+        assert!(ran.stderr.contains(&format!("signed by {says}")), "{says}: {}", ran.stderr);
+        assert!(ran.stderr.contains("left for those that do"), "{says}: {}", ran.stderr);
+        assert_eq!(world.ledger().len(), lines, "{says}: {:#?}", world.ledger());
+        assert_eq!(state(&world, &receipt).await, "approved", "{says}");
+    }
+    let world = world.set("GRANTOR_APPROVERS", own);
+    let ran = world.run(&["requests", "run"]).await;
+    assert_eq!((ran.status, world.writes().len()), (0, 1), "{ran:#?}");
 }
 
 #[tokio::test]

@@ -287,7 +287,7 @@ async fn a_slip_at_a_terminal_is_no_answer() {
     for (line, decision, hint) in [
         ("", "withdrawn", "asked anew"),
         ("y", "withdrawn", "asked anew"),
-        ("No", "denied", "asking again changes nothing"),
+        ("No", "denied", "the same call asks the person again"),
     ] {
         let call = ["call", "set_project_acl", &arguments, "--reason", "audit"];
         let mut terminal = Terminal::start(world.command(call));
@@ -369,4 +369,32 @@ async fn an_end_that_came_is_asked_for_by_nobody() {
     assert!(first.contains("asked by") && !first.contains("at the end of"), "{first}");
     let at_its_end = format!("at the end of {receipt}");
     assert!(last.contains(&at_its_end) && !last.contains("asked by"), "{last}");
+}
+
+/// Nor is a name that is typed wrongly: it is asked for once more, and then left for later.
+#[tokio::test]
+async fn a_name_mistyped_at_a_terminal_is_asked_for_once_more() {
+    for (lines, ends, events) in [
+        (&["Somebody", "Somebody Else"][..], 3, &["asked"][..]),
+        (&["Somebody", "no"], 1, &["asked", "answered"]),
+        (&["Somebody", "NAME"], 0, &["asked", "answered", "spent", "open", "close"]),
+    ] {
+        let world = World::asking().await;
+        let grant = &super::writes::GRANTS[1];
+        let mut terminal = Terminal::start(world.command(["call", grant.tool, grant.arguments]));
+        terminal.shows("Type the name to agree").await;
+        let asked = world.ledger().remove(0);
+        let name = asked["content"]["typed"].as_str().unwrap();
+        for (number, line) in lines.iter().enumerate() {
+            if number > 0 {
+                terminal.shows("please try once more").await;
+            }
+            terminal.types(&line.replace("NAME", name)).await;
+        }
+        let (status, seen) = terminal.ends().await;
+        assert_eq!(status, ends, "{lines:?}: {seen}");
+        let ledger = world.ledger();
+        let told: Vec<_> = ledger.iter().map(|line| line["event"].as_str().unwrap()).collect();
+        assert_eq!(told, events, "{lines:?}: {seen}");
+    }
 }

@@ -5,6 +5,7 @@ use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, status};
 use crate::desk::Desk;
+use crate::invocation;
 use crate::ledger::{Content, Record, Request, State, Trouble};
 use crate::text;
 
@@ -54,10 +55,7 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     }
     paint::lines(&lines)?;
     if requests.iter().any(|request| request.state == State::Waiting) {
-        match desk.config().sandbox {
-            true => paint::note(&text::in_sandbox(HOW)),
-            false => paint::note(HOW),
-        }
+        paint::note(HOW);
     }
     status::tell(&troubles);
     Ok(status)
@@ -91,13 +89,14 @@ fn late(record: &Record) -> String {
 
 /// Why it is overdue, as far as that is known.
 fn why(record: &Record) -> String {
-    match (&record.overdue, &record.held_by, &record.damage) {
+    let why = match (&record.overdue, &record.held_by, &record.damage) {
         (Some(why), ..) => why.clone(),
         (None, Some(by), _) => format!("{by} is to take it back, and waits at the vendor"),
         (None, None, Some(damage)) => format!("nothing is done on the ledger's word: {damage}"),
         (None, None, None) if record.end.is_none() => OPEN.to_owned(),
         (None, None, None) => DUE.to_owned(),
-    }
+    };
+    invocation::commands(&why)
 }
 
 fn age(seconds: i64) -> String {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::consent::{Event, State};
 use crate::access::Outcome;
@@ -94,6 +94,8 @@ pub struct Request {
     pub concluded: Option<Concluded>,
     /// Another change of the same access that was sent after the answer, where that was looked for.
     pub overtaken_by: Option<String>,
+    /// The request that took its place: it ended this one.
+    pub followed_by: Option<String>,
     /// Whether lines since the question are missing or do not hold.
     is_broken: bool,
 }
@@ -108,20 +110,20 @@ pub struct Concluded {
     pub followed_by: Option<String>,
 }
 
+/// How an approval is given that a signature shows, and how one ends whose signature does not hold.
+pub const SIGNATURE: &str = "signature";
+/// The field of an answer that names the request in whose favour it was withdrawn.
+pub(super) const FOLLOWED_BY: &str = "followed_by";
+
 /// The line that asks.
 #[derive(Deserialize)]
-struct Asked {
+pub(super) struct Asked {
     receipt: String,
     time: Timestamp,
     requester: String,
     digest: String,
     until: Timestamp,
     content: Content,
-}
-
-/// Whether a line that asks can be read.
-pub(super) fn readable(line: &Value) -> Result<(), serde_json::Error> {
-    Asked::deserialize(line).map(|_| ())
 }
 
 impl Content {
@@ -138,11 +140,38 @@ impl Content {
         }
     }
 
-    /// Whether both ask for the same, in the same words.
+    /// Whether both ask for the same, in the same words; `other` need not know what it follows.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.question == other.question
-            && self.follows == other.follows
+            && (other.follows.is_none() || self.follows == other.follows)
             && is_same_set(&self.arguments, &other.arguments)
+    }
+
+    /// Whether both ask for one thing, whatever was so when each was asked, by whichever client and
+    /// under whichever rules: the same call, or another that comes to the same changes.
+    pub(super) fn is_for_the_same(&self, other: &Self) -> bool {
+        let is_same_call =
+            self.tool == other.tool && is_same_set(&self.arguments, &other.arguments);
+        let (own, others) = (self.changes(), other.changes());
+        self.vendor == other.vendor
+            && self.asked_at() == other.asked_at()
+            && self.organization == other.organization
+            && (is_same_call || (!own.is_empty() && own == others))
+    }
+
+    /// The changes by what they come to: by ids, with their reason and how long they last.
+    fn changes(&self) -> Vec<String> {
+        let end = self.term.map(|term| match term.lasts {
+            Some(lasts) => json!({ "lasts": lasts }),
+            None => json!({ "until": term.until }),
+        });
+        let of = |intent: &Value| {
+            let fields = ["tool", "arguments", "undoes", "reason"].map(|name| intent.get(name));
+            json!([fields, end]).to_string()
+        };
+        let mut changes: Vec<_> = self.intents.iter().map(of).collect();
+        changes.sort_unstable();
+        changes
     }
 }
 
@@ -158,7 +187,7 @@ impl Request {
     ) -> Option<Self> {
         let mut state = State::Unasked;
         let (mut asked, mut answered) = (None::<Asked>, None::<Answered>);
-        let mut concluded = None;
+        let (mut concluded, mut followed_by) = (None, None);
         for line in lines {
             let event = match line.get("event").and_then(Value::as_str) {
                 Some("asked") => {
@@ -171,6 +200,8 @@ impl Request {
                         let decision = read.decision;
                         if state.takes(decision) {
                             answered = Some(read);
+                            let next = line.get(FOLLOWED_BY).and_then(Value::as_str);
+                            followed_by = next.map(str::to_owned);
                         }
                         Event::Answered(decision)
                     }
@@ -213,6 +244,7 @@ impl Request {
             answered,
             concluded,
             overtaken_by,
+            followed_by,
             is_broken,
         })
     }
@@ -250,9 +282,131 @@ impl Request {
         }
     }
 
+    /// How it stands, after "the request".
+    pub fn words(&self) -> String {
+        let words = self.state.words();
+        match &self.followed_by {
+            Some(next) => format!("{words}: {next} asks for the same in its place"),
+            None => words.to_owned(),
+        }
+    }
+
     fn not(&self, state: State) -> Failure {
         let receipt = &self.receipt;
-        Failure::refused(format!("request {receipt} {}", state.words()))
-            .hint("ask for the change again")
+        let words = if state == self.state { self.words() } else { state.words().to_owned() };
+        Failure::refused(format!("request {receipt} {words}")).hint("ask for the change again")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One grant, as the command line asks for it.
+    fn content(edit: impl FnOnce(&mut Content)) -> Content {
+        let mut content = Content {
+            tool: "grant_asset_role".to_owned(),
+            arguments: fields(json!({ "userKey": "Ada", "assetKeys": ["Orders"] })),
+            vendor: Some("outsystems".to_owned()),
+            tenant: Some("https://one.example".to_owned()),
+            question: "Grantor, for root, asks".to_owned(),
+            intents: vec![intent("a-1")],
+            policy: Some("p".to_owned()),
+            ..Content::default()
+        };
+        edit(&mut content);
+        content
+    }
+
+    fn intent(asset: &str) -> Value {
+        json!({ "tool": "grant_asset_role", "arguments": { "userKey": "u-1", "assetKeys": [asset] },
+            "reason": null, "undoes": null, "before": [], "client": null })
+    }
+
+    fn fields(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn term(minutes: Option<i64>) -> Term {
+        let from = Timestamp::UNIX_EPOCH;
+        let until = minutes.map(|minutes| from + jiff::SignedDuration::from_mins(minutes));
+        Term { from, until, lasts: None }
+    }
+
+    #[test]
+    fn two_questions_are_for_the_same_whatever_was_so_and_whoever_asks() {
+        type Edit = fn(&mut Content);
+        let cases: [(&str, Edit, bool); 14] = [
+            ("nothing else", |_| (), true),
+            ("through a client", |content| content.client = Some("raw".to_owned()), true),
+            ("in other words", |content| content.question.push_str(" you"), true),
+            ("under other rules", |content| content.policy = Some("q".to_owned()), true),
+            ("in place of another", |content| content.follows = Some("gr-1".to_owned()), true),
+            (
+                "after the access moved",
+                |content| content.intents = vec![json!({ "before": ["row"] })],
+                true,
+            ),
+            ("by ids", |content| content.arguments = fields(json!({ "userKey": "u-1" })), true),
+            (
+                "at another time",
+                |content| content.term = Some(Term { from: Timestamp::MAX, ..term(None) }),
+                true,
+            ),
+            ("of another tenant", |content| content.tenant = Some("two".to_owned()), false),
+            ("of another customer", |content| content.organization = Some("o".to_owned()), false),
+            ("of another vendor", |content| content.vendor = Some("dfns".to_owned()), false),
+            (
+                "of another asset",
+                |content| {
+                    content.arguments = fields(json!({ "userKey": "Ada", "assetKeys": ["B"] }));
+                    content.intents = vec![intent("a-2")];
+                },
+                false,
+            ),
+            (
+                "for another reason",
+                |content| {
+                    content.arguments.insert("reason".to_owned(), "T-1".into());
+                    content.intents = vec![json!({ "tool": "grant_asset_role", "reason": "T-1" })];
+                },
+                false,
+            ),
+            (
+                "for a time",
+                |content| {
+                    content.arguments.insert("expires_in".to_owned(), "PT1H".into());
+                    content.term = Some(term(Some(60)));
+                },
+                false,
+            ),
+        ];
+        let one = content(|content| content.term = Some(term(None)));
+        for (what, edit, same) in cases {
+            let other = content(|content| {
+                content.term = Some(term(None));
+                edit(content);
+            });
+            assert_eq!(one.is_for_the_same(&other), same, "{what}");
+            assert_eq!(other.is_for_the_same(&one), same, "{what}, the other way round");
+        }
+        let none = || content(|content| content.intents.clear());
+        let other = Content { arguments: Map::new(), ..none() };
+        assert!(!none().is_for_the_same(&other), "no change is like another that is none");
+    }
+
+    #[test]
+    fn the_same_question_is_the_same_request_whatever_it_follows() {
+        let following =
+            |receipt: Option<&str>| content(|content| content.follows = receipt.map(str::to_owned));
+        for (known, asked, same) in [
+            (None, None, true),
+            (Some("gr-1"), None, true),
+            (Some("gr-1"), Some("gr-1"), true),
+            (Some("gr-1"), Some("gr-2"), false),
+            (None, Some("gr-1"), false),
+        ] {
+            assert_eq!(following(known).is(&following(asked)), same, "{known:?} {asked:?}");
+        }
     }
 }

@@ -44,7 +44,7 @@ impl Ledger {
     }
 }
 
-/// In one sentence, for whoever writes to a ledger that is damaged.
+/// In one sentence, for whoever changes something on the word of a ledger that is damaged.
 pub fn warned(troubles: &[Trouble]) -> Option<String> {
     let first = troubles.first()?;
     let more = match troubles.len() - 1 {
@@ -52,7 +52,7 @@ pub fn warned(troubles: &[Trouble]) -> Option<String> {
         more => format!(" and {more} more"),
     };
     Some(format!(
-        "the ledger in which this is recorded is damaged ({first}{more}): what such lines say is not \
+        "the ledger that this rests on is damaged ({first}{more}): what such lines say is not \
          acted on; tell an administrator, to whom `grantor ledger verify` says more"
     ))
 }

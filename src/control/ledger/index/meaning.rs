@@ -1,6 +1,6 @@
 //! What a line means, and whether this version can read it.
 
-use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Trouble;
@@ -20,15 +20,15 @@ pub(in crate::control::ledger) fn understood(line: &str) -> Result<Value, String
     }
     let event = line.get("event").and_then(Value::as_str).unwrap_or_default();
     let read = match event {
-        "open" => Record::deserialize(&line).map(|_| ()),
-        "close" | "found" => End::deserialize(&line).map(|_| ()),
-        "asked" => request::readable(&line),
-        "answered" => Answered::deserialize(&line).map(|_| ()),
+        "open" => fits::<Record>(&line),
+        "close" | "found" => fits::<End>(&line),
+        "asked" => fits::<request::Asked>(&line),
+        "answered" => fits::<Answered>(&line),
         "extended" => {
             let end = line.get("expires_at").unwrap_or(&Value::Null);
-            Option::<jiff::Timestamp>::deserialize(end).map(|_| ())
+            fits::<Option<jiff::Timestamp>>(end).map_err(|error| format!("expires_at: {error}"))
         }
-        "concluded" => Concluded::deserialize(&line).map(|_| ()),
+        "concluded" => fits::<Concluded>(&line),
         "refused" | "spent" | "over" | "overdue" | BROKEN | ACCEPTED => Ok(()),
         _ => return Err(format!("is of a kind that this version does not know: {event:?}")),
     };
@@ -36,6 +36,15 @@ pub(in crate::control::ledger) fn understood(line: &str) -> Result<Value, String
         Ok(()) => Ok(line),
         Err(error) => Err(format!("cannot be read as {event:?}: {error}")),
     }
+}
+
+/// Whether a line can be read so, or which field of it cannot.
+fn fits<T: DeserializeOwned>(line: &Value) -> Result<(), String> {
+    let read = serde_path_to_error::deserialize::<_, T>(line);
+    read.map(|_| ()).map_err(|error| match error.path().iter().next() {
+        Some(_) => format!("{}: {}", error.path(), error.inner()),
+        None => error.inner().to_string(),
+    })
 }
 
 /// Somebody found lines missing or changed before this line was written.
@@ -68,4 +77,52 @@ pub(in crate::control::ledger) fn accepts(line: &Value) -> Vec<String> {
     let found = line.get("accepts").and_then(Value::as_array).into_iter().flatten();
     let hash = |found: &Value| found.get("hash").and_then(Value::as_str).map(str::to_owned);
     found.filter_map(hash).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_does_not_fit_names_its_field() {
+        let asked = |content: Value| {
+            json!({ "event": "asked", "receipt": "gr-a", "time": "2027-01-31T18:00:00Z",
+                "requester": "root", "digest": "d", "until": "2027-02-01T18:00:00Z",
+                "content": content })
+        };
+        let answered = |until: Value| {
+            json!({ "event": "answered", "decision": "approved", "by": "ada", "how": "terminal",
+                "until": until, "proof": null })
+        };
+        for (line, field) in [
+            (asked(json!({})), None),
+            (asked(json!({ "term": null })), None),
+            (asked(json!({ "term": "odd" })), Some("content.term: ")),
+            (
+                asked(json!({ "term": { "from": "2027-01-31T18:00:00Z", "until": 7 } })),
+                Some("content.term.until: "),
+            ),
+            (asked(json!({ "term": {} })), Some("content.term: missing field `from`")),
+            (asked(json!({ "intents": null })), Some("content.intents: ")),
+            (asked(Value::Null), Some("content: ")),
+            (json!({ "event": "asked" }), Some("missing field `receipt`")),
+            (answered(Value::Null), None),
+            (answered(json!("soon")), Some("until: ")),
+            (json!({ "event": "extended", "expires_at": "soon" }), Some("expires_at: ")),
+            (json!({ "event": "concluded", "outcome": "odd", "note": "" }), Some("outcome: ")),
+        ] {
+            let read = understood(&line.to_string()).map(|_| ());
+            match field {
+                None => assert_eq!(read, Ok(()), "{line}"),
+                Some(field) => {
+                    let event = &line["event"];
+                    let said = read.unwrap_err();
+                    let begins = format!("cannot be read as {event}: {field}");
+                    assert!(said.starts_with(&begins), "{line}: {said}");
+                }
+            }
+        }
+    }
 }

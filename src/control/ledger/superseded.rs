@@ -1,0 +1,67 @@
+//! A question that takes the place of earlier ones: those end with it, so that what a person says to it is
+//! said to all of them.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::journal::{Entry, Reading};
+use super::request::FOLLOWED_BY;
+use super::unless::{OfRequest, Unless};
+use super::{Answered, Content, Decision, Ledger, Request, State};
+use crate::failure::Failure;
+use crate::json::put;
+
+/// How a request ends whose place another took.
+const ANEW: &str = "asked anew";
+
+impl Ledger {
+    /// The receipts of what this requester asked for the same and that may still be carried out,
+    /// oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(super) async fn live_for_the_same(
+        &self,
+        content: &Content,
+    ) -> Result<Vec<String>, Failure> {
+        let (requester, content) = (self.requester().to_owned(), content.clone());
+        let same = move |request: &Request| {
+            matches!(request.state, State::Waiting | State::Approved)
+                && request.requester == requester
+                && request.content.is_for_the_same(&content)
+        };
+        let live = self.store.read(move |reading| {
+            let live = reading.index().live_requests(Timestamp::now())?;
+            // What restricts counts, however damaged the rest is.
+            let found = reading.each(live, Reading::known_request)?.into_iter();
+            Ok(found.filter(|request| same(request)).map(|request| request.receipt).collect())
+        });
+        live.await
+    }
+
+    /// Ends what was asked for the same before this request, which is on disk; whether there was any.
+    /// Of two that are asked at the same moment the later one stays.
+    ///
+    /// # Errors
+    /// A line cannot be written and flushed.
+    pub(super) async fn supersede(
+        &self,
+        receipt: &str,
+        content: &Content,
+    ) -> Result<bool, Failure> {
+        let live = self.live_for_the_same(content).await?;
+        let mut any = false;
+        for earlier in live.iter().take_while(|earlier| *earlier != receipt) {
+            let (decision, by) = (Decision::Withdrawn, self.requester().to_owned());
+            let how = ANEW.to_owned();
+            let answered = Answered { decision, by, how, reason: None, until: None, proof: None };
+            let mut line = json!(answered);
+            put(&mut line, FOLLOWED_BY, receipt);
+            let unless = Unless::Request(earlier.clone(), OfRequest::Unanswerable(decision));
+            let entry = Entry::next("answered", earlier, line).flushed();
+            // One that was carried out or answered meanwhile needs no end.
+            any |= self.store.write_unless(entry, unless).await?.is_ok();
+        }
+        Ok(any)
+    }
+}
