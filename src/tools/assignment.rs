@@ -68,20 +68,30 @@ impl PermissionAssignment {
                 held_through_groups(reader, &role, &principal)
             ),
         };
-        let wanted = Access {
-            id: None,
-            principal,
-            role: role.named(),
-            // Permissions count for the whole organization.
-            resource: Named::new("organization", None, "organization"),
-            scope: "organization".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = wanted(&role, principal);
         Ok(Self { wanted, role, own, through, doubt: None, change })
+    }
+
+    /// What these assignments of the permission show of the identity's own, with a note where its
+    /// removal waits, and where it is another than the one that is meant.
+    fn standing(&self, assignments: Vec<Assignment>) -> Snapshot {
+        let mut snapshot = Snapshot { conclusive: true, ..Snapshot::default() };
+        for assignment in assignments {
+            if assignment.identity_id != self.wanted.principal.id {
+                continue;
+            }
+            if let Some(other) = self.other_than_meant(&assignment) {
+                snapshot.notes.push(other);
+                continue;
+            }
+            let pending = assignment.is_pending();
+            let id = Some(assignment.id.clone());
+            snapshot.rows.push(Access { id, pending, ..self.wanted.clone() });
+            if assignment.is_leaving() {
+                snapshot.notes.push(LEAVING.to_owned());
+            }
+        }
+        snapshot
     }
 
     /// What everybody in a group gets or loses with it.
@@ -178,6 +188,22 @@ impl PermissionAssignment {
         warnings.extend(self.members());
         let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
+    }
+}
+
+/// A permission of an identity, as a row: permissions count for the whole organization.
+fn wanted(role: &Role, principal: Named) -> Access {
+    Access {
+        id: None,
+        principal,
+        role: role.named(),
+        resource: Named::new("organization", None, "organization"),
+        scope: "organization".into(),
+        within: None,
+        via: None,
+        starts_at: None,
+        expires_at: None,
+        pending: false,
     }
 }
 
@@ -287,30 +313,12 @@ impl Step for PermissionAssignment {
         row.role.id == self.wanted.role.id
     }
 
-    /// The assignment as it is listed, with a note where its removal waits, and where it is
-    /// another than the one that is meant.
     fn current<'a>(
         &'a self,
         reader: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
-            let mut snapshot = Snapshot { conclusive: true, ..Snapshot::default() };
-            for assignment in dfns::assignments(reader, &self.wanted.role.id).await? {
-                if assignment.identity_id != self.wanted.principal.id {
-                    continue;
-                }
-                if let Some(other) = self.other_than_meant(&assignment) {
-                    snapshot.notes.push(other);
-                    continue;
-                }
-                let pending = assignment.is_pending();
-                let id = Some(assignment.id.clone());
-                snapshot.rows.push(Access { id, pending, ..self.wanted.clone() });
-                if assignment.is_leaving() {
-                    snapshot.notes.push(LEAVING.to_owned());
-                }
-            }
-            Ok(snapshot)
+            Ok(self.standing(dfns::assignments(reader, &self.wanted.role.id).await?))
         })
     }
 

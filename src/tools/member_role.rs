@@ -151,6 +151,15 @@ impl MemberRole {
         }
     }
 
+    /// The member's row, and the owners' rows: who may be demoted depends on them.
+    fn standing(&self, members: &[Membership]) -> Snapshot {
+        let is_relevant = |member: &&Membership| {
+            member.user.id == self.wanted.principal.id || member.role.is_owner()
+        };
+        let rows = members.iter().filter(is_relevant).map(|member| self.row(member)).collect();
+        Snapshot { rows, conclusive: true, ..Snapshot::default() }
+    }
+
     fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
         snapshot.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
     }
@@ -279,7 +288,6 @@ impl Step for MemberRole {
         row.principal.id == self.wanted.principal.id
     }
 
-    /// The member's row, and the owners' rows: who may be demoted depends on them.
     fn current<'a>(
         &'a self,
         reader: &'a VendorReader<'a>,
@@ -290,11 +298,7 @@ impl Step for MemberRole {
             } else {
                 redox::environment_members(reader, &self.place.id).await?
             };
-            let is_relevant = |member: &&Membership| {
-                member.user.id == self.wanted.principal.id || member.role.is_owner()
-            };
-            let rows = members.iter().filter(is_relevant).map(|member| self.row(member)).collect();
-            Ok(Snapshot { rows, conclusive: true, ..Snapshot::default() })
+            Ok(self.standing(&members))
         })
     }
 

@@ -99,28 +99,19 @@ impl SpaceEntry {
         };
         let (path, grantee) = Failure::both(path, grantee)?;
         let space = path.changeable()?;
-        let set = |(letters, inherit): &Wanted| {
-            role(
-                &letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(),
-                *inherit,
-            )
-        };
-        let wanted = Access {
-            id: None,
-            principal: grantee.named(),
-            role: entry.as_ref().map_or_else(|| Named::ours(ALL_ACCESS), set),
-            resource: Named::new(&space, None, "project_space"),
-            scope: "project_space".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = wanted(&space, &grantee, entry.as_ref());
         let narrowed = path.project.is_some();
         let caller = Caller::of(reader).await;
         let (org, through) = (path.org.to_owned(), Mutex::default());
         Ok(Self { wanted, space, narrowed, grant_type, entry, caller, grantee, org, through })
+    }
+
+    /// The list as rows, and whether it is more than the caller's own view.
+    fn standing(&self, acl: Vec<Entry>) -> Snapshot {
+        let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
+        let subjects = rows.iter().map(|row| row.principal.id.as_str());
+        let conclusive = self.caller.sees_others(subjects);
+        Snapshot { rows, conclusive, ..Snapshot::default() }
     }
 
     /// Learns which of the groups on the list the grantee is in, each once: who keeps access through
@@ -190,6 +181,25 @@ impl SpaceEntry {
             );
         }
         warnings
+    }
+}
+
+/// What is wanted of a grantee on a space, as a row: an entry, or none at all.
+fn wanted(space: &str, grantee: &Principal, entry: Option<&Wanted>) -> Access {
+    let set = |(letters, inherit): &Wanted| {
+        role(&letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(), *inherit)
+    };
+    Access {
+        id: None,
+        principal: grantee.named(),
+        role: entry.map_or_else(|| Named::ours(ALL_ACCESS), set),
+        resource: Named::new(space, None, "project_space"),
+        scope: "project_space".into(),
+        within: None,
+        via: None,
+        starts_at: None,
+        expires_at: None,
+        pending: false,
     }
 }
 
@@ -336,11 +346,9 @@ impl Step for SpaceEntry {
                 Kind::NotFound => no_such_space(&self.space),
                 _ => failure,
             })?;
-            let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
-            self.learn_groups(reader, &rows).await;
-            let subjects = rows.iter().map(|row| row.principal.id.as_str());
-            let conclusive = self.caller.sees_others(subjects);
-            Ok(Snapshot { rows, conclusive, ..Snapshot::default() })
+            let snapshot = self.standing(acl);
+            self.learn_groups(reader, &snapshot.rows).await;
+            Ok(snapshot)
         })
     }
 

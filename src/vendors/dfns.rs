@@ -326,13 +326,18 @@ pub async fn approval(
         }
         (None, None) => None,
     };
-    Ok(found.and_then(|found| match found.status.as_str() {
+    Ok(found.and_then(|found| decided(&found.status)))
+}
+
+/// What the status of an approval says; nothing where no document knows it.
+fn decided(status: &str) -> Option<Approval> {
+    match status {
         "Pending" => Some(Approval::Waiting),
         "Approved" | "AutoApproved" => Some(Approval::Approved),
         "Denied" | "Rejected" => Some(Approval::Denied),
         "Expired" => Some(Approval::Expired),
         _ => None,
-    }))
+    }
 }
 
 async fn list<T: Row + serde::de::DeserializeOwned>(
