@@ -141,6 +141,11 @@ impl Sandbox {
         self.office.store.now().map_err(io::Error::other)
     }
 
+    /// Has looks show at once all that was changed so far, where they lag.
+    pub fn show(&self) {
+        self.office.store.show();
+    }
+
     /// Every request received, in order (the last ten thousand).
     pub fn journal(&self) -> Vec<Seen> {
         self.office.journal.read()

@@ -384,17 +384,29 @@ Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orde
         assert_eq!(question.typed, None);
     }
 
-    /// Each case with the lines that the plain question has not, and how many of its lines are gone.
+    /// A case, the lines that the plain question has not, and how many of its lines are gone.
+    type Differing<'c> = (&'c str, fn(&mut Case), &'c [&'c str], usize);
+
+    fn differ(cases: &[Differing<'_>]) {
+        for (what, edit, added, gone) in cases {
+            let text = asked(edit).text;
+            let plain: Vec<_> = PLAIN.lines().collect();
+            let new: Vec<_> = text.lines().filter(|line| !plain.contains(line)).collect();
+            let missing = plain.iter().filter(|line| !text.lines().any(|own| own == **line));
+            assert_eq!(new, *added, "{what}");
+            assert_eq!(missing.count(), *gone, "{what}: {text}");
+        }
+    }
+
     #[test]
     fn whatever_differs_is_in_the_question() {
-        type Edit = fn(&mut Case);
         let ends = "Grantor then takes it back, without asking again";
         let timed = format!("Ends: {END}; {ends}");
         let lasting = format!("Ends: 8 hours after the grant; {ends}");
         let until =
             format!("  after: “Ana” (ana@example.com): “Developer” on “Orders” until {END}");
         let typed = "To agree, type the name of who gets it, without quotes: “Ana”";
-        let cases: [(&str, Edit, &[&str], usize); 14] = [
+        let cases: [Differing<'_>; 7] = [
             (
                 "an end at a time",
                 |case| {
@@ -440,6 +452,13 @@ Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orde
                 &["An assistant, for sam, asks for your consent:"],
                 1,
             ),
+        ];
+        differ(&cases);
+    }
+
+    #[test]
+    fn who_and_what_else_is_there_is_in_the_question() {
+        let cases: [Differing<'_>; 7] = [
             ("an undo", |case| case.cause = Cause::Undo("gr-1".to_owned()), &["Undoes: gr-1"], 1),
             (
                 "another holder",
@@ -482,7 +501,7 @@ Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orde
                 "warnings, each once",
                 |case| {
                     case.intents[0].warnings =
-                        ["others too", "", "others too"].map(str::to_owned).into()
+                        ["others too", "", "others too"].map(str::to_owned).into();
                 },
                 &["Warning: others too"],
                 0,
@@ -490,7 +509,8 @@ Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orde
             (
                 "what a vendor calls itself",
                 |case| {
-                    case.intents[0].tenant = "https://acme.example.com\nPolicy: reviewed".to_owned()
+                    case.intents[0].tenant =
+                        "https://acme.example.com\nPolicy: reviewed".to_owned();
                 },
                 &["• grant “Developer” on “Orders” to “Ana” (ana@example.com) — at acme, \
                      https://acme.example.com\u{20}Policy: reviewed"],
@@ -498,14 +518,7 @@ Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orde
             ),
             ("what is denied", |case| case.intents.push(Intent { own: true, ..intent() }), &[], 0),
         ];
-        for (what, edit, added, gone) in cases {
-            let text = asked(edit).text;
-            let plain: Vec<_> = PLAIN.lines().collect();
-            let new: Vec<_> = text.lines().filter(|line| !plain.contains(line)).collect();
-            let missing = plain.iter().filter(|line| !text.lines().any(|own| own == **line));
-            assert_eq!(new, added, "{what}");
-            assert_eq!(missing.count(), gone, "{what}: {text}");
-        }
+        differ(&cases);
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Store {
         serde_json::to_value(&held.world)
     }
 
+    /// Has looks show at once all that was changed so far, as if the lag were over.
+    pub fn show(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).past.clear();
+    }
+
     /// Written before it returns, so before anybody is told that it happened.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> io::Result<T> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -243,6 +248,18 @@ mod tests {
             }
             assert_eq!(held(&store) - before, 3);
         }
+    }
+
+    #[test]
+    fn what_does_not_show_yet_can_be_made_to() {
+        let store = Store::open(None, Duration::from_hours(1)).unwrap();
+        let before = held(&store);
+        store.change(|world| world.outsystems.push(world.outsystems[0].clone())).unwrap();
+        assert_eq!(held(&store), before);
+        store.show();
+        assert_eq!(held(&store), before + 1);
+        store.change(|world| world.outsystems.clear()).unwrap();
+        assert_eq!(held(&store), before + 1, "what comes later lags as well");
     }
 
     #[test]

@@ -374,6 +374,9 @@ mod tests {
         fn arguments(&self) -> Value {
             Value::Null
         }
+        fn is_in_scope(&self, row: &Access) -> bool {
+            row.resource.id == self.0.resource.id
+        }
         fn current<'a>(
             &'a self,
             _: &'a VendorReader<'a>,
@@ -447,6 +450,8 @@ mod tests {
                 .map(|rows| rows.iter().map(|text| row(text)).collect::<Vec<_>>());
             assert_eq!(step.given(&now, &left).rows, given, "{now:?} {left:?}");
         }
+        let elsewhere = Access { resource: Named::new("other", None, "asset"), ..row("ana ops") };
+        assert_eq!(step.given(&[], &[elsewhere]).rows, [], "it is none of this change's");
         let meant: Vec<_> = step.meant(&snapshot("", &["ana dev", "bo dev"])).into_iter().collect();
         assert_eq!(meant, [row("bo dev"), row("ana dev")]);
     }
