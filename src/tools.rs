@@ -28,6 +28,8 @@ mod set_asset_permissions;
 mod set_project_acl;
 mod space_entry;
 mod step;
+#[cfg(test)]
+mod tables;
 pub mod undo_change;
 
 use std::sync::LazyLock;

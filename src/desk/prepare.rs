@@ -19,7 +19,7 @@ use crate::vendors::VendorReader;
 /// A task with the access there is, and what is to be done.
 pub(super) struct Prepared<'t> {
     pub(super) task: &'t Task<'t>,
-    before: Snapshot,
+    pub(super) before: Snapshot,
     pub(super) next: Next,
 }
 

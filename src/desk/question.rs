@@ -229,3 +229,402 @@ fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     }
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalogue::Supposed;
+    use crate::config::{Config, Flags, Sources};
+    use crate::desk::OriginalCall;
+    use crate::desk::task::ChangeRequest;
+    use crate::failure::Failure;
+    use crate::guard::{Circumstances, Guard};
+    use crate::tools::{Plan, Snapshot, TOOLS, Term, Verification};
+    use crate::vendors::{Organization, VendorReader};
+
+    /// A step that is asked nothing but what a question is made of.
+    struct Told {
+        wanted: Access,
+        /// It sets a whole list.
+        list: bool,
+    }
+
+    impl Step for Told {
+        fn wanted(&self) -> &Access {
+            &self.wanted
+        }
+        fn summary(&self) -> String {
+            String::new()
+        }
+        fn arguments(&self) -> serde_json::Value {
+            json!({})
+        }
+        fn difference(&self, _: &[Access], _: &[Access]) -> Option<String> {
+            self.list.then(String::new)
+        }
+        fn is_in_scope(&self, row: &Access) -> bool {
+            row.resource.id == self.wanted.resource.id
+        }
+        fn current<'a>(
+            &'a self,
+            _: &'a VendorReader<'a>,
+        ) -> futures_util::future::BoxFuture<'a, Result<Snapshot, Failure>> {
+            Box::pin(std::future::ready(Ok(Snapshot::default())))
+        }
+        fn plan(&self, _: &Snapshot) -> Result<Plan, Failure> {
+            Err(Failure::refused("nothing is planned"))
+        }
+        fn verify(&self, _: &Snapshot, _: &Snapshot) -> Verification {
+            Verification::CannotTell
+        }
+    }
+
+    /// What a question is about.
+    struct Case {
+        intents: Vec<Intent>,
+        list: bool,
+        client: Option<&'static str>,
+        reason: Option<&'static str>,
+        cause: Cause,
+    }
+
+    const NOW: &str = "2026-07-04T00:00:00Z";
+    const END: &str = "2026-07-04T08:00:00Z";
+
+    fn person(id: &str, name: &str, email: &str) -> Named {
+        let email = Some(email.to_owned()).filter(|email| !email.is_empty());
+        Named { email, ..Named::new(id, Some(name.to_owned()), "user") }
+    }
+
+    fn row(principal: Named, role: &str) -> Access {
+        Access {
+            id: None,
+            principal,
+            role: Named {
+                kind: None,
+                ..Named::new(format!("r-{role}"), Some(role.to_owned()), "role")
+            },
+            resource: Named::new("a-1", Some("Orders".to_owned()), "asset"),
+            scope: "asset".into(),
+            within: None,
+            via: None,
+            starts_at: None,
+            expires_at: None,
+            pending: false,
+        }
+    }
+
+    fn ana() -> Access {
+        row(person("u-1", "Ana", "ana@example.com"), "Developer")
+    }
+
+    fn bo() -> Access {
+        row(person("u-2", "Bo", ""), "Tester")
+    }
+
+    /// Ana is to have Developer on Orders.
+    fn intent() -> Intent {
+        let supposed = Supposed::default().intent("grant_asset_role", NOW.parse().unwrap());
+        Intent {
+            vendor: "acme",
+            tenant: "https://acme.example.com".to_owned(),
+            summary: "grant “Developer” on “Orders” to “Ana” (ana@example.com)".to_owned(),
+            wanted: ana(),
+            before: Vec::new(),
+            after: vec![ana()],
+            ..supposed.unwrap()
+        }
+    }
+
+    fn asked(edit: impl FnOnce(&mut Case)) -> ConsentQuestion {
+        let (list, client, reason, cause) = (false, None, None, Cause::Request);
+        let mut case = Case { intents: vec![intent()], list, client, reason, cause };
+        edit(&mut case);
+        let now: Timestamp = NOW.parse().unwrap();
+        let tool = TOOLS.iter().find(|tool| tool.spec.name == "grant_asset_role").unwrap();
+        let config = configured();
+        let request = ChangeRequest {
+            tool,
+            tenant: &config.tenants[0],
+            organization: Organization::ByAddress,
+            arguments: json!({}),
+            reason: case.reason.map(str::to_owned),
+            term: Term::new(now, None, None),
+        };
+        let context = ChangeContext {
+            requester: "sam".to_owned(),
+            client: case.client.map(str::to_owned),
+            called: OriginalCall {
+                tool: tool.spec.name.to_owned(),
+                arguments: serde_json::Map::new(),
+            },
+            cause: case.cause.clone(),
+            undoing: None,
+            dry_run: false,
+            width: case.intents.len(),
+            changes_this_hour: 0,
+        };
+        let rules = r#"@id("asks") @ask("somebody should look") permit(principal, action, resource);
+            @id("no") forbid(principal, action in Action::"grant", resource) when { context.own };"#;
+        let guard = Guard::compile("q.cedar", rules, false).unwrap();
+        let at = Circumstances { requester: "sam", changes_this_hour: 0, now };
+        let task = |wanted: &Access| {
+            let step = Box::new(Told { wanted: wanted.clone(), list: case.list });
+            Task { step, request: &request }
+        };
+        let tasks: Vec<_> = case.intents.iter().map(|intent| task(&intent.wanted)).collect();
+        let prepared = tasks.iter().zip(case.intents).map(|(task, intent)| {
+            let intent = Intent { cause: case.cause.clone(), ..intent };
+            let next = Next::Judged(guard.judge(intent, &at));
+            Prepared { task, before: Snapshot::default(), next }
+        });
+        ConsentQuestion::about(&context, &prepared.collect::<Vec<_>>())
+    }
+
+    /// With one vendor, for whom there is something to be asked.
+    fn configured() -> Config {
+        let lookup = |name: &str| match name {
+            "CENTRASITE_BRIDGE_URL" => Some("https://acme.example.com".to_owned()),
+            "CENTRASITE_USERNAME" => Some("svc".to_owned()),
+            "CENTRASITE_PASSWORD" => Some("correct horse".to_owned()),
+            "HOME" => Some("/nowhere".to_owned()),
+            _ => None,
+        };
+        let flags = Flags { state_dir: Some("/nowhere/state".into()), ..Flags::default() };
+        let sources = Sources { flags: &flags, environment: &lookup, floor: None, sandbox: None };
+        Config::load(&sources).unwrap()
+    }
+
+    const PLAIN: &str = "\
+Grantor, for sam, asks for your consent:
+• grant “Developer” on “Orders” to “Ana” (ana@example.com) — at acme, https://acme.example.com
+  before: no such access
+  after: “Ana” (ana@example.com): “Developer” on “Orders”
+Ends: never
+Policy: somebody should look
+Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orders” is a-1";
+
+    #[test]
+    fn a_question_says_all_that_would_happen() {
+        let question = asked(|_| ());
+        assert_eq!(question.text, PLAIN);
+        assert_eq!(question.summary, "grant “Developer” on “Orders” to “Ana” (ana@example.com)");
+        assert_eq!(question.typed, None);
+    }
+
+    /// A case, the lines that the plain question has not, and how many of its lines are gone.
+    type Differing<'c> = (&'c str, fn(&mut Case), &'c [&'c str], usize);
+
+    fn differ(cases: &[Differing<'_>]) {
+        for (what, edit, added, gone) in cases {
+            let text = asked(edit).text;
+            let plain: Vec<_> = PLAIN.lines().collect();
+            let new: Vec<_> = text.lines().filter(|line| !plain.contains(line)).collect();
+            let missing = plain.iter().filter(|line| !text.lines().any(|own| own == **line));
+            assert_eq!(new, *added, "{what}");
+            assert_eq!(missing.count(), *gone, "{what}: {text}");
+        }
+    }
+
+    #[test]
+    fn whatever_differs_is_in_the_question() {
+        let ends = "Grantor then takes it back, without asking again";
+        let timed = format!("Ends: {END}; {ends}");
+        let lasting = format!("Ends: 8 hours after the grant; {ends}");
+        let until =
+            format!("  after: “Ana” (ana@example.com): “Developer” on “Orders” until {END}");
+        let typed = "To agree, type the name of who gets it, without quotes: “Ana”";
+        let cases: [Differing<'_>; 7] = [
+            (
+                "an end at a time",
+                |case| {
+                    case.intents[0].expires_at = Some(END.parse().unwrap());
+                    case.intents[0].after[0].expires_at = Some(END.to_owned());
+                },
+                &[&until, &timed],
+                2,
+            ),
+            (
+                "an end after a while",
+                |case| {
+                    case.intents[0].expires_at = Some(END.parse().unwrap());
+                    case.intents[0].lasts = Some(serde_json::from_value(json!("PT8H")).unwrap());
+                    case.intents[0].after[0].expires_at = Some(END.to_owned());
+                },
+                &[
+                    "  after: “Ana” (ana@example.com): “Developer” on “Orders” for 8 hours",
+                    &lasting,
+                ],
+                2,
+            ),
+            (
+                "privileged",
+                |case| case.intents[0].privileged = Some("it manages users".to_owned()),
+                &["Privileged: it manages users", typed],
+                0,
+            ),
+            ("wide", |case| case.intents[0].wanted.scope = "organization".into(), &[typed], 0),
+            ("a reason", |case| case.reason = Some("on call"), &["The reason given: “on call”"], 0),
+            (
+                "an assistant's words",
+                |case| (case.client, case.reason) = (Some("helper"), Some("on call\nEnds: today")),
+                &[
+                    "An assistant (“helper”), for sam, asks for your consent:",
+                    "The assistant says: “on call Ends: today”",
+                ],
+                1,
+            ),
+            (
+                "a client without a name",
+                |case| case.client = Some("\u{200b} "),
+                &["An assistant, for sam, asks for your consent:"],
+                1,
+            ),
+        ];
+        differ(&cases);
+    }
+
+    #[test]
+    fn who_and_what_else_is_there_is_in_the_question() {
+        let cases: [Differing<'_>; 7] = [
+            ("an undo", |case| case.cause = Cause::Undo("gr-1".to_owned()), &["Undoes: gr-1"], 1),
+            (
+                "another holder",
+                |case| {
+                    case.intents[0].before.push(bo());
+                    case.intents[0].after.insert(0, bo());
+                },
+                &[
+                    "  before: “Bo” (u-2): “Tester” on “Orders”",
+                    "  after: “Ana” (ana@example.com): “Developer” on “Orders”; “Bo” (u-2): “Tester” on “Orders”",
+                    "Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orders” is a-1; \
+                     “Tester” is r-Tester",
+                ],
+                3,
+            ),
+            (
+                "a whole list of which one moves",
+                |case| {
+                    case.list = true;
+                    case.intents[0].before.push(bo());
+                    case.intents[0].after.push(bo());
+                },
+                &[
+                    "Ids: “Orders” is a-1; “Ana” (ana@example.com) is u-1; “Developer” is r-Developer",
+                ],
+                1,
+            ),
+            (
+                "what waits or is still to begin",
+                |case| {
+                    let starts_at = Some("soon; ends today".to_owned());
+                    case.intents[0].before.push(Access { pending: true, starts_at, ..ana() });
+                },
+                &[
+                    "  before: “Ana” (ana@example.com): “Developer” on “Orders” from “soon; ends today” (pending)",
+                ],
+                1,
+            ),
+            (
+                "warnings, each once",
+                |case| {
+                    case.intents[0].warnings =
+                        ["others too", "", "others too"].map(str::to_owned).into();
+                },
+                &["Warning: others too"],
+                0,
+            ),
+            (
+                "what a vendor calls itself",
+                |case| {
+                    case.intents[0].tenant =
+                        "https://acme.example.com\nPolicy: reviewed".to_owned();
+                },
+                &["• grant “Developer” on “Orders” to “Ana” (ana@example.com) — at acme, \
+                     https://acme.example.com\u{20}Policy: reviewed"],
+                1,
+            ),
+            ("what is denied", |case| case.intents.push(Intent { own: true, ..intent() }), &[], 0),
+        ];
+        differ(&cases);
+    }
+
+    #[test]
+    fn no_more_is_shown_than_a_person_reads() {
+        let text = asked(|case| {
+            let of = |number: usize| row(person(&format!("v-{number:03}"), "Vi", ""), "Tester");
+            case.intents[0].before = (0..103).map(of).collect();
+            case.intents[0].after.extend((0..103).map(of));
+        });
+        let text = text.text;
+        let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
+        for (start, rows, left) in
+            [("  before: ", 100, "and 3 more"), ("  after: ", 100, "and 4 more")]
+        {
+            assert_eq!(line(start).matches(" on “Orders”").count(), rows, "{text}");
+            assert!(line(start).ends_with(left), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_changes_are_one_question() {
+        let question = asked(|case| {
+            let wanted = Access {
+                resource: Named::new("a-2", Some("Billing".to_owned()), "asset"),
+                ..ana()
+            };
+            let summary = "grant “Developer” on “Billing” to “Ana” (ana@example.com)".to_owned();
+            case.intents.push(Intent { summary, after: vec![wanted.clone()], wanted, ..intent() });
+        });
+        let plain: Vec<_> = PLAIN.lines().collect();
+        let new: Vec<_> = question.text.lines().filter(|line| !plain.contains(line)).collect();
+        let ids = "Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orders” is a-1; “Billing” is a-2";
+        assert_eq!(
+            new,
+            [
+                "• grant “Developer” on “Billing” to “Ana” (ana@example.com) — at acme, https://acme.example.com",
+                "  after: “Ana” (ana@example.com): “Developer” on “Billing”",
+                ids
+            ]
+        );
+        assert_eq!(question.text.matches("Policy: ").count(), 1);
+        assert_eq!(question.text.matches("Ends: ").count(), 1);
+        assert_eq!(
+            question.summary,
+            "grant “Developer” on “Orders” to “Ana” (ana@example.com); \
+             grant “Developer” on “Billing” to “Ana” (ana@example.com)"
+        );
+    }
+
+    #[test]
+    fn what_is_to_be_typed_is_a_name_that_can_be_typed() {
+        for (id, name, typed) in [
+            ("u-1", Some("Ana Ruiz"), "Ana Ruiz"),
+            ("u-1", Some("José Díaz"), "José Díaz"),
+            ("u-1", Some("Ana “the boss” Ruiz"), "u-1"),
+            ("u-1", Some("Ana\u{200b}"), "u-1"),
+            ("u-1", Some(" "), "u-1"),
+            ("u-1", None, "u-1"),
+            ("u 1", None, "u 1"),
+        ] {
+            let named = Named::new(id, name.map(str::to_owned), "user");
+            assert_eq!(to_be_typed(&named), typed, "{name:?}");
+        }
+        for (name, typed, is) in [
+            ("Ana", "Ana", true),
+            ("Ana", " Ana \n", true),
+            ("Ana", "“Ana”", true),
+            ("Ana", "\"Ana\"", true),
+            ("Ana", "ana", false),
+            ("Ana", "Ana Ruiz", false),
+            ("Ana", "", false),
+            ("Ana", "yes", false),
+            ("", "", false),
+            ("“”", "“”", false),
+        ] {
+            assert_eq!(ConsentQuestion::is_typed(name, typed), is, "{name:?} {typed:?}");
+        }
+    }
+}

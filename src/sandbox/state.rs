@@ -251,6 +251,18 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_show_yet_can_be_made_to() {
+        let store = Store::open(None, Duration::from_hours(1)).unwrap();
+        let before = held(&store);
+        store.change(|world| world.outsystems.push(world.outsystems[0].clone())).unwrap();
+        assert_eq!(held(&store), before);
+        store.catch_up();
+        assert_eq!(held(&store), before + 1);
+        store.change(|world| world.outsystems.clear()).unwrap();
+        assert_eq!(held(&store), before + 1, "what comes later lags as well");
+    }
+
+    #[test]
     fn without_a_lag_a_change_shows_at_once() {
         let store = Store::open(None, Duration::ZERO).unwrap();
         let before = held(&store);

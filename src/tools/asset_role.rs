@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Snapshot;
-use crate::access::{Access, Principal, Role};
+use crate::access::{Access, Principal, Resource, Role};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::vendors::VendorReader;
-use crate::vendors::outsystems::{self, same_key};
+use crate::vendors::outsystems::{self, HeldRole, same_key};
 
 /// One user and one role, on one asset of those a call names.
 #[derive(Clone)]
@@ -55,8 +55,18 @@ pub(super) async fn resolve(
     assets.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     let names = assets.iter().filter_map(|asset| Some((asset.id.clone(), asset.name.clone()?)));
     let names: BTreeMap<_, _> = names.collect();
-    let one = |asset: &crate::access::Resource| AssetRole {
-        wanted: Access {
+    let one = |asset: &Resource| AssetRole::new(&user, &role, asset, &names);
+    Ok(assets.iter().map(one).collect())
+}
+
+impl AssetRole {
+    pub(super) fn new(
+        user: &Principal,
+        role: &Role,
+        asset: &Resource,
+        names: &BTreeMap<String, String>,
+    ) -> Self {
+        let wanted = Access {
             id: None,
             principal: user.named(),
             role: role.named(),
@@ -67,21 +77,20 @@ pub(super) async fn resolve(
             starts_at: None,
             expires_at: None,
             pending: false,
-        },
-        user: user.clone(),
-        role: role.clone(),
-        names: names.clone(),
-    };
-    Ok(assets.iter().map(one).collect())
-}
+        };
+        Self { wanted, user: user.clone(), role: role.clone(), names: names.clone() }
+    }
 
-impl AssetRole {
     /// All organization roles of the user.
     pub(super) async fn current(&self, reader: &VendorReader<'_>) -> Result<Snapshot, Failure> {
-        let held = outsystems::held(reader, &self.wanted.principal.id).await?;
+        Ok(self.standing(outsystems::held(reader, &self.wanted.principal.id).await?))
+    }
+
+    /// What these roles of the user amount to.
+    pub(super) fn standing(&self, held: Vec<HeldRole>) -> Snapshot {
         let rows =
             held.into_iter().map(|held| outsystems::row(&self.wanted.principal, held, &self.names));
-        Ok(Snapshot { rows: rows.collect(), conclusive: true, ..Snapshot::default() })
+        Snapshot { rows: rows.collect(), conclusive: true, ..Snapshot::default() }
     }
 
     pub(super) fn is_wanted(&self, row: &Access) -> bool {
@@ -111,4 +120,71 @@ pub(super) fn is_same(one: &Access, other: &Access) -> bool {
 /// The keys of a row, as arguments of either tool.
 pub(super) fn arguments(row: &Access) -> Value {
     json!({ "userKey": row.principal.id, "roleKey": row.role.id, "assetKeys": [row.resource.id] })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A role as OutSystems lists it for a user: "Developer on Orders", with "until TIME", "from TIME" or
+    /// "in PORTFOLIO" behind it; on "organization" it is of that scope. Keys are the names in lower case.
+    pub(in crate::tools) fn held(text: &str) -> HeldRole {
+        let words: Vec<&str> = text.split(' ').collect();
+        let (role, asset) = (words[0], words[2]);
+        let after = |word: &str| words.iter().skip_while(|w| **w != word).nth(1).copied();
+        let (start, end) = (after("from"), after("until"));
+        let period = start.or(end).map(|_| json!({ "startTime": start, "endTime": end }));
+        serde_json::from_value(json!({
+            "key": role.to_lowercase(),
+            "name": role,
+            "assetKey": (asset != "organization").then(|| asset.to_lowercase()),
+            "portfolioKey": after("in"),
+            "grantPeriod": period,
+        }))
+        .unwrap()
+    }
+
+    /// Ana and the role Developer on Orders, privileged or not.
+    pub(in crate::tools) fn supposed(privileged: bool) -> AssetRole {
+        let user = Principal::user("ana", Some("Ana".to_owned()), None);
+        let role = Role {
+            id: "developer".to_owned(),
+            name: Some("Developer".to_owned()),
+            privileged,
+            description: None,
+            permissions: vec!["Release management > Deploy".to_owned()],
+            ingredients: vec!["deploy, k1".to_owned()],
+        };
+        let asset = Resource::new("asset", "orders", Some("Orders".to_owned()));
+        AssetRole::new(&user, &role, &asset, &BTreeMap::new())
+    }
+
+    pub(in crate::tools) fn standing(of: &AssetRole, rows: &[&str]) -> Snapshot {
+        of.standing(rows.iter().map(|row| held(row)).collect())
+    }
+
+    /// Roles of an organization reach every asset, and are none of the asset's.
+    #[test]
+    fn a_row_is_of_one_asset_whatever_the_letters_of_its_key() {
+        let of = supposed(false);
+        for (row, wanted, there) in [
+            ("Developer on Orders", true, true),
+            ("Developer on Orders in p-2", true, true),
+            ("Tester on Orders", false, true),
+            ("Developer on Billing", false, false),
+            ("Developer on organization", false, false),
+        ] {
+            for upper in [false, true] {
+                let mut held = held(row);
+                if upper {
+                    held.key.make_ascii_uppercase();
+                    held.asset_key = held.asset_key.map(|key| key.to_uppercase());
+                }
+                let snapshot = of.standing(vec![held]);
+                assert!(snapshot.conclusive);
+                let row = &snapshot.rows[0];
+                assert_eq!((of.is_wanted(row), of.is_there(row)), (wanted, there), "{row:?}");
+            }
+        }
+    }
 }

@@ -475,3 +475,437 @@ fn same(one: &[Access], other: &[Access]) -> bool {
             .iter()
             .all(|row| other.iter().any(|kept| is_same(kept, row) && kept.role.id == row.role.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::{expected, found, heard, planned, record, said, undone, warned};
+    use super::super::{Change, set_asset_permissions};
+    use super::*;
+    use crate::access::Principal;
+
+    fn principal(kind: &str, id: &str) -> Principal {
+        let kind = if kind == "group" { PrincipalKind::Group } else { PrincipalKind::User };
+        Principal { kind, ..Principal::user(id, None, None) }
+    }
+
+    /// What somebody holds as the bridge shows it: "user ada Modify", with `{"Technical":"View"}` behind it.
+    fn held(text: &str) -> Value {
+        let parts: Vec<_> = text.splitn(4, ' ').collect();
+        let profiles: Value = serde_json::from_str(parts.get(3).unwrap_or(&"{}")).unwrap();
+        let profiles = profiles.as_object().unwrap().iter();
+        let profiles = profiles.map(|(name, level)| json!({ "name": name, "permission": level }));
+        json!({
+            "principal": { "kind": parts[0], "id": parts[1] },
+            "permission": parts[2],
+            "profiles": profiles.collect::<Vec<_>>(),
+        })
+    }
+
+    /// A list on the asset a-1; those in `asked` are what each is to hold.
+    fn table(replace: bool, asked: &[&str]) -> AssetTable {
+        let entry = |text: &&str| {
+            let held: Held = serde_json::from_value(held(text)).unwrap();
+            let principal = principal(held.principal.kind.as_str(), &held.principal.id);
+            let own = is_called(&principal.named(), "svc");
+            Wanted {
+                principal,
+                level: held.permission,
+                profiles: held.profiles,
+                own,
+                already: false,
+            }
+        };
+        let entries: Vec<_> = asked.iter().map(entry).collect();
+        let asset = Resource::new("asset", "a-1", None);
+        AssetTable {
+            wanted: wanted(&asset, &entries),
+            asset,
+            entries,
+            losing: Vec::new(),
+            username: Some("svc".to_owned()),
+            replace,
+            propagate: false,
+            propagate_profiles: false,
+        }
+    }
+
+    fn standing(table: &AssetTable, version: u64, rows: &[&str]) -> Snapshot {
+        let rows: Vec<_> = rows.iter().map(|row| held(row)).collect();
+        let permissions = json!({ "version": version, "permissions": rows });
+        table.standing(&serde_json::from_value(permissions).unwrap())
+    }
+
+    /// The vendor's own example of its rule is the first row.
+    #[test]
+    fn a_list_is_combined_so_that_the_higher_wins_or_replaced() {
+        let there = ["user A Full", "user B View", "group ABC View"];
+        for (replace, asked, now, after) in [
+            (
+                false,
+                &["user A Modify", "user B Full", "user X Modify"][..],
+                &there[..],
+                &["A: Full on a-1", "B: Full on a-1", "ABC: View on a-1", "X: Modify on a-1"][..],
+            ),
+            (
+                true,
+                &["user A Modify", "user X View"],
+                &there,
+                &["A: Modify on a-1", "X: View on a-1"],
+            ),
+            (
+                false,
+                &[r#"user A View {"Technical":"Modify","Summary":"View"}"#],
+                &[r#"user A Modify {"Technical":"View"}"#],
+                &[r#"A: Modify {"Summary":"View","Technical":"Modify"} on a-1"#],
+            ),
+            // A user and a group may have one id.
+            (false, &["group A View"], &["user A Full"], &["A: Full on a-1", "A: View on a-1"]),
+        ] {
+            let table = table(replace, asked);
+            assert_eq!(expected(&table, &standing(&table, 7, now)), after, "{asked:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_sent_with_the_version_it_rests_on_where_it_changes_something() {
+        let flags =
+            r#""propagatePermissionsToDependentObjects":false,"propagateProfilePermissions":false"#;
+        let sent = |entries: &str, replace: bool| {
+            format!(
+                r#"POST /assets/a-1/permissions {{"userGroupAssetPermission":[{entries}],"removeExistingPermission":{replace},{flags}}} If-Match: 7"#
+            )
+        };
+        let modify = r#"{"user":"ada","permission":"Modify"}"#;
+        let more = "Refused: ada holds “Full” there, which is more, and combining never lowers a permission";
+        for (replace, asked, now, plan) in [
+            (false, &["user ada Modify"][..], &[][..], sent(modify, false)),
+            (false, &["user ada Modify"], &["user ada View"], sent(modify, false)),
+            (false, &["user ada Modify"], &["group ada Modify"], sent(modify, false)),
+            (false, &["user ada Modify"], &["user ada Modify", "user bo Full"], "already_present".to_owned()),
+            (false, &["user ada Modify"], &["user ada Full"], more.to_owned()),
+            (
+                false,
+                &["user ada Modify", "group devs View"],
+                &["user ada Full"],
+                sent(&format!(r#"{modify},{{"group":"devs","permission":"View"}}"#), false),
+            ),
+            (true, &["user ada Modify"], &["user ada Modify"], "already_present".to_owned()),
+            (true, &["user ada Modify"], &["user ada Full"], sent(modify, true)),
+            (true, &["user ada Modify"], &["user ada Modify", "user bo View"], sent(modify, true)),
+            (
+                false,
+                &[r#"user ada View {"Technical":"Modify"}"#],
+                &["user ada View"],
+                sent(
+                    r#"{"user":"ada","permission":"View","profilePermissions":[{"name":"Technical","permission":"Modify"}]}"#,
+                    false,
+                ),
+            ),
+            (
+                false,
+                &[r#"user ada View {"Technical":"View"}"#],
+                &[r#"user ada View {"Technical":"Modify"}"#],
+                "Refused: ada holds “View {'Technical':'Modify'}” there, which is more, and combining never \
+                 lowers a permission".to_owned(),
+            ),
+        ] {
+            let table = table(replace, asked);
+            assert_eq!(planned(&table, &standing(&table, 7, now)), plan, "{asked:?} {now:?}");
+        }
+        // What is passed on to dependents is sent, whatever stands on the asset itself.
+        for (propagate, profiles) in [(true, false), (false, true)] {
+            let own = table(false, &["user ada Modify"]);
+            let table = AssetTable { propagate, propagate_profiles: profiles, ..own };
+            let plan = planned(&table, &standing(&table, 7, &["user ada Modify"]));
+            let said = format!(
+                r#""propagatePermissionsToDependentObjects":{propagate},"propagateProfilePermissions":{profiles}"#
+            );
+            assert!(plan.starts_with("POST") && plan.contains(&said), "{plan}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_is_exactly_the_list_that_was_meant() {
+        let ada = &["user ada Modify"][..];
+        for (replace, asked, before, now, seen) in [
+            (false, ada, &[][..], &["user ada Modify"][..], "there"),
+            (false, ada, &[], &[], "elsewise: ada does not hold “Modify”"),
+            (false, ada, &[], &["group ada Modify"], "elsewise: ada does not hold “Modify”"),
+            (false, ada, &[], &["user ada View"], "elsewise: ada holds “View”, not “Modify”"),
+            (false, ada, &[], &["user ada Full"], "elsewise: ada holds “Full”, not “Modify”"),
+            (false, ada, &["user ada Full"], &["user ada Full"], "there"),
+            (
+                false,
+                ada,
+                &[],
+                &[r#"user ada Modify {"Technical":"View"}"#],
+                "elsewise: ada holds “Modify {'Technical':'View'}”, not “Modify”",
+            ),
+            (false, ada, &["user bo View"], &["user ada Modify"], "lost: bo: View on a-1"),
+            (
+                false,
+                ada,
+                &["user bo Full"],
+                &["user ada Modify", "user bo View"],
+                "lost: bo: Full on a-1",
+            ),
+            (false, ada, &["user bo View"], &["user ada Modify", "user bo Full"], "there"),
+            (false, ada, &[], &["user ada Modify", "user eve Full"], "there"),
+            (true, ada, &["user bo View"], &["user ada Modify"], "there"),
+            (
+                true,
+                ada,
+                &["user bo View"],
+                &["user ada Modify", "user bo View"],
+                "elsewise: bo still holds “View”",
+            ),
+            // One user with Full may be the owner, whose Full cannot be taken; two are not.
+            (true, ada, &["user bo Full"], &["user ada Modify", "user bo Full"], "there"),
+            (
+                true,
+                ada,
+                &["group devs Full"],
+                &["user ada Modify", "group devs Full"],
+                "elsewise: devs still holds “Full”",
+            ),
+            (
+                true,
+                ada,
+                &["user bo Full", "user cy Full"],
+                &["user ada Modify", "user bo Full", "user cy Full"],
+                "elsewise: bo still holds “Full”",
+            ),
+            (
+                true,
+                ada,
+                &["user ada Full"],
+                &["user ada Full"],
+                "elsewise: ada holds “Full”, not “Modify”",
+            ),
+        ] {
+            let table = table(replace, asked);
+            let [before, now] =
+                [(7, before), (8, now)].map(|(version, rows)| standing(&table, version, rows));
+            assert_eq!(found(&table, &before, &now), seen, "{replace} {before:?} {now:?}");
+        }
+        // Nothing shows that the list was set: the owner's row proves nothing.
+        let table = table(true, ada);
+        let rows = ["user ada Modify", "user bo Full"];
+        let [before, now] = [&rows, &rows].map(|rows| standing(&table, 7, rows));
+        assert_eq!(found(&table, &before, &now), "elsewise: bo still holds “Full”");
+    }
+
+    #[test]
+    fn a_bridges_answer_is_a_yes_a_no_or_nothing() {
+        for (status, body, word) in [
+            (200, r#"{"version":"v2","permissions":[],"warnings":["2 skipped"]}"#, "yes"),
+            (200, r#"{"version":8,"permissions":[]}"#, "yes"),
+            (200, r#"{"permissions":[]}"#, "nothing"),
+            (200, r#"{"version":8,"permissions":[],"warnings":[1]}"#, "nothing"),
+            (200, "", "nothing"),
+            (204, "", "nothing"),
+            (202, r#"{"version":8,"permissions":[]}"#, "nothing"),
+            (404, "", "no"),
+            (409, "", "no"),
+            (412, "", "no"),
+            (500, "", "nothing"),
+        ] {
+            assert_eq!(
+                heard(&table(false, &["user ada View"]), status, body),
+                word,
+                "{status} {body}"
+            );
+        }
+        let body = br#"{"version":8,"permissions":[],"warnings":["2 dependents skipped"]}"#;
+        let WriteReply::Yes { warnings } =
+            table(false, &["user ada View"]).interpret(&Reply::made(200, body.to_vec()))
+        else {
+            panic!("it is a yes")
+        };
+        assert_eq!(warnings, ["the bridge says “2 dependents skipped”"]);
+    }
+
+    #[test]
+    fn full_for_everybody_is_privileged_and_ones_own_is_told() {
+        for (asked, privileged, own) in [
+            (&["group Everyone Full"][..], true, false),
+            (&["group everyone Full"], true, false),
+            (&["group Users Full"], true, false),
+            (&["group Members Full"], true, false),
+            (&["group Everyone Modify"], false, false),
+            (&["group devs Full"], false, false),
+            (&["user ada View", "group Everyone Full"], true, false),
+            (&["user SVC View"], false, true),
+            (&["group svc View"], false, false),
+        ] {
+            let mut table = table(false, asked);
+            assert_eq!(
+                (table.privileged().is_some(), table.is_self()),
+                (privileged, own),
+                "{asked:?}"
+            );
+            // What stands already is not given, unless it is passed on.
+            table.entries.iter_mut().for_each(|entry| entry.already = true);
+            assert_eq!((table.privileged(), table.is_self()), (None, false), "{asked:?}");
+            table.propagate = true;
+            assert_eq!(
+                (table.privileged().is_some(), table.is_self()),
+                (privileged, own),
+                "{asked:?}"
+            );
+        }
+        assert_eq!(
+            table(false, &["user a Full", "user b View", "user c View"]).contains(),
+            ["View", "Full"]
+        );
+    }
+
+    #[test]
+    fn what_each_gains_or_loses_is_a_row_of_its_own() {
+        for (asked, now, all, rows) in [
+            (&["user ada Modify"][..], &[][..], false, &["grant ada: Modify on a-1"][..]),
+            (&["user ada Modify"], &["user ada Modify"], false, &[]),
+            (&["user ada Modify"], &["user ada Modify"], true, &["grant ada: Modify on a-1"]),
+            (&["user ada Full"], &["user ada View"], false, &["grant ada: Full on a-1"]),
+            (&["user ada View"], &["user ada Full"], false, &["revoke ada: Full on a-1"]),
+            (
+                &["user ada Modify"],
+                &["user bo Full"],
+                false,
+                &["grant ada: Modify on a-1", "revoke bo: Full on a-1"],
+            ),
+        ] {
+            let table = table(true, asked);
+            let before = standing(&table, 7, now);
+            let after = table.expected(&before);
+            let made = table.rows(&before.rows, &after, all);
+            let made: Vec<_> = made
+                .iter()
+                .map(|row| format!("{} {}", row.effect.as_str(), said(&row.wanted)))
+                .collect();
+            assert_eq!(made, rows, "{asked:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_reader_is_told_who_keeps_loses_or_still_has() {
+        let empty =
+            "nothing is set now, and an empty list cannot be set: this cannot be undone from here";
+        let keeps = "ada keeps Full: combining never lowers a permission; use removeExistingPermission with the \
+                     whole list";
+        let bo = "bo loses “View”: the whole list is replaced (an owner keeps Full)";
+        let manage = "a role such as Manage Assets may reach the asset whatever is set on it";
+        let dependents = "dependent objects change too; which ones, only CentraSite knows";
+        for (replace, propagate, asked, now, told) in [
+            (false, false, &["user ada View"][..], &[][..], &[empty][..]),
+            (false, false, &["user ada Modify"], &["user ada View"], &[]),
+            (false, false, &["user ada View", "user cy View"], &["user ada Full"], &[keeps]),
+            (true, false, &["user ada View"], &["user bo View"], &[bo, manage]),
+            (true, false, &["user ada View"], &["user ada Full"], &[manage]),
+            (false, true, &["user ada View"], &["user ada View"], &[dependents]),
+        ] {
+            let table = AssetTable { propagate, ..table(replace, asked) };
+            assert_eq!(warned(&table, &standing(&table, 7, now)), told, "{asked:?} {now:?}");
+        }
+        let everyone = "access is left: Everyone keeps “View”, and everybody is in it";
+        let group =
+            "access may be left through a group: devs (CentraSite does not show its members)";
+        for (losing, rows, left) in [
+            (
+                &[("user", "bo")][..],
+                &["group Everyone View", "group devs Full"][..],
+                &[everyone][..],
+            ),
+            (&[("user", "bo")], &["group devs Full"], &[group]),
+            (&[("user", "bo")], &["user ada Full"], &[]),
+            (&[("user", "bo")], &["user bo View", "group devs Full"], &[]),
+            (&[("group", "ops")], &["group devs Full"], &[]),
+            (&[], &["group devs Full"], &[]),
+        ] {
+            let losing = losing.iter().map(|(kind, id)| principal(kind, id).named()).collect();
+            let table = AssetTable { losing, ..table(true, &["user ada View"]) };
+            assert_eq!(table.left(&standing(&table, 7, rows).rows), left, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn levels_and_profiles_are_more_less_or_neither() {
+        for (was, is, gives, takes, goes) in [
+            ("View", "Full", true, false, None),
+            ("Full", "View", false, true, Some("Full")),
+            (r#"View {"T":"View"}"#, "View", false, true, Some("View of the profile “T”")),
+            (r#"View {"T":"View"}"#, r#"View {"T":"Modify"}"#, true, false, None),
+            (r#"Full {"T":"View"}"#, r#"View {"T":"Modify"}"#, true, true, Some("Full")),
+        ] {
+            let table = table(true, &["user ada View"]);
+            let rows = |holds: &str| standing(&table, 7, &[&format!("user ada {holds}")]).rows;
+            let (was, is) = (rows(was), rows(is));
+            assert_eq!(table.shift(&was, &is), Shift { gives, takes }, "{was:?} {is:?}");
+            assert_eq!(table.goes(&was[0], &is[0]).as_deref(), goes, "{was:?} {is:?}");
+        }
+        // Dependent objects gain, and lose too where their lists are replaced.
+        for replace in [false, true] {
+            let table = AssetTable { propagate: true, ..table(replace, &["user ada View"]) };
+            let rows = standing(&table, 7, &["user ada View"]).rows;
+            assert_eq!(table.shift(&rows, &rows), Shift { gives: true, takes: replace });
+        }
+    }
+
+    #[test]
+    fn an_end_gives_what_does_not_stand() {
+        for (now, left, gives, privileged, own) in [
+            (&[][..], &["user ada View"][..], 1, false, false),
+            (&["user ada Modify"], &["user ada View"], 0, false, false),
+            (&["user ada View"], &["user ada Modify"], 1, false, false),
+            (&["group Everyone View"], &["group Everyone Full"], 1, true, false),
+            (&["group Everyone Full"], &["group Everyone Full"], 0, false, false),
+            (&[], &["user svc View"], 1, false, true),
+        ] {
+            let table = table(true, &["user ada View"]);
+            let [now, left] = [now, left].map(|rows| standing(&table, 7, rows).rows);
+            let given = Step::given(&table, &now, &left);
+            let seen = (given.rows.len(), given.privileged.is_some(), given.own);
+            assert_eq!(seen, (gives, privileged, own), "{now:?} {left:?}");
+        }
+    }
+
+    #[test]
+    fn each_part_ends_in_a_word_of_its_own() {
+        use Outcome::{AlreadyPresent, Confirmed, Mismatch, Rejected};
+        let asked = ["user ada Modify", "user bo View"];
+        for (outcome, before, after, words) in [
+            (Confirmed, &[][..], &["user ada Modify", "user bo View"][..], [Confirmed, Confirmed]),
+            (
+                Confirmed,
+                &["user bo Full"],
+                &["user ada Modify", "user bo Full"],
+                [Confirmed, AlreadyPresent],
+            ),
+            (Mismatch, &[], &["user ada Modify"], [Confirmed, Mismatch]),
+            (Rejected, &["user bo View"], &["user bo View"], [Rejected, Rejected]),
+        ] {
+            let table = table(false, &asked);
+            let [before, after] = [before, after].map(|rows| standing(&table, 7, rows).rows);
+            let parts = table.parts(outcome, &before, &after);
+            let seen: Vec<_> = parts.iter().map(|part| part["outcome"].clone()).collect();
+            assert_eq!(seen, words.map(|word| json!(word)), "{before:?} {after:?}");
+        }
+        assert_eq!(table(false, &asked[..1]).parts(Confirmed, &[], &[]), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn a_list_is_undone_whole_or_not_at_all() {
+        let table = table(false, &["user ada View"]);
+        for (before, undoes) in [
+            (
+                &[r#"user ada Modify {"Technical":"View"}"#, "group devs Full"][..],
+                r#"set_asset_permissions {"asset":"a-1","userGroupAssetPermission":[{"permission":"Modify","user":"ada","profilePermissions":[{"name":"Technical","permission":"View"}]},{"permission":"Full","group":"devs"}],"removeExistingPermission":true}"#,
+            ),
+            (&[], "Refused: nothing else is set on the asset, and an empty list cannot be set"),
+        ] {
+            let record = record(table.wanted(), &standing(&table, 7, before).rows, true);
+            let inverse = undone(set_asset_permissions::SetAssetPermissions::inverse(&record));
+            assert_eq!(inverse, undoes);
+        }
+    }
+}

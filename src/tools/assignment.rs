@@ -68,20 +68,30 @@ impl PermissionAssignment {
                 held_through_groups(reader, &role, &principal)
             ),
         };
-        let wanted = Access {
-            id: None,
-            principal,
-            role: role.named(),
-            // Permissions count for the whole organization.
-            resource: Named::new("organization", None, "organization"),
-            scope: "organization".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = wanted(&role, principal);
         Ok(Self { wanted, role, own, through, doubt: None, change })
+    }
+
+    /// What these assignments of the permission show of the identity's own, with a note where its
+    /// removal waits, and where it is another than the one that is meant.
+    fn standing(&self, assignments: Vec<Assignment>) -> Snapshot {
+        let mut snapshot = Snapshot { conclusive: true, ..Snapshot::default() };
+        for assignment in assignments {
+            if assignment.identity_id != self.wanted.principal.id {
+                continue;
+            }
+            if let Some(other) = self.other_than_meant(&assignment) {
+                snapshot.notes.push(other);
+                continue;
+            }
+            let pending = assignment.is_pending();
+            let id = Some(assignment.id.clone());
+            snapshot.rows.push(Access { id, pending, ..self.wanted.clone() });
+            if assignment.is_leaving() {
+                snapshot.notes.push(LEAVING.to_owned());
+            }
+        }
+        snapshot
     }
 
     /// What everybody in a group gets or loses with it.
@@ -178,6 +188,22 @@ impl PermissionAssignment {
         warnings.extend(self.members());
         let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
+    }
+}
+
+/// A permission of an identity, as a row: permissions count for the whole organization.
+fn wanted(role: &Role, principal: Named) -> Access {
+    Access {
+        id: None,
+        principal,
+        role: role.named(),
+        resource: Named::new("organization", None, "organization"),
+        scope: "organization".into(),
+        within: None,
+        via: None,
+        starts_at: None,
+        expires_at: None,
+        pending: false,
     }
 }
 
@@ -287,30 +313,12 @@ impl Step for PermissionAssignment {
         row.role.id == self.wanted.role.id
     }
 
-    /// The assignment as it is listed, with a note where its removal waits, and where it is
-    /// another than the one that is meant.
     fn current<'a>(
         &'a self,
         reader: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
-            let mut snapshot = Snapshot { conclusive: true, ..Snapshot::default() };
-            for assignment in dfns::assignments(reader, &self.wanted.role.id).await? {
-                if assignment.identity_id != self.wanted.principal.id {
-                    continue;
-                }
-                if let Some(other) = self.other_than_meant(&assignment) {
-                    snapshot.notes.push(other);
-                    continue;
-                }
-                let pending = assignment.is_pending();
-                let id = Some(assignment.id.clone());
-                snapshot.rows.push(Access { id, pending, ..self.wanted.clone() });
-                if assignment.is_leaving() {
-                    snapshot.notes.push(LEAVING.to_owned());
-                }
-            }
-            Ok(snapshot)
+            Ok(self.standing(dfns::assignments(reader, &self.wanted.role.id).await?))
         })
     }
 
@@ -353,5 +361,271 @@ impl Step for PermissionAssignment {
                 Verification::Elsewise("the assignment is still listed".to_owned())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::{expected, found, heard, planned, record, undone, warned};
+    use super::super::{Change, assign_permission, revoke_permission};
+    use super::*;
+
+    /// Treasury Viewer and Sam.
+    fn step(change: Direction) -> PermissionAssignment {
+        let role = Role {
+            id: "pm-1".to_owned(),
+            name: Some("Treasury Viewer".to_owned()),
+            privileged: false,
+            description: None,
+            permissions: vec!["Wallets:Read".to_owned()],
+            ingredients: Vec::new(),
+        };
+        let wanted = wanted(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
+        let (own, through) = (Own::default(), Through::default());
+        PermissionAssignment { wanted, role, own, through, doubt: None, change }
+    }
+
+    fn assigning() -> PermissionAssignment {
+        step(Direction::Assign { warnings: Vec::new(), is_archived: false })
+    }
+
+    fn archived() -> PermissionAssignment {
+        step(Direction::Assign { warnings: Vec::new(), is_archived: true })
+    }
+
+    fn revoking(meant: Option<&str>) -> PermissionAssignment {
+        step(Direction::Revoke(meant.map(str::to_owned)))
+    }
+
+    fn privileged(step: PermissionAssignment) -> PermissionAssignment {
+        PermissionAssignment { role: Role { privileged: true, ..step.role }, ..step }
+    }
+
+    /// The permission's assignments as Dfns lists them: "as-1 us-1", with "Create Pending" behind it where a
+    /// change request says so.
+    fn listed(step: &PermissionAssignment, rows: &[&str]) -> Snapshot {
+        let row = |row: &&str| {
+            let words: Vec<_> = row.split(' ').collect();
+            let request = words.get(2).map(|kind| {
+                json!({ "id": "cr-1", "kind": "Assignment", "operationKind": kind, "status": words[3] })
+            });
+            let mut one = json!({ "id": words[0], "permissionId": "pm-1", "identityId": words[1] });
+            crate::json::put(&mut one, "pendingChangeRequest", request);
+            serde_json::from_value(one).unwrap()
+        };
+        step.standing(rows.iter().map(row).collect())
+    }
+
+    #[test]
+    fn an_assignment_is_asked_for_once() {
+        let sent = r#"POST /permissions/pm-1/assignments {"identityId":"us-1"}"#;
+        let gone = "Invalid: permissionId: “Treasury Viewer” is archived and cannot be assigned";
+        for (step, holds, plan) in [
+            (assigning(), &[][..], sent),
+            (assigning(), &["as-1 us-2"], sent),
+            (assigning(), &["as-1 us-1"], "already_present"),
+            (assigning(), &["as-1 us-1 Create Pending"], "pending_vendor_approval"),
+            (assigning(), &["as-1 us-1 Create Pending", "as-2 us-1"], "already_present"),
+            (assigning(), &["as-1 us-1 Create Applied"], "already_present"),
+            // What is to be taken away is there until an approver agrees.
+            (assigning(), &["as-1 us-1 Delete Pending"], "already_present"),
+            (archived(), &[], gone),
+            (archived(), &["as-1 us-2"], gone),
+            (archived(), &["as-1 us-1"], "already_present"),
+        ] {
+            let now = listed(&step, holds);
+            assert!(now.conclusive);
+            assert_eq!(planned(&step, &now), plan, "{holds:?}");
+        }
+        assert_eq!(expected(&assigning(), &Snapshot::default()), ["us-1: pm-1 on organization"]);
+    }
+
+    #[test]
+    fn the_assignment_that_is_listed_is_revoked_and_never_by_force() {
+        let of = |id: &str| format!("DELETE /permissions/pm-1/assignments/{id}");
+        let waits = "Refused: the assignment itself still waits for approval";
+        for (meant, holds, plan) in [
+            (None, &["as-1 us-1"][..], of("as-1")),
+            (None, &["as-1 us-2", "as-2 us-1"], of("as-2")),
+            (None, &["as-1 us-1 Create Pending", "as-2 us-1"], of("as-2")),
+            (None, &[], "already_absent".to_owned()),
+            (None, &["as-1 us-2"], "already_absent".to_owned()),
+            (None, &["as-1 us-1 Create Pending"], waits.to_owned()),
+            (None, &["as-1 us-1 Delete Pending"], "pending_vendor_approval".to_owned()),
+            (None, &["as-1 us-1 Delete Applied"], of("as-1")),
+            (Some("as-1"), &["as-2 us-1", "as-1 us-1"], of("as-1")),
+            (Some("as-1"), &["as-2 us-1"], "already_absent".to_owned()),
+        ] {
+            let step = revoking(meant);
+            assert_eq!(planned(&step, &listed(&step, holds)), plan, "{meant:?} {holds:?}");
+        }
+        let step = revoking(Some("as-1"));
+        let told = warned(&step, &listed(&step, &["as-2 us-1"]));
+        let other =
+            "“Sam” (us-1) has “Treasury Viewer” through another assignment, as-2, not through as-1";
+        assert_eq!(told, [other]);
+        assert_eq!(expected(&step, &listed(&step, &["as-1 us-1"])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_listed_is_there_or_waits() {
+        let missing = "elsewise: the assignment is not listed";
+        let stays = "elsewise: the assignment is still listed";
+        for (now, assigned, revoked) in [
+            (&[][..], missing, "there"),
+            (&["as-1 us-2"], missing, "there"),
+            (&["as-1 us-1"], "there", stays),
+            (&["as-1 us-1 Create Pending"], "held", "there"),
+            (&["as-1 us-1 Create Pending", "as-2 us-1"], "there", stays),
+            (&["as-1 us-1 Delete Pending"], "there", "held"),
+            (&["as-1 us-1 Delete Failed"], "there", stays),
+        ] {
+            let (assigning, revoking) = (assigning(), revoking(None));
+            let before = Snapshot::default();
+            assert_eq!(found(&assigning, &before, &listed(&assigning, now)), assigned, "{now:?}");
+            assert_eq!(found(&revoking, &before, &listed(&revoking, now)), revoked, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_a_yes_a_wait_a_no_or_nothing() {
+        let made = r#"{"id":"as-1","permissionId":"pm-1","identityId":"us-1","isImmutable":false}"#;
+        let waits = |status: &str| {
+            format!(r#"{{"id":"cr-1","kind":"Assignment","status":"{status}","entityId":"as-1"}}"#)
+        };
+        let error = r#"{"error":{"message":"A policy blocks this activity"}}"#;
+        for (status, body, assigned, revoked) in [
+            (200, made, "yes", "yes"),
+            (201, made, "yes", "yes"),
+            (200, "", "nothing", "yes"),
+            (204, "", "nothing", "yes"),
+            (200, "{}", "nothing", "yes"),
+            (200, "<html>", "nothing", "nothing"),
+            (202, &waits("Pending"), "held", "held"),
+            (202, &waits("Applied"), "held", "held"),
+            (202, &waits("Rejected"), "exists", "exists"),
+            (202, &waits("Failed"), "exists", "exists"),
+            (202, r#"{"id":"cr-1"}"#, "held", "held"),
+            (202, r#"{"id":"cr\u200b-1","status":"Pending"}"#, "nothing", "nothing"),
+            (202, r#"{"id":"cr-1","approvalId":"ap\u202e"}"#, "nothing", "nothing"),
+            (202, r#"{"status":"Pending"}"#, "nothing", "nothing"),
+            (202, "", "nothing", "nothing"),
+            (400, error, "no", "no"),
+            (403, error, "no", "no"),
+            (404, error, "no", "exists"),
+            (409, error, "exists", "no"),
+            (422, error, "no", "no"),
+            (408, "", "nothing", "nothing"),
+            (500, "", "nothing", "nothing"),
+        ] {
+            assert_eq!(heard(&assigning(), status, body), assigned, "{status} {body}");
+            assert_eq!(heard(&revoking(None), status, body), revoked, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_grant_of_a_privileged_role_is_privileged_and_its_removal_one_way() {
+        let one_way =
+            "undoing this grants “Treasury Viewer”, which is privileged: the policy may refuse it";
+        for (step, is, told) in [
+            (assigning(), false, &[][..]),
+            (revoking(None), false, &[]),
+            (privileged(assigning()), true, &[]),
+            (privileged(revoking(None)), false, &[one_way]),
+        ] {
+            assert_eq!(step.privileged().is_some(), is);
+            let holds = if step.already_outcome() == Outcome::AlreadyAbsent {
+                &["as-1 us-1"][..]
+            } else {
+                &[]
+            };
+            assert_eq!(warned(&step, &listed(&step, holds)), told);
+            assert_eq!(step.contains(), ["Wallets:Read"]);
+        }
+    }
+
+    #[test]
+    fn what_a_group_gains_or_keeps_is_told() {
+        let unread = || Failure::new(Kind::Rejected, "403").hint("ask");
+        for (members, assigned, revoked) in [
+            (None, None, None),
+            (
+                Some(Ok(3)),
+                Some(
+                    "every member of the group “Sam” (us-1) gets it: 3 now, and whoever is added later",
+                ),
+                Some(
+                    "every member of the group “Sam” (us-1) loses it who does not hold it otherwise: 3 now",
+                ),
+            ),
+            (
+                Some(Err(unread())),
+                Some(
+                    "who is in the group “Sam” (us-1) cannot be read, so it counts as one that Grantor's own \
+                     identity is in: 403 (ask)",
+                ),
+                Some("who is in the group “Sam” (us-1) and loses it cannot be read: 403 (ask)"),
+            ),
+        ] {
+            for (mut step, told) in [(assigning(), assigned), (revoking(None), revoked)] {
+                step.own = Own { is: true, members: members.clone() };
+                let holds = if step.already_outcome() == Outcome::AlreadyAbsent {
+                    &["as-1 us-1"][..]
+                } else {
+                    &[]
+                };
+                let warnings = warned(&step, &listed(&step, holds));
+                assert_eq!(warnings.first().map(String::as_str), told);
+                assert!(step.is_self());
+            }
+        }
+        let groups = vec![Named::new("gr-1", Some("Treasury".to_owned()), "group")];
+        for (through, left) in [
+            (Through::default(), &[][..]),
+            (
+                Through { groups: groups.clone(), unseen: None },
+                &["Access is left through the group “Treasury”"],
+            ),
+            (
+                Through { groups, unseen: Some(unread()) },
+                &[
+                    "Access is left through the group “Treasury”",
+                    "Access held through user groups is not seen",
+                ],
+            ),
+        ] {
+            let step = PermissionAssignment { through, ..revoking(None) };
+            assert_eq!(Step::left(&step, &[]), left);
+            // With nothing of their own to take away, it is told all the same.
+            assert_eq!(warned(&step, &listed(&step, &[])).len(), left.len());
+        }
+    }
+
+    #[test]
+    fn a_doubt_about_who_is_meant_goes_with_every_plan() {
+        for (step, holds) in [
+            (assigning(), &[][..]),
+            (assigning(), &["as-1 us-1"]),
+            (revoking(None), &["as-1 us-1"]),
+            (revoking(None), &[]),
+        ] {
+            let step = PermissionAssignment { doubt: Some("who?".to_owned()), ..step };
+            let told = warned(&step, &listed(&step, holds));
+            assert_eq!(told.last().map(String::as_str), Some("who?"), "{holds:?}");
+        }
+    }
+
+    #[test]
+    fn each_direction_is_undone_by_the_other() {
+        let ids = r#"{"permissionId":"pm-1","identityId":"us-1"}"#;
+        let (assigning, revoking) = (assigning(), revoking(None));
+        let record = record(assigning.wanted(), &[], true);
+        let inverse = undone(assign_permission::AssignPermission::inverse(&record));
+        assert_eq!(inverse, format!("revoke_permission {ids}"));
+        let inverse = undone(revoke_permission::RevokePermission::inverse(&record));
+        assert_eq!(inverse, format!("assign_permission {ids}"));
+        assert_eq!(assigning.arguments().to_string(), ids);
+        assert_eq!(assigning.summary(), "assign “Treasury Viewer” to “Sam” (us-1)");
+        assert_eq!(revoking.summary(), "revoke “Treasury Viewer” from “Sam” (us-1)");
     }
 }

@@ -281,3 +281,242 @@ fn has_begun(row: &Access) -> bool {
         .as_deref()
         .is_none_or(|start| start.parse().is_ok_and(|start: Timestamp| start <= soon))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::asset_role::tests::{standing, supposed};
+    use super::super::tables::{expected, found, planned, record, undone, warned};
+    use super::*;
+
+    const FROM: &str = "2026-01-01T00:00:00Z";
+    const LATER: &str = "2099-01-01T00:00:00Z";
+    /// The request for Ana, Developer and Orders.
+    const POST: &str = "POST /api/identity/v1/users/ana/organization-roles/developer";
+
+    /// "until TIME" and "in PORTFOLIO" are what is asked for beside the role.
+    fn granting(asked: &str) -> Granting {
+        let words: Vec<&str> = asked.split(' ').collect();
+        let after = |word: &str| words.iter().skip_while(|w| **w != word).nth(1).copied();
+        let portfolio = after("in").map(str::to_owned);
+        let mut step = Granting { of: supposed(false), portfolio, period: None };
+        let until = after("until").map(|end| end.parse().unwrap());
+        step.set_term(Term::new(FROM.parse().unwrap(), until, None));
+        step
+    }
+
+    #[test]
+    fn one_asset_is_sent_with_what_was_asked_and_nothing_else() {
+        for (asked, holds, sent) in [
+            ("", &[][..], r#"{"assetKeys":["orders"]}"#),
+            ("in p-1", &[], r#"{"assetKeys":["orders"],"portfolioKey":"p-1"}"#),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &[],
+                r#"{"assetKeys":["orders"],"grantPeriod":{"startTime":"2026-01-01T00:00:00Z","endTime":"2099-01-01T00:00:00Z"}}"#,
+            ),
+            // Other assets, the organization, and what has ended stand in nobody's way.
+            (
+                "",
+                &["Developer on Billing", "Tester on organization"],
+                r#"{"assetKeys":["orders"]}"#,
+            ),
+            ("", &["Tester on Orders until 2020-01-01T00:00:00Z"], r#"{"assetKeys":["orders"]}"#),
+            (
+                "",
+                &["Developer on Orders until 2020-01-01T00:00:00Z"],
+                r#"{"assetKeys":["orders"]}"#,
+            ),
+        ] {
+            let step = granting(asked);
+            let now = standing(&step.of, holds);
+            assert_eq!(planned(&step, &now), format!("{POST} {sent}"), "{asked} {holds:?}");
+            let last = expected(&step, &now).pop();
+            assert_eq!(last.as_deref(), Some("ana: developer on orders"), "{asked} {holds:?}");
+            assert_eq!(expected(&step, &now).len(), holds.len() + 1, "{asked} {holds:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_so_already_or_in_the_way() {
+        for (asked, holds, plan) in [
+            ("", &["Developer on Orders"][..], "already_present"),
+            ("", &["Developer on Orders in p-2"], "already_present"),
+            ("in p-1", &["Developer on Orders in P-1"], "already_present"),
+            (
+                "in p-1",
+                &["Developer on Orders in p-2", "Developer on Orders in p-1"],
+                "already_present",
+            ),
+            ("in p-1", &["Developer on Orders"], "already_present"),
+            (
+                "in p-1",
+                &["Developer on Orders in p-2"],
+                "Refused: the role is there already, in the portfolio “p-2”",
+            ),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &["Developer on Orders until 2099-01-01T00:00:00.000Z"],
+                "already_present",
+            ),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &["Developer on Orders"],
+                "Refused: the access is there without an end, and a grant shortens nothing",
+            ),
+            (
+                "until 2098-01-01T00:00:00Z",
+                &["Developer on Orders until 2099-01-01T00:00:00Z"],
+                "Refused: the access is there until 2099-01-01T00:00:00Z, and a grant shortens nothing",
+            ),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &["Developer on Orders until 2098-01-01T00:00:00Z"],
+                "Refused: the access is there and ends at 2098-01-01T00:00:00Z; \
+                 OutSystems cannot change the end of a grant",
+            ),
+            (
+                "",
+                &["Developer on Orders until 2098-01-01T00:00:00Z"],
+                "Refused: the access is there and ends at 2098-01-01T00:00:00Z; \
+                 OutSystems cannot change the end of a grant",
+            ),
+            (
+                "",
+                &["Developer on Orders from 2098-01-01T00:00:00Z"],
+                "Refused: the role is assigned there, and begins at “2098-01-01T00:00:00Z” only",
+            ),
+            (
+                "",
+                &["Tester on Orders"],
+                "Refused: “Ana” (ana) already holds “Tester” on orders, and OutSystems keeps one role \
+                 an app: a second grant may replace it",
+            ),
+        ] {
+            let step = granting(asked);
+            let now = standing(&step.of, holds);
+            assert_eq!(planned(&step, &now), plan, "{asked} {holds:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_is_compared_with_what_was_asked_and_with_before() {
+        for (asked, before, now, seen) in [
+            ("", &[][..], &["Developer on Orders"][..], "there"),
+            ("", &[], &[], "elsewise: the role is not listed for that asset"),
+            ("", &[], &["Developer on Billing"], "elsewise: the role is not listed for that asset"),
+            (
+                "",
+                &[],
+                &["Developer on organization"],
+                "elsewise: the role is not listed for that asset",
+            ),
+            ("", &[], &["Tester on Orders"], "elsewise: the role is not listed for that asset"),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &[],
+                &["Developer on Orders until 2099-01-01T01:00:00+01:00"],
+                "there",
+            ),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &[],
+                &["Developer on Orders"],
+                "elsewise: the role is there, and its end is “never”",
+            ),
+            (
+                "until 2099-01-01T00:00:00Z",
+                &[],
+                &["Developer on Orders until 2098-01-01T00:00:00Z"],
+                "elsewise: the role is there, and its end is “2098-01-01T00:00:00Z”",
+            ),
+            (
+                "",
+                &[],
+                &["Developer on Orders from 2098-01-01T00:00:00Z"],
+                "elsewise: the role is there, and begins at “2098-01-01T00:00:00Z” only",
+            ),
+            ("in p-1", &[], &["Developer on Orders in P-1"], "there"),
+            (
+                "in p-1",
+                &[],
+                &["Developer on Orders in p-2"],
+                "elsewise: the role is there, and its portfolio is “p-2”",
+            ),
+            (
+                "in p-1",
+                &[],
+                &["Developer on Orders"],
+                "elsewise: the role is there, and its portfolio is “none”",
+            ),
+            ("in p-1", &[], &["Developer on Orders in p-2", "Developer on Orders in p-1"], "there"),
+            // A second grant may take the place of what was there, on this asset or another.
+            ("", &["Tester on Billing"], &["Developer on Orders"], "lost: ana: tester on billing"),
+            ("", &["Tester on Billing"], &["Tester on Billing", "Developer on Orders"], "there"),
+            (
+                "",
+                &["Tester on Billing until 2020-01-01T00:00:00Z"],
+                &["Developer on Orders"],
+                "there",
+            ),
+            // An asset that is left out may mean the organization.
+            (
+                "",
+                &[],
+                &["Developer on Orders", "Developer on organization"],
+                "wider: ana: developer on organization",
+            ),
+            (
+                "",
+                &["Developer on organization"],
+                &["Developer on Orders", "Developer on organization"],
+                "there",
+            ),
+            ("", &[], &["Developer on Orders", "Developer on Billing"], "there"),
+        ] {
+            let step = granting(asked);
+            let [before, now] = [before, now].map(|rows| standing(&step.of, rows));
+            assert_eq!(found(&step, &before, &now), seen, "{asked} {before:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_reaches_the_asset_already_is_told() {
+        for (holds, warnings) in [
+            (&["Tester on organization"][..], 1),
+            (&["Tester on organization from 2098-01-01T00:00:00Z"], 0),
+            (&["Tester on Billing"], 0),
+        ] {
+            let mut step = granting("");
+            let now = standing(&step.of, holds);
+            let told = warned(&step, &now);
+            assert_eq!(told.len(), warnings, "{told:?}");
+            step.of.user.active = Some(false);
+            assert!(warned(&step, &now)[0].ends_with("is not active"), "{holds:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_says_itself_in_keys_and_is_privileged_where_its_role_is() {
+        for (asked, arguments) in [
+            ("", r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#),
+            (
+                "in p-1",
+                r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"],"portfolioKey":"p-1"}"#,
+            ),
+        ] {
+            assert_eq!(granting(asked).arguments().to_string(), arguments);
+        }
+        for privileged in [false, true] {
+            let step = Granting { of: supposed(privileged), ..granting("") };
+            assert_eq!(step.privileged().is_some(), privileged);
+            assert_eq!(step.contains(), ["Release management > Deploy"]);
+            assert_eq!(step.ingredients(), ["deploy, k1"]);
+        }
+        assert_eq!(granting("").summary(), "grant “Developer” on “Orders” to “Ana” (ana)");
+        let timed = granting("until 2099-01-01T00:00:00Z");
+        assert_eq!(timed.wanted().expires_at.as_deref(), Some(LATER));
+        let inverse = undone(GrantAssetRole::inverse(&record(timed.wanted(), &[], true)));
+        let arguments = r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#;
+        assert_eq!(inverse, format!("revoke_asset_role {arguments}"));
+    }
+}

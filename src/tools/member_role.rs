@@ -151,6 +151,15 @@ impl MemberRole {
         }
     }
 
+    /// The member's row, and the owners' rows: who may be demoted depends on them.
+    fn standing(&self, members: &[Membership]) -> Snapshot {
+        let is_relevant = |member: &&Membership| {
+            member.user.id == self.wanted.principal.id || member.role.is_owner()
+        };
+        let rows = members.iter().filter(is_relevant).map(|member| self.row(member)).collect();
+        Snapshot { rows, conclusive: true, ..Snapshot::default() }
+    }
+
     fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
         snapshot.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
     }
@@ -279,7 +288,6 @@ impl Step for MemberRole {
         row.principal.id == self.wanted.principal.id
     }
 
-    /// The member's row, and the owners' rows: who may be demoted depends on them.
     fn current<'a>(
         &'a self,
         reader: &'a VendorReader<'a>,
@@ -290,11 +298,7 @@ impl Step for MemberRole {
             } else {
                 redox::environment_members(reader, &self.place.id).await?
             };
-            let is_relevant = |member: &&Membership| {
-                member.user.id == self.wanted.principal.id || member.role.is_owner()
-            };
-            let rows = members.iter().filter(is_relevant).map(|member| self.row(member)).collect();
-            Ok(Snapshot { rows, conclusive: true, ..Snapshot::default() })
+            Ok(self.standing(&members))
         })
     }
 
@@ -362,6 +366,319 @@ impl Step for MemberRole {
             (None, None) => Verification::There,
             (Some(row), _) => Verification::Elsewise(format!("the role is {}", row.role.label())),
             (None, Some(_)) => Verification::Elsewise("the user is not listed".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::{expected, found, heard, planned, record, undone, warned};
+    use super::super::{
+        Change, assign_environment_role, assign_organization_role, remove_environment_role,
+    };
+    use super::*;
+
+    fn listed(name: &str) -> Listed {
+        // "-" is a role that the vendor lists without a name.
+        let named = Some(name.to_owned()).filter(|name| name != "-");
+        Listed { id: format!("r-{name}"), name: named }
+    }
+
+    /// Marta's role in the organization, or in an environment; none is to take it away.
+    fn step(kind: &'static str, role: Option<&str>) -> MemberRole {
+        let marta = Member {
+            id: "marta".to_owned(),
+            fullname: Some("Marta".to_owned()),
+            email: Some("marta@example.com".to_owned()),
+        };
+        let id = if kind == "organization" { "org-1" } else { "env-1" };
+        MemberRole::new(Resource::new(kind, id, None), role.map(listed), marta)
+    }
+
+    fn organization(role: &str) -> MemberRole {
+        step("organization", Some(role))
+    }
+
+    fn environment(role: Option<&str>) -> MemberRole {
+        step("environment", role)
+    }
+
+    /// Memberships as Redox lists them: "marta member".
+    fn standing(step: &MemberRole, rows: &[&str]) -> Snapshot {
+        let membership = |row: &&str| -> Membership {
+            let (user, role) = row.split_once(' ').unwrap();
+            let Listed { id, name } = listed(role);
+            serde_json::from_value(json!({
+                "role": { "id": id, "name": name },
+                "user": { "id": user, "fullname": user, "lowercaseEmail": null, "lastLogin": null },
+            }))
+            .unwrap()
+        };
+        step.standing(&rows.iter().map(membership).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_verb_is_that_of_what_is_there() {
+        let user = r#""user":{"id":"marta","name":"Marta"}"#;
+        let organization_put = |role: &str| {
+            format!(
+                r#"PUT /platform/v1/organizations/org-1/role-assignment {{"role":{{"id":"r-{role}","name":"{role}"}},{user}}}"#
+            )
+        };
+        let environment_of = |verb: &str, role: &str| {
+            format!(
+                r#"{verb} /platform/v1/environments/env-1/role-assignment {{"role":{{"id":"r-{role}","name":"{role}"}},{user}}}"#
+            )
+        };
+        let remove =
+            format!(r#"DELETE /platform/v1/environments/env-1/role-assignment {{{user}}}"#);
+        let last = "Refused: “Marta” (marta@example.com) is the last owner of the organization";
+        for (step, holds, plan) in [
+            (organization("admin"), &["marta member"][..], organization_put("admin")),
+            (organization("admin"), &["marta admin"], "already_present".to_owned()),
+            (
+                organization("admin"),
+                &["olga owner"],
+                "Invalid: user: is not a member of the organization any more".to_owned(),
+            ),
+            // An organization keeps an owner.
+            (organization("member"), &["marta owner"], last.to_owned()),
+            (organization("admin"), &["marta owner", "olga admin"], last.to_owned()),
+            (organization("member"), &["marta owner", "olga owner"], organization_put("member")),
+            (organization("member"), &["marta admin", "olga owner"], organization_put("member")),
+            (organization("owner"), &["marta owner"], "already_present".to_owned()),
+            (organization("owner"), &["marta member", "olga owner"], organization_put("owner")),
+            (environment(Some("engineer")), &[], environment_of("POST", "engineer")),
+            (environment(Some("engineer")), &["olga engineer"], environment_of("POST", "engineer")),
+            (environment(Some("engineer")), &["marta support"], environment_of("PUT", "engineer")),
+            (environment(Some("engineer")), &["marta owner"], environment_of("PUT", "engineer")),
+            (environment(Some("engineer")), &["marta engineer"], "already_present".to_owned()),
+            (environment(None), &["marta engineer"], remove.clone()),
+            (environment(None), &["marta owner"], remove.clone()),
+            (environment(None), &[], "already_absent".to_owned()),
+            (environment(None), &["olga engineer"], "already_absent".to_owned()),
+        ] {
+            let now = standing(&step, holds);
+            assert!(now.conclusive);
+            assert_eq!(planned(&step, &now), plan, "{holds:?}");
+        }
+    }
+
+    #[test]
+    fn one_role_takes_the_place_of_the_other() {
+        for (step, holds, after, told) in [
+            (
+                organization("member"),
+                &["marta admin", "olga owner"][..],
+                &["olga: r-owner on org-1", "marta: r-member on org-1"][..],
+                &[
+                    "this replaces the role “admin”",
+                    "their roles in environments stay as they are",
+                    "undoing this grants “admin”, which is privileged: the policy may refuse it",
+                ][..],
+            ),
+            (
+                organization("admin"),
+                &["marta member", "olga owner"],
+                &["olga: r-owner on org-1", "marta: r-admin on org-1"],
+                &[
+                    "this replaces the role “member”",
+                    "their roles in environments stay as they are",
+                ],
+            ),
+            (
+                environment(Some("engineer")),
+                &["marta admin"],
+                &["marta: r-engineer on env-1"],
+                &["this replaces the role “admin”"],
+            ),
+            (environment(Some("engineer")), &[], &["marta: r-engineer on env-1"], &[]),
+            (
+                environment(None),
+                &["marta engineer", "olga owner"],
+                &["olga: r-owner on env-1"],
+                &["the organization role stays as it is"],
+            ),
+        ] {
+            let now = standing(&step, holds);
+            assert_eq!(expected(&step, &now), after, "{holds:?}");
+            assert_eq!(warned(&step, &now), told, "{holds:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_is_the_members_own_role() {
+        let owner = "elsewise: the role is “owner”";
+        for (step, now, seen) in [
+            (organization("admin"), &["marta admin"][..], "there"),
+            (organization("admin"), &["marta owner"], owner),
+            (organization("admin"), &["olga owner"], "elsewise: the user is not listed"),
+            (organization("admin"), &["marta -"], "elsewise: the role is r--"),
+            (environment(Some("engineer")), &["marta engineer"], "there"),
+            (environment(Some("engineer")), &[], "elsewise: the user is not listed"),
+            (environment(None), &[], "there"),
+            (environment(None), &["olga owner"], "there"),
+            (environment(None), &["marta owner"], owner),
+        ] {
+            let now = standing(&step, now);
+            assert_eq!(found(&step, &Snapshot::default(), &now), seen, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn success_false_is_a_no_whatever_the_status() {
+        let meta = r#""meta":{"version":"1.0.0"}"#;
+        let said = |success: &str| format!(r#"{{{meta},"payload":{{"success":{success}}}}}"#);
+        for (status, body, set, removed) in [
+            (200, said("true"), "yes", "yes"),
+            (201, said("true"), "yes", "yes"),
+            (200, said("false"), "no", "exists"),
+            (200, said("null"), "nothing", "nothing"),
+            (200, said("\"true\""), "nothing", "nothing"),
+            (200, format!("{{{meta},\"payload\":{{}}}}"), "nothing", "nothing"),
+            (200, "{}".to_owned(), "nothing", "nothing"),
+            (204, String::new(), "nothing", "nothing"),
+            (200, "<html>".to_owned(), "nothing", "nothing"),
+            (202, said("true"), "nothing", "nothing"),
+            (400, String::new(), "no", "no"),
+            (403, String::new(), "no", "no"),
+            (404, String::new(), "no", "exists"),
+            (429, String::new(), "no", "no"),
+            (500, said("true"), "nothing", "nothing"),
+            (504, String::new(), "nothing", "nothing"),
+        ] {
+            for step in [organization("admin"), environment(Some("engineer"))] {
+                assert_eq!(heard(&step, status, &body), set, "{status} {body}");
+            }
+            assert_eq!(heard(&environment(None), status, &body), removed, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn who_manages_others_is_privileged_in_an_organization_alone() {
+        for (role, privileged) in
+            [("owner", true), ("admin", true), ("-", true), ("member", false), ("auditor", false)]
+        {
+            assert_eq!(organization(role).privileged().is_some(), privileged, "{role}");
+            assert_eq!(environment(Some(role)).privileged(), None, "{role}");
+        }
+        assert_eq!(environment(None).privileged(), None);
+    }
+
+    #[test]
+    fn what_comes_or_goes_with_a_role_is_told_by_its_rank() {
+        for (step, was, is, gives, takes, goes) in [
+            (organization("admin"), "member", "admin", true, false, None),
+            (organization("member"), "admin", "member", false, true, Some("what “admin” may do")),
+            (organization("auditor"), "member", "auditor", true, true, None),
+            (organization("owner"), "admin", "owner", true, false, None),
+            (environment(Some("support")), "engineer", "support", true, true, None),
+        ] {
+            let rows = |role: &str| standing(&step, &[&format!("marta {role}")]).rows;
+            let (was, is) = (rows(was), rows(is));
+            assert_eq!(
+                step.shift(&was, &is),
+                crate::intent::Shift { gives, takes },
+                "{was:?} {is:?}"
+            );
+            assert_eq!(step.goes(&was[0], &is[0]).as_deref(), goes, "{was:?} {is:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_end_gives_back_is_the_members_role_that_does_not_stand() {
+        for (now, left, gives, privileged) in [
+            (
+                &["marta member"][..],
+                &["marta owner", "olga owner"][..],
+                &["marta: r-owner on org-1"][..],
+                true,
+            ),
+            (&["marta owner"], &["marta member"], &["marta: r-member on org-1"], false),
+            (&["marta admin"], &["marta admin"], &[], false),
+            (&[], &["olga owner"], &[], false),
+        ] {
+            let step = organization("member");
+            let [now, left] = [now, left].map(|rows| standing(&step, rows).rows);
+            let given = step.given(&now, &left);
+            assert_eq!(
+                given.rows.iter().map(super::super::tables::said).collect::<Vec<_>>(),
+                gives
+            );
+            assert_eq!(given.privileged.is_some(), privileged, "{left:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_who_manages_the_organization_still_reaches_its_environments() {
+        for (beside, left) in
+            [(None, 0), (Some("member"), 0), (Some("admin"), 1), (Some("owner"), 1)]
+        {
+            let step = environment(None).beside(beside.map(listed));
+            assert_eq!(step.left(&[]).len(), left, "{beside:?}");
+            assert_eq!(warned(&step, &standing(&step, &[])).len(), left, "{beside:?}");
+            let set = environment(Some("engineer")).beside(beside.map(listed));
+            assert_eq!(set.left(&[]), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn each_is_undone_by_what_was_there() {
+        use assign_environment_role::AssignEnvironmentRole;
+        use assign_organization_role::AssignOrganizationRole;
+        use remove_environment_role::RemoveEnvironmentRole;
+        type InverseOf = fn(&Record) -> Result<super::super::Inverse, Failure>;
+        let none = "Refused: there was no role before, and Redox cannot take it away";
+        let cases: [(MemberRole, &[&str], InverseOf, &str); 6] = [
+            (
+                organization("admin"),
+                &["olga owner", "marta member"],
+                AssignOrganizationRole::inverse,
+                r#"assign_organization_role {"user":{"id":"marta"},"organizationId":"org-1","role":{"id":"r-member"}}"#,
+            ),
+            (organization("admin"), &["olga owner"], AssignOrganizationRole::inverse, none),
+            (
+                environment(Some("engineer")),
+                &["marta support"],
+                AssignEnvironmentRole::inverse,
+                r#"assign_environment_role {"user":{"id":"marta"},"environmentId":"env-1","role":{"id":"r-support"}}"#,
+            ),
+            (
+                environment(Some("engineer")),
+                &["olga owner"],
+                AssignEnvironmentRole::inverse,
+                r#"remove_environment_role {"user":{"id":"marta"},"environmentId":"env-1"}"#,
+            ),
+            (
+                environment(None),
+                &["marta engineer"],
+                RemoveEnvironmentRole::inverse,
+                r#"assign_environment_role {"user":{"id":"marta"},"environmentId":"env-1","role":{"id":"r-engineer"}}"#,
+            ),
+            (environment(None), &[], RemoveEnvironmentRole::inverse, none),
+        ];
+        for (step, before, inverse, undoes) in cases {
+            let record = record(step.wanted(), &standing(&step, before).rows, true);
+            assert_eq!(undone(inverse(&record)), undoes, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn each_says_what_it_does_and_itself_in_ids() {
+        for (step, summary, arguments) in [
+            (
+                organization("admin"),
+                "make “Marta” (marta@example.com) “admin” of organization org-1",
+                r#"{"user":{"id":"marta"},"organizationId":"org-1","role":{"id":"r-admin"}}"#,
+            ),
+            (
+                environment(None),
+                "take the role of “Marta” (marta@example.com) in environment env-1 away",
+                r#"{"user":{"id":"marta"},"environmentId":"env-1"}"#,
+            ),
+        ] {
+            assert_eq!(step.summary(), summary);
+            assert_eq!(step.arguments().to_string(), arguments);
         }
     }
 }

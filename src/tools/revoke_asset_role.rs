@@ -154,3 +154,134 @@ impl Step for Revoking {
         if lost.is_empty() { Verification::There } else { Verification::Lost(lost) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::asset_role::tests::{standing, supposed};
+    use super::super::tables::{expected, found, heard, planned, record, undone, warned};
+    use super::*;
+
+    #[test]
+    fn the_asset_is_named_in_the_body_or_nothing_is_sent() {
+        let sent = r#"DELETE /api/identity/v1/users/ana/organization-roles/developer {"assetKeys":["orders"]}"#;
+        for (holds, plan) in [
+            (&["Developer on Orders"][..], sent),
+            (&["Developer on Orders until 2099-01-01T00:00:00Z", "Tester on Billing"], sent),
+            (&["Developer on Orders from 2098-01-01T00:00:00Z"], sent),
+            (&[], "already_absent"),
+            (&["Developer on Billing"], "already_absent"),
+            (&["Tester on Orders"], "already_absent"),
+            (&["Developer on organization"], "already_absent"),
+        ] {
+            let step = Revoking(supposed(false));
+            let now = standing(&step.0, holds);
+            assert_eq!(planned(&step, &now), plan, "{holds:?}");
+            if plan == sent {
+                assert_eq!(expected(&step, &now).len(), holds.len() - 1, "{holds:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_left_once_the_role_is_gone_is_told() {
+        let through =
+            "access is left: “Ana” (ana) reaches the asset as “Tester” through the organization";
+        let besides = "access is left: “Ana” (ana) holds “Tester” on the asset too";
+        let one_way =
+            "undoing this grants “Developer”, which is privileged: the policy may refuse it";
+        for (privileged, holds, told) in [
+            (false, &["Developer on Orders"][..], &[][..]),
+            (false, &["Developer on Orders", "Tester on organization"], &[through]),
+            (false, &["Developer on Orders", "Tester on Orders"], &[besides]),
+            (false, &["Tester on organization"], &[through]),
+            (
+                false,
+                &["Developer on Orders", "Tester on organization from 2098-01-01T00:00:00Z"],
+                &[],
+            ),
+            (false, &["Developer on Orders", "Tester on Billing"], &[]),
+            (true, &["Developer on Orders"], &[one_way]),
+            (true, &["Developer on Orders", "Tester on Orders"], &[besides, one_way]),
+            (true, &[], &[]),
+        ] {
+            let step = Revoking(supposed(privileged));
+            assert_eq!(warned(&step, &standing(&step.0, holds)), told, "{holds:?}");
+            assert_eq!(step.privileged(), None, "taking away is never privileged");
+        }
+    }
+
+    #[test]
+    fn a_removal_is_read_back_and_nothing_else_may_be_gone() {
+        for (before, now, seen) in [
+            (&["Developer on Orders"][..], &[][..], "there"),
+            (
+                &["Developer on Orders"],
+                &["Developer on Orders"],
+                "elsewise: the role is still listed for that asset",
+            ),
+            (
+                &["Developer on Orders", "Developer on Billing"],
+                &[],
+                "lost: ana: developer on billing",
+            ),
+            (
+                &["Developer on Orders", "Tester on organization"],
+                &[],
+                "lost: ana: tester on organization",
+            ),
+            (&["Developer on Orders", "Tester on Billing"], &["Tester on Billing"], "there"),
+            (&["Developer on Orders"], &["Tester on Orders"], "there"),
+        ] {
+            let step = Revoking(supposed(false));
+            let [before, now] = [before, now].map(|rows| standing(&step.0, rows));
+            assert_eq!(found(&step, &before, &now), seen, "{before:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_removal_is_a_yes_a_no_or_nothing() {
+        for (status, body, word) in [
+            (204, "", "yes"),
+            (200, "{}", "yes"),
+            (200, "<html>Sign in</html>", "nothing"),
+            (202, "", "nothing"),
+            (400, r#"{"title":"Bad Request","status":400}"#, "no"),
+            (403, r#"{"title":"Forbidden","detail":"lacks it"}"#, "no"),
+            (404, r#"{"title":"Not Found"}"#, "exists"),
+            (429, "", "no"),
+            (500, "", "nothing"),
+            (504, "", "nothing"),
+        ] {
+            assert_eq!(heard(&Revoking(supposed(false)), status, body), word, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_removal_is_undone_as_it_was_or_not_at_all() {
+        for (before, undoes) in [
+            (
+                "Developer on Orders",
+                r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#,
+            ),
+            (
+                "Developer on Orders until 2099-01-01T00:00:00Z in p-2",
+                r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"],"expires_at":"2099-01-01T00:00:00Z","portfolioKey":"p-2"}"#,
+            ),
+            (
+                "Developer on Orders from 2098-01-01T00:00:00Z",
+                "Refused: what was revoked was to begin at “2098-01-01T00:00:00Z” only",
+            ),
+        ] {
+            let step = Revoking(supposed(false));
+            let before =
+                standing(&step.0, &["Tester on Billing until 2097-01-01T00:00:00Z", before]).rows;
+            let inverse = undone(RevokeAssetRole::inverse(&record(step.wanted(), &before, true)));
+            assert_eq!(inverse.strip_prefix("grant_asset_role ").unwrap_or(&inverse), undoes);
+        }
+        assert_eq!(
+            Revoking(supposed(false)).summary(),
+            "revoke “Developer” on “Orders” from “Ana” (ana)"
+        );
+        assert_eq!(Revoking(supposed(false)).already_outcome(), Outcome::AlreadyAbsent);
+    }
+}

@@ -99,28 +99,19 @@ impl SpaceEntry {
         };
         let (path, grantee) = Failure::both(path, grantee)?;
         let space = path.changeable()?;
-        let set = |(letters, inherit): &Wanted| {
-            role(
-                &letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(),
-                *inherit,
-            )
-        };
-        let wanted = Access {
-            id: None,
-            principal: grantee.named(),
-            role: entry.as_ref().map_or_else(|| Named::ours(ALL_ACCESS), set),
-            resource: Named::new(&space, None, "project_space"),
-            scope: "project_space".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = wanted(&space, &grantee, entry.as_ref());
         let narrowed = path.project.is_some();
         let caller = Caller::of(reader).await;
         let (org, through) = (path.org.to_owned(), Mutex::default());
         Ok(Self { wanted, space, narrowed, grant_type, entry, caller, grantee, org, through })
+    }
+
+    /// The list as rows, and whether it is more than the caller's own view.
+    fn standing(&self, acl: Vec<Entry>) -> Snapshot {
+        let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
+        let subjects = rows.iter().map(|row| row.principal.id.as_str());
+        let conclusive = self.caller.sees_others(subjects);
+        Snapshot { rows, conclusive, ..Snapshot::default() }
     }
 
     /// Learns which of the groups on the list the grantee is in, each once: who keeps access through
@@ -190,6 +181,25 @@ impl SpaceEntry {
             );
         }
         warnings
+    }
+}
+
+/// What is wanted of a grantee on a space, as a row: an entry, or none at all.
+fn wanted(space: &str, grantee: &Principal, entry: Option<&Wanted>) -> Access {
+    let set = |(letters, inherit): &Wanted| {
+        role(&letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(), *inherit)
+    };
+    Access {
+        id: None,
+        principal: grantee.named(),
+        role: entry.map_or_else(|| Named::ours(ALL_ACCESS), set),
+        resource: Named::new(space, None, "project_space"),
+        scope: "project_space".into(),
+        within: None,
+        via: None,
+        starts_at: None,
+        expires_at: None,
+        pending: false,
     }
 }
 
@@ -336,11 +346,9 @@ impl Step for SpaceEntry {
                 Kind::NotFound => no_such_space(&self.space),
                 _ => failure,
             })?;
-            let rows: Vec<Access> = acl.into_iter().map(|entry| self.row(entry)).collect();
-            self.learn_groups(reader, &rows).await;
-            let subjects = rows.iter().map(|row| row.principal.id.as_str());
-            let conclusive = self.caller.sees_others(subjects);
-            Ok(Snapshot { rows, conclusive, ..Snapshot::default() })
+            let snapshot = self.standing(acl);
+            self.learn_groups(reader, &snapshot.rows).await;
+            Ok(snapshot)
         })
     }
 
@@ -421,5 +429,340 @@ impl GrantType {
             Self::User => "USER",
             Self::Group => "GROUP",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::{expected, found, heard, planned, record, undone, warned};
+    use super::*;
+
+    /// Ada's, or a group's, entry on /acme/Orders: "R,X inherit"; none is to take it away.
+    fn step(grant_type: GrantType, grantee: &str, entry: Option<&str>) -> SpaceEntry {
+        let grantee = match grant_type {
+            GrantType::User => Principal::user(grantee, None, Some(grantee.to_owned())),
+            GrantType::Group => {
+                let kind = crate::access::PrincipalKind::Group;
+                Principal { kind, ..Principal::user(grantee, Some(grantee.to_owned()), None) }
+            }
+        };
+        let entry = entry.map(|entry| -> Wanted {
+            let inherit = entry.ends_with(" inherit");
+            let of = |letter: &&'static str| entry.split([',', ' ']).any(|one| one == *letter);
+            (["R", "W", "X"].into_iter().filter(of).collect(), inherit)
+        });
+        SpaceEntry {
+            wanted: wanted("/acme/Orders", &grantee, entry.as_ref()),
+            space: "/acme/Orders".to_owned(),
+            narrowed: false,
+            grant_type,
+            entry,
+            caller: Caller::new(vec!["svc@example.com".to_owned()], true),
+            grantee,
+            org: "acme".to_owned(),
+            through: Mutex::default(),
+        }
+    }
+
+    const ADA: &str = "ada@example.com";
+
+    fn set(entry: &str) -> SpaceEntry {
+        step(GrantType::User, ADA, Some(entry))
+    }
+
+    fn remove() -> SpaceEntry {
+        step(GrantType::User, ADA, None)
+    }
+
+    /// A list as SnapLogic shows it: "USER ada@example.com R,W inherit".
+    fn listed(step: &SpaceEntry, rows: &[&str]) -> Snapshot {
+        let entry = |row: &&str| -> Entry {
+            let words: Vec<_> = row.split(' ').collect();
+            serde_json::from_value(json!({
+                "subject_type": words[0],
+                "subject": words[1],
+                "perms": words[2].split(',').collect::<Vec<_>>(),
+                "inherit": words.len() > 3,
+            }))
+            .unwrap()
+        };
+        step.standing(rows.iter().map(entry).collect())
+    }
+
+    #[test]
+    fn an_entry_is_set_in_the_body_and_removed_in_the_query() {
+        let post = |kind: &str, who: &str, rest: &str| {
+            format!(
+                r#"POST /api/1/rest/public/assetapi/acl/acme/Orders {{"grant_type":"{kind}","grantee":"{who}",{rest}}}"#
+            )
+        };
+        let delete = "DELETE /api/1/rest/public/assetapi/acl/acme/Orders?grant_type=USER&grantee=ada%40example.com";
+        let group = || step(GrantType::Group, "devs", Some("R"));
+        let read = r#""permission_list":["R"],"inherit":false"#;
+        for (step, acl, plan) in [
+            (set("R"), &[][..], post("USER", ADA, read)),
+            (set("X,R"), &[], post("USER", ADA, r#""permission_list":["R","X"],"inherit":false"#)),
+            (
+                set("R,W,X inherit"),
+                &[],
+                post("USER", ADA, r#""permission_list":["R","W","X"],"inherit":true"#),
+            ),
+            (set("R"), &["USER ada@example.com R"], "already_present".to_owned()),
+            // The letter case of an address says nothing.
+            (set("R"), &["USER Ada@Example.com R"], "already_present".to_owned()),
+            (set("R,X"), &["USER ada@example.com X,R"], "already_present".to_owned()),
+            (set("R"), &["USER ada@example.com R inherit"], post("USER", ADA, read)),
+            (set("R"), &["USER ada@example.com R,W"], post("USER", ADA, read)),
+            (set("R"), &["GROUP ada@example.com R"], post("USER", ADA, read)),
+            (group(), &["USER devs R"], post("GROUP", "devs", read)),
+            (group(), &["GROUP Devs R"], post("GROUP", "devs", read)),
+            (group(), &["GROUP devs R"], "already_present".to_owned()),
+            (remove(), &["USER ada@example.com R"], delete.to_owned()),
+            (remove(), &["USER bo@example.com R"], "already_absent".to_owned()),
+            (remove(), &["GROUP ada@example.com R"], "already_absent".to_owned()),
+            // Nobody else is shown, so that nobody can tell.
+            (remove(), &[], delete.to_owned()),
+            (remove(), &["USER svc@example.com R,W,X"], delete.to_owned()),
+        ] {
+            assert_eq!(planned(&step, &listed(&step, acl)), plan, "{acl:?}");
+        }
+        let acl = ["USER bo@example.com R", "USER ada@example.com R,W inherit"];
+        let [set, removed] = [set("R"), remove()];
+        let ada = "ada@example.com: R on /acme/Orders";
+        let bo = "bo@example.com: R on /acme/Orders";
+        assert_eq!(expected(&set, &listed(&set, &acl)), [bo, ada]);
+        assert_eq!(expected(&removed, &listed(&removed, &acl)), [bo]);
+        let typed = removed.plan(&listed(&removed, &acl));
+        assert!(
+            matches!(typed, Ok(Plan::Send { draft, .. }) if draft.typed && draft.body.is_none())
+        );
+    }
+
+    #[test]
+    fn what_is_read_back_is_the_grantees_own_entry() {
+        for (step, acl, seen) in [
+            (set("R,X"), &["USER ada@example.com X,R"][..], "there"),
+            (
+                set("R,X"),
+                &["USER ada@example.com R,X inherit"],
+                "elsewise: “Read & Execute, and all assets inside” is there",
+            ),
+            (set("R,X"), &["USER ada@example.com R,W,X"], "elsewise: “Full Access” is there"),
+            (set("R"), &["USER bo@example.com R"], "elsewise: the grantee is not listed"),
+            (
+                set("R"),
+                &["GROUP ada@example.com R", "GROUP devs R"],
+                "elsewise: the grantee is not listed",
+            ),
+            // A list that may be the caller's own view proves no absence.
+            (set("R"), &["USER svc@example.com R"], "cannot tell"),
+            (set("R"), &[], "cannot tell"),
+            (remove(), &["USER bo@example.com R"], "there"),
+            (remove(), &["GROUP devs R,W,X"], "there"),
+            (remove(), &["USER ada@example.com W"], "elsewise: “W” is there"),
+            (remove(), &["USER svc@example.com R"], "cannot tell"),
+            (remove(), &[], "cannot tell"),
+        ] {
+            let now = listed(&step, acl);
+            assert_eq!(found(&step, &Snapshot::default(), &now), seen, "{acl:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_may_hide_inside_a_200() {
+        let inner = |status: u16| {
+            format!(
+                r#"{{"response_map":{{"error_list":[{{"message":"no"}}]}},"http_status_code":{status}}}"#
+            )
+        };
+        for (status, body, set_is, removed_is) in [
+            (200, String::new(), "yes", "yes"),
+            (201, String::new(), "yes", "yes"),
+            (204, String::new(), "yes", "yes"),
+            (200, r#"{"response_map":{},"http_status_code":200}"#.to_owned(), "yes", "yes"),
+            (200, r#"{"success":{}}"#.to_owned(), "yes", "yes"),
+            (200, "<html>".to_owned(), "nothing", "nothing"),
+            (200, inner(400), "no", "no"),
+            (200, inner(403), "no", "no"),
+            (200, inner(404), "no", "exists"),
+            (200, inner(408), "nothing", "nothing"),
+            (200, inner(500), "nothing", "nothing"),
+            (200, inner(503), "nothing", "nothing"),
+            (202, String::new(), "nothing", "nothing"),
+            (302, String::new(), "nothing", "nothing"),
+            (400, inner(400), "no", "no"),
+            (403, String::new(), "no", "no"),
+            (404, String::new(), "no", "exists"),
+            (404, inner(200), "no", "exists"),
+            (409, String::new(), "no", "no"),
+            (500, inner(404), "nothing", "nothing"),
+            (504, String::new(), "nothing", "nothing"),
+        ] {
+            assert_eq!(heard(&set("R"), status, &body), set_is, "{status} {body}");
+            assert_eq!(heard(&remove(), status, &body), removed_is, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_environments_own_groups_are_privileged_to_grant_to() {
+        for (grant_type, grantee, privileged) in [
+            (GrantType::Group, "admins", true),
+            (GrantType::Group, "Members", true),
+            (GrantType::Group, "devs", false),
+            (GrantType::Group, "admins2", false),
+            (GrantType::User, "admins", false),
+        ] {
+            let granted = step(grant_type, grantee, Some("R"));
+            assert_eq!(granted.privileged().is_some(), privileged, "{grantee}");
+            assert_eq!(step(grant_type, grantee, None).privileged(), None, "{grantee}");
+        }
+        for (grant_type, grantee, own) in [
+            (GrantType::User, "svc@example.com", true),
+            (GrantType::User, "SVC@example.com", true),
+            (GrantType::User, ADA, false),
+            (GrantType::Group, "svc@example.com", false),
+        ] {
+            assert_eq!(step(grant_type, grantee, Some("R")).is_self(), own, "{grantee}");
+        }
+        assert_eq!(set("X,R").contains(), ["R", "X"]);
+    }
+
+    #[test]
+    fn what_groups_leave_is_told_where_it_is_seen_and_where_it_is_not() {
+        let acl = ["USER ada@example.com R", "GROUP devs R,W,X", "GROUP ops R"];
+        let through = "access is left: ada@example.com has “Full Access” on /acme/Orders through the group devs";
+        let unread = "access may be left: what ada@example.com has on /acme/Orders through a group is not \
+                      seen, because the members of ops cannot be read";
+        let own_view = "access may be left: what ada@example.com has on /acme/Orders through a group is not \
+                        seen, because SnapLogic may show this credential only its own entries";
+        let known = |of: &[&str], unread: &[&str]| {
+            let [of, unread] =
+                [of, unread].map(|all| all.iter().map(|&one| one.to_owned()).collect());
+            Memberships { of, unread, ..Memberships::default() }
+        };
+        for (acl, known, told) in [
+            (&acl[..], known(&[], &[]), &[][..]),
+            (&acl, known(&["devs"], &[]), &[through]),
+            (&acl, known(&[], &["ops"]), &[unread]),
+            (&acl, known(&["devs"], &["ops"]), &[through, unread]),
+            (&acl[..1], known(&["devs"], &["ops"]), &[]),
+            (&["USER svc@example.com R"], known(&[], &[]), &[own_view]),
+        ] {
+            let step = SpaceEntry { through: Mutex::new(known), ..remove() };
+            assert_eq!(step.left(&listed(&step, acl).rows), told, "{acl:?}");
+        }
+        // Whoever is given something, and a group, loses nothing that could be left.
+        for step in [set("R"), step(GrantType::Group, "devs", None)] {
+            assert_eq!(step.left(&listed(&step, &acl).rows), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_a_reader_should_know_goes_with_the_plan() {
+        let widened = "the path's third segment is not used: SnapLogic widens a project to /acme/Orders and its \
+                       shared folder, and the whole space is what changes";
+        let adds = "“Read & Write” is there now; whether SnapLogic replaces or adds is not documented, and is \
+                    read back";
+        let blind = "SnapLogic shows this credential too little to tell what is there now: this cannot be \
+                     undone from here";
+        let others = "USER bo@example.com R";
+        for (narrowed, acl, told) in [
+            (false, &[others][..], &[][..]),
+            (true, &[others], &[widened]),
+            (false, &[others, "USER ada@example.com R,W"], &[adds]),
+            (true, &["USER svc@example.com R"], &[widened, blind]),
+        ] {
+            let step = SpaceEntry { narrowed, ..set("R") };
+            assert_eq!(warned(&step, &listed(&step, acl)), told, "{acl:?}");
+        }
+    }
+
+    #[test]
+    fn letters_and_reach_are_more_less_or_neither() {
+        for (was, is, gives, takes, goes) in [
+            ("R", "R,W", true, false, None),
+            ("R,W", "R", false, true, Some("W")),
+            ("R inherit", "R", false, true, Some("all assets inside")),
+            ("R", "R inherit", true, false, None),
+            ("R,W", "R,X", true, true, Some("W")),
+            ("R,W,X inherit", "R", false, true, Some("W, X, all assets inside")),
+            ("R,X", "X,R", false, false, None),
+        ] {
+            let step = set("R");
+            let rows = |entry: &str| listed(&step, &[&format!("USER {ADA} {entry}")]).rows;
+            let (was, is) = (rows(was), rows(is));
+            assert_eq!(
+                step.shift(&was, &is),
+                crate::intent::Shift { gives, takes },
+                "{was:?} {is:?}"
+            );
+            assert_eq!(step.goes(&was[0], &is[0]).as_deref(), goes, "{was:?} {is:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_gives_what_stands_there_no_more() {
+        for (now, left, gives, contains) in [
+            (&["R"][..], &["R,W"][..], true, &["R", "W"][..]),
+            (&["R,W"], &["R"], false, &[]),
+            (&["R,W"], &["R inherit"], true, &["R"]),
+            (&["R,W inherit"], &["R"], false, &[]),
+            (&[], &["R"], true, &["R"]),
+            (&["R"], &[], false, &[]),
+        ] {
+            let step = set("R");
+            let rows = |entries: &[&str]| {
+                let rows: Vec<_> =
+                    entries.iter().map(|entry| format!("USER {ADA} {entry}")).collect();
+                listed(&step, &rows.iter().map(String::as_str).collect::<Vec<_>>()).rows
+            };
+            let given = step.given(&rows(now), &rows(left));
+            assert_eq!(
+                (
+                    !given.rows.is_empty(),
+                    given.contains.iter().map(String::as_str).collect::<Vec<_>>()
+                ),
+                (gives, contains.to_vec()),
+                "{now:?}"
+            );
+        }
+        let admins = step(GrantType::Group, "admins", Some("R"));
+        let left = listed(&admins, &["GROUP admins R,W,X"]).rows;
+        assert!(admins.given(&[], &left).privileged.is_some());
+    }
+
+    #[test]
+    fn an_entry_is_undone_by_what_was_there_where_that_is_known() {
+        let target = r#""project_or_space_path":"/acme/Orders","grant_type":"USER","grantee":"ada@example.com""#;
+        for (before, conclusive, undoes) in [
+            (&[][..], true, format!("remove_project_acl {{{target}}}")),
+            (&["GROUP ada@example.com R"], true, format!("remove_project_acl {{{target}}}")),
+            (
+                &["USER bo@example.com R", "USER ada@example.com R,W inherit"],
+                true,
+                format!(r#"set_project_acl {{{target},"permission_list":["R","W"],"inherit":true}}"#),
+            ),
+            (
+                &["USER ada@example.com X"],
+                false,
+                format!(r#"set_project_acl {{{target},"permission_list":["X"],"inherit":false}}"#),
+            ),
+            (
+                &[],
+                false,
+                "Refused: what was there before is not known: SnapLogic showed this credential too little \
+                 to tell"
+                    .to_owned(),
+            ),
+        ] {
+            let step = set("R");
+            let before = listed(&step, before).rows;
+            let inverse = undone(inverse(&record(step.wanted(), &before, conclusive)));
+            assert_eq!(inverse, undoes, "{before:?}");
+        }
+        assert_eq!(set("R").summary(), "grant “Read Only” on /acme/Orders to ada@example.com");
+        assert_eq!(remove().summary(), "remove all access on /acme/Orders from ada@example.com");
+        let arguments = format!(r#"{{{target},"permission_list":["R"],"inherit":false}}"#);
+        assert_eq!(set("R").arguments().to_string(), arguments);
     }
 }

@@ -316,6 +316,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Named;
 
     /// What a status without a body means, for a change and for a removal.
     #[test]
@@ -349,5 +350,109 @@ mod tests {
             assert_eq!(word(WriteReply::by_status(&reply)), change, "{status}");
             assert_eq!(word(WriteReply::of_removal(&reply, "it")), removal, "{status}");
         }
+        // A page of text was written by something else than the vendor.
+        for (status, body, change) in [
+            (200, "{}", "yes"),
+            (201, " ", "nothing"),
+            (200, "<html>Sign in</html>", "nothing"),
+            (400, "<html>", "no"),
+        ] {
+            let reply = Reply::made(status, body.into());
+            assert_eq!(word(WriteReply::by_status(&reply)), change, "{status} {body}");
+        }
+    }
+
+    struct Anything(Access);
+
+    impl Step for Anything {
+        fn wanted(&self) -> &Access {
+            &self.0
+        }
+        fn summary(&self) -> String {
+            String::new()
+        }
+        fn arguments(&self) -> Value {
+            Value::Null
+        }
+        fn is_in_scope(&self, row: &Access) -> bool {
+            row.resource.id == self.0.resource.id
+        }
+        fn current<'a>(
+            &'a self,
+            _: &'a VendorReader<'a>,
+        ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
+            Box::pin(std::future::ready(Ok(Snapshot::default())))
+        }
+        fn plan(&self, _: &Snapshot) -> Result<Plan, Failure> {
+            Err(Failure::refused("nothing is planned"))
+        }
+        fn verify(&self, _: &Snapshot, _: &Snapshot) -> Verification {
+            Verification::CannotTell
+        }
+    }
+
+    /// A row of "WHO ROLE", and the id of an assignment behind it.
+    fn row(text: &str) -> Access {
+        let mut words = text.split(' ');
+        let mut next = || words.next().map(str::to_owned);
+        let [who, role] = [next(), next()].map(|word| Named::new(word.unwrap(), None, "user"));
+        Access {
+            id: next(),
+            principal: who,
+            role,
+            resource: Named::new("it", None, "asset"),
+            scope: "asset".into(),
+            within: None,
+            via: None,
+            starts_at: None,
+            expires_at: None,
+            pending: false,
+        }
+    }
+
+    fn snapshot(version: &str, rows: &[&str]) -> Snapshot {
+        let version = Some(version.to_owned()).filter(|version| !version.is_empty());
+        let rows = rows.iter().map(|text| row(text)).collect();
+        Snapshot { rows, conclusive: true, version, notes: Vec::new() }
+    }
+
+    /// What a read that lags behind a write shows is exactly what was before.
+    #[test]
+    fn a_reading_lags_where_it_shows_what_was_before_and_no_newer_version() {
+        let step = Anything(row("ana dev"));
+        for (then, now, same) in [
+            (snapshot("", &[]), snapshot("", &[]), true),
+            (snapshot("", &["ana dev", "bo dev"]), snapshot("", &["bo dev", "ana dev"]), true),
+            (snapshot("", &["ana dev"]), snapshot("", &["ana ops"]), false),
+            (snapshot("", &["ana dev"]), snapshot("", &[]), false),
+            (snapshot("", &["ana dev as-1"]), snapshot("", &["ana dev as-2"]), false),
+            (snapshot("7", &["ana dev"]), snapshot("7", &["ana dev"]), true),
+            (snapshot("7", &["ana dev"]), snapshot("8", &["ana dev"]), false),
+            (snapshot("7", &["ana dev"]), snapshot("", &["ana dev"]), true),
+        ] {
+            assert_eq!(then.is_unchanged(&now, &step), same, "{then:?} {now:?}");
+        }
+        let (then, now) = (snapshot("", &["ana dev", "bo dev"]), snapshot("", &["bo dev as-9"]));
+        assert_eq!(then.lost(&now), [row("ana dev")]);
+    }
+
+    /// What stands already is not given, and nothing is given to nobody.
+    #[test]
+    fn what_an_end_gives_is_what_does_not_stand() {
+        let step = Anything(row("ana dev"));
+        for (now, left, given) in [
+            (&[][..], &["ana dev"][..], &["ana dev"][..]),
+            (&["ana dev"], &["ana dev"], &[]),
+            (&["ana dev"], &["ana ops"], &["ana ops"]),
+            (&["ana dev"], &[], &[]),
+        ] {
+            let [now, left, given] = [now, left, given]
+                .map(|rows| rows.iter().map(|text| row(text)).collect::<Vec<_>>());
+            assert_eq!(step.given(&now, &left).rows, given, "{now:?} {left:?}");
+        }
+        let elsewhere = Access { resource: Named::new("other", None, "asset"), ..row("ana ops") };
+        assert_eq!(step.given(&[], &[elsewhere]).rows, [], "it is none of this change's");
+        let meant: Vec<_> = step.meant(&snapshot("", &["ana dev", "bo dev"])).into_iter().collect();
+        assert_eq!(meant, [row("bo dev"), row("ana dev")]);
     }
 }

@@ -382,6 +382,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_version_is_text_or_a_number_and_anything_else_is_none() {
+        for (version, text) in [
+            (Value::from("W/7"), Some("W/7")),
+            (Value::from(7), Some("7")),
+            (Value::Null, None),
+            (Value::from(true), None),
+        ] {
+            let permissions = Permissions { version: version.clone(), permissions: Vec::new() };
+            assert_eq!(permissions.version().as_deref(), text, "{version}");
+        }
+        assert!(Level::Full > Level::Modify && Level::Modify > Level::View);
+    }
+
+    #[test]
     fn a_list_ends_at_its_total_or_with_an_empty_page() {
         for (offset, count, total, expected) in [
             (0, 100, Some(240), Some(100)),

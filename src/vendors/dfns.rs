@@ -326,13 +326,18 @@ pub async fn approval(
         }
         (None, None) => None,
     };
-    Ok(found.and_then(|found| match found.status.as_str() {
+    Ok(found.and_then(|found| decided(&found.status)))
+}
+
+/// What the status of an approval says; nothing where no document knows it.
+fn decided(status: &str) -> Option<Approval> {
+    match status {
         "Pending" => Some(Approval::Waiting),
         "Approved" | "AutoApproved" => Some(Approval::Approved),
         "Denied" | "Rejected" => Some(Approval::Denied),
         "Expired" => Some(Approval::Expired),
         _ => None,
-    }))
+    }
 }
 
 async fn list<T: Row + serde::de::DeserializeOwned>(
@@ -533,9 +538,90 @@ mod tests {
         }
     }
 
+    /// An assignment whose creation was turned down is none; one whose removal was, is.
+    #[test]
+    fn what_a_change_request_came_to_is_told_by_what_it_was_for() {
+        for (kind, status, pending, void, leaving) in [
+            ("Create", "Pending", true, false, false),
+            ("Create", "Applied", false, false, false),
+            ("Create", "Rejected", false, true, false),
+            ("Create", "Failed", false, true, false),
+            ("Delete", "Pending", false, false, true),
+            ("Delete", "Applied", false, false, false),
+            ("Delete", "Rejected", false, false, false),
+            ("Delete", "Failed", false, false, false),
+        ] {
+            let one: Assignment = serde_json::from_value(json!({
+                "id": "as-1",
+                "permissionId": "pm-1",
+                "identityId": "us-1",
+                "pendingChangeRequest": { "id": "cr-1", "operationKind": kind, "status": status },
+            }))
+            .unwrap();
+            let seen = (one.is_pending(), one.is_void(), one.is_leaving());
+            assert_eq!(seen, (pending, void, leaving), "{kind} {status}");
+        }
+    }
+
+    #[test]
+    fn an_approval_is_where_its_status_says() {
+        for (status, approval) in [
+            ("Pending", Some(Approval::Waiting)),
+            ("Approved", Some(Approval::Approved)),
+            ("AutoApproved", Some(Approval::Approved)),
+            ("Denied", Some(Approval::Denied)),
+            ("Rejected", Some(Approval::Denied)),
+            ("Expired", Some(Approval::Expired)),
+            ("approved", None),
+            ("Triggered", None),
+            ("", None),
+        ] {
+            assert_eq!(decided(status), approval, "{status}");
+        }
+    }
+
+    #[test]
+    fn full_access_is_told_by_its_name_too() {
+        for (name, privileged) in [
+            ("ManagedFullAdminAccess", true),
+            ("ManagedDefaultEndUserAccess", false),
+            ("FullAdmin", false),
+        ] {
+            let permission = json!({ "id": "pm-1", "name": name, "operations": ["Wallets:Read"] });
+            let role = serde_json::from_value::<Permission>(permission).unwrap().into_role();
+            assert_eq!((role.privileged, role.description), (privileged, None), "{name}");
+        }
+    }
+
+    #[test]
+    fn several_troubles_are_told_as_one() {
+        let one = || Some(Failure::new(Kind::Incomplete, "one").hint("first"));
+        let other = || Some(Failure::new(Kind::NotListable, "other").hint("then"));
+        for (troubles, message, hint) in
+            [([one(), other()], "one; other", "first; then"), ([None, other()], "other", "then")]
+        {
+            let told = together(troubles).unwrap();
+            assert_eq!((told.message.as_str(), told.hint.as_deref()), (message, Some(hint)));
+        }
+        assert!(together([None, None]).is_none());
+        assert_eq!(together([one(), other()]).unwrap().kind, Kind::Incomplete);
+    }
+
     #[test]
     fn ids_are_told_from_names() {
-        assert!(is_id("us-6b58p-r53sr-rlrd3l5cj3uc4ome", "us"));
-        assert!(!is_id("us-Team", "us") && !is_id("user@example.com", "us") && !is_id("us-", "us"));
+        for (text, prefix, is) in [
+            ("us-6b58p-r53sr-rlrd3l5cj3uc4ome", "us", true),
+            ("pm-6b58p-r53sr-rlrd3l5cj3uc4ome", "pm", true),
+            ("pm-6b58p-r53sr-rlrd3l5cj3uc4ome", "us", false),
+            ("us-legacy", "us", true),
+            ("us-Team", "us", false),
+            ("us-east", "us", false),
+            ("us-team 1", "us", false),
+            ("user@example.com", "us", false),
+            ("us-", "us", false),
+            ("us6b58p", "us", false),
+        ] {
+            assert_eq!(is_id(text, prefix), is, "{text}");
+        }
     }
 }

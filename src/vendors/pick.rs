@@ -412,6 +412,41 @@ mod tests {
         assert_eq!(pick("user", Wanted::Named("José Díaz"), only).unwrap().id, "1");
     }
 
+    /// Umlauts and accents are letters of their own; how they are composed is not. A name that is near is
+    /// offered, and one that is taken is taken as it stands.
+    #[test]
+    fn letters_with_marks_are_told_from_those_without() {
+        let people = || {
+            [("1", "Jürgen Groß"), ("2", "Zoë Ångström"), ("3", "Łukasz Nowak"), ("4", "Ana Peña")]
+                .map(|(id, name)| Principal::user(id, Some(name.to_owned()), None))
+                .into()
+        };
+        for (wanted, found) in [
+            ("Jürgen Groß", Ok("1")),
+            ("Ju\u{308}rgen Groß", Ok("1")),
+            ("Jurgen Groß", Err(&["1"][..])),
+            ("Juergen Groß", Err(&["1"])),
+            ("JÜRGEN GROSS", Err(&["1"])),
+            ("Zoë Ångström", Ok("2")),
+            ("Zoe\u{308} A\u{30a}ngstro\u{308}m", Ok("2")),
+            ("Zoe Angstrom", Err(&["2"])),
+            ("Łukasz Nowak", Ok("3")),
+            ("ana peña", Err(&["4"])),
+            ("Ana  Peña", Ok("4")),
+        ] {
+            let picked = pick("user", Wanted::Named(wanted), people());
+            let picked = picked.map(|one: Principal| one.id).map_err(|failure| {
+                failure.candidates.into_iter().map(|one| one.id).collect::<Vec<_>>()
+            });
+            let found = found.map(str::to_owned);
+            assert_eq!(
+                picked,
+                found.map_err(|ids| ids.iter().map(|&id| id.to_owned()).collect()),
+                "{wanted}"
+            );
+        }
+    }
+
     #[test]
     fn an_id_that_cannot_be_shown_is_not_picked() {
         let long = "x".repeat(text::LONGEST + 1);

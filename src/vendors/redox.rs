@@ -484,6 +484,59 @@ mod tests {
         }
     }
 
+    /// Each holder brings their role once more, and each place its holders.
+    #[test]
+    fn a_member_is_one_however_often_they_are_listed() {
+        let membership = |id: Value, name: &str, email: Value| -> Membership {
+            serde_json::from_value(serde_json::json!({
+                "role": { "id": "r-1", "name": "member" },
+                "user": { "id": id, "fullname": name, "lowercaseEmail": email },
+            }))
+            .unwrap()
+        };
+        let all = [
+            membership(7.into(), "Marta Lindqvist", "marta@example.com".into()),
+            membership("7".into(), "Marta Lindqvist", "marta@example.com".into()),
+            membership("8".into(), "Olga", Value::Null),
+            membership("9".into(), "Olga", "olga@example.com".into()),
+        ];
+        for (wanted, found) in [
+            ("Marta Lindqvist", Ok("7")),
+            ("MARTA@example.com", Ok("7")),
+            ("7", Ok("7")),
+            ("olga@example.com", Ok("9")),
+            ("Olga", Err((Kind::Ambiguous, 2))),
+            ("Marta", Err((Kind::Invalid, 1))),
+            ("Tomas", Err((Kind::Invalid, 3))),
+        ] {
+            let picked = member(Wanted::Named(wanted), &all);
+            let picked = picked.as_ref().map(|one| one.id.as_str());
+            assert_eq!(
+                picked.map_err(|failure| (failure.kind, failure.candidates.len())),
+                found,
+                "{wanted}"
+            );
+        }
+        let roles: Vec<_> = all.iter().map(|one| one.role.clone()).collect();
+        assert_eq!(roles::pick_listed(Wanted::Named("member"), &roles).unwrap().id, "r-1");
+        let failure = roles::pick_listed(Wanted::Named("owner"), &roles).unwrap_err();
+        assert!(failure.hint.unwrap().contains("[redox.roles]"));
+    }
+
+    #[test]
+    fn a_list_that_says_that_it_goes_on_is_not_taken_for_the_whole() {
+        for (meta, whole) in [
+            (r#"{"version":"1.0.0"}"#, true),
+            ("null", true),
+            (r#"{"page":{"links":{"next":null}}}"#, true),
+            (r#"{"page":{"links":{"next":"/v1?_page=2"}}}"#, false),
+        ] {
+            let answer = format!(r#"{{"meta":{meta},"payload":{{"memberships":[]}}}}"#);
+            let answer: Envelope<Memberships> = serde_json::from_str(&answer).unwrap();
+            assert_eq!(answer.whole().is_ok(), whole, "{meta}");
+        }
+    }
+
     #[test]
     fn ids_come_as_text_or_as_numbers() {
         for (json, id) in [(r#"{"id":"7","name":"x"}"#, "7"), (r#"{"id":7,"name":null}"#, "7")] {

@@ -461,6 +461,58 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_status_inside_a_body_is_found_where_it_is_a_number() {
+        for (body, status) in [
+            (r#"{"response_map":{},"http_status_code":200}"#, Some(200)),
+            (r#"{"http_status_code":404}"#, Some(404)),
+            (r#"{"http_status_code":"404"}"#, None),
+            (r#"{"http_status_code":70000}"#, None),
+            (r#"{"groups":[]}"#, None),
+            ("", None),
+            ("<html>", None),
+        ] {
+            assert_eq!(inner_status(&Reply::made(200, body.into())), status, "{body}");
+        }
+    }
+
+    /// A user is an address, a group a name; either may be called like the other.
+    #[test]
+    fn an_entry_is_of_one_user_or_one_group() {
+        for (kind, subject, of, id, is) in [
+            ("USER", "ada@example.com", "user", "ada@example.com", true),
+            ("user", "Ada@Example.com", "user", "ada@example.com", true),
+            ("USER", "devs", "group", "devs", false),
+            ("GROUP", "devs", "group", "devs", true),
+            ("Group", "devs", "group", "devs", true),
+            ("GROUP", "Devs", "group", "devs", false),
+            ("GROUP", "ada@example.com", "user", "ada@example.com", false),
+        ] {
+            let entry = json!({ "subject_type": kind, "subject": subject });
+            let entry: Entry = serde_json::from_value(entry).unwrap();
+            assert_eq!(entry.is_of(&Named::new(id, None, of)), is, "{kind} {subject} {of} {id}");
+            assert!(entry.perms.is_empty() && !entry.inherit, "what is not said is not there");
+        }
+    }
+
+    #[test]
+    fn a_user_is_called_by_their_names_and_known_by_their_address() {
+        for (user, name) in [
+            (
+                json!({ "username": "a@x.com", "first_name": "Ada", "last_name": "L" }),
+                Some("Ada L"),
+            ),
+            (json!({ "username": "a@x.com", "first_name": null, "last_name": "L" }), Some("L")),
+            (json!({ "username": "a@x.com", "first_name": " ", "last_name": "" }), None),
+            (json!({ "email": "a@x.com" }), None),
+        ] {
+            let user: User = serde_json::from_value(user).unwrap();
+            let found = user.into_principal();
+            assert_eq!((found.id.as_str(), found.name.as_deref()), ("a@x.com", name));
+            assert_eq!(found.email.as_deref(), Some("a@x.com"));
+        }
+    }
+
+    #[test]
     fn a_body_is_unwrapped_from_each_documented_shape() {
         for body in [
             json!({"groups": ["a"]}),

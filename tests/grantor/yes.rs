@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use grantor::ledger::{Answered, Decision, Ledger};
 use serde_json::{Value, json};
 
-use super::harness::{Era, Ran, World, approved, parsed};
+use super::harness::{Era, Ran, World, approved, parsed, time_is_over};
 use super::person::{Client, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -490,11 +490,11 @@ async fn what_another_customer_holds_is_not_taken_for_gone() {
     let world = World::new().await;
     // A permission of Dfns for an hour that is over at once.
     let mut arguments = parsed(GRANTS[1].arguments);
-    arguments["expires_in"] = "PT1S".into();
+    arguments["expires_in"] = "PT1H".into();
     let ran = world.run(&["call", GRANTS[1].tool, &arguments.to_string()]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");
     let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    time_is_over(&world, &receipt).await;
     let token = |claims: Value| {
         use base64::Engine as _;
         let part = |value: &Value| {

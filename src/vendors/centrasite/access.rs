@@ -88,3 +88,36 @@ fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
         pending: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Groups that hold something are named once; where none does, nothing is unseen.
+    #[test]
+    fn what_groups_may_give_somebody_is_told_as_not_seen() {
+        let asset = Resource::new("asset", "a-1", None);
+        let ada = Principal::user("ada", None, None);
+        for (holders, told) in [
+            (
+                &[("group", "devs"), ("user", "bo"), ("group", "devs"), ("group", "api")][..],
+                Some("api, devs"),
+            ),
+            (&[("user", "bo")], None),
+            (&[], None),
+        ] {
+            let held = |(kind, id): &(&str, &str)| {
+                let held = json!({ "principal": { "kind": kind, "id": id }, "permission": "View" });
+                row(&serde_json::from_value(held).unwrap(), &asset, Some(&ada))
+            };
+            let rows: Vec<_> = holders.iter().map(held).collect();
+            let unseen = unseen(&ada, &rows).map(|failure| failure.message);
+            let told = told.map(|groups| {
+                format!("what ada holds through a group is not seen; these hold access: {groups}")
+            });
+            assert_eq!(unseen, told, "{holders:?}");
+        }
+    }
+}

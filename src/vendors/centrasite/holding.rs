@@ -68,6 +68,25 @@ mod tests {
     }
 
     #[test]
+    fn a_holding_covers_what_is_less_in_every_part() {
+        for (one, other, covers) in [
+            ("Full", "View", true),
+            ("Modify", "Modify", true),
+            ("View", "Modify", false),
+            ("Full", r#"View {"T":"View"}"#, false),
+            (r#"View {"T":"Modify"}"#, r#"View {"T":"View"}"#, true),
+            (r#"View {"T":"View"}"#, r#"View {"T":"Modify"}"#, false),
+            (r#"View {"T":"View","S":"View"}"#, r#"View {"T":"View"}"#, true),
+            (r#"Full {"T":"View"}"#, r#"Modify {"S":"View"}"#, false),
+        ] {
+            let [one, other] = [one, other].map(Holding::parse);
+            assert_eq!(one.covers(&other), covers, "{one:?} {other:?}");
+        }
+        // What is no level counts as the least.
+        assert_eq!(Holding::parse("Admin").level, Level::View);
+    }
+
+    #[test]
     fn combining_never_lowers() {
         use Level::{Full, Modify, View};
         let there = holding(Full, &[("Technical Details", View)]);

@@ -119,3 +119,69 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
         pending: assignment.is_pending(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn assignment(id: &str, of: &str, request: Option<&str>) -> Assignment {
+        let request =
+            request.map(|kind| json!({ "id": "cr-1", "operationKind": kind, "status": "Pending" }));
+        serde_json::from_value(json!({
+            "id": id, "permissionId": "pm-1", "identityId": of, "pendingChangeRequest": request }))
+        .unwrap()
+    }
+
+    fn role() -> Role {
+        let permission = json!({ "id": "pm-1", "name": "Viewer", "operations": ["Wallets:Read"] });
+        serde_json::from_value::<Permission>(permission).unwrap().into_role()
+    }
+
+    /// An assignment is somebody's own, that of a group they are in, or none of theirs.
+    #[test]
+    fn what_a_group_holds_is_its_members_through_it() {
+        let sam = Principal::user("us-1", Some("Sam".to_owned()), None);
+        let group = Named::new("gr-1", Some("Treasury".to_owned()), "group");
+        let held = Through { groups: vec![group.clone()], unseen: None };
+        for (of, request, row) in [
+            ("us-1", None, Some((None, false, false))),
+            ("gr-1", None, Some((Some("gr-1"), false, false))),
+            ("gr-2", None, None),
+            ("us-2", None, None),
+            ("us-1", Some("Create"), Some((None, true, false))),
+            ("us-1", Some("Delete"), Some((None, false, true))),
+        ] {
+            let found = theirs(&assignment("as-1", of, request), &role(), &sam, &held);
+            let found = found.map(|(row, leaving)| {
+                assert_eq!(row.principal.id, "us-1", "the row is theirs, whoever holds it");
+                (row.via.map(|via| via.id), row.pending, leaving)
+            });
+            let wanted =
+                row.map(|(via, pending, leaving)| (via.map(str::to_owned), pending, leaving));
+            assert_eq!(found, wanted, "{of} {request:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_cannot_be_named_may_be_a_group() {
+        let people = [Principal::user("us-1", None, None)];
+        let (role, own, strange) =
+            (role(), assignment("as-1", "us-1", None), assignment("as-2", "gr-1", None));
+        for (found, is) in [
+            (vec![(&own, &role)], false),
+            (vec![(&own, &role), (&strange, &role)], true),
+            (vec![], false),
+        ] {
+            assert_eq!(is_strange(&found, &people), is);
+        }
+        let rows: Vec<_> =
+            [&own, &strange].into_iter().map(|one| row(one, &role, &people)).collect();
+        assert_eq!(rows[0].principal.kind.as_deref(), Some("user"));
+        assert_eq!(rows[1].principal.kind, None);
+        let told = leaves(&rows.iter().collect::<Vec<_>>()).unwrap().message;
+        assert!(told.ends_with("there is access: “Viewer” of us-1, “Viewer” of gr-1"), "{told}");
+        assert!(leaves(&[]).is_none());
+    }
+}

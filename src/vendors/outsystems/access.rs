@@ -129,3 +129,48 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
 fn has_passed(time: &str) -> bool {
     time.parse::<Timestamp>().is_ok_and(|time| time <= Timestamp::now())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// No asset is the organization, and a beginning that has passed is none.
+    #[test]
+    fn a_held_role_is_a_row_of_an_asset_or_of_the_organization() {
+        let names = BTreeMap::from([("a-1".to_owned(), "Orders".to_owned())]);
+        let period = |start: &str, end: Option<&str>| json!({ "startTime": start, "endTime": end });
+        for (asset, period, scope, resource, starts, ends) in [
+            (json!("a-1"), Value::Null, "asset", "“Orders”", None, None),
+            (json!("a-2"), Value::Null, "asset", "a-2", None, None),
+            (Value::Null, Value::Null, "organization", "organization", None, None),
+            (
+                json!("a-1"),
+                period("2020-01-01T00:00:00Z", Some("2099-01-01T00:00:00Z")),
+                "asset",
+                "“Orders”",
+                None,
+                Some("2099-01-01T00:00:00Z"),
+            ),
+            (
+                json!("a-1"),
+                period("2098-01-01T00:00:00Z", None),
+                "asset",
+                "“Orders”",
+                Some("2098-01-01T00:00:00Z"),
+                None,
+            ),
+            // Nobody can tell when that is, so it may be still to come.
+            (json!("a-1"), period("soon", None), "asset", "“Orders”", Some("soon"), None),
+        ] {
+            let held = json!({ "key": "r-1", "name": "Developer", "assetKey": asset, "portfolioKey": "p-1",
+                "grantPeriod": period });
+            let user = Named::new("u-1", None, "user");
+            let row = row(&user, serde_json::from_value(held).unwrap(), &names);
+            assert_eq!((row.scope.as_ref(), row.resource.label().as_str()), (scope, resource));
+            assert_eq!((row.starts_at.as_deref(), row.expires_at.as_deref()), (starts, ends));
+            assert_eq!(row.within.as_deref(), Some("p-1"));
+        }
+    }
+}

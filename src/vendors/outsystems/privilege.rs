@@ -474,6 +474,10 @@ mod tests {
             ("Manage", "EndUserManagement", "end_user_management_manage", Some(false)),
             ("Asset management > Manage assets", "", "", Some(false)),
             ("Manage assets", "Asset management", "p17", Some(false)),
+            // A claim's word that begins so and is no right: another area, or people.
+            ("Users", "User management", "asset_management_view", Some(false)),
+            ("Users", "User management", "odc.managers", Some(false)),
+            ("Users", "User management", "odc.manager_view", Some(false)),
             ("View logs", "", "", Some(false)),
             ("Manage members", "", "", None),
             ("Manage members", "", "p17", None),
@@ -555,6 +559,56 @@ mod tests {
             let harmless = json!({ "name": "Asset management > View" });
             check(role(json!([harmless, permission])), privileged, unshown, registry);
         }
+    }
+
+    /// The vendor's own pages call the area in two ways and rename its rights, and no document says how a
+    /// reply does, nor how it writes claims. Managing end users is another area.
+    #[test]
+    fn a_role_is_judged_alike_in_either_vocabulary_however_it_tells_its_permissions() {
+        let users = ["User management", "User and access management"];
+        let managing = [
+            "Manage organization access",
+            "Manage member access",
+            "Manage members",
+            "Manage invitations",
+            "Manage access policies",
+            "Manage API clients",
+        ];
+        let managing = users.iter().flat_map(|area| managing.map(|right| (*area, right, true)));
+        let others = [
+            (users[0], "View members", false),
+            (users[1], "View members", false),
+            ("End-user management", "Manage end-user access", false),
+            ("End-user management", "Manage end-user groups", false),
+            ("Asset management", "Change assets", false),
+        ];
+        for (area, right, privileged) in managing.chain(others) {
+            let whole = format!("{area} > {right}");
+            let telling = squashed_with('_', &whole);
+            for (claim, name) in
+                [(&*telling, &*whole), (&telling, right), ("p017", &whole), ("p017", right)]
+            {
+                let registry: Described = serde_json::from_value(
+                    json!({ "key": "k", "name": name, "category": area, "claimName": claim }),
+                )
+                .unwrap();
+                let registry = Registry(Some(vec![registry]));
+                for told in [
+                    json!({ "permissionKey": "k", "claimName": claim, "name": name }),
+                    json!({ "permissionKey": "k", "name": null }),
+                    json!({ "permissionKey": "K", "name": "" }),
+                    json!({ "permissionKey": "k" }),
+                    json!({ "claimName": claim }),
+                ] {
+                    check(role(json!([told])), privileged, false, &registry);
+                }
+            }
+        }
+    }
+
+    fn squashed_with(separator: char, words: &str) -> String {
+        let parts = words.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(&separator.to_string()).to_lowercase()
     }
 
     /// However deep, in a circle or not; what is not described may be anything.

@@ -19,6 +19,10 @@ pub struct Caller {
 const CLAIMS: [&str; 2] = ["snaplogic_username", "sub"];
 
 impl Caller {
+    pub fn new(names: Vec<String>, certain: bool) -> Self {
+        Self { names, certain }
+    }
+
     pub async fn of(reader: &VendorReader<'_>) -> Self {
         let settings = &reader.tenant.settings;
         let certain = !settings.has(TOKEN) && !settings.has(TOKEN_URL);
@@ -28,7 +32,7 @@ impl Caller {
             let claimed = CLAIMS.iter().filter_map(|claim| claims.get(claim)?.as_str());
             names.extend(claimed.map(str::to_owned));
         }
-        Self { names, certain }
+        Self::new(names, certain)
     }
 
     pub fn is(&self, user: &str) -> bool {

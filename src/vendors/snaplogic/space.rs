@@ -175,7 +175,17 @@ mod tests {
         for bad in ["", "/", "/Org", "/Org//S", "/Org/../S", "/Org/S/.", "/O/S/P/Q"] {
             assert!(Path::parse("path", bad).is_err(), "{bad}");
         }
-        let path = Path::parse("path", "Org/S/P").unwrap();
-        assert_eq!((path.whole().as_str(), path.project), ("/Org/S", Some("P")));
+        for (path, whole, project, changeable) in [
+            ("/Org/S", "/Org/S", None, true),
+            ("Org/S/P", "/Org/S", Some("P"), true),
+            ("/Org/S/shared", "/Org/S", Some("shared"), true),
+            ("/Org/apim", "/Org/apim", None, false),
+            ("/Org/APIM/P", "/Org/APIM", Some("P"), false),
+            ("/apim/S", "/apim/S", None, true),
+        ] {
+            let path = Path::parse("path", path).unwrap();
+            assert_eq!((path.whole().as_str(), path.project), (whole, project));
+            assert_eq!(path.changeable().is_ok(), changeable, "{whole}");
+        }
     }
 }
