@@ -6,6 +6,7 @@
 mod command;
 mod echo;
 mod runs;
+mod stream;
 
 use std::path::PathBuf;
 
