@@ -97,7 +97,7 @@ async fn a_list_may_be_left_early_and_not_lost() {
         &["tools"],
         &["tools", "--json"],
         &["tools", "--hash"],
-        &["doctor"],
+        &["--vendor", "snaplogic", "doctor"],
         &dry_run,
         &explain,
         &["policy", "check"],
