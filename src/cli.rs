@@ -141,7 +141,10 @@ impl Global {
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
     crate::observe::hush_panics();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return usage(&told),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let run = match runtime {
         Ok(runtime) => {
@@ -157,6 +160,20 @@ pub fn main() -> ExitCode {
         paint::complain(&error.to_string());
         ExitCode::FAILURE
     })
+}
+
+/// What the command line itself comes to: help or a version to stdout, or what is wrong with it.
+fn usage(told: &clap::Error) -> ExitCode {
+    if told.use_stderr() {
+        told.exit();
+    }
+    match paint::lines(&told.render().ansi().to_string()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            paint::complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 type Ran = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;

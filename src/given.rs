@@ -4,12 +4,15 @@
 //! on placeholders that nobody filled in. What such a text cannot mean otherwise is read so; what
 //! might be meant is left as it is and said. No message repeats a text: it may be a secret.
 
+mod files;
 mod jwk;
 pub(crate) mod pem;
 
 use std::borrow::Cow;
 use std::io;
 use std::path::Path;
+
+pub(crate) use files::{open, open_with, read, rest};
 
 /// Why bytes are no text, in words that follow the name of what holds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +57,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, NoText> {
 /// # Errors
 /// It cannot be read, or is no UTF-8.
 pub(crate) fn file(path: &Path) -> io::Result<String> {
-    whole(&std::fs::read(path)?)
+    whole(&read(path)?)
 }
 
 /// As [`text`], with its trouble as that of a file.

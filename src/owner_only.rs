@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::given;
+
 /// Makes a directory and those above it, 0700 where they are new.
 pub(crate) fn directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
@@ -22,12 +24,32 @@ pub(crate) fn describe(path: &Path, error: &io::Error) -> io::Error {
 
 /// For reading and writing, as it is, or empty if there is none.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    options().write(true).read(true).open(path)
+    opened(options().write(true).read(true), path)
 }
 
 /// For adding lines at the end, and for looking at what is there.
 pub(crate) fn append(path: &Path) -> io::Result<File> {
-    options().read(true).append(true).open(path)
+    opened(options().read(true).append(true), path)
+}
+
+/// For reading alone.
+pub(crate) fn look(path: &Path) -> io::Result<File> {
+    opened(OpenOptions::new().read(true), path)
+}
+
+/// All of it.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    given::rest(&mut look(path)?)
+}
+
+/// Of the many files of a state directory, one that is no file is named.
+fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    given::open_with(options, path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        }
+        _ => error,
+    })
 }
 
 /// A file that was not there before, with this content.
@@ -87,7 +109,7 @@ pub(crate) fn writable_by_others(_: &File) -> bool {
 
 /// Replaces the content.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    options().write(true).truncate(true).open(path)?.write_all(bytes)
+    opened(options().write(true).truncate(true), path)?.write_all(bytes)
 }
 
 fn options() -> OpenOptions {

@@ -6,6 +6,7 @@
 mod command;
 mod echo;
 mod runs;
+mod stream;
 
 use std::path::PathBuf;
 
@@ -94,7 +95,9 @@ impl Secret {
             Origin::Inline(value) => return Ok(value.clone()),
             Origin::File(path) => {
                 let of = path.display().to_string();
-                let bytes = tokio::fs::read(path).await;
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || given::read(&path)).await;
+                let bytes = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
                 (bytes.map_err(|error| self.error(format!("{of}: {error}")))?, of)
             }
             Origin::Command(line) => self.run(line).await?,

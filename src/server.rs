@@ -33,9 +33,9 @@ use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
 use maintenance::{Maintenance, unless};
-use stdio::Stdio;
 #[doc(hidden)]
 pub use stdio::sorted;
+use stdio::{Stdio, Unheard};
 
 /// How long calls in flight may take to finish after the client has gone.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -56,6 +56,7 @@ struct Handler {
     info: Arc<ServerConfig>,
     calls: TaskTracker,
     maintenance: Arc<Maintenance>,
+    unheard: Unheard,
     /// Cancelled when the process is asked to end.
     stop: CancellationToken,
     /// Cancelled when the client will say nothing more.
@@ -82,8 +83,10 @@ pub async fn serve_stdio(desk: Desk) -> Served {
         asked.cancel();
     });
     let (reader, writer) = rmcp::transport::stdio_pipes();
-    let (stdio, streams) = Stdio::start(reader, writer, stop.clone(), over.clone(), late.clone());
-    let handler = Handler::new(desk, stop, over.clone(), late.clone());
+    let unheard = Unheard::default();
+    let ends = (stop.clone(), over.clone(), late.clone());
+    let (stdio, streams) = Stdio::start(reader, writer, unheard.clone(), ends);
+    let handler = Handler::new(desk, unheard, stop, over.clone(), late.clone());
     let calls = handler.calls.clone();
     let served = match handler.serve(stdio).await {
         Ok(service) => finished(service, &over).await,
@@ -124,6 +127,7 @@ async fn finished(
 impl Handler {
     fn new(
         desk: Desk,
+        unheard: Unheard,
         stop: CancellationToken,
         over: CancellationToken,
         late: CancellationToken,
@@ -137,7 +141,7 @@ impl Handler {
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
         let maintenance = Maintenance::new(desk.clone(), calls.clone(), over.clone(), late.clone());
-        Self { desk, tools: Arc::default(), info, calls, maintenance, stop, over, late }
+        Self { desk, tools: Arc::default(), info, calls, maintenance, unheard, stop, over, late }
     }
 
     fn tools(&self) -> &[Tool] {
@@ -235,7 +239,16 @@ impl ServerHandler for Handler {
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
         let (desk, late) = (self.desk.clone(), self.late.clone());
         let (waiting, listener) = (progress(&context, &made), progress(&context, &made));
-        let answering = async move { unless(&late, Box::pin(desk.call(call))).await };
+        let (unheard, id) = (self.unheard.clone(), context.id.clone());
+        let answering = async move {
+            let answering = unless(&late, Box::pin(desk.call(call))).await;
+            if let Ok(Ok(answer)) = &answering
+                && answer.pending.is_none()
+            {
+                unheard.add(id, &answer.body);
+            }
+            answering
+        };
         let answering = self.calls.spawn(telling(listener, answering));
         let answer = match answered(answering, &waiting).await {
             Ok(Ok(answer)) => answer,

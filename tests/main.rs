@@ -242,6 +242,11 @@ mod first_release;
 #[path = "grantor/other_ledger.rs"]
 mod other_ledger;
 
+/// What is no file where a file is expected.
+#[cfg(unix)]
+#[path = "grantor/pipes.rs"]
+mod pipes;
+
 /// What Dfns may answer where nothing is documented.
 #[path = "grantor/unsaid_dfns.rs"]
 mod unsaid_dfns;

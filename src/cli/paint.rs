@@ -117,12 +117,17 @@ pub(super) fn note(what: &str) {
     let _ = anstream::stderr().write_all(line.as_bytes());
 }
 
-/// A reader that has gone, as `head` does, is no error.
+/// A reader that has gone, as `head` does, is no error. Any other trouble is that of writing.
 fn quiet(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) => Err(io::Error::new(error.kind(), unwritten(&error))),
+        Ok(()) => Ok(()),
     }
+}
+
+fn unwritten(error: &io::Error) -> String {
+    format!("the answer could not be written to stdout: {error}")
 }
 
 /// What a command changed, to stdout; `what` says it in a few words where it cannot be written: then
@@ -131,7 +136,7 @@ pub(super) fn told(shown: &str, what: &str) -> bool {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(shown.as_bytes()).and_then(|()| out.flush());
     if let Err(error) = &written {
-        complain(&format!("the answer could not be written to stdout: {error}; {what}"));
+        complain(&format!("{}; {what}", unwritten(error)));
     }
     written.is_ok()
 }

@@ -71,7 +71,7 @@ impl File {
     /// `advice` is what to do about a file that cannot be read.
     fn read(path: &Path, advice: &str) -> Result<Self, ConfigError> {
         let shown = path.display();
-        let text = std::fs::read(path)
+        let text = crate::given::read(path)
             .and_then(|bytes| crate::given::source(&bytes))
             .map_err(|error| ConfigError(format!("{shown}: {error}; {advice}")))?;
         let at = |line: usize, text: &str| ConfigError(format!("{shown}, line {line}: {text}"));

@@ -6,8 +6,6 @@
 
 pub mod key;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use aws_lc_rs::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, UnparsedPublicKey};
@@ -67,7 +65,7 @@ impl Approvers {
     /// The file cannot be read, others may write it, or a line of it is no approver.
     pub fn load(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let mut file = File::open(path)
+        let mut file = crate::given::open(path)
             .map_err(|error| format!("{shown}: {error}; name a file that can be read: {FORM}"))?;
         if crate::owner_only::writable_by_others(&file) {
             return Err(format!(
@@ -75,8 +73,7 @@ impl Approvers {
                  chmod go-w '{shown}'"
             ));
         }
-        let mut bytes = Vec::new();
-        let read = file.read_to_end(&mut bytes).and_then(|_| crate::given::source(&bytes));
+        let read = crate::given::rest(&mut file).and_then(|bytes| crate::given::source(&bytes));
         let text = read.map_err(|error| format!("{shown}: {error}"))?;
         Self::parse(&text).map_err(|trouble| format!("{shown}{trouble}"))
     }

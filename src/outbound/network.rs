@@ -147,7 +147,7 @@ fn bundle(path: &Path) -> Result<(), String> {
     if path.is_dir() {
         return Err(format!("it is a folder, which {FOLDERS} takes"));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = given::read(path).map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     let begun =
         text.matches("BEGIN CERTIFICATE-").count() + text.matches("BEGIN TRUSTED CERT").count();

@@ -4,13 +4,13 @@
 //! encodings are undone is taken out whole. Each step reads the text once: a vendor may send much.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::runs::{self, Runs};
+use super::runs::{self, Known, Runs, narrow};
 use crate::text;
 
 /// What stands in a secret's place.
@@ -26,36 +26,18 @@ pub(crate) struct Sought(Arc<Shapes>);
 
 struct Shapes {
     secret: SecretString,
-    /// Of the secret, and of what is repeated of it by itself.
-    forms: Vec<Forms>,
-    /// Where it is too long to be repeated whole.
+    /// Of the secret, and of what is repeated of it by itself: taken out where they stand. Needed only
+    /// where it shows, unless it is too short to show otherwise.
+    usual: OnceLock<Vec<String>>,
     runs: Runs,
 }
 
 /// Those that are looked for together.
-struct Secrets<'s>(Vec<&'s Shapes>);
-
-struct Forms {
-    secret: String,
-    /// Taken out where they stand.
-    usual: Vec<String>,
-    /// Looked for where a text is taken apart.
-    joined: Option<Joined>,
-}
-
-/// A secret as it is without what may stand between its parts.
-struct Joined {
-    squeezed: String,
-    base64: Vec<String>,
-    hex: String,
-}
-
-/// A text without what may stand between the parts of a secret.
-struct View<'a> {
-    text: Cow<'a, str>,
-    squeezed: String,
-    base64: String,
-    hex: String,
+struct Secrets<'s> {
+    all: Vec<&'s Shapes>,
+    /// Those that are looked for as they are: of fewer bytes than a run has.
+    literal: Vec<&'s Shapes>,
+    known: Known<'s>,
 }
 
 /// `text` without these secrets, however an answer may have written them.
@@ -72,9 +54,9 @@ pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
     Secrets::of(&sought, SHORTEST).redact(text)
 }
 
-/// Whether a setting would show this secret.
+/// Whether a setting would show all of this secret. Of a user's name a password may be made.
 pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
-    is(text, secret) || Secrets::of(&[Sought::of(secret)], SHORTEST).are_in(text)
+    is(text, secret) || Secrets::of(&[Sought::whole(secret)], SHORTEST).are_in(text)
 }
 
 fn is(text: &str, secret: &SecretString) -> bool {
@@ -101,9 +83,16 @@ pub(crate) fn scrub(body: Vec<u8>, secrets: &[Sought]) -> Vec<u8> {
 
 impl Sought {
     pub(crate) fn of(secret: &SecretString) -> Self {
-        let exposed = secret.expose_secret();
-        let (forms, runs) = (parts(exposed).map(Forms::of).collect(), Runs::of(exposed));
-        Self(Arc::new(Shapes { secret: secret.clone(), forms, runs }))
+        Self::by(secret, Runs::of(secret.expose_secret()))
+    }
+
+    /// One of which no piece is looked for.
+    fn whole(secret: &SecretString) -> Self {
+        Self::by(secret, Runs::whole(secret.expose_secret()))
+    }
+
+    fn by(secret: &SecretString, runs: Runs) -> Self {
+        Self(Arc::new(Shapes { secret: secret.clone(), usual: OnceLock::new(), runs }))
     }
 
     pub(crate) fn secret(&self) -> &SecretString {
@@ -111,73 +100,83 @@ impl Sought {
     }
 }
 
+impl Shapes {
+    fn usual(&self) -> &[String] {
+        self.usual.get_or_init(|| {
+            let mut usual: Vec<_> = parts(self.secret.expose_secret()).flat_map(usual).collect();
+            once(&mut usual);
+            usual
+        })
+    }
+}
+
 impl<'s> Secrets<'s> {
     /// Those of at least so many bytes.
     fn of(sought: &'s [Sought], shortest: usize) -> Self {
         let shapes = sought.iter().map(|Sought(shapes)| &**shapes);
-        Self(shapes.filter(|shapes| shapes.secret.expose_secret().len() >= shortest).collect())
-    }
-
-    fn forms(&self) -> impl Iterator<Item = &'s Forms> {
-        self.0.iter().flat_map(|shapes| &shapes.forms)
+        let shapes = shapes.filter(|shapes| shapes.secret.expose_secret().len() >= shortest);
+        let all: Vec<_> = shapes.collect();
+        let literal = all.iter().copied().filter(|shapes| shapes.runs.miss_some()).collect();
+        let known = Known::of(all.iter().map(|shapes| &shapes.runs));
+        Self { all, literal, known }
     }
 
     fn redact(&self, text: &str) -> String {
-        let usual = self.forms().flat_map(|forms| &forms.usual);
-        let left = usual.fold(Cow::Borrowed(text), |left, form| {
-            if left.contains(form) { left.replace(form, REDACTED).into() } else { left }
-        });
+        let left = without(&self.literal, Cow::Borrowed(text));
+        if !self.show_in(&left) {
+            return left.into_owned();
+        }
+        let left = without(&self.all, left);
         if self.show_in(&left) { REDACTED.to_owned() } else { left.into_owned() }
     }
 
     fn are_in(&self, text: &str) -> bool {
-        let mut usual = self.forms().flat_map(|forms| &forms.usual);
+        let mut usual = self.literal.iter().flat_map(|shapes| shapes.usual());
         usual.any(|form| text.contains(form)) || self.show_in(text)
     }
 
-    /// Whether one of them shows once the text's encodings are undone.
+    /// Whether one of them shows, as the text is or once its encodings are undone.
     fn show_in(&self, text: &str) -> bool {
-        // Taking out what cannot be seen must not put a secret together again, whatever it was
-        // encoded in.
-        let runs: Vec<_> = self.0.iter().map(|shapes| &shapes.runs).collect();
-        let shows = |text: &str| {
-            let seen = text::strip(text);
-            let view = View::of(&seen);
-            self.forms().any(|forms| forms.show_in(&view))
-                || runs::are_in(&runs, &view.base64, &view.hex)
-        };
-        if self.0.is_empty() {
+        if self.known.is_empty() && self.literal.is_empty() {
             return false;
         }
-        let seen = text::strip(text);
-        if shows(&seen) {
-            return true;
-        }
-        // Each by itself: a secret may look like an encoding of something else. Then one in another.
-        let decoders: [fn(&str) -> Cow<'_, str>; 3] = [unescaped, unnamed, unquoted];
-        let plain = |decode: &fn(&str) -> Cow<'_, str>| match decode(&seen) {
-            Cow::Owned(plain) => shows(&plain),
-            Cow::Borrowed(_) => false,
-        };
-        if decoders.iter().any(plain) {
-            return true;
-        }
-        let mut inner = seen;
-        for _ in 0..LAYERS {
-            let outer = inner.clone();
-            for decode in decoders {
-                if let Cow::Owned(plain) = decode(&inner) {
-                    inner = plain;
+        // Taking out what cannot be seen must not put a secret together again, whatever it was
+        // encoded in.
+        let mut layer = vec![seen(text)];
+        for depth in 0..=LAYERS {
+            let mut next = Vec::new();
+            for text in &layer {
+                let Some(inner) = self.look_through(text) else { return true };
+                // Each by itself: a secret may look like an encoding of something else. Then one in
+                // another.
+                let alone = DECODERS.iter().filter(|_| depth == 0).map(|decode| decode(text));
+                let all =
+                    DECODERS.iter().fold(Cow::Borrowed(&**text), |text, decode| {
+                        match decode(&text) {
+                            Cow::Owned(plain) => Cow::Owned(plain),
+                            Cow::Borrowed(_) => text,
+                        }
+                    });
+                for plain in alone.chain([all, Cow::Owned(inner)]) {
+                    let Cow::Owned(plain) = plain else { continue };
+                    let plain = seen(&plain);
+                    if !plain.is_empty() && !layer.contains(&plain) && !next.contains(&plain) {
+                        next.push(plain);
+                    }
                 }
             }
-            if inner == outer {
-                return false;
-            }
-            if shows(&inner) {
-                return true;
-            }
+            layer = next;
         }
         false
+    }
+
+    /// What else is written in a text; nothing where a secret shows.
+    fn look_through(&self, text: &str) -> Option<String> {
+        let mut literal = self.literal.iter().map(|shapes| shapes.secret.expose_secret());
+        if literal.any(|secret| text.contains(&*seen(secret))) {
+            return None;
+        }
+        if self.known.is_empty() { Some(String::new()) } else { self.known.look_through(text) }
     }
 
     fn scrub(&self, value: &mut Value) {
@@ -198,46 +197,67 @@ impl<'s> Secrets<'s> {
     }
 }
 
-impl Forms {
-    fn of(secret: &str) -> Self {
-        let percent = text::encode(secret);
-        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        // A message may quote the JSON of a request.
-        let json = Value::from(secret).to_string();
-        let json = json.trim_matches('"').to_owned();
-        let markup = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let markup = markup.replace('"', "&quot;");
-        let lower = [&percent, &form].map(|form| lower_percent(form));
-        let mut usual = vec![secret.to_owned(), percent, form, json, markup];
-        usual.extend(lower);
-        usual.extend(in_base64(secret));
-        let joined = (secret.len() >= SHORTEST).then(|| {
-            let hex = text::hex(secret.as_bytes());
-            usual.extend([hex.clone(), hex.to_uppercase()]);
-            let mut base64 = in_base64(secret).map(|form| base64_digits(&form)).collect();
-            once(&mut base64);
-            Joined { squeezed: squeezed(secret), base64, hex }
-        });
-        once(&mut usual);
-        Self { secret: secret.to_owned(), usual, joined }
-    }
+/// What undoes an encoding, as much of the text as it was used for.
+const DECODERS: [fn(&str) -> Cow<'_, str>; 3] = [unescaped, unnamed, unquoted];
+/// So many of one character fill a text, and no secret.
+const FILLING: usize = 64;
 
-    fn show_in(&self, view: &View<'_>) -> bool {
-        let joined = self.joined.as_ref().is_some_and(|joined| {
-            let squeezed = !joined.squeezed.is_empty() && view.squeezed.contains(&joined.squeezed);
-            squeezed
-                || view.hex.contains(&joined.hex)
-                || joined.base64.iter().any(|form| view.base64.contains(form))
-        });
-        joined || view.text.contains(&self.secret)
+/// A text as it is looked through: without what cannot be seen, as it is usually written, and without
+/// most of what only fills it.
+fn seen(text: &str) -> String {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let text = if is_plain { Cow::Borrowed(text) } else { narrow(&text::strip(text)).into() };
+    if is_filled(&text) {
+        let (mut last, mut alike) = (' ', 0);
+        let is_new = |c: &char| {
+            alike = if *c == last { alike + 1 } else { 0 };
+            last = *c;
+            alike < FILLING
+        };
+        return text.chars().filter(is_new).collect();
     }
+    text.into_owned()
 }
 
-impl<'a> View<'a> {
-    fn of(text: &'a str) -> Self {
-        let (squeezed, base64, hex) = (squeezed(text), base64_digits(text), hex_digits(text));
-        Self { text: text.into(), squeezed, base64, hex }
+fn is_filled(text: &str) -> bool {
+    let (mut last, mut alike) = (b' ', 0);
+    for &byte in text.as_bytes() {
+        alike = if byte == last { alike + 1 } else { 0 };
+        last = byte;
+        if alike >= FILLING {
+            return true;
+        }
     }
+    false
+}
+
+fn without<'t>(shapes: &[&Shapes], text: Cow<'t, str>) -> Cow<'t, str> {
+    let usual = shapes.iter().flat_map(|shapes| shapes.usual());
+    usual.fold(
+        text,
+        |left, form| {
+            if left.contains(form) { left.replace(form, REDACTED).into() } else { left }
+        },
+    )
+}
+
+fn usual(secret: &str) -> Vec<String> {
+    let percent = text::encode(secret);
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    // A message may quote the JSON of a request.
+    let json = Value::from(secret).to_string();
+    let json = json.trim_matches('"').to_owned();
+    let markup = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let markup = markup.replace('"', "&quot;");
+    let lower = [&percent, &form].map(|form| lower_percent(form));
+    let mut usual = vec![secret.to_owned(), percent, form, json, markup];
+    usual.extend(lower);
+    usual.extend(in_base64(secret));
+    if secret.len() >= SHORTEST {
+        let hex = text::hex(secret.as_bytes());
+        usual.extend([hex.to_uppercase(), hex]);
+    }
+    usual
 }
 
 /// A secret and what is repeated of it by itself: a token without the signature that makes it one, and
@@ -267,34 +287,6 @@ fn in_base64(secret: &str) -> impl Iterator<Item = String> {
         })
     };
     (0..3).flat_map(at).filter(|form| form.len() >= SHORTEST)
-}
-
-fn squeezed(text: &str) -> String {
-    text.split_whitespace().collect()
-}
-
-/// What of a text may be base64 of either kind, whatever lines it is wrapped in.
-fn base64_digits(text: &str) -> String {
-    let digit = |byte: u8| match byte {
-        b'-' => Some('+'),
-        b'_' => Some('/'),
-        b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Some(char::from(byte)),
-        _ => None,
-    };
-    text.bytes().filter_map(digit).collect()
-}
-
-/// What of a text may be hexadecimal, whatever stands between its digits.
-fn hex_digits(text: &str) -> String {
-    let mut digits = String::new();
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        let marked = byte == b'0' && matches!(bytes.peek(), Some(b'x' | b'X'));
-        if byte.is_ascii_hexdigit() && !marked {
-            digits.push(char::from(byte.to_ascii_lowercase()));
-        }
-    }
-    digits
 }
 
 fn lower_percent(encoded: &str) -> String {
@@ -608,6 +600,82 @@ mod tests {
         assert_eq!(redact(r"x \ud83d\ude00secret", &emoji), REDACTED);
     }
 
+    /// However an answer writes it, and however much of it there is.
+    #[test]
+    fn a_secret_that_is_cut_short_shows_in_no_form() {
+        const TOKEN: &str = "q7RkZ2vX9bTm4LwYc8NsPd3JhGf6Ea1UoViB5xKt0eW";
+        const PASSWORD: &str = "hunter2hunter2";
+        for secret in [TOKEN, PASSWORD] {
+            let secrets = sought([secret]);
+            let last = secret.len() - 1;
+            let third = secret.len() / 4;
+            for part in [secret, &secret[..last], &secret[1..], &secret[1..last], &secret[third..]]
+            {
+                let bytes = part.as_bytes();
+                let wide = |c: char| char::from_u32(u32::from(c) + 0xfee0).unwrap();
+                let bold = |c: char| match c {
+                    'a'..='z' => char::from_u32(u32::from(c) - 0x61 + 0x1d41a).unwrap(),
+                    c => c,
+                };
+                let once = BASE64_STANDARD.encode(part);
+                for form in [
+                    part.to_owned(),
+                    part.chars().rev().collect(),
+                    part.to_uppercase(),
+                    part.to_lowercase(),
+                    part.chars().map(wide).collect(),
+                    part.chars().map(bold).collect(),
+                    wrapped(part, 5, "\n"),
+                    base32(bytes),
+                    base32(bytes).to_lowercase(),
+                    once.clone(),
+                    BASE64_STANDARD.encode(part.to_uppercase()),
+                    BASE64_URL_SAFE.encode(format!("xy{part}")),
+                    BASE64_STANDARD.encode(&once),
+                    BASE64_STANDARD.encode(format!("x{}", text::hex(bytes))),
+                    base32(once.as_bytes()),
+                    text::hex(bytes),
+                    text::hex(once.as_bytes()),
+                    each(part, |byte| format!("%{byte:02X}"), ""),
+                    each(&once, |byte| format!("%{byte:02x}"), ""),
+                    each(part, |byte| format!("&#{byte};"), ""),
+                    each(part, |byte| format!("\\u{byte:04x}"), ""),
+                ] {
+                    let body = serde_json::json!({ "id": 7, "name": format!("no {form}!") });
+                    let body = scrub(body.to_string().into_bytes(), &secrets);
+                    let body: Value = serde_json::from_slice(&body).unwrap();
+                    let name = body["name"].as_str().unwrap_or_default();
+                    assert!(name.contains(REDACTED) && !name.contains(&form), "{form}: {name}");
+                    assert_eq!(body["id"], 7);
+                    let told = redact(&format!("the secret is {form}"), &secrets);
+                    assert!(told.contains(REDACTED) && !told.contains(&form), "{form}: {told}");
+                }
+            }
+            for harmless in [
+                "hunter",
+                "Hunter 2 of 2",
+                "hunters hunt",
+                "an invalid client secret was given",
+                "q7RkZ2vX9bT",
+                "00000000-0000-4000-8000-000000000000",
+                "AAAAAAAAAAAAAAAAAAAAAAAA",
+            ] {
+                assert_eq!(redact(harmless, &secrets), harmless);
+            }
+        }
+    }
+
+    fn base32(bytes: &[u8]) -> String {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let bit = |byte: &u8| (0..8).rev().map(|at| *byte >> at & 1).collect::<Vec<_>>();
+        let bits: Vec<u8> = bytes.iter().flat_map(bit).collect();
+        let digit = |five: &[u8]| {
+            let value = (0..5).fold(0, |value, at| value << 1 | five.get(at).unwrap_or(&0));
+            char::from(DIGITS[usize::from(value)])
+        };
+        bits.chunks(5).map(digit).collect()
+    }
+
     /// A short secret is a word like any other, but for where it stands as it is.
     #[test]
     fn a_short_secret_takes_no_text_apart() {
@@ -623,7 +691,7 @@ mod tests {
         for part in ["aaaaaaaa", "%61", "&#97;", "\\u0061", "&", "%", "\\", "a\n", "0x61 "] {
             let body = part.repeat(2 * 1024 * 1024 / part.len());
             let started = std::time::Instant::now();
-            assert_eq!(scrub(body.clone().into_bytes(), &secrets), body.as_bytes());
+            assert!(scrub(body.clone().into_bytes(), &secrets) == body.as_bytes(), "{part}");
             let took = started.elapsed();
             // Built for debugging, on a machine that does other things: anything but minutes.
             assert!(took < std::time::Duration::from_secs(30), "{part}: {took:?}");

@@ -1,109 +1,288 @@
-//! Long secrets of which a part is one as well: a private key, and the signature of a signed token.
+//! Which pieces of a secret give it away, and where a text shows one.
 //!
-//! An answer may repeat one line of a key, or as much of a token as fits its message. So every run of
-//! 96 bits is known by its value: sixteen digits of base64, or twenty-four of hexadecimal, wherever in
-//! the secret they begin and whatever stands between them.
+//! An answer may repeat one line of a key, a token that a field cut short, or a password backwards. So
+//! every eight bytes in a row of a secret are known by their value. A text is read once as it is, as
+//! base64, as base32 and as hexadecimal, whatever stands between the digits, for all secrets together;
+//! letter case counts in none of them. Eight bytes alone say little: how many have to stand in a row
+//! goes by what the secret is.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use pkcs8::PrivateKeyInfoRef;
 use secrecy::zeroize::Zeroizing;
+use unicode_normalization::UnicodeNormalization as _;
 
+use super::stream::{self, Stream};
 use crate::given::pem;
+use crate::text;
 
-/// The runs of a secret.
+/// The runs of one secret: eight bytes each, with how many bits have to be there up to their end.
 #[derive(Default)]
 pub(super) struct Runs {
-    known: HashSet<u128>,
-    /// The last bits of them, as [`Ends`]: nearly no run of a text ends so, and those that do not need
-    /// not be looked up.
-    ends: Ends,
+    known: HashMap<u64, usize>,
+    marks: Marks,
+    /// Whether some were left out, as they say too little.
+    is_partial: bool,
 }
 
-/// One bit for each way in which a run may end. Empty where there is none.
+/// A bit for each value that a run may come to: nearly none of a text's does, and those that do not
+/// need not be looked up.
 #[derive(Default)]
-struct Ends(Vec<u64>);
+struct Marks(Vec<u64>);
 
-const BITS: u32 = 96;
-const ALL: u128 = (1 << BITS) - 1;
+/// The runs of several secrets, looked for together.
+pub(super) struct Known<'s> {
+    runs: Vec<&'s Runs>,
+    marks: Marks,
+}
 
-impl Ends {
-    const LAST: u32 = 16;
+/// How much of a secret has to be there.
+#[derive(Clone, Copy)]
+enum Piece {
+    /// All of it: others share its parts.
+    Whole,
+    /// So many bytes, wherever in it: it is nothing that a person made up.
+    Bytes(usize),
+    /// What cannot be words.
+    Told,
+}
+
+/// Bytes in a row that are known by their value. A secret of fewer is found as it is, or not at all.
+pub(super) const RUN: usize = 8;
+/// What sixteen digits of base64 hold in whole bytes, wherever in it they begin.
+const BINARY: usize = 11;
+/// Of a text that is a mixture of kinds of characters as nobody's words are, so many give it away.
+const MIXED: usize = 12;
+/// A mixture changes its kind of character so often within [`MIXED`].
+const CHANGES: usize = 3;
+/// So many are no common word, of whatever kind they are.
+const LONG: usize = 16;
+/// Fewer different bytes are what fills a text, such as dashes.
+const FEW: usize = 3;
+/// Of a longer secret no more than this has to be there.
+const MOST: usize = 24;
+
+impl Marks {
+    const BITS: u32 = 16;
 
     /// Where the bit of a run is.
-    fn place(run: u128) -> (usize, u32) {
-        let end = u32::try_from(run & ((1 << Self::LAST) - 1)).unwrap_or_default();
-        (usize::try_from(end / u64::BITS).unwrap_or_default(), end % u64::BITS)
+    fn place(run: u64) -> (usize, u64) {
+        // Letters are few of all bytes: multiplied, they spread.
+        let mixed = run.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - Self::BITS);
+        (usize::try_from(mixed >> 6).unwrap_or_default(), mixed & 63)
     }
 
-    fn add(&mut self, run: u128) {
+    fn add(&mut self, run: u64) {
         let (word, bit) = Self::place(run);
-        self.0.resize(1 << (Self::LAST - u64::BITS.ilog2()), 0);
+        self.0.resize(1 << (Self::BITS - u64::BITS.ilog2()), 0);
         if let Some(word) = self.0.get_mut(word) {
             *word |= 1 << bit;
         }
     }
 
-    fn hold(&self, run: u128) -> bool {
+    fn add_all(&mut self, others: &Self) {
+        self.0.resize(self.0.len().max(others.0.len()), 0);
+        self.0.iter_mut().zip(&others.0).for_each(|(word, other)| *word |= other);
+    }
+
+    fn hold(&self, run: u64) -> bool {
         let (word, bit) = Self::place(run);
-        self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
+        match self.0.get(word) {
+            Some(word) => (word >> bit) & 1 == 1,
+            None => false,
+        }
     }
 }
 
 impl Runs {
     pub(super) fn of(secret: &str) -> Self {
-        let Some(bytes) = long(secret) else { return Self::default() };
-        // Digits of base64 begin at every second bit, depending on what stands before the secret.
-        let pairs = bytes.iter().flat_map(|byte| [6, 4, 2, 0].map(|shift| byte >> shift & 3));
-        let known: HashSet<_> = each(pairs, 2).collect();
-        let mut ends = Ends::default();
-        known.iter().for_each(|run| ends.add(*run));
-        Self { known, ends }
+        let mut runs = Self::default();
+        if let Some((signed, signature)) = signed(secret) {
+            let claims = signed.split_once('.').map(|(_, claims)| claims);
+            for whole in [Some(secret), Some(signed), claims].into_iter().flatten() {
+                runs.add_text(whole, Piece::Whole);
+            }
+            runs.add_text(signature, Piece::Bytes(LONG));
+            if let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(signature).map(Zeroizing::new) {
+                runs.add(&bytes, Piece::Bytes(BINARY));
+            }
+        } else if let Ok(der) = pem::private_key(secret) {
+            let (own, written) = own(&der);
+            runs.add(own, Piece::Bytes(BINARY));
+            runs.add_text(&written, Piece::Bytes(LONG));
+        } else {
+            runs.add_text(secret, Piece::Told);
+        }
+        runs
+    }
+
+    pub(super) fn whole(secret: &str) -> Self {
+        let mut runs = Self::default();
+        runs.add_text(secret, Piece::Whole);
+        runs
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Whether the secret may stand somewhere without a run of it.
+    pub(super) fn miss_some(&self) -> bool {
+        self.is_partial || self.is_empty()
+    }
+
+    /// A text as it is, as a view shows it, and both backwards.
+    fn add_text(&mut self, text: &str, piece: Piece) {
+        let seen: String = narrow(&text::strip(text)).chars().filter(|c| !is_blank(*c)).collect();
+        self.is_partial |= seen.len() < RUN;
+        for form in [text, &seen] {
+            self.add(form.as_bytes(), piece);
+            let backwards = Zeroizing::new(form.chars().rev().collect::<String>());
+            self.add(backwards.as_bytes(), piece);
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8], piece: Piece) {
+        for (end, run) in (RUN..).zip(bytes.windows(RUN)) {
+            if !is_varied(run) {
+                self.is_partial = true;
+                continue;
+            }
+            let needed = needed(bytes.get(..end).unwrap_or_default(), bytes.len(), piece);
+            // Where more is needed than comes before it, a later run decides.
+            let bits = if needed <= end { 8 * needed } else { usize::MAX };
+            let run = stream::folded(run.iter().fold(0, |run, byte| run << 8 | u64::from(*byte)));
+            let known = self.known.entry(run).or_insert(bits);
+            *known = bits.min(*known);
+            self.marks.add(run);
+        }
     }
 }
 
-/// Whether a run of one of them is among these digits of base64 or among these of hexadecimal.
-pub(super) fn are_in(runs: &[&Runs], base64: &str, hex: &str) -> bool {
-    let runs: Vec<_> = runs.iter().filter(|runs| !runs.known.is_empty()).collect();
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let nibble = |byte: u8| match byte {
-        b'0'..=b'9' => byte - b'0',
-        _ => byte.wrapping_sub(b'a').wrapping_add(10) & 15,
-    };
-    let is_known =
-        |run: u128| runs.iter().any(|runs| runs.ends.hold(run) && runs.known.contains(&run));
-    !runs.is_empty()
-        && (each(base64.bytes().map(digit), 6).any(is_known)
-            || each(hex.bytes().map(nibble), 4).any(is_known))
-}
-
-/// The value of each whole run of digits that are so many bits wide.
-fn each(digits: impl Iterator<Item = u8>, width: u32) -> impl Iterator<Item = u128> {
-    let whole = usize::try_from(BITS / width).unwrap_or(usize::MAX);
-    let value = move |run: &mut u128, digit: u8| {
-        *run = (*run << width | u128::from(digit)) & ALL;
-        Some(*run)
-    };
-    digits.scan(0, value).skip(whole - 1)
-}
-
-/// What of a secret is long: a key without what all of its kind begin with (its public half may be
-/// among it), or a token's signature. A token's claims may be those of another as well.
-fn long(secret: &str) -> Option<Zeroizing<Vec<u8>>> {
-    if let Some((_, signature)) = signed(secret) {
-        return BASE64_URL_SAFE_NO_PAD.decode(signature).ok().map(Zeroizing::new);
+impl<'s> Known<'s> {
+    pub(super) fn of(runs: impl Iterator<Item = &'s Runs>) -> Self {
+        let runs: Vec<_> = runs.filter(|runs| !runs.is_empty()).collect();
+        let mut marks = Marks::default();
+        runs.iter().for_each(|runs| marks.add_all(&runs.marks));
+        Self { runs, marks }
     }
-    let der = pem::private_key(secret).ok()?;
-    let own = PrivateKeyInfoRef::try_from(&**der).ok();
-    let own = own.map(|info| Zeroizing::new(info.private_key.as_bytes().to_vec()));
-    Some(own.unwrap_or(der))
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Whether it is worth looking this run up.
+    pub(super) fn may_hold(&self, run: u64) -> bool {
+        self.marks.hold(run)
+    }
+
+    /// How many bits up to the end of this run give a secret away, where it is one of theirs.
+    pub(super) fn needed(&self, run: u64) -> Option<usize> {
+        self.runs.iter().filter_map(|runs| runs.known.get(&run).copied()).min()
+    }
+
+    /// What else is written in the text, in one encoding or another; nothing where a secret shows.
+    pub(super) fn look_through(&self, text: &str) -> Option<String> {
+        let [mut plain, mut base64, mut base32, mut hex] =
+            [Stream::plain(), Stream::digits(6), Stream::digits(5), Stream::digits(4)];
+        // One that only says that others follow, `0x`, is no digit.
+        let mut zero = false;
+        for &byte in text.as_bytes() {
+            let mut shows = !is_blank(byte.into()) && plain.take(byte, self);
+            if let Some(digit) = stream::base64(byte) {
+                shows |= base64.take(digit, self);
+            }
+            shows |= zero && !matches!(byte, b'x' | b'X') && hex.take(0, self);
+            zero = byte == b'0';
+            if let Some(digit) = stream::hex(byte).filter(|_| !zero) {
+                shows |= hex.take(digit, self);
+            }
+            if shows {
+                return None;
+            }
+        }
+        if zero && hex.take(0, self) {
+            return None;
+        }
+        for digit in stream::base32(text) {
+            if base32.take(digit, self) {
+                return None;
+            }
+        }
+        Some([base64, base32, hex].map(Stream::text).concat())
+    }
+}
+
+/// How many bytes up to the end of these have to be there, of a secret that is so long.
+fn needed(up_to: &[u8], all: usize, piece: Piece) -> usize {
+    let last = |many: usize| {
+        let from = up_to.len().checked_sub(many);
+        from.and_then(|from| up_to.get(from..)).unwrap_or_default()
+    };
+    let share = (3 * all).div_ceil(4).clamp(RUN, MOST);
+    match piece {
+        Piece::Whole => all,
+        Piece::Bytes(many) => many.min(all),
+        // A name, or a name and a number, may be in many a text that knows no secret.
+        Piece::Told => {
+            let is_told = share >= LONG || changes(last(share)) > 0;
+            let share = if is_told { share } else { share.max(LONG).min(all) };
+            if changes(last(MIXED)) >= CHANGES { share.min(MIXED) } else { share }
+        }
+    }
+}
+
+/// How often one kind of character follows another. That a capital begins a word is none of it.
+fn changes(bytes: &[u8]) -> usize {
+    let kind = |byte: u8| match byte {
+        b'a'..=b'z' => 'a',
+        b'A'..=b'Z' => 'A',
+        b'0'..=b'9' => '0',
+        _ => '-',
+    };
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    let pairs = pairs.map(|(one, other)| (kind(*one), kind(*other)));
+    pairs.filter(|(one, other)| one != other && (*one, *other) != ('A', 'a')).count()
+}
+
+/// Whether it is more than a few characters again and again.
+fn is_varied(bytes: &[u8]) -> bool {
+    let mut kinds = bytes.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.len() >= FEW
+}
+
+/// What may stand between the parts of a secret; a form has a plus for a blank.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '+')
+}
+
+/// A text whose characters are those of ASCII where they are only drawn otherwise; others in small
+/// letters.
+pub(super) fn narrow(text: &str) -> String {
+    let mut narrow = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            narrow.push(c);
+        } else {
+            narrow.extend(std::iter::once(c).nfkc().flat_map(char::to_lowercase));
+        }
+    }
+    narrow
+}
+
+/// What of a key is its own, without what all of its kind begin with (its public half may be among
+/// it), and the base64 of that as the key's file has it.
+fn own(der: &[u8]) -> (&[u8], String) {
+    let own = PrivateKeyInfoRef::try_from(der).ok().map(|info| info.private_key.as_bytes());
+    let own = own.filter(|own| !own.is_empty()).unwrap_or(der);
+    let before = der.windows(own.len()).position(|part| part == own).unwrap_or_default();
+    let (first, last) = ((8 * before).div_ceil(6), 8 * (before + own.len()) / 6);
+    let written = BASE64_STANDARD.encode(der);
+    let written = written.get(first..last).unwrap_or_default().to_owned();
+    (own, written)
 }
 
 /// What is signed, and the signature, where a secret is a signed token (RFC 7515, compact).
@@ -125,9 +304,8 @@ pub(crate) fn is_secret(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
-
     use super::*;
+    use base64::prelude::BASE64_STANDARD_NO_PAD;
 
     fn key() -> Vec<u8> {
         (0..64_u8).map(|at| at.wrapping_mul(37).wrapping_add(11)).collect()
@@ -140,22 +318,44 @@ mod tests {
         Runs::of(&token)
     }
 
+    fn is_in(runs: &Runs, text: &str) -> bool {
+        Known::of([runs].into_iter()).look_through(text).is_none()
+    }
+
+    fn base32(bytes: &[u8]) -> String {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let bits: Vec<u8> =
+            bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+        let digit = |five: &[u8]| {
+            let value = (0..5).fold(0, |value, at| value << 1 | five.get(at).unwrap_or(&0));
+            char::from(DIGITS[usize::from(value)])
+        };
+        bits.chunks(5).map(digit).collect()
+    }
+
     #[test]
     fn a_run_is_found_wherever_it_begins_and_ends() {
         let runs = runs();
-        for before in 0..4 {
-            let all = BASE64_STANDARD_NO_PAD.encode([vec![7; before], key()].concat());
+        for before in 0..5 {
+            let bytes = [vec![7; before], key()].concat();
             // What stands before the secret is no part of it.
-            let first = (before * 8).div_ceil(6);
-            for at in first..=all.len() - 17 {
-                assert!(are_in(&[&runs], &all[at..at + 16], ""), "{before} {at}");
-                assert!(!are_in(&[&runs], &all[at..at + 15], ""), "{before} {at}");
+            for (all, width, digits) in
+                [(BASE64_STANDARD_NO_PAD.encode(&bytes), 6, 16), (base32(&bytes), 5, 19)]
+            {
+                let first = (before * 8).div_ceil(width);
+                let last = bytes.len() * 8 / width - digits;
+                for at in first..=last {
+                    assert!(is_in(&runs, &all[at..at + digits]), "{before} {at}");
+                    // Fewer bytes are whole in fewer digits, but for their luck.
+                    let few = 8 * (BINARY - 1) / width;
+                    assert!(!is_in(&runs, &all[at..at + few]), "{before} {at}");
+                }
             }
         }
-        let hex = crate::text::hex(&key());
+        let hex = text::hex(&key());
         for at in 0..=hex.len() - 24 {
-            assert!(are_in(&[&runs], "", &hex[at..at + 24]), "{at}");
-            assert!(!are_in(&[&runs], "", &hex[at..at + 23]), "{at}");
+            assert!(is_in(&runs, &hex[at..at + 24]), "{at}");
+            assert!(!is_in(&runs, &hex[at..at + 21]), "{at}");
         }
     }
 
@@ -163,7 +363,7 @@ mod tests {
     #[test]
     fn what_others_have_as_well_is_none_of_it() {
         let claims = BASE64_STANDARD_NO_PAD.encode(r#"{"iss":"a client of some vendor"}"#);
-        assert!(!are_in(&[&runs()], &claims, ""));
+        assert!(!is_in(&runs(), &claims[2..]));
         let pkcs8 = |seed: u8| {
             let head = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
             let seed: Vec<u8> = (0..32).map(|at: u8| at.wrapping_mul(seed)).collect();
@@ -172,13 +372,50 @@ mod tests {
         let framed =
             format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", pkcs8(41));
         let runs = Runs::of(&framed);
-        assert!(are_in(&[&runs], &pkcs8(41), "") && !are_in(&[&runs], &pkcs8(43), ""));
+        assert!(is_in(&runs, &pkcs8(41)) && !is_in(&runs, &pkcs8(43)));
+        let backwards: String = pkcs8(41).chars().rev().collect();
+        assert!(is_in(&runs, &backwards));
+    }
+
+    /// The shortest piece that is found, and that one less is not.
+    #[test]
+    fn a_piece_is_as_long_as_it_takes_to_be_nothing_else() {
+        for (secret, piece, less) in [
+            // What nobody made up: twelve, wherever they are.
+            ("q7RkZ2vX9bTm4LwYc8NsPd3JhGf6Ea1UoVi5", "vX9bTm4LwYc8", "vX9bTm4LwYc"),
+            ("0f8fad5bd9cb469fa16570867728950e", "5bd9cb469fa1", "5bd9cb469fa"),
+            // Three quarters of a short one.
+            ("hunter2hunter2", "nter2hunter", "nter2hunte"),
+            ("s3cret-x9", "3cret-x9", "cret-x9"),
+            ("s3cret-x", "s3cret-x", "s3cret-"),
+            // Words are no secret, and neither is a name with the year behind it.
+            ("administrator2024", "administrator202", "administrator"),
+            ("administrators", "administrators", "administrator"),
+            ("correcthorsebatterystaple", "correcthorsebattery", "correcthorsebatter"),
+            ("12345678901", "12345678901", "1234567890"),
+        ] {
+            let runs = Runs::of(secret);
+            for form in [secret, piece] {
+                assert!(is_in(&runs, &format!("not {form}!")), "{secret}: {form}");
+                assert!(is_in(&runs, &form.to_uppercase()), "{secret}: {form}");
+                assert!(is_in(&runs, &form.chars().rev().collect::<String>()), "{secret}: {form}");
+            }
+            assert!(!is_in(&runs, &format!("not {less}!")), "{secret}: {less}");
+        }
+    }
+
+    /// Nobody's dashes are a secret, whatever fills one.
+    #[test]
+    fn what_fills_a_text_is_no_run() {
+        let runs = Runs::of("------------------ab");
+        assert!(runs.miss_some() && !is_in(&runs, &"-".repeat(99)));
+        assert!(!Runs::of("hunter2hunter2").miss_some());
     }
 
     #[test]
-    fn words_and_names_have_no_runs() {
-        for secret in ["correct.horse.battery", "a.b.c", "hunter2hunter2hunter2hunter2", "", ".."] {
-            assert!(Runs::of(secret).known.is_empty(), "{secret}");
+    fn what_is_shorter_than_a_run_has_none() {
+        for secret in ["hunter2", "", "..", "a b c d e f g"] {
+            assert!(Runs::of(secret).is_empty() || secret.len() >= RUN, "{secret}");
         }
     }
 }

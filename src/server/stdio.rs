@@ -6,8 +6,8 @@
 //! `receive` only takes from a queue, so it may be dropped at any point.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rmcp::RoleServer;
@@ -31,17 +31,27 @@ pub(super) struct Stdio {
     outbox: mpsc::Sender<Outgoing>,
 }
 
+/// The receipts in answers that have not been written yet, by what they answer.
+#[derive(Clone, Default)]
+pub(super) struct Unheard(Arc<Mutex<Vec<Told>>>);
+
+/// What is answered, and the receipts in the answer.
+type Told = (RequestId, Vec<String>);
+
 /// The two ends at work.
 pub(super) struct Streams {
     reading: JoinHandle<()>,
     writing: JoinHandle<()>,
     /// How many times something was written.
     written: Arc<AtomicUsize>,
+    unheard: Unheard,
 }
 
 /// A line to be written, and the place that is free when it is.
 struct Outgoing {
     line: Vec<u8>,
+    /// What it answers.
+    id: Option<RequestId>,
     _place: Option<Place>,
 }
 
@@ -68,16 +78,17 @@ impl Stdio {
     pub(super) fn start(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
-        stop: CancellationToken,
-        over: CancellationToken,
-        late: CancellationToken,
+        unheard: Unheard,
+        (stop, over, late): (CancellationToken, CancellationToken, CancellationToken),
     ) -> (Self, Streams) {
         let (outbox, lines) = mpsc::channel(OUTBOX);
         let gate = Arc::new(Gate::new(over));
         let written = Arc::default();
+        let writing = write(writer, lines, Arc::clone(&written), unheard.clone());
         let streams = Streams {
-            writing: tokio::spawn(write(writer, lines, Arc::clone(&written))),
+            writing: tokio::spawn(writing),
             written,
+            unheard,
             reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), (stop, late))),
         };
         (Self { gate, outbox }, streams)
@@ -92,13 +103,47 @@ impl Streams {
         loop {
             let before = self.written.load(Relaxed);
             if tokio::time::timeout(LAST_WORDS, &mut self.writing).await.is_ok() {
-                return;
+                break;
             }
             if self.written.load(Relaxed) == before {
                 tracing::warn!("the client does not read its last answers");
-                return;
+                break;
             }
         }
+        self.unheard.tell();
+    }
+}
+
+impl Unheard {
+    /// An answer is ready that tells of changes.
+    pub(super) fn add(&self, id: RequestId, body: &Value) {
+        let items = body.get("items").and_then(Value::as_array).into_iter().flatten();
+        let all = std::iter::once(body).chain(items);
+        let receipts = all.filter_map(|one| one.get("receipt")?.as_str().map(str::to_owned));
+        let receipts: Vec<_> = receipts.collect();
+        if !receipts.is_empty() {
+            self.held().push((id, receipts));
+        }
+    }
+
+    fn heard(&self, ids: &[RequestId]) {
+        self.held().retain(|(id, _)| !ids.contains(id));
+    }
+
+    /// Says which changes the client has not heard of: nobody else knows their receipts.
+    fn tell(&self) {
+        let receipts: Vec<_> = self.held().drain(..).flat_map(|(_, receipts)| receipts).collect();
+        if !receipts.is_empty() {
+            let receipts = receipts.join(", ");
+            tracing::warn!(
+                "the client has not read what became of {receipts}; `grantor call check_change` \
+                 with a receipt says it"
+            );
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Told>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,14 +154,15 @@ impl Transport<RoleServer> for Stdio {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        let place = match &message {
-            JsonRpcMessage::Response(response) => self.gate.answered(&response.id),
-            JsonRpcMessage::Error(error) => error.id.as_ref().and_then(|id| self.gate.answered(id)),
+        let id = match &message {
+            JsonRpcMessage::Response(response) => Some(response.id.clone()),
+            JsonRpcMessage::Error(error) => error.id.clone(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
+        let place = id.as_ref().and_then(|id| self.gate.answered(id));
         let outbox = self.outbox.clone();
         async move {
-            let outgoing = Outgoing { line: encode(&message)?, _place: place };
+            let outgoing = Outgoing { line: encode(&message)?, id, _place: place };
             outbox.send(outgoing).await.map_err(gone)
         }
     }
@@ -235,7 +281,7 @@ async fn say(
     outbox: &mpsc::Sender<Outgoing>,
 ) -> io::Result<()> {
     let line = encode(&ServerJsonRpcMessage::error(error, id))?;
-    outbox.send(Outgoing { line, _place: None }).await.map_err(gone)
+    outbox.send(Outgoing { line, id: None, _place: None }).await.map_err(gone)
 }
 
 fn gone<T>(_: T) -> io::Error {
@@ -366,19 +412,27 @@ async fn write(
     mut writer: impl AsyncWrite + Send + Unpin,
     mut lines: mpsc::Receiver<Outgoing>,
     written: Arc<AtomicUsize>,
+    unheard: Unheard,
 ) {
-    while let Some(Outgoing { line: mut batch, _place: place }) = lines.recv().await {
-        let mut places = vec![place];
+    while let Some(Outgoing { line: mut batch, id, _place: place }) = lines.recv().await {
+        let (mut ids, mut places) = (Vec::from_iter(id), vec![place]);
         while batch.len() < 64 * 1024
-            && let Ok(Outgoing { line, _place: place }) = lines.try_recv()
+            && let Ok(Outgoing { line, id, _place: place }) = lines.try_recv()
         {
             batch.extend_from_slice(&line);
+            ids.extend(id);
             places.push(place);
         }
-        if writer.write_all(&batch).await.is_err() || writer.flush().await.is_err() {
+        let flushed = match writer.write_all(&batch).await {
+            Ok(()) => writer.flush().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "the client does not read");
             return;
         }
         written.fetch_add(1, Relaxed);
+        unheard.heard(&ids);
     }
 }
 

@@ -303,6 +303,56 @@ async fn a_part_of_a_secret_and_an_earlier_proof_are_no_more_shown() {
     }
 }
 
+/// A vendor repeats what it was shown, all but a character of it, backwards, or in big letters: what is
+/// left is as good as all of it.
+#[tokio::test]
+async fn a_secret_that_is_cut_short_is_no_more_shown() {
+    for grant in &GRANTS[..5] {
+        let world = World::new().await;
+        let server = world.serve().await;
+        let look = json!({ "vendor": grant.vendor, "query": "not" });
+        server.call("find_principals", look.clone()).await;
+        let mut whole: BTreeSet<_> = secrets(&world);
+        whole.retain(|secret| {
+            let seen = world.sandbox.journal();
+            let mut of_vendor = seen.iter().filter(|seen| seen.vendor == grant.vendor);
+            of_vendor.any(|seen| proofs(seen).contains(secret))
+        });
+        let password = format!("{}_PASSWORD", grant.vendor.to_uppercase());
+        if ["snaplogic", "centrasite"].contains(&grant.vendor) {
+            whole.insert(world.variable(&password).to_owned());
+        }
+        assert!(!whole.is_empty(), "{}", grant.vendor);
+        let mut said = Said::default();
+        let mut cuts = BTreeSet::new();
+        // A token's claims say what it is for; that it is one, its signature says.
+        for secret in whole.iter().map(|secret| secret.rsplit('.').next().unwrap()) {
+            let last = secret.len() - 1;
+            cuts.extend([&secret[..last], &secret[1..], &secret[1..last]].map(str::to_owned));
+            cuts.insert(secret.chars().rev().collect());
+            cuts.insert(secret[1..].to_uppercase());
+        }
+        for cut in &cuts {
+            let message = format!("not {cut}!");
+            let body = json!({ "error": { "message": message }, "message": message });
+            let no = FaultKind::Status { status: 403, headers: Vec::new(), body: body.to_string() };
+            world.inject(grant.vendor, grant.method, grant.path, no.clone());
+            let answer = server.call(grant.tool, parsed(grant.arguments)).await;
+            assert!(answer.is_error, "{}: {:#}", grant.vendor, answer.body);
+            said.add(format!("a write at {}", grant.vendor), answer.body.to_string());
+            world.inject(grant.vendor, "GET", "/", no);
+            let looked = server.call("find_principals", look.clone()).await;
+            said.add(format!("a look at {}", grant.vendor), looked.body.to_string());
+        }
+        server.stop().await;
+        said.add("stderr", world.stderr());
+        said.files(&world.path("state"));
+        let shown = said.0.iter().filter(|(_, text)| text.contains("[REDACTED]")).count();
+        assert!(shown >= cuts.len(), "{}: {shown} of {}", grant.vendor, said.0.len());
+        said.hides(&cuts);
+    }
+}
+
 /// A header of an answer is a text of the vendor's like any other.
 #[tokio::test]
 async fn the_name_of_an_exchange_holds_no_secret() {

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use grantor::ledger::Ledger;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::harness::{Ran, World, approved, parsed};
 use super::writes::GRANTS;
@@ -90,12 +91,89 @@ async fn what_becomes_of_a_request_is_told_on_stderr_where_stdout_takes_nothing(
 async fn a_list_may_be_left_early_and_not_lost() {
     let world = World::new().await;
     let dry_run = ["call", GRANTS[3].tool, GRANTS[3].arguments, "--dry-run"];
-    for arguments in [&["call", "list_roles"][..], &["tools"], &["doctor"], &dry_run] {
-        let ran = run(&world, Stdout::Gone, arguments).await;
-        assert_eq!(ran.status, 0, "{arguments:?}: {ran:?}");
-        assert!(!ran.stderr.contains("stdout"), "{arguments:?}: {ran:?}");
-        let ran = run(&world, Stdout::Full, arguments).await;
-        assert_eq!(ran.status, 1, "{arguments:?}: {ran:?}");
+    let explain = ["policy", "explain", GRANTS[3].tool, GRANTS[3].arguments];
+    for arguments in [
+        &["call", "list_roles"][..],
+        &["tools"],
+        &["tools", "--json"],
+        &["tools", "--hash"],
+        &["--vendor", "snaplogic", "doctor"],
+        &dry_run,
+        &explain,
+        &["policy", "check"],
+        &["requests", "list", "--json"],
+        &["completions", "bash"],
+        &["demo"],
+        &["--help"],
+        &["call", "--help"],
+        &["help", "ledger"],
+        &["--version"],
+    ] {
+        is_only_read(&world, arguments).await;
     }
     assert!(world.writes().is_empty());
+    world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
+    for arguments in [
+        &["ledger", "tail"][..],
+        &["ledger", "tail", "--json"],
+        &["ledger", "verify"],
+        &["ledger", "export"],
+        &["ledger", "export", "--format", "ocsf"],
+        &["call", "check_change"],
+    ] {
+        is_only_read(&world, arguments).await;
+    }
+}
+
+/// It is the writing that is named, not what was read; nobody's loss is no trouble.
+async fn is_only_read(world: &World, arguments: &[&str]) {
+    let ran = run(world, Stdout::Gone, arguments).await;
+    assert_eq!(ran.status, 0, "{arguments:?}: {ran:?}");
+    assert!(!ran.stderr.contains("stdout"), "{arguments:?}: {ran:?}");
+    let ran = run(world, Stdout::Full, arguments).await;
+    assert_eq!(ran.status, 1, "{arguments:?}: {ran:?}");
+    assert_eq!(ran.stderr.matches("could not be written to stdout").count(), 1, "{ran:?}");
+    assert!(!ran.stderr.contains("ledger cannot"), "{arguments:?}: {ran:?}");
+    let mut quiet = world.command(arguments);
+    let quiet = quiet.stdout(File::options().write(true).open("/dev/null").unwrap());
+    assert_eq!(quiet.status().await.unwrap().code(), Some(0), "{arguments:?}");
+}
+
+/// A client that has stopped reading is told on stderr what it has not heard of.
+#[tokio::test]
+async fn what_a_client_does_not_read_is_told_on_stderr() {
+    let world = World::new().await;
+    let mut command = world.command(["serve"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut stdin = server.stdin.take().unwrap();
+    let mut send = async |message: serde_json::Value| {
+        stdin.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+    };
+    send(json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": { "name": "raw", "version": "1" } } }))
+    .await;
+    let mut stdout = BufReader::new(server.stdout.take().unwrap()).lines();
+    assert!(stdout.next_line().await.unwrap().is_some());
+    drop(stdout);
+    send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    let arguments = parsed(GRANTS[3].arguments);
+    send(json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": GRANTS[3].tool, "arguments": arguments } }))
+    .await;
+    let output = server.wait_with_output().await.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let receipt = world.ledger()[0]["receipt"].as_str().unwrap().to_owned();
+    assert!(stderr.contains("the client does not read"), "{stderr}");
+    let told = format!("the client has not read what became of {receipt}");
+    assert!(stderr.contains(&told), "{stderr}");
+    // One that reads its answer has heard of it, and nothing is said.
+    let answered = world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
+    assert_eq!(answered.stderr, "");
+    let world = World::new().await;
+    let server = world.serve().await;
+    server.call(GRANTS[3].tool, parsed(GRANTS[3].arguments)).await;
+    server.stop().await;
+    assert!(!world.stderr().contains("has not read"), "{}", world.stderr());
 }

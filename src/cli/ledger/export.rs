@@ -31,28 +31,56 @@ enum Format {
 
 pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     let Arguments { format, since } = *arguments;
-    let troubles = match format {
-        Format::Jsonl => lines(ledger, since).await?,
-        Format::Ocsf => events(ledger, since).await?,
+    let out = Out::default();
+    let read = match format {
+        Format::Jsonl => lines(ledger, since, &out).await,
+        Format::Ocsf => events(ledger, since, &out).await,
     };
+    // Whoever reads stops where nothing can be written, and that is not a trouble of reading.
+    out.trouble()?;
+    let troubles = read?;
     status::tell(&troubles);
     Ok(status::worst([status::of(&troubles)]))
 }
 
 /// Every line as it is; which of them can be relied on is said beside them.
-async fn lines(ledger: &Ledger, since: Option<Timestamp>) -> Result<Vec<Trouble>, Failure> {
+/// Where it is printed to, and why no more of it is.
+#[derive(Clone, Default)]
+struct Out(Arc<Mutex<Option<io::Error>>>);
+
+impl Out {
+    fn print_if(&self, wanted: bool, line: &str) -> io::Result<()> {
+        let printed = if wanted { paint::json(line) } else { Ok(()) };
+        printed.map_err(|error| {
+            let stopped = error.kind().into();
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            stopped
+        })
+    }
+
+    fn trouble(&self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+}
+
+async fn lines(
+    ledger: &Ledger,
+    since: Option<Timestamp>,
+    out: &Out,
+) -> Result<Vec<Trouble>, Failure> {
     let begun = Arc::new(AtomicBool::new(false));
-    let begins = begun.clone();
+    let (begins, to) = (begun.clone(), out.clone());
     let take = move |line: &str, _| {
         begins.store(true, Ordering::Relaxed);
-        print_if(is_since(line, since), line)
+        to.print_if(is_since(line, since), line)
     };
     match ledger.audit_each(take).await {
         Ok(audit) => Ok(audit.troubles()),
         Err(failure) if begun.load(Ordering::Relaxed) => Err(failure),
         // Without their key there is nothing to check them by, and they are handed on all the same.
         Err(failure) => {
-            let print = move |line: &str| print_if(is_since(line, since), line).map(|()| true);
+            let to = out.clone();
+            let print = move |line: &str| to.print_if(is_since(line, since), line).map(|()| true);
             ledger.walk(print).await.and(Err(failure))
         }
     }
@@ -60,26 +88,28 @@ async fn lines(ledger: &Ledger, since: Option<Timestamp>) -> Result<Vec<Trouble>
 
 /// What the lines that hold their seal tell. Any other is no event: whoever reads events cannot see that
 /// somebody wrote it who had not the key.
-async fn events(ledger: &Ledger, since: Option<Timestamp>) -> Result<Vec<Trouble>, Failure> {
+async fn events(
+    ledger: &Ledger,
+    since: Option<Timestamp>,
+    out: &Out,
+) -> Result<Vec<Trouble>, Failure> {
     let events = Arc::new(Mutex::new(Events::default()));
-    let taking = events.clone();
+    let (taking, to) = (events.clone(), out.clone());
     let take = move |line: &str, holds: bool| {
         let parsed = serde_json::from_str::<Value>(line).ok().filter(|_| holds);
         let Some(parsed) = parsed else { return Ok(()) };
         let event = taking.lock().unwrap_or_else(PoisonError::into_inner).take(&parsed);
-        event.map_or(Ok(()), |event| print_if(is_since(line, since), &event.to_string()))
+        event.map_or(Ok(()), |event| to.print_if(is_since(line, since), &event.to_string()))
     };
     let audit = ledger.audit_each(take).await?;
     let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
     for event in events.rest() {
         // What has no end is shown whenever it began.
-        let _ = print_if(true, &event.to_string());
+        if out.print_if(true, &event.to_string()).is_err() {
+            break;
+        }
     }
     Ok(audit.troubles())
-}
-
-fn print_if(wanted: bool, line: &str) -> io::Result<()> {
-    if wanted { paint::json(line) } else { Ok(()) }
 }
 
 fn is_since(line: &str, since: Option<Timestamp>) -> bool {

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::approvers::key::ApproverKey;
 use crate::approvers::{NAME, is_name};
-use crate::cli::{Ran, paint, person};
+use crate::cli::{Ran, paint, person, status};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -39,8 +39,8 @@ pub(super) async fn run(name: &str, out: Option<PathBuf>) -> Ran {
     crate::owner_only::create_new(&path, pem.as_bytes())
         .map_err(|error| format!("{shown}: {error}"))?;
     paint::note(&format!("{shown} is yours alone; this line goes into the approvers file:"));
-    paint::raw(format!("{name} {public}\n").as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+    let is_told = paint::told(&format!("{name} {public}\n"), &format!("the key is in {shown}"));
+    Ok(status::worst([u8::from(!is_told)]))
 }
 
 fn passphrase() -> Result<SecretString, Error> {

@@ -1,6 +1,5 @@
 //! A ledger that nobody can read any more is put aside, whole, and what it said of ends is kept.
 
-use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
@@ -44,7 +43,8 @@ pub(super) fn put(dir: &Path, others: &[&str], stays: Option<&str>) -> io::Resul
 /// The ends that the lines name, whoever wrote them.
 fn due(dir: &Path) -> io::Result<Vec<Value>> {
     let mut open = Vec::<Value>::new();
-    let renamed = files::traces(dir, &[])?.into_iter().map(|name| File::open(dir.join(name)));
+    let renamed = files::traces(dir, &[])?.into_iter();
+    let renamed = renamed.map(|name| crate::owner_only::look(&dir.join(name)));
     let segments = files::segments(dir)?;
     for file in renamed.chain(segments.iter().map(files::Segment::open)) {
         files::each_line(BufReader::new(file?), |_, line| {

@@ -36,7 +36,7 @@ impl Segment {
     pub(super) fn open(&self) -> io::Result<File> {
         let mut file = match &self.current {
             Some(file) => file.try_clone()?,
-            None => File::open(&self.path)?,
+            None => crate::owner_only::look(&self.path)?,
         };
         file.rewind()?;
         Ok(file)
@@ -87,12 +87,11 @@ fn full_number(name: &str) -> Option<u64> {
 /// Whether a file begins where its name says, or later, its first lines being damaged. One that begins
 /// earlier is a copy of another, with a date and a time in its name.
 fn is_full(path: &Path, first: u64) -> io::Result<bool> {
-    let mut file = match File::open(path) {
-        // It was there a moment ago: whoever reads it is told.
-        Err(_) => return Ok(true),
-        Ok(file) if file.metadata()?.is_dir() => return Ok(false),
-        Ok(file) => file,
-    };
+    if path.is_dir() {
+        return Ok(false);
+    }
+    // It was there a moment ago: whoever reads it is told.
+    let Ok(mut file) = crate::owner_only::look(path) else { return Ok(true) };
     Ok(first_number(&mut file)?.is_none_or(|found| found >= first))
 }
 
@@ -102,7 +101,7 @@ fn growing(dir: &Path, name: &str) -> io::Result<Option<Segment>> {
     if name == FORMER && path.is_dir() {
         return Ok(None);
     }
-    let mut file = match File::open(&path) {
+    let mut file = match crate::owner_only::look(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
@@ -123,7 +122,7 @@ pub(super) fn close_former(dir: &Path) -> io::Result<()> {
     if former.is_dir() {
         return Ok(());
     }
-    if let Ok(mut file) = File::open(&former) {
+    if let Ok(mut file) = crate::owner_only::look(&former) {
         let first = first_number(&mut file)?.unwrap_or_default();
         let [_, start] = FULL_NAMES;
         std::fs::rename(&former, dir.join(format!("{start}{first:0DIGITS$}{END}")))?;
@@ -171,9 +170,6 @@ pub(super) fn is_renamed(name: &str) -> bool {
 
 /// The number of a file's first line that has one.
 pub(super) fn first_number(file: &mut File) -> io::Result<Option<u64>> {
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no ordinary file"));
-    }
     let mut first = None;
     each_line(BufReader::new(file), |_, line| {
         first = Place::of(line).map(|place| place.seq);

@@ -26,7 +26,7 @@ pub(super) enum Kept {
 }
 
 pub(super) fn read(dir: &Path, keys: &Keys) -> io::Result<Kept> {
-    match std::fs::read(dir.join(NAME)) {
+    match crate::owner_only::read(&dir.join(NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::Missing),
         Ok(bytes) => Ok(parse(&bytes, keys).map_or(Kept::Wrong, Kept::At)),
         Err(error) => Err(error),

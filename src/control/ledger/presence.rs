@@ -35,7 +35,7 @@ impl Drop for Presence {
 
 /// Whether a process is gone. One that cannot be told is taken to live.
 pub(super) fn is_gone(dir: &Path, process: &str) -> bool {
-    match File::open(dir.join(FOLDER).join(process)) {
+    match crate::owner_only::look(&dir.join(FOLDER).join(process)) {
         Ok(lock) => lock.try_lock_shared().is_ok(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
@@ -47,7 +47,8 @@ pub(super) fn sweep(dir: &Path) {
     for entry in entries.flatten() {
         let age = entry.metadata().and_then(|found| found.modified()).map(|time| time.elapsed());
         let is_old = matches!(age, Ok(Ok(age)) if age > STALE);
-        if is_old && File::open(entry.path()).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        let lock = crate::owner_only::look(&entry.path());
+        if is_old && lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
