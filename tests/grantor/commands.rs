@@ -91,6 +91,6 @@ async fn every_command_that_a_message_names_finds_what_it_is_about() {
     terminal.types("yes").await;
     let (status, seen) = terminal.ends().await;
     assert_eq!(status, 0, "{approve}: {seen}");
-    assert!(state.join("lines.jsonl").exists());
+    assert!(state.join("sandbox/lines.jsonl").exists());
     assert!(!home.join("state").exists(), "nothing was kept anywhere else");
 }
