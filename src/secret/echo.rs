@@ -29,7 +29,9 @@ struct Shapes {
     /// Of the secret, and of what is repeated of it by itself: taken out where they stand. Needed only
     /// where it shows, unless it is too short to show otherwise.
     usual: OnceLock<Vec<String>>,
-    runs: Runs,
+    /// Made with the first answer: a start needs none.
+    runs: OnceLock<Runs>,
+    make: fn(&str) -> Runs,
 }
 
 /// Those that are looked for together.
@@ -56,7 +58,11 @@ pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
 
 /// Whether a setting would show all of this secret. Of a user's name a password may be made.
 pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
-    is(text, secret) || Secrets::of(&[Sought::whole(secret)], SHORTEST).are_in(text)
+    // No encoding has less than a byte for a character.
+    let characters = secret.expose_secret().chars().filter(|c| c.is_alphanumeric()).count();
+    is(text, secret)
+        || (text.len() >= characters
+            && Secrets::of(&[Sought::whole(secret)], SHORTEST).are_in(text))
 }
 
 fn is(text: &str, secret: &SecretString) -> bool {
@@ -83,16 +89,17 @@ pub(crate) fn scrub(body: Vec<u8>, secrets: &[Sought]) -> Vec<u8> {
 
 impl Sought {
     pub(crate) fn of(secret: &SecretString) -> Self {
-        Self::by(secret, Runs::of(secret.expose_secret()))
+        Self::by(secret, Runs::of)
     }
 
     /// One of which no piece is looked for.
     fn whole(secret: &SecretString) -> Self {
-        Self::by(secret, Runs::whole(secret.expose_secret()))
+        Self::by(secret, Runs::whole)
     }
 
-    fn by(secret: &SecretString, runs: Runs) -> Self {
-        Self(Arc::new(Shapes { secret: secret.clone(), usual: OnceLock::new(), runs }))
+    fn by(secret: &SecretString, make: fn(&str) -> Runs) -> Self {
+        let (usual, runs) = Default::default();
+        Self(Arc::new(Shapes { secret: secret.clone(), usual, runs, make }))
     }
 
     pub(crate) fn secret(&self) -> &SecretString {
@@ -101,6 +108,10 @@ impl Sought {
 }
 
 impl Shapes {
+    fn runs(&self) -> &Runs {
+        self.runs.get_or_init(|| (self.make)(self.secret.expose_secret()))
+    }
+
     fn usual(&self) -> &[String] {
         self.usual.get_or_init(|| {
             let mut usual: Vec<_> = parts(self.secret.expose_secret()).flat_map(usual).collect();
@@ -116,8 +127,8 @@ impl<'s> Secrets<'s> {
         let shapes = sought.iter().map(|Sought(shapes)| &**shapes);
         let shapes = shapes.filter(|shapes| shapes.secret.expose_secret().len() >= shortest);
         let all: Vec<_> = shapes.collect();
-        let literal = all.iter().copied().filter(|shapes| shapes.runs.miss_some()).collect();
-        let known = Known::of(all.iter().map(|shapes| &shapes.runs));
+        let literal = all.iter().copied().filter(|shapes| shapes.runs().miss_some()).collect();
+        let known = Known::of(all.iter().map(|shapes| shapes.runs()));
         Self { all, literal, known }
     }
 

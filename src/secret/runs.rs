@@ -136,7 +136,8 @@ impl Runs {
     fn add_text(&mut self, text: &str, piece: Piece) {
         let seen: String = narrow(&text::strip(text)).chars().filter(|c| !is_blank(*c)).collect();
         self.is_partial |= seen.len() < RUN;
-        for form in [text, &seen] {
+        let is_seen = seen == text;
+        for form in [text, &seen].into_iter().skip(usize::from(is_seen)) {
             self.add(form.as_bytes(), piece);
             let backwards = Zeroizing::new(form.chars().rev().collect::<String>());
             self.add(backwards.as_bytes(), piece);
@@ -248,10 +249,15 @@ fn changes(bytes: &[u8]) -> usize {
 
 /// Whether it is more than a few characters again and again.
 fn is_varied(bytes: &[u8]) -> bool {
-    let mut kinds = bytes.to_vec();
-    kinds.sort_unstable();
-    kinds.dedup();
-    kinds.len() >= FEW
+    let mut kinds = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let before = bytes.get(..at).unwrap_or_default();
+        kinds += usize::from(!before.contains(byte));
+        if kinds == FEW {
+            return true;
+        }
+    }
+    false
 }
 
 /// What may stand between the parts of a secret; a form has a plus for a blank.

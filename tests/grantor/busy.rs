@@ -142,7 +142,9 @@ async fn what_nobody_waits_for_does_not_keep_a_server_alive() {
         assert_eq!(ids, [1].into_iter().chain(1_000..1_200).collect::<Vec<_>>(), "{signal:?}");
         let own = answers.iter().find(|answer| answer["id"] == 1).unwrap();
         assert_eq!(own["error"]["code"], -32000, "{signal:?}: {own}");
-        assert!(own["error"]["message"].as_str().unwrap().contains("changed nothing"), "{own}");
+        // It was begun, or had not come so far yet.
+        let said = own["error"]["message"].as_str().unwrap();
+        assert!(said.contains("changed nothing") || said.contains("nothing was done"), "{own}");
         assert!(world.writes().is_empty() && world.ledger().is_empty(), "{signal:?}");
     };
     join!(one(None), one(Some("TERM")));
