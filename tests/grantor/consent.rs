@@ -1,6 +1,7 @@
+use grantor::ledger::Ledger;
 use serde_json::{Value, json};
 
-use super::harness::{Era, World, example, parsed, status};
+use super::harness::{Era, World, approved, example, parsed, status};
 use super::person::{Client, Heard, no, types, yes};
 use super::writes::GRANTS;
 
@@ -528,6 +529,21 @@ async fn the_later_question_ends_the_one_before_it() {
             assert_eq!(world.writes().len(), usize::from(says == "accept"), "{era:?} {says}");
         }
     }
+}
+
+/// Who asks again for what somebody has said yes to meanwhile has it carried out, once.
+#[tokio::test]
+async fn a_yes_that_nobody_has_carried_out_is_for_whoever_asks_again() {
+    let world = World::asking().await;
+    let ran = world.run(&["call", GRANT, ORDERS]).await;
+    let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
+    let ledger = Ledger::new(&world.path("state"), None);
+    ledger.answer(&receipt, &approved("root")).await.unwrap();
+    let again = parsed(&world.run(&["call", GRANT, ORDERS]).await.stdout);
+    assert_eq!((&again["outcome"], &again["receipt"]), (&json!("confirmed"), &json!(receipt)));
+    assert_eq!(events(&world, &json!(receipt)), ["asked", "answered", "spent", "open", "close"]);
+    let last = parsed(&world.run(&["call", GRANT, ORDERS]).await.stdout);
+    assert_eq!((&last["outcome"], world.writes().len()), (&json!("already_present"), 1));
 }
 
 /// What moved before anybody answered is asked anew, and the question about what was so ends.
