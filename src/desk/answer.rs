@@ -221,8 +221,8 @@ impl Answer {
     /// and a sandbox says that it is one.
     pub(super) fn finish(mut self, sandbox: bool) -> Self {
         text::clean_value(&mut self.body);
-        fit(&mut self.body);
         complete_commands(&mut self.body, false, sandbox);
+        fit(&mut self.body);
         if sandbox {
             json::put(&mut self.body, "sandbox", true);
         }
@@ -237,7 +237,8 @@ const WORDS: [&str; 6] = ["hint", "summary", "warnings", "note", "message", "ove
 fn complete_commands(body: &mut Value, is_ours: bool, sandbox: bool) {
     match body {
         Value::Object(fields) => {
-            for (name, value) in fields {
+            // What is sent is shown as it is.
+            for (name, value) in fields.iter_mut().filter(|(name, _)| *name != "request") {
                 complete_commands(value, WORDS.contains(&name.as_str()), sandbox);
             }
         }

@@ -214,6 +214,9 @@ impl Desk {
     ) -> Result<ConsentOutcome, Failure> {
         let (decision, refused) = match reply {
             PersonReply::Silence => return Ok(ConsentOutcome::Waiting(request.clone(), None)),
+            slip if ConsentQuestion::of(request).is_mistyped(slip) => {
+                return Ok(ConsentOutcome::Waiting(request.clone(), None));
+            }
             PersonReply::No => (Decision::Denied, Failure::refused("the person said no").hint(NO)),
             // Nobody said no.
             PersonReply::Closed => (

@@ -43,7 +43,7 @@ const UNATTENDED: SignedDuration = SignedDuration::from_secs(20);
 /// How long after that another server has taken it, if there is one that it is for.
 const TURN: SignedDuration = SignedDuration::from_secs(10);
 const FOR_OTHERS: &str = "it is approved, and a server that is set up as the one that asked carries it \
-    out, or `grantor requests run` there; ten minutes after the yes it has lapsed";
+    out, or `requests run` there; ten minutes after the yes it has lapsed";
 const STILL_HELD: &str = "its time is over, and the vendor's approvers still hold the grant \
     itself: it is no access yet, and is taken back if they approve it";
 

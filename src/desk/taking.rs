@@ -120,8 +120,8 @@ impl Desk {
         self.signed_for_others(request)
     }
 
-    /// Whose signature approved a request, where this configuration does not go by it. One that does
-    /// not hold under its own key is nobody's, and is not left to anybody.
+    /// Whose signature approved a request, where this configuration does not go by it. Where it goes
+    /// by others', one that does not hold under its own key is nobody's, and is left to nobody.
     fn signed_for_others(&self, request: &Request) -> Option<String> {
         let approved = |answered: &&Answered| answered.decision == Decision::Approved;
         let answered = request.answered.as_ref().filter(approved)?;
@@ -135,8 +135,8 @@ impl Desk {
         };
         let Request { receipt, digest, content, .. } = request;
         let (question, time) = (content.question.as_str(), proof.time);
-        let holds = proof.holds(&Statement { receipt, digest, question, time });
-        if approvers.named(&proof.key).is_some() || !holds {
+        let is_ours = approvers.named(&proof.key) == Some(answered.by.as_str());
+        if is_ours || !proof.holds(&Statement { receipt, digest, question, time }) {
             return None;
         }
         Some(match approvers.names(&answered.by) {

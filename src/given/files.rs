@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long whoever writes into a pipe may keep its reader waiting.
 const LONGEST: Duration = Duration::from_secs(10);
+/// How much is read of a pipe: what is handed in through one is small.
+const MOST: usize = 1024 * 1024;
 /// How often it is looked at meanwhile.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -28,17 +30,22 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
 #[expect(clippy::disallowed_methods, reason = "a pipe is read before anything is served, or apart")]
 pub(crate) fn rest(file: &mut File) -> io::Result<Vec<u8>> {
     let (mut bytes, started) = (Vec::new(), Instant::now());
-    loop {
-        match file.read_to_end(&mut bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return read.map(|_| bytes),
-        }
-        if started.elapsed() > LONGEST {
-            let told = format!("it is a pipe that nobody has closed for {LONGEST:?}");
-            return Err(io::Error::new(io::ErrorKind::TimedOut, told));
-        }
-        std::thread::sleep(PAUSE);
+    if file.metadata()?.is_file() {
+        file.read_to_end(&mut bytes)?;
+        return Ok(bytes);
     }
+    let mut chunk = [0; 4096];
+    while bytes.len() <= MOST && started.elapsed() <= LONGEST {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend(chunk.iter().take(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let told = format!("it is a pipe that does not end within {LONGEST:?} and {MOST} bytes");
+    Err(io::Error::new(io::ErrorKind::TimedOut, told))
 }
 
 /// A file to be read.
@@ -166,6 +173,14 @@ mod tests {
             writer.write_all(b"ret").unwrap();
         });
         assert_eq!(read(Path::new(&path)).unwrap(), b"secret");
+        writing.join().unwrap();
+        // One that never ends is given up.
+        let (reader, mut writer) = io::pipe().unwrap();
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        let writing = std::thread::spawn(move || while writer.write_all(&[0; 4096]).is_ok() {});
+        let told = read(Path::new(&path)).unwrap_err().to_string();
+        assert!(told.contains("does not end"), "{told}");
+        drop(reader);
         writing.join().unwrap();
     }
 }

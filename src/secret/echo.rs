@@ -17,6 +17,8 @@ use crate::text;
 const REDACTED: &str = "[REDACTED]";
 /// A shorter secret may be a word like any other, and a name is not taken apart for it.
 const SHORTEST: usize = 8;
+/// So many digits in a row are some of a key or a token.
+const PART: usize = 16;
 /// How often one encoding is looked for in another.
 const LAYERS: usize = 3;
 
@@ -58,11 +60,23 @@ pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
 
 /// Whether a setting would show all of this secret. Of a user's name a password may be made.
 pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
+    if is(text, secret) || has_part(text, secret.expose_secret()) {
+        return true;
+    }
     // No encoding has less than a byte for a character.
     let characters = secret.expose_secret().chars().filter(|c| c.is_alphanumeric()).count();
-    is(text, secret)
-        || (text.len() >= characters
-            && Secrets::of(&[Sought::whole(secret)], SHORTEST).are_in(text))
+    text.len() >= characters && Secrets::of(&[Sought::whole(secret)], SHORTEST).are_in(text)
+}
+
+/// Whether a text has some of a key or a token in it: nobody makes up a name of that.
+fn has_part(text: &str, secret: &str) -> bool {
+    let is_formed = runs::signed(secret).is_some() || secret.contains("-----BEGIN");
+    let secret: String = secret.split_whitespace().collect();
+    is_formed
+        && text
+            .as_bytes()
+            .windows(PART)
+            .any(|part| std::str::from_utf8(part).is_ok_and(|part| secret.contains(part)))
 }
 
 fn is(text: &str, secret: &SecretString) -> bool {
@@ -440,6 +454,22 @@ mod tests {
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
 
     const SECRET: &str = "s3cret/with+\"odd\"=signs é & <blanks>";
+
+    #[test]
+    fn a_setting_holds_a_secret_where_it_has_all_of_it_or_some_of_a_key() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ0tTd7mQ\nx9eLw==\n-----END PRIVATE KEY-----";
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLW9mLXRoaXM";
+        for (setting, secret, is_held) in [
+            ("BQYDK2VwBCIEIJ0tTd7mQx9e", key, true),
+            ("https://api.example.com/v1/PRIVATE", key, false),
+            ("x-eyJzdWIiOiJhIn0.c2lnbmF0d", token, true),
+            ("administrator2024", "administrator2024", true),
+            ("administrator", "administrator2024", false),
+            ("svc-administrator2024-x", "administrator2024", true),
+        ] {
+            assert_eq!(holds(setting, &secret.into()), is_held, "{setting}");
+        }
+    }
 
     /// Wrapped as in mail, after so many characters.
     fn wrapped(text: &str, width: usize, end: &str) -> String {

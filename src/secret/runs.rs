@@ -146,13 +146,12 @@ impl Runs {
 
     fn add(&mut self, bytes: &[u8], piece: Piece) {
         for (end, run) in (RUN..).zip(bytes.windows(RUN)) {
-            if !is_varied(run) {
-                self.is_partial = true;
-                continue;
-            }
+            let is_varied = is_varied(run);
+            self.is_partial |= !is_varied;
             let needed = needed(bytes.get(..end).unwrap_or_default(), bytes.len(), piece);
-            // Where more is needed than comes before it, a later run decides.
-            let bits = if needed <= end { 8 * needed } else { usize::MAX };
+            // Where more is needed than comes before it, a later run decides; so it does of one that
+            // fills many a text, which only goes on.
+            let bits = if is_varied && needed <= end { 8 * needed } else { usize::MAX };
             let run = stream::folded(run.iter().fold(0, |run, byte| run << 8 | u64::from(*byte)));
             let known = self.known.entry(run).or_insert(bits);
             *known = bits.min(*known);
@@ -416,6 +415,11 @@ mod tests {
         let runs = Runs::of("------------------ab");
         assert!(runs.miss_some() && !is_in(&runs, &"-".repeat(99)));
         assert!(!Runs::of("hunter2hunter2").miss_some());
+        // What fills a secret does not hide what stands around it.
+        let runs = Runs::of("ab------------------cd12");
+        for form in ["21dc------------------ba", "AB------------------CD12"] {
+            assert!(is_in(&runs, form), "{form}");
+        }
     }
 
     #[test]

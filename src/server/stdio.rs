@@ -55,6 +55,8 @@ struct Outgoing {
     _place: Option<Place>,
 }
 
+/// More answers than this are not on their way at once.
+const MOST_UNHEARD: usize = 1_000;
 /// The longest line that is read; a longer one is answered and passed over.
 const LONGEST_LINE: usize = 1024 * 1024;
 /// How long what was asked for may take after the end of input, or after the process was asked to
@@ -114,6 +116,14 @@ impl Streams {
     }
 }
 
+fn unheard(receipts: &[String]) {
+    let receipts = receipts.join(", ");
+    tracing::warn!(
+        "the client has not read what became of {receipts}; `grantor call check_change` with a \
+         receipt says it"
+    );
+}
+
 impl Unheard {
     /// An answer is ready that tells of changes.
     pub(super) fn add(&self, id: RequestId, body: &Value) {
@@ -121,9 +131,15 @@ impl Unheard {
         let all = std::iter::once(body).chain(items);
         let receipts = all.filter_map(|one| one.get("receipt")?.as_str().map(str::to_owned));
         let receipts: Vec<_> = receipts.collect();
-        if !receipts.is_empty() {
-            self.held().push((id, receipts));
+        if receipts.is_empty() {
+            return;
         }
+        let mut held = self.held();
+        // A call that its client has cancelled is answered by nobody.
+        let first = (held.len() >= MOST_UNHEARD).then(|| held.remove(0).1);
+        held.push((id, receipts));
+        drop(held);
+        first.iter().for_each(|receipts| unheard(receipts));
     }
 
     fn heard(&self, ids: &[RequestId]) {
@@ -134,11 +150,7 @@ impl Unheard {
     fn tell(&self) {
         let receipts: Vec<_> = self.held().drain(..).flat_map(|(_, receipts)| receipts).collect();
         if !receipts.is_empty() {
-            let receipts = receipts.join(", ");
-            tracing::warn!(
-                "the client has not read what became of {receipts}; `grantor call check_change` \
-                 with a receipt says it"
-            );
+            unheard(&receipts);
         }
     }
 

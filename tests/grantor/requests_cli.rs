@@ -556,6 +556,7 @@ async fn a_signature_is_left_to_those_who_go_by_it() {
     for (listed, says) in [
         (Some(format!("eve {}\n", eve.key.public())), "ada, whom this configuration does not name"),
         (Some(format!("ada {}\n", eve.key.public())), "ada with a key that"),
+        (Some(format!("ada.l {}\n", ada.key.public())), "ada, whom this configuration does not"),
         (None, "ada, and this configuration names no approvers"),
     ] {
         world = match &listed {

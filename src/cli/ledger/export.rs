@@ -43,7 +43,6 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     Ok(status::worst([status::of(&troubles)]))
 }
 
-/// Every line as it is; which of them can be relied on is said beside them.
 /// Where it is printed to, and why no more of it is.
 #[derive(Clone, Default)]
 struct Out(Arc<Mutex<Option<io::Error>>>);
@@ -63,6 +62,7 @@ impl Out {
     }
 }
 
+/// Every line as it is; which of them can be relied on is said beside them.
 async fn lines(
     ledger: &Ledger,
     since: Option<Timestamp>,

@@ -122,7 +122,7 @@ async fn carry_out(desk: &Desk, request: &Request) -> Ran {
         Carried::Elsewhere(why) => {
             paint::complain(&format!(
                 "{receipt} is approved, and not sent from here: {why}. A running server that asked it, \
-                 or one set up as that was, takes it within ten minutes, or `grantor requests run` there; \
+                 or one set up as that was, takes it within ten minutes, or `requests run` there; \
                  after that the approval has lapsed"
             ));
             return Ok(ExitCode::from(3));

@@ -59,7 +59,7 @@ pub enum Decision {
     Denied,
     /// Who asked does not want it any more.
     Withdrawn,
-    /// The access changed since it was asked.
+    /// The access changed since it was asked. It is read in older lines, and written no more.
     Moved,
 }
 
@@ -252,7 +252,7 @@ impl Request {
     /// # Errors
     /// It is not in a state that lets it be answered so.
     pub(super) fn may_be(&self, decision: Decision) -> Result<(), Failure> {
-        if self.state.takes(decision) { Ok(()) } else { Err(self.not(self.state)) }
+        if self.state.takes(decision) { Ok(()) } else { Err(self.not_so()) }
     }
 
     /// # Errors
@@ -260,7 +260,7 @@ impl Request {
     pub(super) fn may_be_spent(&self) -> Result<(), Failure> {
         match self.state {
             State::Approved => Ok(()),
-            state => Err(self.not(state)),
+            _ => Err(self.not_so()),
         }
     }
 
@@ -278,7 +278,7 @@ impl Request {
                 refused(format!("the access was changed by {by} since a person agreed"))
             }
             (None, State::Spent) => Ok(()),
-            (None, state) => Err(self.not(state)),
+            (None, _) => Err(self.not_so()),
         }
     }
 
@@ -291,10 +291,9 @@ impl Request {
         }
     }
 
-    fn not(&self, state: State) -> Failure {
-        let receipt = &self.receipt;
-        let words = if state == self.state { self.words() } else { state.words().to_owned() };
-        Failure::refused(format!("request {receipt} {words}")).hint("ask for the change again")
+    fn not_so(&self) -> Failure {
+        Failure::refused(format!("request {} {}", self.receipt, self.words()))
+            .hint("ask for the change again")
     }
 }
 

@@ -51,7 +51,9 @@ impl Ledger {
     ) -> Result<bool, Failure> {
         let live = self.live_for_the_same(content).await?;
         let mut any = false;
-        for earlier in live.iter().take_while(|earlier| *earlier != receipt) {
+        // One that has ended meanwhile takes nobody's place.
+        let own = live.iter().position(|one| one == receipt).unwrap_or_default();
+        for earlier in live.iter().take(own) {
             let (decision, by) = (Decision::Withdrawn, self.requester().to_owned());
             let how = ANEW.to_owned();
             let answered = Answered { decision, by, how, reason: None, until: None, proof: None };
@@ -63,5 +65,37 @@ impl Ledger {
             any |= self.store.write_unless(entry, unless).await?.is_ok();
         }
         Ok(any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Asking;
+
+    /// Of two that are asked at once the one that has ended already takes nobody's place.
+    #[tokio::test]
+    async fn what_has_ended_ends_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(dir.path(), None);
+        let ask = async |question: &str| {
+            let content = Content {
+                tool: "grant_asset_role".to_owned(),
+                question: question.to_owned(),
+                policy: Some("rules".to_owned()),
+                ..Content::default()
+            };
+            let until = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+            let asking = Asking { digest: question, until, content };
+            let (receipt, _) = ledger.ask_plainly(&asking, None).await.unwrap();
+            (receipt, asking.content)
+        };
+        let (first, content) = ask("first").await;
+        let (second, _) = ask("second").await;
+        let state = async |receipt: &str| ledger.request(receipt).await.unwrap().unwrap().state;
+        assert!(ledger.supersede(&second, &content).await.unwrap());
+        assert_eq!((state(&first).await, state(&second).await), (State::Withdrawn, State::Waiting));
+        assert!(!ledger.supersede(&first, &content).await.unwrap());
+        assert_eq!(state(&second).await, State::Waiting);
     }
 }
