@@ -422,7 +422,7 @@ async fn a_state_that_is_too_old_or_another_users_is_no_consent() {
     let asked = client.question(GRANT, &arguments).await;
     let given = asked.state.clone().unwrap();
     let [receipt, end, _] = given.split('.').collect::<Vec<_>>()[..] else { panic!("{given}") };
-    let ledger = grantor::ledger::Ledger::new(&world.path("state"), None);
+    let ledger = Ledger::new(&world.path("state"), None);
     let user = ledger.requester().to_owned();
     let past = jiff::Timestamp::now().as_second() - 1;
     let mut states = Vec::new();
