@@ -71,7 +71,7 @@ async fn a_yes_that_is_left_to_others_is_named() {
         command.env(variable, value);
         let ran = run(command).await;
         assert_eq!(ran.status, 0, "{why}: {ran:#?}");
-        for part in [receipt.as_str(), why, "`grantor requests run` there"] {
+        for part in [receipt.as_str(), why, "`requests run` there"] {
             assert!(ran.stderr.contains(part), "{part}: {ran:#?}");
         }
     }

@@ -236,7 +236,7 @@ async fn who_approves_need_not_be_who_carries_out() {
     let receipt = request(&world, PLAIN).await;
     let (status, seen) = yes(&world, &receipt, &["--vendor", "dfns"]).await;
     assert_eq!(status, 3, "{seen}");
-    assert!(seen.contains("grantor requests run"), "{seen}");
+    assert!(seen.contains("`requests run` there"), "{seen}");
     assert_eq!(listed(&world).await.0, [(receipt.clone(), "approved".to_owned())]);
     let ran = world.run(&["requests", "run", "--vendor", "dfns"]).await;
     assert_eq!(ran.status, 0, "it is not for this one: {ran:#?}");

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::journal::{Entry, Reading};
 use super::request::FOLLOWED_BY;
 use super::unless::{OfRequest, Unless};
-use super::{Answered, Content, Decision, Ledger, Request, State};
+use super::{Answered, Asking, Content, Decision, Ledger, Request, State};
 use crate::failure::Failure;
 use crate::json::put;
 
@@ -37,6 +37,29 @@ impl Ledger {
             Ok(found.filter(|request| same(request)).map(|request| request.receipt).collect())
         });
         live.await
+    }
+
+    /// The very same question by this requester, where its yes is not taken yet.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn approved_already(&self, asking: &Asking<'_>) -> Result<Option<Request>, Failure> {
+        let (requester, digest) = (self.requester().to_owned(), asking.digest.to_owned());
+        let content = asking.content.clone();
+        let same = move |request: &Request| {
+            request.state == State::Approved
+                && request.requester == requester
+                && request.digest == digest
+                && request.content.is(&content)
+        };
+        let found = self.store.read(move |reading| {
+            let live = reading.index().live_requests(Timestamp::now())?;
+            let found = reading.each(live, Reading::known_request)?.into_iter().find(&same);
+            // What is acted on is read from every line since its question.
+            let found = found.map(|request| reading.request(&request.receipt)).transpose()?;
+            Ok(found.flatten().filter(|request| same(request)))
+        });
+        found.await
     }
 
     /// Ends what was asked for the same before this request, which is on disk; whether there was any.
@@ -71,7 +94,6 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Asking;
 
     /// Of two that are asked at once the one that has ended already takes nobody's place.
     #[tokio::test]

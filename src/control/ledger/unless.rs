@@ -12,7 +12,7 @@ pub(super) enum Unless {
     Change(String, OfChange),
     /// The request of this receipt is found to be so.
     Request(String, OfRequest),
-    /// The same question by the same requester waits, or its yes does.
+    /// The same question by the same requester waits.
     Waits { digest: String, requester: String, content: Box<Content> },
 }
 
@@ -70,11 +70,11 @@ impl OfRequest {
 }
 
 impl Unless {
-    /// Whether a request is the question that must not be asked again.
+    /// Whether a request is the question that must not wait already.
     pub(super) fn is_waiting(&self, request: &Request) -> bool {
         match self {
             Self::Waits { digest, requester, content } => {
-                matches!(request.state, State::Waiting | State::Approved)
+                request.state == State::Waiting
                     && request.digest == *digest
                     && request.requester == *requester
                     && request.content.is(content)
@@ -157,8 +157,7 @@ mod tests {
         let waiting = request(&[]);
         let same = waits("d", "alice", &waiting.content);
         assert!(same.is_waiting(&waiting));
-        assert!(same.is_waiting(&request(&[answered("approved")])), "its yes is not taken yet");
-        assert!(!same.is_waiting(&request(&[answered("denied")])), "it is answered");
+        assert!(!same.is_waiting(&request(&[answered("approved")])), "it is answered");
         for other in [
             waits("e", "alice", &waiting.content),
             waits("d", "bob", &waiting.content),
