@@ -119,6 +119,9 @@ def compare(body, expected, kept):
 
 
 async def take(session, person, step, kept):
+    if mode in ("1", "legacy"):
+        # Whoever is asked while the call waits is asked once more.
+        step = {**step, **step.get("legacy", {})}
     arguments = {key: kept.get(value, value) if isinstance(value, str) else value for key, value in step["arguments"].items()}
     person.asked, person.says = [], step.get("says")
     person.types = step.get("types", step.get("typed"))
@@ -141,7 +144,7 @@ async def take(session, person, step, kept):
     if "keep" in step:
         kept["$" + step["keep"]] = body["receipt"]
     if "says" in step:
-        assert len(person.asked) == 1, f"asked {len(person.asked)} times"
+        assert len(person.asked) == step.get("asked", 1), f"asked {len(person.asked)} times"
         message, form = person.asked[0]["message"], person.asked[0]["requestedSchema"]
         assert step["question"] in message, f"no {step['question']!r} in {message!r}"
         wanted = ["grantee"] if "typed" in step else []
