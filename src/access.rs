@@ -178,6 +178,27 @@ impl Named {
 }
 
 impl Access {
+    /// A row as most vendors have it: without a name of its own, there now, and until it is taken away.
+    pub fn of(
+        principal: Named,
+        role: Named,
+        resource: Named,
+        scope: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            id: None,
+            principal,
+            role,
+            resource,
+            scope: scope.into(),
+            within: None,
+            via: None,
+            starts_at: None,
+            expires_at: None,
+            pending: false,
+        }
+    }
+
     /// Whether both rows say the same of the same: names and ends aside.
     pub fn is(&self, other: &Self) -> bool {
         self.principal.is(&other.principal)
@@ -185,9 +206,7 @@ impl Access {
             && self.resource.id == other.resource.id
             && self.pending == other.pending
     }
-}
 
-impl Access {
     /// Whether both rows are one and the same, as far as a vendor shows it: names aside.
     pub fn is_still(&self, other: &Self) -> bool {
         self.is(other)

@@ -150,18 +150,12 @@ impl Supposed {
     }
 
     fn wanted(&self) -> Access {
-        Access {
-            id: None,
-            principal: self.grantee.named("somebody", "user"),
-            role: Named { kind: None, ..self.role.named("a-role", "role") },
-            resource: self.resource.named("something", "asset"),
-            scope: self.scope.clone().unwrap_or_else(|| "asset".to_owned()).into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        }
+        Access::of(
+            self.grantee.named("somebody", "user"),
+            Named { kind: None, ..self.role.named("a-role", "role") },
+            self.resource.named("something", "asset"),
+            self.scope.clone().unwrap_or_else(|| "asset".to_owned()),
+        )
     }
 
     /// The rows before and after, with the change as their difference.

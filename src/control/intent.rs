@@ -344,18 +344,7 @@ mod tests {
     fn row(text: &str) -> Access {
         let (who, what) = text.split_once(' ').unwrap();
         let named = |id: &str| Named::new(id, None, "user");
-        Access {
-            via: None,
-            id: None,
-            principal: named(who),
-            role: named(what),
-            resource: named("it"),
-            scope: "asset".into(),
-            within: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        }
+        Access::of(named(who), named(what), named("it"), "asset")
     }
 
     fn against(was: &Access, is: &Access) -> Option<Ordering> {

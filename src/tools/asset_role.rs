@@ -66,18 +66,7 @@ impl AssetRole {
         asset: &Resource,
         names: &BTreeMap<String, String>,
     ) -> Self {
-        let wanted = Access {
-            id: None,
-            principal: user.named(),
-            role: role.named(),
-            resource: asset.named(),
-            scope: "asset".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = Access::of(user.named(), role.named(), asset.named(), "asset");
         Self { wanted, user: user.clone(), role: role.clone(), names: names.clone() }
     }
 

@@ -45,18 +45,12 @@ pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
         [only] => Some(only.principal.kind.as_str().to_owned()),
         _ => None,
     };
-    Access {
-        id: None,
-        principal: Named { id: ids, name: Some(names), kind, email: None },
-        role: Named { id: levels.clone(), name: Some(levels), kind: None, email: None },
-        resource: asset.named(),
-        scope: "asset".into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
-        pending: false,
-    }
+    Access::of(
+        Named { id: ids, name: Some(names), kind, email: None },
+        Named { id: levels.clone(), name: Some(levels), kind: None, email: None },
+        asset.named(),
+        "asset",
+    )
 }
 
 /// Whether a user signs in with this name.

@@ -68,7 +68,7 @@ impl PermissionAssignment {
                 held_through_groups(reader, &role, &principal)
             ),
         };
-        let wanted = wanted(&role, principal);
+        let wanted = dfns::held(&role, principal);
         Ok(Self { wanted, role, own, through, doubt: None, change })
     }
 
@@ -188,22 +188,6 @@ impl PermissionAssignment {
         warnings.extend(self.members());
         let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
-    }
-}
-
-/// A permission of an identity, as a row: permissions count for the whole organization.
-fn wanted(role: &Role, principal: Named) -> Access {
-    Access {
-        id: None,
-        principal,
-        role: role.named(),
-        resource: Named::new("organization", None, "organization"),
-        scope: "organization".into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
-        pending: false,
     }
 }
 
@@ -380,7 +364,7 @@ mod tests {
             permissions: vec!["Wallets:Read".to_owned()],
             ingredients: Vec::new(),
         };
-        let wanted = wanted(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
+        let wanted = dfns::held(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
         let (own, through) = (Own::default(), Through::default());
         PermissionAssignment { wanted, role, own, through, doubt: None, change }
     }

@@ -112,18 +112,12 @@ pub(super) fn arguments(place: &str, wanted: &Access, role: Option<&Access>) -> 
 
 impl MemberRole {
     pub(super) fn new(place: Resource, role: Option<Listed>, user: Member) -> Self {
-        let wanted = Access {
-            id: None,
-            principal: user.principal().named(),
-            role: role.as_ref().map_or_else(|| Named::ours(ANY_ROLE), Listed::named),
-            resource: place.named(),
-            scope: place.kind.into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        };
+        let wanted = Access::of(
+            user.principal().named(),
+            role.as_ref().map_or_else(|| Named::ours(ANY_ROLE), Listed::named),
+            place.named(),
+            place.kind,
+        );
         Self { wanted, place, role, user, beside: None }
     }
 
@@ -372,11 +366,12 @@ impl Step for MemberRole {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tables::{expected, found, heard, planned, record, undone, warned};
+    use super::super::tables::{expected, found, heard, moved, planned, record, undone, warned};
     use super::super::{
         Change, assign_environment_role, assign_organization_role, remove_environment_role,
     };
     use super::*;
+    use crate::intent::Shift;
 
     fn listed(name: &str) -> Listed {
         // "-" is a role that the vendor lists without a name.
@@ -576,12 +571,8 @@ mod tests {
         ] {
             let rows = |role: &str| standing(&step, &[&format!("marta {role}")]).rows;
             let (was, is) = (rows(was), rows(is));
-            assert_eq!(
-                step.shift(&was, &is),
-                crate::intent::Shift { gives, takes },
-                "{was:?} {is:?}"
-            );
-            assert_eq!(step.goes(&was[0], &is[0]).as_deref(), goes, "{was:?} {is:?}");
+            let shift = Shift { gives, takes };
+            assert_eq!(moved(&step, &was, &is), (shift, goes.map(str::to_owned)), "{was:?} {is:?}");
         }
     }
 

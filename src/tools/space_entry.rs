@@ -189,18 +189,12 @@ fn wanted(space: &str, grantee: &Principal, entry: Option<&Wanted>) -> Access {
     let set = |(letters, inherit): &Wanted| {
         role(&letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(), *inherit)
     };
-    Access {
-        id: None,
-        principal: grantee.named(),
-        role: entry.map_or_else(|| Named::ours(ALL_ACCESS), set),
-        resource: Named::new(space, None, "project_space"),
-        scope: "project_space".into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
-        pending: false,
-    }
+    Access::of(
+        grantee.named(),
+        entry.map_or_else(|| Named::ours(ALL_ACCESS), set),
+        Named::new(space, None, "project_space"),
+        "project_space",
+    )
 }
 
 /// Makes sure that there is such a space, where something else is wrong anyway.
@@ -434,8 +428,9 @@ impl GrantType {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tables::{expected, found, heard, planned, record, undone, warned};
+    use super::super::tables::{expected, found, heard, moved, planned, record, undone, warned};
     use super::*;
+    use crate::intent::Shift;
 
     /// Ada's, or a group's, entry on /acme/Orders: "R,X inherit"; none is to take it away.
     fn step(grant_type: GrantType, grantee: &str, entry: Option<&str>) -> SpaceEntry {
@@ -691,12 +686,8 @@ mod tests {
             let step = set("R");
             let rows = |entry: &str| listed(&step, &[&format!("USER {ADA} {entry}")]).rows;
             let (was, is) = (rows(was), rows(is));
-            assert_eq!(
-                step.shift(&was, &is),
-                crate::intent::Shift { gives, takes },
-                "{was:?} {is:?}"
-            );
-            assert_eq!(step.goes(&was[0], &is[0]).as_deref(), goes, "{was:?} {is:?}");
+            let shift = Shift { gives, takes };
+            assert_eq!(moved(&step, &was, &is), (shift, goes.map(str::to_owned)), "{was:?} {is:?}");
         }
     }
 

@@ -396,18 +396,7 @@ mod tests {
         let mut words = text.split(' ');
         let mut next = || words.next().map(str::to_owned);
         let [who, role] = [next(), next()].map(|word| Named::new(word.unwrap(), None, "user"));
-        Access {
-            id: next(),
-            principal: who,
-            role,
-            resource: Named::new("it", None, "asset"),
-            scope: "asset".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        }
+        Access { id: next(), ..Access::of(who, role, Named::new("it", None, "asset"), "asset") }
     }
 
     fn snapshot(version: &str, rows: &[&str]) -> Snapshot {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Inverse, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::Access;
 use crate::failure::Failure;
+use crate::intent::Shift;
 use crate::ledger::Record;
 use crate::outbound::Reply;
 
@@ -53,6 +54,11 @@ pub(super) fn found(step: &dyn Step, before: &Snapshot, now: &Snapshot) -> Strin
         Verification::Wider(rows) => format!("wider: {}", all(&rows)),
         Verification::CannotTell => "cannot tell".to_owned(),
     }
+}
+
+/// What a change between two rows does, and what is lost by it.
+pub(super) fn moved(step: &dyn Step, was: &[Access], is: &[Access]) -> (Shift, Option<String>) {
+    (step.shift(was, is), step.goes(&was[0], &is[0]))
 }
 
 /// What an answer to the write means, in a word.

@@ -75,18 +75,12 @@ fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
     let known =
         known.filter(|known| known.id == held.principal.id && known.kind == held.principal.kind);
     let unnamed = || Named::new(&held.principal.id, None, held.principal.kind.as_str());
-    Access {
-        id: None,
-        principal: known.map_or_else(unnamed, Principal::named),
-        role: Holding::of(held).role(),
-        resource: asset.named(),
-        scope: "asset".into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
-        pending: false,
-    }
+    Access::of(
+        known.map_or_else(unnamed, Principal::named),
+        Holding::of(held).role(),
+        asset.named(),
+        "asset",
+    )
 }
 
 #[cfg(test)]

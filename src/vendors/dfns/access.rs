@@ -108,16 +108,15 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
         || Named { id: assignment.identity_id.clone(), name: None, kind: None, email: None };
     Access {
         id: Some(assignment.id.clone()),
-        principal: person.map_or_else(unknown, Principal::named),
-        role: role.named(),
-        resource: Named::new("organization", None, "organization"),
-        scope: "organization".into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
         pending: assignment.is_pending(),
+        ..held(role, person.map_or_else(unknown, Principal::named))
     }
+}
+
+/// A permission of an identity, as a row: permissions count for the whole organization.
+pub fn held(role: &Role, principal: Named) -> Access {
+    let organization = Named::new("organization", None, "organization");
+    Access::of(principal, role.named(), organization, "organization")
 }
 
 #[cfg(test)]

@@ -112,16 +112,15 @@ pub fn row(user: &Named, held: HeldRole, names: &BTreeMap<String, String>) -> Ac
         None => (None, None),
     };
     Access {
-        id: None,
-        principal: user.clone(),
-        role: Named { id: held.key, name: held.name, kind: None, email: None },
-        resource,
-        scope: scope.into(),
         within: held.portfolio_key,
-        via: None,
         starts_at: start.filter(|start| !has_passed(start)),
         expires_at: end,
-        pending: false,
+        ..Access::of(
+            user.clone(),
+            Named { id: held.key, name: held.name, kind: None, email: None },
+            resource,
+            scope,
+        )
     }
 }
 

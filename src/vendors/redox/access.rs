@@ -82,18 +82,12 @@ fn somebody(
 }
 
 fn row(membership: &Membership, place: &Resource) -> Access {
-    Access {
-        id: None,
-        principal: membership.user.principal().named(),
-        role: membership.role.named(),
-        resource: place.named(),
-        scope: place.kind.into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
-        pending: false,
-    }
+    Access::of(
+        membership.user.principal().named(),
+        membership.role.named(),
+        place.named(),
+        place.kind,
+    )
 }
 
 /// The id of the role of this id or name, where somebody holds it.

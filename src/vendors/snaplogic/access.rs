@@ -100,16 +100,10 @@ async fn reachable(
 
 fn row(entry: Entry, path: &str) -> Access {
     let kind = entry.kind();
-    Access {
-        id: None,
-        principal: Named::new(entry.subject, None, kind),
-        role: role(&entry.perms, entry.inherit),
-        resource: Named::new(path, None, "project_space"),
-        scope: "project_space".into(),
-        within: None,
-        via: None,
-        starts_at: None,
-        expires_at: None,
-        pending: false,
-    }
+    Access::of(
+        Named::new(entry.subject, None, kind),
+        role(&entry.perms, entry.inherit),
+        Named::new(path, None, "project_space"),
+        "project_space",
+    )
 }
