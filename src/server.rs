@@ -245,7 +245,7 @@ impl ServerHandler for Handler {
             if let Ok(Ok(answer)) = &answering
                 && answer.pending.is_none()
             {
-                unheard.add(id, &answer.body);
+                unheard.add(id, answer.receipts().map(str::to_owned).collect());
             }
             answering
         };

@@ -75,7 +75,7 @@ use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 use journal::Entry;
 use store::{READ, Store, WRITE};
-use unless::{Objection, OfChange, OfRequest, Unless};
+use unless::{Objection, OfChange, OfRequest, Question, Unless};
 
 pub struct Ledger {
     store: Store,
@@ -226,11 +226,7 @@ impl Ledger {
             "until": asking.until.to_string(),
             "content": kept,
         });
-        let unless = Unless::Waits {
-            digest: asking.digest.to_owned(),
-            requester: self.requester().to_owned(),
-            content: Box::new(asking.content.clone()),
-        };
+        let unless = Unless::Waits(Box::new(Question::of(asking, self.requester())));
         let entry = Entry::first("asked", &receipt, content).flushed();
         match self.store.write_unless(entry, unless).await? {
             Ok(()) => Ok((receipt, true)),
@@ -245,10 +241,17 @@ impl Ledger {
     /// # Errors
     /// It does not wait for such an answer any more, or the line cannot be written.
     pub async fn answer(&self, receipt: &str, answered: &Answered) -> Result<(), Failure> {
-        let so = OfRequest::Unanswerable(answered.decision);
-        let unless = Unless::Request(receipt.to_owned(), so);
-        let entry = Entry::next("answered", receipt, json!(answered)).flushed();
-        Ok(self.store.write_unless(entry, unless).await??)
+        Ok(self.write_answer(receipt, answered.decision, json!(answered)).await??)
+    }
+
+    async fn write_answer(
+        &self,
+        receipt: &str,
+        decision: Decision,
+        content: Value,
+    ) -> Result<Result<(), Objection>, Failure> {
+        let unless = Unless::Request(receipt.to_owned(), OfRequest::Unanswerable(decision));
+        self.store.write_unless(Entry::next("answered", receipt, content).flushed(), unless).await
     }
 
     /// Uses a consent up.

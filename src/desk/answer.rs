@@ -100,6 +100,17 @@ impl Answer {
         self
     }
 
+    /// The receipt of the whole, where there is one.
+    pub fn receipt(&self) -> Option<&str> {
+        self.body.get("receipt")?.as_str()
+    }
+
+    /// That, and those of its items.
+    pub fn receipts(&self) -> impl Iterator<Item = &str> {
+        let items = self.body.get("items").and_then(Value::as_array).into_iter().flatten();
+        self.receipt().into_iter().chain(items.filter_map(|item| item.get("receipt")?.as_str()))
+    }
+
     /// Grantor failed inside, and how far it came is not known.
     pub fn broken(body: Value) -> Self {
         Self::new(body, true, Some(Outcome::Unknown))

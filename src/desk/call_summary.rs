@@ -9,15 +9,12 @@ pub(super) fn summarize(answer: &Result<Answer, UnknownTool>) -> CallSummary {
     let Ok(answer) = answer else {
         return CallSummary { is_unknown_tool: true, ..CallSummary::default() };
     };
-    let text = |from: &Value, key: &str| Some(from.get(key)?.as_str()?.to_owned());
     let list = |key: &str| answer.body.get(key).and_then(Value::as_array);
     let length = |key: &str| list(key).filter(|_| answer.outcome.is_none()).map(Vec::len);
-    let own = text(&answer.body, "receipt").into_iter();
-    let items = list("items").into_iter().flatten().filter_map(|item| text(item, "receipt"));
     CallSummary {
-        vendor: text(&answer.body, "vendor"),
+        vendor: answer.body.get("vendor").and_then(Value::as_str).map(str::to_owned),
         outcome: answer.outcome,
-        receipts: own.chain(items).collect(),
+        receipts: answer.receipts().map(str::to_owned).collect(),
         rows: length("rows"),
         problems: length("problems"),
         is_error: answer.is_error,

@@ -266,17 +266,18 @@ impl Desk {
     /// # Errors
     /// There is nothing to say no to any more, or the ledger cannot be written.
     pub async fn deny(&self, receipt: &str, reason: Option<String>) -> Result<(), Failure> {
-        let by = self.ledger.requester().to_owned();
-        let decision = Decision::Denied;
-        let how = "command".to_owned();
-        let answered = Answered { decision, by, how, reason, until: None, proof: None };
-        self.ledger.answer(receipt, &answered).await
+        self.reject(receipt, "command", reason).await
     }
 
-    /// Records that an approval does not hold: nobody said no, and it is not tried again.
-    pub(super) async fn reject(&self, receipt: &str, how: &str, why: &str) -> Result<(), Failure> {
-        let (by, reason) = (self.ledger.requester().to_owned(), Some(why.to_owned()));
-        let (decision, how) = (Decision::Denied, how.to_owned());
+    /// Records a no, whoever's it is: of an approval that does not hold it is nobody's.
+    pub(super) async fn reject(
+        &self,
+        receipt: &str,
+        how: &str,
+        reason: Option<String>,
+    ) -> Result<(), Failure> {
+        let (decision, by) = (Decision::Denied, self.ledger.requester().to_owned());
+        let how = how.to_owned();
         let answered = Answered { decision, by, how, reason, until: None, proof: None };
         self.ledger.answer(receipt, &answered).await
     }

@@ -296,7 +296,7 @@ impl Desk {
             Outcome::Confirmed | Outcome::Unconfirmed => {}
             Outcome::PendingVendorApproval => {
                 // Without a receipt it is a removal from elsewhere that waits: it is looked at again.
-                let Some(by) = answer.body.get("receipt").and_then(Value::as_str) else {
+                let Some(by) = answer.receipt() else {
                     return Ok(Ending::Left(said));
                 };
                 let why = holds(by, true);
@@ -315,7 +315,7 @@ impl Desk {
             }
             Outcome::Unavailable => return Ok(Ending::Left(said)),
             // A look that was refused sent nothing: with another credential it is tried again.
-            Outcome::Rejected if answer.body.get("receipt").is_none() => {
+            Outcome::Rejected if answer.receipt().is_none() => {
                 return Ok(Ending::Left(said));
             }
             _ => {

@@ -299,21 +299,12 @@ mod tests {
     }
 
     fn row(principal: Named, role: &str) -> Access {
-        Access {
-            id: None,
+        Access::of(
             principal,
-            role: Named {
-                kind: None,
-                ..Named::new(format!("r-{role}"), Some(role.to_owned()), "role")
-            },
-            resource: Named::new("a-1", Some("Orders".to_owned()), "asset"),
-            scope: "asset".into(),
-            within: None,
-            via: None,
-            starts_at: None,
-            expires_at: None,
-            pending: false,
-        }
+            Named { kind: None, ..Named::new(format!("r-{role}"), Some(role.to_owned()), "role") },
+            Named::new("a-1", Some("Orders".to_owned()), "asset"),
+            "asset",
+        )
     }
 
     fn ana() -> Access {

@@ -93,7 +93,7 @@ impl Desk {
         let request = self.ledger.request(receipt).await?.unwrap_or_else(|| request.clone());
         if let Err(failure) = self.vouched(&request, &request.content.question) {
             // Nothing will make it good: it is not tried again.
-            self.reject(&request.receipt, SIGNATURE, &failure.message).await?;
+            self.reject(&request.receipt, SIGNATURE, Some(failure.message.clone())).await?;
             return Err(failure);
         }
         let spent = self.ledger.spend(&request.receipt).await?;
@@ -190,17 +190,14 @@ impl Desk {
 
     /// Records what came of a yes that was taken, where nothing was sent on it.
     async fn conclude(&self, receipt: &str, answer: &Answer) {
-        let sent = answer.body.get("receipt").and_then(Value::as_str);
-        let items = answer.body.get("items").and_then(Value::as_array).into_iter().flatten();
-        let mut receipts = items.filter_map(|item| item.get("receipt")?.as_str());
         let own = |other: &str| other == receipt || other.starts_with(&format!("{receipt}."));
-        if sent.is_some_and(own) || receipts.any(own) {
+        if answer.receipts().any(own) {
             return;
         }
         let outcome = answer.outcome.unwrap_or(Outcome::Unknown);
         let note = answer.body.get("summary").and_then(Value::as_str).unwrap_or_default();
         let waits = outcome == Outcome::AwaitingConsent;
-        let followed_by = sent.filter(|_| waits).map(str::to_owned);
+        let followed_by = answer.receipt().filter(|_| waits).map(str::to_owned);
         let concluded = Concluded { outcome, note: note.to_owned(), followed_by };
         self.ledger.conclude(receipt, &concluded).await;
     }

@@ -56,7 +56,7 @@ impl Desk {
         if is_denied {
             return Ok(Walked::Done(self.refuse(prepared).await, None));
         }
-        let read = Some(prepared.first().map_or_else(Vec::new, |one| one.before().to_vec()));
+        let read = prepared.first().map(|one| one.before().to_vec());
         let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
         let reader = VendorReader { cache: None, ..reader };
         let asks = prepared.iter().any(Prepared::asks);

@@ -125,12 +125,8 @@ fn unheard(receipts: &[String]) {
 }
 
 impl Unheard {
-    /// An answer is ready that tells of changes.
-    pub(super) fn add(&self, id: RequestId, body: &Value) {
-        let items = body.get("items").and_then(Value::as_array).into_iter().flatten();
-        let all = std::iter::once(body).chain(items);
-        let receipts = all.filter_map(|one| one.get("receipt")?.as_str().map(str::to_owned));
-        let receipts: Vec<_> = receipts.collect();
+    /// An answer is ready that tells of these changes.
+    pub(super) fn add(&self, id: RequestId, receipts: Vec<String>) {
         if receipts.is_empty() {
             return;
         }

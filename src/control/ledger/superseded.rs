@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::journal::{Entry, Reading};
+use super::journal::Reading;
 use super::request::FOLLOWED_BY;
-use super::unless::{OfRequest, Unless};
+use super::unless::Question;
 use super::{Answered, Asking, Content, Decision, Ledger, Request, State};
 use crate::failure::Failure;
 use crate::json::put;
@@ -44,22 +44,8 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn approved_already(&self, asking: &Asking<'_>) -> Result<Option<Request>, Failure> {
-        let (requester, digest) = (self.requester().to_owned(), asking.digest.to_owned());
-        let content = asking.content.clone();
-        let same = move |request: &Request| {
-            request.state == State::Approved
-                && request.requester == requester
-                && request.digest == digest
-                && request.content.is(&content)
-        };
-        let found = self.store.read(move |reading| {
-            let live = reading.index().live_requests(Timestamp::now())?;
-            let found = reading.each(live, Reading::known_request)?.into_iter().find(&same);
-            // What is acted on is read from every line since its question.
-            let found = found.map(|request| reading.request(&request.receipt)).transpose()?;
-            Ok(found.flatten().filter(|request| same(request)))
-        });
-        found.await
+        let question = Question::of(asking, self.requester());
+        self.store.read(move |reading| reading.same(&question, State::Approved)).await
     }
 
     /// Ends what was asked for the same before this request, which is on disk; whether there was any.
@@ -82,10 +68,8 @@ impl Ledger {
             let answered = Answered { decision, by, how, reason: None, until: None, proof: None };
             let mut line = json!(answered);
             put(&mut line, FOLLOWED_BY, receipt);
-            let unless = Unless::Request(earlier.clone(), OfRequest::Unanswerable(decision));
-            let entry = Entry::next("answered", earlier, line).flushed();
             // One that was carried out or answered meanwhile needs no end.
-            any |= self.store.write_unless(entry, unless).await?.is_ok();
+            any |= self.write_answer(earlier, decision, line).await?.is_ok();
         }
         Ok(any)
     }

@@ -1,7 +1,7 @@
 //! What may stand against a line, told from what the ledger has of its receipt. Pure: where lines are
 //! kept, and how they are found, is not known here.
 
-use super::request::{Content, Decision, Request};
+use super::request::{Asking, Content, Decision, Request};
 use super::{Record, State};
 use crate::failure::Failure;
 
@@ -12,8 +12,16 @@ pub(super) enum Unless {
     Change(String, OfChange),
     /// The request of this receipt is found to be so.
     Request(String, OfRequest),
-    /// The same question by the same requester waits.
-    Waits { digest: String, requester: String, content: Box<Content> },
+    /// This question waits already.
+    Waits(Box<Question>),
+}
+
+/// What somebody is asked, as the same requester would ask it again.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    digest: String,
+    requester: String,
+    content: Content,
 }
 
 #[derive(Debug)]
@@ -69,18 +77,18 @@ impl OfRequest {
     }
 }
 
-impl Unless {
-    /// Whether a request is the question that must not wait already.
-    pub(super) fn is_waiting(&self, request: &Request) -> bool {
-        match self {
-            Self::Waits { digest, requester, content } => {
-                request.state == State::Waiting
-                    && request.digest == *digest
-                    && request.requester == *requester
-                    && request.content.is(content)
-            }
-            Self::Change(..) | Self::Request(..) => false,
-        }
+impl Question {
+    pub(super) fn of(asking: &Asking<'_>, requester: &str) -> Self {
+        let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
+        Self { digest, requester, content: asking.content.clone() }
+    }
+
+    /// Whether a request is this question, and stands so.
+    pub(super) fn is(&self, request: &Request, state: State) -> bool {
+        request.state == state
+            && request.digest == self.digest
+            && request.requester == self.requester
+            && request.content.is(&self.content)
     }
 }
 
@@ -150,20 +158,24 @@ mod tests {
 
     #[test]
     fn the_same_question_is_the_same_requesters_and_waits() {
-        let waits = |digest: &str, requester: &str, content: &Content| {
-            let (digest, requester) = (digest.to_owned(), requester.to_owned());
-            Unless::Waits { digest, requester, content: Box::new(content.clone()) }
+        let question = |digest: &str, requester: &str, content: &Content| {
+            Question::of(&Asking { digest, until: NOW, content: content.clone() }, requester)
         };
-        let waiting = request(&[]);
-        let same = waits("d", "alice", &waiting.content);
-        assert!(same.is_waiting(&waiting));
-        assert!(!same.is_waiting(&request(&[answered("approved")])), "it is answered");
+        let (waiting, approved) = (request(&[]), request(&[answered("approved")]));
+        let same = question("d", "alice", &waiting.content);
+        assert!(same.is(&waiting, State::Waiting) && same.is(&approved, State::Approved));
+        assert!(!same.is(&approved, State::Waiting), "it is answered");
+        assert!(!same.is(&waiting, State::Approved), "nobody has said yes");
         for other in [
-            waits("e", "alice", &waiting.content),
-            waits("d", "bob", &waiting.content),
-            waits("d", "alice", &Content { question: "another?".to_owned(), ..Content::default() }),
+            question("e", "alice", &waiting.content),
+            question("d", "bob", &waiting.content),
+            question(
+                "d",
+                "alice",
+                &Content { question: "another?".to_owned(), ..Content::default() },
+            ),
         ] {
-            assert!(!other.is_waiting(&waiting), "{other:?}");
+            assert!(!other.is(&waiting, State::Waiting), "{other:?}");
         }
     }
 

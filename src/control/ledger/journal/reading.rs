@@ -9,7 +9,7 @@ use crate::control::ledger::chain::Keys;
 use crate::control::ledger::files::Segment;
 use crate::control::ledger::head::Kept;
 use crate::control::ledger::index::Index;
-use crate::control::ledger::unless::{Objection, Unless};
+use crate::control::ledger::unless::{Objection, Question, Unless};
 use crate::control::ledger::{Record, Request, State};
 
 /// The ledger as it is now, for finding things in it.
@@ -57,23 +57,28 @@ impl Reading<'_> {
         Ok(match unless {
             Unless::Change(receipt, so) => so.check(self.record(receipt)?.as_ref()),
             Unless::Request(receipt, so) => so.check(receipt, self.traced(receipt)?.as_ref()),
-            Unless::Waits { .. } => self.asks_already(unless)?.map_or(Ok(()), Err),
+            Unless::Waits(question) => match self.same(question, State::Waiting)? {
+                Some(request) => Err(Objection::Waits(request.receipt)),
+                None => Ok(()),
+            },
         })
     }
 
-    fn asks_already(&self, unless: &Unless) -> io::Result<Option<Objection>> {
-        let is_waiting = |request: &Request| unless.is_waiting(request);
+    /// The request that is this question and stands so.
+    pub(in crate::control::ledger) fn same(
+        &self,
+        question: &Question,
+        state: State,
+    ) -> io::Result<Option<Request>> {
+        let is = |request: &Request| question.is(request, state);
         // Only one that looks the same is read from every line since its question.
-        let look = |reading: &Self, receipt: &str| match reading
-            .known_request(receipt)?
-            .filter(is_waiting)
+        let look = |reading: &Self, receipt: &str| match reading.known_request(receipt)?.filter(is)
         {
-            Some(_) => Ok(reading.request(receipt)?.filter(is_waiting)),
+            Some(_) => Ok(reading.request(receipt)?.filter(is)),
             None => Ok(None),
         };
-        let waiting = self.index.live_requests(Timestamp::now())?;
-        let first = self.each(waiting, look)?.into_iter().next();
-        Ok(first.map(|request| Objection::Waits(request.receipt)))
+        let live = self.index.live_requests(Timestamp::now())?;
+        Ok(self.each(live, look)?.into_iter().next())
     }
 
     /// What `look` finds of each receipt, where it finds something.
