@@ -6,6 +6,7 @@ mod gate;
 mod line;
 mod maintenance;
 mod person;
+mod shutdown;
 mod stdio;
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -32,7 +33,8 @@ use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
 use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
-use maintenance::{Maintenance, unless};
+use maintenance::Maintenance;
+use shutdown::{BrokenOff, Shutdown};
 #[doc(hidden)]
 pub use stdio::sorted;
 use stdio::{Stdio, Unheard};
@@ -57,12 +59,7 @@ struct Handler {
     calls: TaskTracker,
     maintenance: Arc<Maintenance>,
     unheard: Unheard,
-    /// Cancelled when the process is asked to end.
-    stop: CancellationToken,
-    /// Cancelled when the client will say nothing more.
-    over: CancellationToken,
-    /// Cancelled when nothing is waited for any more that is not on its way.
-    late: CancellationToken,
+    shutdown: Shutdown,
 }
 
 /// How serving a client ended.
@@ -73,28 +70,24 @@ type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// # Errors
 /// The client never spoke MCP, or stdout broke before the first answer.
 pub async fn serve_stdio(desk: Desk) -> Served {
-    // Asked to end, a process begins nothing new. Without more input it has a moment for what it was
-    // given; then only what is on its way is finished, since nobody is known to wait for the rest.
-    let stop = CancellationToken::new();
-    let (over, late) = (stop.child_token(), CancellationToken::new());
-    let (signals, asked) = (Signals::listen()?, stop.clone());
+    let shutdown = Shutdown::new();
+    let (signals, asked) = (Signals::listen()?, shutdown.asked.clone());
     tokio::spawn(async move {
         signals.any().await;
         asked.cancel();
     });
     let (reader, writer) = rmcp::transport::stdio_pipes();
     let unheard = Unheard::default();
-    let ends = (stop.clone(), over.clone(), late.clone());
-    let (stdio, streams) = Stdio::start(reader, writer, unheard.clone(), ends);
-    let handler = Handler::new(desk, unheard, stop, over.clone(), late.clone());
+    let (stdio, streams) = Stdio::start(reader, writer, unheard.clone(), &shutdown);
+    let handler = Handler::new(desk, unheard, shutdown.clone());
     let calls = handler.calls.clone();
     let served = match handler.serve(stdio).await {
-        Ok(service) => finished(service, &over).await,
+        Ok(service) => finished(service, &shutdown.input_ended).await,
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
     };
-    over.cancel();
-    late.cancel();
+    shutdown.input_ended.cancel();
+    shutdown.abandon_unsent.cancel();
     calls.close();
     if tokio::time::timeout(FAREWELL, calls.wait()).await.is_err() {
         tracing::error!("calls were still in flight; what they sent is open in the ledger");
@@ -106,17 +99,17 @@ pub async fn serve_stdio(desk: Desk) -> Served {
 /// Waits until all is answered, and not for ever when nothing more will come.
 async fn finished(
     service: RunningService<RoleServer, Handler>,
-    over: &CancellationToken,
+    input_ended: &CancellationToken,
 ) -> Served {
     let cut = service.cancellation_token();
     let mut waiting = std::pin::pin!(service.waiting());
-    let late = async {
-        over.cancelled().await;
+    let is_too_late = async {
+        input_ended.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
     };
     let ended = tokio::select! {
         ended = &mut waiting => ended,
-        () = late => {
+        () = is_too_late => {
             cut.cancel();
             waiting.await
         }
@@ -125,13 +118,7 @@ async fn finished(
 }
 
 impl Handler {
-    fn new(
-        desk: Desk,
-        unheard: Unheard,
-        stop: CancellationToken,
-        over: CancellationToken,
-        late: CancellationToken,
-    ) -> Self {
+    fn new(desk: Desk, unheard: Unheard, shutdown: Shutdown) -> Self {
         let config = desk.config();
         let server =
             Implementation::new("grantor", env!("CARGO_PKG_VERSION")).with_title("Grantor");
@@ -140,8 +127,8 @@ impl Handler {
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
-        let maintenance = Maintenance::new(desk.clone(), calls.clone(), over.clone(), late.clone());
-        Self { desk, tools: Arc::default(), info, calls, maintenance, unheard, stop, over, late }
+        let maintenance = Maintenance::new(desk.clone(), calls.clone(), shutdown.clone());
+        Self { desk, tools: Arc::default(), info, calls, maintenance, unheard, shutdown }
     }
 
     fn tools(&self) -> &[Tool] {
@@ -218,7 +205,7 @@ impl ServerHandler for Handler {
         self.maintenance.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let patience = self.desk.config().consent_wait.map(Duration::from_secs);
-        let person = person::person(&request, &context, patience, &self.over);
+        let person = person::person(&request, &context, patience, &self.shutdown.input_ended);
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
@@ -228,20 +215,21 @@ impl ServerHandler for Handler {
                 .client_info()
                 .map(|client| format!("{} {}", client.name, client.version))
                 .map(|client| crate::text::short(&client, LONGEST_CLIENT).into_owned()),
-            asked: Some(asked(&context)),
+            asked: Some(call_origin(&context)),
             progress: progress(&context, &made),
             withdrawn: {
-                let ends = [&context.ct, &self.stop, &self.late].map(Clone::clone);
+                let Shutdown { asked, abandon_unsent, .. } = &self.shutdown;
+                let ends = [&context.ct, asked, abandon_unsent].map(Clone::clone);
                 Box::new(move || ends.iter().any(CancellationToken::is_cancelled))
             },
             person,
         };
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
-        let (desk, late) = (self.desk.clone(), self.late.clone());
+        let (desk, shutdown) = (self.desk.clone(), self.shutdown.clone());
         let (waiting, listener) = (progress(&context, &made), progress(&context, &made));
         let (unheard, id) = (self.unheard.clone(), context.id.clone());
         let answering = async move {
-            let answering = unless(&late, Box::pin(desk.call(call))).await;
+            let answering = shutdown.run_until_abandoned(Box::pin(desk.call(call))).await;
             if let Ok(Ok(answer)) = &answering
                 && answer.pending.is_none()
             {
@@ -255,7 +243,7 @@ impl ServerHandler for Handler {
             Ok(Err(UnknownTool)) => {
                 return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
             }
-            Err(has_begun) => return Err(gate::broken_off(has_begun)),
+            Err(broken_off) => return Err(gate::broken_off(broken_off)),
         };
         if let Some(pending) = &answer.pending {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
@@ -266,8 +254,8 @@ impl ServerHandler for Handler {
     }
 }
 
-/// What a call came to, or whether some of it was done when it was broken off.
-type Answering = Result<Result<Answer, UnknownTool>, bool>;
+/// What a call came to.
+type Answering = Result<Result<Answer, UnknownTool>, BrokenOff>;
 
 /// The answer of a call; one that panicked has one, too.
 async fn answered(call: JoinHandle<Answering>, progress: &Progress) -> Answering {
@@ -293,7 +281,7 @@ async fn told_meanwhile<T>(
 }
 
 /// What the protocol says of a call beside the call itself.
-fn asked(context: &RequestContext<RoleServer>) -> CallOrigin {
+fn call_origin(context: &RequestContext<RoleServer>) -> CallOrigin {
     let state = context.meta.get_tracestate();
     let parent = context.meta.get_traceparent();
     CallOrigin {

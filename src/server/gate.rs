@@ -14,6 +14,7 @@ use rmcp::model::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::shutdown::BrokenOff;
 use crate::tools;
 
 /// What is in flight, and what waits for a place.
@@ -24,7 +25,7 @@ pub(super) struct Gate {
     /// Told when there is room for another line.
     freed: Notify,
     /// Cancelled when no message will come any more.
-    pub(super) over: CancellationToken,
+    pub(super) input_ended: CancellationToken,
 }
 
 #[derive(Default)]
@@ -34,7 +35,7 @@ struct State {
     waiting: VecDeque<Waiting>,
     /// Requests let through and not answered; one that was cancelled gets no answer, and its id is
     /// free when its work is done.
-    unanswered: HashMap<RequestId, Option<Place>>,
+    unanswered: HashMap<RequestId, Option<Slot>>,
     places: usize,
     /// What the requests in flight and waiting weigh.
     weight: usize,
@@ -65,9 +66,9 @@ enum Kind {
 /// A place among the requests in flight. It travels with the request, so that rmcp keeps it for as
 /// long as the work takes, and with the answer.
 #[derive(Clone)]
-pub(super) struct Place(#[expect(dead_code, reason = "held to be dropped")] Arc<Taken>);
+pub(super) struct Slot(#[expect(dead_code, reason = "held to be dropped")] Arc<Held>);
 
-struct Taken {
+struct Held {
     gate: Arc<Gate>,
     id: RequestId,
     weight: usize,
@@ -87,9 +88,9 @@ pub(super) const VALUE: usize = 72;
 const ENDING: ErrorCode = ErrorCode(-32000);
 
 impl Gate {
-    pub(super) fn new(over: CancellationToken) -> Self {
+    pub(super) fn new(input_ended: CancellationToken) -> Self {
         let (state, changed, freed) = (Mutex::default(), Notify::new(), Notify::new());
-        Self { state, changed, freed, over }
+        Self { state, changed, freed, input_ended }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -168,7 +169,7 @@ impl Gate {
             && let Some(Waiting { mut request, weight, .. }) = state.waiting.remove(at)
         {
             let id = request.id.clone();
-            let place = Place(Arc::new(Taken { gate: self.clone(), id, weight }));
+            let place = Slot(Arc::new(Held { gate: self.clone(), id, weight }));
             state.places += 1;
             state.unanswered.insert(request.id.clone(), Some(place.clone()));
             request.request.extensions_mut().insert(place);
@@ -177,7 +178,7 @@ impl Gate {
     }
 
     /// The place of a request that is being answered: its id may be used again.
-    pub(super) fn answered(&self, id: &RequestId) -> Option<Place> {
+    pub(super) fn answered(&self, id: &RequestId) -> Option<Slot> {
         let place = self.state().unanswered.remove(id).flatten();
         self.changed.notify_one();
         place
@@ -195,7 +196,7 @@ impl Gate {
                     return Some(message);
                 }
                 if (state.ended || state.stopping) && state.waiting.is_empty() {
-                    self.over.cancel();
+                    self.input_ended.cancel();
                     if state.unanswered.is_empty() {
                         return None;
                     }
@@ -244,7 +245,7 @@ impl State {
     }
 }
 
-impl Drop for Taken {
+impl Drop for Held {
     /// The next request may go in.
     fn drop(&mut self) {
         let mut state = self.gate.state();
@@ -299,8 +300,8 @@ pub(super) fn ending() -> ErrorData {
 }
 
 /// What is said to a call that the end of the server broke off.
-pub(super) fn broken_off(has_begun: bool) -> ErrorData {
-    let said = if has_begun {
+pub(super) fn broken_off(call: BrokenOff) -> ErrorData {
+    let said = if call.has_begun {
         "this server is ending, and some of this call was done: `grantor call check_change` lists it"
     } else {
         "this server is ending, and this call changed nothing; `grantor call check_change` lists a \

@@ -3,24 +3,21 @@
 //! it: a client may only be looking.
 
 use std::collections::{HashMap, HashSet};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::desk::{Desk, Ending, MaintenanceReport, Sending};
+use super::shutdown::Shutdown;
+use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::ledger::Trouble;
 use crate::text;
 
 pub(super) struct Maintenance {
     desk: Arc<Desk>,
     tasks: TaskTracker,
-    over: CancellationToken,
-    /// Cancelled when nothing is waited for any more that is not on its way.
-    late: CancellationToken,
+    shutdown: Shutdown,
     called: Notify,
     begun: OnceLock<()>,
 }
@@ -28,22 +25,14 @@ pub(super) struct Maintenance {
 /// After the first message, where no call comes sooner.
 const QUIET: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
-/// What was done is told within that time, though the rest of it is given up.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// More troubles have one cause, which the first ones show.
 const MOST: usize = 10;
 
 impl Maintenance {
-    /// Ends, after what is being done then, when `over` is cancelled; what is only being looked up
-    /// is given up when `late` is.
-    pub(super) fn new(
-        desk: Arc<Desk>,
-        tasks: TaskTracker,
-        over: CancellationToken,
-        late: CancellationToken,
-    ) -> Arc<Self> {
+    /// Ends, after what is being done then, when no message will come any more.
+    pub(super) fn new(desk: Arc<Desk>, tasks: TaskTracker, shutdown: Shutdown) -> Arc<Self> {
         let (called, begun) = (Notify::new(), OnceLock::new());
-        Arc::new(Self { desk, tasks, over, late, called, begun })
+        Arc::new(Self { desk, tasks, shutdown, called, begun })
     }
 
     /// A message came; the first one starts the clock.
@@ -65,7 +54,7 @@ impl Maintenance {
         let (mut told, mut ledger) = (Told::default(), Watched::default());
         loop {
             tokio::select! {
-                () = self.over.cancelled() => return,
+                () = self.shutdown.input_ended.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
                 () = self.called.notified(), if pause == QUIET => {}
             }
@@ -74,8 +63,8 @@ impl Maintenance {
             if self.desk.config().read_only {
                 continue;
             }
-            let tending = unless(&self.late, Box::pin(self.desk.tend())).await;
-            let Ok((tended, failed)) = tending else { return };
+            let maintained = self.shutdown.run_until_abandoned(Box::pin(self.desk.tend())).await;
+            let Ok((tended, failed)) = maintained else { return };
             let mut why: Vec<_> = failed.into_iter().map(|failure| failure.message).collect();
             why.dedup();
             let why = why.join("; ");
@@ -86,27 +75,6 @@ impl Maintenance {
                 told.tell(&one);
             }
         }
-    }
-}
-
-/// Does something unless it is too late for it, and tells whether some of it was done already: what
-/// is on its way is finished and recorded, and all else is given up.
-pub(super) async fn unless<T>(
-    late: &CancellationToken,
-    work: Pin<Box<impl Future<Output = T>>>,
-) -> Result<T, bool> {
-    let sending = Sending::default();
-    let given_up = async {
-        late.cancelled().await;
-        sending.give_up().await;
-        if sending.has_begun() {
-            tokio::time::sleep(LAST_MOMENT).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        done = sending.of(work) => Ok(done),
-        () = given_up => Err(sending.has_begun()),
     }
 }
 

@@ -26,7 +26,7 @@ struct Elicitation {
     patience: Duration,
     withdrawn: CancellationToken,
     /// Cancelled when the client will say nothing more.
-    over: CancellationToken,
+    input_ended: CancellationToken,
 }
 
 /// The name of the question in `inputRequests`, and of what the person types in its form.
@@ -42,7 +42,7 @@ pub(super) fn person(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
     patience: Option<Duration>,
-    over: &CancellationToken,
+    input_ended: &CancellationToken,
 ) -> Person {
     let elicitation = context.client_capabilities().and_then(|able| able.elicitation);
     // An empty object, too, means forms.
@@ -59,7 +59,7 @@ pub(super) fn person(
                 peer: context.peer.clone(),
                 patience: patience.unwrap_or(usual),
                 withdrawn: context.ct.clone(),
-                over: over.clone(),
+                input_ended: input_ended.clone(),
             }))
         }
         _ => Person::Absent,
@@ -127,7 +127,7 @@ impl Consult for Elicitation {
                 // No answer and a broken one are no consent.
                 answer = asking => answer.as_ref().map_or(PersonReply::Silence, reply),
                 () = self.withdrawn.cancelled() => PersonReply::Silence,
-                () = self.over.cancelled() => PersonReply::Silence,
+                () = self.input_ended.cancelled() => PersonReply::Silence,
             }
         })
     }

@@ -19,10 +19,10 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::gate::{Gate, HEAVIEST, Place, VALUE, ending};
+use super::gate::{Gate, HEAVIEST, Slot, VALUE, ending};
 use super::line::recover_id;
+use super::shutdown::Shutdown;
 use crate::{given, json};
 
 /// The transport of one client.
@@ -33,10 +33,10 @@ pub(super) struct Stdio {
 
 /// The receipts in answers that have not been written yet, by what they answer.
 #[derive(Clone, Default)]
-pub(super) struct Unheard(Arc<Mutex<Vec<Told>>>);
+pub(super) struct Unheard(Arc<Mutex<Vec<Receipts>>>);
 
 /// What is answered, and the receipts in the answer.
-type Told = (RequestId, Vec<String>);
+type Receipts = (RequestId, Vec<String>);
 
 /// The two ends at work.
 pub(super) struct Streams {
@@ -52,7 +52,7 @@ struct Outgoing {
     line: Vec<u8>,
     /// What it answers.
     id: Option<RequestId>,
-    _place: Option<Place>,
+    _place: Option<Slot>,
 }
 
 /// More answers than this are not on their way at once.
@@ -74,24 +74,24 @@ enum Line {
 }
 
 impl Stdio {
-    /// Starts reading and writing; both end with either stream. Once `stop` is cancelled, what
-    /// waits is refused, and so is what still comes; `over` is cancelled when no message will come
-    /// any more, and `late` a little later.
+    /// Starts reading and writing; both end with either stream. Once the process is asked to end, what
+    /// waits is refused, and so is what still comes. It cancels `input_ended` when no message will come
+    /// any more, and `abandon_unsent` a little later.
     pub(super) fn start(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
         unheard: Unheard,
-        (stop, over, late): (CancellationToken, CancellationToken, CancellationToken),
+        shutdown: &Shutdown,
     ) -> (Self, Streams) {
         let (outbox, lines) = mpsc::channel(OUTBOX);
-        let gate = Arc::new(Gate::new(over));
+        let gate = Arc::new(Gate::new(shutdown.input_ended.clone()));
         let written = Arc::default();
         let writing = write(writer, lines, Arc::clone(&written), unheard.clone());
         let streams = Streams {
             writing: tokio::spawn(writing),
             written,
             unheard,
-            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), (stop, late))),
+            reading: tokio::spawn(read(reader, gate.clone(), outbox.clone(), shutdown.clone())),
         };
         (Self { gate, outbox }, streams)
     }
@@ -150,7 +150,7 @@ impl Unheard {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Vec<Told>> {
+    fn held(&self) -> MutexGuard<'_, Vec<Receipts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -180,7 +180,7 @@ impl Transport<RoleServer> for Stdio {
         tokio::select! {
             message = self.gate.next() => message,
             () = self.outbox.closed() => {
-                self.gate.over.cancel();
+                self.gate.input_ended.cancel();
                 None
             }
         }
@@ -195,17 +195,17 @@ async fn read(
     reader: impl AsyncRead + Send + Unpin,
     gate: Arc<Gate>,
     outbox: mpsc::Sender<Outgoing>,
-    (stop, late): (CancellationToken, CancellationToken),
+    shutdown: Shutdown,
 ) {
     let mut lines = std::pin::pin!(answer_lines(reader, &gate, &outbox));
     let ended = tokio::select! {
         () = &mut lines => true,
-        () = stop.cancelled() => false,
+        () = shutdown.asked.cancelled() => false,
     };
     if ended {
         gate.end();
         // Asked to end as well, it waits no longer.
-        let _ = tokio::time::timeout(GRACE, stop.cancelled()).await;
+        let _ = tokio::time::timeout(GRACE, shutdown.asked.cancelled()).await;
     }
     let refused = gate.stop();
     let refusing = async {
@@ -219,10 +219,10 @@ async fn read(
         }
     };
     let giving_up = async {
-        if !ended || stop.is_cancelled() {
+        if !ended || shutdown.asked.is_cancelled() {
             tokio::time::sleep(GRACE).await;
         }
-        late.cancel();
+        shutdown.abandon_unsent.cancel();
     };
     tokio::join!(refusing, giving_up);
 }
