@@ -22,6 +22,7 @@ mod maintenance;
 mod overlap;
 mod prepare;
 mod question;
+mod round;
 mod sending;
 mod several;
 mod status;
@@ -31,7 +32,6 @@ mod task;
 mod turns;
 mod undo;
 mod undo_precondition;
-mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;

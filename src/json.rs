@@ -50,25 +50,25 @@ fn canonical_fields(fields: &Map<String, Value>) -> Map<String, Value> {
 pub(crate) fn read(bytes: &[u8]) -> serde_json::Result<(Value, Vec<String>)> {
     let mut doubled = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let reader = Reader { place: &Place::Root, doubled: &mut doubled };
+    let reader = Reader { place: &JsonPath::Root, doubled: &mut doubled };
     let value = reader.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok((value, doubled))
 }
 
 /// Where a value stands in its document.
-enum Place<'a> {
+enum JsonPath<'a> {
     Root,
-    Key(&'a Place<'a>, &'a str),
-    Index(&'a Place<'a>, usize),
+    Key(&'a JsonPath<'a>, &'a str),
+    Index(&'a JsonPath<'a>, usize),
 }
 
 struct Reader<'a> {
-    place: &'a Place<'a>,
+    place: &'a JsonPath<'a>,
     doubled: &'a mut Vec<String>,
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for JsonPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let place = Place::Index(self.place, list.len());
+            let place = JsonPath::Index(self.place, list.len());
             let reader = Reader { place: &place, doubled: &mut *self.doubled };
             let Some(item) = items.next_element_seed(reader)? else { return Ok(list.into()) };
             list.push(item);
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let place = Place::Key(self.place, &key);
+            let place = JsonPath::Key(self.place, &key);
             if fields.contains_key(&key) {
                 self.doubled.push(place.to_string());
             }

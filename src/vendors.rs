@@ -19,9 +19,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-pub use listing::{Listing, Page, Place, Row, paginate};
+pub use listing::{ListPosition, Listing, Page, Row, paginate};
 pub use organization::{Customers, Organization, Same};
-pub use pick::{Known, Wanted, pick};
+pub use pick::{Known, NameOrId, pick};
 
 use crate::access::{Access, Principal, Resource, Role};
 use crate::cache::{Cache, Shared};
@@ -121,7 +121,7 @@ pub struct Find {
     pub query: Option<String>,
     /// The vendor's word for a kind of principal or resource.
     pub kind: Option<String>,
-    pub from: Place,
+    pub from: ListPosition,
     pub limit: usize,
 }
 
@@ -131,7 +131,7 @@ pub struct Reach {
     pub principal: Option<String>,
     pub role: Option<String>,
     pub resource: Option<String>,
-    pub from: Place,
+    pub from: ListPosition,
     pub limit: usize,
 }
 
@@ -161,8 +161,8 @@ impl Shared for Read {
 
 impl VendorReader<'_> {
     /// What an argument is known to be: a change that is looked at again is told in ids alone.
-    pub fn meant<'n>(&self, text: &'n str) -> Wanted<'n> {
-        if self.earlier.is_empty() { Wanted::named(text) } else { Wanted::Id(text) }
+    pub fn meant<'n>(&self, text: &'n str) -> NameOrId<'n> {
+        if self.earlier.is_empty() { NameOrId::named(text) } else { NameOrId::Id(text) }
     }
 
     /// # Errors
@@ -210,7 +210,7 @@ impl VendorReader<'_> {
 impl Find {
     /// Everything there is.
     pub fn all() -> Self {
-        Self { query: None, kind: None, from: Place::default(), limit: usize::MAX }
+        Self { query: None, kind: None, from: ListPosition::default(), limit: usize::MAX }
     }
 
     /// Everything whose name contains `query`.
@@ -248,10 +248,10 @@ impl Find {
 async fn maybe<'w, T, Found: Future<Output = Result<T, Failure>>>(
     wanted: &'w Option<String>,
     argument: &str,
-    find: impl FnOnce(Wanted<'w>) -> Found,
+    find: impl FnOnce(NameOrId<'w>) -> Found,
 ) -> Result<Option<T>, Failure> {
     match wanted {
-        Some(wanted) => match find(Wanted::named(wanted)).await {
+        Some(wanted) => match find(NameOrId::named(wanted)).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) => Err(failure.renamed(argument)),
         },

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::access::{Access, Named};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
-use crate::intent::{Cause, Intent, Row, Shift};
+use crate::intent::{Cause, Intent, JudgedPart, Shift};
 use crate::text;
 use crate::tools::{Effect, TOOLS};
 
@@ -91,7 +91,7 @@ impl Supposed {
                 .hint("name the tool whose change is undone, and \"undoes\": a receipt"));
         };
         let wanted = self.wanted();
-        let rows: Vec<Row> = self.rows.iter().map(|part| part.row(&wanted)).collect();
+        let rows: Vec<JudgedPart> = self.rows.iter().map(|part| part.row(&wanted)).collect();
         let wanted = if rows.is_empty() { wanted } else { together(&wanted, &rows) };
         let (before, after) = self.standing(&wanted, spec.effect, &rows);
         let host = self.tenant.as_deref().unwrap_or("tenant.example.com");
@@ -163,7 +163,7 @@ impl Supposed {
         &self,
         wanted: &Access,
         effect: Effect,
-        rows: &[Row],
+        rows: &[JudgedPart],
     ) -> (Vec<Access>, Vec<Access>) {
         let named = |id: &str| Named { id: id.to_owned(), name: None, kind: None, email: None };
         let held = |held: &Held| Access {
@@ -189,8 +189,8 @@ impl Supposed {
 }
 
 impl Part {
-    fn row(&self, of: &Access) -> Row {
-        Row {
+    fn row(&self, of: &Access) -> JudgedPart {
+        JudgedPart {
             effect: if self.loses { Effect::Revoke } else { Effect::Grant },
             wanted: Access {
                 principal: self.grantee.named("somebody", "user"),
@@ -205,7 +205,7 @@ impl Part {
 }
 
 /// The access that all rows together stand for; one that gains is called by its own kind.
-fn together(of: &Access, rows: &[Row]) -> Access {
+fn together(of: &Access, rows: &[JudgedPart]) -> Access {
     let gaining: Vec<_> = rows.iter().filter(|row| row.effect == Effect::Grant).collect();
     let join = |part: &dyn Fn(&Access) -> String| {
         gaining.iter().map(|row| part(&row.wanted)).collect::<Vec<_>>().join(", ")

@@ -24,12 +24,12 @@ pub(super) async fn run(global: &Global) -> Ran {
         Err(failure) => failure,
     };
     // Nothing can be recorded, so nothing is taken back; what should have been can be read.
-    report(&untended(&desk, &failure).await?, "nothing is due", &troubles)?;
+    report(&unmaintained(&desk, &failure).await?, "nothing is due", &troubles)?;
     Err(failure.into())
 }
 
 /// What is due where nothing can be taken back, and why it is left.
-async fn untended(desk: &Desk, failure: &Failure) -> Result<Vec<MaintenanceReport>, Failure> {
+async fn unmaintained(desk: &Desk, failure: &Failure) -> Result<Vec<MaintenanceReport>, Failure> {
     let due = desk.ledger().late(Timestamp::now()).await?;
     let left = |record: Record| {
         let end = record.expires_at.map(paint::time).unwrap_or_default();
@@ -54,12 +54,12 @@ pub(super) fn not_read_only(config: &Config) -> Result<(), Failure> {
 }
 
 /// One line each: on stdout what is as it should be, on stderr what somebody has to look at.
-pub(super) fn report(tended: &[MaintenanceReport], nothing: &str, troubles: &[Trouble]) -> Ran {
-    if tended.is_empty() && troubles.is_empty() && super::person::is_here() {
+pub(super) fn report(reports: &[MaintenanceReport], nothing: &str, troubles: &[Trouble]) -> Ran {
+    if reports.is_empty() && troubles.is_empty() && super::person::is_here() {
         paint::note(nothing);
     }
     let mut is_told = true;
-    for one in tended {
+    for one in reports {
         let MaintenanceReport { receipt, summary, ending } = one;
         match ending {
             Ending::Left(why) => paint::complain(&format!("left  {receipt}  {summary}: {why}")),
@@ -76,7 +76,7 @@ pub(super) fn report(tended: &[MaintenanceReport], nothing: &str, troubles: &[Tr
         }
     }
     status::tell(troubles);
-    Ok(status::tended(tended, troubles, is_told))
+    Ok(status::reports(reports, troubles, is_told))
 }
 
 fn line(outcome: Outcome, receipt: &str, summary: &str, said: &str) -> String {

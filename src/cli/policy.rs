@@ -13,7 +13,7 @@ use super::{Global, Ran, call, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Person};
-use crate::guard::{Circumstances, Effect as Kind, Guard, Judged, Rule};
+use crate::guard::{Circumstances, Guard, Judged, Rule, RuleKind as Kind};
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse};
 

@@ -89,7 +89,7 @@ async fn run_approved(global: &Global) -> Ran {
     let desk = Desk::new(config)?;
     let _claim = desk.claimed().await?;
     let troubles = desk.ledger().troubles().await?;
-    let tended = desk.run_approved(SignedDuration::ZERO).await?;
+    let reports = desk.run_approved(SignedDuration::ZERO).await?;
     let nothing = "nothing that was approved waits to be sent";
-    expire::report(&tended, nothing, &troubles)
+    expire::report(&reports, nothing, &troubles)
 }

@@ -22,14 +22,17 @@ pub(super) fn of(troubles: &[Trouble]) -> u8 {
     u8::from(!troubles.is_empty())
 }
 
-/// The status of a command that tended these, and could tell of it or not.
-pub(super) fn tended(
-    tended: &[MaintenanceReport],
+/// The status of a command that did this maintenance, and could tell of it or not.
+pub(super) fn reports(
+    reports: &[MaintenanceReport],
     troubles: &[Trouble],
     is_told: bool,
 ) -> ExitCode {
     worst(
-        tended.iter().map(MaintenanceReport::exit_status).chain([of(troubles), u8::from(!is_told)]),
+        reports
+            .iter()
+            .map(MaintenanceReport::exit_status)
+            .chain([of(troubles), u8::from(!is_told)]),
     )
 }
 

@@ -44,11 +44,11 @@ use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
 pub use explain::{Explained, Judged};
-pub use rules::{Effect, Rule};
+pub use rules::{Rule, RuleKind};
 
-pub use super::permit::{Asked, Denied, Permitted, Policy};
+pub use super::permit::{Denied, NeedsConsent, Permitted, VerdictRecord};
 use crate::failure::Failure;
-use crate::intent::{Cause, Intent, Row};
+use crate::intent::{Cause, Intent, JudgedPart};
 use crate::text;
 use facts::{Case, Subject};
 use rules::Rules;
@@ -88,7 +88,7 @@ pub struct Circumstances<'a> {
 #[derive(Debug)]
 pub enum Verdict {
     Allow(Box<Permitted>),
-    Ask(Box<Asked>),
+    Ask(Box<NeedsConsent>),
     Deny(Box<Denied>),
 }
 
@@ -97,12 +97,12 @@ pub enum Verdict {
 pub struct PolicyError {
     pub file: String,
     /// Never empty; in the order of their lines.
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<PolicyMistake>,
 }
 
 /// One mistake in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct PolicyMistake {
     /// Where it is; 0 where it is the whole file.
     pub line: usize,
     pub rule: Option<String>,
@@ -164,16 +164,16 @@ impl Guard {
         }
         match self.ruling(&intent, at) {
             Ruling::Allow(rules) => {
-                let policy = Policy { verdict: "allow", rules };
+                let policy = VerdictRecord { verdict: "allow", rules };
                 Verdict::Allow(Box::new(Permitted::new(intent, policy)))
             }
             Ruling::Ask { rules, why } => {
-                let policy = Policy { verdict: "ask", rules };
+                let policy = VerdictRecord { verdict: "ask", rules };
                 let typed = intent.privileged.is_some() || facts::is_wide(&intent);
-                Verdict::Ask(Box::new(Asked::new(intent, policy, why, typed)))
+                Verdict::Ask(Box::new(NeedsConsent::new(intent, policy, why, typed)))
             }
             Ruling::Deny { rules, message, hint } => {
-                let policy = Policy { verdict: "deny", rules };
+                let policy = VerdictRecord { verdict: "deny", rules };
                 Verdict::Deny(Box::new(Denied { intent, message, hint, policy }))
             }
         }
@@ -275,8 +275,12 @@ impl Guard {
     }
 
     /// What the rules say of each row of a change that is for several, or takes away too.
-    fn rows<'i>(&self, intent: &'i Intent, at: &Circumstances<'_>) -> Vec<(&'i Row, Ruling)> {
-        let decide = |row: &'i Row| {
+    fn rows<'i>(
+        &self,
+        intent: &'i Intent,
+        at: &Circumstances<'_>,
+    ) -> Vec<(&'i JudgedPart, Ruling)> {
+        let decide = |row: &'i JudgedPart| {
             (row, self.in_force().decide(Case { subject: Subject::Row(intent, row), at }))
         };
         apart(intent).iter().map(decide).collect()
@@ -285,7 +289,7 @@ impl Guard {
 
 /// The rows that say something else than the change as a whole. An end was agreed to as a whole, and is
 /// judged as that: access must not be left standing for one of several.
-fn apart(intent: &Intent) -> &[Row] {
+fn apart(intent: &Intent) -> &[JudgedPart] {
     match intent.rows.as_slice() {
         _ if matches!(intent.cause, Cause::Expiry(_)) => &[],
         [only]
@@ -329,7 +333,7 @@ impl fmt::Debug for Guard {
 impl PolicyError {
     /// Something that is wrong with the file and not with a line of it.
     pub fn whole(file: String, text: String) -> Self {
-        Self { file, troubles: vec![Trouble { line: 0, rule: None, text }] }
+        Self { file, troubles: vec![PolicyMistake { line: 0, rule: None, text }] }
     }
 
     /// Each trouble with the place it is at: `FILE:LINE: rule "ID": what to do`.
@@ -346,7 +350,7 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lines().next().unwrap_or_default())?;
         match self.troubles.as_slice() {
-            [] | [Trouble { line: 0, .. }] => Ok(()),
+            [] | [PolicyMistake { line: 0, .. }] => Ok(()),
             [_] => f.write_str("; nothing is served until that is mended"),
             [_, more @ ..] => {
                 write!(f, " (and {} more; `grantor policy check` lists them)", more.len())

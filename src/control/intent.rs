@@ -61,7 +61,7 @@ pub struct Intent {
     /// The principal is the identity behind Grantor's own credential.
     pub own: bool,
     /// What each gains or loses, where the change is for several at once: judged one by one, too.
-    pub rows: Vec<Row>,
+    pub rows: Vec<JudgedPart>,
     /// How many accesses the same call changes.
     pub width: usize,
     /// When Grantor, or the vendor, takes it back.
@@ -85,7 +85,7 @@ pub struct Shift {
 
 /// What one of several gains, or loses, by a change that is for all of them.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct JudgedPart {
     pub effect: Effect,
     /// Whose access it is, and the role that comes or goes.
     pub wanted: Access,

@@ -10,7 +10,7 @@
 //!                  a person's yes ───► Ledger::spend ───► Spent
 //! ```
 //!
-//! A [`Permitted`] is what the guard judged and nothing else. An [`Asked`] becomes one only with a
+//! A [`Permitted`] is what the guard judged and nothing else. An [`NeedsConsent`] becomes one only with a
 //! [`Spent`]: a person's yes that is used up on disk. An [`Opened`] is on disk before anything leaves.
 //! None can be copied, made elsewhere, or changed once it is made.
 
@@ -26,15 +26,15 @@ use crate::intent::Intent;
 #[derive(Debug)]
 pub struct Permitted {
     intent: Intent,
-    policy: Policy,
+    policy: VerdictRecord,
     consent: Option<String>,
 }
 
-/// A change that a person must approve: only [`Asked::approved`] turns it into a [`Permitted`].
+/// A change that a person must approve: only [`NeedsConsent::approved`] turns it into a [`Permitted`].
 #[derive(Debug)]
-pub struct Asked {
+pub struct NeedsConsent {
     intent: Intent,
-    policy: Policy,
+    policy: VerdictRecord,
     why: String,
     typed: bool,
 }
@@ -45,12 +45,12 @@ pub struct Denied {
     pub intent: Intent,
     pub message: String,
     pub hint: String,
-    pub policy: Policy,
+    pub policy: VerdictRecord,
 }
 
 /// The verdict as answers and ledger show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Policy {
+pub struct VerdictRecord {
     pub verdict: &'static str,
     /// The rules that decided it.
     pub rules: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Opened {
 pub(in crate::control) struct InFlight(Arc<Mutex<HashSet<String>>>);
 
 impl Permitted {
-    pub(in crate::control) fn new(intent: Intent, policy: Policy) -> Self {
+    pub(in crate::control) fn new(intent: Intent, policy: VerdictRecord) -> Self {
         Self { intent, policy, consent: None }
     }
 
@@ -84,7 +84,7 @@ impl Permitted {
         &self.intent
     }
 
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &VerdictRecord {
         &self.policy
     }
 
@@ -94,10 +94,10 @@ impl Permitted {
     }
 }
 
-impl Asked {
+impl NeedsConsent {
     pub(in crate::control) fn new(
         intent: Intent,
-        policy: Policy,
+        policy: VerdictRecord,
         why: String,
         typed: bool,
     ) -> Self {
@@ -106,7 +106,7 @@ impl Asked {
 
     /// One that no rule asked for: to try out what is made of it.
     #[cfg(test)]
-    pub(crate) fn supposed(intent: Intent, policy: Policy, typed: bool) -> Self {
+    pub(crate) fn supposed(intent: Intent, policy: VerdictRecord, typed: bool) -> Self {
         Self::new(intent, policy, String::new(), typed)
     }
 
@@ -114,7 +114,7 @@ impl Asked {
         &self.intent
     }
 
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &VerdictRecord {
         &self.policy
     }
 

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::Pending;
 use super::fitting::fit;
+use super::round::Stop;
 use super::several::{after_what_is_left, several};
 use super::step_result::StepResult;
-use super::walk::Stop;
 use crate::access::{Access, Named, Outcome};
 use crate::cache::Shared;
 use crate::failure::{Candidate, Failure, Kind};
-use crate::guard::Policy;
+use crate::guard::VerdictRecord;
 use crate::invocation;
 use crate::json;
 use crate::ledger::{Trouble, describe, warned};
@@ -56,7 +56,7 @@ struct Changed {
     items: Vec<Value>,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<Policy>,
+    policy: Option<VerdictRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use super::lag::{NOT_YET, look_again};
-use super::prepare::{Next, Prepared, Sendable};
+use super::prepare::{Next, Prepared, Sendable, Settled};
 use super::taking::ConsentGrant;
 use super::task::ChangeContext;
 use super::{Call, Desk, StepResult, sending};
@@ -93,13 +93,13 @@ impl Desk {
             self.ledger.refuse(denied).await;
         }
         let step = one.task.step.as_ref();
-        let (sendable, before) = match one.settled() {
-            Ok(item) => return Err(Box::new(item)),
-            Err(open) => open,
+        let (sendable, before) = match one.settle() {
+            Settled::Finished(item) => return Err(Box::new(item)),
+            Settled::Sendable(sendable, before) => (sendable, before),
         };
         let asked = match sendable {
             Sendable::Allowed(permitted) => return Ok((permitted, before)),
-            Sendable::Asked(asked) => asked,
+            Sendable::NeedsConsent(asked) => asked,
         };
         match agreed {
             Some(Ok(spent)) => Ok((asked.approved(spent), before)),
@@ -252,7 +252,8 @@ impl Desk {
             Ok((snapshot, finding)) => (Ok((finding, as_before)), Some(snapshot.rows)),
             Err(failure) => (Err(failure), None),
         };
-        let Concluded { outcome, note, unseen } = conclude(&said, found, step.already_outcome());
+        let WriteConclusion { outcome, note, unseen } =
+            conclude(&said, found, step.already_outcome());
         let is_open = unseen || outcome == Outcome::Unknown;
         if let Some(rows) = rows {
             if !(is_open && as_before) {
@@ -330,7 +331,7 @@ async fn read_back(
 
 /// What a write is called.
 #[derive(Debug, PartialEq)]
-struct Concluded {
+struct WriteConclusion {
     outcome: Outcome,
     note: Option<String>,
     /// The vendor said yes, and what shows may be too old to show it.
@@ -343,14 +344,14 @@ fn conclude(
     said: &Said,
     found: Result<(Verification, bool), Failure>,
     reached: Outcome,
-) -> Concluded {
+) -> WriteConclusion {
     let yes = matches!(said, Said::WriteReply(WriteReply::Yes { .. }));
     if yes && matches!(found, Ok((Verification::Elsewise(_), true))) {
         let note = Some(NOT_YET.to_owned());
-        return Concluded { outcome: Outcome::Unconfirmed, note, unseen: true };
+        return WriteConclusion { outcome: Outcome::Unconfirmed, note, unseen: true };
     }
     let (outcome, note) = settled(said, found.map(|(finding, _)| finding), reached);
-    Concluded { outcome, note, unseen: false }
+    WriteConclusion { outcome, note, unseen: false }
 }
 
 /// The outcome where what shows is no older than the write, or nobody said yes to it.

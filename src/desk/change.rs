@@ -25,8 +25,8 @@ pub(super) struct Origin {
     pub(super) undoing: Option<UndoPrecondition>,
 }
 
-/// How far a call came.
-pub(super) enum Walked {
+/// How far a round came.
+pub(super) enum RoundEnd {
     /// To its end; or to a question that the client takes to its person.
     Done(Vec<StepResult>, Option<Pending>),
     /// Somebody was asked and agreed: all of it is looked at again before it is sent.
@@ -66,11 +66,11 @@ impl Desk {
         in_hand: &mut InHand,
     ) -> Answer {
         let approved = in_hand.now.as_ref().map(|taken| &taken.request);
-        let (mut context, mut request) = match self.asked(tool, tenant, &mut call, origin, approved)
-        {
-            Ok(asked) => asked,
-            Err(failure) => return Answer::stopped(tool.spec, &failure),
-        };
+        let (mut context, mut request) =
+            match self.describe_request(tool, tenant, &mut call, origin, approved) {
+                Ok(asked) => asked,
+                Err(failure) => return Answer::stopped(tool.spec, &failure),
+            };
         request.organization = tenant.organization(&self.wire).await;
         context.changes_this_hour = self.changes_this_hour().await;
         let earlier = context.undoing.as_ref().map(|undoing| undoing.earlier.clone());
@@ -92,14 +92,14 @@ impl Desk {
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
             context.width = tasks.len();
-            match self.walk(&context, &tasks, &reader, &call, in_hand.now.take()).await {
-                Ok(Walked::Done(mut items, pending)) => {
+            match self.round(&context, &tasks, &reader, &call, in_hand.now.take()).await {
+                Ok(RoundEnd::Done(mut items, pending)) => {
                     for (item, task) in items.iter_mut().zip(&tasks) {
                         item.show(task.step.as_ref());
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(Walked::Agreed(request)) => match self.take(tenant, *request).await {
+                Ok(RoundEnd::Agreed(request)) => match self.take(tenant, *request).await {
                     Ok(agreed) => in_hand.hold(agreed),
                     Err(failure) => return Answer::stopped(tool.spec, &failure),
                 },
@@ -139,7 +139,7 @@ impl Desk {
     }
 
     /// Who asks, and for what.
-    fn asked<'a>(
+    fn describe_request<'a>(
         &self,
         tool: &'a Tool,
         tenant: &'a Tenant,

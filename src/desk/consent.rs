@@ -137,7 +137,7 @@ impl Desk {
     }
 
     /// Asks whoever is there.
-    pub(super) async fn seek(
+    pub(super) async fn obtain_consent(
         &self,
         context: &ChangeContext,
         prepared: &[Prepared<'_>],
@@ -453,12 +453,12 @@ fn sha256(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::catalogue::Supposed;
-    use crate::guard::{Asked, Policy};
+    use crate::guard::{NeedsConsent, VerdictRecord};
 
     /// A change that a person is asked about, to be made another one.
     struct Edited {
         intent: Intent,
-        policy: Policy,
+        policy: VerdictRecord,
         typed: bool,
     }
 
@@ -467,11 +467,11 @@ mod tests {
         let supposed = Supposed::deserialize(supposed).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         let intent = supposed.intent("grant_asset_role", now).unwrap();
-        let policy = Policy { verdict: "ask", rules: Vec::new() };
+        let policy = VerdictRecord { verdict: "ask", rules: Vec::new() };
         let mut asked = Edited { intent, policy, typed: false };
         edit(&mut asked);
         let Edited { intent, policy, typed } = asked;
-        let asked = Box::new(Asked::supposed(intent, policy, typed));
+        let asked = Box::new(NeedsConsent::supposed(intent, policy, typed));
         Next::Judged(Verdict::Ask(asked)).digest(&[], "rules", now)
     }
 

@@ -49,23 +49,23 @@ const STILL_HELD: &str = "its time is over, and the vendor's approvers still hol
 
 impl Desk {
     /// All of it, unless another process is at it; and why some of it could not be.
-    pub async fn tend(&self) -> (Vec<MaintenanceReport>, Vec<Failure>) {
-        let (mut tended, mut failed) = (Vec::new(), Vec::new());
-        let Some(_claim) = self.claim() else { return (tended, failed) };
+    pub async fn maintain(&self) -> (Vec<MaintenanceReport>, Vec<Failure>) {
+        let (mut reports, mut failed) = (Vec::new(), Vec::new());
+        let Some(_claim) = self.claim() else { return (reports, failed) };
         for done in [
             urgent(Urgency::End, self.reconcile()).await,
             urgent(Urgency::End, self.expire_settled()).await,
             self.run_approved(UNATTENDED).await,
         ] {
             match done {
-                Ok(done) => tended.extend(done),
+                Ok(done) => reports.extend(done),
                 Err(failure) => failed.push(failure),
             }
         }
-        (tended, failed)
+        (reports, failed)
     }
 
-    /// The right to tend, for one process at a time.
+    /// The right to do maintenance, for one process at a time.
     fn claim(&self) -> Option<Lock> {
         let locks = self.ledger.locks();
         if !locks.is_begun() {
@@ -74,8 +74,8 @@ impl Desk {
         locks.try_take(Right::Maintenance).ok().flatten()
     }
 
-    /// The right to tend, once whoever has it is done; held until it is dropped. None where there
-    /// is nothing yet to tend.
+    /// The right to do maintenance, once whoever has it is done; held until it is dropped. None where there
+    /// is nothing yet to maintain.
     ///
     /// # Errors
     /// The state directory cannot be written.
@@ -95,13 +95,13 @@ impl Desk {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn reconcile(&self) -> Result<Vec<MaintenanceReport>, Failure> {
-        let mut tended = Vec::new();
+        let mut reports = Vec::new();
         for record in self.ledger.orphans(Timestamp::now()).await? {
             let ending = self.settle_orphan(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
-            tended.push(MaintenanceReport::new(&record, ending));
+            reports.push(MaintenanceReport::new(&record, ending));
         }
-        Ok(tended)
+        Ok(reports)
     }
 
     async fn settle_orphan(&self, record: &Record) -> Result<Ending, Failure> {
@@ -136,34 +136,34 @@ impl Desk {
     /// The ledger cannot be read.
     pub async fn expire(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let settled = self.reconcile().await?;
-        let mut tended = self.expire_settled().await?;
+        let mut reports = self.expire_settled().await?;
         for record in self.ledger.late(Timestamp::now()).await? {
             if record.end.is_none() {
                 let own = |one: &&MaintenanceReport| one.receipt == record.receipt;
                 let ending = settled.iter().find(own).map(|one| one.ending.clone());
                 let open = || Ending::Left(OPEN.to_owned());
-                tended.push(MaintenanceReport::new(&record, ending.unwrap_or_else(open)));
+                reports.push(MaintenanceReport::new(&record, ending.unwrap_or_else(open)));
             }
         }
         // What came to nothing needs nothing more; `reconcile` tells of it.
         let is_new = |one: &MaintenanceReport| {
-            !one.is_left() && !tended.iter().any(|other| other.receipt == one.receipt)
+            !one.is_left() && !reports.iter().any(|other| other.receipt == one.receipt)
         };
         let mut all: Vec<_> = settled.into_iter().filter(is_new).collect();
-        all.append(&mut tended);
+        all.append(&mut reports);
         Ok(all)
     }
 
     /// Takes back what is due of the changes that have an end, each once.
     async fn expire_settled(&self) -> Result<Vec<MaintenanceReport>, Failure> {
-        let mut tended = Vec::new();
+        let mut reports = Vec::new();
         for record in self.ledger.due(Timestamp::now()).await? {
             // One that cannot be recorded stops no other.
             let ending = self.ending_of(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
-            tended.push(MaintenanceReport::new(&record, ending));
+            reports.push(MaintenanceReport::new(&record, ending));
         }
-        Ok(tended)
+        Ok(reports)
     }
 
     async fn ending_of(&self, record: &Record) -> Result<Ending, Failure> {
@@ -344,7 +344,7 @@ impl Desk {
         &self,
         after: SignedDuration,
     ) -> Result<Vec<MaintenanceReport>, Failure> {
-        let mut tended = Vec::new();
+        let mut reports = Vec::new();
         for request in self.ledger.requests().await? {
             if !is_unattended(&request, after) {
                 continue;
@@ -359,9 +359,9 @@ impl Desk {
                 Some(why) => Ending::Elsewhere(format!("{why}; {FOR_OTHERS}")),
             };
             let summary = request.content.summary.clone();
-            tended.push(MaintenanceReport { receipt: request.receipt, summary, ending });
+            reports.push(MaintenanceReport { receipt: request.receipt, summary, ending });
         }
-        Ok(tended)
+        Ok(reports)
     }
 }
 

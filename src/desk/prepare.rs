@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::circumstances::circumstances;
+use super::round::Stop;
 use super::task::{ChangeContext, ChangeRequest, Task};
-use super::walk::Stop;
 use super::{Desk, StepResult, lowering};
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
-use crate::guard::{Asked, Permitted, Policy, Verdict};
+use crate::guard::{NeedsConsent, Permitted, Verdict, VerdictRecord};
 use crate::intent::{Cause, Intent};
 use crate::ledger::Record;
 use crate::tools::{Effect, Plan, Snapshot, Step};
@@ -36,7 +36,23 @@ pub(super) enum Next {
 pub(super) enum Sendable {
     Allowed(Box<Permitted>),
     /// A person must agree first.
-    Asked(Box<Asked>),
+    NeedsConsent(Box<NeedsConsent>),
+}
+
+/// How far a task comes before anything is sent.
+pub(super) enum Settled {
+    /// To its end: nothing is to be sent.
+    Finished(StepResult),
+    /// It may be sent, once a person agreed where one must; with the access there is.
+    Sendable(Sendable, Snapshot),
+}
+
+/// What is left to do where the access is as it is wanted.
+enum AlreadySo {
+    /// Its end moves.
+    EndMoves(Planned),
+    /// Nothing; with what a reader should know of that.
+    Unchanged(Vec<String>),
 }
 
 /// What a change would come to.
@@ -86,9 +102,9 @@ impl Desk {
         let (planned, conflict) = match (step.plan(&before), moved) {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
-                match self.reached(context, task, &before, warnings).await? {
-                    Ok(planned) => (planned, None),
-                    Err(warnings) => {
+                match self.plan_already_so(context, task, &before, warnings).await? {
+                    AlreadySo::EndMoves(planned) => (planned, None),
+                    AlreadySo::Unchanged(warnings) => {
                         let next = Next::Already(outcome, warnings);
                         return Ok(Prepared { task, before, next });
                     }
@@ -133,24 +149,27 @@ impl Desk {
         })
     }
 
-    /// What is left to do where the access is as it is wanted: its end may have to move, or the
-    /// reader should know that it does not.
-    async fn reached(
+    /// What is left to do where the access is as it is wanted: its end may have to move.
+    ///
+    /// # Errors
+    /// It is wanted for a shorter time than it is there for, which a grant does not do; or the ledger
+    /// cannot be read.
+    async fn plan_already_so(
         &self,
         context: &ChangeContext,
         task: &Task<'_>,
         before: &Snapshot,
         mut warnings: Vec<String>,
-    ) -> Result<Result<Planned, Vec<String>>, Failure> {
+    ) -> Result<AlreadySo, Failure> {
         let (step, request) = (task.step.as_ref(), task.request);
         let refused = |what: String, hint: String| Err(Failure::refused(what).hint(hint));
         if request.tool.spec.effect != Effect::Grant || context.cause != Cause::Request {
-            return Ok(Err(warnings));
+            return Ok(AlreadySo::Unchanged(warnings));
         }
         let timed = self.ledger.timed(key(&request.tenant.name, step.wanted())).await?;
         if timed.as_ref().is_some_and(|record| record.held_by.is_some()) {
             // It may go at any time: an end that is moved would promise that it stays.
-            return Ok(Err(warnings));
+            return Ok(AlreadySo::Unchanged(warnings));
         }
         let timed = timed.and_then(|record| Some((record.expires_at?, record)));
         let owned = step.wanted().expires_at.is_none();
@@ -161,7 +180,7 @@ impl Desk {
                     None => format!("it was to end at {end}, and no longer ends"),
                 });
                 let (cause, after) = (Cause::Extension(record.receipt), before.rows.clone());
-                Ok(Ok(Planned { cause, draft: None, after, warnings }))
+                Ok(AlreadySo::EndMoves(Planned { cause, draft: None, after, warnings }))
             }
             (Some((end, record)), Some(until)) if until < end => refused(
                 format!("the access is there until {end}, and a grant shortens nothing"),
@@ -171,7 +190,7 @@ impl Desk {
                 "the access is there without an end, and a grant shortens nothing".to_owned(),
                 "take it away first, and grant it again with that end".to_owned(),
             ),
-            _ => Ok(Err(warnings)),
+            _ => Ok(AlreadySo::Unchanged(warnings)),
         }
     }
 
@@ -268,16 +287,24 @@ impl Prepared<'_> {
     }
 
     /// How the step ends where it is not sent, or what could be sent.
-    pub(super) fn settled(self) -> Result<StepResult, (Sendable, Snapshot)> {
+    pub(super) fn settle(self) -> Settled {
         let (step, before) = (self.task.step.as_ref(), self.before);
         match self.next {
             Next::Already(outcome, warnings) => {
-                Ok(StepResult::already(step, outcome, &before.rows, warnings))
+                Settled::Finished(StepResult::already(step, outcome, &before.rows, warnings))
             }
-            Next::Conflict(failure) => Ok(StepResult::stopped(step, Some(&before.rows), &failure)),
-            Next::Judged(Verdict::Deny(denied)) => Ok(StepResult::refused(step, &denied)),
-            Next::Judged(Verdict::Allow(permitted)) => Err((Sendable::Allowed(permitted), before)),
-            Next::Judged(Verdict::Ask(asked)) => Err((Sendable::Asked(asked), before)),
+            Next::Conflict(failure) => {
+                Settled::Finished(StepResult::stopped(step, Some(&before.rows), &failure))
+            }
+            Next::Judged(Verdict::Deny(denied)) => {
+                Settled::Finished(StepResult::refused(step, &denied))
+            }
+            Next::Judged(Verdict::Allow(permitted)) => {
+                Settled::Sendable(Sendable::Allowed(permitted), before)
+            }
+            Next::Judged(Verdict::Ask(asked)) => {
+                Settled::Sendable(Sendable::NeedsConsent(asked), before)
+            }
         }
     }
 
@@ -296,14 +323,14 @@ impl Sendable {
     pub(super) fn intent(&self) -> &Intent {
         match self {
             Self::Allowed(permitted) => permitted.intent(),
-            Self::Asked(asked) => asked.intent(),
+            Self::NeedsConsent(asked) => asked.intent(),
         }
     }
 
-    pub(super) fn policy(&self) -> Policy {
+    pub(super) fn policy(&self) -> VerdictRecord {
         match self {
             Self::Allowed(permitted) => permitted.policy().clone(),
-            Self::Asked(asked) => asked.policy().clone(),
+            Self::NeedsConsent(asked) => asked.policy().clone(),
         }
     }
 }

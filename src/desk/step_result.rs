@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::guard::{Denied, Policy};
+use crate::guard::{Denied, VerdictRecord};
 use crate::intent::Intent;
 use crate::tools::Step;
 
@@ -32,7 +32,7 @@ pub(super) struct StepResult {
     /// Who takes it back, and when.
     pub(super) ending: Option<String>,
     pub(super) warnings: Vec<String>,
-    pub(super) policy: Option<Policy>,
+    pub(super) policy: Option<VerdictRecord>,
     pub(super) request: Option<Value>,
     /// The vendor permission it takes.
     pub(super) needs: &'static str,
@@ -80,7 +80,7 @@ impl StepResult {
         Self { warnings, ..Self::new(step, outcome, Some(before)) }
     }
 
-    pub(super) fn preview(step: &dyn Step, intent: &Intent, policy: Policy) -> Self {
+    pub(super) fn preview(step: &dyn Step, intent: &Intent, policy: VerdictRecord) -> Self {
         Self {
             after: Some(intent.after.clone()),
             ..Self::planned(step, Outcome::Preview, intent, policy)
@@ -96,7 +96,12 @@ impl StepResult {
     }
 
     /// A step on its way; its outcome is still to be found out.
-    pub(super) fn sent(step: &dyn Step, receipt: &str, intent: &Intent, policy: Policy) -> Self {
+    pub(super) fn sent(
+        step: &dyn Step,
+        receipt: &str,
+        intent: &Intent,
+        policy: VerdictRecord,
+    ) -> Self {
         let (receipt, left) = (Some(receipt.to_owned()), intent.after.clone());
         Self { receipt, left, after: None, ..Self::planned(step, Outcome::Unknown, intent, policy) }
     }
@@ -106,7 +111,12 @@ impl StepResult {
     }
 
     /// A step that a person must agree to first.
-    pub(super) fn waiting(step: &dyn Step, intent: &Intent, policy: Policy, request: &str) -> Self {
+    pub(super) fn waiting(
+        step: &dyn Step,
+        intent: &Intent,
+        policy: VerdictRecord,
+        request: &str,
+    ) -> Self {
         Self {
             after: Some(intent.after.clone()),
             receipt: Some(request.to_owned()),
@@ -119,7 +129,12 @@ impl StepResult {
     }
 
     /// An access whose end was moved, in the ledger alone.
-    pub(super) fn extended(step: &dyn Step, of: &str, intent: &Intent, policy: Policy) -> Self {
+    pub(super) fn extended(
+        step: &dyn Step,
+        of: &str,
+        intent: &Intent,
+        policy: VerdictRecord,
+    ) -> Self {
         let receipt = Some(of.to_owned());
         Self { receipt, ..Self::planned(step, Outcome::Confirmed, intent, policy) }
     }
@@ -180,7 +195,7 @@ impl StepResult {
         self.hint = Some("look before it is sent again, and report the lines on stderr".to_owned());
     }
 
-    fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: Policy) -> Self {
+    fn planned(step: &dyn Step, outcome: Outcome, intent: &Intent, policy: VerdictRecord) -> Self {
         let back = intent.expires_at.map(|end| {
             format!("a running Grantor that is not read-only, or `grantor expire`, takes it back at {end}")
         });

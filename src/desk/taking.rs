@@ -32,6 +32,15 @@ pub(super) struct ConsentGrant {
     digests: Vec<String>,
 }
 
+/// Whether a yes that was taken is for what would be done now.
+pub(super) enum ConsentMatch {
+    Matched(ConsentGrant),
+    /// It was for something else: the receipt of that question.
+    AskAgain {
+        receipt: String,
+    },
+}
+
 impl ConsentGrant {
     /// Makes sure that the consent is for this very item.
     pub(super) fn covers(&self, index: usize, digest: &str) -> Result<&Spent, Failure> {
@@ -149,26 +158,26 @@ impl Desk {
         })
     }
 
-    /// What a yes that was taken is good for: exactly what was asked, or else nothing, and then
-    /// this gives its receipt.
+    /// Compares a yes that was taken with what would be done now: it is good for exactly what was
+    /// asked, or else for nothing.
     ///
     /// # Errors
     /// An approver signed another question.
-    pub(super) fn given(
+    pub(super) fn match_consent(
         &self,
         taken: Taken,
         digests: Vec<String>,
         question: &ConsentQuestion,
-    ) -> Result<Result<ConsentGrant, String>, Failure> {
+    ) -> Result<ConsentMatch, Failure> {
         let Taken { request, spent } = taken;
         if request.content.is_of_first_release()
             || request.digest != whole(&digests)
             || request.overtaken_by.is_some()
         {
-            return Ok(Err(request.receipt));
+            return Ok(ConsentMatch::AskAgain { receipt: request.receipt });
         }
         self.vouched(&request, &question.text)?;
-        Ok(Ok(ConsentGrant { spent, digests }))
+        Ok(ConsentMatch::Matched(ConsentGrant { spent, digests }))
     }
 
     /// Records what came of each yes that a call took, where nothing was sent on it.

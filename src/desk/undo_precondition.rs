@@ -42,7 +42,7 @@ pub(super) enum Outlook {
 
 /// Where a change writes: one principal's access to one resource, or one role of it.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct AccessPlace {
     principal: Named,
     resource: String,
     role: Option<String>,
@@ -52,7 +52,7 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Stands(Access);
 
-pub(super) type Lefts = Vec<(Place, Left<Stands>)>;
+pub(super) type Lefts = Vec<(AccessPlace, Left<Stands>)>;
 
 impl PartialEq for Stands {
     fn eq(&self, other: &Self) -> bool {
@@ -63,7 +63,7 @@ impl PartialEq for Stands {
     }
 }
 
-impl Place {
+impl AccessPlace {
     fn of(row: &Access, holds: Holds) -> Self {
         Self {
             principal: row.principal.clone(),
@@ -116,22 +116,22 @@ impl Place {
 }
 
 /// Where a change wrote.
-pub(super) fn places(record: &Record, holds: Holds) -> Vec<Place> {
+pub(super) fn places(record: &Record, holds: Holds) -> Vec<AccessPlace> {
     let wanted = record.wanted();
     let after = record.end.as_ref().map(|end| end.after.as_slice()).unwrap_or_default();
     if holds != Holds::List {
-        return vec![Place::of(&wanted, holds)];
+        return vec![AccessPlace::of(&wanted, holds)];
     }
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<AccessPlace> = Vec::new();
     for row in record.before.iter().chain(after) {
-        let place = Place::of(row, holds);
+        let place = AccessPlace::of(row, holds);
         let differs = place.holds(&record.before) != place.holds(after);
         if differs && !places.iter().any(|known| known.is(&place)) {
             places.push(place);
         }
     }
     if places.is_empty() && wanted.principal.kind.is_some() {
-        places.push(Place::of(&wanted, holds));
+        places.push(AccessPlace::of(&wanted, holds));
     }
     places
 }
@@ -239,11 +239,11 @@ impl Desk {
     pub(super) async fn lefts(
         &self,
         record: &Record,
-        places: &[Place],
+        places: &[AccessPlace],
         now: Timestamp,
     ) -> Result<Lefts, Failure> {
         let history = self.history(record, places).await?;
-        let one = |place: &Place| {
+        let one = |place: &AccessPlace| {
             let moved: Vec<_> = history.iter().filter_map(|record| place.moved(record)).collect();
             (place.clone(), left(&moved, &record.receipt, now))
         };
@@ -251,7 +251,11 @@ impl Desk {
     }
 
     /// The changes that bear on what a change leaves there, from the first of those that overlap it.
-    async fn history(&self, record: &Record, places: &[Place]) -> Result<Vec<Record>, Failure> {
+    async fn history(
+        &self,
+        record: &Record,
+        places: &[AccessPlace],
+    ) -> Result<Vec<Record>, Failure> {
         let holds = holds(&record.tool);
         let here = |other: &Record| other.vendor == record.vendor && other.tenant == record.tenant;
         let meets = |other: &Record| {
@@ -312,7 +316,7 @@ impl Desk {
 
 /// Whether what a change took away would have ended by now, all of it.
 fn nothing_is_left(record: &Record, lefts: &Lefts) -> bool {
-    let took = |(place, left): &(Place, Left<Stands>)| match left {
+    let took = |(place, left): &(AccessPlace, Left<Stands>)| match left {
         Left::To { value, found, .. } => {
             let before = place.holds(&record.before);
             (value == found, value == found && before.is_some() && before != *value)

@@ -30,7 +30,7 @@ pub struct Pace {
 }
 
 /// One of the requests that are under way.
-pub(super) struct Place<'p>(&'p Pace);
+pub(super) struct PaceSlot<'p>(&'p Pace);
 
 /// Why it is no turn of the first in the line yet.
 enum NotYet {
@@ -70,7 +70,7 @@ impl Pace {
         requests: NonZeroU32,
         host: &str,
         deadline: Deadline,
-    ) -> Result<Place<'_>, Duration> {
+    ) -> Result<PaceSlot<'_>, Duration> {
         let spot = self.line.stand();
         let mut told = false;
         loop {
@@ -94,7 +94,7 @@ impl Pace {
     }
 
     /// Begins a request of whoever is first.
-    fn begin(&self, requests: NonZeroU32, urgency: Urgency) -> Result<Place<'_>, NotYet> {
+    fn begin(&self, requests: NonZeroU32, urgency: Urgency) -> Result<PaceSlot<'_>, NotYet> {
         let most = AT_ONCE + KEPT_FREE * urgency as usize;
         if self.under_way.load(SeqCst) >= most {
             return Err(NotYet::Full);
@@ -103,7 +103,7 @@ impl Pace {
             return Err(NotYet::Early(wait));
         }
         self.under_way.fetch_add(1, SeqCst);
-        Ok(Place(self))
+        Ok(PaceSlot(self))
     }
 
     /// By how much it is too early for `requests` requests; where it is not, they are counted.
@@ -119,7 +119,7 @@ impl Pace {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for PaceSlot<'_> {
     /// The next may begin.
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, SeqCst);

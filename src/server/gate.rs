@@ -1,6 +1,6 @@
 //! What is let through to rmcp: so many requests at a time, and none twice.
 //!
-//! A request keeps its place until its work is done and its answer is written, so that neither a
+//! A request keeps its slot until its work is done and its answer is written, so that neither a
 //! client that does not read nor one that cancels what it asks for can make memory grow.
 
 use std::collections::{HashMap, VecDeque};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::shutdown::BrokenOff;
 use crate::tools;
 
-/// What is in flight, and what waits for a place.
+/// What is in flight, and what waits for a slot.
 pub(super) struct Gate {
     state: Mutex<State>,
     /// Told when there is something to receive, or nothing any more.
@@ -36,7 +36,7 @@ struct State {
     /// Requests let through and not answered; one that was cancelled gets no answer, and its id is
     /// free when its work is done.
     unanswered: HashMap<RequestId, Option<Slot>>,
-    places: usize,
+    slots: usize,
     /// What the requests in flight and waiting weigh.
     weight: usize,
     /// Whether the client has chosen an era: before that, nothing but requests means anything.
@@ -63,7 +63,7 @@ enum Kind {
     Other,
 }
 
-/// A place among the requests in flight. It travels with the request, so that rmcp keeps it for as
+/// A slot among the requests in flight. It travels with the request, so that rmcp keeps it for as
 /// long as the work takes, and with the answer.
 #[derive(Clone)]
 pub(super) struct Slot(#[expect(dead_code, reason = "held to be dropped")] Arc<Held>);
@@ -76,7 +76,7 @@ struct Held {
 
 /// Requests that are worked on at the same time.
 const MOST_IN_FLIGHT: usize = 64;
-/// How many of these places only a change may have.
+/// How many of these slots only a change may have.
 const KEPT_FREE: usize = 8;
 /// Messages that wait beyond that; then reading stops until one is done.
 const MOST_WAITING: usize = 1_024;
@@ -97,7 +97,7 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a message through, or keeps it until there is a place.
+    /// Lets a message through, or keeps it until there is a slot.
     pub(super) fn admit(
         self: &Arc<Self>,
         message: ClientJsonRpcMessage,
@@ -159,29 +159,29 @@ impl Gate {
         }
         state.queue.push_back(JsonRpcMessage::Notification(notification));
         drop(state);
-        // Giving a place back takes the state again.
+        // Giving a slot back takes the state again.
         drop(cancelled);
     }
 
-    /// Lets requests through while there are places.
+    /// Lets requests through while there are slots.
     fn fill(self: &Arc<Self>, state: &mut State) {
         while let Some(at) = state.next()
             && let Some(Waiting { mut request, weight, .. }) = state.waiting.remove(at)
         {
             let id = request.id.clone();
-            let place = Slot(Arc::new(Held { gate: self.clone(), id, weight }));
-            state.places += 1;
-            state.unanswered.insert(request.id.clone(), Some(place.clone()));
-            request.request.extensions_mut().insert(place);
+            let slot = Slot(Arc::new(Held { gate: self.clone(), id, weight }));
+            state.slots += 1;
+            state.unanswered.insert(request.id.clone(), Some(slot.clone()));
+            request.request.extensions_mut().insert(slot);
             state.queue.push_back(JsonRpcMessage::Request(request));
         }
     }
 
-    /// The place of a request that is being answered: its id may be used again.
+    /// The slot of a request that is being answered: its id may be used again.
     pub(super) fn answered(&self, id: &RequestId) -> Option<Slot> {
-        let place = self.state().unanswered.remove(id).flatten();
+        let slot = self.state().unanswered.remove(id).flatten();
         self.changed.notify_one();
-        place
+        slot
     }
 
     /// The next message; `None` when none will come and none is left to answer.
@@ -241,7 +241,7 @@ impl State {
         let at = next(kinds)?;
         let is_change = self.waiting.get(at).is_some_and(|next| next.kind == Kind::Ahead);
         let most = if is_change { MOST_IN_FLIGHT } else { MOST_IN_FLIGHT - KEPT_FREE };
-        (self.places < most).then_some(at)
+        (self.slots < most).then_some(at)
     }
 }
 
@@ -249,7 +249,7 @@ impl Drop for Held {
     /// The next request may go in.
     fn drop(&mut self) {
         let mut state = self.gate.state();
-        state.places -= 1;
+        state.slots -= 1;
         state.weight -= self.weight;
         if state.unanswered.get(&self.id).is_some_and(Option::is_none) {
             state.unanswered.remove(&self.id);

@@ -63,15 +63,16 @@ impl Maintenance {
             if self.desk.config().read_only {
                 continue;
             }
-            let maintained = self.shutdown.run_until_abandoned(Box::pin(self.desk.tend())).await;
-            let Ok((tended, failed)) = maintained else { return };
+            let maintained =
+                self.shutdown.run_until_abandoned(Box::pin(self.desk.maintain())).await;
+            let Ok((reports, failed)) = maintained else { return };
             let mut why: Vec<_> = failed.into_iter().map(|failure| failure.message).collect();
             why.dedup();
             let why = why.join("; ");
             if told.is_new("", &why) && !why.is_empty() {
-                tracing::warn!(trouble = %why, "nothing was tended");
+                tracing::warn!(trouble = %why, "maintenance was not done");
             }
-            for one in tended {
+            for one in reports {
                 told.tell(&one);
             }
         }
@@ -123,16 +124,16 @@ struct Told(HashMap<String, String>);
 
 impl Told {
     /// Who is concerned is not for a log: the receipt leads there.
-    fn tell(&mut self, tended: &MaintenanceReport) {
-        let receipt = &tended.receipt;
-        if let Ending::Elsewhere(why) = &tended.ending {
+    fn tell(&mut self, reports: &MaintenanceReport) {
+        let receipt = &reports.receipt;
+        if let Ending::Elsewhere(why) = &reports.ending {
             if self.is_new(receipt, why) {
                 tracing::warn!(%receipt, %why, "an approved request is not for this server");
             }
-        } else if !tended.is_left() {
+        } else if !reports.is_left() {
             self.0.remove(receipt);
             tracing::info!(%receipt, "carried out");
-        } else if self.is_new(receipt, tended.why()) {
+        } else if self.is_new(receipt, reports.why()) {
             tracing::warn!(%receipt, "not carried out: `grantor requests` says why");
         }
     }

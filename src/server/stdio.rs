@@ -47,12 +47,12 @@ pub(super) struct Streams {
     unheard: Unheard,
 }
 
-/// A line to be written, and the place that is free when it is.
+/// A line to be written, and the slot that is free when it is.
 struct Outgoing {
     line: Vec<u8>,
     /// What it answers.
     id: Option<RequestId>,
-    _place: Option<Slot>,
+    _slot: Option<Slot>,
 }
 
 /// More answers than this are not on their way at once.
@@ -167,10 +167,10 @@ impl Transport<RoleServer> for Stdio {
             JsonRpcMessage::Error(error) => error.id.clone(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        let place = id.as_ref().and_then(|id| self.gate.answered(id));
+        let slot = id.as_ref().and_then(|id| self.gate.answered(id));
         let outbox = self.outbox.clone();
         async move {
-            let outgoing = Outgoing { line: encode(&message)?, id, _place: place };
+            let outgoing = Outgoing { line: encode(&message)?, id, _slot: slot };
             outbox.send(outgoing).await.map_err(gone)
         }
     }
@@ -289,7 +289,7 @@ async fn say(
     outbox: &mpsc::Sender<Outgoing>,
 ) -> io::Result<()> {
     let line = encode(&ServerJsonRpcMessage::error(error, id))?;
-    outbox.send(Outgoing { line, id: None, _place: None }).await.map_err(gone)
+    outbox.send(Outgoing { line, id: None, _slot: None }).await.map_err(gone)
 }
 
 fn gone<T>(_: T) -> io::Error {
@@ -422,14 +422,14 @@ async fn write(
     written: Arc<AtomicUsize>,
     unheard: Unheard,
 ) {
-    while let Some(Outgoing { line: mut batch, id, _place: place }) = lines.recv().await {
-        let (mut ids, mut places) = (Vec::from_iter(id), vec![place]);
+    while let Some(Outgoing { line: mut batch, id, _slot: slot }) = lines.recv().await {
+        let (mut ids, mut slots) = (Vec::from_iter(id), vec![slot]);
         while batch.len() < 64 * 1024
-            && let Ok(Outgoing { line, id, _place: place }) = lines.try_recv()
+            && let Ok(Outgoing { line, id, _slot: slot }) = lines.try_recv()
         {
             batch.extend_from_slice(&line);
             ids.extend(id);
-            places.push(place);
+            slots.push(slot);
         }
         let flushed = match writer.write_all(&batch).await {
             Ok(()) => writer.flush().await,

@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 use super::{Effect, Given, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
 use crate::failure::Failure;
-use crate::intent::{Row, Shift};
+use crate::intent::{JudgedPart, Shift};
 use crate::json::put;
 use crate::outbound::{Reply, refusal};
 use crate::text;
 use crate::vendors::VendorReader;
 use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions};
-pub(super) use entry::Wanted;
+pub(super) use entry::WantedEntry;
 use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
 
 /// All entries of one call: CentraSite sets them together.
 pub(super) struct AssetTable {
     pub wanted: Access,
     pub asset: Resource,
-    pub entries: Vec<Wanted>,
+    pub entries: Vec<WantedEntry>,
     /// Who is on the list and not among the entries that replace it.
     pub losing: Vec<Named>,
     /// Who Grantor's own credential signs in as.
@@ -35,9 +35,10 @@ pub(super) struct AssetTable {
 }
 
 /// The row all entries together stand for.
-pub(super) fn wanted(asset: &Resource, entries: &[Wanted]) -> Access {
-    let join =
-        |part: &dyn Fn(&Wanted) -> String| entries.iter().map(part).collect::<Vec<_>>().join(", ");
+pub(super) fn wanted(asset: &Resource, entries: &[WantedEntry]) -> Access {
+    let join = |part: &dyn Fn(&WantedEntry) -> String| {
+        entries.iter().map(part).collect::<Vec<_>>().join(", ")
+    };
     let ids = join(&|entry| entry.principal.id.clone());
     let names = join(&|entry| entry.principal.named().bare().to_owned());
     let levels = join(&|entry| entry.level.as_str().to_owned());
@@ -70,7 +71,7 @@ impl AssetTable {
     /// Learns who is on the list, where what is asked for depends on it: who loses access, and who
     /// is given what they have.
     pub(super) async fn look_ahead(&mut self, reader: &VendorReader<'_>) -> Result<(), Failure> {
-        let delicate = |entry: &Wanted| entry.own || entry.is_full_for_everybody();
+        let delicate = |entry: &WantedEntry| entry.own || entry.is_full_for_everybody();
         if !self.replace && !self.entries.iter().any(delicate) {
             return Ok(());
         }
@@ -175,13 +176,13 @@ impl AssetTable {
     }
 
     /// Passed on to dependents, what stands on the asset already is given there.
-    fn given(&self) -> impl Iterator<Item = &Wanted> {
+    fn given(&self) -> impl Iterator<Item = &WantedEntry> {
         let passed_on = self.propagate || self.propagate_profiles;
         self.entries.iter().filter(move |entry| passed_on || !entry.already)
     }
 
-    fn gains(&self, entry: &Wanted) -> Row {
-        Row {
+    fn gains(&self, entry: &WantedEntry) -> JudgedPart {
+        JudgedPart {
             effect: Effect::Grant,
             wanted: Access {
                 principal: entry.principal.named(),
@@ -194,10 +195,10 @@ impl AssetTable {
         }
     }
 
-    fn loses(&self, row: &Access) -> Row {
+    fn loses(&self, row: &Access) -> JudgedPart {
         let held = Holding::parse(&row.role.id).level;
         let entry = self.entries.iter().find(|entry| entry.is(row));
-        Row {
+        JudgedPart {
             effect: Effect::Revoke,
             wanted: Access { role: level(held), ..row.clone() },
             privileged: None,
@@ -207,7 +208,7 @@ impl AssetTable {
     }
 
     fn body(&self) -> Value {
-        let entry = |entry: &Wanted| {
+        let entry = |entry: &WantedEntry| {
             let mut body = json!({});
             put(&mut body, entry.principal.kind.as_str(), entry.principal.id.as_str());
             put(&mut body, "permission", json!(entry.level));
@@ -231,7 +232,7 @@ impl Step for AssetTable {
     }
 
     fn summary(&self) -> String {
-        let entry = |entry: &Wanted| {
+        let entry = |entry: &WantedEntry| {
             let (who, role) = (entry.principal.named().label(), Holding::of(&entry.held()).role());
             format!("{} for {who}", role.said())
         };
@@ -255,7 +256,7 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        self.given().find_map(Wanted::privileged)
+        self.given().find_map(WantedEntry::privileged)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -270,9 +271,9 @@ impl Step for AssetTable {
     }
 
     /// Passed on to dependents, what an entry says is given anew, whatever stands on the asset.
-    fn rows(&self, before: &[Access], after: &[Access], all: bool) -> Vec<Row> {
+    fn rows(&self, before: &[Access], after: &[Access], all: bool) -> Vec<JudgedPart> {
         let all = all || self.propagate || self.propagate_profiles;
-        let gained = |entry: &&Wanted| {
+        let gained = |entry: &&WantedEntry| {
             let held = |rows: &[Access]| rows.iter().find(|row| entry.is(row)).cloned();
             all || match (held(before), held(after)) {
                 (Some(old), Some(new)) => !covers(&old, &new),
@@ -501,7 +502,7 @@ mod tests {
             let held: Held = serde_json::from_value(held(text)).unwrap();
             let principal = principal(held.principal.kind.as_str(), &held.principal.id);
             let own = is_called(&principal.named(), "svc");
-            Wanted {
+            WantedEntry {
                 principal,
                 level: held.permission,
                 profiles: held.profiles,

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::look::{Asked, Token, Which, ask};
+use super::look::{LookQuery, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::access::PrincipalKind;
 use crate::argument::{Limit, Name};
@@ -36,7 +36,7 @@ impl Look for FindPrincipals {
     };
 
     async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
-        let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         let kind = self.kind.map(PrincipalKind::as_str);
         let asked = asked.of_kind(kind, |vendor| vendor.principal_kinds);
         ask(

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::look::{Asked, Token, Which, ask};
+use super::look::{LookQuery, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ impl Look for FindResources {
     async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let query = self.query.map(Name::into_string);
         let kind = self.kind.map(Name::into_string);
-        let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_kind(kind.as_deref(), |vendor| vendor.resource_kinds);
         ask(
             context,

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::look::{Asked, Token, Which, ask};
+use super::look::{LookQuery, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
@@ -49,7 +49,7 @@ impl Look for ListAccess {
     async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let [principal, role, resource] =
             [self.principal, self.role, self.resource].map(|name| name.map(Name::into_string));
-        let asked = Asked::new(self.vendor, self.limit, self.cursor);
+        let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_somebody(principal.is_some());
         let (ledger, tenants) = (context.ledger, context.tenants);
         let reach = |from, limit| Reach {

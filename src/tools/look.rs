@@ -15,10 +15,10 @@ use crate::config::Unready;
 use crate::failure::{Failure, Kind};
 use crate::json::extend;
 use crate::text::{self, Word};
-use crate::vendors::{Listing, Lookup, Place, Tenant, VENDORS, Vendor, VendorReader};
+use crate::vendors::{ListPosition, Listing, Lookup, Tenant, VENDORS, Vendor, VendorReader};
 
 /// Which vendors to ask, from where, for how much.
-pub(super) struct Asked {
+pub(super) struct LookQuery {
     vendor: Option<Which>,
     limit: usize,
     cursor: Option<Token>,
@@ -41,7 +41,7 @@ pub(super) struct Which(&'static str);
 
 /// Where each vendor's list goes on; a vendor that is not named is done.
 #[derive(Default, Serialize, Deserialize)]
-struct Cursor(BTreeMap<String, Place>);
+struct Cursor(BTreeMap<String, ListPosition>);
 
 /// One vendor's answer.
 struct Answered<T> {
@@ -63,9 +63,9 @@ const MARKS: usize = 24;
 /// The cursor is none of ours, no such vendor is configured, or a name means nothing anywhere.
 pub(super) async fn ask<Q: Send, T: Serialize>(
     context: LookContext<'_>,
-    asked: Asked,
+    asked: LookQuery,
     lookup: fn(&Vendor) -> Lookup<Q, T>,
-    question: impl Fn(Place, usize) -> Q,
+    question: impl Fn(ListPosition, usize) -> Q,
 ) -> Result<Rows, Failure> {
     let (limit, of_somebody) = (asked.limit, asked.of_somebody);
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
@@ -246,7 +246,7 @@ impl Problem {
     }
 }
 
-impl Asked {
+impl LookQuery {
     pub(super) fn new(vendor: Option<Which>, limit: Option<Limit>, cursor: Option<Token>) -> Self {
         let limit = limit.map_or(USUAL, Limit::get);
         Self { vendor, limit, cursor, of_somebody: false, kind: None }
@@ -363,7 +363,7 @@ mod tests {
         let (mut skip, mut seen) = (0, Vec::new());
         loop {
             let rows = all.clone();
-            let from = Place { page: None, skip };
+            let from = ListPosition { page: None, skip };
             let listing = Ok(Listing::part(rows, &from, 500, None));
             let rows = gather(vec![Answered { vendor: "one", listing }], 500, false).unwrap();
             let found: Vec<_> = names(&rows).iter().map(|name| (*name).to_owned()).collect();

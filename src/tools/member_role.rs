@@ -16,7 +16,7 @@ use crate::ledger::Record;
 use crate::outbound::{Reply, refusal};
 use crate::text::{self, Word};
 use crate::vendors::redox::{self, Identified, Listed, Member, Membership, Rank};
-use crate::vendors::{VendorReader, Wanted};
+use crate::vendors::{NameOrId, VendorReader};
 
 /// Something by its id, its name, or both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -45,7 +45,7 @@ impl Reference {
         &self,
         reader: &VendorReader<'_>,
         field: &str,
-        look: impl Fn(Wanted<'_>) -> Result<T, Failure>,
+        look: impl Fn(NameOrId<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let look = |name: &Name| look(reader.meant(name.as_str()));
         let by = |name: &Option<Name>| name.as_ref().map(look).transpose();

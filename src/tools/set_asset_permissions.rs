@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::asset_table::{self, AssetTable, Wanted, is_called, wanted};
+use super::asset_table::{self, AssetTable, WantedEntry, is_called, wanted};
 use super::{Change, Effect, Holds, Inverse, IsOwn, Spec, Step};
 use crate::access::{Access, PrincipalKind};
 use crate::argument::Name;
@@ -109,11 +109,12 @@ impl Change for SetAssetPermissions {
             resolved.push(entry.resolve(reader, index).await);
         }
         let (asset, resolved) = Failure::both(asset, Failure::every(resolved))?;
-        let mut entries: Vec<Wanted> = Vec::new();
+        let mut entries: Vec<WantedEntry> = Vec::new();
         for resolved in resolved {
             // A user and a group may have one id.
             let (id, kind) = (&resolved.principal.id, resolved.principal.kind);
-            let twice = |other: &Wanted| other.principal.id == *id && other.principal.kind == kind;
+            let twice =
+                |other: &WantedEntry| other.principal.id == *id && other.principal.kind == kind;
             if entries.iter().any(twice) {
                 let twice = format!("names {} twice", resolved.principal.named().label());
                 return Err(Failure::invalid(twice).of("userGroupAssetPermission"));
@@ -238,7 +239,11 @@ fn set_of(mut profiles: Vec<Profile>) -> Result<Vec<Profile>, Failure> {
 }
 
 impl Entry {
-    async fn resolve(self, reader: &VendorReader<'_>, index: usize) -> Result<Wanted, Failure> {
+    async fn resolve(
+        self,
+        reader: &VendorReader<'_>,
+        index: usize,
+    ) -> Result<WantedEntry, Failure> {
         let (kind, name) = match (self.user, self.group) {
             (Some(name), _) => (PrincipalKind::User, name),
             (None, Some(name)) => (PrincipalKind::Group, name),
@@ -258,7 +263,7 @@ impl Entry {
         let own = reader.tenant.settings.get(centrasite::USERNAME);
         let own = own.is_some_and(|username| is_called(&principal.named(), username));
         let level = self.permission.level();
-        Ok(Wanted { principal, level, profiles, own, already: false })
+        Ok(WantedEntry { principal, level, profiles, own, already: false })
     }
 }
 

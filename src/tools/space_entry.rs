@@ -30,7 +30,7 @@ pub(super) enum GrantType {
 }
 
 /// What an entry is to be: its letters, and whether it reaches the assets inside.
-type Wanted = (BTreeSet<&'static str>, bool);
+type WantedLetters = (BTreeSet<&'static str>, bool);
 
 pub(super) struct SpaceEntry {
     wanted: Access,
@@ -39,7 +39,7 @@ pub(super) struct SpaceEntry {
     narrowed: bool,
     grant_type: GrantType,
     /// None takes the entry away.
-    entry: Option<Wanted>,
+    entry: Option<WantedLetters>,
     caller: Caller,
     grantee: Principal,
     org: String,
@@ -81,7 +81,7 @@ impl SpaceEntry {
         given: &str,
         grant_type: GrantType,
         grantee: &Name,
-        entry: Option<Wanted>,
+        entry: Option<WantedLetters>,
     ) -> Result<Self, Failure> {
         let path = Path::parse("project_or_space_path", given);
         let configured = reader.tenant.settings.get(snaplogic::ORG);
@@ -185,8 +185,8 @@ impl SpaceEntry {
 }
 
 /// What is wanted of a grantee on a space, as a row: an entry, or none at all.
-fn wanted(space: &str, grantee: &Principal, entry: Option<&Wanted>) -> Access {
-    let set = |(letters, inherit): &Wanted| {
+fn wanted(space: &str, grantee: &Principal, entry: Option<&WantedLetters>) -> Access {
+    let set = |(letters, inherit): &WantedLetters| {
         role(&letters.iter().map(|&letter| letter.to_owned()).collect::<BTreeSet<_>>(), *inherit)
     };
     Access::of(
@@ -441,7 +441,7 @@ mod tests {
                 Principal { kind, ..Principal::user(grantee, Some(grantee.to_owned()), None) }
             }
         };
-        let entry = entry.map(|entry| -> Wanted {
+        let entry = entry.map(|entry| -> WantedLetters {
             let inherit = entry.ends_with(" inherit");
             let of = |letter: &&'static str| entry.split([',', ' ']).any(|one| one == *letter);
             (["R", "W", "X"].into_iter().filter(of).collect(), inherit)

@@ -10,7 +10,7 @@ use super::Term;
 use crate::access::{Access, Approval, Outcome};
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::intent::{Row, Shift};
+use crate::intent::{JudgedPart, Shift};
 use crate::outbound::{Reply, refusal};
 use crate::vendors::VendorReader;
 
@@ -107,7 +107,7 @@ pub trait Step: Send + Sync {
 
     /// What each gains or loses between the two, where the change is for several at once or takes
     /// away too. `all` are meant where the access stays and its end moves.
-    fn rows(&self, _before: &[Access], _after: &[Access], _all: bool) -> Vec<Row> {
+    fn rows(&self, _before: &[Access], _after: &[Access], _all: bool) -> Vec<JudgedPart> {
         Vec::new()
     }
 

@@ -15,8 +15,8 @@ use serde_json::Value;
 pub use holding::Holding;
 
 use super::{
-    Check, Find, Known, Listing, Page, Place, Variable, Vendor, VendorReader, Wanted, paginate,
-    pick,
+    Check, Find, Known, ListPosition, Listing, NameOrId, Page, Variable, Vendor, VendorReader,
+    paginate, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::draft::{Endpoint, Query, Source, Verb};
@@ -220,7 +220,7 @@ async fn assets(reader: &VendorReader<'_>, query: Option<&str>) -> Result<Vec<Re
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn asset(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+pub async fn asset(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Resource, Failure> {
     find::<Assets>(reader, "asset", wanted, &ASSETS.ask(&[])?, |_| true).await
 }
 
@@ -231,7 +231,7 @@ pub async fn asset(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Reso
 pub async fn principal(
     reader: &VendorReader<'_>,
     kind: PrincipalKind,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
 ) -> Result<Principal, Failure> {
     let query = PRINCIPALS.ask(&[])?.with("kind", kind.as_str());
     find::<Principals>(reader, kind.as_str(), wanted, &query, |found| found.kind == kind).await
@@ -243,12 +243,12 @@ pub async fn principal(
 async fn find<A: Answer>(
     reader: &VendorReader<'_>,
     what: &str,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
     query: &Query,
     keep: impl Fn(&A::Row) -> bool,
 ) -> Result<A::Row, Failure> {
     let pages = |from| page::<A>(reader, query, from);
-    let few = paginate(Place::default(), FEW, |_| true, pages).await?;
+    let few = paginate(ListPosition::default(), FEW, |_| true, pages).await?;
     if few.next.is_none() {
         let mut few = few.complete()?;
         few.retain(&keep);
@@ -269,7 +269,8 @@ async fn list<A: Answer>(
     query: &Query,
     keep: &impl Fn(&A::Row) -> bool,
 ) -> Result<Vec<A::Row>, Failure> {
-    let all = paginate(Place::default(), usize::MAX, keep, |from| page::<A>(reader, query, from));
+    let all =
+        paginate(ListPosition::default(), usize::MAX, keep, |from| page::<A>(reader, query, from));
     all.await?.complete()
 }
 
@@ -302,7 +303,7 @@ pub async fn name(reader: &VendorReader<'_>, nameless: Vec<&mut Named>) {
         let page = page::<Principals>(reader, &query, from).await?;
         Ok(if last { Page { next: None, ..page } } else { page })
     };
-    let Ok(found) = paginate(Place::default(), usize::MAX, among, few).await else { return };
+    let Ok(found) = paginate(ListPosition::default(), usize::MAX, among, few).await else { return };
     for named in nameless {
         let known = found.rows.iter().find(|found| is(named, found));
         if let Some(known) = known {

@@ -21,8 +21,8 @@ use identities::{SERVICE_ACCOUNTS, USERS, everyone};
 use privilege::reach;
 
 use super::{
-    Check, Find, Known, Listing, Page, Place, Row, UNSHOWN, Variable, Vendor, VendorReader, Wanted,
-    paginate, pick,
+    Check, Find, Known, ListPosition, Listing, NameOrId, Page, Row, UNSHOWN, Variable, Vendor,
+    VendorReader, paginate, pick,
 };
 use crate::access::{Approval, Principal, PrincipalKind, Resource, Role};
 use crate::draft::{Endpoint, Query, Source, Verb};
@@ -270,7 +270,7 @@ async fn resources(_: &VendorReader<'_>, find: Find) -> Result<Listing<Resource>
 /// None or several match, or the list cannot be read whole.
 pub async fn permission(
     reader: &VendorReader<'_>,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
 ) -> Result<Permission, Failure> {
     let text = wanted.as_str();
     let among = if is_id(text, "pm") {
@@ -285,7 +285,7 @@ pub async fn permission(
 /// All there are, those that are archived last: who holds one holds it still.
 async fn permissions(reader: &VendorReader<'_>) -> Result<Vec<Permission>, Failure> {
     let listing =
-        list(reader, PERMISSIONS.ask(&[])?, Place::default(), usize::MAX, |_| true).await?;
+        list(reader, PERMISSIONS.ask(&[])?, ListPosition::default(), usize::MAX, |_| true).await?;
     let mut all: Vec<Permission> = listing.complete()?;
     all.sort_by_key(|permission| permission.is_archived);
     Ok(all)
@@ -301,7 +301,7 @@ pub async fn assignments(
     permission: &str,
 ) -> Result<Vec<Assignment>, Failure> {
     let query = ASSIGNMENTS.ask(&[("permissionId", permission)])?.with("limit", 500);
-    list(reader, query, Place::default(), usize::MAX, |one: &Assignment| !one.is_void())
+    list(reader, query, ListPosition::default(), usize::MAX, |one: &Assignment| !one.is_void())
         .await?
         .complete()
 }
@@ -323,7 +323,7 @@ pub async fn approval(
         (None, Some(id)) => {
             let of =
                 |one: &Evaluation| one.activity.change_request.as_ref().is_some_and(|r| r.id == id);
-            list(reader, APPROVALS.ask(&[])?, Place::default(), 1, of).await?.rows.pop()
+            list(reader, APPROVALS.ask(&[])?, ListPosition::default(), 1, of).await?.rows.pop()
         }
         (None, None) => None,
     };
@@ -344,7 +344,7 @@ fn decided(status: &str) -> Option<Approval> {
 async fn list<T: Row + serde::de::DeserializeOwned>(
     reader: &VendorReader<'_>,
     query: Query,
-    from: Place,
+    from: ListPosition,
     limit: usize,
     keep: impl Fn(&T) -> bool,
 ) -> Result<Listing<T>, Failure> {

@@ -11,15 +11,15 @@ use crate::failure::{Failure, Kind};
 pub struct Listing<T> {
     pub rows: Vec<T>,
     /// Where each of the rows stands, so that a reader can stop before any of them.
-    pub places: Vec<Place>,
-    pub next: Option<Place>,
+    pub places: Vec<ListPosition>,
+    pub next: Option<ListPosition>,
     /// Why rows are missing although there is nowhere to go on.
     pub problem: Option<Failure>,
 }
 
 /// A place in a vendor's list: the page, in the vendor's own terms, and the rows to skip on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ListPosition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     #[serde(default)]
@@ -64,7 +64,7 @@ const MOST_PAGES: usize = 500;
 /// # Errors
 /// The first page fails. A later page that fails is a `problem` beside the rows found so far.
 pub async fn paginate<T: Row, Fetch, Fetched>(
-    from: Place,
+    from: ListPosition,
     limit: usize,
     keep: impl Fn(&T) -> bool,
     mut fetch: Fetch,
@@ -89,12 +89,12 @@ where
             }
             repeats = false;
             if rows.len() == limit {
-                let next = Some(Place { page: place.page, skip: index });
+                let next = Some(ListPosition { page: place.page, skip: index });
                 return Ok(Listing { rows, places, next, problem: None });
             }
             if keep(&row) {
                 rows.push(row);
-                places.push(Place { page: place.page.clone(), skip: index });
+                places.push(ListPosition { page: place.page.clone(), skip: index });
             }
         }
         if page.total.is_some_and(|now| total.is_some_and(|before| now < before)) {
@@ -111,13 +111,13 @@ where
             Some(next) if !pages.insert(Some(next.clone())) => {
                 return Ok(cut((rows, places), "the vendor names the same page as the next one"));
             }
-            Some(next) => place = Place { page: Some(next), skip: 0 },
+            Some(next) => place = ListPosition { page: Some(next), skip: 0 },
         }
     }
     Ok(cut((rows, places), "the list has no end"))
 }
 
-fn cut<T>((rows, places): (Vec<T>, Vec<Place>), trouble: &str) -> Listing<T> {
+fn cut<T>((rows, places): (Vec<T>, Vec<ListPosition>), trouble: &str) -> Listing<T> {
     let problem =
         Failure::new(Kind::Incomplete, format!("a page of the list is missing: {trouble}"))
             .hint("what is listed is right, and there may be more; try again");
@@ -126,15 +126,15 @@ fn cut<T>((rows, places): (Vec<T>, Vec<Place>), trouble: &str) -> Listing<T> {
 
 impl<T> Listing<T> {
     pub fn whole(rows: Vec<T>) -> Self {
-        Self::part(rows, &Place::default(), usize::MAX, None)
+        Self::part(rows, &ListPosition::default(), usize::MAX, None)
     }
 
     /// The part of rows that were all read at once.
-    pub fn part(rows: Vec<T>, from: &Place, limit: usize, problem: Option<Failure>) -> Self {
+    pub fn part(rows: Vec<T>, from: &ListPosition, limit: usize, problem: Option<Failure>) -> Self {
         let end = from.skip.saturating_add(limit);
-        let next = (rows.len() > end).then_some(Place { page: None, skip: end });
+        let next = (rows.len() > end).then_some(ListPosition { page: None, skip: end });
         let rows: Vec<T> = rows.into_iter().skip(from.skip).take(limit).collect();
-        let places = (from.skip..).take(rows.len()).map(|skip| Place { page: None, skip });
+        let places = (from.skip..).take(rows.len()).map(|skip| ListPosition { page: None, skip });
         Self { places: places.collect(), rows, next, problem }
     }
 
@@ -192,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_pages_are_followed_and_a_place_goes_on_where_it_stopped() {
-        let (mut seen, mut from) = (Vec::new(), Place::default());
+        let (mut seen, mut from) = (Vec::new(), ListPosition::default());
         loop {
             let listing =
                 paginate(from, 2, |row| row % 2 == 0, |page| fetch(page, false)).await.unwrap();
@@ -207,16 +207,16 @@ mod tests {
     #[tokio::test]
     async fn a_list_goes_on_behind_the_row_where_it_was_cut() {
         let all = |from| paginate(from, 9, |row| row % 2 == 0, |page| fetch(page, false));
-        let whole = |from: Place| Listing::part(vec![0, 2, 4, 6], &from, 9, None);
+        let whole = |from: ListPosition| Listing::part(vec![0, 2, 4, 6], &from, 9, None);
         for count in 0..4 {
-            let first = all(Place::default()).await.unwrap().first(count);
+            let first = all(ListPosition::default()).await.unwrap().first(count);
             let rest = all(first.next.unwrap()).await.unwrap();
             assert_eq!([first.rows, rest.rows].concat(), [0, 2, 4, 6], "{count}");
-            let first = whole(Place::default()).first(count);
+            let first = whole(ListPosition::default()).first(count);
             let rest = whole(first.next.unwrap());
             assert_eq!([first.rows, rest.rows].concat(), [0, 2, 4, 6], "{count}");
         }
-        assert_eq!(all(Place::default()).await.unwrap().first(4).next, None);
+        assert_eq!(all(ListPosition::default()).await.unwrap().first(4).next, None);
     }
 
     #[tokio::test]
@@ -228,15 +228,15 @@ mod tests {
             };
             Ok(Page { rows, next, total: None })
         };
-        let listing = paginate(Place::default(), 4, |_| true, pages).await.unwrap();
+        let listing = paginate(ListPosition::default(), 4, |_| true, pages).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2, 3]);
-        assert_eq!(listing.next, Some(Place { page: Some("1".to_owned()), skip: 2 }));
+        assert_eq!(listing.next, Some(ListPosition { page: Some("1".to_owned()), skip: 2 }));
     }
 
     #[tokio::test]
     async fn a_missing_page_is_said() {
         let listing =
-            paginate(Place::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
+            paginate(ListPosition::default(), 9, |_| true, |page| fetch(page, true)).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2]);
         assert!(listing.problem.as_ref().unwrap().hint.as_ref().unwrap().contains("is listed"));
         let failure = listing.complete().unwrap_err();
@@ -261,7 +261,7 @@ mod tests {
                 };
                 Page::at_offset(rows, next, total)
             };
-            let listing = paginate(Place::default(), 9, |_| true, pages).await.unwrap();
+            let listing = paginate(ListPosition::default(), 9, |_| true, pages).await.unwrap();
             assert!(listing.rows.starts_with(&[0, 1, 2]), "{second:?}");
             assert_eq!(listing.complete().is_ok(), whole, "{second:?}");
         }
@@ -283,7 +283,7 @@ mod tests {
                 let rows: Vec<u32> = row.into_iter().collect();
                 async move { Ok(Page { rows, next, total: None }) }
             };
-            let listing = paginate(Place::default(), 9, |_| true, endless).await.unwrap();
+            let listing = paginate(ListPosition::default(), 9, |_| true, endless).await.unwrap();
             assert_eq!(asked.get(), most);
             assert_eq!(listing.complete().unwrap_err().kind, Kind::Incomplete);
         }

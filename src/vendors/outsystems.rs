@@ -14,7 +14,8 @@ pub use access::row;
 use privilege::OrganizationRole;
 
 use super::{
-    Check, Find, Listing, Page, Place, Row, Variable, Vendor, VendorReader, Wanted, paginate, pick,
+    Check, Find, ListPosition, Listing, NameOrId, Page, Row, Variable, Vendor, VendorReader,
+    paginate, pick,
 };
 use crate::access::{Principal, Resource, Role};
 use crate::draft::{Endpoint, Query, Source, Verb};
@@ -234,7 +235,7 @@ async fn resources(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Reso
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn role(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Role, Failure> {
+pub async fn role(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Role, Failure> {
     let text = wanted.as_str();
     let among: Vec<OrganizationRole> = if is_key(text) {
         reader.read_maybe(&ROLE.ask(&[("key", text)])?).await?.into_iter().collect()
@@ -254,19 +255,19 @@ async fn alike<T: Row + serde::de::DeserializeOwned>(
     filter: &'static str,
     name: &str,
 ) -> Result<Vec<T>, Failure> {
-    let few = list(reader, query.clone(), Place::default(), FEW, |_| true).await?;
+    let few = list(reader, query.clone(), ListPosition::default(), FEW, |_| true).await?;
     if few.next.is_none() {
         return few.complete();
     }
     let query = query.maybe(filter, text::plain_part(name));
-    list(reader, query, Place::default(), usize::MAX, |_| true).await?.complete()
+    list(reader, query, ListPosition::default(), usize::MAX, |_| true).await?.complete()
 }
 
 /// The user with this key, e-mail address or exact name.
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn user(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+pub async fn user(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Principal, Failure> {
     let text = wanted.as_str();
     let among = if is_key(text) {
         let found: Option<User> = reader.read_maybe(&USER.ask(&[("key", text)])?).await?;
@@ -274,7 +275,7 @@ pub async fn user(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Princ
     } else if wanted.sought().contains('@') && wanted.sought().is_ascii() {
         // There is no exact filter: the vendor narrows, `pick` decides.
         let query = USERS.ask(&[])?.with("nameOrEmailContains", wanted.sought());
-        list(reader, query, Place::default(), usize::MAX, |_| true).await?.complete()?
+        list(reader, query, ListPosition::default(), usize::MAX, |_| true).await?.complete()?
     } else {
         alike(reader, USERS.ask(&[])?, "nameOrEmailContains", text).await?
     };
@@ -285,7 +286,7 @@ pub async fn user(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Princ
 ///
 /// # Errors
 /// None or several match, or the list cannot be read whole.
-pub async fn asset(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Resource, Failure> {
+pub async fn asset(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Resource, Failure> {
     let text = wanted.as_str();
     let among: Vec<Asset> = if is_key(text) {
         let found = reader.read_maybe(&ASSET.ask(&[("assetKey", text)])?).await?;
@@ -302,7 +303,7 @@ pub async fn asset(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Reso
 /// None or several match one of them, or a list cannot be read whole.
 pub async fn assets(
     reader: &VendorReader<'_>,
-    wanted: &[Wanted<'_>],
+    wanted: &[NameOrId<'_>],
 ) -> Result<Vec<Resource>, Failure> {
     let mut found = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
@@ -328,13 +329,13 @@ pub async fn assets(
 /// The list cannot be read whole.
 pub async fn held(reader: &VendorReader<'_>, user_key: &str) -> Result<Vec<HeldRole>, Failure> {
     let query = HELD.ask(&[("key", user_key)])?;
-    list(reader, query, Place::default(), usize::MAX, |_| true).await?.complete()
+    list(reader, query, ListPosition::default(), usize::MAX, |_| true).await?.complete()
 }
 
 async fn list<T: Row + serde::de::DeserializeOwned>(
     reader: &VendorReader<'_>,
     query: Query,
-    from: Place,
+    from: ListPosition,
     limit: usize,
     keep: impl Fn(&T) -> bool,
 ) -> Result<Listing<T>, Failure> {

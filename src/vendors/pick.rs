@@ -26,14 +26,14 @@ impl<T: Known> Row for T {
 /// What a text is known to be. What a receipt or a vendor's own list says is an id, and whoever is
 /// called like it is somebody else; what a caller says may be either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted<'a> {
+pub enum NameOrId<'a> {
     Id(&'a str),
     Named(&'a str),
 }
 
 const MOST_CANDIDATES: usize = 10;
 
-impl<'a> Wanted<'a> {
+impl<'a> NameOrId<'a> {
     /// What a caller says: blanks around it come with what is pasted. An id keeps its own.
     pub fn named(text: &'a str) -> Self {
         Self::Named(text.trim())
@@ -61,13 +61,13 @@ impl<'a> Wanted<'a> {
 /// # Errors
 /// `Invalid` with the candidates, where nothing or several things match; `Refused` where an id is
 /// gone, or the one that matches has an id that cannot be shown as it is.
-pub fn pick<T: Known>(what: &str, wanted: Wanted<'_>, among: Vec<T>) -> Result<T, Failure> {
+pub fn pick<T: Known>(what: &str, wanted: NameOrId<'_>, among: Vec<T>) -> Result<T, Failure> {
     let text = wanted.as_str();
     let uuid = crate::argument::is_uuid(text);
     let is_id = |known: &T| known.id() == text || (uuid && known.id().eq_ignore_ascii_case(text));
     match wanted {
-        Wanted::Named(name) => pick_named(what, name, among, is_id),
-        Wanted::Id(id) => match among.into_iter().find(is_id) {
+        NameOrId::Named(name) => pick_named(what, name, among, is_id),
+        NameOrId::Id(id) => match among.into_iter().find(is_id) {
             Some(known) => shown_as_it_is(what, known),
             None => Err(gone(what, id)),
         },
@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn check(wanted: &str, found: Result<&str, &[&str]>) {
-        match (pick("user", Wanted::Named(wanted), people()), found) {
+        match (pick("user", NameOrId::Named(wanted), people()), found) {
             (Ok(person), Ok(id)) => assert_eq!(person.id, id, "{wanted}"),
             (Err(failure), Err(ids)) => {
                 let found: Vec<_> = failure.candidates.iter().map(|c| c.id.as_str()).collect();
@@ -288,16 +288,16 @@ mod tests {
 
     #[test]
     fn an_id_is_never_taken_for_a_name() {
-        assert_eq!(pick("user", Wanted::Id("3"), people()).unwrap().id, "3");
+        assert_eq!(pick("user", NameOrId::Id("3"), people()).unwrap().id, "3");
         let without = || people().into_iter().filter(|person| person.id != "3").collect();
-        assert_eq!(pick("user", Wanted::Named("3"), without()).unwrap().id, "4");
+        assert_eq!(pick("user", NameOrId::Named("3"), without()).unwrap().id, "4");
         for id in ["3", "Dana", "dana@example.com", "DANA@example.com"] {
-            let failure = pick("user", Wanted::Id(id), without()).unwrap_err();
+            let failure = pick("user", NameOrId::Id(id), without()).unwrap_err();
             assert_eq!((failure.kind, failure.candidates.len()), (Kind::Refused, 0), "{id}");
         }
         let key = "6fced11d-2bd8-41e6-847a-8387cdde8d51";
         let keyed = || vec![Principal::user(key.to_uppercase(), None, None)];
-        assert_eq!(pick("user", Wanted::Id(key), keyed()).unwrap().id, key.to_uppercase());
+        assert_eq!(pick("user", NameOrId::Id(key), keyed()).unwrap().id, key.to_uppercase());
     }
 
     #[test]
@@ -307,14 +307,14 @@ mod tests {
             ids.iter().zip(named).map(|(id, name)| Principal::user(*id, name, None)).collect()
         };
         for name in ["Sam Rivera", "Sam\u{200b} Rivera"] {
-            let named = Wanted::Named(name);
+            let named = NameOrId::Named(name);
             let failure = pick("user", named, people(&["1", "2"])).unwrap_err();
             assert_eq!((failure.kind, failure.candidates.len()), (Kind::Ambiguous, 2), "{name:?}");
         }
-        assert_eq!(pick("user", Wanted::Named("2"), people(&["1", "2"])).unwrap().id, "2");
+        assert_eq!(pick("user", NameOrId::Named("2"), people(&["1", "2"])).unwrap().id, "2");
         // As it was shown, it is a candidate: what was hidden may have been there on purpose.
         let hidden = people(&["1", "2"]).split_off(1);
-        let failure = pick("user", Wanted::Named("Sam Rivera"), hidden).unwrap_err();
+        let failure = pick("user", NameOrId::Named("Sam Rivera"), hidden).unwrap_err();
         assert_eq!((failure.kind, failure.candidates.len()), (Kind::Invalid, 1));
     }
 
@@ -342,7 +342,7 @@ mod tests {
             ("Xu", &["1", "2", "3", "4"]),
             ("nobody@example.com", &["1", "2", "3", "4"]),
         ] {
-            let failure = pick("user", Wanted::Named(wanted), all()).unwrap_err();
+            let failure = pick("user", NameOrId::Named(wanted), all()).unwrap_err();
             let found: Vec<_> = failure.candidates.iter().map(|one| one.id.as_str()).collect();
             assert_eq!((failure.kind, found.as_slice()), (Kind::Invalid, ids), "{wanted}");
         }
@@ -359,10 +359,10 @@ mod tests {
             permissions: Vec::new(),
             ingredients: Vec::new(),
         };
-        let failure = pick("roleKey", Wanted::Named("Dev"), vec![role("Developer")]).unwrap_err();
+        let failure = pick("roleKey", NameOrId::Named("Dev"), vec![role("Developer")]).unwrap_err();
         assert_eq!(failure.message, "roleKey: nothing here has the id or exact name “Dev”");
         assert!(!failure.hint.unwrap_or_default().contains("none that is listed"));
-        let failure = pick("userKey", Wanted::Named("nobody"), people()).unwrap_err();
+        let failure = pick("userKey", NameOrId::Named("nobody"), people()).unwrap_err();
         assert_eq!(
             failure.message,
             "userKey: nothing here has the id, exact name or e-mail “nobody”"
@@ -373,9 +373,9 @@ mod tests {
     #[test]
     fn blanks_around_what_a_caller_says_are_none_of_it() {
         for text in ["Dana ", " dana@example.com", "\u{a0}3\t"] {
-            assert_eq!(pick("user", Wanted::named(text), people()).unwrap().id, "3", "{text:?}");
+            assert_eq!(pick("user", NameOrId::named(text), people()).unwrap().id, "3", "{text:?}");
         }
-        let failure = pick("user", Wanted::named("Eve"), Vec::<Principal>::new()).unwrap_err();
+        let failure = pick("user", NameOrId::named("Eve"), Vec::<Principal>::new()).unwrap_err();
         assert!(!failure.hint.unwrap_or_default().contains("candidates"), "there are none");
     }
 
@@ -403,13 +403,13 @@ mod tests {
                 })
             };
             for wanted in [one, other] {
-                let failure = pick("user", Wanted::Named(wanted), people().into()).unwrap_err();
+                let failure = pick("user", NameOrId::Named(wanted), people().into()).unwrap_err();
                 let found = (failure.kind, failure.candidates.len());
                 assert_eq!(found, (Kind::Ambiguous, 2), "{wanted:?} of {one:?} and {other:?}");
             }
         }
         let only = vec![Principal::user("1", Some("Jose\u{301}  Di\u{301}az".to_owned()), None)];
-        assert_eq!(pick("user", Wanted::Named("José Díaz"), only).unwrap().id, "1");
+        assert_eq!(pick("user", NameOrId::Named("José Díaz"), only).unwrap().id, "1");
     }
 
     /// Umlauts and accents are letters of their own; how they are composed is not. A name that is near is
@@ -434,7 +434,7 @@ mod tests {
             ("ana peña", Err(&["4"])),
             ("Ana  Peña", Ok("4")),
         ] {
-            let picked = pick("user", Wanted::Named(wanted), people());
+            let picked = pick("user", NameOrId::Named(wanted), people());
             let picked = picked.map(|one: Principal| one.id).map_err(|failure| {
                 failure.candidates.into_iter().map(|one| one.id).collect::<Vec<_>>()
             });
@@ -454,7 +454,7 @@ mod tests {
         for id in hidden.into_iter().chain(["", " ", &long]) {
             let people = || vec![Principal::user(id, Some("Sam".to_owned()), None)];
             for wanted in ["Sam", id] {
-                let picked = pick("user", Wanted::Named(wanted), people());
+                let picked = pick("user", NameOrId::Named(wanted), people());
                 assert_eq!(picked.unwrap_err().kind, Kind::Refused, "{id:?}");
             }
         }

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Check, Find, Listing, Tabled, Variable, Vendor, VendorReader, Wanted, pick};
+use super::{Check, Find, Listing, NameOrId, Tabled, Variable, Vendor, VendorReader, pick};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::draft::{Base, Endpoint, Source, Verb};
 use crate::failure::{Failure, Kind};
@@ -290,7 +290,7 @@ pub async fn members(
 /// None or several match.
 pub async fn environment(
     reader: &VendorReader<'_>,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
 ) -> Result<Resource, Failure> {
     let text = wanted.as_str();
     let unlisted = || Resource::new("environment", text, None);
@@ -298,7 +298,7 @@ pub async fn environment(
         return Ok(unlisted());
     };
     let listed = environments(reader, organization).await;
-    if matches!(wanted, Wanted::Named(_)) && !crate::argument::is_uuid(text) {
+    if matches!(wanted, NameOrId::Named(_)) && !crate::argument::is_uuid(text) {
         return pick("environmentId", wanted, listed?);
     }
     // An id is enough: what the list adds is the name.
@@ -328,7 +328,7 @@ pub async fn people(
 ///
 /// # Errors
 /// None or several match.
-pub fn member(wanted: Wanted<'_>, members: &[Membership]) -> Result<Member, Failure> {
+pub fn member(wanted: NameOrId<'_>, members: &[Membership]) -> Result<Member, Failure> {
     let mut people: Vec<Principal> = Vec::new();
     for Membership { user, .. } in members {
         if !people.iter().any(|known| known.id == user.id) {
@@ -509,7 +509,7 @@ mod tests {
             ("Marta", Err((Kind::Invalid, 1))),
             ("Tomas", Err((Kind::Invalid, 3))),
         ] {
-            let picked = member(Wanted::Named(wanted), &all);
+            let picked = member(NameOrId::Named(wanted), &all);
             let picked = picked.as_ref().map(|one| one.id.as_str());
             assert_eq!(
                 picked.map_err(|failure| (failure.kind, failure.candidates.len())),
@@ -518,8 +518,8 @@ mod tests {
             );
         }
         let roles: Vec<_> = all.iter().map(|one| one.role.clone()).collect();
-        assert_eq!(roles::pick_listed(Wanted::Named("member"), &roles).unwrap().id, "r-1");
-        let failure = roles::pick_listed(Wanted::Named("owner"), &roles).unwrap_err();
+        assert_eq!(roles::pick_listed(NameOrId::Named("member"), &roles).unwrap().id, "r-1");
+        let failure = roles::pick_listed(NameOrId::Named("owner"), &roles).unwrap_err();
         assert!(failure.hint.unwrap().contains("[redox.roles]"));
     }
 

@@ -17,7 +17,8 @@ pub use caller::Caller;
 pub use groups::{Memberships, memberships};
 
 use super::{
-    Check, Find, Listing, Page, Place, Row, Variable, Vendor, VendorReader, Wanted, paginate, pick,
+    Check, Find, ListPosition, Listing, NameOrId, Page, Row, Variable, Vendor, VendorReader,
+    paginate, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::draft::{Endpoint, Query, Source, Verb};
@@ -254,7 +255,7 @@ fn roles(find: &Find) -> Listing<Role> {
 pub async fn user(
     reader: &VendorReader<'_>,
     org: &str,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
 ) -> Result<Principal, Failure> {
     let text = wanted.sought();
     if text.contains('@') {
@@ -287,7 +288,7 @@ async fn pages<A: serde::de::DeserializeOwned, T: Row>(
         let next = (!rows.is_empty()).then(|| (offset + rows.len()).to_string());
         Ok(Page { rows, next, total: None })
     };
-    paginate(Place::default(), usize::MAX, |_| true, page).await?.complete()
+    paginate(ListPosition::default(), usize::MAX, |_| true, page).await?.complete()
 }
 
 /// Users and groups whose name contains the query.
@@ -361,7 +362,7 @@ fn configured_org<'a>(reader: &VendorReader<'a>) -> Result<&'a str, Failure> {
 pub async fn group(
     reader: &VendorReader<'_>,
     org: &str,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
 ) -> Result<Principal, Failure> {
     pick("grantee", wanted, groups(reader, org).await?)
 }

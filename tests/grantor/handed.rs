@@ -615,7 +615,7 @@ async fn what_is_due_in_a_ledger_that_cannot_be_written_is_named() {
         names_all(&ran);
         assert!(ran.stderr.contains("Read-only file system"), "{ran:?}");
     }
-    // The same where the right to tend cannot be had for another reason.
+    // The same where the right to do maintenance cannot be had for another reason.
     let lock = world.path("state/tending.lock");
     std::fs::remove_file(&lock).ok();
     std::fs::create_dir(&lock).unwrap();

@@ -30,7 +30,7 @@ enum Place {
     Warning,
     Question,
     Summary,
-    Policy,
+    VerdictRecord,
     Setting,
     Terminal,
     Log,
@@ -52,7 +52,7 @@ impl Place {
             Self::Warning => "warnings.txt",
             Self::Question => "questions.txt",
             Self::Summary => "summaries.txt",
-            Self::Policy => "policy.txt",
+            Self::VerdictRecord => "policy.txt",
             Self::Setting => "settings.txt",
             Self::Terminal => "terminal.txt",
             Self::Log => "log.txt",
@@ -65,7 +65,7 @@ impl Place {
         match path.split('/').next().unwrap_or_default() {
             "cli" | "cli.rs" => Self::Terminal,
             "config" | "config.rs" | "secret" | "secret.rs" | "given" | "given.rs" => Self::Setting,
-            "guard" | "guard.rs" => Self::Policy,
+            "guard" | "guard.rs" => Self::VerdictRecord,
             _ if path.starts_with("desk/question") => Self::Question,
             _ => Self::Other,
         }

@@ -145,7 +145,7 @@ async fn nothing_says_that_all_is_well_until_a_person_accepts_it() {
     }
 }
 
-/// A server that has begun to tend.
+/// A server that has begun its maintenance.
 async fn server(world: &World) -> Raw {
     let mut raw = world.serve_raw_logged();
     raw.hello("2025-11-25").await;
@@ -204,7 +204,7 @@ async fn a_running_server_tells_that_its_ledger_is_another() {
             // One for each file that is left of it.
             assert!(lines <= 3, "{loss:?}: {told}");
             assert_eq!(told.matches("is the way on").count(), 1, "{loss:?}: {told}");
-            assert!(told.matches("nothing was tended").count() <= 1, "{loss:?}: {told}");
+            assert!(told.matches("maintenance was not done").count() <= 1, "{loss:?}: {told}");
             raw.kill().await;
         }
     });

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use cedar_policy::SchemaFragment;
 use grantor::catalogue::Supposed;
-use grantor::guard::{Circumstances, Guard, Policy, Verdict};
+use grantor::guard::{Circumstances, Guard, Verdict, VerdictRecord};
 use grantor::tools::{Effect, TOOLS};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const GRANT: &str = "grant_asset_role";
 const REVOKE: &str = "revoke_asset_role";
 
 /// What a policy says of a change that is supposed.
-fn judge(guard: &Guard, tool: &str, supposed: &Value) -> Policy {
+fn judge(guard: &Guard, tool: &str, supposed: &Value) -> VerdictRecord {
     let mut supposed: Supposed = serde_json::from_value(supposed.clone()).unwrap();
     let requester = supposed.requester.take().unwrap_or_else(|| "alice".to_owned());
     let now = supposed.now(NOW.parse().unwrap());

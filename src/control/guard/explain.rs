@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::facts::{Case, Subject};
-use super::rules::{Effect, Rule};
+use super::rules::{Rule, RuleKind};
 use super::ruling::{self, Ruling};
-use super::{Circumstances, Guard, Policy, apart};
+use super::{Circumstances, Guard, VerdictRecord, apart};
 use crate::intent::Intent;
 
 /// A verdict, and what each rule had to do with it.
@@ -17,7 +17,7 @@ use crate::intent::Intent;
 pub struct Judged {
     /// The change in words.
     pub summary: String,
-    pub policy: Policy,
+    pub policy: VerdictRecord,
     pub rules: Vec<Explained>,
     /// What the rules say of each whose access changes, where it is not one alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -34,7 +34,7 @@ pub struct Explained {
 }
 
 /// A request, for evaluating parts of rules.
-struct Asked {
+struct RuleQuestion {
     request: Request,
     entities: Entities,
 }
@@ -71,7 +71,7 @@ impl Guard {
             let each = asked.iter().map(|asked| match (asked, self.in_force().policy(rule)) {
                 (Ok((request, entities)), Some(policy)) => {
                     let (request, entities) = (request.clone(), entities.clone());
-                    Asked { request, entities }.why(policy)
+                    RuleQuestion { request, entities }.why(policy)
                 }
                 (Err(trouble), _) => (false, trouble.clone()),
                 (_, None) => (false, "it is not in force".to_owned()),
@@ -84,14 +84,14 @@ impl Guard {
         };
         Judged {
             summary,
-            policy: Policy { verdict, rules: deciding.to_vec() },
+            policy: VerdictRecord { verdict, rules: deciding.to_vec() },
             rules: self.rules().iter().map(explain).collect(),
             rows,
         }
     }
 }
 
-impl Asked {
+impl RuleQuestion {
     fn why(&self, policy: &CedarPolicy) -> (bool, String) {
         let response = self.evaluate(policy.clone());
         if let Some(error) = response.diagnostics().errors().next() {
@@ -161,7 +161,7 @@ fn shown(body: &Value) -> String {
     inner.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl Effect {
+impl RuleKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Permit => "permit",

@@ -11,7 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::Circumstances;
 use crate::access::{Access, Named};
 use crate::intent::Effect;
-use crate::intent::{Cause, Intent, Row};
+use crate::intent::{Cause, Intent, JudgedPart};
 
 /// The schema, and what every request is made with.
 pub(super) struct Language {
@@ -36,7 +36,7 @@ pub(super) enum Subject<'a> {
     /// What the end of a timed change gives back, as its tool would give it.
     Giving(&'a Intent),
     /// One of those whose access a change changes; what is counted is the whole call's.
-    Row(&'a Intent, &'a Row),
+    Row(&'a Intent, &'a JudgedPart),
     Look {
         tool: &'static str,
         client: Option<&'a str>,
@@ -44,11 +44,11 @@ pub(super) enum Subject<'a> {
 }
 
 /// Whether a rule may ask for a field of this name.
-pub(super) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
+pub(super) type FieldFilter<'a> = &'a dyn Fn(&str) -> bool;
 
 /// Fields of a record, those alone that are wanted.
 struct Fields<'a> {
-    wanted: Wanted<'a>,
+    wanted: FieldFilter<'a>,
     pairs: Vec<(String, Value)>,
 }
 
@@ -88,7 +88,7 @@ impl Language {
     pub(super) fn ask(
         &self,
         case: Case<'_>,
-        wanted: Wanted<'_>,
+        wanted: FieldFilter<'_>,
     ) -> Result<(Request, Entities), String> {
         if cfg!(debug_assertions) {
             self.request(case, &|_| true, Some(&self.schema))?;
@@ -110,7 +110,7 @@ impl Language {
     fn request(
         &self,
         case: Case<'_>,
-        wanted: Wanted<'_>,
+        wanted: FieldFilter<'_>,
         schema: Option<&Schema>,
     ) -> Result<Request, String> {
         let context = Context::from_pairs(case.context(wanted).pairs);
@@ -146,7 +146,7 @@ impl Case<'_> {
         }
     }
 
-    fn context<'w>(&self, wanted: Wanted<'w>) -> Fields<'w> {
+    fn context<'w>(&self, wanted: FieldFilter<'w>) -> Fields<'w> {
         let mut fields = match self.subject {
             Subject::Change(intent) | Subject::Giving(intent) => {
                 change(intent, None, self.at, wanted)
@@ -206,7 +206,7 @@ fn kind(intent: &Intent) -> &str {
     intent.wanted.resource.kind.as_deref().unwrap_or(&intent.wanted.scope)
 }
 
-fn resource<'w>(intent: &Intent, wanted: Wanted<'w>) -> Fields<'w> {
+fn resource<'w>(intent: &Intent, wanted: FieldFilter<'w>) -> Fields<'w> {
     let Named { id, name, .. } = &intent.wanted.resource;
     let mut fields = Fields { wanted, pairs: Vec::new() };
     fields.add("vendor", || text(intent.vendor));
@@ -223,9 +223,9 @@ fn resource<'w>(intent: &Intent, wanted: Wanted<'w>) -> Fields<'w> {
 
 fn change<'w>(
     intent: &Intent,
-    row: Option<&Row>,
+    row: Option<&JudgedPart>,
     at: &Circumstances<'_>,
-    wanted: Wanted<'w>,
+    wanted: FieldFilter<'w>,
 ) -> Fields<'w> {
     let touched = &touched(intent);
     let mut fields = Fields { wanted, pairs: Vec::new() };
@@ -264,7 +264,7 @@ fn judged_whole(fields: &mut Fields<'_>, intent: &Intent, touched: &[&Named]) {
 }
 
 /// What is of one row alone.
-fn judged_apart(fields: &mut Fields<'_>, intent: &Intent, row: &Row) {
+fn judged_apart(fields: &mut Fields<'_>, intent: &Intent, row: &JudgedPart) {
     let whom = &[&row.wanted.principal];
     fields.add("effect", || effect(row.effect));
     fields.add("grantee", || grantee(&row.wanted.principal, "unknown"));

@@ -1,7 +1,7 @@
 //! How deep a policy's text goes, before anything that follows it down is let at it: a parser that
 //! has no stack left takes the process with it.
 
-use super::Trouble;
+use super::PolicyMistake;
 
 /// The deepest that brackets, and what is looked up in what, may be in one another.
 const DEEPEST: usize = 100;
@@ -32,14 +32,14 @@ pub(super) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
 
 /// # Errors
 /// Where it goes too deep, with the line; the first place only.
-pub(super) fn check(text: &str) -> Result<(), Trouble> {
+pub(super) fn check(text: &str) -> Result<(), PolicyMistake> {
     let (mut rule, mut line) = (Rule::default(), 1);
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let (token, after) = rest.split_at_checked(token(rest, c)).unwrap_or((rest, ""));
         rest = after;
         if let Some(what) = rule.read(token) {
-            return Err(Trouble { line, rule: None, text: what.to_owned() });
+            return Err(PolicyMistake { line, rule: None, text: what.to_owned() });
         }
         line += token.bytes().filter(|&byte| byte == b'\n').count();
     }

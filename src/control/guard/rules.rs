@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::facts::{Case, Language};
 use super::ruling::Ruling;
-use super::{READ_ONLY, Trouble, nesting};
+use super::{PolicyMistake, READ_ONLY, nesting};
 
 /// A policy that was checked.
 pub(super) struct Rules {
@@ -27,7 +27,7 @@ pub(super) struct Rules {
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub id: String,
-    pub effect: Effect,
+    pub effect: RuleKind,
     /// A permit that makes it a question, and what it says of that.
     pub ask: Option<String>,
     /// What would satisfy a forbid.
@@ -36,7 +36,7 @@ pub struct Rule {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum RuleKind {
     Permit,
     Forbid,
 }
@@ -46,18 +46,18 @@ const ANNOTATIONS: [&str; 3] = ["id", "ask", "hint"];
 const LONGEST_ID: usize = 64;
 
 impl Rules {
-    pub(super) fn compile(text: &str) -> Result<Self, Vec<Trouble>> {
+    pub(super) fn compile(text: &str) -> Result<Self, Vec<PolicyMistake>> {
         nesting::check(text).map_err(|trouble| vec![trouble])?;
-        let crowded = || Err(vec![Trouble::whole("it could not be checked".to_owned())]);
+        let crowded = || Err(vec![PolicyMistake::whole("it could not be checked".to_owned())]);
         nesting::with_room(|| Self::checked(text)).unwrap_or_else(crowded)
     }
 
-    fn checked(text: &str) -> Result<Self, Vec<Trouble>> {
-        let language = Language::new().map_err(|text| vec![Trouble::whole(text)])?;
+    fn checked(text: &str) -> Result<Self, Vec<PolicyMistake>> {
+        let language = Language::new().map_err(|text| vec![PolicyMistake::whole(text)])?;
         let written: PolicySet = text.parse().map_err(|errors| unparsed(text, &errors))?;
         let (listed, policies) = named(text, &written)?;
         let set = PolicySet::from_policies(policies)
-            .map_err(|error| vec![Trouble::whole(error.to_string())])?;
+            .map_err(|error| vec![PolicyMistake::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
         Ok(Self { language, set, listed, words: OnceLock::new() })
     }
@@ -72,7 +72,7 @@ impl Rules {
 
     /// Whether there is a permit that is about the ends of timed grants.
     pub(super) fn may_permit_ends(&self) -> bool {
-        let permits = |rule: &&Rule| rule.effect == Effect::Permit && rule.ask.is_none();
+        let permits = |rule: &&Rule| rule.effect == RuleKind::Permit && rule.ask.is_none();
         let mut policies = self.listed.iter().filter(permits).filter_map(|rule| self.policy(rule));
         policies.any(|policy| self.is_about(policy, "expire"))
     }
@@ -86,15 +86,15 @@ impl Rules {
             let looks = self.is_about(policy, "list_access");
             let ends = self.is_about(policy, "expire");
             match rule.effect {
-                Effect::Permit if rule.ask.is_some() && looks => Some(format!(
+                RuleKind::Permit if rule.ask.is_some() && looks => Some(format!(
                     "line {line}: {id} asks about looking too: nobody is asked about that, and \
                      looks pass"
                 )),
-                Effect::Forbid if looks && ends => Some(format!(
+                RuleKind::Forbid if looks && ends => Some(format!(
                     "line {line}: {id} names no action: where it applies it also forbids to look, \
                      and to end what was granted for a time"
                 )),
-                Effect::Permit | Effect::Forbid => None,
+                RuleKind::Permit | RuleKind::Forbid => None,
             }
         };
         each.filter_map(surprise).collect()
@@ -238,14 +238,14 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The rules by the ids their author gave them, with nothing that has no effect.
-fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Vec<Trouble>> {
+fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Vec<PolicyMistake>> {
     let (mut rules, mut policies, mut troubles) = (Vec::<Rule>::new(), Vec::new(), Vec::new());
     for template in written.templates() {
         let line = line_of(text, &template.to_cedar(), 0).1;
         let rule = template.annotation("id").map(str::to_owned);
         let what = "slots such as ?principal are never filled, so it would never apply; name whom \
                     it is about";
-        troubles.push(Trouble { line, rule, text: what.to_owned() });
+        troubles.push(PolicyMistake { line, rule, text: what.to_owned() });
     }
     let mut from = 0;
     for policy in in_order(written) {
@@ -261,15 +261,15 @@ fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Ve
     }
     if rules.is_empty() && troubles.is_empty() {
         let what = "it has no rule, and would deny everything; write at least one permit";
-        troubles.push(Trouble::whole(what.to_owned()));
+        troubles.push(PolicyMistake::whole(what.to_owned()));
     }
     troubles.sort_by_key(|trouble| trouble.line);
     if troubles.is_empty() { Ok((rules, policies)) } else { Err(troubles) }
 }
 
-fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, Trouble> {
+fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMistake> {
     let id = policy.annotation("id").map(str::to_owned);
-    let trouble = |text: String| Err(Trouble { line, rule: id.clone(), text });
+    let trouble = |text: String| Err(PolicyMistake { line, rule: id.clone(), text });
     let Some(id) = id.clone().filter(|id| !id.is_empty()) else {
         return trouble("it has no @id; give it one, which answers and ledger name".to_owned());
     };
@@ -291,15 +291,15 @@ fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, Trouble>
     }
     let text = |name| policy.annotation(name).map(str::to_owned);
     let effect = match policy.effect() {
-        cedar_policy::Effect::Permit => Effect::Permit,
-        cedar_policy::Effect::Forbid => Effect::Forbid,
+        cedar_policy::Effect::Permit => RuleKind::Permit,
+        cedar_policy::Effect::Forbid => RuleKind::Forbid,
     };
     let (ask, hint) = (text("ask"), text("hint"));
     match effect {
-        Effect::Forbid if ask.is_some() => {
+        RuleKind::Forbid if ask.is_some() => {
             trouble("a forbid asks nobody; put @ask on a permit".to_owned())
         }
-        Effect::Permit if hint.is_some() => {
+        RuleKind::Permit if hint.is_some() => {
             trouble("@hint is shown where a forbid denies; put it there".to_owned())
         }
         effect => Ok(Rule { id, effect, ask, hint, line }),
@@ -312,7 +312,7 @@ fn check(
     listed: &[Rule],
     set: &PolicySet,
     schema: &Schema,
-) -> Result<(), Vec<Trouble>> {
+) -> Result<(), Vec<PolicyMistake>> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
     let mut troubles = BTreeMap::new();
     let mut add = |id: &PolicyId, error: &dyn Diagnostic| {
@@ -321,8 +321,8 @@ fn check(
         let message = error.to_string();
         let message = message.trim_start_matches(&format!("for policy `{id}`, "));
         let text = format!("{message}{}", help(error));
-        let trouble = Trouble { line, rule: Some(id.to_string()), text };
-        let known: &mut Trouble =
+        let trouble = PolicyMistake { line, rule: Some(id.to_string()), text };
+        let known: &mut PolicyMistake =
             troubles.entry((line, without_tools(message))).or_insert_with(|| trouble.clone());
         // Cedar finds them in no order; a reader sees the same one each time.
         if trouble.text < known.text {
@@ -359,8 +359,8 @@ fn matters(warning: &ValidationWarning) -> bool {
     )
 }
 
-fn unparsed(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Trouble> {
-    let trouble = |error: &cedar_policy::ParseError| Trouble {
+fn unparsed(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<PolicyMistake> {
+    let trouble = |error: &cedar_policy::ParseError| PolicyMistake {
         line: line_at(text, error).unwrap_or(1),
         rule: None,
         text: format!("{error}{}", help(error)),
@@ -399,7 +399,7 @@ fn in_order(set: &PolicySet) -> Vec<&Policy> {
     policies
 }
 
-impl Trouble {
+impl PolicyMistake {
     fn whole(text: String) -> Self {
         Self { line: 0, rule: None, text }
     }

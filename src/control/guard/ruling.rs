@@ -1,7 +1,7 @@
 //! What the rules say of a change, and of several rows of one.
 
 use crate::intent::Effect;
-use crate::intent::Row;
+use crate::intent::JudgedPart;
 
 /// What the rules say, by their ids.
 #[derive(Debug)]
@@ -54,9 +54,9 @@ impl Ruling {
     }
 
     /// The strictest of those of the whole call and of each row.
-    pub(super) fn strictest(whole: Self, rows: Vec<(&Row, Self)>) -> Self {
+    pub(super) fn strictest(whole: Self, rows: Vec<(&JudgedPart, Self)>) -> Self {
         let is_denied = |ruling: &Self| matches!(ruling, Self::Deny { .. });
-        let worst = |(_, ruling): &(&Row, Self)| is_denied(ruling);
+        let worst = |(_, ruling): &(&JudgedPart, Self)| is_denied(ruling);
         if rows.iter().any(worst) || is_denied(&whole) {
             return denied(whole, rows);
         }
@@ -78,7 +78,7 @@ impl Ruling {
     }
 }
 
-fn denied(whole: Ruling, rows: Vec<(&Row, Ruling)>) -> Ruling {
+fn denied(whole: Ruling, rows: Vec<(&JudgedPart, Ruling)>) -> Ruling {
     let (mut rules, mut said, mut hints, mut left) = (Vec::new(), Vec::new(), Vec::new(), 0_usize);
     for (row, ruling) in rows {
         let Ruling::Deny { rules: of_row, mut message, hint } = ruling else { continue };
@@ -108,7 +108,7 @@ fn denied(whole: Ruling, rows: Vec<(&Row, Ruling)>) -> Ruling {
 }
 
 /// A row in words.
-pub(super) fn name(row: &Row) -> String {
+pub(super) fn name(row: &JudgedPart) -> String {
     let (role, whom) = (row.wanted.role.said(), row.wanted.principal.label());
     match row.effect {
         Effect::Revoke => format!("taking {role} from {whom}"),

@@ -8,7 +8,7 @@ use crate::text;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Profile};
 
 /// What one user or group is to hold.
-pub(in crate::tools) struct Wanted {
+pub(in crate::tools) struct WantedEntry {
     pub principal: Principal,
     pub level: Level,
     pub profiles: Vec<Profile>,
@@ -18,7 +18,7 @@ pub(in crate::tools) struct Wanted {
     pub already: bool,
 }
 
-impl Wanted {
+impl WantedEntry {
     pub(super) fn is(&self, row: &Access) -> bool {
         row.principal.id == self.principal.id
             && row.principal.kind.as_deref() == Some(self.principal.kind.as_str())

@@ -4,7 +4,7 @@ use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, pe
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Listing, Reach, VendorReader, Wanted, fan_out, maybe};
+use crate::vendors::{Listing, NameOrId, Reach, VendorReader, fan_out, maybe};
 
 /// Assets whose settings one call reads.
 const BUDGET: usize = 60;
@@ -49,7 +49,7 @@ pub(super) async fn list(
 }
 
 /// A user or a group of this id or name.
-async fn either(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Principal, Failure> {
+async fn either(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Principal, Failure> {
     let query = PRINCIPALS.ask(&[])?;
     let found = find::<Principals>(reader, "principal", wanted, &query, |_| true).await;
     found.map_err(|failure| match failure.kind {

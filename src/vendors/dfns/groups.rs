@@ -7,7 +7,7 @@ use super::{Assignment, list};
 use crate::access::{Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Place, Row, VendorReader, fan_out};
+use crate::vendors::{ListPosition, Row, VendorReader, fan_out};
 
 pub(super) const GROUPS: Source =
     Source { path: "/auth/user-groups", needs: "Auth:UserGroups:Read", docs: "List User Groups" };
@@ -48,7 +48,9 @@ pub struct Through {
 /// All user groups. A deployment that knows no list of them has none.
 pub(super) async fn groups(reader: &VendorReader<'_>) -> Groups {
     let listed = match GROUPS.ask(&[]) {
-        Ok(query) => list(reader, query, Place::default(), usize::MAX, |_: &Group| true).await,
+        Ok(query) => {
+            list(reader, query, ListPosition::default(), usize::MAX, |_: &Group| true).await
+        }
         Err(failure) => Err(failure),
     };
     match listed {
@@ -67,7 +69,8 @@ pub(super) async fn members(
     group: &str,
 ) -> Result<Vec<String>, Failure> {
     let query = MEMBERS.ask(&[("groupId", group)])?;
-    let listing = list(reader, query, Place::default(), usize::MAX, |_: &Member| true).await?;
+    let listing =
+        list(reader, query, ListPosition::default(), usize::MAX, |_: &Member| true).await?;
     Ok(listing.complete()?.into_iter().map(|member| member.user_id).collect())
 }
 

@@ -9,7 +9,7 @@ use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
 use crate::text::{self, Word};
-use crate::vendors::{Place, Row, VendorReader, Wanted, pick};
+use crate::vendors::{ListPosition, NameOrId, Row, VendorReader, pick};
 
 pub(super) const USERS: Source =
     Source { path: "/auth/users", needs: "Auth:Users:Read", docs: "List Users" };
@@ -76,7 +76,10 @@ pub struct Identity {
 ///
 /// # Errors
 /// None or several match, or a list cannot be read whole.
-pub async fn identity(reader: &VendorReader<'_>, wanted: Wanted<'_>) -> Result<Identity, Failure> {
+pub async fn identity(
+    reader: &VendorReader<'_>,
+    wanted: NameOrId<'_>,
+) -> Result<Identity, Failure> {
     let certain = |who| Identity { who, doubt: None };
     let text = wanted.as_str();
     if is_id(text, "us") {
@@ -133,18 +136,18 @@ fn shown_earlier(reader: &VendorReader<'_>, id: &str) -> Option<Principal> {
 /// Whether somebody of that name may be among those that did not come, and may come on another try. A
 /// credential that may not read the groups never sees them: whoever is found without them is taken,
 /// and it is said.
-fn hides(unseen: &Failure, wanted: Wanted<'_>, listed: &[Principal]) -> bool {
+fn hides(unseen: &Failure, wanted: NameOrId<'_>, listed: &[Principal]) -> bool {
     unseen.kind != Kind::NotPermitted && !is_certain(wanted, listed)
 }
 
 /// Whether nobody else can be meant: nobody else has an id that was listed, nor a full address, which a
 /// user group has none of.
-fn is_certain(wanted: Wanted<'_>, listed: &[Principal]) -> bool {
+fn is_certain(wanted: NameOrId<'_>, listed: &[Principal]) -> bool {
     let (text, address) = (wanted.as_str(), wanted.sought());
     let is_address = |email: &String| email.eq_ignore_ascii_case(address);
     let is_certain = |known: &Principal| match wanted {
-        Wanted::Id(_) => known.id == text,
-        Wanted::Named(_) => known.id == text || known.email.as_ref().is_some_and(is_address),
+        NameOrId::Id(_) => known.id == text,
+        NameOrId::Named(_) => known.id == text || known.email.as_ref().is_some_and(is_address),
     };
     listed.iter().any(is_certain)
 }
@@ -160,14 +163,14 @@ fn doubt(who: &Principal) -> String {
 }
 
 /// What did not come, and what does without it.
-fn hidden(why: &Failure, wanted: Wanted<'_>) -> Failure {
+fn hidden(why: &Failure, wanted: NameOrId<'_>) -> Failure {
     let text = text::quote(Word::Caller, wanted.as_str());
     let message = format!("{text} may be a user group, and those did not come: {}", why.message);
     let failure = Failure { message, ..why.clone() };
     match (wanted, &why.hint) {
-        (Wanted::Id(_), _) => failure,
-        (Wanted::Named(_), None) => failure.hint(BY_ID),
-        (Wanted::Named(_), Some(hint)) => failure.hint(format!("{BY_ID}; {hint}")),
+        (NameOrId::Id(_), _) => failure,
+        (NameOrId::Named(_), None) => failure.hint(BY_ID),
+        (NameOrId::Named(_), Some(hint)) => failure.hint(format!("{BY_ID}; {hint}")),
     }
 }
 
@@ -178,7 +181,7 @@ fn passes(failure: &Failure) -> bool {
 
 /// All users and service accounts, the caller's own tokens, and the user groups that can be seen.
 pub(super) async fn everyone(reader: &VendorReader<'_>) -> Result<Groups, Failure> {
-    let users = list(reader, USERS.ask(&[])?, Place::default(), usize::MAX, |_| true);
+    let users = list(reader, USERS.ask(&[])?, ListPosition::default(), usize::MAX, |_| true);
     let (users, accounts, tokens, groups) =
         tokio::join!(users, service_accounts(reader), own_tokens(reader), groups(reader));
     let mut all: Vec<Principal> =
@@ -346,18 +349,18 @@ mod tests {
         ] {
             let why = Failure::new(kind, "the groups did not come");
             for (wanted, is_certain) in [
-                (Wanted::Named("us-a"), true),
-                (Wanted::Named("Ada@example.com"), true),
-                (Wanted::Named("ADA@EXAMPLE.COM"), true),
-                (Wanted::Named("Ada <ada@example.com>"), true),
-                (Wanted::Named("Ada"), false),
-                (Wanted::Named("us-c"), false),
-                (Wanted::Named("ada@example"), false),
-                (Wanted::Named("Ada <eve@example.com>"), false),
-                (Wanted::Id("us-b"), true),
-                (Wanted::Id("us-c"), false),
-                (Wanted::Id("Ada"), false),
-                (Wanted::Id("ada@example.com"), false),
+                (NameOrId::Named("us-a"), true),
+                (NameOrId::Named("Ada@example.com"), true),
+                (NameOrId::Named("ADA@EXAMPLE.COM"), true),
+                (NameOrId::Named("Ada <ada@example.com>"), true),
+                (NameOrId::Named("Ada"), false),
+                (NameOrId::Named("us-c"), false),
+                (NameOrId::Named("ada@example"), false),
+                (NameOrId::Named("Ada <eve@example.com>"), false),
+                (NameOrId::Id("us-b"), true),
+                (NameOrId::Id("us-c"), false),
+                (NameOrId::Id("Ada"), false),
+                (NameOrId::Id("ada@example.com"), false),
             ] {
                 let hides = hides(&why, wanted, &listed);
                 assert_eq!(hides, hidden && !is_certain, "{kind:?} {wanted:?}");

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
-use crate::vendors::{Listing, Place, Reach, VendorReader, Wanted, fan_out, maybe};
+use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, fan_out, maybe};
 
 /// Users whose roles one call reads.
 const BUDGET: usize = 40;
@@ -73,7 +73,7 @@ async fn everybody(
     reader: &VendorReader<'_>,
     query: crate::draft::Query,
 ) -> Result<Vec<Principal>, Failure> {
-    let users = pages(reader, query, Place::default(), usize::MAX, |_: &User| true).await?;
+    let users = pages(reader, query, ListPosition::default(), usize::MAX, |_: &User| true).await?;
     Ok(users.complete()?.into_iter().map(User::into_principal).collect())
 }
 
@@ -91,7 +91,7 @@ async fn names(
     let mut keys: Vec<_> = keys.filter(|key| !names.contains_key(key)).collect();
     keys.sort_unstable();
     keys.dedup();
-    let read = |key: String| async move { asset(reader, Wanted::Id(&key)).await };
+    let read = |key: String| async move { asset(reader, NameOrId::Id(&key)).await };
     if let Ok(fan_out) = fan_out::each("assets", keys, NAMES, read).await {
         names.extend(fan_out.found.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
     }

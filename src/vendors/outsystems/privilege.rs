@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{IDENTITY, list};
 use crate::access::Role;
 use crate::draft::Source;
-use crate::vendors::{Known, Listing, Place, Row, UNSHOWN, VendorReader, fan_out};
+use crate::vendors::{Known, ListPosition, Listing, Row, UNSHOWN, VendorReader, fan_out};
 
 const PERMISSIONS: Source =
     Source { path: "/api/identity/v1/permissions", needs: "", docs: IDENTITY };
@@ -100,7 +100,8 @@ impl Registry {
     /// as far as it shows them.
     async fn read(reader: &VendorReader<'_>, roles: &[OrganizationRole]) -> Self {
         let Ok(query) = PERMISSIONS.ask(&[]) else { return Self(None) };
-        let listing = list(reader, query, Place::default(), usize::MAX, |_: &Described| true).await;
+        let listing =
+            list(reader, query, ListPosition::default(), usize::MAX, |_: &Described| true).await;
         let Ok(mut known) = listing.and_then(Listing::complete) else {
             return Self(None);
         };

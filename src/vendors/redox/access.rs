@@ -8,7 +8,7 @@ use super::{
 use crate::access::{Access, Resource};
 use crate::failure::{Failure, Kind};
 use crate::vendors::fan_out::{self, FannedOut};
-use crate::vendors::{Listing, Reach, VendorReader, Wanted, pick};
+use crate::vendors::{Listing, NameOrId, Reach, VendorReader, pick};
 
 pub(super) async fn list(
     reader: &VendorReader<'_>,
@@ -20,7 +20,8 @@ pub(super) async fn list(
     let whole = Resource::new("organization", organization, None);
     let places: Vec<_> = std::iter::once(whole).chain(environments).collect();
     let one = reach.resource.as_ref();
-    let one = one.map(|wanted| pick("resource", Wanted::named(wanted), places.clone())).transpose();
+    let one =
+        one.map(|wanted| pick("resource", NameOrId::named(wanted), places.clone())).transpose();
     // All that does not resolve is told at once.
     let (places, place) = match one {
         Ok(None) => (places, Ok(())),
@@ -71,7 +72,7 @@ fn somebody(
 ) -> Result<String, Failure> {
     let there = read.found.iter().flat_map(|(found, _)| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
-    let found = super::member(Wanted::named(wanted), &everybody).map(|member| member.id);
+    let found = super::member(NameOrId::named(wanted), &everybody).map(|member| member.id);
     found.map_err(|failure| failure.renamed("principal")).map_err(|failure| {
         match &read.problem {
             // Where not all could be read, nobody can be said to be missing.
@@ -92,7 +93,7 @@ fn row(membership: &Membership, place: &Resource) -> Access {
 
 /// The id of the role of this id or name, where somebody holds it.
 fn role(wanted: &str, held: &[Listed]) -> Result<Option<String>, Failure> {
-    match pick_listed(Wanted::named(wanted), held) {
+    match pick_listed(NameOrId::named(wanted), held) {
         Ok(role) => Ok(Some(role.id)),
         Err(failure) if failure.kind == Kind::Invalid => Ok(None),
         Err(failure) => Err(failure),

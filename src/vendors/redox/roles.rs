@@ -8,7 +8,7 @@ use super::{
 };
 use crate::access::{Resource, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Find, Listing, VendorReader, Wanted, fan_out, pick};
+use crate::vendors::{Find, Listing, NameOrId, VendorReader, fan_out, pick};
 
 pub(super) const TABLE: &str = "roles";
 
@@ -77,7 +77,7 @@ pub(super) async fn list(reader: &VendorReader<'_>, find: Find) -> Result<Listin
 /// None or several match.
 pub fn for_organization(
     reader: &VendorReader<'_>,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
     members: &[Membership],
 ) -> Result<Listed, Failure> {
     let mut known: Vec<Listed> = held_roles(members).collect();
@@ -90,7 +90,7 @@ pub fn for_organization(
 ///
 /// # Errors
 /// None or several match.
-pub fn pick_listed(wanted: Wanted<'_>, roles: &[Listed]) -> Result<Listed, Failure> {
+pub fn pick_listed(wanted: NameOrId<'_>, roles: &[Listed]) -> Result<Listed, Failure> {
     let mut known: Vec<Role> = Vec::new();
     for role in roles {
         if !known.iter().any(|other| other.id == role.id) {

@@ -5,7 +5,7 @@ use super::{Caller, Entry, acl, group, is_same_user, memberships, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Listing, Reach, VendorReader, Wanted, fan_out, maybe};
+use crate::vendors::{Listing, NameOrId, Reach, VendorReader, fan_out, maybe};
 
 /// Spaces whose entries one call reads.
 const BUDGET: usize = 60;
@@ -48,7 +48,7 @@ pub(super) async fn list(
 async fn either(
     reader: &VendorReader<'_>,
     org: &str,
-    wanted: Wanted<'_>,
+    wanted: NameOrId<'_>,
 ) -> Result<Principal, Failure> {
     let nobody = match user(reader, org, wanted).await {
         Err(failure) if failure.kind == Kind::Invalid => failure,

@@ -1,11 +1,11 @@
 //! From steps to what becomes of them: prepared, judged, agreed to, carried out.
 
-use super::change::Walked;
+use super::change::RoundEnd;
 use super::consent::{self, ConsentOutcome};
-use super::prepare::{Next, Prepared};
+use super::prepare::{Next, Prepared, Settled};
 use super::question::ConsentQuestion;
 use super::step_result::StepResult;
-use super::taking::{self, Taken};
+use super::taking::{self, ConsentMatch, Taken};
 use super::task::{ChangeContext, Task};
 use super::{Call, Desk};
 use crate::access::Access;
@@ -31,15 +31,15 @@ impl Desk {
     ///
     /// # Errors
     /// At a task that cannot be prepared, before anything was sent.
-    pub(super) async fn walk<'t>(
+    pub(super) async fn round<'t>(
         &self,
         context: &ChangeContext,
         tasks: &'t [Task<'t>],
         reader: &VendorReader<'_>,
         call: &Call,
         taken: Option<Taken>,
-    ) -> Result<Walked, Stop<'t>> {
-        let Some(first) = tasks.first() else { return Ok(Walked::Done(Vec::new(), None)) };
+    ) -> Result<RoundEnd, Stop<'t>> {
+        let Some(first) = tasks.first() else { return Ok(RoundEnd::Done(Vec::new(), None)) };
         let stopped = |failure| Stop { task: first, failure, read: None };
         let turn = self.turns.take(keys(tasks), context.dry_run).await.map_err(stopped)?;
         let now = Cache::lasting(CALL);
@@ -51,10 +51,10 @@ impl Desk {
             return Err(conflict);
         }
         if context.dry_run {
-            return Ok(Walked::Done(preview(prepared), None));
+            return Ok(RoundEnd::Done(preview(prepared), None));
         }
         if is_denied {
-            return Ok(Walked::Done(self.refuse(prepared).await, None));
+            return Ok(RoundEnd::Done(self.refuse(prepared).await, None));
         }
         let read = prepared.first().map(|one| one.before().to_vec());
         let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
@@ -62,7 +62,7 @@ impl Desk {
         let asks = prepared.iter().any(Prepared::asks);
         if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
             let items = self.carry(context, prepared, None, &reader, call).await;
-            return Ok(Walked::Done(items, None));
+            return Ok(RoundEnd::Done(items, None));
         }
         if matches!(context.cause, Cause::Expiry(_)) {
             return Err(stopped(
@@ -75,30 +75,30 @@ impl Desk {
         let question = ConsentQuestion::about(context, &prepared);
         let mut follows = None;
         if let Some(taken) = taken {
-            let given = self.given(taken, digests.clone(), &question).map_err(stopped)?;
-            match given {
-                Ok(given) => {
-                    let items = self.carry(context, prepared, Some(&given), &reader, call).await;
-                    return Ok(Walked::Done(items, None));
+            match self.match_consent(taken, digests.clone(), &question).map_err(stopped)? {
+                ConsentMatch::Matched(grant) => {
+                    let items = self.carry(context, prepared, Some(&grant), &reader, call).await;
+                    return Ok(RoundEnd::Done(items, None));
                 }
                 // Nobody is asked here, and what was agreed to is something else.
-                Err(_) if !asks => return Err(stopped(taking::moved())),
-                Err(old) => follows = Some(old),
+                ConsentMatch::AskAgain { .. } if !asks => return Err(stopped(taking::moved())),
+                ConsentMatch::AskAgain { receipt } => follows = Some(receipt),
             }
             (call.progress)("the access changed meanwhile: asking again".to_owned());
         }
         let digest = consent::whole(&digests);
         drop(turn);
-        let sought =
-            self.seek(context, &prepared, &question, &digest, follows.as_deref(), call).await;
+        let sought = self
+            .obtain_consent(context, &prepared, &question, &digest, follows.as_deref(), call)
+            .await;
         match sought.map_err(stopped)? {
-            ConsentOutcome::Approved(request) => Ok(Walked::Agreed(Box::new(request))),
+            ConsentOutcome::Approved(request) => Ok(RoundEnd::Agreed(Box::new(request))),
             // What the person said is in the ledger under the request: it is no refusal beside it.
             ConsentOutcome::Refused(failure) => {
-                Ok(Walked::Done(unasked_for(&prepared, &failure), None))
+                Ok(RoundEnd::Done(not_agreed_to(&prepared, &failure), None))
             }
             ConsentOutcome::Waiting(request, pending) => {
-                Ok(Walked::Done(waiting(prepared, &request), pending))
+                Ok(RoundEnd::Done(waiting(prepared, &request), pending))
             }
         }
     }
@@ -116,10 +116,10 @@ impl Desk {
                 continue;
             }
             let step = one.task.step.as_ref();
-            let item = one.settled();
-            items.push(
-                item.unwrap_or_else(|(_, before)| StepResult::not_started(step, &before.rows)),
-            );
+            items.push(match one.settle() {
+                Settled::Finished(item) => item,
+                Settled::Sendable(_, before) => StepResult::not_started(step, &before.rows),
+            });
         }
         items
     }
@@ -140,9 +140,12 @@ fn preview(prepared: Vec<Prepared<'_>>) -> Vec<StepResult> {
             return one.not_started();
         }
         let step = one.task.step.as_ref();
-        one.settled().unwrap_or_else(|(sendable, _)| {
-            StepResult::preview(step, sendable.intent(), sendable.policy())
-        })
+        match one.settle() {
+            Settled::Finished(item) => item,
+            Settled::Sendable(sendable, _) => {
+                StepResult::preview(step, sendable.intent(), sendable.policy())
+            }
+        }
     };
     prepared.into_iter().map(item).collect()
 }
@@ -151,15 +154,19 @@ fn preview(prepared: Vec<Prepared<'_>>) -> Vec<StepResult> {
 fn waiting(prepared: Vec<Prepared<'_>>, request: &Request) -> Vec<StepResult> {
     let item = |one: Prepared<'_>| {
         let step = one.task.step.as_ref();
-        one.settled().unwrap_or_else(|(sendable, _)| {
-            StepResult::waiting(step, sendable.intent(), sendable.policy(), &request.receipt)
-        })
+        match one.settle() {
+            Settled::Finished(item) => item,
+            Settled::Sendable(sendable, _) => {
+                let (intent, policy) = (sendable.intent(), sendable.policy());
+                StepResult::waiting(step, intent, policy, &request.receipt)
+            }
+        }
     };
     prepared.into_iter().map(item).collect()
 }
 
 /// Items that a person did not agree to.
-fn unasked_for(prepared: &[Prepared<'_>], failure: &Failure) -> Vec<StepResult> {
+fn not_agreed_to(prepared: &[Prepared<'_>], failure: &Failure) -> Vec<StepResult> {
     prepared.iter().map(|one| one.stopped(failure)).collect()
 }
 
