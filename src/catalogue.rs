@@ -134,11 +134,11 @@ mod tests {
     fn the_tool_list_fits_its_budget() {
         let all = tokens(&[]);
         println!("tools/list with all vendors: {all} tokens (o200k)");
-        assert!(all <= 4_500, "{all}");
+        assert!(all <= 4_900, "{all}");
         for vendor in crate::vendors::VENDORS {
             let one = tokens(&[vendor.name]);
             println!("tools/list with {}: {one} tokens (o200k)", vendor.name);
-            assert!(one <= 2_000, "{}: {one}", vendor.name);
+            assert!(one <= 2_500, "{}: {one}", vendor.name);
         }
     }
 }

@@ -98,11 +98,6 @@ pub struct Spec {
 pub trait Look: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
     fn look(self, context: LookContext<'_>) -> impl Future<Output = Result<Rows, Failure>> + Send;
-
-    /// What is wrong with several arguments together, as [`Change::wrong`].
-    fn wrong(_: &Map<String, Value>) -> Vec<Failure> {
-        Vec::new()
-    }
 }
 
 /// A tool that writes to somebody's access.
@@ -263,7 +258,12 @@ pub enum Run {
 impl Tool {
     const fn look<L: Look>() -> Self {
         let run = Run::Look(look::<L>);
-        Self { spec: &L::SPEC, schema: LazyLock::new(schema::input::<L>), wrong: L::wrong, run }
+        Self {
+            spec: &L::SPEC,
+            schema: LazyLock::new(schema::input::<L>),
+            wrong: |_| Vec::new(),
+            run,
+        }
     }
 
     const fn other<A: JsonSchema>(spec: &'static Spec, run: Run) -> Self {

@@ -12,6 +12,7 @@ pub mod organization;
 pub mod outsystems;
 mod pick;
 pub mod redox;
+mod role_filter;
 pub mod snaplogic;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use serde::de::DeserializeOwned;
 pub use listing::{ListPosition, Listing, Page, Row, paginate};
 pub use organization::{Customers, Organization, Same};
 pub use pick::{Known, NameOrId, pick};
+pub use role_filter::{RoleFilter, access};
 
 use crate::access::{Access, Principal, Resource, Role};
 use crate::cache::{Cache, Shared};
@@ -125,12 +127,13 @@ pub struct Find {
     pub limit: usize,
 }
 
-/// Whose access to look for: at least one of the three, each an id or an exact name.
+/// Whose access to look for, each an id or an exact name; all there is, where nothing is said.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     pub principal: Option<String>,
     pub role: Option<String>,
     pub resource: Option<String>,
+    pub roles: RoleFilter,
     pub from: ListPosition,
     pub limit: usize,
 }

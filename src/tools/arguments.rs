@@ -399,7 +399,6 @@ mod tests {
                  userGroupAssetPermission[0].permission: is missing; it must be one of View, \
                  Modify, Full",
             ),
-            ("list_access", json!({ "principal": "" }), "needs a principal, a role or a resource"),
             (
                 "list_roles",
                 json!({ "limit": 10.5, "vendor": "redoxx" }),

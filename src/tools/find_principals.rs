@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::look::{LookQuery, Token, Which, ask};
+use super::look::{AsListed, LookQuery, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::access::PrincipalKind;
 use crate::argument::{Limit, Name};
@@ -49,6 +49,7 @@ impl Look for FindPrincipals {
                 from,
                 limit,
             },
+            AsListed,
         )
         .await
     }

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::look::{LookQuery, Token, Which, ask};
+use super::look::{AsListed, LookQuery, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
@@ -44,6 +44,7 @@ impl Look for FindResources {
             asked,
             |vendor| vendor.resources,
             |from, limit| Find { query: query.clone(), kind: kind.clone(), from, limit },
+            AsListed,
         )
         .await
     }

@@ -1,15 +1,18 @@
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
 
-use super::look::{LookQuery, Token, Which, ask};
+use super::look::{LookQuery, Refine, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
-use crate::argument::{Limit, Name};
-use crate::failure::Failure;
-use crate::json::put;
-use crate::vendors::{Reach, Tenant};
+use crate::access::Access;
+use crate::argument::{Limit, Name, Time};
+use crate::failure::{Failure, Kind};
+use crate::ledger::Ledger;
+use crate::vendors::{Listing, Reach, RoleFilter, Tenant, access};
 
-/// List who has access, or what somebody can reach: by principal, role or resource, at least one.
+/// List who has access, or what somebody can reach: all there is, or what fits all that is given.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListAccess {
@@ -21,11 +24,48 @@ pub struct ListAccess {
     role: Option<Name>,
     /// Id, path or exact name.
     resource: Option<Name>,
+    /// Only by roles that contain this permission.
+    permission: Option<Name>,
+    /// Only by privileged roles, or only by others.
+    privileged: Option<bool>,
+    /// Only what ends before then, at the vendor or by Grantor.
+    expires_before: Option<Time>,
+    /// Only what was granted here, or only the rest.
+    granted_here: Option<bool>,
     /// Default 50.
     limit: Option<Limit>,
     /// next_cursor, for more.
     cursor: Option<Token>,
 }
+
+/// A row, with what Grantor knows of it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    access: Access,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    granted_here: bool,
+}
+
+/// Which rows are looked for, by what the ledger knows of them.
+#[derive(Default)]
+struct LedgerFilter {
+    before: Option<Timestamp>,
+    granted_here: Option<bool>,
+}
+
+/// What the ledger knows of the access there is.
+struct Known<'a> {
+    ledger: &'a Ledger,
+    filter: LedgerFilter,
+    /// When Grantor takes back what it granted.
+    ends: HashMap<Key, Timestamp>,
+    /// Why nothing is known, where the ledger cannot be read.
+    unread: Option<Failure>,
+}
+
+/// `[tenant, principal, role, resource]`, by ids.
+type Key = [String; 4];
 
 impl Look for ListAccess {
     const SPEC: Spec = Spec {
@@ -38,45 +78,95 @@ impl Look for ListAccess {
         example: r#"{"principal": "user@example.com"}"#,
     };
 
-    fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
-        if ["principal", "role", "resource"].iter().any(|name| given.contains_key(*name)) {
-            return Vec::new();
-        }
-        let needs = Failure::invalid("needs a principal, a role or a resource");
-        vec![needs.hint("give at least one of the three")]
-    }
-
     async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
-        let [principal, role, resource] =
-            [self.principal, self.role, self.resource].map(|name| name.map(Name::into_string));
+        let [principal, role, resource, permission] =
+            [self.principal, self.role, self.resource, self.permission]
+                .map(|name| name.map(Name::into_string));
         let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_somebody(principal.is_some());
-        let (ledger, tenants) = (context.ledger, context.tenants);
         let reach = |from, limit| Reach {
             principal: principal.clone(),
             role: role.clone(),
             resource: resource.clone(),
+            roles: RoleFilter { permission: permission.clone(), privileged: self.privileged },
             from,
             limit,
         };
-        let mut rows = ask(context, asked, |vendor| vendor.access, reach).await?;
-        let keys: Vec<_> = rows.rows.iter().map(|row| key(row, tenants)).collect();
-        // A ledger that cannot be read marks nothing; the rows are the vendors' all the same.
-        let granted = ledger.granted(&keys).await.unwrap_or_default();
+        let ledger = context.ledger;
+        let (before, granted_here) = (self.expires_before.map(Time::timestamp), self.granted_here);
+        let filter = LedgerFilter { before, granted_here };
+        let known = Known { filter, ..Known::of(ledger).await };
+        let mut rows = ask(context, asked, |_| access, reach, known).await?;
         rows.troubles = ledger.watched().await;
-        for (row, _) in rows.rows.iter_mut().zip(granted).filter(|(_, here)| *here) {
-            put(row, "granted_here", true);
-        }
         Ok(rows)
     }
 }
 
-/// `[tenant, principal, role, resource]` of a row, by ids. What is held through a group was granted
-/// to the group.
-fn key(row: &Value, tenants: &[Tenant]) -> [String; 4] {
-    let part = |place| row.pointer(place).and_then(Value::as_str).unwrap_or_default();
-    let tenant = tenants.iter().find(|tenant| tenant.vendor.name == part("/vendor"));
-    let name = tenant.map(|tenant| tenant.name.as_str()).unwrap_or_default();
-    let holder = if row.get("via").is_some() { "/via/id" } else { "/principal/id" };
-    [name, part(holder), part("/role/id"), part("/resource/id")].map(str::to_owned)
+impl<'a> Known<'a> {
+    async fn of(ledger: &'a Ledger) -> Self {
+        let end = |record: crate::ledger::Record| {
+            let (access, end) = (record.wanted(), record.expires_at?);
+            Some((key(&record.tenant, &access), end))
+        };
+        let filter = LedgerFilter::default();
+        match ledger.standing().await {
+            Ok(timed) => {
+                let ends = timed.into_iter().filter_map(end).collect();
+                Self { ledger, filter, ends, unread: None }
+            }
+            Err(failure) => {
+                let message = format!("what was granted here is not known: {}", failure.message);
+                let unread = Failure::new(Kind::Incomplete, message).hint(failure.next_step());
+                Self { ledger, filter, ends: HashMap::new(), unread: Some(unread) }
+            }
+        }
+    }
+
+    /// The same rows. A ledger that cannot be read marks nothing; the rows are the vendor's all the same.
+    async fn of_rows(&self, tenant: &Tenant, listing: Listing<Access>) -> Listing<Shown> {
+        let keys: Vec<_> = listing.rows.iter().map(|row| key(&tenant.name, row)).collect();
+        let granted = self.ledger.granted(&keys).await.unwrap_or_default();
+        let mut marks = keys.iter().zip(granted.into_iter().chain(std::iter::repeat(false)));
+        listing.map(|mut access| {
+            let (end, granted_here) = match marks.next() {
+                Some((key, granted_here)) => (self.ends.get(key), granted_here),
+                None => (None, false),
+            };
+            let end = end.map(Timestamp::to_string);
+            access.expires_at = access.expires_at.or(end);
+            Shown { access, granted_here }
+        })
+    }
+}
+
+impl Refine<Access> for Known<'_> {
+    type Row = Shown;
+
+    async fn refine(&self, tenant: &Tenant, listing: Listing<Access>) -> Listing<Shown> {
+        let mut shown = self.of_rows(tenant, listing).await;
+        let LedgerFilter { before, granted_here } = self.filter;
+        shown.retain(|row| {
+            before.is_none_or(|before| row.ends_before(before))
+                && granted_here.is_none_or(|wanted| wanted == row.granted_here)
+        });
+        let is_asked = before.is_some() || granted_here.is_some();
+        if let Some(unread) = self.unread.as_ref().filter(|_| is_asked) {
+            shown.problem.get_or_insert_with(|| unread.clone());
+        }
+        shown
+    }
+}
+
+impl Shown {
+    /// Whether it ends before then. An end that cannot be read may be near.
+    fn ends_before(&self, time: Timestamp) -> bool {
+        let end = self.access.expires_at.as_deref().map(str::parse::<Timestamp>);
+        end.is_some_and(|end| end.map_or(true, |end| end < time))
+    }
+}
+
+/// The names by which the ledger finds a row. What is held through a group was granted to the group.
+fn key(tenant: &str, row: &Access) -> Key {
+    let holder = row.via.as_ref().unwrap_or(&row.principal);
+    [tenant, &holder.id, &row.role.id, &row.resource.id].map(str::to_owned)
 }

@@ -1,11 +1,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::look::{LookQuery, Token, Which, ask};
+use super::look::{LookQuery, Refine, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
+use crate::access::Role;
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
-use crate::vendors::Find;
+use crate::vendors::{Find, Listing, RoleFilter, Tenant};
 
 /// List the roles that can be granted.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -15,6 +16,8 @@ pub struct ListRoles {
     vendor: Option<Which>,
     /// Part of a role's name.
     query: Option<Name>,
+    /// Only roles that contain this permission, as the vendor names it.
+    permission: Option<Name>,
     /// Default 50.
     limit: Option<Limit>,
     /// next_cursor, for more.
@@ -34,13 +37,25 @@ impl Look for ListRoles {
 
     async fn look(self, context: LookContext<'_>) -> Result<Rows, Failure> {
         let query = self.query.map(Name::into_string);
+        let permission = self.permission.map(Name::into_string);
+        let filter = RoleFilter { permission, ..RoleFilter::default() };
         let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         ask(
             context,
             asked,
             |vendor| vendor.roles,
             |from, limit| Find { query: query.clone(), kind: None, from, limit },
+            filter,
         )
         .await
+    }
+}
+
+impl Refine<Role> for RoleFilter {
+    type Row = Role;
+
+    async fn refine(&self, _: &Tenant, mut listing: Listing<Role>) -> Listing<Role> {
+        listing.retain(|role| self.fits(role));
+        listing
     }
 }

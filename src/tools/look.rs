@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 
 use super::{LookContext, Problem, Rows};
 use crate::argument::Limit;
+use crate::cache::Cache;
 use crate::config::Unready;
 use crate::failure::{Failure, Kind};
 use crate::json::extend;
+use crate::outbound::CALL;
 use crate::text::{self, Word};
 use crate::vendors::{ListPosition, Listing, Lookup, Tenant, VENDORS, Vendor, VendorReader};
 
@@ -43,9 +45,33 @@ pub(super) struct Which(&'static str);
 #[derive(Default, Serialize, Deserialize)]
 struct Cursor(BTreeMap<String, ListPosition>);
 
+/// What is shown of a part of a list: all of its rows, or some of them, with what else is known.
+pub(super) trait Refine<T>: Sync {
+    type Row: Serialize + Send;
+
+    fn refine(
+        &self,
+        tenant: &Tenant,
+        listing: Listing<T>,
+    ) -> impl Future<Output = Listing<Self::Row>> + Send;
+}
+
+/// All rows, as the vendor has them.
+pub(super) struct AsListed;
+
+impl<T: Serialize + Send> Refine<T> for AsListed {
+    type Row = T;
+
+    async fn refine(&self, _: &Tenant, listing: Listing<T>) -> Listing<T> {
+        listing
+    }
+}
+
 /// One vendor's answer.
 struct Answered<T> {
     vendor: &'static str,
+    /// Where in its list it was asked to begin.
+    from: ListPosition,
     listing: Result<Listing<T>, Failure>,
 }
 
@@ -57,16 +83,20 @@ pub const MOST_BYTES: usize = 46_000;
 const MARKS: usize = 24;
 
 /// Asks the vendors `asked` names, all at the same time: `lookup` says which list of a vendor,
-/// `question` what to ask of it.
+/// `question` what to ask of it, and `refine` what is shown of a part of it.
 ///
 /// # Errors
 /// The cursor is none of ours, no such vendor is configured, or a name means nothing anywhere.
-pub(super) async fn ask<Q: Send, T: Serialize>(
+pub(super) async fn ask<Q: Send, T, R: Refine<T>>(
     context: LookContext<'_>,
     asked: LookQuery,
     lookup: fn(&Vendor) -> Lookup<Q, T>,
-    question: impl Fn(ListPosition, usize) -> Q,
-) -> Result<Rows, Failure> {
+    question: impl Fn(ListPosition, usize) -> Q + Sync,
+    refine: R,
+) -> Result<Rows, Failure>
+where
+    T: Send,
+{
     let (limit, of_somebody) = (asked.limit, asked.of_somebody);
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
     let tenants = tenants(&context, asked.vendor, cursor.as_ref())?;
@@ -82,14 +112,64 @@ pub(super) async fn ask<Q: Send, T: Serialize>(
         let vendor = tenant.vendor.name;
         let from = cursor.as_ref().and_then(|cursor| cursor.0.get(vendor).cloned());
         let from = from.unwrap_or_default();
-        let question = question(from, limit);
+        let (question, refine) = (&question, &refine);
         async move {
-            let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[] };
-            let listing = lookup(tenant.vendor)(&reader, question).await;
-            Answered { vendor, listing }
+            let cache = Cache::lasting(CALL);
+            let cache = Some(&cache);
+            let reader = &VendorReader { tenant, wire, deadline, cache, earlier: &[] };
+            let vendor = Asking { reader, lookup: lookup(tenant.vendor), question, refine };
+            let listing = vendor.to_the_limit(from.clone(), limit).await;
+            Answered { vendor: tenant.vendor.name, from, listing }
         }
     });
     gather(futures_util::future::join_all(answers).await, limit, of_somebody)
+}
+
+/// Asks one vendor for one list.
+struct Asking<'a, Q, T, F, R> {
+    reader: &'a VendorReader<'a>,
+    lookup: Lookup<Q, T>,
+    question: &'a F,
+    refine: &'a R,
+}
+
+impl<Q: Send, T: Send, F: Fn(ListPosition, usize) -> Q + Sync, R: Refine<T>>
+    Asking<'_, Q, T, F, R>
+{
+    /// Asks for more until there are as many rows as are wanted, the list ends, or the time is over: a
+    /// vendor's list may come in parts, of which some hold no row that fits.
+    async fn to_the_limit(
+        &self,
+        from: ListPosition,
+        limit: usize,
+    ) -> Result<Listing<R::Row>, Failure> {
+        let mut all = self.part(from, limit).await?;
+        while all.rows.len() < limit
+            && all.problem.as_ref().is_none_or(|problem| problem.kind != Kind::RateLimited)
+            && let Some(next) = all.next.take()
+        {
+            let part = self.part(next.clone(), limit - all.rows.len());
+            let more = match tokio::time::timeout(self.reader.deadline.left(), part).await {
+                Ok(Ok(more)) => more,
+                Ok(Err(failure)) => Listing::cut(next, failure),
+                Err(_) => Listing::cut(next, out_of_time()),
+            };
+            all = all.and(more);
+        }
+        Ok(all)
+    }
+
+    async fn part(&self, from: ListPosition, limit: usize) -> Result<Listing<R::Row>, Failure> {
+        let question = (self.question)(from, limit);
+        let listing = (self.lookup)(self.reader, question).await?;
+        Ok(self.refine.refine(self.reader.tenant, listing).await)
+    }
+}
+
+/// What is said where a look ends before its list does, with fewer rows than were asked for.
+fn out_of_time() -> Failure {
+    Failure::new(Kind::Incomplete, "not all was looked at within the time of one call")
+        .hint("call again with next_cursor: it goes on there")
 }
 
 fn tenants<'a>(
@@ -159,11 +239,16 @@ fn gather<T: Serialize>(
     let mut all = Rows { asked: answers.len(), ..Rows::default() };
     let (mut cursor, mut nameless, mut answered) = (Cursor::default(), Vec::new(), false);
     let mut room = MOST_BYTES;
-    for Answered { vendor, listing } in answers {
+    for Answered { vendor, from, listing } in answers {
         answered |= listing.is_ok();
         match listing {
             Err(failure) if failure.kind == Kind::Invalid => nameless.push((vendor, failure)),
-            Err(failure) => all.problems.push(Problem { vendor, failure, partial: false }),
+            Err(failure) => {
+                if failure.kind == Kind::RateLimited {
+                    cursor.0.insert(vendor.to_owned(), from);
+                }
+                all.problems.push(Problem { vendor, failure, partial: false });
+            }
             Ok(listing) => {
                 let mut rows: Vec<_> =
                     listing.rows.iter().map(|row| labelled(vendor, row)).collect();
@@ -326,7 +411,7 @@ mod tests {
 
     fn listed(vendor: &'static str, rows: &[&str]) -> Answered<Value> {
         let rows = rows.iter().map(|name| json!({ "name": name })).collect();
-        Answered { vendor, listing: Ok(Listing::whole(rows)) }
+        Answered { vendor, from: ListPosition::default(), listing: Ok(Listing::whole(rows)) }
     }
 
     fn names(rows: &Rows) -> Vec<&str> {
@@ -363,9 +448,14 @@ mod tests {
         let (mut skip, mut seen) = (0, Vec::new());
         loop {
             let rows = all.clone();
-            let from = ListPosition { page: None, skip };
+            let from = ListPosition { skip, ..ListPosition::default() };
             let listing = Ok(Listing::part(rows, &from, 500, None));
-            let rows = gather(vec![Answered { vendor: "one", listing }], 500, false).unwrap();
+            let rows = gather(
+                vec![Answered { vendor: "one", from: ListPosition::default(), listing }],
+                500,
+                false,
+            )
+            .unwrap();
             let found: Vec<_> = names(&rows).iter().map(|name| (*name).to_owned()).collect();
             assert!(found.len() == 1 || json!(rows.rows).to_string().len() <= MOST_BYTES);
             seen.extend(found);
@@ -382,7 +472,11 @@ mod tests {
     #[test]
     fn a_name_of_several_is_ambiguous() {
         let several = || Failure::new(Kind::Ambiguous, "2 have the name").of("principal");
-        let wrong = |failure| Answered::<Value> { vendor: "two", listing: Err(failure) };
+        let wrong = |failure| Answered::<Value> {
+            vendor: "two",
+            from: ListPosition::default(),
+            listing: Err(failure),
+        };
         let rows = gather(vec![listed("one", &["a"]), wrong(several())], 9, true).unwrap();
         assert_eq!((rows.rows.len(), rows.problems[0].failure.problem()), (1, "ambiguous"));
         assert!(rows.unknown.is_none());

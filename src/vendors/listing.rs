@@ -17,13 +17,50 @@ pub struct Listing<T> {
     pub problem: Option<Failure>,
 }
 
-/// A place in a vendor's list: the page, in the vendor's own terms, and the rows to skip on it.
+/// A place in a vendor's list: the page, in the vendor's own terms, and the entries to skip on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPosition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     #[serde(default)]
     pub skip: usize,
+    /// What tells the entry there from others, where anything does: a list that has changed since is
+    /// noticed by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The rows of that entry to skip, where an entry is read by itself and has rows of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub row: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl ListPosition {
+    /// The entry, from its first row on.
+    fn entry(&self) -> Self {
+        Self { row: 0, ..self.clone() }
+    }
+
+    /// Where the entry stands among these keys of its page; and whether it stands there at all.
+    fn among(&self, keys: &[Option<String>]) -> (usize, bool) {
+        let Some(key) = &self.key else { return (self.skip, true) };
+        let is_it = |known: &Option<String>| known.as_ref() == Some(key);
+        if keys.get(self.skip).is_some_and(is_it) {
+            return (self.skip, true);
+        }
+        match keys.iter().position(is_it) {
+            Some(index) => (index, true),
+            None => (self.skip, false),
+        }
+    }
+}
+
+/// What is said where the row that a cursor stands at is gone.
+fn changed() -> Failure {
+    Failure::new(Kind::Incomplete, "the list changed since the cursor was given")
+        .hint("what is listed is right, and some may be missing; ask again without the cursor")
 }
 
 /// One page as a vendor sends it.
@@ -76,25 +113,34 @@ where
     let (mut rows, mut places, mut place) = (Vec::new(), Vec::new(), from);
     let (mut seen, mut total) = (HashSet::new(), None);
     let mut pages = HashSet::from([place.page.clone()]);
+    let mut problem = None;
     for fetched in 0..MOST_PAGES {
         let page = match fetch(place.page.clone()).await {
             Ok(page) => page,
             Err(failure) if fetched == 0 => return Err(failure),
+            Err(failure) if failure.kind == Kind::RateLimited => {
+                return Ok(Listing { rows, places, next: Some(place), problem: Some(failure) });
+            }
             Err(failure) => return Ok(cut((rows, places), &failure.message)),
         };
         let mut repeats = fetched > 0 && !page.rows.is_empty();
-        for (index, row) in page.rows.into_iter().enumerate().skip(place.skip) {
-            if row.key().is_some_and(|key| !seen.insert(key)) {
+        let keys: Vec<_> = page.rows.iter().map(Row::key).collect();
+        let (skip, is_there) = place.among(&keys);
+        if !is_there {
+            problem = Some(changed());
+        }
+        for (index, (row, key)) in page.rows.into_iter().zip(keys).enumerate().skip(skip) {
+            if key.clone().is_some_and(|key| !seen.insert(key)) {
                 continue;
             }
             repeats = false;
+            let at = ListPosition { page: place.page.clone(), skip: index, key, row: 0 };
             if rows.len() == limit {
-                let next = Some(ListPosition { page: place.page, skip: index });
-                return Ok(Listing { rows, places, next, problem: None });
+                return Ok(Listing { rows, places, next: Some(at), problem });
             }
             if keep(&row) {
                 rows.push(row);
-                places.push(ListPosition { page: place.page.clone(), skip: index });
+                places.push(at);
             }
         }
         if page.total.is_some_and(|now| total.is_some_and(|before| now < before)) {
@@ -103,7 +149,7 @@ where
         }
         total = page.total.or(total);
         match page.next {
-            None => return Ok(Listing { rows, places, next: None, problem: None }),
+            None => return Ok(Listing { rows, places, next: None, problem }),
             // Another page of them would be no other either.
             Some(_) if repeats => {
                 return Ok(cut((rows, places), "the vendor sends the same rows again"));
@@ -111,7 +157,7 @@ where
             Some(next) if !pages.insert(Some(next.clone())) => {
                 return Ok(cut((rows, places), "the vendor names the same page as the next one"));
             }
-            Some(next) => place = ListPosition { page: Some(next), skip: 0 },
+            Some(next) => place = ListPosition { page: Some(next), ..ListPosition::default() },
         }
     }
     Ok(cut((rows, places), "the list has no end"))
@@ -132,10 +178,57 @@ impl<T> Listing<T> {
     /// The part of rows that were all read at once.
     pub fn part(rows: Vec<T>, from: &ListPosition, limit: usize, problem: Option<Failure>) -> Self {
         let end = from.skip.saturating_add(limit);
-        let next = (rows.len() > end).then_some(ListPosition { page: None, skip: end });
+        let at = |skip| ListPosition { skip, ..ListPosition::default() };
+        let next = (rows.len() > end).then(|| at(end));
         let rows: Vec<T> = rows.into_iter().skip(from.skip).take(limit).collect();
-        let places = (from.skip..).take(rows.len()).map(|skip| ListPosition { page: None, skip });
+        let places = (from.skip..).take(rows.len()).map(at);
         Self { places: places.collect(), rows, next, problem }
+    }
+
+    /// The part of entries that were all read at once, each to be read by itself; `key` tells them apart.
+    pub fn entries(
+        entries: Vec<T>,
+        from: &ListPosition,
+        limit: usize,
+        key: impl Fn(&T) -> &str,
+    ) -> Self {
+        let keys: Vec<_> = entries.iter().map(|entry| Some(key(entry).to_owned())).collect();
+        let (skip, is_there) = from.among(&keys);
+        let at = |(skip, key)| ListPosition { skip, key, ..ListPosition::default() };
+        let mut places: Vec<_> = keys.into_iter().enumerate().skip(skip).map(at).collect();
+        let next = places.get(limit).cloned();
+        places.truncate(limit);
+        let rows = entries.into_iter().skip(skip).take(limit).collect();
+        Self { rows, places, next, problem: (!is_there).then(changed) }
+    }
+
+    /// No rows, and why; the list goes on there.
+    pub fn cut(next: ListPosition, failure: Failure) -> Self {
+        let (rows, places) = (Vec::new(), Vec::new());
+        Self { rows, places, next: Some(next), problem: Some(failure) }
+    }
+
+    /// Rows of entries, each entry with its place: as many as `limit` allows, from `from` on.
+    pub fn of_entries(
+        entries: Vec<(ListPosition, Vec<T>)>,
+        from: &ListPosition,
+        limit: usize,
+        next: Option<ListPosition>,
+        problem: Option<Failure>,
+    ) -> Self {
+        let mut listing = Self { rows: Vec::new(), places: Vec::new(), next, problem };
+        for (place, rows) in entries {
+            let skip = if place == from.entry() { from.row } else { 0 };
+            for (row, one) in rows.into_iter().enumerate().skip(skip) {
+                let at = ListPosition { row, ..place.clone() };
+                if listing.rows.len() == limit {
+                    return Self { next: Some(at), ..listing };
+                }
+                listing.rows.push(one);
+                listing.places.push(at);
+            }
+        }
+        listing
     }
 
     /// The first rows alone; the list goes on behind them.
@@ -158,6 +251,32 @@ impl<T> Listing<T> {
             Some(problem) => Err(problem.hint("try again")),
             None => Ok(self.rows),
         }
+    }
+
+    /// Leaves out the rows that do not fit; the list goes on where it did.
+    pub fn retain(&mut self, fits: impl Fn(&T) -> bool) {
+        let fits: Vec<_> = self.rows.iter().map(fits).collect();
+        let mut kept = fits.iter();
+        self.rows.retain(|_| kept.next().copied().unwrap_or_default());
+        let mut kept = fits.iter();
+        self.places.retain(|_| kept.next().copied().unwrap_or_default());
+    }
+
+    /// More of the same list behind these rows, and what is said of both.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        self.rows.extend(more.rows);
+        self.places.extend(more.places);
+        let problem = match (self.problem, more.problem) {
+            (Some(one), Some(other)) if one.message != other.message => {
+                let kind = if one.kind == Kind::NotListable { other.kind } else { one.kind };
+                let hint = other.hint.or(one.hint);
+                let message = format!("{}; {}", one.message, other.message);
+                Some(Failure { hint, ..Failure::new(kind, message) })
+            }
+            (one, other) => other.or(one),
+        };
+        Self { next: more.next, problem, ..self }
     }
 
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Listing<U> {
@@ -230,7 +349,15 @@ mod tests {
         };
         let listing = paginate(ListPosition::default(), 4, |_| true, pages).await.unwrap();
         assert_eq!(listing.rows, [0, 1, 2, 3]);
-        assert_eq!(listing.next, Some(ListPosition { page: Some("1".to_owned()), skip: 2 }));
+        assert_eq!(
+            listing.next,
+            Some(ListPosition {
+                page: Some("1".to_owned()),
+                skip: 2,
+                key: Some("4".to_owned()),
+                row: 0
+            })
+        );
     }
 
     #[tokio::test]

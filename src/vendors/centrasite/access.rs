@@ -1,12 +1,15 @@
 //! Who has access at CentraSite: an asset lists its settings.
 
-use super::{Held, Holding, PRINCIPALS, Principals, asset, assets, find, name, permissions};
+use super::{
+    Held, Holding, PRINCIPALS, Permissions, Principals, asset, assets, find, name, permissions,
+};
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Listing, NameOrId, Reach, VendorReader, fan_out, maybe};
+use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
 
-/// Assets whose settings one call reads.
+/// Assets whose settings are read at a time.
 const BUDGET: usize = 60;
 
 pub(super) async fn list(
@@ -21,17 +24,15 @@ pub(super) async fn list(
         None => assets(reader, None).await?,
     };
     let read = |asset: Resource| async move { Ok((permissions(reader, &asset.id).await?, asset)) };
-    let fan_out = fan_out::each("assets", assets, BUDGET, read).await?;
-    let rows = fan_out.found.into_iter().flat_map(|(permissions, asset)| {
-        permissions
-            .permissions
-            .iter()
-            .map(|held| row(held, &asset, principal.as_ref()))
-            .collect::<Vec<_>>()
-    });
-    let rows: Vec<Access> = rows.collect();
+    let assets = Listing::entries(assets, &reach.from, BUDGET, |asset: &Resource| &asset.id);
+    let Entries { found, next, problem } = fan_out::entries("assets", assets, read).await?;
+    let rows = |(permissions, asset): (Permissions, Resource)| {
+        let held = permissions.permissions.iter();
+        held.map(|held| row(held, &asset, principal.as_ref())).collect::<Vec<_>>()
+    };
+    let mut found: Vec<_> = found.into_iter().map(|(place, one)| (place, rows(one))).collect();
     let groups = principal.as_ref().filter(|one| one.kind == PrincipalKind::User);
-    let groups = groups.and_then(|user| unseen(user, &rows));
+    let groups = groups.and_then(|user| unseen(user, found.iter().flat_map(|(_, rows)| rows)));
     let fits = |row: &Access| {
         let wanted = principal.as_ref().map(Principal::named);
         wanted.is_none_or(|it| it.id == row.principal.id && it.kind == row.principal.kind)
@@ -40,9 +41,9 @@ pub(super) async fn list(
                 row.role.id == *role || row.role.id.split(' ').next() == Some(role)
             })
     };
-    let rows = rows.into_iter().filter(fits).collect();
-    let problem = fan_out.problem.or(groups);
-    let mut listing = Listing::part(rows, &reach.from, reach.limit, problem);
+    found.iter_mut().for_each(|(_, rows)| rows.retain(fits));
+    let problem = problem.or(groups);
+    let mut listing = Listing::of_entries(found, &reach.from, reach.limit, next, problem);
     let named = listing.rows.iter_mut().map(|row: &mut Access| &mut row.principal);
     name(reader, named.filter(|named| named.name.is_none()).collect()).await;
     Ok(listing)
@@ -60,8 +61,8 @@ async fn either(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Princ
 }
 
 /// Groups that hold access which somebody may share: who is in them the bridge does not show.
-fn unseen(user: &Principal, rows: &[Access]) -> Option<Failure> {
-    let groups = rows.iter().map(|row| &row.principal);
+fn unseen<'r>(user: &Principal, rows: impl Iterator<Item = &'r Access>) -> Option<Failure> {
+    let groups = rows.map(|row| &row.principal);
     let groups = groups.filter(|one| one.kind.as_deref() == Some(PrincipalKind::Group.as_str()));
     let mut groups: Vec<String> = groups.map(|group| text::exact(&group.id)).collect();
     groups.sort_unstable();
@@ -107,7 +108,7 @@ mod tests {
                 row(&serde_json::from_value(held).unwrap(), &asset, Some(&ada))
             };
             let rows: Vec<_> = holders.iter().map(held).collect();
-            let unseen = unseen(&ada, &rows).map(|failure| failure.message);
+            let unseen = unseen(&ada, rows.iter()).map(|failure| failure.message);
             let told = told.map(|groups| {
                 format!("what ada holds through a group is not seen; these hold access: {groups}")
             });

@@ -9,7 +9,7 @@ use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
 use crate::vendors::{Listing, Reach, VendorReader, fan_out, maybe};
 
-/// Permissions whose assignments one call reads.
+/// Permissions whose assignments are read at a time.
 const BUDGET: usize = 200;
 
 pub(super) async fn list(
@@ -35,16 +35,17 @@ pub(super) async fn list(
         None => permissions(reader).await?,
     };
     let among = among.into_iter().map(Permission::into_role).collect();
+    let among = Listing::entries(among, &reach.from, BUDGET, |role: &Role| &role.id);
     let Groups { all: people, unseen } = match &principal {
         Some(only) => Groups { all: vec![only.clone()], unseen: None },
         None => everyone(reader).await?,
     };
     let read = |role: Role| async move { Ok((assignments(reader, &role.id).await?, role)) };
-    let fan_out = fan_out::each("permissions", among, BUDGET, read).await?;
-    let found: Vec<_> = fan_out
+    let read = fan_out::entries("permissions", among, read).await?;
+    let found: Vec<_> = read
         .found
         .iter()
-        .flat_map(|(all, role)| all.iter().map(move |one| (one, role)))
+        .flat_map(|(_, (all, role))| all.iter().map(move |one| (one, role)))
         .collect();
     let held = match &principal {
         Some(principal) => {
@@ -56,19 +57,19 @@ pub(super) async fn list(
             Through { unseen: unseen.filter(|_| is_strange(&found, &people)), ..Through::default() }
         }
     };
-    let rows: Vec<_> = match &principal {
-        Some(principal) => {
-            found.iter().flat_map(|(one, role)| theirs(one, role, principal, &held)).collect()
-        }
-        None => {
-            found.iter().map(|(one, role)| (row(one, role, &people), one.is_leaving())).collect()
-        }
+    let shown = |one: &Assignment, role: &Role| match &principal {
+        Some(principal) => theirs(one, role, principal, &held),
+        None => Some((row(one, role, &people), one.is_leaving())),
     };
-    let listing = Listing::part(rows, &reach.from, reach.limit, None);
+    let rows = |(all, role): &(Vec<Assignment>, Role)| {
+        all.iter().filter_map(|one| shown(one, role)).collect::<Vec<_>>()
+    };
+    let entries = read.found.iter().map(|(place, one)| (place.clone(), rows(one))).collect();
+    let listing = Listing::of_entries(entries, &reach.from, reach.limit, read.next, None);
     let leaving = listing.rows.iter().filter(|(_, leaving)| *leaving).map(|(row, _)| row);
     let leaving = leaves(&leaving.collect::<Vec<_>>());
     let doubt = doubt.map(|doubt| Failure::new(Kind::Incomplete, doubt));
-    let problem = together([fan_out.problem, held.untold(), leaving, doubt]);
+    let problem = together([read.problem, held.untold(), leaving, doubt]);
     Ok(Listing { problem, ..listing.map(|(row, _)| row) })
 }
 

@@ -8,17 +8,20 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    GrantPeriod, HeldRole, ROLE_USERS, USERS, User, asset, held, list as pages, role, same_key,
-    user,
+    ASSETS, Asset, GrantPeriod, HeldRole, ROLE_USERS, USERS, User, asset, held, list as pages,
+    role, same_key, user,
 };
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
-use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, fan_out, maybe};
+use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, maybe};
 
-/// Users whose roles one call reads.
+/// Users whose roles are read at a time.
 const BUDGET: usize = 40;
-/// Assets whose names one call looks up.
+/// Assets whose names are looked up one by one; the names of more are read from the list of assets.
 const NAMES: usize = 20;
+/// Assets whose names are read from the list.
+const MOST_NAMES: usize = 1_000;
 
 pub(super) async fn list(
     reader: &VendorReader<'_>,
@@ -28,22 +31,21 @@ pub(super) async fn list(
     let asset = maybe(&reach.resource, "resource", |wanted| asset(reader, wanted)).await;
     let user = maybe(&reach.principal, "principal", |wanted| user(reader, wanted)).await;
     let ((role, asset), user) = Failure::both(Failure::both(role, asset), user)?;
+    let from = &reach.from;
+    let listed = |users| Listing::entries(users, from, BUDGET, |user: &Principal| &user.id);
     let users = match (user, &asset, &role) {
-        (Some(user), _, _) => vec![user],
-        (None, Some(asset), _) => reaching(reader, asset).await?,
-        (None, None, role) => {
-            let key = role.as_ref().map_or("", |role| role.id.as_str());
-            everybody(reader, ROLE_USERS.ask(&[("key", key)])?).await?
+        (Some(user), _, _) => listed(vec![user]),
+        (None, Some(asset), _) => listed(reaching(reader, asset).await?),
+        (None, None, Some(role)) => {
+            some(reader, ROLE_USERS.ask(&[("key", &role.id)])?, from).await?
         }
+        (None, None, None) => some(reader, USERS.ask(&[])?, from).await?,
     };
     let read = async |user: Principal| Ok((held(reader, &user.id).await?, user));
     let read = |user| read(user);
-    let fan_out = fan_out::each("users", users, BUDGET, read).await?;
-    let names = names(reader, &fan_out.found, asset.as_ref()).await;
-    let rows = fan_out.found.into_iter().flat_map(|(held, user)| {
-        let user = user.named();
-        held.into_iter().map(|held| row(&user, held, &names)).collect::<Vec<_>>()
-    });
+    let Entries { found, next, problem } = fan_out::entries("users", users, read).await?;
+    let held = found.iter().flat_map(|(_, (held, _))| held);
+    let names = names(reader, held, asset.as_ref()).await;
     let fits = |row: &Access| {
         role.as_ref().is_none_or(|role| same_key(&role.id, &row.role.id))
             && asset.as_ref().is_none_or(|asset| {
@@ -51,7 +53,22 @@ pub(super) async fn list(
                 row.scope == "organization" || same_key(&row.resource.id, &asset.id)
             })
     };
-    Ok(Listing::part(rows.filter(fits).collect(), &reach.from, reach.limit, fan_out.problem))
+    let rows = |(held, user): (Vec<HeldRole>, Principal)| {
+        let user = user.named();
+        held.into_iter().map(|held| row(&user, held, &names)).filter(fits).collect()
+    };
+    let found = found.into_iter().map(|(place, one)| (place, rows(one))).collect();
+    Ok(Listing::of_entries(found, from, reach.limit, next, problem))
+}
+
+/// Users of a list, from there on, as many as are read at a time.
+async fn some(
+    reader: &VendorReader<'_>,
+    query: crate::draft::Query,
+    from: &ListPosition,
+) -> Result<Listing<Principal>, Failure> {
+    let users = pages(reader, query, from.clone(), BUDGET, |_: &User| true).await?;
+    Ok(users.map(User::into_principal))
 }
 
 /// Who may reach an asset: those with a role for it, then all with any organization role.
@@ -80,22 +97,35 @@ async fn everybody(
 /// The names of the assets that roles count for; a name that cannot be had is left out.
 async fn names(
     reader: &VendorReader<'_>,
-    found: &[(Vec<HeldRole>, Principal)],
+    held: impl Iterator<Item = &HeldRole>,
     known: Option<&Resource>,
 ) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     if let Some(Resource { id, name: Some(name), .. }) = known {
         names.insert(id.clone(), name.clone());
     }
-    let keys = found.iter().flat_map(|(held, _)| held).filter_map(|held| held.asset_key.clone());
+    let keys = held.filter_map(|held| held.asset_key.clone());
     let mut keys: Vec<_> = keys.filter(|key| !names.contains_key(key)).collect();
     keys.sort_unstable();
     keys.dedup();
+    if keys.len() > NAMES {
+        if let Ok(assets) = assets(reader).await {
+            names.extend(assets.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
+        }
+        return names;
+    }
     let read = |key: String| async move { asset(reader, NameOrId::Id(&key)).await };
     if let Ok(fan_out) = fan_out::each("assets", keys, NAMES, read).await {
         names.extend(fan_out.found.into_iter().filter_map(|asset| Some((asset.id, asset.name?))));
     }
     names
+}
+
+/// The assets there are, as far as some pages show them.
+async fn assets(reader: &VendorReader<'_>) -> Result<Vec<Resource>, Failure> {
+    let start = ListPosition::default();
+    let listed = pages(reader, ASSETS.ask(&[])?, start, MOST_NAMES, |_: &Asset| true).await?;
+    Ok(listed.rows.into_iter().map(Asset::into_resource).collect())
 }
 
 /// A role that `user` holds, as a row; `names` are those of assets, as far as they are known.

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::access::{Access, Resource};
 use crate::failure::{Failure, Kind};
-use crate::vendors::fan_out::{self, FannedOut};
-use crate::vendors::{Listing, NameOrId, Reach, VendorReader, pick};
+use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, pick};
 
 pub(super) async fn list(
     reader: &VendorReader<'_>,
@@ -36,24 +36,27 @@ pub(super) async fn list(
         };
         Ok((found, place))
     };
-    let fan_out = fan_out::each("environments", places, ENVIRONMENTS_READ, read).await?;
-    let held = || fan_out.found.iter().flat_map(|(found, _)| found).map(|one| one.role.clone());
+    let places =
+        Listing::entries(places, &reach.from, ENVIRONMENTS_READ, |place: &Resource| &place.id);
+    let all = fan_out::entries("environments", places, read).await?;
+    let held = || all.found.iter().flat_map(|(_, (found, _))| found).map(|one| one.role.clone());
     let role = match &reach.role {
         Some(wanted) => role(wanted, &held().collect::<Vec<_>>()),
         None => Ok(None),
     };
     let principal = match &reach.principal {
-        Some(wanted) => somebody(wanted, &members, &fan_out).map(Some),
+        Some(wanted) => somebody(wanted, &members, &all, reach.from != ListPosition::default()),
         None => Ok(None),
     };
     let ((role, principal), ()) = Failure::both(Failure::both(role, principal), place)?;
-    let rows = fan_out.found.iter().flat_map(|(found, place)| {
-        found.iter().map(|membership| row(membership, place)).collect::<Vec<_>>()
-    });
-    let rows: Vec<_> = rows
-        .filter(|row| principal.as_ref().is_none_or(|id| *id == row.principal.id))
-        .filter(|row| reach.role.is_none() || role.as_ref() == Some(&row.role.id))
-        .collect();
+    let fits = |row: &Access| {
+        (reach.principal.is_none() || principal.as_ref() == Some(&row.principal.id))
+            && (reach.role.is_none() || role.as_ref() == Some(&row.role.id))
+    };
+    let rows = |(found, place): &(Vec<Membership>, Resource)| {
+        found.iter().map(|membership| row(membership, place)).filter(fits).collect()
+    };
+    let found = all.found.iter().map(|(place, one)| (place.clone(), rows(one))).collect();
     let partly = reach.resource.is_none().then(|| {
         Failure::new(
             Kind::NotListable,
@@ -61,25 +64,31 @@ pub(super) async fn list(
                      are listed",
         )
     });
-    Ok(Listing::part(rows, &reach.from, reach.limit, fan_out.problem.or(partly)))
+    let problem = all.problem.or(partly);
+    Ok(Listing::of_entries(found, &reach.from, reach.limit, all.next, problem))
 }
 
-/// Whose access is asked for: a member of the organization, or of one of these places alone.
+/// Whose access is asked for: a member of the organization, or of one of these places alone; none
+/// where they may be one of a place that comes later or, as the list goes on, came before.
 fn somebody(
     wanted: &str,
     members: &[Membership],
-    read: &FannedOut<(Vec<Membership>, Resource)>,
-) -> Result<String, Failure> {
-    let there = read.found.iter().flat_map(|(found, _)| found);
+    read: &Entries<(Vec<Membership>, Resource)>,
+    goes_on: bool,
+) -> Result<Option<String>, Failure> {
+    let there = read.found.iter().flat_map(|(_, (found, _))| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
-    let found = super::member(NameOrId::named(wanted), &everybody).map(|member| member.id);
-    found.map_err(|failure| failure.renamed("principal")).map_err(|failure| {
-        match &read.problem {
-            // Where not all could be read, nobody can be said to be missing.
-            Some(problem) if failure.kind == Kind::Invalid => problem.clone(),
-            _ => failure,
-        }
-    })
+    let failure = match super::member(NameOrId::named(wanted), &everybody) {
+        Ok(member) => return Ok(Some(member.id)),
+        Err(failure) => failure.renamed("principal"),
+    };
+    match &read.problem {
+        _ if failure.kind != Kind::Invalid => Err(failure),
+        // Where not all could be read, nobody can be said to be missing.
+        Some(problem) => Err(problem.clone()),
+        None if goes_on || read.next.is_some() => Ok(None),
+        None => Err(failure),
+    }
 }
 
 fn row(membership: &Membership, place: &Resource) -> Access {

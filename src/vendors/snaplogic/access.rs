@@ -1,13 +1,14 @@
 //! Who has access at SnapLogic: a space lists its entries, and nothing else lists anything.
 
 use super::space::{Path, WantedRole, role};
-use super::{Caller, Entry, acl, group, is_same_user, memberships, spaces, user};
+use super::{Caller, Entry, Memberships, acl, group, is_same_user, memberships, spaces, user};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::text;
-use crate::vendors::{Listing, NameOrId, Reach, VendorReader, fan_out, maybe};
+use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
 
-/// Spaces whose entries one call reads.
+/// Spaces whose entries are read at a time.
 const BUDGET: usize = 60;
 
 pub(super) async fn list(
@@ -23,25 +24,31 @@ pub(super) async fn list(
     let principal =
         maybe(&reach.principal, "principal", |wanted| either(reader, &org, wanted)).await;
     let (role, principal) = Failure::both(role, principal)?;
+    let paths = Listing::entries(paths, &reach.from, BUDGET, |path: &String| path);
     let read = |path: String| async move { Ok((acl(reader, &path).await?, path)) };
-    let fan_out = fan_out::each("spaces", paths, BUDGET, read).await?;
+    let Entries { found, next, problem: missing } = fan_out::entries("spaces", paths, read).await?;
     let caller = Caller::of(reader).await;
-    let only_caller = fan_out.found.iter().any(|(entries, _)| {
+    let only_caller = found.iter().any(|(_, (entries, _))| {
         !caller.sees_others(entries.iter().map(|entry| entry.subject.as_str()))
     });
-    let rows = fan_out.found.into_iter().flat_map(|(entries, path)| {
-        entries.into_iter().map(|entry| row(entry, &path)).collect::<Vec<_>>()
-    });
-    let rows = rows.filter(|row| role.as_ref().is_none_or(|wanted| wanted.is(&row.role)));
-    let (rows, unread) = match &principal {
-        Some(principal) => reachable(reader, &org, principal, rows.collect()).await,
-        None => (rows.collect(), None),
+    let rows = |(entries, path): (Vec<Entry>, String)| {
+        let rows = entries.into_iter().map(|entry| row(entry, &path));
+        rows.filter(|row| role.as_ref().is_none_or(|wanted| wanted.is(&row.role))).collect()
     };
+    let mut found: Vec<(_, Vec<_>)> =
+        found.into_iter().map(|(place, one)| (place, rows(one))).collect();
+    let mut unread = None;
+    if let Some(principal) = &principal {
+        let holders = found.iter().flat_map(|(_, rows)| rows);
+        let reached = Reached::by(reader, &org, principal, holders).await;
+        found.iter_mut().for_each(|(_, rows)| rows.retain(|row| reached.has(row)));
+        unread = reached.unread();
+    }
     let problem = only_caller.then(|| {
         Failure::new(Kind::NotListable, "SnapLogic may show this credential only its own entries")
     });
-    let problem = fan_out.problem.or(unread).or(problem);
-    Ok(Listing::part(rows, &reach.from, reach.limit, problem))
+    let problem = missing.or(unread).or(problem);
+    Ok(Listing::of_entries(found, &reach.from, reach.limit, next, problem))
 }
 
 /// A user, or else a group, of this name.
@@ -61,41 +68,59 @@ async fn either(
     })
 }
 
-/// The principal's own rows, and those of the groups it is a member of; and what of the latter could
-/// not be seen.
-async fn reachable(
-    reader: &VendorReader<'_>,
-    org: &str,
-    principal: &Principal,
-    rows: Vec<Access>,
-) -> (Vec<Access>, Option<Failure>) {
-    let asked = principal.named();
-    let is_group = |row: &&Access| row.principal.kind.as_deref() == Some("group");
-    let mut groups: Vec<String> =
-        rows.iter().filter(is_group).map(|row| row.principal.id.clone()).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    if principal.kind == PrincipalKind::Group {
-        let own = |row: &Access| is_group(&row) && row.principal.id == asked.id;
-        return (rows.into_iter().filter(own).collect(), None);
+/// What reaches a principal: their own entries, and those of the groups they are a member of.
+struct Reached {
+    principal: Principal,
+    known: Memberships,
+}
+
+impl Reached {
+    async fn by(
+        reader: &VendorReader<'_>,
+        org: &str,
+        principal: &Principal,
+        rows: impl Iterator<Item = &Access>,
+    ) -> Self {
+        let principal = principal.clone();
+        if principal.kind == PrincipalKind::Group {
+            return Self { principal, known: Memberships::default() };
+        }
+        let mut groups: Vec<String> =
+            rows.filter(|row| is_group(row)).map(|row| row.principal.id.clone()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let known = memberships(reader, org, &principal, groups).await;
+        Self { principal, known }
     }
-    let known = memberships(reader, org, principal, groups).await;
-    let kept = |row: &Access| match is_group(&row) {
-        true => known.of.contains(&row.principal.id),
-        false => is_same_user(&row.principal.id, &asked.id),
-    };
-    let rows = rows.into_iter().filter(kept).collect();
-    let unread = (!known.unread.is_empty()).then(|| {
-        let groups: Vec<_> = known.unread.iter().map(|group| text::quoted(group)).collect();
-        let why = known.why.as_ref().map(|why| format!(" ({})", why.message)).unwrap_or_default();
-        let message = format!(
-            "what {} holds through a group is not seen: who is in {} cannot be read{why}",
-            asked.label(),
-            groups.join(", ")
-        );
-        Failure::new(Kind::Incomplete, message).hint("ask for the groups' own access")
-    });
-    (rows, unread)
+
+    fn has(&self, row: &Access) -> bool {
+        let (holder, asked) = (&row.principal.id, &self.principal.id);
+        match (is_group(row), self.principal.kind == PrincipalKind::Group) {
+            (true, true) => holder == asked,
+            (true, false) => self.known.of.contains(holder),
+            (false, true) => false,
+            (false, false) => is_same_user(holder, asked),
+        }
+    }
+
+    /// What could not be seen of it.
+    fn unread(&self) -> Option<Failure> {
+        let Memberships { unread, why, .. } = &self.known;
+        (!unread.is_empty()).then(|| {
+            let groups: Vec<_> = unread.iter().map(|group| text::quoted(group)).collect();
+            let why = why.as_ref().map(|why| format!(" ({})", why.message)).unwrap_or_default();
+            let message = format!(
+                "what {} holds through a group is not seen: who is in {} cannot be read{why}",
+                self.principal.named().label(),
+                groups.join(", ")
+            );
+            Failure::new(Kind::Incomplete, message).hint("ask for the groups' own access")
+        })
+    }
+}
+
+fn is_group(row: &Access) -> bool {
+    row.principal.kind.as_deref() == Some("group")
 }
 
 fn row(entry: Entry, path: &str) -> Access {
