@@ -54,7 +54,9 @@ impl Look for ListRoles {
 impl Refine<Role> for RoleFilter {
     type Row = Role;
 
-    async fn refine(&self, _: &Tenant, mut listing: Listing<Role>) -> Listing<Role> {
+    async fn refine(&self, tenant: &Tenant, mut listing: Listing<Role>) -> Listing<Role> {
+        let untold = self.untold(tenant.vendor.title, &listing.rows);
+        listing.problem = listing.problem.or(untold);
         listing.retain(|role| self.fits(role));
         listing
     }

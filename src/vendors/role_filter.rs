@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Find, Listing, Reach, VendorReader};
 use crate::access::{Access, Role};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::text;
 
 /// Which roles are looked for, by what they contain.
@@ -25,12 +25,17 @@ pub fn access<'a>(
         if filter.is_any() {
             return (vendor.access)(reader, reach).await;
         }
-        let roles = (vendor.roles)(reader, Find::all()).await?.complete()?;
-        if roles.iter().all(|role| !filter.fits(role)) && filter.permission.is_some() {
+        let Listing { rows: roles, problem, .. } = (vendor.roles)(reader, Find::all()).await?;
+        if let Some(untold) = filter.untold(vendor.title, &roles) {
+            return Err(untold);
+        }
+        let none_fits = roles.iter().all(|role| !filter.fits(role));
+        if problem.is_none() && filter.permission.is_some() && none_fits {
             return Ok(Listing::whole(Vec::new()));
         }
         let mut listing = (vendor.access)(reader, reach).await?;
         listing.retain(|row| filter.fits_row(row, &roles));
+        listing.problem = listing.problem.or(problem);
         Ok(listing)
     })
 }
@@ -38,6 +43,15 @@ pub fn access<'a>(
 impl RoleFilter {
     fn is_any(&self) -> bool {
         self.permission.is_none() && self.privileged.is_none()
+    }
+
+    /// Why a permission cannot be looked for, where a vendor says of no role what it contains.
+    pub fn untold(&self, vendor: &str, roles: &[Role]) -> Option<Failure> {
+        self.permission.as_ref().filter(|_| !roles.is_empty())?;
+        roles.iter().all(|role| role.permissions.is_empty()).then(|| {
+            let message = format!("{vendor} does not say which permissions a role contains");
+            Failure::new(Kind::NotListable, message).hint("ask by the role's name")
+        })
     }
 
     /// Whether a role is one of those that are looked for.

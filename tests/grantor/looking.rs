@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grantor::sandbox::Modes;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, World, status};
+use super::harness::{Answer, Server, World, status, status_after};
 use super::proxy::{Proxy, Then};
 
 fn rows(answer: &Answer) -> &Vec<Value> {
@@ -241,8 +241,127 @@ async fn a_name_that_several_have_brings_candidates_and_one_that_nobody_has_is_i
         assert_eq!(told["kind"], "not_found", "{told}");
         assert!(told["message"].as_str().unwrap().starts_with("principal: nothing"), "{told}");
     }
-    let nothing = server.call("list_access", json!({})).await;
-    assert_eq!(nothing.outcome(), "invalid");
+}
+
+/// The rows of all answers, by what tells them apart; no row comes twice.
+async fn to_the_end(server: &Server, mut look: Value) -> BTreeMap<String, Value> {
+    let mut all = BTreeMap::new();
+    loop {
+        let answer = server.call("list_access", look.clone()).await;
+        assert!(!answer.is_error, "{:#}", answer.body);
+        for row in rows(&answer) {
+            let part = |name: &str| row[name]["id"].as_str().unwrap_or_default().to_owned();
+            let key = ["principal", "role", "resource", "via"].map(part);
+            let key = format!("{} {key:?} {}", row["vendor"], row["starts_at"]);
+            assert!(all.insert(key, row.clone()).is_none(), "twice: {row:#}");
+        }
+        match answer.body["next_cursor"].as_str() {
+            Some(next) => look["cursor"] = json!(next),
+            None => return all,
+        }
+    }
+}
+
+/// All access there is takes no word, and is the same however it is cut; what is asked of somebody, or of
+/// a kind of role, is a part of it.
+#[tokio::test]
+async fn all_access_is_listed_to_its_end() {
+    let world = World::new().await.set("SNAPLOGIC_INTERNAL_READS", "1");
+    let server = world.serve().await;
+    let all = to_the_end(&server, json!({})).await;
+    for vendor in ["outsystems", "dfns", "redox", "snaplogic", "centrasite"] {
+        assert!(all.values().any(|row| row["vendor"] == vendor), "nothing at {vendor}");
+    }
+    assert_eq!(to_the_end(&server, json!({ "limit": 3 })).await, all);
+    let of = |fits: &dyn Fn(&Value) -> bool| -> BTreeMap<_, _> {
+        all.iter()
+            .filter(|(_, row)| fits(row))
+            .map(|(key, row)| (key.clone(), row.clone()))
+            .collect()
+    };
+    let own = to_the_end(&server, json!({ "principal": "user@example.com", "limit": 2 })).await;
+    let direct: BTreeMap<_, _> =
+        own.into_iter().filter(|(_, row)| row.get("via").is_none()).collect();
+    assert_eq!(
+        direct,
+        of(&|row| row["principal"]["email"] == "user@example.com"
+            || row["principal"]["id"] == "user@example.com")
+    );
+    let privileged = to_the_end(&server, json!({ "privileged": true, "limit": 2 })).await;
+    let others = to_the_end(&server, json!({ "privileged": false })).await;
+    assert!(!privileged.is_empty() && !others.is_empty());
+    assert_eq!(
+        privileged.keys().chain(others.keys()).collect::<BTreeSet<_>>(),
+        all.keys().collect()
+    );
+    let role = |row: &Value| row["role"]["name"].as_str().unwrap_or_default().to_owned();
+    assert!(privileged.values().any(|row| role(row) == "Administrator"), "{privileged:#?}");
+    assert!(others.values().any(|row| role(row) == "Developer"), "{others:#?}");
+}
+
+/// What Grantor granted, and when it ends, is asked for as any other access.
+#[tokio::test]
+async fn what_was_granted_here_and_what_ends_are_found() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let grant = json!({ "permissionId": "Treasury Viewer", "identityId": "user@example.com",
+        "expires_in": "PT8H" });
+    assert_eq!(server.call("assign_permission", grant).await.outcome(), "confirmed");
+    let found =
+        async |look: Value| to_the_end(&server, look).await.into_values().collect::<Vec<_>>();
+    let here = found(json!({ "granted_here": true })).await;
+    assert_eq!(here.len(), 1, "{here:#?}");
+    assert_eq!(here[0]["role"]["name"], "Treasury Viewer");
+    let end = here[0]["expires_at"].as_str().expect("the end that Grantor keeps").to_owned();
+    let all = found(json!({})).await;
+    assert_eq!(found(json!({ "granted_here": false })).await.len(), all.len() - 1);
+    let soon = found(json!({ "vendor": "dfns", "expires_before": "2999-01-01T00:00:00Z" })).await;
+    assert_eq!(soon, here);
+    assert_eq!(found(json!({ "vendor": "dfns", "expires_before": end })).await, [] as [Value; 0]);
+}
+
+/// Roles are found by a permission that they contain, and access by it.
+#[tokio::test]
+async fn a_permission_leads_to_its_roles_and_to_who_holds_them() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let roles = server.call("list_roles", json!({ "vendor": "dfns" })).await;
+    let viewer = rows(&roles).iter().find(|role| role["name"] == "Treasury Viewer").unwrap();
+    let permission = viewer["permissions"][0].clone();
+    let with =
+        server.call("list_roles", json!({ "vendor": "dfns", "permission": permission })).await;
+    let has =
+        |role: &Value| role["permissions"].as_array().is_some_and(|all| all.contains(&permission));
+    let expected: Vec<_> = rows(&roles).iter().filter(|role| has(role)).collect();
+    assert!(!expected.is_empty() && expected.len() < rows(&roles).len(), "{permission}");
+    assert_eq!(rows(&with).iter().collect::<Vec<_>>(), expected);
+    let ids: BTreeSet<_> = expected.iter().map(|role| role["id"].to_string()).collect();
+    let all = to_the_end(&server, json!({ "vendor": "dfns" })).await;
+    let by_role = all.iter().filter(|(_, row)| ids.contains(&row["role"]["id"].to_string()));
+    let held = to_the_end(&server, json!({ "vendor": "dfns", "permission": permission })).await;
+    assert_eq!(held.keys().collect::<Vec<_>>(), by_role.map(|(key, _)| key).collect::<Vec<_>>());
+    let none =
+        server.call("list_access", json!({ "vendor": "dfns", "permission": "No:Such" })).await;
+    assert_eq!(rows(&none).len(), 0);
+}
+
+/// A list that the vendor's rate cuts short goes on where it stopped.
+#[tokio::test]
+async fn what_a_rate_limit_cuts_short_goes_on_at_its_cursor() {
+    let world = World::new().await;
+    let whole = to_the_end(&world.serve().await, json!({ "vendor": "outsystems" })).await;
+    let server = world.serve().await;
+    // Longer than a call waits.
+    world.inject("outsystems", "GET", "/organization-roles", status_after(429, "90"));
+    let answer = server.call("list_access", json!({ "vendor": "outsystems" })).await;
+    let told = problem(&answer, "outsystems");
+    assert_eq!(told["kind"], "rate_limited", "{told:#}");
+    let cursor = answer.body["next_cursor"].as_str().expect("a cursor").to_owned();
+    // Another process has not been told to wait.
+    let rest =
+        to_the_end(&world.serve().await, json!({ "vendor": "outsystems", "cursor": cursor })).await;
+    let first = answer.body["rows"].as_array().map_or(0, Vec::len);
+    assert_eq!(first + rest.len(), whole.len());
 }
 
 /// Whoever is named is accounted for by each vendor that is asked: a row, or why there is none.
