@@ -13,8 +13,9 @@
 //!               flushed   flushed      flushed
 //!  else         refused   accepted     broken
 //!
-//!  store ──threads, keys──► journal ──lock, append, flush──► files: lines.jsonl, ledger.head
-//!                              └──── index (SQLite) finds; what a line says is read from the line
+//!  what lines mean: record, request, consent, told, trail, unless (pure)
+//!        ▲ the same for every store
+//!  Ledger ──entries, unless, what to find, rights──► shelf ──► files: lines.jsonl, its index, locks
 //! ```
 //!
 //! Whoever writes may rely on this: [`Ledger::open`], [`Ledger::ask`], [`Ledger::answer`],
@@ -27,27 +28,26 @@
 //!
 //! Any number of processes may have a ledger open; each looks at the lines anew before it acts on them.
 
-mod aside;
 mod audit;
 mod chain;
 pub mod consent;
+mod entry;
 mod files;
 mod follow;
-mod head;
 mod history;
-mod index;
-mod journal;
 mod late;
 mod length;
 mod locks;
+mod meaning;
 pub mod ocsf;
-mod presence;
 mod read;
 mod record;
 mod request;
-mod room;
-mod store;
+mod shelf;
 mod superseded;
+mod told;
+mod trail;
+mod trouble;
 mod unless;
 mod watched;
 
@@ -57,29 +57,31 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use aside::SetAside;
 pub use audit::{Audit, Break, Head};
 pub use consent::State;
-pub use index::Trouble;
-pub use journal::MOVED;
+pub use files::{MOVED, SetAside};
 pub use locks::{Lock, Locks, Right};
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Content, Decision, Request, SIGNATURE};
+pub use trouble::Trouble;
 pub use watched::{describe, warned};
 
 use super::permit::Denied;
+use super::permit::InFlight;
 use super::permit::Permitted;
 pub use super::permit::{Opened, Spent};
 use crate::access::{Access, Outcome};
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::secret::Secret;
-use journal::Entry;
-use store::{READ, Store, WRITE};
+use entry::Entry;
+use shelf::Shelf;
 use unless::{Objection, OfChange, OfRequest, Question, Unless};
 
 pub struct Ledger {
-    store: Store,
+    shelf: Shelf,
     watched: watched::Watched,
+    /// Receipts of changes that this process is carrying out.
+    in_flight: InFlight,
 }
 
 /// How a change ended, for its closing line.
@@ -100,17 +102,20 @@ impl Ledger {
     /// A ledger in `dir`, sealed by `key` or else by a key kept beside it. Touches nothing: what
     /// is missing is made by the first line.
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
-        Self { store: Store::new(dir, key), watched: watched::Watched::default() }
+        let shelf = Shelf::files(dir, key);
+        Self { shelf, watched: watched::Watched::default(), in_flight: InFlight::default() }
     }
 
     /// Who asks, as the lines name them: the operating-system user.
     pub fn requester(&self) -> &str {
-        self.store.journal.requester()
+        match &self.shelf {
+            Shelf::Files(files) => files.requester(),
+        }
     }
 
     /// Where processes that share this ledger ask for rights that one of them has at a time.
     pub fn locks(&self) -> Locks {
-        Locks::beside(self.store.journal.dir())
+        Locks::of(self.shelf.clone())
     }
 
     /// Records that a change is about to be sent, under a receipt that was asked for before or
@@ -129,19 +134,19 @@ impl Ledger {
         let is_new = receipt.is_none();
         let receipt = receipt.unwrap_or_else(new_receipt);
         // Counted as under way before its line is there: nobody may take it for left.
-        let opened = Opened::new(receipt, permitted, self.store.journal.in_flight());
+        let opened = Opened::new(receipt, permitted, &self.in_flight);
         match opened.permitted().consent().map(str::to_owned) {
             Some(consent) => {
                 // Between the yes and this line nobody else may have changed the same access.
                 let unless = Unless::Request(consent, OfRequest::Unopenable);
                 let entry = Entry::next("open", opened.receipt(), content).flushed();
-                self.store.write_unless(entry, unless).await??;
+                self.write_unless(entry, unless).await??;
             }
             None if is_new => {
-                self.store.write(Entry::first("open", opened.receipt(), content).flushed()).await?;
+                self.write(Entry::first("open", opened.receipt(), content).flushed()).await?;
             }
             None => {
-                self.store.write(Entry::next("open", opened.receipt(), content).flushed()).await?;
+                self.write(Entry::next("open", opened.receipt(), content).flushed()).await?;
             }
         }
         Ok(opened)
@@ -154,7 +159,7 @@ impl Ledger {
     /// The line cannot be written.
     pub async fn close(&self, receipt: &str, closing: &Closing<'_>) -> Result<(), Failure> {
         let entry = Entry::next("close", receipt, closing.recorded());
-        self.store.write(entry).await.inspect_err(|error| {
+        self.write(entry).await.inspect_err(|error| {
             let what = &error.message;
             tracing::error!(receipt, what, "the change was sent, and how it ended is not recorded");
         })
@@ -175,10 +180,10 @@ impl Ledger {
         crate::json::put(&mut content, "by", by);
         let entry = Entry::next("found", receipt, content);
         if by != "reconcile" {
-            return self.store.write(entry).await.map(|()| true);
+            return self.write(entry).await.map(|()| true);
         }
         let unless = Unless::Change(receipt.to_owned(), OfChange::Ended);
-        Ok(self.store.write_unless(entry, unless).await?.is_ok())
+        Ok(self.write_unless(entry, unless).await?.is_ok())
     }
 
     /// Records a refusal, and gives its receipt.
@@ -193,7 +198,7 @@ impl Ledger {
     pub async fn refuse_plainly(&self, mut content: Value) -> String {
         crate::json::put(&mut content, "outcome", Outcome::Refused.as_str());
         let receipt = new_receipt();
-        if let Err(error) = self.store.write(Entry::first("refused", &receipt, content)).await {
+        if let Err(error) = self.write(Entry::first("refused", &receipt, content)).await {
             tracing::error!(receipt, %error, "a refusal could not be recorded");
         }
         receipt
@@ -228,7 +233,7 @@ impl Ledger {
         });
         let unless = Unless::Waits(Box::new(Question::of(asking, self.requester())));
         let entry = Entry::first("asked", &receipt, content).flushed();
-        match self.store.write_unless(entry, unless).await? {
+        match self.write_unless(entry, unless).await? {
             Ok(()) => Ok((receipt, true)),
             Err(Objection::Waits(known)) => Ok((known, false)),
             Err(objection) => Err(objection.into()),
@@ -251,7 +256,7 @@ impl Ledger {
         content: Value,
     ) -> Result<Result<(), Objection>, Failure> {
         let unless = Unless::Request(receipt.to_owned(), OfRequest::Unanswerable(decision));
-        self.store.write_unless(Entry::next("answered", receipt, content).flushed(), unless).await
+        self.write_unless(Entry::next("answered", receipt, content).flushed(), unless).await
     }
 
     /// Uses a consent up.
@@ -261,7 +266,7 @@ impl Ledger {
     pub async fn spend(&self, receipt: &str) -> Result<Spent, Failure> {
         let unless = Unless::Request(receipt.to_owned(), OfRequest::Unspendable);
         let entry = Entry::next("spent", receipt, json!({})).flushed();
-        self.store.write_unless(entry, unless).await??;
+        self.write_unless(entry, unless).await??;
         Ok(Spent::new(receipt))
     }
 
@@ -269,7 +274,7 @@ impl Ledger {
     /// cannot be written is only logged.
     pub async fn conclude(&self, receipt: &str, concluded: &Concluded) {
         let entry = Entry::next("concluded", receipt, json!(concluded));
-        if let Err(error) = self.store.write(entry).await {
+        if let Err(error) = self.write(entry).await {
             tracing::error!(receipt, %error, "what came of an approval could not be recorded");
         }
     }
@@ -286,7 +291,7 @@ impl Ledger {
     ) -> Result<(), Failure> {
         let until = until.map(|until| until.to_string());
         let content = json!({ "expires_at": until, "content": content });
-        self.store.write(Entry::next("extended", receipt, content).flushed()).await
+        self.write(Entry::next("extended", receipt, content).flushed()).await
     }
 
     /// Records that the end of a timed change needs nothing more.
@@ -294,7 +299,7 @@ impl Ledger {
     /// # Errors
     /// The line cannot be written.
     pub async fn over(&self, receipt: &str, note: &str) -> Result<(), Failure> {
-        self.store.write(Entry::next("over", receipt, json!({ "note": note }))).await
+        self.write(Entry::next("over", receipt, json!({ "note": note }))).await
     }
 
     /// Records that the end of a timed change could not be carried out; once for each reason.
@@ -304,7 +309,7 @@ impl Ledger {
     pub async fn overdue(&self, receipt: &str, why: &str) -> Result<(), Failure> {
         let unless = Unless::Change(receipt.to_owned(), OfChange::OverdueKnown(why.to_owned()));
         let entry = Entry::next("overdue", receipt, json!({ "why": why }));
-        self.store.write_unless(entry, unless).await.map(|_| ())
+        self.write_unless(entry, unless).await.map(|_| ())
     }
 
     /// Records that a person accepts what is wrong with the ledger, each thing by its place and
@@ -316,7 +321,7 @@ impl Ledger {
     pub async fn accept(&self, troubles: &[Trouble], by: &str) -> Result<(), Failure> {
         let accepts: Vec<_> = troubles.iter().map(Trouble::recorded).collect();
         let content = json!({ "accepts": accepts, "by": by });
-        self.store.write(Entry::first(index::ACCEPTED, &new_receipt(), content).flushed()).await
+        self.write(Entry::first(meaning::ACCEPTED, &new_receipt(), content).flushed()).await
     }
 
     /// Puts the files of a ledger aside that cannot be read any more, because its key is lost or its
@@ -326,13 +331,10 @@ impl Ledger {
     /// # Errors
     /// The files cannot be moved, or the new ledger not begun.
     pub async fn begin_anew(&self, by: &str) -> Result<SetAside, Failure> {
-        let journal = self.store.journal.clone();
-        let key_stays = self.store.has_own_key();
-        let aside = move || journal.set_aside(key_stays);
-        let aside = self.store.blocking(aside, "cannot be put aside").await?;
+        let aside = self.shelf.set_aside().await?;
         let content =
             json!({ "accepts": [], "by": by, "set_aside": aside.folder, "due": aside.due });
-        self.store.write(Entry::first(index::ACCEPTED, &new_receipt(), content).flushed()).await?;
+        self.write(Entry::first(meaning::ACCEPTED, &new_receipt(), content).flushed()).await?;
         Ok(aside)
     }
 
@@ -341,7 +343,7 @@ impl Ledger {
     /// # Errors
     /// The key cannot be read or is none, or the ledger cannot be read.
     pub async fn try_out(&self) -> Result<(), Failure> {
-        self.store.try_keys().await
+        self.shelf.try_key().await
     }
 
     /// Whether lines can be written: tries it, and leaves nothing behind.
@@ -349,14 +351,12 @@ impl Ledger {
     /// # Errors
     /// They cannot, in words that say what to mend.
     pub async fn try_writing(&self) -> Result<(), Failure> {
-        let journal = self.store.journal.clone();
-        let tried = self.store.blocking(move || Ok(journal.try_writing()), WRITE).await?;
-        tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
+        self.shelf.try_writing().await
     }
 
     /// What is to be said of the room there is for lines, where it is little.
     pub fn scarce(&self) -> Option<String> {
-        self.store.journal.scarce()
+        self.shelf.scarce()
     }
 
     /// A seal for something that leaves and comes back.
@@ -364,8 +364,7 @@ impl Ledger {
     /// # Errors
     /// The key cannot be read or made.
     pub async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
-        let (purpose, bytes) = (purpose.to_owned(), bytes.to_owned());
-        self.store.work(move |_, keys| keys.seal(&purpose, &bytes), "cannot be sealed").await
+        self.shelf.seal(purpose, bytes).await
     }
 
     /// Reads every line and checks that the chain is whole; where a head was noted before, also
@@ -374,9 +373,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
-        self.store
-            .look(move |journal, keys| journal.audit(keys, noted.as_ref(), |_, _| Ok(())))
-            .await
+        self.shelf.audit(noted, |_, _| Ok(())).await
     }
 
     /// The same, and gives every line, oldest first, with whether it holds its seal.
@@ -387,7 +384,7 @@ impl Ledger {
         &self,
         take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
     ) -> Result<Audit, Failure> {
-        self.store.look(move |journal, keys| journal.audit(keys, None, take)).await
+        self.shelf.audit(None, take).await
     }
 
     /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
@@ -398,13 +395,25 @@ impl Ledger {
         &self,
         take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
     ) -> Result<(), Failure> {
-        let journal = self.store.journal.clone();
-        self.store.blocking(move || journal.walk(take), READ).await
+        self.shelf.walk(take).await
     }
 
-    /// Where the file is that is added to.
-    pub fn path(&self) -> std::path::PathBuf {
-        self.store.journal.path()
+    /// Where lines are added, for a person.
+    pub fn place(&self) -> String {
+        self.shelf.place()
+    }
+
+    async fn write(&self, entry: Entry) -> Result<(), Failure> {
+        Ok(self.shelf.append(entry, None).await??)
+    }
+
+    /// Writes a line, unless something in the ledger stands against it.
+    async fn write_unless(
+        &self,
+        entry: Entry,
+        unless: Unless,
+    ) -> Result<Result<(), Objection>, Failure> {
+        self.shelf.append(entry, Some(unless)).await
     }
 }
 

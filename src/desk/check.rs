@@ -58,7 +58,8 @@ impl Desk {
             let found = self.status_of(&record).await?;
             self.learn(&record, &found).await;
             put(&mut shown, "outcome", json!(found.outcome));
-            let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over()));
+            let holds =
+                record.held_by.as_ref().map(|by| holds(by, record.is_over(Timestamp::now())));
             if found.early && holds.is_none() {
                 put(&mut shown, "hint", look_again(&record.receipt));
             }

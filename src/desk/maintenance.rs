@@ -1,8 +1,6 @@
 //! What is carried out without a call: ends that are due, changes whose writer died, and requests
 //! that somebody has approved.
 
-use std::io;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
@@ -12,7 +10,7 @@ use super::status::{holds, nobody_knows};
 use super::undo_precondition::Outlook;
 use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::{Lock, Record, Request, Right, State};
 use crate::outbound::{Urgency, urgent};
@@ -51,7 +49,7 @@ impl Desk {
     /// All of it, unless another process is at it; and why some of it could not be.
     pub async fn tend(&self) -> (Vec<MaintenanceReport>, Vec<Failure>) {
         let (mut tended, mut failed) = (Vec::new(), Vec::new());
-        let Some(_claim) = self.claim() else { return (tended, failed) };
+        let Some(_claim) = self.claim().await else { return (tended, failed) };
         for done in [
             urgent(Urgency::End, self.reconcile()).await,
             urgent(Urgency::End, self.expire_settled()).await,
@@ -66,12 +64,12 @@ impl Desk {
     }
 
     /// The right to tend, for one process at a time.
-    fn claim(&self) -> Option<Lock> {
+    async fn claim(&self) -> Option<Lock> {
         let locks = self.ledger.locks();
-        if !locks.is_begun() {
+        if !locks.is_begun().await {
             return None;
         }
-        locks.try_take(Right::Maintenance).ok().flatten()
+        locks.try_take(Right::Maintenance).await.ok().flatten()
     }
 
     /// The right to tend, once whoever has it is done; held until it is dropped. None where there
@@ -81,12 +79,10 @@ impl Desk {
     /// The state directory cannot be written.
     pub async fn claimed(&self) -> Result<Option<Lock>, Failure> {
         let locks = self.ledger.locks();
-        if !locks.is_begun() {
+        if !locks.is_begun().await {
             return Ok(None);
         }
-        let locked = tokio::task::spawn_blocking(move || locks.take(Right::Maintenance));
-        let locked = locked.await.map_err(io::Error::other).and_then(|locked| locked);
-        locked.map(Some).map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
+        locks.take(Right::Maintenance).await.map(Some)
     }
 
     /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none. What may

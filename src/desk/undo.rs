@@ -1,5 +1,6 @@
 //! Taking an earlier change back: its inverse enters the road.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::change::Origin;
@@ -87,7 +88,7 @@ impl Desk {
             return refused(format!("{receipt} was undone by {by}"));
         }
         if let Some(by) = &record.held_by {
-            return refused(holds(by, record.is_over()));
+            return refused(holds(by, record.is_over(Timestamp::now())));
         }
         if let Some(by) = self.taker(&record).await? {
             let by = by.receipt;

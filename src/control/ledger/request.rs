@@ -249,6 +249,12 @@ impl Request {
         })
     }
 
+    /// Whether it may still be acted on, and is what this requester asks for with `content`, whatever was
+    /// so when each was asked.
+    pub(super) fn is_for_the_same(&self, requester: &str, content: &Content) -> bool {
+        self.state.is_live() && self.requester == requester && self.content.is_for_the_same(content)
+    }
+
     /// # Errors
     /// It is not in a state that lets it be answered so.
     pub(super) fn may_be(&self, decision: Decision) -> Result<(), Failure> {
@@ -392,6 +398,33 @@ mod tests {
         let none = || content(|content| content.intents.clear());
         let other = Content { arguments: Map::new(), ..none() };
         assert!(!none().is_for_the_same(&other), "no change is like another that is none");
+    }
+
+    #[test]
+    fn what_is_live_for_the_same_is_the_same_requesters_and_not_over() {
+        let now = Timestamp::UNIX_EPOCH;
+        let until = (now + jiff::SignedDuration::from_hours(1)).to_string();
+        let asked = json!({ "event": "asked", "receipt": "gr-1", "time": now.to_string(),
+            "requester": "ada", "digest": "d", "until": until, "content": content(|_| ()) });
+        let answered = |decision: &str| {
+            json!({ "event": "answered", "decision": decision, "by": "bob", "how": "terminal",
+                "until": until })
+        };
+        let another = content(|content| content.vendor = Some("dfns".to_owned()));
+        for (answers, requester, asked_for, is) in [
+            (vec![], "ada", content(|_| ()), true),
+            (vec!["approved"], "ada", content(|_| ()), true),
+            (vec!["denied"], "ada", content(|_| ()), false),
+            (vec!["approved", "withdrawn"], "ada", content(|_| ()), false),
+            (vec![], "eve", content(|_| ()), false),
+            (vec![], "ada", another, false),
+        ] {
+            let answers = answers.iter().map(|decision| answered(decision));
+            let lines: Vec<_> = [asked.clone()].into_iter().chain(answers).collect();
+            let request = Request::of(&lines, false, None, now).unwrap();
+            let found = request.is_for_the_same(requester, &asked_for);
+            assert_eq!(found, is, "{lines:?} for {requester}");
+        }
     }
 
     #[test]

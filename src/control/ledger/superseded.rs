@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::journal::Reading;
 use super::request::FOLLOWED_BY;
 use super::unless::Question;
 use super::{Answered, Asking, Content, Decision, Ledger, Request, State};
@@ -24,19 +23,10 @@ impl Ledger {
         &self,
         content: &Content,
     ) -> Result<Vec<String>, Failure> {
-        let (requester, content) = (self.requester().to_owned(), content.clone());
-        let same = move |request: &Request| {
-            matches!(request.state, State::Waiting | State::Approved)
-                && request.requester == requester
-                && request.content.is_for_the_same(&content)
-        };
-        let live = self.store.read(move |reading| {
-            let live = reading.index().live_requests(Timestamp::now())?;
-            // What restricts counts, however damaged the rest is.
-            let found = reading.each(live, Reading::known_request)?.into_iter();
-            Ok(found.filter(|request| same(request)).map(|request| request.receipt).collect())
-        });
-        live.await
+        // What restricts counts, however damaged the rest is.
+        let live = self.shelf.known_requests(Timestamp::now()).await?.into_iter();
+        let same = live.filter(|request| request.is_for_the_same(self.requester(), content));
+        Ok(same.map(|request| request.receipt).collect())
     }
 
     /// The very same question by this requester, where its yes is not taken yet.
@@ -45,7 +35,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn approved_already(&self, asking: &Asking<'_>) -> Result<Option<Request>, Failure> {
         let question = Question::of(asking, self.requester());
-        self.store.read(move |reading| reading.same(&question, State::Approved)).await
+        self.shelf.same(question, State::Approved).await
     }
 
     /// Ends what was asked for the same before this request, which is on disk; whether there was any.

@@ -5,9 +5,10 @@ use std::io::{self, Write as _};
 
 use serde_json::json;
 
-use super::{Entry, Journal};
+use super::Journal;
 use crate::control::ledger::Decision;
 use crate::control::ledger::chain::{Keys, Link};
+use crate::control::ledger::entry::Entry;
 
 impl Journal {
     /// Withdraws a yes whose line may not be kept: it stands in the file, and whoever reads it there
