@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
+use crate::control::requester::Requester;
+
 /// A line to add.
 pub(super) struct Entry {
     pub event: &'static str,
     pub receipt: String,
+    /// Who has it written.
+    pub requester: Requester,
     pub content: Value,
     /// Whether it must be on disk before anything else happens.
     pub flush: bool,
@@ -15,13 +19,24 @@ pub(super) struct Entry {
 
 impl Entry {
     /// The first line of a receipt.
-    pub(super) fn first(event: &'static str, receipt: &str, content: Value) -> Self {
-        Self { event, receipt: receipt.to_owned(), content, flush: false, begins: true }
+    pub(super) fn first(
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        requester: &Requester,
+    ) -> Self {
+        let (receipt, requester) = (receipt.to_owned(), requester.clone());
+        Self { event, receipt, requester, content, flush: false, begins: true }
     }
 
     /// A line after others of its receipt.
-    pub(super) fn next(event: &'static str, receipt: &str, content: Value) -> Self {
-        Self { begins: false, ..Self::first(event, receipt, content) }
+    pub(super) fn next(
+        event: &'static str,
+        receipt: &str,
+        content: Value,
+        requester: &Requester,
+    ) -> Self {
+        Self { begins: false, ..Self::first(event, receipt, content, requester) }
     }
 
     /// Whether it is a yes, which others act on.

@@ -58,13 +58,8 @@ const NOT_SENT: &str =
 
 impl Files {
     pub(super) fn new(dir: &Path, key: Option<Secret>) -> Self {
-        let requester = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
-        let journal = Arc::new(Journal::new(dir, requester));
+        let journal = Arc::new(Journal::new(dir));
         Self { journal, locks: Locks::beside(dir), key, keys: OnceCell::new() }
-    }
-
-    pub(super) fn requester(&self) -> &str {
-        self.journal.requester()
     }
 
     pub(super) async fn append(

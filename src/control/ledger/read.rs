@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::shelf::{ALL, Changes, Requests};
 use super::{Ledger, Record, Request, Trouble};
 use crate::access::Access;
+use crate::control::requester::Requester;
 use crate::failure::Failure;
 
 impl Ledger {
@@ -118,7 +119,11 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn changes_since(&self, since: Timestamp) -> Result<u32, Failure> {
-        self.shelf.count_since(self.requester(), since).await
+    pub async fn changes_since(
+        &self,
+        requester: &Requester,
+        since: Timestamp,
+    ) -> Result<u32, Failure> {
+        self.shelf.count_since(requester.name(), since).await
     }
 }

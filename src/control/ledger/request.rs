@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::channel::Channel;
 use super::consent::{Event, State};
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -68,8 +69,7 @@ pub enum Decision {
 pub struct Answered {
     pub decision: Decision,
     pub by: String,
-    /// `elicitation`, `terminal`, `signature` or, for a no, `command`.
-    pub how: String,
+    pub how: Channel,
     /// Why not, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -110,8 +110,6 @@ pub struct Concluded {
     pub followed_by: Option<String>,
 }
 
-/// How an approval is given that a signature shows, and how one ends whose signature does not hold.
-pub const SIGNATURE: &str = "signature";
 /// The field of an answer that names the request in whose favour it was withdrawn.
 pub(super) const FOLLOWED_BY: &str = "followed_by";
 

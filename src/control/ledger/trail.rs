@@ -235,7 +235,7 @@ mod tests {
             ("a line before it", head(&all[..2]), State::Approved),
             (
                 "a line that is not here",
-                head(&ledger(&vec!["asked gr-4"; 9].join(", "))),
+                head(&ledger(&["asked gr-4"; 9].join(", "))),
                 State::Broken,
             ),
             ("another line of that number", head(&other), State::Broken),

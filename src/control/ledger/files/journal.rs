@@ -30,7 +30,6 @@ use tail::Tail;
 
 pub(super) struct Journal {
     dir: PathBuf,
-    requester: String,
     process: String,
     held: Mutex<Held>,
 }
@@ -55,13 +54,9 @@ const INDEX: &str = "ledger.index";
 const KEY: &str = "seal.key";
 
 impl Journal {
-    pub(super) fn new(dir: &Path, requester: String) -> Self {
+    pub(super) fn new(dir: &Path) -> Self {
         let (dir, process) = (dir.to_owned(), crate::random::id());
-        Self { dir, requester, process, held: Mutex::default() }
-    }
-
-    pub(super) fn requester(&self) -> &str {
-        &self.requester
+        Self { dir, process, held: Mutex::default() }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -161,7 +156,12 @@ impl Journal {
         if is_broken {
             let content =
                 json!({ "found": found.iter().map(Trouble::recorded).collect::<Vec<_>>() });
-            let report = Entry::first(BROKEN, &crate::control::ledger::new_receipt(), content);
+            let report = Entry::first(
+                BROKEN,
+                &crate::control::ledger::new_receipt(),
+                content,
+                &entry.requester,
+            );
             text = keys.line(self.content(&report), &link, &Link::start())?;
             link = Link::of(text.trim_end()).unwrap_or(link);
         }
@@ -364,7 +364,7 @@ impl Journal {
             "event": entry.event,
             "receipt": entry.receipt,
             "time": Timestamp::now().to_string(),
-            "requester": self.requester,
+            "requester": entry.requester.name(),
             "process": self.process,
         });
         crate::json::extend(&mut content, entry.content.clone());

@@ -22,7 +22,7 @@ impl Journal {
     ) -> io::Result<()> {
         let mut content = entry.content.clone();
         crate::json::put(&mut content, "decision", json!(Decision::Withdrawn));
-        let withdrawn = Entry::next("answered", &entry.receipt, content);
+        let withdrawn = Entry::next("answered", &entry.receipt, content, &entry.requester);
         let line = keys.line(self.content(&withdrawn), last, own)?;
         file.write_all(line.as_bytes()).map_err(|error| {
             let receipt = &entry.receipt;
