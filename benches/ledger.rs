@@ -16,6 +16,7 @@ use grantor::access::Outcome;
 use grantor::catalogue::Supposed;
 use grantor::guard::{Circumstances, Guard, Permitted, Verdict};
 use grantor::ledger::{Closing, Ledger};
+use grantor::requester::Requester;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -77,12 +78,13 @@ const POLICY: &str = r#"
 /// What one line costs, without waiting for the disk.
 async fn appending(dir: &Path) {
     let ledger = Ledger::new(&dir.join("appended"), None);
+    let requester = Requester::named("bench");
     let mut times = Vec::new();
     for number in 0..TIMES * 50 {
         let content = json!({ "summary": "Sam Rivera: Developer on Orders", "number": number,
             "note": "x".repeat(600) });
         let started = Instant::now();
-        ledger.refuse_plainly(content).await;
+        ledger.refuse_plainly(content, &requester).await;
         times.push(started.elapsed());
     }
     print("appending a line without the flush", &times);
@@ -91,10 +93,10 @@ async fn appending(dir: &Path) {
 /// Writes changes until there are so many lines; the receipt of one in the middle.
 async fn grow(state: &Path, guard: &Guard, lines: usize) -> (String, usize) {
     let ledger = Ledger::new(state, None);
-    let (mut middle, mut written) = (String::new(), 0);
+    let (requester, mut middle, mut written) = (Requester::named("bench"), String::new(), 0);
     for number in 0..lines / 2 {
         let permitted = permitted(guard, number, number < DUE);
-        let opened = ledger.open(permitted, None).await.unwrap();
+        let opened = ledger.open(permitted, None, &requester).await.unwrap();
         let after = opened.intent().after.clone();
         let closing = Closing {
             outcome: Outcome::Confirmed,
@@ -105,7 +107,7 @@ async fn grow(state: &Path, guard: &Guard, lines: usize) -> (String, usize) {
             held: None,
             unseen: false,
         };
-        ledger.close(opened.receipt(), &closing).await.unwrap();
+        ledger.close(opened.receipt(), &closing, &requester).await.unwrap();
         written += 2;
         if number == lines / 4 {
             opened.receipt().clone_into(&mut middle);

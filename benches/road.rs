@@ -78,6 +78,7 @@ impl Bench {
     fn call(&self, tool: &str, arguments: &Value) -> Value {
         let arguments = arguments.as_object().unwrap().clone();
         let call = Call {
+            requester: self.desk.requester().clone(),
             tool: tool.to_owned(),
             arguments,
             client: None,

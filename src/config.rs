@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use crate::approvers::Approvers;
 use crate::given;
 use crate::observe::Format;
+use crate::requester::Requester;
 use crate::secret::{Secret, holds};
 use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
@@ -31,6 +32,8 @@ pub struct Config {
     pub read_only: bool,
     /// The file of the rules in force; without one the built-in rules are.
     pub policy: Option<PathBuf>,
+    /// Who asks, at the faces of this process.
+    pub requester: Requester,
     /// Where the ledger is.
     pub state_dir: PathBuf,
     /// What the ledger is sealed with, in place of a key beside it.
@@ -106,6 +109,11 @@ const OWN: &[Variable] = &[Variable {
 
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
+
+/// Who asks where nobody else is named: the user of the operating system.
+pub fn requester() -> Requester {
+    Requester::named(whoami::username().unwrap_or_else(|_| "unknown".to_owned()))
+}
 
 /// Where the state of Grantor lives, before `sandbox` is appended.
 ///
@@ -246,6 +254,7 @@ impl Config {
             unready: Vec::new(),
             read_only,
             policy: policy_of(sources, &file, &floor)?,
+            requester: requester(),
             state_dir,
             ledger_key: ledger_key(&own)?,
             approvers: approvers_of(sources, &file, &floor)?,

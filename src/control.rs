@@ -8,3 +8,4 @@ pub mod guard;
 pub mod intent;
 pub mod ledger;
 pub mod permit;
+pub mod requester;

@@ -22,6 +22,7 @@ mod maintenance;
 mod overlap;
 mod prepare;
 mod question;
+mod request_state;
 mod round;
 mod sending;
 mod several;
@@ -40,7 +41,7 @@ use serde_json::{Map, Value};
 
 pub use answer::Answer;
 pub use approve::Carried;
-pub use consent::{ClientAnswer, Consult, ELICITATION, Pending, Person, PersonReply};
+pub use consent::{ClientAnswer, Consult, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
 pub use sending::Sending;
@@ -55,6 +56,7 @@ use crate::intent::Cause;
 use crate::ledger::Ledger;
 use crate::observe::{CallOrigin, Watch};
 use crate::outbound::{Urgency, Wire, urgent};
+use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Common, Lasting, Run, Spec, Tool, fit};
 use crate::vendors::{Read, Tenant};
@@ -83,6 +85,8 @@ const NAMES: Duration = Duration::from_secs(5);
 const ROLES: Duration = Duration::from_secs(1);
 /// One call of one tool.
 pub struct Call {
+    /// Whose call it is: set by the face that takes it.
+    pub requester: Requester,
     pub tool: String,
     pub arguments: Map<String, Value>,
     /// The client's own claim of what it is.
@@ -146,6 +150,11 @@ impl Desk {
         self.guard.warnings()
     }
 
+    /// In whose name this process does what nobody called for.
+    pub fn requester(&self) -> &Requester {
+        &self.config.requester
+    }
+
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -178,8 +187,7 @@ impl Desk {
             Found::Unknown => return Err(UnknownTool),
             Found::Off(tool, failure) => (tool, off(tool, failure, arguments)),
             Found::On(tool) => {
-                let answer = if let Err(failure) = self.may_look(tool.spec, call.client.as_deref())
-                {
+                let answer = if let Err(failure) = self.may_look(tool.spec, &call) {
                     Answer::unasked(&failure)
                 } else {
                     match fit(tool, arguments) {
@@ -210,7 +218,7 @@ impl Desk {
         let called = OriginalCall { tool: call.tool.clone(), arguments: call.arguments.clone() };
         let answer = match (&tool.run, self.tenant(tool)) {
             (Run::Look(look), _) => return Ok(self.look(tool, *look, call).await),
-            (Run::Check, _) => self.check(call.arguments).await,
+            (Run::Check, _) => self.check(call).await,
             (Run::Undo, _) => self.undo(call, called).await?,
             (Run::Change { .. }, Some(tenant)) => {
                 let origin = Origin { called, cause: Cause::Request, undoing: None };

@@ -31,4 +31,4 @@ pub mod server;
 
 pub mod sandbox;
 
-pub use control::{approvers, guard, intent, ledger};
+pub use control::{approvers, guard, intent, ledger, requester};

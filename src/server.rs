@@ -209,6 +209,7 @@ impl ServerHandler for Handler {
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
+            requester: self.desk.requester().clone(),
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
             client: context

@@ -21,6 +21,10 @@ mod proxy;
 #[path = "grantor/golden.rs"]
 mod golden;
 
+/// One process for several who ask.
+#[path = "grantor/requester.rs"]
+mod requester;
+
 /// What leaves for each tool, byte for byte: a change of a vendor request is seen in review.
 #[path = "grantor/requests.rs"]
 mod requests;

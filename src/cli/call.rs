@@ -58,6 +58,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         Box::new(|_| ())
     };
     let call = Call {
+        requester: desk.requester().clone(),
         tool: arguments.tool,
         arguments: fields,
         client: None,

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::paint;
 use crate::desk::{ConsentQuestion, Consult, Person, PersonReply};
+use crate::ledger::Channel;
 
 /// Asks on stderr and reads the answer from stdin.
 pub(super) struct Terminal;
@@ -63,7 +64,7 @@ impl Consult for Terminal {
         })
     }
 
-    fn means(&self) -> &'static str {
-        "terminal"
+    fn means(&self) -> Channel {
+        Channel::Terminal
     }
 }

@@ -177,6 +177,7 @@ impl Explain {
         }));
         fields.insert("dry_run".to_owned(), Value::Bool(true));
         let call = Call {
+            requester: config.requester.clone(),
             tool: self.tool.clone(),
             arguments: fields,
             client: None,

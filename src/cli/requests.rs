@@ -75,7 +75,8 @@ async fn deny(global: &Global, receipt: &str, reason: Option<String>) -> Ran {
         paint::complain(&format!("--reason must have at most {LONGEST_REASON} characters"));
         return Ok(ExitCode::from(2));
     }
-    Desk::new(config)?.deny(receipt, reason).await?;
+    let desk = Desk::new(config)?;
+    desk.deny(receipt, reason, desk.requester()).await?;
     let line = format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied"));
     let is_told = paint::told(&line, &format!("{receipt} is denied"));
     Ok(status::worst([u8::from(!is_told)]))

@@ -8,6 +8,7 @@ use super::status::unknown_tool;
 use super::{Answer, Call, ConsentQuestion, Desk, Person};
 use crate::failure::Failure;
 use crate::ledger::{Content, Request, State};
+use crate::requester::Requester;
 use crate::text;
 
 /// What became of an approved request.
@@ -54,6 +55,7 @@ impl Desk {
         &self,
         request: &Request,
         begun: impl FnOnce(),
+        by: &Requester,
     ) -> Result<Carried, Failure> {
         let receipt = &request.receipt;
         let elsewhere = match self.elsewhere(request).await {
@@ -68,10 +70,10 @@ impl Desk {
         let _claim = self.claimed().await?;
         let now = self.ledger.request(receipt).await?;
         let answer = match now.filter(|request| request.state == State::Approved) {
-            Some(request) => self.run_request(&request).await,
+            Some(request) => self.run_request(&request, by).await,
             None => {
                 let arguments = Map::from_iter([("receipt".to_owned(), receipt.as_str().into())]);
-                let call = Call::alone("check_change", arguments, None, Person::Absent);
+                let call = Call::alone(by, "check_change", arguments, None, Person::Absent);
                 let answer = self.call(call).await;
                 answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool("check_change")))
             }
@@ -90,10 +92,10 @@ impl Desk {
     }
 
     /// Carries out one approved request.
-    pub async fn run_request(&self, request: &Request) -> Answer {
+    pub async fn run_request(&self, request: &Request, by: &Requester) -> Answer {
         let Content { tool, arguments, client, .. } = request.content.clone();
         let person = Person::Approved(request.receipt.clone());
-        let call = Call::alone(&tool, arguments, client, person);
+        let call = Call::alone(by, &tool, arguments, client, person);
         let answer = self.call(call).await;
         answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool(&tool)))
     }
@@ -131,12 +133,14 @@ impl ConsentQuestion {
 impl Call {
     /// A call that no client makes and nobody listens to.
     pub(super) fn alone(
+        requester: &Requester,
         tool: &str,
         arguments: Map<String, Value>,
         client: Option<String>,
         person: Person,
     ) -> Self {
         Self {
+            requester: requester.clone(),
             tool: tool.to_owned(),
             arguments,
             client,

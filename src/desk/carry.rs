@@ -19,6 +19,7 @@ use crate::guard::{Permitted, Verdict};
 use crate::intent::{Cause, Intent, LONGEST_LINE};
 use crate::ledger::{Closing, Opened, Spent};
 use crate::outbound::{self, Fate};
+use crate::requester::Requester;
 use crate::tools::{Snapshot, Step, Verification, WriteReply};
 use crate::vendors::VendorReader;
 
@@ -67,11 +68,11 @@ impl Desk {
             }
             let digest = |one: &Prepared<'_>| one.digest(&siblings, self.guard.hash());
             let agreed = given.map(|given| given.covers(index, &digest(&one)));
-            let item = match self.permit(one, agreed).await {
+            let item = match self.permit(context, one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;
                     let receipt = given.map(|given| given.receipt(index, siblings.len()));
-                    self.act(step, permitted, receipt, &before, reader).await
+                    self.act(context, step, permitted, receipt, &before, reader).await
                 }
                 Err(item) => *item,
             };
@@ -86,11 +87,12 @@ impl Desk {
     /// The permit of one step, or how it ends without one.
     async fn permit(
         &self,
+        context: &ChangeContext,
         one: Prepared<'_>,
         agreed: Option<Result<&Spent, Failure>>,
     ) -> Result<(Box<Permitted>, Snapshot), Box<StepResult>> {
         if let Next::Judged(Verdict::Deny(denied)) = &one.next {
-            self.ledger.refuse(denied).await;
+            self.ledger.refuse(denied, &context.caller).await;
         }
         let step = one.task.step.as_ref();
         let (sendable, before) = match one.settle() {
@@ -116,6 +118,7 @@ impl Desk {
 
     async fn act(
         &self,
+        context: &ChangeContext,
         step: &dyn Step,
         permitted: Box<Permitted>,
         receipt: Option<String>,
@@ -123,22 +126,28 @@ impl Desk {
         reader: &VendorReader<'_>,
     ) -> StepResult {
         match &permitted.intent().cause {
-            Cause::Extension(of) => self.extend(step, of, &permitted).await,
+            Cause::Extension(of) => self.extend(step, of, &permitted, &context.caller).await,
             Cause::Request | Cause::Undo(_) | Cause::Expiry(_) => {
-                self.send(step, permitted, receipt, before, reader).await
+                self.send(context, step, permitted, receipt, before, reader).await
             }
         }
     }
 
     /// Moves the end of an earlier grant: only the ledger knows of it.
-    async fn extend(&self, step: &dyn Step, of: &str, permitted: &Permitted) -> StepResult {
+    async fn extend(
+        &self,
+        step: &dyn Step,
+        of: &str,
+        permitted: &Permitted,
+        by: &Requester,
+    ) -> StepResult {
         let intent = permitted.intent();
         let Some(_right) = sending::begin() else {
             return StepResult::not_started(step, &intent.before);
         };
         let content = json!({ "extension": intent.recorded(), "policy": permitted.policy(),
             "consent": permitted.consent() });
-        match self.ledger.extend(of, intent.expires_at, content).await {
+        match self.ledger.extend(of, intent.expires_at, content, by).await {
             Ok(()) => StepResult::extended(step, of, intent, permitted.policy().clone()),
             Err(failure) => StepResult::stopped(step, Some(&intent.before), &failure),
         }
@@ -146,6 +155,7 @@ impl Desk {
 
     async fn send(
         &self,
+        context: &ChangeContext,
         step: &dyn Step,
         permitted: Box<Permitted>,
         receipt: Option<String>,
@@ -156,7 +166,7 @@ impl Desk {
             return StepResult::not_started(step, &before.rows);
         };
         let policy = permitted.policy().clone();
-        let opened = match self.ledger.open(permitted, receipt).await {
+        let opened = match self.ledger.open(permitted, receipt, &context.caller).await {
             Ok(opened) => opened,
             Err(failure) => return StepResult::stopped(step, Some(&before.rows), &failure),
         };
@@ -177,7 +187,7 @@ impl Desk {
             held: item.held.as_ref(),
             unseen: item.unseen,
         };
-        if let Err(failure) = self.ledger.close(opened.receipt(), &closing).await {
+        if let Err(failure) = self.ledger.close(opened.receipt(), &closing, &context.caller).await {
             item.warnings.push(format!(
                 "how it ended is not recorded: {}; `grantor reconcile` looks at it again",
                 failure.message

@@ -46,13 +46,14 @@ impl Desk {
         origin: Origin,
     ) -> Answer {
         let mut in_hand = InHand::default();
-        match self.taken(tenant, &mut call.person).await {
+        match self.taken(tenant, &mut call).await {
             Ok(Some(taken)) => in_hand.hold(taken),
             Ok(None) => {}
             Err(failure) => return Answer::stopped(tool.spec, &failure),
         }
+        let caller = call.requester.clone();
         let answer = self.change_on(tool, tenant, call, origin, &mut in_hand).await;
-        self.conclude_all(&in_hand, &answer).await;
+        self.conclude_all(&in_hand, &answer, &caller).await;
         answer
     }
 
@@ -72,7 +73,7 @@ impl Desk {
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
         request.organization = tenant.organization(&self.wire).await;
-        context.changes_this_hour = self.changes_this_hour().await;
+        context.changes_this_hour = self.changes_this_hour(&context.caller).await;
         let earlier = context.undoing.as_ref().map(|undoing| undoing.earlier.clone());
         let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
@@ -99,13 +100,15 @@ impl Desk {
                     }
                     return Answer { pending, ..Answer::changed(tool.spec, items) };
                 }
-                Ok(RoundEnd::Agreed(request)) => match self.take(tenant, *request).await {
-                    Ok(agreed) => in_hand.hold(agreed),
-                    Err(failure) => return Answer::stopped(tool.spec, &failure),
-                },
+                Ok(RoundEnd::Agreed(request)) => {
+                    match self.take(tenant, *request, &context.caller).await {
+                        Ok(agreed) => in_hand.hold(agreed),
+                        Err(failure) => return Answer::stopped(tool.spec, &failure),
+                    }
+                }
                 Err(stop) => {
                     if let Some(refusal) = prepare::refusal(&context, &stop) {
-                        self.ledger.refuse_plainly(refusal).await;
+                        self.ledger.refuse_plainly(refusal, &context.caller).await;
                     }
                     return Answer::stopped_at(&stop);
                 }
@@ -154,9 +157,11 @@ impl Desk {
         // What an earlier call had asked for is what was agreed to.
         let agreed = approved.and_then(|request| consent::term(request, &called));
         let term = agreed.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
-        let own = || self.ledger.requester().to_owned();
+        let caller = call.requester.clone();
+        let own = || caller.name().to_owned();
         let context = ChangeContext {
             requester: approved.map_or_else(own, |request| request.requester.clone()),
+            caller,
             client: call.client.clone(),
             called,
             cause,

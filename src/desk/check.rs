@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 use super::lag::look_again;
 use super::several::asked;
 use super::status::holds;
-use super::{Answer, Desk};
+use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
+use crate::requester::Requester;
 use crate::tools::check_change::CheckChange;
 use crate::tools::{MOST_BYTES, parse};
 
@@ -20,9 +21,10 @@ const RECENT: SignedDuration = SignedDuration::from_hours(24);
 const MOST: usize = 50;
 
 impl Desk {
-    pub(super) async fn check(&self, arguments: Map<String, Value>) -> Answer {
+    pub(super) async fn check(&self, call: Call) -> Answer {
+        let Call { arguments, requester, .. } = call;
         let receipt = arguments.get("receipt").and_then(Value::as_str).map(str::to_owned);
-        let answer = match self.try_check(arguments).await {
+        let answer = match self.try_check(arguments, &requester).await {
             Ok(body) => Answer::new(body, false, None),
             Err(failure) => Answer::unasked(&failure),
         };
@@ -37,18 +39,22 @@ impl Desk {
         answer.read_from(troubles)
     }
 
-    async fn try_check(&self, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    async fn try_check(
+        &self,
+        arguments: Map<String, Value>,
+        by: &Requester,
+    ) -> Result<Value, Failure> {
         let CheckChange { receipt } = parse(Value::Object(arguments))?;
         let Some(receipt) = receipt else { return self.lately().await };
         match self.ledger.find(receipt.as_str()).await? {
-            Some(record) => self.looked_at(record).await,
-            None => self.asked_for(receipt.as_str()).await,
+            Some(record) => self.looked_at(record, by).await,
+            None => self.asked_for(receipt.as_str(), by).await,
         }
     }
 
     /// A change as it stands now.
-    pub(super) async fn looked_at(&self, record: Record) -> Result<Value, Failure> {
-        let record = self.followed_up(record).await?;
+    pub(super) async fn looked_at(&self, record: Record, by: &Requester) -> Result<Value, Failure> {
+        let record = self.followed_up(record, by).await?;
         let mut shown = shown(&record);
         if record.undone_by.is_some() {
             put(&mut shown, "note", "it was undone");
@@ -56,9 +62,10 @@ impl Desk {
             put(&mut shown, "note", "its time was over, and it was taken back");
         } else if record.end.as_ref().is_none_or(|end| end.outcome.may_stand()) {
             let found = self.status_of(&record).await?;
-            self.learn(&record, &found).await;
+            self.learn(&record, &found, by).await;
             put(&mut shown, "outcome", json!(found.outcome));
-            let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over()));
+            let holds =
+                record.held_by.as_ref().map(|by| holds(by, record.is_over(Timestamp::now())));
             if found.early && holds.is_none() {
                 put(&mut shown, "hint", look_again(&record.receipt));
             }

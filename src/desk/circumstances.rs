@@ -2,29 +2,31 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Desk;
+use super::{Call, Desk};
 use crate::failure::Failure;
 use crate::guard::Circumstances;
+use crate::requester::Requester;
 use crate::tools::{Effect, Spec};
 
 impl Desk {
     /// How many changes of the requester have left in the hour before, where a rule asks: counted
     /// once a call, so that its own items do not count against each other.
-    pub(super) async fn changes_this_hour(&self) -> u32 {
+    pub(super) async fn changes_this_hour(&self, requester: &Requester) -> u32 {
         if !self.guard.counts_changes() {
             return 0;
         }
         let since = Timestamp::now() - SignedDuration::from_hours(1);
         // What cannot be counted is too many.
-        self.ledger.changes_since(since).await.unwrap_or(u32::MAX)
+        self.ledger.changes_since(requester, since).await.unwrap_or(u32::MAX)
     }
 
     /// # Errors
     /// The policy does not let the requester look.
-    pub(super) fn may_look(&self, spec: &Spec, client: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn may_look(&self, spec: &Spec, call: &Call) -> Result<(), Failure> {
         match spec.effect {
             Effect::Look => {
-                self.guard.look(spec.name, client, &circumstances(self.ledger.requester(), 0))
+                let at = circumstances(call.requester.name(), 0);
+                self.guard.look(spec.name, call.client.as_deref(), &at)
             }
             Effect::Grant | Effect::Revoke | Effect::Undo => Ok(()),
         }

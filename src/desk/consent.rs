@@ -20,7 +20,8 @@ use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
 use crate::json::is_same_set;
-use crate::ledger::{Answered, Asking, Content, Decision, Request, State};
+use crate::ledger::{Answered, Asking, Channel, Content, Decision, Request, State};
+use crate::requester::Requester;
 use crate::tools::Term;
 use crate::vendors::Tenant;
 
@@ -41,7 +42,19 @@ pub trait Consult: Send + Sync {
     /// Asks, and waits for the answer.
     fn ask<'a>(&'a self, question: &'a ConsentQuestion) -> BoxFuture<'a, PersonReply>;
     /// By what means, for the ledger.
-    fn means(&self) -> &'static str;
+    fn means(&self) -> Channel;
+}
+
+impl Person {
+    /// Whether somebody in the call can be asked whose yes counts.
+    fn may_approve(&self, are_approvers_named: bool) -> bool {
+        let channel = match self {
+            Self::Here(consult) => consult.means(),
+            Self::Between(_) => Channel::Elicitation,
+            Self::Absent | Self::Approved(_) => return false,
+        };
+        channel.admits(Decision::Approved, are_approvers_named)
+    }
 }
 
 /// What a person said to a question.
@@ -82,15 +95,11 @@ pub(super) enum ConsentOutcome {
 const WAITS: SignedDuration = SignedDuration::from_hours(24);
 /// How long a yes is good for.
 pub(super) const GOOD: SignedDuration = SignedDuration::from_mins(10);
-/// How a person is asked through a client.
-pub const ELICITATION: &str = "elicitation";
 /// What is said of a slip of the hand.
 const MISTYPED: &str = "what was typed is not the name of who gets the access";
 /// What a person's no means for whoever called.
 const NO: &str = "tell the requester; the same call asks the person again, so call again only if they \
     changed their mind";
-/// What the seal of a state is for.
-const PURPOSE: &str = "request state";
 
 impl Desk {
     /// What a client brings back: a yes is recorded only where it would be carried out, and left
@@ -99,8 +108,9 @@ impl Desk {
         &self,
         tenant: &Tenant,
         told: &ClientAnswer,
+        requester: &Requester,
     ) -> Result<Request, Failure> {
-        let receipt = self.unseal(&told.state).await?;
+        let receipt = self.unseal(&told.state, requester).await?;
         let request = self.request(&receipt, State::Waiting).await?;
         if matches!(told.reply, PersonReply::Yes(_))
             && let Some(why) = self.is_elsewhere(tenant, &request).await
@@ -116,7 +126,7 @@ impl Desk {
             return Err(Failure::refused(format!("{MISTYPED}; the request {receipt} stays open"))
                 .hint("call again without requestState: the person is asked once more"));
         }
-        match self.settle(&request, &told.reply, ELICITATION).await? {
+        match self.settle(&request, &told.reply, Channel::Elicitation, requester).await? {
             ConsentOutcome::Approved(request) => Ok(request),
             ConsentOutcome::Refused(failure) => Err(failure),
             ConsentOutcome::Waiting(..) => Err(Failure::refused("the person did not answer")
@@ -153,7 +163,7 @@ impl Desk {
         };
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
-        if let Some(approved) = self.ledger.approved_already(&asking).await?
+        if let Some(approved) = self.ledger.approved_already(&asking, &call.requester).await?
             && let Some(first) = prepared.first()
             && self.is_elsewhere(first.task.request.tenant, &approved).await.is_none()
             && self.vouched(&approved, &question.text).is_ok()
@@ -161,16 +171,19 @@ impl Desk {
             // Somebody said yes to this very question, and nobody has carried it out yet.
             return Ok(ConsentOutcome::Approved(approved));
         }
-        let (receipt, is_new) = self.ledger.ask(&asking).await?;
+        let (receipt, is_new) = self.ledger.ask(&asking, &call.requester).await?;
         let request = self.request(&receipt, State::Waiting).await?;
         match &call.person {
-            // An approver's signature is what counts here: nobody else is asked.
-            _ if self.approvers.is_some() => Ok(ConsentOutcome::Waiting(request, None)),
+            // Nobody in the call is asked whose yes would not count.
+            person if !person.may_approve(self.approvers.is_some()) => {
+                Ok(ConsentOutcome::Waiting(request, None))
+            }
             Person::Here(consult) => {
                 let reply = self.consulted(consult.as_ref(), question, call).await;
                 if (call.withdrawn)() {
                     if is_new {
-                        self.decide(&receipt, Decision::Withdrawn, consult.means(), None).await?;
+                        let (how, by) = (consult.means(), &call.requester);
+                        self.decide(&receipt, Decision::Withdrawn, how, None, by).await?;
                     }
                     return Ok(ConsentOutcome::Refused(Failure::refused("the call was withdrawn")));
                 }
@@ -178,10 +191,10 @@ impl Desk {
                     // An earlier call asked for it too, and it waits for somebody's answer.
                     return Ok(ConsentOutcome::Waiting(request, None));
                 }
-                self.settle(&request, &reply, consult.means()).await
+                self.settle(&request, &reply, consult.means(), &call.requester).await
             }
             Person::Between(_) => {
-                let state = self.sealed(&receipt).await?;
+                let state = self.sealed(&receipt, &call.requester).await?;
                 let question = question.clone();
                 Ok(ConsentOutcome::Waiting(request, Some(Pending { question, state })))
             }
@@ -214,7 +227,8 @@ impl Desk {
         &self,
         request: &Request,
         reply: &PersonReply,
-        how: &'static str,
+        how: Channel,
+        by: &Requester,
     ) -> Result<ConsentOutcome, Failure> {
         let (decision, refused) = match reply {
             PersonReply::Silence => return Ok(ConsentOutcome::Waiting(request.clone(), None)),
@@ -229,11 +243,11 @@ impl Desk {
                     .hint("call again if it is still wanted: the person is asked anew"),
             ),
             PersonReply::Yes(_) => {
-                self.decide(&request.receipt, Decision::Approved, how, None).await?;
+                self.decide(&request.receipt, Decision::Approved, how, None, by).await?;
                 return Ok(ConsentOutcome::Approved(request.clone()));
             }
         };
-        self.decide(&request.receipt, decision, how, None).await?;
+        self.decide(&request.receipt, decision, how, None, by).await?;
         Ok(ConsentOutcome::Refused(refused))
     }
 
@@ -246,40 +260,48 @@ impl Desk {
         &self,
         receipt: &str,
         decision: Decision,
-        how: &str,
+        how: Channel,
         proof: Option<(String, Value)>,
+        requester: &Requester,
     ) -> Result<(), Failure> {
-        if self.approvers.is_some() && decision == Decision::Approved && proof.is_none() {
+        let is_named = self.approvers.is_some();
+        let lacks_proof = decision == Decision::Approved && is_named && proof.is_none();
+        if lacks_proof || !how.admits(decision, is_named) {
             return Err(unsigned());
         }
         let (by, proof) = match proof {
             Some((by, proof)) => (by, Some(proof)),
-            None => (self.ledger.requester().to_owned(), None),
+            None => (requester.name().to_owned(), None),
         };
         let until = (decision == Decision::Approved).then(|| Timestamp::now() + GOOD);
-        let answered = Answered { decision, by, how: how.to_owned(), reason: None, until, proof };
-        self.ledger.answer(receipt, &answered).await
+        let answered = Answered { decision, by, how, reason: None, until, proof };
+        self.ledger.answer(receipt, &answered, requester).await
     }
 
     /// Records a person's no, and their reason.
     ///
     /// # Errors
     /// There is nothing to say no to any more, or the ledger cannot be written.
-    pub async fn deny(&self, receipt: &str, reason: Option<String>) -> Result<(), Failure> {
-        self.reject(receipt, "command", reason).await
+    pub async fn deny(
+        &self,
+        receipt: &str,
+        reason: Option<String>,
+        requester: &Requester,
+    ) -> Result<(), Failure> {
+        self.reject(receipt, Channel::Command, reason, requester).await
     }
 
     /// Records a no, whoever's it is: of an approval that does not hold it is nobody's.
     pub(super) async fn reject(
         &self,
         receipt: &str,
-        how: &str,
+        how: Channel,
         reason: Option<String>,
+        requester: &Requester,
     ) -> Result<(), Failure> {
-        let (decision, by) = (Decision::Denied, self.ledger.requester().to_owned());
-        let how = how.to_owned();
+        let (decision, by) = (Decision::Denied, requester.name().to_owned());
         let answered = Answered { decision, by, how, reason, until: None, proof: None };
-        self.ledger.answer(receipt, &answered).await
+        self.ledger.answer(receipt, &answered, requester).await
     }
 
     /// Makes sure that an approver signed this very question, where a signature is needed: what the
@@ -303,42 +325,11 @@ impl Desk {
         let siblings: Vec<_> = prepared.iter().map(|one| one.task.step.wanted()).collect();
         prepared.iter().map(|one| one.digest(&siblings, self.guard.hash())).collect()
     }
-
-    /// A receipt for the way through a client and back.
-    async fn sealed(&self, receipt: &str) -> Result<String, Failure> {
-        let end = (Timestamp::now() + GOOD).as_second();
-        let seal = self.ledger.seal(PURPOSE, self.bound(receipt, end).as_bytes()).await?;
-        Ok(format!("{receipt}.{end}.{}", crate::text::hex(&seal)))
-    }
-
-    async fn unseal(&self, state: &str) -> Result<String, Failure> {
-        let wrong = || {
-            Failure::refused("requestState is not one that was given out here, or it is too old")
-                .hint("call the tool again without it: the person is asked anew")
-        };
-        let [receipt, end, seal] =
-            <[&str; 3]>::try_from(state.split('.').collect::<Vec<_>>()).map_err(|_| wrong())?;
-        let is_as_given = |number: &i64| number.to_string() == end;
-        let end: i64 = end.parse().ok().filter(is_as_given).ok_or_else(wrong)?;
-        let made = self.ledger.seal(PURPOSE, self.bound(receipt, end).as_bytes()).await?;
-        let made = crate::text::hex(&made);
-        let same =
-            aws_lc_rs::constant_time::verify_slices_are_equal(made.as_bytes(), seal.as_bytes());
-        if same.is_err() || end < Timestamp::now().as_second() {
-            return Err(wrong());
-        }
-        Ok(receipt.to_owned())
-    }
-
-    /// What a state is bound to.
-    fn bound(&self, receipt: &str, end: i64) -> String {
-        format!("{receipt} {end} {}", self.ledger.requester())
-    }
 }
 
 fn unsigned() -> Failure {
     Failure::refused("only an approver's signature approves here")
-        .hint("an approver runs `grantor requests approve RECEIPT --key FILE`")
+        .hint(Channel::Signature.approves_later("RECEIPT").unwrap_or_default())
 }
 
 /// The term a request was for, where the same call comes back with a person's answer.

@@ -8,6 +8,7 @@ use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::ledger::Record;
 use crate::outbound::{CALL, READ_BACK};
+use crate::requester::Requester;
 use crate::tools::Step;
 
 /// For how long after it was sent a change need not show.
@@ -48,16 +49,20 @@ impl Desk {
     }
 
     /// Looks at a change whose end is not settled, and keeps what is found.
-    pub(super) async fn look_and_learn(&self, record: &Record) -> Result<ChangeStatus, Failure> {
+    pub(super) async fn look_and_learn(
+        &self,
+        record: &Record,
+        by: &Requester,
+    ) -> Result<ChangeStatus, Failure> {
         let found = self.status_of(record).await?;
-        self.learn(record, &found).await;
+        self.learn(record, &found, by).await;
         let takes_back = record.undoes.is_some() || record.ends.is_some();
         if takes_back
             && record.outcome() == Some(Outcome::Unknown)
             && found.outcome == Outcome::Unavailable
         {
             // It can be done again, now that it is known not to have been done.
-            self.ledger.found(&record.receipt, &found.closing(), "check").await?;
+            self.ledger.found(&record.receipt, &found.closing(), "check", by).await?;
         }
         Ok(found)
     }
@@ -71,6 +76,7 @@ impl Desk {
         &self,
         tenant: &str,
         step: &dyn Step,
+        by: &Requester,
     ) -> Result<(), Failure> {
         let (now, wanted) = (Timestamp::now(), step.wanted());
         let whose = [tenant, &wanted.principal.id];
@@ -82,7 +88,7 @@ impl Desk {
             same && may_lag(record, now)
         };
         for earlier in unseen.iter().filter(is_same) {
-            if self.look_and_learn(earlier).await?.early {
+            if self.look_and_learn(earlier, by).await?.early {
                 let receipt = &earlier.receipt;
                 let trouble = format!("{receipt} was sent a moment ago and does not show yet");
                 return Err(Failure::new(Kind::Unavailable, trouble).hint(look_again(receipt)));

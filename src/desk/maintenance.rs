@@ -1,20 +1,18 @@
 //! What is carried out without a call: ends that are due, changes whose writer died, and requests
 //! that somebody has approved.
 
-use std::io;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::consent::{ELICITATION, GOOD};
+use super::consent::GOOD;
 use super::lag::{GONE_PERHAPS, may_lag};
 use super::status::{holds, nobody_knows};
 use super::undo_precondition::Outlook;
 use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::intent::Cause;
-use crate::ledger::{Lock, Record, Request, Right, State};
+use crate::ledger::{CarriedOutBy, Lock, Record, Request, Right, State};
 use crate::outbound::{Urgency, urgent};
 use crate::vendors::Same;
 
@@ -51,7 +49,7 @@ impl Desk {
     /// All of it, unless another process is at it; and why some of it could not be.
     pub async fn maintain(&self) -> (Vec<MaintenanceReport>, Vec<Failure>) {
         let (mut reports, mut failed) = (Vec::new(), Vec::new());
-        let Some(_claim) = self.claim() else { return (reports, failed) };
+        let Some(_claim) = self.claim().await else { return (reports, failed) };
         for done in [
             urgent(Urgency::End, self.reconcile()).await,
             urgent(Urgency::End, self.expire_settled()).await,
@@ -66,12 +64,12 @@ impl Desk {
     }
 
     /// The right to do maintenance, for one process at a time.
-    fn claim(&self) -> Option<Lock> {
+    async fn claim(&self) -> Option<Lock> {
         let locks = self.ledger.locks();
-        if !locks.is_begun() {
+        if !locks.is_begun().await {
             return None;
         }
-        locks.try_take(Right::Maintenance).ok().flatten()
+        locks.try_take(Right::Maintenance).await.ok().flatten()
     }
 
     /// The right to do maintenance, once whoever has it is done; held until it is dropped. None where there
@@ -81,12 +79,10 @@ impl Desk {
     /// The state directory cannot be written.
     pub async fn claimed(&self) -> Result<Option<Lock>, Failure> {
         let locks = self.ledger.locks();
-        if !locks.is_begun() {
+        if !locks.is_begun().await {
             return Ok(None);
         }
-        let locked = tokio::task::spawn_blocking(move || locks.take(Right::Maintenance));
-        let locked = locked.await.map_err(io::Error::other).and_then(|locked| locked);
-        locked.map(Some).map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
+        locks.take(Right::Maintenance).await.map(Some)
     }
 
     /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none. What may
@@ -113,7 +109,7 @@ impl Desk {
             // Nobody heard the vendor say yes.
             found.outcome = Outcome::Unknown;
         }
-        self.ledger.found(&record.receipt, &found.closing(), "reconcile").await?;
+        self.ledger.found(&record.receipt, &found.closing(), "reconcile", self.requester()).await?;
         self.stop_expiry(record, found.outcome).await?;
         Ok(Ending::Done(found.outcome, found.note))
     }
@@ -123,7 +119,7 @@ impl Desk {
         match &record.ends {
             Some(timed) if matches!(outcome, Outcome::Unknown | Outcome::Mismatch) => {
                 let why = format!("{} was to end it, and is {}", record.receipt, outcome.as_str());
-                self.ledger.overdue(timed, &why).await
+                self.ledger.overdue(timed, &why, self.requester()).await
             }
             _ => Ok(()),
         }
@@ -186,7 +182,7 @@ impl Desk {
         if taker.end.is_none() {
             return Ok(Ending::Left(format!("{by} is to take it back, and has no end yet")));
         }
-        let found = match self.look_and_learn(taker).await {
+        let found = match self.look_and_learn(taker, self.requester()).await {
             Ok(found) => found,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
@@ -200,7 +196,7 @@ impl Desk {
             }
             _ => {
                 let why = format!("{by} was to take it back: {}", found.note);
-                self.ledger.overdue(&record.receipt, &why).await?;
+                self.ledger.overdue(&record.receipt, &why, self.requester()).await?;
                 Ok(Ending::Left(why))
             }
         }
@@ -213,7 +209,7 @@ impl Desk {
             Ok(found) => found,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
-        self.learn(record, &found).await;
+        self.learn(record, &found, self.requester()).await;
         if found.early {
             return Ok(Ending::Left(found.note));
         }
@@ -224,7 +220,7 @@ impl Desk {
     /// Finds out what became of a change that is to take this one back and that the vendor holds.
     /// It is not sent again while it is held, and an end not after it was denied either.
     async fn end_held(&self, record: &Record) -> Result<Ending, Failure> {
-        let by = match self.follow_up(record).await {
+        let by = match self.follow_up(record, self.requester()).await {
             Ok(by) => by,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
@@ -248,7 +244,7 @@ impl Desk {
             Ok(found) => found,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
-        self.learn(record, &found).await;
+        self.learn(record, &found, self.requester()).await;
         match found.outcome {
             Outcome::PendingVendorApproval => Ok(Ending::Left(STILL_HELD.to_owned())),
             // Whether it comes yet is not known.
@@ -275,14 +271,20 @@ impl Desk {
         let undoing = match self.outlook(record.clone(), true).await {
             Ok(Outlook::Open(undoing)) => *undoing,
             Ok(Outlook::Closed(why)) => {
-                self.ledger.over(&record.receipt, &why).await?;
+                self.ledger.over(&record.receipt, &why, self.requester()).await?;
                 return Ok(Ending::Done(Outcome::AlreadyAbsent, why));
             }
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };
         let called = OriginalCall { tool: record.tool.clone(), arguments: Map::new() };
         let cause = Cause::Expiry(record.receipt.clone());
-        let call = Call::alone("expire", Map::new(), record.client.clone(), Person::Absent);
+        let call = Call::alone(
+            self.requester(),
+            "expire",
+            Map::new(),
+            record.client.clone(),
+            Person::Absent,
+        );
         // What rules were told of the grant, they are told of what its end gives back.
         let reason = record.reason.clone();
         let answer = self.take_back(undoing, call, (called, cause), reason).await;
@@ -300,7 +302,7 @@ impl Desk {
                     return Ok(Ending::Left(said));
                 };
                 let why = holds(by, true);
-                self.ledger.overdue(&record.receipt, &why).await?;
+                self.ledger.overdue(&record.receipt, &why, self.requester()).await?;
                 return Ok(Ending::Left(why));
             }
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent if same == Same::CannotTell => {
@@ -311,7 +313,7 @@ impl Desk {
             }
             Outcome::Refused if self.may_be_old(record).await? => return Ok(Ending::Left(said)),
             Outcome::AlreadyAbsent | Outcome::AlreadyPresent => {
-                self.ledger.over(&record.receipt, "it was gone already").await?;
+                self.ledger.over(&record.receipt, "it was gone already", self.requester()).await?;
             }
             Outcome::Unavailable => return Ok(Ending::Left(said)),
             // A look that was refused sent nothing: with another credential it is tried again.
@@ -319,7 +321,7 @@ impl Desk {
                 return Ok(Ending::Left(said));
             }
             _ => {
-                self.ledger.overdue(&record.receipt, &said).await?;
+                self.ledger.overdue(&record.receipt, &said, self.requester()).await?;
                 return Ok(Ending::Left(said));
             }
         }
@@ -351,7 +353,8 @@ impl Desk {
             }
             let ending = match self.elsewhere(&request).await {
                 None => {
-                    let (outcome, said) = self.run_request(&request).await.describe();
+                    let (outcome, said) =
+                        self.run_request(&request, self.requester()).await.describe();
                     Ending::Done(outcome, said)
                 }
                 // Whoever it is for comes to it first.
@@ -373,7 +376,8 @@ fn is_unattended(request: &Request, after: SignedDuration) -> bool {
         return false;
     };
     let approved = answered.until.map(|until| until - GOOD);
-    answered.how != ELICITATION && approved.is_some_and(|time| time + after <= Timestamp::now())
+    answered.how.carried_out_by() == CarriedOutBy::Anybody
+        && approved.is_some_and(|time| time + after <= Timestamp::now())
 }
 
 impl MaintenanceReport {

@@ -90,7 +90,7 @@ impl Desk {
     ) -> Result<Prepared<'t>, Failure> {
         let step = task.step.as_ref();
         if context.cause == Cause::Request {
-            self.nothing_unseen(&task.request.tenant.name, step).await?;
+            self.nothing_unseen(&task.request.tenant.name, step, &context.caller).await?;
         }
         let before = step.current(reader).await?;
         let ending = matches!(context.cause, Cause::Expiry(_));

@@ -346,6 +346,7 @@ mod tests {
         };
         let context = ChangeContext {
             requester: "sam".to_owned(),
+            caller: crate::requester::Requester::named("sam"),
             client: case.client.map(str::to_owned),
             called: OriginalCall {
                 tool: tool.spec.name.to_owned(),

@@ -54,7 +54,7 @@ impl Desk {
             return Ok(RoundEnd::Done(preview(prepared), None));
         }
         if is_denied {
-            return Ok(RoundEnd::Done(self.refuse(prepared).await, None));
+            return Ok(RoundEnd::Done(self.refuse(context, prepared).await, None));
         }
         let read = prepared.first().map(|one| one.before().to_vec());
         let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
@@ -104,11 +104,15 @@ impl Desk {
     }
 
     /// One refusal refuses the whole call, before any of it is sent.
-    async fn refuse(&self, prepared: Vec<Prepared<'_>>) -> Vec<StepResult> {
+    async fn refuse(
+        &self,
+        context: &ChangeContext,
+        prepared: Vec<Prepared<'_>>,
+    ) -> Vec<StepResult> {
         let mut items = Vec::new();
         for one in prepared {
             if let Next::Judged(Verdict::Deny(denied)) = &one.next {
-                self.ledger.refuse(denied).await;
+                self.ledger.refuse(denied, &context.caller).await;
             }
             if one.conflict().is_some() {
                 // What to give up for a change that is denied beside another is no use to anybody.

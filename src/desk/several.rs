@@ -9,7 +9,8 @@ use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::json::put;
-use crate::ledger::{Decision, Record, Request, SIGNATURE, State};
+use crate::ledger::{Channel, Decision, Record, Request, State};
+use crate::requester::Requester;
 use crate::text;
 
 /// More than a call has items.
@@ -18,7 +19,7 @@ const MOST: usize = 100;
 impl Desk {
     /// A receipt that is no change: a request, perhaps for several. Items whose end is not settled
     /// are looked at.
-    pub(super) async fn asked_for(&self, receipt: &str) -> Result<Value, Failure> {
+    pub(super) async fn asked_for(&self, receipt: &str, by: &Requester) -> Result<Value, Failure> {
         let Some(request) = self.ledger.request(receipt).await? else {
             return Err(self.not_found(receipt).await);
         };
@@ -28,7 +29,7 @@ impl Desk {
         }
         let mut changes = Vec::new();
         for item in self.items(&request).await? {
-            changes.push(self.item(item).await);
+            changes.push(self.item(item, by).await);
         }
         if !changes.is_empty() {
             let unsent = intents(&request).saturating_sub(changes.len());
@@ -46,14 +47,14 @@ impl Desk {
     }
 
     /// One of several changes, as it stands; one that cannot be looked at now as it was last found.
-    async fn item(&self, record: Record) -> Value {
+    async fn item(&self, record: Record, by: &Requester) -> Value {
         let mut last = shown(&record);
         let is_held = record.is_held() || record.held_by.is_some();
         let is_open = record.is_unsettled() || record.outcome() == Some(Outcome::Unconfirmed);
         if !is_open && !is_held {
             return last;
         }
-        match self.looked_at(record).await {
+        match self.looked_at(record, by).await {
             Ok(now) => now,
             Err(failure) => {
                 put(&mut last, "note", format!("it cannot be looked at now: {}", failure.message));
@@ -128,9 +129,7 @@ pub(super) fn asked(request: &Request) -> Value {
     if let Some(answered) = &request.answered {
         let word = match answered.decision {
             Decision::Approved => Some("approved_by"),
-            // A signature that does not hold is nobody's no.
-            Decision::Denied if answered.how == SIGNATURE => None,
-            Decision::Denied => Some("denied_by"),
+            Decision::Denied => answered.how.is_a_persons().then_some("denied_by"),
             Decision::Withdrawn | Decision::Moved => None,
         };
         if let Some(word) = word {
@@ -150,9 +149,9 @@ pub(super) fn asked(request: &Request) -> Value {
     }
     if request.state == State::Waiting {
         put(&mut shown, "until", request.until.to_string());
-        let hint =
-            format!("a person runs `grantor requests approve {}` at a terminal", request.receipt);
-        put(&mut shown, "hint", hint);
+        if let Some(hint) = Channel::LATER.approves_later(&request.receipt) {
+            put(&mut shown, "hint", hint);
+        }
     }
     shown
 }

@@ -11,6 +11,7 @@ use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
 use crate::ledger::{Closing, Record};
 use crate::outbound::{CALL, Deadline};
+use crate::requester::Requester;
 use crate::tools::{Run, Snapshot, Verification};
 use crate::vendors::{Organization, Same, Tenant, VendorReader};
 
@@ -30,8 +31,8 @@ pub(super) struct ChangeStatus {
 
 impl Desk {
     /// Keeps what became of a change that had not been settled.
-    pub(super) async fn learn(&self, record: &Record, found: &ChangeStatus) {
-        if let Err(failure) = self.leave_over(record, found).await {
+    pub(super) async fn learn(&self, record: &Record, found: &ChangeStatus, by: &Requester) {
+        if let Err(failure) = self.leave_over(record, found, by).await {
             tracing::warn!(%failure.message, "an end that is held could not be recorded");
             return;
         }
@@ -45,7 +46,7 @@ impl Desk {
         if (unsettled || unseen)
             && (settled || never)
             && let Err(failure) =
-                self.ledger.found(&record.receipt, &found.closing(), "check").await
+                self.ledger.found(&record.receipt, &found.closing(), "check", by).await
         {
             tracing::warn!(%failure.message, "what was found could not be recorded");
         }
@@ -132,33 +133,42 @@ impl Desk {
         &self,
         record: &Record,
         found: &ChangeStatus,
+        by: &Requester,
     ) -> Result<(), Failure> {
         let Some(timed) = record.ends.as_ref().filter(|_| record.is_held()) else { return Ok(()) };
-        let by = &record.receipt;
+        let receipt = &record.receipt;
         let why = match found.outcome {
             Outcome::Confirmed => return Ok(()),
-            Outcome::PendingVendorApproval => holds(by, true),
-            _ => format!("{by} was to end it: {}", found.note),
+            Outcome::PendingVendorApproval => holds(receipt, true),
+            _ => format!("{receipt} was to end it: {}", found.note),
         };
-        self.ledger.overdue(timed, &why).await
+        self.ledger.overdue(timed, &why, by).await
     }
 
     /// Finds out what became of the change that is to take a record back and that the vendor
     /// holds, and gives its receipt.
-    pub(super) async fn follow_up(&self, record: &Record) -> Result<String, Failure> {
+    pub(super) async fn follow_up(
+        &self,
+        record: &Record,
+        requester: &Requester,
+    ) -> Result<String, Failure> {
         let by = record.held_by.as_deref().unwrap_or_default();
         let holder = self.ledger.find(by).await?.ok_or_else(|| unknown(by))?;
         let found = self.status_of(&holder).await?;
-        self.learn(&holder, &found).await;
+        self.learn(&holder, &found, requester).await;
         Ok(holder.receipt)
     }
 
     /// The same record, after what is not settled of taking it back was looked at.
-    pub(super) async fn followed_up(&self, record: Record) -> Result<Record, Failure> {
+    pub(super) async fn followed_up(
+        &self,
+        record: Record,
+        by: &Requester,
+    ) -> Result<Record, Failure> {
         if record.held_by.is_some() {
-            self.follow_up(&record).await?;
+            self.follow_up(&record, by).await?;
         } else if let Some(taker) = self.taker(&record).await?.filter(|taker| taker.end.is_some()) {
-            self.look_and_learn(&taker).await?;
+            self.look_and_learn(&taker, by).await?;
         } else {
             return Ok(record);
         }

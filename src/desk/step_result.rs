@@ -9,6 +9,7 @@ use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::guard::{Denied, VerdictRecord};
 use crate::intent::Intent;
+use crate::ledger::Channel;
 use crate::tools::Step;
 
 /// One step of a change, and how it ended.
@@ -120,10 +121,9 @@ impl StepResult {
         Self {
             after: Some(intent.after.clone()),
             receipt: Some(request.to_owned()),
-            hint: Some(format!(
-                "a person runs `grantor requests approve {request}` at a terminal within 24 hours; \
-                 check_change then says how it ended"
-            )),
+            hint: Channel::LATER
+                .approves_later(request)
+                .map(|way| format!("{way} within 24 hours; check_change then says how it ended")),
             ..Self::planned(step, Outcome::AwaitingConsent, intent, policy)
         }
     }

@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::consent::{Person, whole};
 use super::question::ConsentQuestion;
-use super::{Answer, Desk};
+use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
-use crate::ledger::{Answered, Concluded, Decision, Request, SIGNATURE, Spent, State};
+use crate::ledger::{Answered, Channel, Concluded, Decision, Request, Spent, State};
+use crate::requester::Requester;
 use crate::text::{self, Word};
 use crate::vendors::{Same, Tenant};
 
@@ -73,17 +74,18 @@ impl Desk {
     pub(super) async fn taken(
         &self,
         tenant: &Tenant,
-        person: &mut Person,
+        call: &mut Call,
     ) -> Result<Option<Taken>, Failure> {
-        let request = match person {
+        let requester = &call.requester;
+        let request = match &mut call.person {
             Person::Absent | Person::Here(_) => return Ok(None),
             Person::Approved(receipt) => self.request(receipt, State::Approved).await?,
             Person::Between(told) => {
                 let Some(told) = told.take() else { return Ok(None) };
-                self.client_answered(tenant, &told).await?
+                self.client_answered(tenant, &told, requester).await?
             }
         };
-        self.take(tenant, request).await.map(Some)
+        self.take(tenant, request, requester).await.map(Some)
     }
 
     /// Takes a yes, after comparing what it is for with where it would be carried out.
@@ -91,7 +93,12 @@ impl Desk {
     /// # Errors
     /// It is for another tenant, or was asked under other rules, and is left to those; or it does
     /// not hold, was taken, or has lapsed.
-    pub(super) async fn take(&self, tenant: &Tenant, request: Request) -> Result<Taken, Failure> {
+    pub(super) async fn take(
+        &self,
+        tenant: &Tenant,
+        request: Request,
+        by: &Requester,
+    ) -> Result<Taken, Failure> {
         if let Some(why) = self.is_elsewhere(tenant, &request).await {
             let receipt = &request.receipt;
             return Err(Failure::refused(format!("request {receipt} is not for here: {why}"))
@@ -102,10 +109,11 @@ impl Desk {
         let request = self.ledger.request(receipt).await?.unwrap_or_else(|| request.clone());
         if let Err(failure) = self.vouched(&request, &request.content.question) {
             // Nothing will make it good: it is not tried again.
-            self.reject(&request.receipt, SIGNATURE, Some(failure.message.clone())).await?;
+            self.reject(&request.receipt, Channel::Signature, Some(failure.message.clone()), by)
+                .await?;
             return Err(failure);
         }
-        let spent = self.ledger.spend(&request.receipt).await?;
+        let spent = self.ledger.spend(&request.receipt, by).await?;
         Ok(Taken { request, spent })
     }
 
@@ -181,7 +189,7 @@ impl Desk {
     }
 
     /// Records what came of each yes that a call took, where nothing was sent on it.
-    pub(super) async fn conclude_all(&self, in_hand: &InHand, answer: &Answer) {
+    pub(super) async fn conclude_all(&self, in_hand: &InHand, answer: &Answer, by: &Requester) {
         let nexts = in_hand.receipts.iter().skip(1).map(Some).chain([None]);
         for (receipt, next) in in_hand.receipts.iter().zip(nexts) {
             match next {
@@ -190,15 +198,15 @@ impl Desk {
                     let note = moved().message;
                     let followed_by = Some(next.clone());
                     let concluded = Concluded { outcome: Outcome::Refused, note, followed_by };
-                    self.ledger.conclude(receipt, &concluded).await;
+                    self.ledger.conclude(receipt, &concluded, by).await;
                 }
-                None => self.conclude(receipt, answer).await,
+                None => self.conclude(receipt, answer, by).await,
             }
         }
     }
 
     /// Records what came of a yes that was taken, where nothing was sent on it.
-    async fn conclude(&self, receipt: &str, answer: &Answer) {
+    async fn conclude(&self, receipt: &str, answer: &Answer, by: &Requester) {
         let own = |other: &str| other == receipt || other.starts_with(&format!("{receipt}."));
         if answer.receipts().any(own) {
             return;
@@ -208,7 +216,7 @@ impl Desk {
         let waits = outcome == Outcome::AwaitingConsent;
         let followed_by = answer.receipt().filter(|_| waits).map(str::to_owned);
         let concluded = Concluded { outcome, note: note.to_owned(), followed_by };
-        self.ledger.conclude(receipt, &concluded).await;
+        self.ledger.conclude(receipt, &concluded, by).await;
     }
 }
 

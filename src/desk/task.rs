@@ -5,12 +5,15 @@ use serde_json::Value;
 use super::OriginalCall;
 use super::undo_precondition::UndoPrecondition;
 use crate::intent::Cause;
+use crate::requester::Requester;
 use crate::tools::{Step, Term, Tool};
 use crate::vendors::{Organization, Tenant};
 
 /// Whose call it is, and what holds for all that it changes.
 pub(super) struct ChangeContext {
     pub(super) requester: String,
+    /// Who has it carried out, where that is somebody else: the lines are written in their name.
+    pub(super) caller: Requester,
     pub(super) client: Option<String>,
     pub(super) called: OriginalCall,
     pub(super) cause: Cause,

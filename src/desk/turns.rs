@@ -3,7 +3,6 @@
 //! it waits for becomes as urgent.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -77,28 +76,18 @@ impl Turns {
     /// Waits for other processes.
     async fn lock(&self, place: u8, deadline: Deadline) -> Result<Lock, Failure> {
         loop {
-            match self.locks.try_take(Right::Turn(place)) {
-                Ok(Some(lock)) => return Ok(lock),
-                Err(error) => return Err(self.trouble(&error)),
-                Ok(None) if deadline.left().is_zero() => {
+            match self.locks.try_take(Right::Turn(place)).await? {
+                Some(lock) => return Ok(lock),
+                None if deadline.left().is_zero() => {
                     return Err(Failure::new(
                         Kind::Unavailable,
                         "another process is still changing the same access",
                     )
                     .hint("nothing was sent; try again in a minute"));
                 }
-                Ok(None) => tokio::time::sleep(PAUSE).await,
+                None => tokio::time::sleep(PAUSE).await,
             }
         }
-    }
-
-    fn trouble(&self, error: &io::Error) -> Failure {
-        let dir = self.locks.folder().display();
-        Failure::new(
-            Kind::Unavailable,
-            format!("the ledger's folder {dir} cannot be written: {error}"),
-        )
-        .hint("nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR")
     }
 
     fn queue(&self, key: String) -> Arc<Queue> {

@@ -1,5 +1,6 @@
 //! Taking an earlier change back: its inverse enters the road.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::change::Origin;
@@ -73,7 +74,7 @@ impl Desk {
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(self.no_change(receipt).await?);
         };
-        let mut record = self.followed_up(record).await?;
+        let mut record = self.followed_up(record, &call.requester).await?;
         let hint = "check_change says where it stands";
         let refused = |why: String| Err(Failure::refused(why).hint(hint));
         if let Some(damage) = &record.damage {
@@ -87,7 +88,7 @@ impl Desk {
             return refused(format!("{receipt} was undone by {by}"));
         }
         if let Some(by) = &record.held_by {
-            return refused(holds(by, record.is_over()));
+            return refused(holds(by, record.is_over(Timestamp::now())));
         }
         if let Some(by) = self.taker(&record).await? {
             let by = by.receipt;
@@ -97,7 +98,7 @@ impl Desk {
         }
         if record.is_unsettled() || end.outcome == Outcome::PendingVendorApproval {
             let found = self.status_of(&record).await?;
-            self.learn(&record, &found).await;
+            self.learn(&record, &found, &call.requester).await;
             if found.outcome != Outcome::Confirmed {
                 let word = found.outcome.as_str();
                 return refused(format!("{receipt} is {word}: what it did is not settled"));

@@ -16,9 +16,8 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::{
-    ClientAnswer, ConsentQuestion, Consult, ELICITATION, Pending, Person, PersonReply,
-};
+use crate::desk::{ClientAnswer, ConsentQuestion, Consult, Pending, Person, PersonReply};
+use crate::ledger::Channel;
 
 /// A person behind a client that can be asked while a call waits.
 struct Elicitation {
@@ -132,7 +131,7 @@ impl Consult for Elicitation {
         })
     }
 
-    fn means(&self) -> &'static str {
-        ELICITATION
+    fn means(&self) -> Channel {
+        Channel::Elicitation
     }
 }

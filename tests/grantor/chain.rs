@@ -4,7 +4,7 @@ use grantor::ledger::{Asking, Audit, Content, Head, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{World, approved, parsed};
+use super::harness::{World, approved, parsed, requester};
 use super::writes::GRANTS;
 
 /// Keeps the ledger's key where whoever writes the ledger cannot read it.
@@ -150,7 +150,7 @@ async fn a_forged_line_is_not_acted_on() {
     // The same by the one who has the key is a yes.
     write(&path(&world), &before);
     let ledger = Ledger::new(&world.path("state"), Some(secret(KEY)));
-    ledger.answer(receipt, &approved("eve")).await.unwrap();
+    ledger.answer(receipt, &approved("eve"), &requester()).await.unwrap();
     assert_eq!(world.run(&["requests", "run"]).await.status, 0);
     assert_eq!(world.writes().len(), 1);
 }
@@ -183,15 +183,18 @@ async fn what_was_read_before_is_checked_again() {
 async fn an_approval_is_spent_once_whoever_comes_first() {
     let dir = tempfile::tempdir().unwrap();
     let [one, two] = [(), ()].map(|()| Ledger::new(dir.path(), None));
+    let user = requester();
     for _ in 0..50 {
         let until = Timestamp::now() + SignedDuration::from_mins(10);
         let asking = Asking { digest: "digest", until, content: Content::default() };
-        let (receipt, _) = one.ask(&asking).await.unwrap();
+        let (receipt, _) = one.ask(&asking, &user).await.unwrap();
         let approved = approved("eve");
-        let (first, second) =
-            tokio::join!(one.answer(&receipt, &approved), two.answer(&receipt, &approved));
+        let (first, second) = tokio::join!(
+            one.answer(&receipt, &approved, &user),
+            two.answer(&receipt, &approved, &user)
+        );
         assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
-        let (first, second) = tokio::join!(one.spend(&receipt), two.spend(&receipt));
+        let (first, second) = tokio::join!(one.spend(&receipt, &user), two.spend(&receipt, &user));
         assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
     }
 }
@@ -292,7 +295,7 @@ async fn a_full_file_is_followed_by_another_on_the_same_chain() {
     // More than one file holds, in few lines.
     let note = "x".repeat(1_000_000);
     for _ in 0..69 {
-        ledger.refuse_plainly(json!({ "note": note })).await;
+        ledger.refuse_plainly(json!({ "note": note }), &requester()).await;
     }
     let files = || {
         let names = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name());

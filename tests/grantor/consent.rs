@@ -1,7 +1,7 @@
 use grantor::ledger::Ledger;
 use serde_json::{Value, json};
 
-use super::harness::{Era, World, approved, example, parsed, status};
+use super::harness::{Era, World, approved, example, parsed, requester, status};
 use super::person::{Client, Heard, no, types, yes};
 use super::writes::GRANTS;
 
@@ -423,7 +423,7 @@ async fn a_state_that_is_too_old_or_another_users_is_no_consent() {
     let given = asked.state.clone().unwrap();
     let [receipt, end, _] = given.split('.').collect::<Vec<_>>()[..] else { panic!("{given}") };
     let ledger = Ledger::new(&world.path("state"), None);
-    let user = ledger.requester().to_owned();
+    let user = requester().name().to_owned();
     let past = jiff::Timestamp::now().as_second() - 1;
     let mut states = Vec::new();
     for (end, user) in
@@ -538,7 +538,7 @@ async fn a_yes_that_nobody_has_carried_out_is_for_whoever_asks_again() {
     let ran = world.run(&["call", GRANT, ORDERS]).await;
     let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
     let ledger = Ledger::new(&world.path("state"), None);
-    ledger.answer(&receipt, &approved("root")).await.unwrap();
+    ledger.answer(&receipt, &approved("root"), &requester()).await.unwrap();
     let again = parsed(&world.run(&["call", GRANT, ORDERS]).await.stdout);
     assert_eq!((&again["outcome"], &again["receipt"]), (&json!("confirmed"), &json!(receipt)));
     assert_eq!(events(&world, &json!(receipt)), ["asked", "answered", "spent", "open", "close"]);

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use grantor::approvers::key::ApproverKey;
-use grantor::ledger::{Answered, Asking, Content, Decision, Ledger};
+use grantor::ledger::{Answered, Asking, Channel, Content, Decision, Ledger};
 use grantor::sandbox::FaultKind;
 use jiff::{SignedDuration, Timestamp};
 
-use super::harness::{Era, World, parsed};
+use super::harness::{Era, World, parsed, requester};
 use super::person::{Asked, Client, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -188,14 +188,14 @@ impl Scene {
 
     /// Records an answer as the process does that hears it.
     async fn record(&self, decision: Decision, minutes: i64) {
-        let how = if self.way.era().is_some() { "elicitation" } else { "terminal" };
+        let how = if self.way.era().is_some() { Channel::Elicitation } else { Channel::Terminal };
         let until = Some(Timestamp::now() + SignedDuration::from_mins(minutes));
         let (by, how, until) = match decision {
-            Decision::Approved => ("root".to_owned(), how.to_owned(), until),
-            _ => ("root".to_owned(), how.to_owned(), None),
+            Decision::Approved => ("root".to_owned(), how, until),
+            _ => ("root".to_owned(), how, None),
         };
         let answered = Answered { decision, by, how, reason: None, until, proof: None };
-        self.ledger().answer(&self.receipt, &answered).await.unwrap();
+        self.ledger().answer(&self.receipt, &answered, &requester()).await.unwrap();
     }
 
     /// Says yes where somebody has the choice, and whether they had.
@@ -297,7 +297,7 @@ impl Scene {
                 if era {
                     self.answers().await;
                 }
-                self.ledger().spend(&self.receipt).await.unwrap();
+                self.ledger().spend(&self.receipt, &requester()).await.unwrap();
             }
             State::Opened => self.is_sent_by_one_that_dies().await,
             State::Found => {
@@ -324,7 +324,7 @@ impl Scene {
             until,
             content: Content { summary: "another".into(), ..Content::default() },
         };
-        self.ledger().ask(&asking).await.unwrap();
+        self.ledger().ask(&asking, &requester()).await.unwrap();
     }
 
     fn copy(&self, from: &str, to: &str) {

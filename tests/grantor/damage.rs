@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use grantor::ledger::Ledger;
 use serde_json::json;
 
-use super::harness::{World, approved, parsed};
+use super::harness::{World, approved, parsed, requester};
 use super::terminal::Terminal;
 use super::writes::GRANTS;
 
@@ -347,7 +347,7 @@ async fn a_yes_across_a_damaged_older_file_is_named_and_gives_nothing() {
         assert_eq!(super::harness::run(free).await.status, 0);
         fill(&world);
         let ledger = Ledger::new(&world.path("state"), None);
-        ledger.answer(&receipt, &approved("root")).await.unwrap();
+        ledger.answer(&receipt, &approved("root"), &requester()).await.unwrap();
         assert_eq!(world.run(&["requests"]).await.status, 0);
         damage_old(&world, event);
         if !index {

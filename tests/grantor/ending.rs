@@ -224,6 +224,7 @@ pub async fn answer_when(breaks: bool, desk: &Desk, armed: &Arc<AtomicBool>) -> 
     let armed = armed.clone();
     let arm = move |told: String| armed.store(breaks && told.contains("(1 of 1)"), SeqCst);
     let call = Call {
+        requester: desk.requester().clone(),
         tool: GRANT.tool.to_owned(),
         arguments: parsed(GRANT.arguments).as_object().unwrap().clone(),
         client: None,

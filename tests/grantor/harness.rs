@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use grantor::ledger::{Answered, Decision, Ledger};
+use grantor::ledger::{Answered, Channel, Decision, Ledger};
+use grantor::requester::Requester;
 use grantor::sandbox::{Fault, FaultKind, Modes, Options, Sandbox, Seen};
 use jiff::{SignedDuration, Timestamp};
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, Tool};
@@ -533,12 +534,17 @@ fn without_tests(text: &str) -> String {
     lines[..foot.unwrap_or(lines.len())].join("\n")
 }
 
+/// Who asks at the faces of every process here.
+pub fn requester() -> Requester {
+    grantor::config::requester()
+}
+
 /// Has the end of a timed change come: by the ledger's own line of a moved end, since nobody waits an
 /// hour, and what is to happen before an end takes as long as a busy machine likes.
 pub async fn time_is_over(world: &World, receipt: &str) {
     let ledger = Ledger::new(&world.path("state"), None);
     let end = Timestamp::now();
-    ledger.extend(receipt, Some(end), json!({})).await.unwrap();
+    ledger.extend(receipt, Some(end), json!({}), &requester()).await.unwrap();
     while Timestamp::now() <= end + SignedDuration::from_millis(2) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -549,7 +555,7 @@ pub fn approved(by: &str) -> Answered {
     Answered {
         decision: Decision::Approved,
         by: by.to_owned(),
-        how: "terminal".to_owned(),
+        how: Channel::Terminal,
         reason: None,
         until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
         proof: None,

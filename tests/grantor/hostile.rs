@@ -4,7 +4,7 @@ use grantor::sandbox::FaultKind;
 use serde_json::{Value, json};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-use super::harness::{Answer, Era, Server, World, parsed, time_is_over};
+use super::harness::{Answer, Era, Server, World, parsed, requester, time_is_over};
 use super::person::{self, Client};
 use super::proxy::{Proxy, Then};
 use super::writes::GRANTS;
@@ -344,11 +344,11 @@ async fn more_than_a_line_holds_is_cut_and_said_or_not_asked() {
         held: None,
         unseen: false,
     };
-    assert!(ledger.found(&receipt, &closing, "check").await.unwrap());
+    assert!(ledger.found(&receipt, &closing, "check", &requester()).await.unwrap());
     let until = jiff::Timestamp::now();
     let asking =
         Asking { digest: "none", until, content: Content { question: much, ..Content::default() } };
-    let refused = ledger.ask(&asking).await.unwrap_err();
+    let refused = ledger.ask(&asking, &requester()).await.unwrap_err();
     assert!(refused.message.contains("too much to be recorded"), "{refused:?}");
     for line in world.ledger() {
         assert!(line.to_string().len() < 10_000, "{} bytes", line.to_string().len());

@@ -26,7 +26,7 @@ const PURE: [&str; 7] = [
     "text.rs",
 ];
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 14] = [
     Rule {
         name: "only the MCP face names rmcp",
         within: &[],
@@ -43,6 +43,33 @@ const RULES: [Rule; 12] = [
         forbids: &["reqwest"],
         allows: &[],
         breaks: ("outbound/auth.rs", "    reqwest::get(url).await"),
+    },
+    Rule {
+        name: "only the index of the files names its database",
+        within: &[],
+        except: &["control/ledger/files/index"],
+        forbids: &["rusqlite"],
+        allows: &[],
+        breaks: ("control/ledger/shelf.rs", "use rusqlite::Connection;"),
+    },
+    Rule {
+        name: "what lines mean knows nothing of where they are kept",
+        within: &[
+            "control/ledger/chain.rs",
+            "control/ledger/channel.rs",
+            "control/ledger/consent.rs",
+            "control/ledger/follow.rs",
+            "control/ledger/meaning.rs",
+            "control/ledger/record.rs",
+            "control/ledger/request.rs",
+            "control/ledger/told.rs",
+            "control/ledger/trail.rs",
+            "control/ledger/unless.rs",
+        ],
+        except: &[],
+        forbids: &["files::", "shelf", "std::fs", "async ", ".await", "timestamp::now"],
+        allows: &[],
+        breaks: ("control/ledger/trail.rs", "use super::files::Files;"),
     },
     Rule {
         name: "what decides does not wait",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantor::ledger::Ledger;
 use serde_json::json;
 
-use super::harness::{World, example, parsed, run};
+use super::harness::{World, example, parsed, requester, run};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant, NOBODY};
 
@@ -15,7 +15,7 @@ async fn approved(world: &World, grant: &Grant, arguments: &str) -> String {
     assert_eq!(ran.status, 3, "{ran:#?}");
     let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
     let yes = super::harness::approved("root");
-    Ledger::new(&world.path("state"), None).answer(&receipt, &yes).await.unwrap();
+    Ledger::new(&world.path("state"), None).answer(&receipt, &yes, &requester()).await.unwrap();
     receipt
 }
 

@@ -7,7 +7,7 @@ use grantor::sandbox::{FaultKind, Modes};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{Era, Ran, World, approved, parsed, time_is_over};
+use super::harness::{Era, Ran, World, approved, parsed, requester, time_is_over};
 use super::person::{Client, Heard, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -332,7 +332,7 @@ async fn the_list_says_what_a_person_needs() {
             ..Content::default()
         },
     };
-    ledger(&world).ask(&asked).await.unwrap();
+    ledger(&world).ask(&asked, &requester()).await.unwrap();
     for command in [&["requests"][..], &["requests", "list", "--json"]] {
         let Ran { stdout, .. } = world.run(command).await;
         let hidden = stdout.contains(['\u{1b}', '\u{202e}']) || stdout.contains("\\u001b");
@@ -491,7 +491,7 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
             let mut content = request.content.clone();
             content.question = "May Sam read the cafeteria's menu?".into();
             let asking = Asking { digest: &request.digest, until: request.until, content };
-            let (receipt, _) = ledger(&world).ask(&asking).await.unwrap();
+            let (receipt, _) = ledger(&world).ask(&asking, &requester()).await.unwrap();
             request = kept(&world, &receipt).await;
         }
         let right = statement(&request);
@@ -508,7 +508,7 @@ async fn a_forged_approval_is_refused_where_it_is_used() {
             "old" => ada.answer(&Statement { time: old, ..right }, "ada"),
             _ => ada.answer(&right, "ada"),
         };
-        ledger(&world).answer(&request.receipt, &answered).await.unwrap();
+        ledger(&world).answer(&request.receipt, &answered, &requester()).await.unwrap();
         let ran = world.run(&["requests", "run"]).await;
         if case == "none" {
             assert_eq!((ran.status, world.writes().len()), (0, 1), "the right one: {ran:#?}");
@@ -678,7 +678,7 @@ async fn a_read_only_process_ends_nothing_and_sends_nothing_that_was_approved() 
     // Approved so long ago that whoever took the approval has left it to others.
     let until = Timestamp::now() + SignedDuration::from_mins(9);
     let answered = Answered { until: Some(until), ..approved("ada") };
-    ledger(&world).answer(&receipt, &answered).await.unwrap();
+    ledger(&world).answer(&receipt, &answered, &requester()).await.unwrap();
     let look = json!({ "vendor": "snaplogic" });
     for command in [&["expire"][..], &["requests", "run"]] {
         let ran = world.run(&[&["--read-only"], command].concat()).await;

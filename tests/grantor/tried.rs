@@ -8,6 +8,7 @@ use grantor::config::{Config, Flags, Sources};
 use grantor::draft::{Draft, Endpoint};
 use grantor::ledger::Ledger;
 use grantor::outbound::{Deadline, Reply, Wire};
+use grantor::requester::Requester;
 use grantor::text;
 use grantor::tools::{Plan, Run, Snapshot, TOOLS, Tool, Verification, WriteReply};
 use grantor::vendors::{Find, Reach, VendorReader, centrasite, dfns, outsystems, redox, snaplogic};
@@ -103,13 +104,13 @@ pub fn ledger(bytes: &[u8]) {
     std::fs::write(dir.path().join("lines.jsonl"), bytes).unwrap();
     let plain = Ledger::new(dir.path(), None);
     let dir = tempfile::tempdir().unwrap();
-    let sealed = Ledger::new(dir.path(), None);
+    let (sealed, somebody) = (Ledger::new(dir.path(), None), Requester::named("somebody"));
     run(async {
         read(&plain).await;
         for line in bytes.split(|byte| *byte == b'\n').take(50) {
             let Ok(Value::Object(line)) = serde_json::from_slice(line) else { continue };
             // What a line says of itself outweighs what it was written as.
-            sealed.refuse_plainly(Value::Object(line)).await;
+            sealed.refuse_plainly(Value::Object(line), &somebody).await;
         }
         read(&sealed).await;
         // A line that says nothing of its kind, or reports damage, is no break of the chain.
@@ -120,10 +121,14 @@ pub fn ledger(bytes: &[u8]) {
 }
 
 async fn read(ledger: &Ledger) {
-    let now = jiff::Timestamp::now();
+    let (now, somebody) = (jiff::Timestamp::now(), Requester::named("somebody"));
     let _ = (ledger.recent(now, 10).await, ledger.requests().await, ledger.audit(None).await);
     let _ = (ledger.find("gr-1").await, ledger.request("gr-1").await);
-    let _ = (ledger.orphans(now).await, ledger.due(now).await, ledger.changes_since(now).await);
+    let _ = (
+        ledger.orphans(now).await,
+        ledger.due(now).await,
+        ledger.changes_since(&somebody, now).await,
+    );
 }
 
 /// Whatever a text is, what is shown of it can be seen.

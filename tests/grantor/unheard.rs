@@ -7,7 +7,7 @@ use grantor::ledger::Ledger;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-use super::harness::{Ran, World, approved, parsed};
+use super::harness::{Ran, World, approved, parsed, requester};
 use super::writes::GRANTS;
 
 /// What stands where a reader should.
@@ -79,7 +79,7 @@ async fn what_becomes_of_a_request_is_told_on_stderr_where_stdout_takes_nothing(
         let ran = world.run(&["call", GRANTS[4].tool, GRANTS[4].arguments]).await;
         let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
         let ledger = Ledger::new(&world.path("state"), None);
-        ledger.answer(&receipt, &approved("root")).await.unwrap();
+        ledger.answer(&receipt, &approved("root"), &requester()).await.unwrap();
         let ran = run(&world, stdout, &["requests", "run"]).await;
         is_told(&ran, &[&receipt, "confirmed"]);
         assert_eq!(world.writes().len(), 1);

@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
-use grantor::ledger::{Answered, Decision, Ledger};
+use grantor::ledger::{Answered, Channel, Decision, Ledger};
 use serde_json::{Value, json};
 
-use super::harness::{Era, Ran, World, approved, parsed, time_is_over};
+use super::harness::{Era, Ran, World, approved, parsed, requester, time_is_over};
 use super::person::{Client, yes as agrees};
 use super::terminal::Terminal;
 use super::writes::{GRANTS, Grant};
@@ -40,7 +40,7 @@ fn ledger(world: &World) -> Ledger {
 
 /// Records a yes as a terminal does, without carrying it out.
 async fn approve(world: &World, receipt: &str) {
-    ledger(world).answer(receipt, &approved("root")).await.unwrap();
+    ledger(world).answer(receipt, &approved("root"), &requester()).await.unwrap();
 }
 
 async fn state(world: &World, receipt: &str) -> &'static str {
@@ -211,7 +211,7 @@ fn flip(lines: &mut [String], event: &str) {
 }
 
 async fn refuse(world: &World) {
-    ledger(world).refuse_plainly(json!({ "note": "no" })).await;
+    ledger(world).refuse_plainly(json!({ "note": "no" }), &requester()).await;
     // What comes after it is flushed, so that the head names it.
     let receipt = request(world, OTHER).await;
     ledger(world)
@@ -220,11 +220,12 @@ async fn refuse(world: &World) {
             &Answered {
                 decision: Decision::Denied,
                 by: "root".to_owned(),
-                how: "command".to_owned(),
+                how: Channel::Command,
                 reason: None,
                 until: None,
                 proof: None,
             },
+            &requester(),
         )
         .await
         .unwrap();

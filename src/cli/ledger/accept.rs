@@ -5,13 +5,14 @@ use serde_json::Value;
 use crate::cli::paint::{self, BAD, GOOD, with};
 use crate::cli::{Ran, person, status};
 use crate::ledger::{Ledger, SetAside, Trouble};
+use crate::requester::Requester;
 use crate::text;
 
 /// What a person types to accept a ledger as it is, and to put one aside.
 const ACCEPT: &str = "accept";
 const ASIDE: &str = "set aside";
 
-pub(super) async fn run(ledger: &Ledger) -> Ran {
+pub(super) async fn run(ledger: &Ledger, by: &Requester) -> Ran {
     if !person::is_here() {
         paint::complain(
             "accepting takes a person at a terminal: run it where stdin and stderr are one",
@@ -23,8 +24,8 @@ pub(super) async fn run(ledger: &Ledger) -> Ran {
             paint::note("there is nothing to accept: every line holds");
             Ok(ExitCode::SUCCESS)
         }
-        Found::Some(troubles) => accept(ledger, &troubles).await,
-        Found::Unreadable(why) => set_aside(ledger, &why).await,
+        Found::Some(troubles) => accept(ledger, &troubles, by).await,
+        Found::Unreadable(why) => set_aside(ledger, &why, by).await,
     }
 }
 
@@ -56,7 +57,7 @@ async fn found(ledger: &Ledger) -> Result<Found, Box<dyn std::error::Error + Sen
     Ok(if troubles.is_empty() { Found::Nothing } else { Found::Some(troubles) })
 }
 
-async fn accept(ledger: &Ledger, troubles: &[Trouble]) -> Ran {
+async fn accept(ledger: &Ledger, troubles: &[Trouble], by: &Requester) -> Ran {
     for Trouble { place, what, hash } in troubles {
         let short: String = hash.chars().take(16).collect();
         paint::complain(&format!("{}  {} ({short})", text::clean(place), text::clean(what)));
@@ -64,19 +65,19 @@ async fn accept(ledger: &Ledger, troubles: &[Trouble]) -> Ran {
     if !agreed(ACCEPT, "To accept the ledger with these").await? {
         return Ok(ExitCode::FAILURE);
     }
-    ledger.accept(troubles, ledger.requester()).await?;
+    ledger.accept(troubles, by).await?;
     let breaks = paint::counted(troubles.len() as u64, "break");
     let line = format!("  {}  {breaks}; it goes on\n", with(GOOD, "accepted"));
     let is_told = paint::told(&line, &format!("{breaks} accepted"));
     Ok(status::worst([u8::from(!is_told)]))
 }
 
-async fn set_aside(ledger: &Ledger, why: &str) -> Ran {
+async fn set_aside(ledger: &Ledger, why: &str, by: &Requester) -> Ran {
     paint::complain(why);
     if !agreed(ASIDE, "To put this ledger aside and begin a new one").await? {
         return Ok(ExitCode::FAILURE);
     }
-    let SetAside { folder, due } = ledger.begin_anew(ledger.requester()).await?;
+    let SetAside { folder, due } = ledger.begin_anew(by).await?;
     let line = format!("  {}  in {folder}; a new ledger is begun\n", with(GOOD, "set aside"));
     let mut is_told = paint::told(&line, &format!("the ledger is set aside in {folder}"));
     for end in &due {

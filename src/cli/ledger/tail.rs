@@ -40,7 +40,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     ledger.walk(keep).await?;
     let last = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
     if last.is_empty() {
-        paint::note(&format!("nothing was written to {} yet", ledger.path().display()));
+        paint::note(&format!("nothing was written to {} yet", ledger.place()));
     }
     for line in &last {
         if arguments.json {

@@ -16,7 +16,7 @@ use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, paint, person};
 use crate::desk::{Answer, Carried, ConsentQuestion, Desk};
 use crate::failure::Failure;
-use crate::ledger::{Decision, Request};
+use crate::ledger::{Channel, Decision, Request};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa\n  \
@@ -62,10 +62,13 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         return Ok(ExitCode::FAILURE);
     }
     let (how, proof) = match (desk.approvers(), pem) {
-        (Some(approvers), Some(pem)) => ("signature", Some(sign(approvers, pem, &request).await?)),
-        _ => ("terminal", None),
+        (Some(approvers), Some(pem)) => {
+            (Channel::Signature, Some(sign(approvers, pem, &request).await?))
+        }
+        _ => (Channel::Terminal, None),
     };
-    desk.decide(&receipt, Decision::Approved, how, proof).await.map_err(|failure| Failure {
+    let decided = desk.decide(&receipt, Decision::Approved, how, proof, desk.requester()).await;
+    decided.map_err(|failure| Failure {
         message: format!("not approved: {}", failure.message),
         ..failure
     })?;
@@ -117,7 +120,8 @@ async fn sign(
 /// Carries an approved request out here, or says who will.
 async fn carry_out(desk: &Desk, request: &Request) -> Ran {
     let receipt = &request.receipt;
-    let answer = match desk.carry_out(request, || paint::note("approved; carrying it out")).await? {
+    let begun = || paint::note("approved; carrying it out");
+    let answer = match desk.carry_out(request, begun, desk.requester()).await? {
         Carried::Here(answer) => *answer,
         Carried::Elsewhere(why) => {
             paint::complain(&format!(

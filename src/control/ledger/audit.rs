@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::chain::{self, Keys, Link, Place};
 use super::follow::{Follow, Seen};
-use super::index::Trouble;
+use super::{Trouble, meaning};
 
 /// What reading every line showed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,13 +115,13 @@ impl Audit {
 
     /// What a line that holds its seal says.
     fn read(&mut self, line: &str, place: &Place, noted: Option<&Head>) {
-        match super::index::understood(line) {
+        match meaning::understood(line) {
             Ok(line) => {
-                let accepted = super::index::accepts(&line);
+                let accepted = meaning::accepts(&line);
                 let before = self.breaks.len();
                 self.breaks.retain(|found| !accepted.contains(&found.hash));
                 self.known += before - self.breaks.len();
-                for Trouble { what, hash, .. } in super::index::reported(&line) {
+                for Trouble { what, hash, .. } in meaning::reported(&line) {
                     let found = self.at("", what);
                     self.found(Break { hash, ..found });
                 }

@@ -28,6 +28,15 @@ pub(super) struct Link {
     pub hash: String,
 }
 
+/// What the head says that is kept beside the lines: the last line that had to be on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Missing,
+    /// It is no head under the keys that are given.
+    Wrong,
+    At(Link),
+}
+
 /// What a line says of its place, whoever wrote it.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Place {

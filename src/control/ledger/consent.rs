@@ -104,6 +104,11 @@ impl State {
         }
     }
 
+    /// Whether somebody may still act on it: it waits, or its yes was not taken.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Waiting | Self::Approved)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unasked => "unasked",
@@ -203,6 +208,15 @@ mod tests {
             State::Spent => 'S',
             State::Lapsed => 'L',
             State::Broken => 'B',
+        }
+    }
+
+    #[test]
+    fn what_somebody_may_still_act_on_is_what_can_still_be_said_no_to() {
+        for state in STATES {
+            let expected = [State::Waiting, State::Approved].contains(&state);
+            assert_eq!(state.is_live(), expected, "{state:?}");
+            assert_eq!(state.takes(Decision::Denied), expected, "{state:?}");
         }
     }
 

@@ -1,291 +1,311 @@
-//! The ledger's files: one that grows, and those that were full.
+//! Lines in files of one machine.
 //!
-//! `lines.jsonl` is added to. When it has grown to [`FULL`] it gets the name of its first line's
-//! number, and a new one goes on with the chain. The first release added to `ledger.jsonl`: its
-//! lines are read where they are, and a directory in its place keeps such a program from adding to a
-//! ledger whose newer lines it would not see.
+//! ```text
+//!  Files ──threads, keys──► journal ──lock, append, flush──► segment: lines.jsonl; head: ledger.head
+//!                              ├──── index (SQLite) finds; what a line says is read from the line
+//!                              └──── presence, locks: files that living processes hold
+//! ```
+//!
+//! All of it waits for a disk, on threads that may.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+mod aside;
+mod head;
+mod index;
+mod journal;
+mod locks;
+mod presence;
+mod room;
+mod segment;
 
-use super::chain::Place;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
-pub(super) const CURRENT: &str = "lines.jsonl";
-const FORMER: &str = "ledger.jsonl";
-/// What the name of a full file begins with, today's and the first release's.
-const FULL_NAMES: [&str; 2] = ["lines-", "ledger-"];
-const END: &str = ".jsonl";
-/// At least so many stand in the name of a full file.
-const DIGITS: usize = 12;
-/// Bytes after which a new file is begun.
-pub(super) const FULL: u64 = 64 * 1024 * 1024;
-/// How much is read at a time from the end of a file.
-const WINDOW: u64 = 16 * 1024;
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
-/// One file of the ledger, known by the number of its first line.
-#[derive(Debug)]
-pub(super) struct Segment {
-    pub first: u64,
-    pub path: PathBuf,
-    /// The file that was added to when it was looked for, whatever it is called by now.
-    current: Option<File>,
+pub use aside::SetAside;
+pub use journal::MOVED;
+pub use locks::Lock;
+
+use super::audit::{Audit, Head};
+use super::chain::Keys;
+use super::entry::Entry;
+use super::locks::Right;
+use super::shelf::{Changes, Requests};
+use super::unless::{Objection, Question, Unless};
+use super::{Record, Request, State, Trouble};
+use crate::access::Access;
+use crate::control::permit::InFlight;
+use crate::failure::{Failure, Kind};
+use crate::secret::Secret;
+use journal::{Journal, Reading};
+use locks::Locks;
+
+pub(super) struct Files {
+    journal: Arc<Journal>,
+    locks: Locks,
+    /// Where the keys are kept, if not beside the lines.
+    key: Option<Secret>,
+    keys: OnceCell<Arc<Keys>>,
 }
 
-impl Segment {
-    pub(super) fn open(&self) -> io::Result<File> {
-        let mut file = match &self.current {
-            Some(file) => file.try_clone()?,
-            None => crate::owner_only::look(&self.path)?,
-        };
-        file.rewind()?;
-        Ok(file)
+const READ: &str = "cannot be read";
+const WRITE: &str = "cannot be written";
+const KEY: &str = "has no key";
+const NOT_SENT: &str =
+    "nothing was sent; make the state directory writable, or set GRANTOR_STATE_DIR";
+
+impl Files {
+    pub(super) fn new(dir: &Path, key: Option<Secret>) -> Self {
+        let journal = Arc::new(Journal::new(dir));
+        Self { journal, locks: Locks::beside(dir), key, keys: OnceCell::new() }
     }
 
-    pub(super) fn length(&self) -> io::Result<u64> {
-        Ok(self.open()?.metadata()?.len())
-    }
-}
-
-/// Every file of the ledger in `dir`, in the order they were written. A copy that somebody put beside
-/// them is none of them, whatever it is called.
-pub(super) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
-    // Those that grow first: should one get its other name meanwhile, it is found twice and never
-    // missed.
-    let mut segments = Vec::new();
-    for name in [CURRENT, FORMER] {
-        segments.extend(growing(dir, name)?);
-    }
-    let entries = match std::fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let number = path.file_name().and_then(|name| name.to_str()).and_then(full_number);
-        let is_new = |first: &u64| segments.iter().all(|known| known.first != *first);
-        if let Some(first) = number.filter(is_new)
-            && is_full(&path, first)?
-        {
-            segments.push(Segment { first, path, current: None });
-        }
-    }
-    segments.sort_by_key(|segment| segment.first);
-    Ok(segments)
-}
-
-/// The number in the name of a file that is full, as [`full_name`] writes it: a date in such a place
-/// has another length.
-fn full_number(name: &str) -> Option<u64> {
-    let number = FULL_NAMES.iter().find_map(|start| name.strip_prefix(start))?;
-    let number = number.strip_suffix(END)?;
-    let is_written = number.len() == DIGITS || number.len() > DIGITS && !number.starts_with('0');
-    let is_number = is_written && number.bytes().all(|byte| byte.is_ascii_digit());
-    number.parse().ok().filter(|_| is_number)
-}
-
-/// Whether a file begins where its name says, or later, its first lines being damaged. One that begins
-/// earlier is a copy of another, with a date and a time in its name.
-fn is_full(path: &Path, first: u64) -> io::Result<bool> {
-    if path.is_dir() {
-        return Ok(false);
-    }
-    // It was there a moment ago: whoever reads it is told.
-    let Ok(mut file) = crate::owner_only::look(path) else { return Ok(true) };
-    Ok(first_number(&mut file)?.is_none_or(|found| found >= first))
-}
-
-/// A file that is added to, where it has a line.
-fn growing(dir: &Path, name: &str) -> io::Result<Option<Segment>> {
-    let path = dir.join(name);
-    if name == FORMER && path.is_dir() {
-        return Ok(None);
-    }
-    let mut file = match crate::owner_only::look(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let first = first_number(&mut file)?;
-    Ok(first.map(|first| Segment { first, path, current: Some(file) }))
-}
-
-/// The name of a file that is full.
-pub(super) fn full_name(dir: &Path, first: u64) -> PathBuf {
-    let [start, _] = FULL_NAMES;
-    dir.join(format!("{start}{first:0DIGITS$}{END}"))
-}
-
-/// Keeps a program of the first release from adding lines: its file gets the name of a full one,
-/// and a directory takes its place.
-pub(super) fn close_former(dir: &Path) -> io::Result<()> {
-    let former = dir.join(FORMER);
-    if former.is_dir() {
-        return Ok(());
-    }
-    if let Ok(mut file) = crate::owner_only::look(&former) {
-        let first = first_number(&mut file)?.unwrap_or_default();
-        let [_, start] = FULL_NAMES;
-        std::fs::rename(&former, dir.join(format!("{start}{first:0DIGITS$}{END}")))?;
-    }
-    crate::owner_only::directory(&former)
-}
-
-/// What shows that there was a ledger here, though it has no file now: the names of what was left.
-pub(super) fn traces(dir: &Path, others: &[&str]) -> io::Result<Vec<String>> {
-    let entries = match std::fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if is_renamed(&name) || others.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// The names of files that look like the ledger's and are none of them: copies, exports, other
-/// programs' rotations.
-pub(super) fn passed_over(dir: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_own = name == CURRENT || segments.iter().any(|segment| segment.path == path);
-        if name.contains(END) && !is_own && !path.is_dir() {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// Whether a file has lines that were added to once, under a name that a rotation of logs gave it.
-pub(super) fn is_renamed(name: &str) -> bool {
-    [CURRENT, FORMER].iter().any(|file| name.strip_prefix(file).is_some_and(|end| !end.is_empty()))
-}
-
-/// The number of a file's first line that has one.
-pub(super) fn first_number(file: &mut File) -> io::Result<Option<u64>> {
-    let mut first = None;
-    each_line(BufReader::new(file), |_, line| {
-        first = Place::of(line).map(|place| place.seq);
-        Ok(first.is_none())
-    })?;
-    Ok(first)
-}
-
-/// Gives each whole line with the place of its first byte, while `take` wants more; how far it
-/// came. What is no UTF-8 is given as far as it can be read.
-pub(super) fn each_line(
-    mut reader: impl BufRead,
-    mut take: impl FnMut(u64, &str) -> io::Result<bool>,
-) -> io::Result<u64> {
-    let (mut at, mut bytes) = (0, Vec::new());
-    loop {
-        bytes.clear();
-        let read = reader.read_until(b'\n', &mut bytes)?;
-        let Some(line) = bytes.strip_suffix(b"\n") else { return Ok(at) };
-        let more = take(at, &String::from_utf8_lossy(line))?;
-        at += read as u64;
-        if !more {
-            return Ok(at);
-        }
-    }
-}
-
-/// Whether the last line has no end: its writer died while writing it.
-pub(super) fn is_torn(file: &mut File) -> io::Result<bool> {
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
-}
-
-/// Gives each whole line from the last one back, while `take` wants more.
-pub(super) fn each_line_back(
-    file: &mut File,
-    mut take: impl FnMut(&str) -> bool,
-) -> io::Result<()> {
-    let mut end = file.seek(SeekFrom::End(0))?;
-    // What was read of a line whose beginning is not, the last part first.
-    let (mut rest, mut is_ended) = (Vec::<Vec<u8>>::new(), false);
-    while end > 0 {
-        let from = end.saturating_sub(WINDOW);
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::new();
-        Read::by_ref(file).take(end - from).read_to_end(&mut bytes)?;
-        if from > 0 && !bytes.contains(&b'\n') {
-            rest.push(bytes);
-            end = from;
-            continue;
-        }
-        rest.drain(..).rev().for_each(|part| bytes.extend(part));
-        let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-        if !is_ended && lines.len() > 1 {
-            // What comes after the last end is no whole line.
-            lines.pop();
-            is_ended = true;
-        }
-        let skipped = usize::from(from > 0);
-        for line in lines.iter().skip(skipped).rev().filter(|_| is_ended) {
-            if !take(&String::from_utf8_lossy(line)) {
-                return Ok(());
-            }
-        }
-        rest.extend(lines.first().map(|line| line.to_vec()));
-        end = from;
-    }
-    Ok(())
-}
-
-/// The bytes of one line, as far as they can be read.
-pub(super) fn read_at(file: &mut File, at: u64, length: u64) -> io::Result<String> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The line that begins at a byte, without its end, and without what comes after it before `end`.
-pub(super) fn line_at(file: &mut File, at: u64, end: u64) -> io::Result<String> {
-    let text = read_at(file, at, end.saturating_sub(at))?;
-    Ok(text.split('\n').next().unwrap_or_default().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_given_from_the_last_one_back() {
-        let long = "x".repeat(50_000);
-        let cases: [(&str, Vec<&str>); 7] = [
-            ("", vec![]),
-            ("torn", vec![]),
-            ("a\n", vec!["a"]),
-            ("a\nb\ntorn", vec!["b", "a"]),
-            ("a\n\nb\n", vec!["b", "", "a"]),
-            (&format!("a\n{long}\nb\n"), vec!["b", &long, "a"]),
-            (&format!("{long}\n{long}"), vec![&long]),
-        ];
-        for (text, expected) in cases {
-            let mut file = tempfile::tempfile().unwrap();
-            io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-            let mut lines = Vec::new();
-            each_line_back(&mut file, |line| {
-                lines.push(line.to_owned());
-                true
+    pub(super) async fn append(
+        &self,
+        entry: Entry,
+        unless: Option<Unless>,
+    ) -> Result<Result<(), Objection>, Failure> {
+        let comes_after =
+            matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
+        let content = super::length::fit(entry.event, entry.content)?;
+        let entry = Entry { content, ..entry };
+        let append =
+            move |journal: &Journal, keys: &Keys| journal.append(keys, entry, unless.as_ref());
+        let added = self.work(append, WRITE).await;
+        added.map_err(|failure| {
+            failure.or_hint(if comes_after {
+                "make the state directory writable, or set GRANTOR_STATE_DIR"
+            } else {
+                NOT_SENT
             })
-            .unwrap();
-            assert!(lines == expected, "{} lines of {} bytes", lines.len(), text.len());
-            assert_eq!(is_torn(&mut file).unwrap(), !text.is_empty() && !text.ends_with('\n'));
+        })
+    }
+
+    pub(super) async fn record(&self, receipt: &str) -> Result<Option<Record>, Failure> {
+        let receipt = receipt.to_owned();
+        self.read(move |reading| reading.record(&receipt)).await
+    }
+
+    pub(super) async fn request(&self, receipt: &str) -> Result<Option<Request>, Failure> {
+        let receipt = receipt.to_owned();
+        self.read(move |reading| reading.request(&receipt)).await
+    }
+
+    pub(super) async fn changes(
+        &self,
+        find: Changes,
+        most: usize,
+    ) -> Result<(Vec<Record>, usize), Failure> {
+        self.look(move |journal, keys| {
+            let look = |reading: &Reading<'_>| reading.changes(&find, most);
+            match find.are_looked_after() {
+                true => journal.checked(keys, look),
+                false => journal.read(keys, look),
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn requests(
+        &self,
+        find: Requests,
+        most: usize,
+    ) -> Result<(Vec<Request>, usize), Failure> {
+        self.read(move |reading| reading.requests(find, most)).await
+    }
+
+    pub(super) async fn known_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {
+        self.read(move |reading| reading.known_requests(now)).await
+    }
+
+    pub(super) async fn same(
+        &self,
+        question: Question,
+        state: State,
+    ) -> Result<Option<Request>, Failure> {
+        self.read(move |reading| reading.same(&question, state)).await
+    }
+
+    pub(super) async fn orphans(
+        &self,
+        before: Timestamp,
+        in_flight: &InFlight,
+    ) -> Result<Vec<Record>, Failure> {
+        let in_flight = in_flight.clone();
+        self.look(move |journal, keys| journal.orphans(keys, before, &in_flight)).await
+    }
+
+    pub(super) async fn given_back(&self, receipt: &str) -> Result<Vec<Access>, Failure> {
+        let receipt = receipt.to_owned();
+        self.read(move |reading| reading.given_back(&receipt)).await
+    }
+
+    pub(super) async fn are_from_here(
+        &self,
+        accesses: Vec<[String; 4]>,
+    ) -> Result<Vec<bool>, Failure> {
+        self.read(move |reading| reading.are_from_here(&accesses)).await
+    }
+
+    pub(super) async fn was_taken_since(&self, receipt: &str) -> Result<bool, Failure> {
+        let receipt = receipt.to_owned();
+        self.read(move |reading| reading.was_taken_since(&receipt)).await
+    }
+
+    pub(super) async fn count_since(
+        &self,
+        requester: &str,
+        since: Timestamp,
+    ) -> Result<u32, Failure> {
+        let requester = requester.to_owned();
+        self.read(move |reading| reading.count_since(&requester, since)).await
+    }
+
+    pub(super) async fn damage(&self, receipt: &str) -> Result<Option<String>, Failure> {
+        let receipt = receipt.to_owned();
+        self.read(move |reading| reading.damage(&receipt)).await
+    }
+
+    pub(super) async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
+        self.look(Journal::troubles).await
+    }
+
+    pub(super) async fn audit(
+        &self,
+        noted: Option<Head>,
+        take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
+    ) -> Result<Audit, Failure> {
+        self.look(move |journal, keys| journal.audit(keys, noted.as_ref(), take)).await
+    }
+
+    pub(super) async fn walk(
+        &self,
+        take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let journal = self.journal.clone();
+        self.blocking(move || journal.walk(take), READ).await
+    }
+
+    pub(super) async fn set_aside(&self) -> Result<SetAside, Failure> {
+        let journal = self.journal.clone();
+        // The key beside the lines was read, and is used from then on.
+        let key_stays = self.key.is_none() && self.keys.initialized();
+        self.blocking(move || journal.set_aside(key_stays), "cannot be put aside").await
+    }
+
+    pub(super) async fn try_writing(&self) -> Result<(), Failure> {
+        let journal = self.journal.clone();
+        let tried = self.blocking(move || Ok(journal.try_writing()), WRITE).await?;
+        tried.map_err(|trouble| Failure::new(Kind::Unavailable, trouble))
+    }
+
+    pub(super) fn scarce(&self) -> Option<String> {
+        self.journal.scarce()
+    }
+
+    pub(super) async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
+        let (purpose, bytes) = (purpose.to_owned(), bytes.to_owned());
+        self.work(move |_, keys| keys.seal(&purpose, &bytes), "cannot be sealed").await
+    }
+
+    pub(super) fn place(&self) -> String {
+        self.journal.path().display().to_string()
+    }
+
+    pub(super) fn try_lock(&self, right: Right) -> Result<Option<Lock>, Failure> {
+        self.locks.try_take(right).map_err(|error| {
+            let dir = self.locks.folder().display();
+            let said = format!("the ledger's folder {dir} cannot be written: {error}");
+            Failure::new(Kind::Unavailable, said).hint(NOT_SENT)
+        })
+    }
+
+    pub(super) async fn lock(&self, right: Right) -> Result<Lock, Failure> {
+        let locks = self.locks.clone();
+        let locked = tokio::task::spawn_blocking(move || locks.take(right)).await;
+        let locked = locked.map_err(io::Error::other).and_then(|locked| locked);
+        locked.map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
+    }
+
+    pub(super) fn is_begun(&self) -> bool {
+        self.locks.is_begun()
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Reading<'_>) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.look(move |journal, keys| journal.read(keys, look)).await
+    }
+
+    /// Work that changes nothing, and makes nothing either where there is no ledger.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Journal, &Keys) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let looked = async {
+            let (journal, keys) = (self.journal.clone(), self.known_keys().await?);
+            self.blocking(move || look(&journal, &keys), READ).await
+        };
+        looked.await.map_err(|failure| {
+            failure.or_hint("make it readable for this user, or set GRANTOR_STATE_DIR")
+        })
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Journal, &Keys) -> io::Result<T> + Send + 'static,
+        trouble: &str,
+    ) -> Result<T, Failure> {
+        let (journal, keys) = (self.journal.clone(), self.keys().await?);
+        self.blocking(move || work(&journal, &keys), trouble).await
+    }
+
+    /// Tries the keys that there are; makes none where there is no ledger.
+    pub(super) async fn try_key(&self) -> Result<(), Failure> {
+        let keys = if self.key.is_some() { self.keys().await } else { self.known_keys().await };
+        keys.map(|_| ())
+    }
+
+    /// The keys of the ledger there is.
+    async fn known_keys(&self) -> Result<Arc<Keys>, Failure> {
+        let journal = self.journal.clone();
+        if self.keys.initialized() || self.blocking(move || journal.is_begun(), READ).await? {
+            return self.keys().await;
         }
+        Ok(Arc::new(Keys::none()))
+    }
+
+    async fn keys(&self) -> Result<Arc<Keys>, Failure> {
+        let keys = self.keys.get_or_try_init(|| async {
+            let Some(secret) = &self.key else {
+                let journal = self.journal.clone();
+                return self.blocking(move || Keys::parse(&journal.own_key()?), KEY).await.map(Arc::new);
+            };
+            let wrong = |trouble: String| {
+                Failure::new(Kind::Unavailable, trouble)
+                    .hint("nothing was sent; give the key, or leave it out to have one kept beside the ledger")
+            };
+            let text = secret.read().await.map_err(|error| wrong(error.to_string()))?;
+            let keys = Keys::parse(crate::secret::expose(&text));
+            keys.map(Arc::new).map_err(|error| wrong(format!("{}: {error}", secret.name())))
+        });
+        keys.await.cloned()
+    }
+
+    /// Files make a thread wait: it is one of those that may.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+        trouble: &str,
+    ) -> Result<T, Failure> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(io::Error::other).and_then(|done| done).map_err(|error| {
+            let path = self.journal.path();
+            let path = path.display();
+            Failure::new(Kind::Unavailable, format!("the ledger {path} {trouble}: {error}"))
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::journal::Reading;
+use super::shelf::Changes;
 use super::{Ledger, Record};
 use crate::failure::Failure;
 
@@ -20,10 +20,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn since(&self, then: Timestamp) -> Result<Vec<Record>, Failure> {
-        let mut records = self
-            .store
-            .read(move |reading| reading.each(reading.index().recent(then)?, Reading::record))
-            .await?;
+        let mut records = self.changes(Changes::Recent(then)).await?;
         records.retain(|record| record.opened() >= then);
         records.sort_by_key(Record::opened);
         Ok(records)

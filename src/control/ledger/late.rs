@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::journal::Reading;
+use super::shelf::Changes;
 use super::{Ledger, Record, Trouble};
 use crate::failure::Failure;
 
@@ -13,8 +13,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn was_taken_since(&self, receipt: &str) -> Result<bool, Failure> {
-        let receipt = receipt.to_owned();
-        self.store.read(move |reading| reading.index().was_taken_since(&receipt)).await
+        self.shelf.was_taken_since(receipt).await
     }
 
     /// Changes whose time has come and that stand, as far as is known; those that have no end yet
@@ -23,14 +22,9 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn late(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
-        let late = move |reading: &Reading<'_>| {
-            let open = reading.index().open_before(now)?.into_iter().map(|(receipt, _)| receipt);
-            let receipts = reading.index().due(now)?.into_iter().chain(open);
-            let mut late = reading.each(receipts, Reading::record)?;
-            late.retain(Record::is_over);
-            Ok(late)
-        };
-        self.store.look(move |journal, keys| journal.checked(keys, late)).await
+        let mut late = self.changes(Changes::DueOrOpen(now)).await?;
+        late.retain(|record| record.is_over(now));
+        Ok(late)
     }
 
     /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and
@@ -43,13 +37,7 @@ impl Ledger {
         since: Timestamp,
         whose: [&str; 2],
     ) -> Result<Vec<Record>, Failure> {
-        let whose = whose.map(str::to_owned);
-        self.store
-            .read(move |reading| {
-                let whose = whose.each_ref().map(String::as_str);
-                reading.each(reading.index().unseen_since(since, whose)?, Reading::record)
-            })
-            .await
+        self.changes(Changes::UnseenSince(since, whose.map(str::to_owned))).await
     }
 
     /// Why the lines of this receipt cannot be acted on, where they cannot, however old they are.
@@ -57,8 +45,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn damage_of(&self, receipt: &str) -> Result<Option<Trouble>, Failure> {
-        let (of, place) = (receipt.to_owned(), receipt.to_owned());
-        let damage = self.store.read(move |reading| reading.damage(&of)).await?;
+        let (damage, place) = (self.shelf.damage(receipt).await?, receipt.to_owned());
         Ok(damage.map(|what| Trouble { place, what, hash: String::new() }))
     }
 
@@ -67,9 +54,6 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn takers(&self, receipt: &str) -> Result<Vec<Record>, Failure> {
-        let receipt = receipt.to_owned();
-        self.store
-            .read(move |reading| reading.each(reading.index().takers(&receipt)?, Reading::record))
-            .await
+        self.changes(Changes::Takers(receipt.to_owned())).await
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::meaning::{ACCEPTED, BROKEN};
 use crate::failure::Failure;
 use crate::intent::{LONGEST_LINE, shortened, too_much};
 
@@ -19,7 +20,7 @@ pub(super) const WAS_CUT: &str = "what the vendor showed of it was too much to b
 /// It is too long, and nothing was sent yet.
 pub(super) fn fit(event: &str, mut content: Value) -> Result<Value, Failure> {
     // The troubles of a ledger are in words and hashes of our own.
-    let ours = [super::index::BROKEN, super::index::ACCEPTED].contains(&event);
+    let ours = [BROKEN, ACCEPTED].contains(&event);
     if ours || length(&content) <= LONGEST_LINE {
         return Ok(content);
     }

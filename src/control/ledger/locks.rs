@@ -1,8 +1,8 @@
-//! Rights that one process has at a time, given out where the ledger is kept.
+//! Rights that one process has at a time, asked for where the lines are kept.
 
-use std::fs::{File, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+pub use super::files::Lock;
+use super::shelf::Shelf;
+use crate::failure::Failure;
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,87 +13,33 @@ pub enum Right {
     Maintenance,
 }
 
-/// A right, until it is dropped; and given back however the process ends.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
 /// Where rights are asked for.
-#[derive(Clone, Debug)]
-pub struct Locks {
-    dir: PathBuf,
-}
-
-const TURNS: &str = "turns";
-const MAINTENANCE: &str = "tending.lock";
+#[derive(Clone)]
+pub struct Locks(Shelf);
 
 impl Locks {
-    pub(super) fn beside(ledger: &Path) -> Self {
-        Self { dir: ledger.to_owned() }
+    pub(super) fn of(shelf: Shelf) -> Self {
+        Self(shelf)
     }
 
     /// The right, unless another process has it.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn try_take(&self, right: Right) -> io::Result<Option<Lock>> {
-        let file = self.open(right)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+    /// It cannot be asked for: in words that say what to mend.
+    pub async fn try_take(&self, right: Right) -> Result<Option<Lock>, Failure> {
+        self.0.try_lock(right).await
     }
 
-    /// The right, once no other process has it. It waits where it is called: on a thread that may.
+    /// The right, once no other process has it.
     ///
     /// # Errors
-    /// The folder cannot be written, said with the path and what to do.
-    pub fn take(&self, right: Right) -> io::Result<Lock> {
-        let taken = self.open(right).and_then(|file| file.lock().map(|()| Lock { _file: file }));
-        taken.map_err(|error| crate::owner_only::describe(&self.path(right), &error))
+    /// It cannot be asked for: in words that say what to mend.
+    pub async fn take(&self, right: Right) -> Result<Lock, Failure> {
+        self.0.lock(right).await
     }
 
     /// Whether there is anything yet that rights could be for.
-    pub fn is_begun(&self) -> bool {
-        self.dir.exists()
-    }
-
-    /// The folder, for a person.
-    pub fn folder(&self) -> &Path {
-        &self.dir
-    }
-
-    fn open(&self, right: Right) -> io::Result<File> {
-        if matches!(right, Right::Turn(_)) {
-            crate::owner_only::directory(&self.dir.join(TURNS))?;
-        }
-        crate::owner_only::open(&self.path(right))
-    }
-
-    fn path(&self, right: Right) -> PathBuf {
-        match right {
-            Right::Turn(place) => self.dir.join(TURNS).join(format!("{place:02}")),
-            Right::Maintenance => self.dir.join(MAINTENANCE),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_right_is_one_processs_until_it_is_dropped() {
-        let dir = tempfile::tempdir().unwrap();
-        let [one, other] = [(), ()].map(|()| Locks::beside(dir.path()));
-        for right in [Right::Turn(7), Right::Maintenance] {
-            let held = one.try_take(right).unwrap();
-            assert!(held.is_some() && other.try_take(right).unwrap().is_none(), "{right:?}");
-            assert!(other.try_take(Right::Turn(8)).unwrap().is_some(), "another right is free");
-            drop(held);
-            assert!(other.take(right).is_ok(), "{right:?}");
-        }
+    pub async fn is_begun(&self) -> bool {
+        self.0.is_begun().await
     }
 }

@@ -2,17 +2,17 @@
 
 use jiff::Timestamp;
 
-use super::journal::{Journal, Reading};
-use super::{Ledger, Record, Request, State, Trouble, index};
+use super::shelf::{ALL, Changes, Requests};
+use super::{Ledger, Record, Request, Trouble};
 use crate::access::Access;
+use crate::control::requester::Requester;
 use crate::failure::Failure;
 
 impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn request(&self, receipt: &str) -> Result<Option<Request>, Failure> {
-        let receipt = receipt.to_owned();
-        self.store.read(move |reading| reading.request(&receipt)).await
+        self.shelf.request(receipt).await
     }
 
     /// The requests that wait or are approved and not used, oldest first.
@@ -20,15 +20,9 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn requests(&self) -> Result<Vec<Request>, Failure> {
-        self.store
-            .read(|reading| {
-                let receipts = reading.index().live_requests(Timestamp::now())?;
-                let requests = reading.each(receipts, Reading::request)?;
-                let live =
-                    |request: &Request| matches!(request.state, State::Waiting | State::Approved);
-                Ok(requests.into_iter().filter(live).collect())
-            })
-            .await
+        let (mut requests, _) = self.shelf.requests(Requests::Live(Timestamp::now()), ALL).await?;
+        requests.retain(|request| request.state.is_live());
+        Ok(requests)
     }
 
     /// Requests that wait or are approved and not used, and those asked since then that came to
@@ -41,12 +35,7 @@ impl Ledger {
         since: Timestamp,
         most: usize,
     ) -> Result<(Vec<Request>, usize), Failure> {
-        self.store
-            .read(move |reading| {
-                let receipts = reading.index().asked(since, Timestamp::now())?;
-                reading.first(most, receipts, Reading::request)
-            })
-            .await
+        self.shelf.requests(Requests::AskedSince(since, Timestamp::now()), most).await
     }
 
     /// The change of this receipt.
@@ -54,8 +43,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn find(&self, receipt: &str) -> Result<Option<Record>, Failure> {
-        let receipt = receipt.to_owned();
-        self.store.read(move |reading| reading.record(&receipt)).await
+        self.shelf.record(receipt).await
     }
 
     /// Changes that were opened since then, or are open, or overdue, newest first and at most so
@@ -68,11 +56,7 @@ impl Ledger {
         since: Timestamp,
         most: usize,
     ) -> Result<(Vec<Record>, usize), Failure> {
-        self.store
-            .read(move |reading| {
-                reading.first(most, reading.index().recent(since)?, Reading::record)
-            })
-            .await
+        self.shelf.changes(Changes::Recent(since), most).await
     }
 
     /// Changes that were opened before then, have no end, and that nobody is carrying out.
@@ -80,7 +64,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn orphans(&self, before: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store.look(move |journal, keys| journal.orphans(keys, before)).await
+        self.shelf.orphans(before, &self.in_flight).await
     }
 
     /// Changes whose time has come, that may stand, and that nothing has taken back.
@@ -88,13 +72,12 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Record>, Failure> {
-        self.store
-            .look(move |journal, keys| {
-                journal.checked(keys, |reading| {
-                    reading.each(reading.index().due(now)?, Reading::record)
-                })
-            })
-            .await
+        self.changes(Changes::Due(now)).await
+    }
+
+    /// All changes that are looked for.
+    pub(super) async fn changes(&self, find: Changes) -> Result<Vec<Record>, Failure> {
+        self.shelf.changes(find, ALL).await.map(|(found, _)| found)
     }
 
     /// What cannot be acted on and was not accepted: lines that do not hold or cannot be read,
@@ -103,7 +86,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read, or its key is not the one that is given.
     pub async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
-        self.store.look(Journal::troubles).await
+        self.shelf.troubles().await
     }
 
     /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
@@ -111,12 +94,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn timed(&self, access: [&str; 4]) -> Result<Option<Record>, Failure> {
-        let access = index::access(&access);
-        self.store
-            .read(move |reading| {
-                Ok(reading.each(reading.index().timed(&access)?, Reading::record)?.pop())
-            })
-            .await
+        Ok(self.changes(Changes::Timed(access.map(str::to_owned))).await?.pop())
     }
 
     /// The rows that the last undo left which gave back what this change made: a vendor may have
@@ -125,8 +103,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn given_back(&self, receipt: &str) -> Result<Vec<Access>, Failure> {
-        let receipt = receipt.to_owned();
-        self.store.read(move |reading| reading.given_back(&receipt)).await
+        self.shelf.given_back(receipt).await
     }
 
     /// For each `[tenant, principal, role, resource]`, by ids, whether it is what a
@@ -135,20 +112,18 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<bool>, Failure> {
-        let accesses: Vec<_> = accesses.iter().map(index::access).collect();
-        self.store
-            .read(move |reading| {
-                accesses.iter().map(|access| reading.index().is_from_here(access)).collect()
-            })
-            .await
+        self.shelf.are_from_here(accesses.to_vec()).await
     }
 
     /// How many changes this requester opened since then, the ends of timed ones aside.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn changes_since(&self, since: Timestamp) -> Result<u32, Failure> {
-        let requester = self.requester().to_owned();
-        self.store.read(move |reading| reading.index().count_since(&requester, since)).await
+    pub async fn changes_since(
+        &self,
+        requester: &Requester,
+        since: Timestamp,
+    ) -> Result<u32, Failure> {
+        self.shelf.count_since(requester.name(), since).await
     }
 }

@@ -163,9 +163,9 @@ impl Record {
         self.time.parse().unwrap_or_default()
     }
 
-    /// Whether its time has come to be taken back.
-    pub fn is_over(&self) -> bool {
-        self.expires_at.is_some_and(|end| end <= Timestamp::now())
+    /// Whether its time has come by then to be taken back.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
     }
 
     /// From when to when it was wanted.

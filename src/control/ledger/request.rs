@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::channel::Channel;
 use super::consent::{Event, State};
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -68,8 +69,7 @@ pub enum Decision {
 pub struct Answered {
     pub decision: Decision,
     pub by: String,
-    /// `elicitation`, `terminal`, `signature` or, for a no, `command`.
-    pub how: String,
+    pub how: Channel,
     /// Why not, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -110,8 +110,6 @@ pub struct Concluded {
     pub followed_by: Option<String>,
 }
 
-/// How an approval is given that a signature shows, and how one ends whose signature does not hold.
-pub const SIGNATURE: &str = "signature";
 /// The field of an answer that names the request in whose favour it was withdrawn.
 pub(super) const FOLLOWED_BY: &str = "followed_by";
 
@@ -247,6 +245,12 @@ impl Request {
             followed_by,
             is_broken,
         })
+    }
+
+    /// Whether it may still be acted on, and is what this requester asks for with `content`, whatever was
+    /// so when each was asked.
+    pub(super) fn is_for_the_same(&self, requester: &str, content: &Content) -> bool {
+        self.state.is_live() && self.requester == requester && self.content.is_for_the_same(content)
     }
 
     /// # Errors
@@ -392,6 +396,33 @@ mod tests {
         let none = || content(|content| content.intents.clear());
         let other = Content { arguments: Map::new(), ..none() };
         assert!(!none().is_for_the_same(&other), "no change is like another that is none");
+    }
+
+    #[test]
+    fn what_is_live_for_the_same_is_the_same_requesters_and_not_over() {
+        let now = Timestamp::UNIX_EPOCH;
+        let until = (now + jiff::SignedDuration::from_hours(1)).to_string();
+        let asked = json!({ "event": "asked", "receipt": "gr-1", "time": now.to_string(),
+            "requester": "ada", "digest": "d", "until": until, "content": content(|_| ()) });
+        let answered = |decision: &str| {
+            json!({ "event": "answered", "decision": decision, "by": "bob", "how": "terminal",
+                "until": until })
+        };
+        let another = content(|content| content.vendor = Some("dfns".to_owned()));
+        for (answers, requester, asked_for, is) in [
+            (vec![], "ada", content(|_| ()), true),
+            (vec!["approved"], "ada", content(|_| ()), true),
+            (vec!["denied"], "ada", content(|_| ()), false),
+            (vec!["approved", "withdrawn"], "ada", content(|_| ()), false),
+            (vec![], "eve", content(|_| ()), false),
+            (vec![], "ada", another, false),
+        ] {
+            let answers = answers.iter().map(|decision| answered(decision));
+            let lines: Vec<_> = [asked.clone()].into_iter().chain(answers).collect();
+            let request = Request::of(&lines, false, None, now).unwrap();
+            let found = request.is_for_the_same(requester, &asked_for);
+            assert_eq!(found, is, "{lines:?} for {requester}");
+        }
     }
 
     #[test]

@@ -4,15 +4,12 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::journal::Reading;
 use super::request::FOLLOWED_BY;
 use super::unless::Question;
-use super::{Answered, Asking, Content, Decision, Ledger, Request, State};
+use super::{Answered, Asking, Channel, Content, Decision, Ledger, Request, State};
+use crate::control::requester::Requester;
 use crate::failure::Failure;
 use crate::json::put;
-
-/// How a request ends whose place another took.
-const ANEW: &str = "asked anew";
 
 impl Ledger {
     /// The receipts of what this requester asked for the same and that may still be carried out,
@@ -23,29 +20,25 @@ impl Ledger {
     pub(super) async fn live_for_the_same(
         &self,
         content: &Content,
+        requester: &Requester,
     ) -> Result<Vec<String>, Failure> {
-        let (requester, content) = (self.requester().to_owned(), content.clone());
-        let same = move |request: &Request| {
-            matches!(request.state, State::Waiting | State::Approved)
-                && request.requester == requester
-                && request.content.is_for_the_same(&content)
-        };
-        let live = self.store.read(move |reading| {
-            let live = reading.index().live_requests(Timestamp::now())?;
-            // What restricts counts, however damaged the rest is.
-            let found = reading.each(live, Reading::known_request)?.into_iter();
-            Ok(found.filter(|request| same(request)).map(|request| request.receipt).collect())
-        });
-        live.await
+        // What restricts counts, however damaged the rest is.
+        let live = self.shelf.known_requests(Timestamp::now()).await?.into_iter();
+        let same = live.filter(|request| request.is_for_the_same(requester.name(), content));
+        Ok(same.map(|request| request.receipt).collect())
     }
 
     /// The very same question by this requester, where its yes is not taken yet.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn approved_already(&self, asking: &Asking<'_>) -> Result<Option<Request>, Failure> {
-        let question = Question::of(asking, self.requester());
-        self.store.read(move |reading| reading.same(&question, State::Approved)).await
+    pub async fn approved_already(
+        &self,
+        asking: &Asking<'_>,
+        requester: &Requester,
+    ) -> Result<Option<Request>, Failure> {
+        let question = Question::of(asking, requester);
+        self.shelf.same(question, State::Approved).await
     }
 
     /// Ends what was asked for the same before this request, which is on disk; whether there was any.
@@ -57,19 +50,20 @@ impl Ledger {
         &self,
         receipt: &str,
         content: &Content,
+        requester: &Requester,
     ) -> Result<bool, Failure> {
-        let live = self.live_for_the_same(content).await?;
+        let live = self.live_for_the_same(content, requester).await?;
         let mut any = false;
         // One that has ended meanwhile takes nobody's place.
         let own = live.iter().position(|one| one == receipt).unwrap_or_default();
         for earlier in live.iter().take(own) {
-            let (decision, by) = (Decision::Withdrawn, self.requester().to_owned());
-            let how = ANEW.to_owned();
+            let (decision, by) = (Decision::Withdrawn, requester.name().to_owned());
+            let how = Channel::AskedAnew;
             let answered = Answered { decision, by, how, reason: None, until: None, proof: None };
             let mut line = json!(answered);
             put(&mut line, FOLLOWED_BY, receipt);
             // One that was carried out or answered meanwhile needs no end.
-            any |= self.write_answer(earlier, decision, line).await?.is_ok();
+            any |= self.write_answer(earlier, decision, line, requester).await?.is_ok();
         }
         Ok(any)
     }
@@ -83,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn what_has_ended_ends_no_other() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::new(dir.path(), None);
+        let (ledger, ada) = (Ledger::new(dir.path(), None), Requester::named("ada"));
         let ask = async |question: &str| {
             let content = Content {
                 tool: "grant_asset_role".to_owned(),
@@ -93,15 +87,15 @@ mod tests {
             };
             let until = Timestamp::now() + jiff::SignedDuration::from_hours(1);
             let asking = Asking { digest: question, until, content };
-            let (receipt, _) = ledger.ask_plainly(&asking, None).await.unwrap();
+            let (receipt, _) = ledger.ask_plainly(&asking, None, &ada).await.unwrap();
             (receipt, asking.content)
         };
         let (first, content) = ask("first").await;
         let (second, _) = ask("second").await;
         let state = async |receipt: &str| ledger.request(receipt).await.unwrap().unwrap().state;
-        assert!(ledger.supersede(&second, &content).await.unwrap());
+        assert!(ledger.supersede(&second, &content, &ada).await.unwrap());
         assert_eq!((state(&first).await, state(&second).await), (State::Withdrawn, State::Waiting));
-        assert!(!ledger.supersede(&first, &content).await.unwrap());
+        assert!(!ledger.supersede(&first, &content, &ada).await.unwrap());
         assert_eq!(state(&second).await, State::Waiting);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::request::{Asking, Content, Decision, Request};
 use super::{Record, State};
+use crate::control::requester::Requester;
 use crate::failure::Failure;
 
 /// A line is written unless this is so; nobody else can write between.
@@ -78,8 +79,8 @@ impl OfRequest {
 }
 
 impl Question {
-    pub(super) fn of(asking: &Asking<'_>, requester: &str) -> Self {
-        let (digest, requester) = (asking.digest.to_owned(), requester.to_owned());
+    pub(super) fn of(asking: &Asking<'_>, requester: &Requester) -> Self {
+        let (digest, requester) = (asking.digest.to_owned(), requester.name().to_owned());
         Self { digest, requester, content: asking.content.clone() }
     }
 
@@ -159,7 +160,10 @@ mod tests {
     #[test]
     fn the_same_question_is_the_same_requesters_and_waits() {
         let question = |digest: &str, requester: &str, content: &Content| {
-            Question::of(&Asking { digest, until: NOW, content: content.clone() }, requester)
+            Question::of(
+                &Asking { digest, until: NOW, content: content.clone() },
+                &Requester::named(requester),
+            )
         };
         let (waiting, approved) = (request(&[]), request(&[answered("approved")]));
         let same = question("d", "alice", &waiting.content);

@@ -9,10 +9,9 @@ mod check;
 mod here;
 mod ingest;
 mod late;
-mod meaning;
 mod records;
 mod told;
-mod trail;
+mod trace;
 
 use std::cell::Cell;
 use std::io;
@@ -20,49 +19,17 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
-use serde_json::Value;
 
-use super::chain::{Keys, Link};
-use super::files::{self, Segment};
+use super::segment::{self, Segment};
+use crate::control::ledger::chain::{Keys, Link};
 use check::standing;
 use ingest::NOWHERE;
-pub(super) use meaning::{ACCEPTED, BROKEN, accepts, reported, understood};
-pub(super) use told::Told;
 use told::told;
 
 pub(super) struct Index {
     database: Connection,
     /// It was seen to say something else than the lines.
     is_suspect: Cell<bool>,
-}
-
-/// Something in the ledger that cannot be acted on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// Where it is, for a person; empty where it is all of the ledger.
-    pub place: String,
-    pub what: String,
-    /// Of the line that it is about: what is accepted is named by it.
-    pub hash: String,
-}
-
-impl Trouble {
-    /// Of a file beside the lines.
-    pub(super) fn of_file(name: &str, what: &str) -> Self {
-        let hash = super::chain::hash(&format!("{name} {what}"));
-        Self { place: name.to_owned(), what: what.to_owned(), hash }
-    }
-
-    pub(super) fn recorded(&self) -> Value {
-        serde_json::json!({ "place": self.place, "what": self.what, "hash": self.hash })
-    }
-}
-
-impl std::fmt::Display for Trouble {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { place, what, .. } = self;
-        if place.is_empty() { f.write_str(what) } else { write!(f, "{place}: {what}") }
-    }
 }
 
 /// How far the ledger has been read.
@@ -415,8 +382,8 @@ fn is_there(position: &Position, segments: &[Segment]) -> io::Result<bool> {
     if position.start == NOWHERE {
         return Ok(true);
     }
-    let line = files::line_at(&mut segment.open()?, position.start, position.offset)?;
-    Ok(super::chain::hash(&line) == position.link.hash)
+    let line = segment::line_at(&mut segment.open()?, position.start, position.offset)?;
+    Ok(crate::control::ledger::chain::hash(&line) == position.link.hash)
 }
 
 /// The files before the one that is read on, with their lengths: nothing is added to them any more.

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::files;
+use super::segment;
 
 /// What was put aside.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub(super) fn put(dir: &Path, others: &[&str], stays: Option<&str>) -> io::Resul
     let due = due(dir)?;
     let folder = format!("set-aside-{}", Timestamp::now().as_second());
     crate::owner_only::directory(&dir.join(&folder))?;
-    let mut names = files::traces(dir, others)?;
-    let segments = files::segments(dir)?;
+    let mut names = segment::traces(dir, others)?;
+    let segments = segment::segments(dir)?;
     let file_name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
     names.extend(segments.iter().filter_map(|segment| file_name(&segment.path)));
     for name in names {
@@ -43,11 +43,11 @@ pub(super) fn put(dir: &Path, others: &[&str], stays: Option<&str>) -> io::Resul
 /// The ends that the lines name, whoever wrote them.
 fn due(dir: &Path) -> io::Result<Vec<Value>> {
     let mut open = Vec::<Value>::new();
-    let renamed = files::traces(dir, &[])?.into_iter();
+    let renamed = segment::traces(dir, &[])?.into_iter();
     let renamed = renamed.map(|name| crate::owner_only::look(&dir.join(name)));
-    let segments = files::segments(dir)?;
-    for file in renamed.chain(segments.iter().map(files::Segment::open)) {
-        files::each_line(BufReader::new(file?), |_, line| {
+    let segments = segment::segments(dir)?;
+    for file in renamed.chain(segments.iter().map(segment::Segment::open)) {
+        segment::each_line(BufReader::new(file?), |_, line| {
             let Ok(line) = serde_json::from_str::<Value>(line) else { return Ok(true) };
             let of = |line: &Value, key: &str| line.get(key).cloned().unwrap_or_default();
             if of(&line, "event") == "over" {

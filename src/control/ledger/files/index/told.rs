@@ -4,21 +4,11 @@ use std::fs::File;
 use std::io;
 
 use rusqlite::Connection;
-use serde_json::Value;
 
-use super::{Index, trouble, understood};
-use crate::control::ledger::chain::{Keys, Link, Place};
-use crate::control::ledger::files::{self, Segment};
-
-/// The lines of a receipt, and what is wrong with them.
-#[derive(Debug, Default)]
-pub(in crate::control::ledger) struct Told {
-    pub lines: Vec<Value>,
-    /// Why nothing is given on the word of these lines.
-    pub damage: Option<String>,
-    /// The last of them, as the next one names it.
-    pub last: Link,
-}
+use super::{Index, trouble};
+use crate::control::ledger::chain::{Keys, Place};
+use crate::control::ledger::files::segment::{self, Segment};
+use crate::control::ledger::told::Told;
 
 impl Index {
     /// The lines of a receipt, oldest first. An index that names others is not relied on again.
@@ -62,7 +52,7 @@ pub(super) fn told(
                 &mut opened.insert((segment, found.open()?)).1
             }
         };
-        let line = files::read_at(file, offset, length)?;
+        let line = segment::read_at(file, offset, length)?;
         match Place::of(&line).filter(|_| keys.check(&line).is_ok()) {
             None => told.spoil("a line of it was changed"),
             Some(place) if place.receipt.as_deref() != Some(receipt) => {
@@ -86,22 +76,4 @@ pub(super) fn is_known(database: &Connection, receipt: &str) -> io::Result<bool>
         .prepare_cached(query)
         .and_then(|mut query| query.query_row([receipt], |row| row.get(0)));
     known.map_err(trouble)
-}
-
-impl Told {
-    /// Takes the next line, which holds its seal.
-    pub(in crate::control::ledger) fn take(&mut self, place: &Place, line: &str) {
-        if !place.continues(&self.last) {
-            self.spoil("a line of it is missing, or there twice");
-        }
-        self.last = place.own_link(line, &self.last);
-        match understood(line) {
-            Ok(line) => self.lines.push(line),
-            Err(what) => self.spoil(&format!("a line of it {what}")),
-        }
-    }
-
-    pub(in crate::control::ledger) fn spoil(&mut self, what: &str) {
-        self.damage.get_or_insert_with(|| what.to_owned());
-    }
 }

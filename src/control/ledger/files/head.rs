@@ -8,22 +8,13 @@ use std::path::Path;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-use super::chain::{Keys, Link};
+use crate::control::ledger::chain::{Kept, Keys, Link};
 use crate::text::hex;
 
 pub(super) const NAME: &str = "ledger.head";
 const PURPOSE: &str = "ledger head";
 /// Longer than any head: each is written over the one before it, in one piece.
 const LENGTH: usize = 256;
-
-/// What the file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    Missing,
-    /// It is no head under the keys that are given.
-    Wrong,
-    At(Link),
-}
 
 pub(super) fn read(dir: &Path, keys: &Keys) -> io::Result<Kept> {
     match crate::owner_only::read(&dir.join(NAME)) {

@@ -5,9 +5,10 @@ use std::io::{self, Write as _};
 
 use serde_json::json;
 
-use super::{Entry, Journal};
+use super::Journal;
 use crate::control::ledger::Decision;
 use crate::control::ledger::chain::{Keys, Link};
+use crate::control::ledger::entry::Entry;
 
 impl Journal {
     /// Withdraws a yes whose line may not be kept: it stands in the file, and whoever reads it there
@@ -21,7 +22,7 @@ impl Journal {
     ) -> io::Result<()> {
         let mut content = entry.content.clone();
         crate::json::put(&mut content, "decision", json!(Decision::Withdrawn));
-        let withdrawn = Entry::next("answered", &entry.receipt, content);
+        let withdrawn = Entry::next("answered", &entry.receipt, content, &entry.requester);
         let line = keys.line(self.content(&withdrawn), last, own)?;
         file.write_all(line.as_bytes()).map_err(|error| {
             let receipt = &entry.receipt;

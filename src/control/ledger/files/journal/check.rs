@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use super::{INDEX, Journal, MOVED, Reading};
 use crate::control::ledger::State;
+use crate::control::ledger::Trouble;
 use crate::control::ledger::audit::{Audit, Head};
 use crate::control::ledger::chain::Keys;
-use crate::control::ledger::files;
-use crate::control::ledger::index::{Index, Trouble};
+use crate::control::ledger::files::index::Index;
+use crate::control::ledger::files::segment;
 
 impl Journal {
     /// Reads every line and checks what holds them together; gives each, and whether it holds its seal.
@@ -22,11 +23,11 @@ impl Journal {
         let mut audit = Audit::default();
         let segments = self.segments(keys)?;
         // They are none of the ledger: a folder that cannot be listed is no trouble of it.
-        audit.passed_over = files::passed_over(&self.dir, &segments).unwrap_or_default();
+        audit.passed_over = segment::passed_over(&self.dir, &segments).unwrap_or_default();
         for segment in segments {
             audit.begin(&segment.path);
             let file = BufReader::new(segment.open()?);
-            files::each_line(file, |_, line| {
+            segment::each_line(file, |_, line| {
                 let holds = audit.line(line, keys, noted);
                 take(line, holds).map(|()| true)
             })?;
@@ -70,7 +71,7 @@ impl Journal {
         // What was read before may have been changed since: the newest file is read again.
         let mut audit = if segments.len() > 1 { Audit::part() } else { Audit::default() };
         audit.begin(&last.path);
-        files::each_line(BufReader::new(last.open()?), |_, line| {
+        segment::each_line(BufReader::new(last.open()?), |_, line| {
             audit.line(line, keys, None);
             Ok(true)
         })?;
@@ -92,7 +93,7 @@ impl Journal {
 
     /// What is missing, as the files beside the lines show it.
     fn beside(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
-        let segments = files::segments(&self.dir)?;
+        let segments = segment::segments(&self.dir)?;
         if segments.is_empty() {
             let traces = self.traces()?;
             return Ok(traces.iter().map(|name| Trouble::of_file(name, MOVED)).collect());

@@ -6,11 +6,12 @@ use std::io::{self, BufReader, Seek as _, SeekFrom};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use super::{Position, Told, access, at, folded, meaning, told, trouble};
+use super::{Position, access, at, folded, told, trouble};
 use crate::control::ledger::chain::{Keys, Link};
-use crate::control::ledger::files::{self, Segment};
+use crate::control::ledger::files::segment::{self, Segment};
 use crate::control::ledger::follow::{Follow, Seen};
-use crate::control::ledger::{Record, Request, State};
+use crate::control::ledger::told::Told;
+use crate::control::ledger::{Record, Request, State, Trouble, meaning};
 
 /// What was read on.
 #[derive(Default)]
@@ -61,7 +62,7 @@ pub(super) fn read_on(
         let mut file = segment.open()?;
         file.seek(SeekFrom::Start(next.offset))?;
         let (from, begins) = (next.offset, &mut next.start);
-        let read = files::each_line(BufReader::new(file), |at, line| {
+        let read = segment::each_line(BufReader::new(file), |at, line| {
             let at = from + at;
             if let Seen::Sealed(..) = batch.take(&mut follow, keys, segment.first, at, line) {
                 *begins = at;
@@ -107,7 +108,7 @@ impl Batch {
                     Err(what) => wrong(what),
                     Ok(line) => {
                         let told = meaning::reported(&line).into_iter();
-                        let found = |told: super::Trouble| Found {
+                        let found = |told: Trouble| Found {
                             segment,
                             offset,
                             hash: told.hash,
@@ -280,7 +281,7 @@ fn keep_request(
     let until = approved.and_then(|answered| answered.until).unwrap_or(request.until);
     let keep = "INSERT OR REPLACE INTO request VALUES
         (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2, ?3, ?4)";
-    let is_live = matches!(request.state, State::Waiting | State::Approved);
+    let is_live = request.state.is_live();
     let values = params![receipt, at(request.time), at(until), is_live];
     change.prepare_cached(keep).and_then(|mut keep| keep.execute(values)).map_err(trouble)?;
     Ok(())

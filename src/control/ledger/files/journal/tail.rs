@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 
 use super::{Held, Journal};
 use crate::control::ledger::Trouble;
-use crate::control::ledger::chain::{self, Keys, Link, Place};
-use crate::control::ledger::files::{self, Segment};
-use crate::control::ledger::head::{self, Kept};
+use crate::control::ledger::chain::{self, Kept, Keys, Link, Place};
+use crate::control::ledger::files::head;
+use crate::control::ledger::files::segment::{self, Segment};
 
 /// What the next line is put behind.
 pub(super) struct Tail {
@@ -21,7 +21,7 @@ pub(super) struct Tail {
 impl Journal {
     /// Makes sure that a line can be put behind what there is, before any file is touched.
     pub(super) fn can_go_on(&self, keys: &Keys) -> io::Result<()> {
-        let segments = files::segments(&self.dir)?;
+        let segments = segment::segments(&self.dir)?;
         if !segments.is_empty() {
             // One line that holds is enough here: what is missing is looked for later.
             return last_lines(keys, &segments, &Kept::Missing).map(|_| ());
@@ -50,8 +50,8 @@ impl Journal {
         {
             return Ok(Tail { link: link.clone(), length, found: Vec::new() });
         }
-        let segments = files::segments(&self.dir)?;
-        let torn = files::is_torn(file)?;
+        let segments = segment::segments(&self.dir)?;
+        let torn = segment::is_torn(file)?;
         if torn {
             file.write_all(b"\n")?;
         }
@@ -89,7 +89,7 @@ fn last_lines(
     for segment in segments.iter().rev() {
         let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
         let mut more = true;
-        files::each_line_back(&mut segment.open()?, |line| {
+        segment::each_line_back(&mut segment.open()?, |line| {
             more = end.take(&file, line);
             more
         })?;

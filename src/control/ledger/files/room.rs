@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::files::CURRENT;
 use super::head;
+use super::segment::CURRENT;
 
 /// What a line and what is kept beside it may take, many times over.
 const ROOM: usize = 1024 * 1024;

@@ -15,24 +15,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::SetAside;
-use super::chain::{Keys, Link, Place};
-use super::files::{self, CURRENT, FULL, Segment};
-use super::head::{self, Kept};
-use super::index::{BROKEN, Index, Trouble};
+use super::aside::{self, SetAside};
+use super::head;
+use super::index::Index;
 use super::presence::Presence;
-use super::unless::{Objection, Unless};
-use crate::control::permit::InFlight;
+use super::segment::{self, CURRENT, FULL, Segment};
+use crate::control::ledger::chain::{Kept, Keys, Link, Place};
+use crate::control::ledger::entry::Entry;
+use crate::control::ledger::meaning::BROKEN;
+use crate::control::ledger::trouble::Trouble;
+use crate::control::ledger::unless::{Objection, Unless};
 pub(super) use reading::Reading;
 use tail::Tail;
 
 pub(super) struct Journal {
     dir: PathBuf,
-    requester: String,
     process: String,
     held: Mutex<Held>,
-    /// Receipts of changes that this process is carrying out.
-    in_flight: InFlight,
 }
 
 /// What a process keeps between two uses of the files.
@@ -46,39 +45,6 @@ struct Held {
     presence: Option<Presence>,
 }
 
-/// A line to add.
-pub(super) struct Entry {
-    pub event: &'static str,
-    pub receipt: String,
-    pub content: Value,
-    /// Whether it must be on disk before anything else happens.
-    pub flush: bool,
-    /// Whether it is the first line of its receipt.
-    pub begins: bool,
-}
-
-impl Entry {
-    /// The first line of a receipt.
-    pub(super) fn first(event: &'static str, receipt: &str, content: Value) -> Self {
-        Self { event, receipt: receipt.to_owned(), content, flush: false, begins: true }
-    }
-
-    /// A line after others of its receipt.
-    pub(super) fn next(event: &'static str, receipt: &str, content: Value) -> Self {
-        Self { begins: false, ..Self::first(event, receipt, content) }
-    }
-
-    /// Whether it is a yes, which others act on.
-    fn gives(&self) -> bool {
-        let decision = self.content.get("decision").and_then(Value::as_str);
-        self.event == "answered" && decision == Some("approved")
-    }
-
-    pub(super) fn flushed(self) -> Self {
-        Self { flush: true, ..self }
-    }
-}
-
 /// What is said of a file whose ledger has no lines any more.
 pub const MOVED: &str = "is here, and the lines of its ledger are not: they were moved or deleted";
 const LOCK: &str = "ledger.lock";
@@ -88,35 +54,23 @@ const INDEX: &str = "ledger.index";
 const KEY: &str = "seal.key";
 
 impl Journal {
-    pub(super) fn new(dir: &Path, requester: String) -> Self {
+    pub(super) fn new(dir: &Path) -> Self {
         let (dir, process) = (dir.to_owned(), crate::random::id());
-        Self { dir, requester, process, held: Mutex::default(), in_flight: InFlight::default() }
-    }
-
-    pub(super) fn requester(&self) -> &str {
-        &self.requester
-    }
-
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
+        Self { dir, process, held: Mutex::default() }
     }
 
     pub(super) fn path(&self) -> PathBuf {
         self.dir.join(CURRENT)
     }
 
-    pub(super) fn in_flight(&self) -> &InFlight {
-        &self.in_flight
-    }
-
     /// Whether there is a line, or was one.
     pub(super) fn is_begun(&self) -> io::Result<bool> {
-        Ok(!files::segments(&self.dir)?.is_empty() || !self.traces()?.is_empty())
+        Ok(!segment::segments(&self.dir)?.is_empty() || !self.traces()?.is_empty())
     }
 
     /// What shows that there were lines here, where there are none.
     fn traces(&self) -> io::Result<Vec<String>> {
-        files::traces(&self.dir, &[INDEX, head::NAME])
+        segment::traces(&self.dir, &[INDEX, head::NAME])
     }
 
     /// The key kept beside the ledger, made by whoever is first.
@@ -170,7 +124,7 @@ impl Journal {
         *held = Held { presence, ..Held::default() };
         let (wal, shm) = (&*format!("{INDEX}-wal"), &*format!("{INDEX}-shm"));
         let stays = key_stays.then_some(KEY);
-        super::aside::put(&self.dir, &[INDEX, wal, shm, head::NAME, KEY], stays)
+        aside::put(&self.dir, &[INDEX, wal, shm, head::NAME, KEY], stays)
     }
 
     /// Adds a line, unless something in the ledger stands against it.
@@ -194,7 +148,7 @@ impl Journal {
         if held.last.is_none() {
             self.can_go_on(keys)?;
         }
-        files::close_former(&self.dir)?;
+        segment::close_former(&self.dir)?;
         let (mut file, length) = self.open_for_adding()?;
         let Tail { mut link, length, found } = self.tail(&held, keys, &mut file, length)?;
         let mut text = String::new();
@@ -202,7 +156,12 @@ impl Journal {
         if is_broken {
             let content =
                 json!({ "found": found.iter().map(Trouble::recorded).collect::<Vec<_>>() });
-            let report = Entry::first(BROKEN, &super::new_receipt(), content);
+            let report = Entry::first(
+                BROKEN,
+                &crate::control::ledger::new_receipt(),
+                content,
+                &entry.requester,
+            );
             text = keys.line(self.content(&report), &link, &Link::start())?;
             link = Link::of(text.trim_end()).unwrap_or(link);
         }
@@ -272,10 +231,10 @@ impl Journal {
 
     /// Gives every line, oldest first, as long as `take` wants more.
     pub(super) fn walk(&self, mut take: impl FnMut(&str) -> io::Result<bool>) -> io::Result<()> {
-        for segment in files::segments(&self.dir)? {
+        for segment in segment::segments(&self.dir)? {
             let mut more = true;
             let file = BufReader::new(segment.open()?);
-            files::each_line(file, |_, line| {
+            segment::each_line(file, |_, line| {
                 more = take(line)?;
                 Ok(more)
             })?;
@@ -326,7 +285,7 @@ impl Journal {
 
     /// The files. Whoever has no keys looked before there was a line, whatever came since.
     fn segments(&self, keys: &Keys) -> io::Result<Vec<Segment>> {
-        if keys.is_none() { Ok(Vec::new()) } else { files::segments(&self.dir) }
+        if keys.is_none() { Ok(Vec::new()) } else { segment::segments(&self.dir) }
     }
 
     fn reading<T>(
@@ -387,9 +346,9 @@ impl Journal {
         let mut file = crate::owner_only::append(&path)?;
         let mut length = file.metadata()?.len();
         if length >= FULL
-            && let Some(first) = files::first_number(&mut file)?
+            && let Some(first) = segment::first_number(&mut file)?
         {
-            std::fs::rename(&path, files::full_name(&self.dir, first))?;
+            std::fs::rename(&path, segment::full_name(&self.dir, first))?;
             file = crate::owner_only::append(&path)?;
             length = 0;
         }
@@ -405,7 +364,7 @@ impl Journal {
             "event": entry.event,
             "receipt": entry.receipt,
             "time": Timestamp::now().to_string(),
-            "requester": self.requester,
+            "requester": entry.requester.name(),
             "process": self.process,
         });
         crate::json::extend(&mut content, entry.content.clone());

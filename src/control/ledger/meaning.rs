@@ -3,15 +3,14 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Trouble;
-use crate::control::ledger::chain::FORMAT;
-use crate::control::ledger::{Answered, Concluded, End, Record, request};
+use super::chain::FORMAT;
+use super::{Answered, Concluded, End, Record, Trouble, request};
 
 /// A line that holds its seal, as far as this version can read what it says.
 ///
 /// # Errors
 /// It is of a later version, or is not what it should be.
-pub(in crate::control::ledger) fn understood(line: &str) -> Result<Value, String> {
+pub(super) fn understood(line: &str) -> Result<Value, String> {
     let line: Value =
         serde_json::from_str(line).map_err(|_| "cannot be read as JSON".to_owned())?;
     let format = line.get("format").and_then(Value::as_u64).unwrap_or(1);
@@ -48,12 +47,12 @@ fn fits<T: DeserializeOwned>(line: &Value) -> Result<(), String> {
 }
 
 /// Somebody found lines missing or changed before this line was written.
-pub(in crate::control::ledger) const BROKEN: &str = "broken";
+pub(super) const BROKEN: &str = "broken";
 /// A person accepted the ledger as it is.
-pub(in crate::control::ledger) const ACCEPTED: &str = "accepted";
+pub(super) const ACCEPTED: &str = "accepted";
 
 /// What a line reports that the others cannot show.
-pub(in crate::control::ledger) fn reported(line: &Value) -> Vec<Trouble> {
+pub(super) fn reported(line: &Value) -> Vec<Trouble> {
     if line.get("event").and_then(Value::as_str) != Some(BROKEN) {
         return Vec::new();
     }
@@ -70,7 +69,7 @@ pub(in crate::control::ledger) fn reported(line: &Value) -> Vec<Trouble> {
 }
 
 /// The hashes of what a line accepts.
-pub(in crate::control::ledger) fn accepts(line: &Value) -> Vec<String> {
+pub(super) fn accepts(line: &Value) -> Vec<String> {
     if line.get("event").and_then(Value::as_str) != Some(ACCEPTED) {
         return Vec::new();
     }

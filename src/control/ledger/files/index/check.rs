@@ -4,9 +4,10 @@ use std::io;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Index, Trouble, trouble};
+use super::{Index, trouble};
+use crate::control::ledger::Trouble;
 use crate::control::ledger::chain::{self, Keys, Link};
-use crate::control::ledger::files::{self, Segment};
+use crate::control::ledger::files::segment::{self, Segment};
 use crate::text::hex;
 
 impl Index {
@@ -18,7 +19,7 @@ impl Index {
         let places: Vec<(u64, u64, u64)> = places.and_then(Iterator::collect).map_err(trouble)?;
         for (segment, offset, length) in places {
             if let Some(part) = segments.iter().find(|known| known.first == segment)
-                && chain::hash(&files::read_at(&mut part.open()?, offset, length)?) == link.hash
+                && chain::hash(&segment::read_at(&mut part.open()?, offset, length)?) == link.hash
             {
                 return Ok(true);
             }

@@ -4,10 +4,11 @@ use std::io;
 
 use jiff::Timestamp;
 
-use super::{Index, Told, trouble};
+use super::{Index, trouble};
 use crate::access::Access;
 use crate::control::ledger::chain::Keys;
-use crate::control::ledger::files::Segment;
+use crate::control::ledger::files::segment::Segment;
+use crate::control::ledger::told::Told;
 use crate::control::ledger::{Record, Request};
 
 impl Index {

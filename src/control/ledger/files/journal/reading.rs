@@ -1,0 +1,183 @@
+//! Finding things in the ledger as it is now.
+
+use std::io;
+
+use jiff::Timestamp;
+
+use crate::access::Access;
+use crate::control::ledger::chain::{Kept, Keys};
+use crate::control::ledger::files::index::{Index, access as access_key};
+use crate::control::ledger::files::segment::Segment;
+use crate::control::ledger::shelf::{Changes, Requests};
+use crate::control::ledger::unless::{Objection, Question, Unless};
+use crate::control::ledger::{Record, Request, State};
+
+/// The ledger as it is now, for finding things in it.
+pub(in crate::control::ledger::files) struct Reading<'a> {
+    pub(super) index: &'a Index,
+    pub(super) segments: &'a [Segment],
+    pub(super) keys: &'a Keys,
+    pub(super) head: &'a Kept,
+}
+
+impl Reading<'_> {
+    pub(in crate::control::ledger::files) fn record(
+        &self,
+        receipt: &str,
+    ) -> io::Result<Option<Record>> {
+        self.index.record(self.segments, self.keys, receipt)
+    }
+
+    /// The rows that the last undo left which gave back what this change made.
+    pub(in crate::control::ledger::files) fn given_back(
+        &self,
+        receipt: &str,
+    ) -> io::Result<Vec<Access>> {
+        self.index.given_back(self.segments, self.keys, receipt)
+    }
+
+    /// A request, read from every line since its question: what a yes is read from.
+    pub(in crate::control::ledger::files) fn traced(
+        &self,
+        receipt: &str,
+    ) -> io::Result<Option<Request>> {
+        self.index.traced(self.segments, self.keys, self.head, receipt)
+    }
+
+    /// A request as its own lines tell it, wherever the index has them: nobody acts on that.
+    pub(in crate::control::ledger::files) fn known_request(
+        &self,
+        receipt: &str,
+    ) -> io::Result<Option<Request>> {
+        self.index.request(self.segments, self.keys, receipt)
+    }
+
+    /// A request; one that somebody may act on is read from every line since its question.
+    pub(in crate::control::ledger::files) fn request(
+        &self,
+        receipt: &str,
+    ) -> io::Result<Option<Request>> {
+        let request = self.known_request(receipt)?;
+        match request.as_ref().map(|request| request.state) {
+            Some(state) if state.is_live() => self.traced(receipt),
+            _ => Ok(request),
+        }
+    }
+
+    /// What stands against a line, as things are.
+    pub(super) fn check(&self, unless: &Unless) -> io::Result<Result<(), Objection>> {
+        Ok(match unless {
+            Unless::Change(receipt, so) => so.check(self.record(receipt)?.as_ref()),
+            Unless::Request(receipt, so) => so.check(receipt, self.traced(receipt)?.as_ref()),
+            Unless::Waits(question) => match self.same(question, State::Waiting)? {
+                Some(request) => Err(Objection::Waits(request.receipt)),
+                None => Ok(()),
+            },
+        })
+    }
+
+    /// The request that is this question and stands so.
+    pub(in crate::control::ledger::files) fn same(
+        &self,
+        question: &Question,
+        state: State,
+    ) -> io::Result<Option<Request>> {
+        let is = |request: &Request| question.is(request, state);
+        // Only one that looks the same is read from every line since its question.
+        let look = |reading: &Self, receipt: &str| match reading.known_request(receipt)?.filter(is)
+        {
+            Some(_) => Ok(reading.request(receipt)?.filter(is)),
+            None => Ok(None),
+        };
+        let live = self.index.live_requests(Timestamp::now())?;
+        Ok(self.each(live, look)?.into_iter().next())
+    }
+
+    /// The changes that are looked for, at most so many, and how many were left out.
+    pub(in crate::control::ledger::files) fn changes(
+        &self,
+        find: &Changes,
+        most: usize,
+    ) -> io::Result<(Vec<Record>, usize)> {
+        let index = self.index;
+        let receipts = match find {
+            Changes::Due(now) => index.due(*now)?,
+            Changes::DueOrOpen(now) => {
+                let open = index.open_before(*now)?.into_iter().map(|(receipt, _)| receipt);
+                index.due(*now)?.into_iter().chain(open).collect()
+            }
+            Changes::Recent(since) => index.recent(*since)?,
+            Changes::Timed(access) => index.timed(&access_key(access))?.into_iter().collect(),
+            Changes::Takers(receipt) => index.takers(receipt)?,
+            Changes::UnseenSince(since, whose) => {
+                index.unseen_since(*since, whose.each_ref().map(String::as_str))?
+            }
+        };
+        self.first(most, receipts, Self::record)
+    }
+
+    /// The requests that are looked for, at most so many, and how many were left out.
+    pub(in crate::control::ledger::files) fn requests(
+        &self,
+        find: Requests,
+        most: usize,
+    ) -> io::Result<(Vec<Request>, usize)> {
+        let receipts = match find {
+            Requests::Live(now) => self.index.live_requests(now)?,
+            Requests::AskedSince(since, now) => self.index.asked(since, now)?,
+        };
+        self.first(most, receipts, Self::request)
+    }
+
+    /// The live requests, as their own lines tell them.
+    pub(in crate::control::ledger::files) fn known_requests(
+        &self,
+        now: Timestamp,
+    ) -> io::Result<Vec<Request>> {
+        self.each(self.index.live_requests(now)?, Self::known_request)
+    }
+
+    pub(in crate::control::ledger::files) fn are_from_here(
+        &self,
+        accesses: &[[String; 4]],
+    ) -> io::Result<Vec<bool>> {
+        accesses.iter().map(|access| self.index.is_from_here(&access_key(access))).collect()
+    }
+
+    pub(in crate::control::ledger::files) fn was_taken_since(
+        &self,
+        receipt: &str,
+    ) -> io::Result<bool> {
+        self.index.was_taken_since(receipt)
+    }
+
+    pub(in crate::control::ledger::files) fn count_since(
+        &self,
+        requester: &str,
+        since: Timestamp,
+    ) -> io::Result<u32> {
+        self.index.count_since(requester, since)
+    }
+
+    /// What `look` finds of each receipt, where it finds something.
+    pub(super) fn each<T>(
+        &self,
+        receipts: impl IntoIterator<Item = String>,
+        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
+    ) -> io::Result<Vec<T>> {
+        let found = receipts.into_iter().map(|receipt| look(self, &receipt));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// The same of so many at most, and how many were left out.
+    fn first<T>(
+        &self,
+        most: usize,
+        mut receipts: Vec<String>,
+        look: impl Fn(&Self, &str) -> io::Result<Option<T>>,
+    ) -> io::Result<(Vec<T>, usize)> {
+        let left = receipts.len().saturating_sub(most);
+        receipts.truncate(most);
+        Ok((self.each(receipts, look)?, left))
+    }
+}

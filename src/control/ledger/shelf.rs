@@ -1,0 +1,404 @@
+//! Where lines are kept: the one seam between what lines mean and how they are stored.
+//!
+//! ```text
+//!  Ledger ──entry, unless──► Shelf::append ──┐
+//!         ──Changes, Requests─► Shelf finds ─┤   Files: files of this machine (`files.rs`)
+//!         ──Right────────────► Shelf locks ──┘
+//! ```
+//!
+//! A shelf knows where lines are. What they mean is told by [`Record`], [`Request`], [`Told`] and
+//! [`Trail`], which are pure functions of lines, and what stands against a line by [`Unless`], which is
+//! pure as well: every store calls the same ones. A second store is a variant of [`Shelf`] and a file
+//! beside `files.rs`; the compiler then names each method that it has to have. What holds for all of them:
+//!
+//! - **Lines are only added.** Each is sealed and chained to the one before it, whoever else writes.
+//! - **Whoever looks sees every line** whose [`append`](Shelf::append) had come back before, of this
+//!   process and of all others.
+//! - **An index finds and never decides**: a record or a request is read from its lines, seals and all.
+//!   One that somebody may still act on is read from every line since its question.
+//! - **Where nothing was ever written, looking makes nothing**: no file, no folder, no key.
+//! - **An error is [`Kind::Unavailable`](crate::failure::Kind)**, in words that say what to mend, and never
+//!   an old state in its place. Damaged lines are no error: they are a [`Trouble`], or the damage of a
+//!   record, and give nothing.
+//!
+//! [`Told`]: super::told::Told
+//! [`Trail`]: super::trail::Trail
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::audit::{Audit, Head};
+use super::entry::Entry;
+use super::files::{Files, Lock, SetAside};
+use super::locks::Right;
+use super::unless::{Objection, Question, Unless};
+use super::{Record, Request, State, Trouble};
+use crate::access::Access;
+use crate::control::permit::InFlight;
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// A store of lines; a copy is the same store.
+#[derive(Clone)]
+pub(super) enum Shelf {
+    /// Files in a folder of this machine, which any number of its processes may have open.
+    Files(Arc<Files>),
+}
+
+/// Which changes are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Changes {
+    /// Those that may have left something behind, whose time has come by then, and that nothing has taken
+    /// back; the earliest end first.
+    Due(Timestamp),
+    /// The same, and after them those that were opened before then and have no end.
+    DueOrOpen(Timestamp),
+    /// Those that were opened since then, and those that are open or overdue whenever that was; the newest
+    /// first.
+    Recent(Timestamp),
+    /// The last one of `[tenant, principal, role, resource]`, by ids, that stands and has an end.
+    Timed([String; 4]),
+    /// Those that were to undo or to end the change of this receipt, the oldest first.
+    Takers(String),
+    /// Those of what `[tenant, principal]`, by ids, has access to, opened since then, that have not shown;
+    /// the newest first.
+    UnseenSince(Timestamp, [String; 2]),
+}
+
+/// Which requests are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Requests {
+    /// Those that wait, or are approved and not used, and have not lapsed by then; the oldest first.
+    Live(Timestamp),
+    /// The same, and those asked since then that came to nothing; what is live first, then the newest.
+    AskedSince(Timestamp, Timestamp),
+}
+
+/// For as many as there are.
+pub(super) const ALL: usize = usize::MAX;
+
+impl Shelf {
+    /// Files in a folder, sealed by `key` or else by a key kept beside them. Touches nothing.
+    pub(super) fn files(dir: &Path, key: Option<Secret>) -> Self {
+        Self::Files(Arc::new(Files::new(dir, key)))
+    }
+
+    /// Adds a line, unless what the store has stands against it: nobody else can write between the look
+    /// and the line. An entry that is to be flushed is durable when this comes back; a yes
+    /// is seen by nobody before it is. Whoever has added a line is known to live until its process ends.
+    /// What stands against a line is no failure.
+    ///
+    /// # Errors
+    /// The line is not there, or may not be durable: nothing that counts was done. One that is too long and
+    /// comes before anything is sent is refused.
+    pub(super) async fn append(
+        &self,
+        entry: Entry,
+        unless: Option<Unless>,
+    ) -> Result<Result<(), Objection>, Failure> {
+        match self {
+            Self::Files(files) => files.append(entry, unless).await,
+        }
+    }
+
+    /// The change of this receipt, and what later ones made of it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn record(&self, receipt: &str) -> Result<Option<Record>, Failure> {
+        match self {
+            Self::Files(files) => files.record(receipt).await,
+        }
+    }
+
+    /// The request of this receipt.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn request(&self, receipt: &str) -> Result<Option<Request>, Failure> {
+        match self {
+            Self::Files(files) => files.request(receipt).await,
+        }
+    }
+
+    /// Changes, at most so many, and how many were left out. Ends that are due and changes that are open
+    /// are never missed: what finds them is checked first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn changes(
+        &self,
+        find: Changes,
+        most: usize,
+    ) -> Result<(Vec<Record>, usize), Failure> {
+        match self {
+            Self::Files(files) => files.changes(find, most).await,
+        }
+    }
+
+    /// Requests, at most so many, and how many were left out. What a live one has become by the time it is
+    /// read is in its state.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn requests(
+        &self,
+        find: Requests,
+        most: usize,
+    ) -> Result<(Vec<Request>, usize), Failure> {
+        match self {
+            Self::Files(files) => files.requests(find, most).await,
+        }
+    }
+
+    /// The live requests as their own lines alone tell them, the oldest first: enough to end one, and never
+    /// to act on one.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn known_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {
+        match self {
+            Self::Files(files) => files.known_requests(now).await,
+        }
+    }
+
+    /// The first live request that is this question and stands so.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn same(
+        &self,
+        question: Question,
+        state: State,
+    ) -> Result<Option<Request>, Failure> {
+        match self {
+            Self::Files(files) => files.same(question, state).await,
+        }
+    }
+
+    /// Changes that were opened before then, have no end, and that nobody is carrying out: their process is
+    /// gone, or it is this one and they are not among those in flight. A process that cannot be told is
+    /// taken to live.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn orphans(
+        &self,
+        before: Timestamp,
+        in_flight: &InFlight,
+    ) -> Result<Vec<Record>, Failure> {
+        match self {
+            Self::Files(files) => files.orphans(before, in_flight).await,
+        }
+    }
+
+    /// The rows that the last undo left which gave back what this change made.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn given_back(&self, receipt: &str) -> Result<Vec<Access>, Failure> {
+        match self {
+            Self::Files(files) => files.given_back(receipt).await,
+        }
+    }
+
+    /// For each `[tenant, principal, role, resource]`, by ids, whether it is what a change from here left.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn are_from_here(
+        &self,
+        accesses: Vec<[String; 4]>,
+    ) -> Result<Vec<bool>, Failure> {
+        match self {
+            Self::Files(files) => files.are_from_here(accesses).await,
+        }
+    }
+
+    /// Whether a later change from here is known to have taken the access away that this one was for.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn was_taken_since(&self, receipt: &str) -> Result<bool, Failure> {
+        match self {
+            Self::Files(files) => files.was_taken_since(receipt).await,
+        }
+    }
+
+    /// How many changes a requester opened since then, the ends of timed ones aside.
+    ///
+    /// # Errors
+    /// They cannot be counted.
+    pub(super) async fn count_since(
+        &self,
+        requester: &str,
+        since: Timestamp,
+    ) -> Result<u32, Failure> {
+        match self {
+            Self::Files(files) => files.count_since(requester, since).await,
+        }
+    }
+
+    /// Why the lines of a receipt are not to be relied on, where they are not.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn damage(&self, receipt: &str) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Files(files) => files.damage(receipt).await,
+        }
+    }
+
+    /// What cannot be acted on and was not accepted, of the newest lines and of all that was read before.
+    ///
+    /// # Errors
+    /// It cannot be read, or no line is sealed under the key that is given.
+    pub(super) async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
+        match self {
+            Self::Files(files) => files.troubles().await,
+        }
+    }
+
+    /// Reads every line and checks what holds them together; gives each, the oldest first, and whether it
+    /// holds its seal.
+    ///
+    /// # Errors
+    /// They cannot be read, or `take` fails.
+    pub(super) async fn audit(
+        &self,
+        noted: Option<Head>,
+        take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
+    ) -> Result<Audit, Failure> {
+        match self {
+            Self::Files(files) => files.audit(noted, take).await,
+        }
+    }
+
+    /// Gives every line, the oldest first, as long as `take` wants more. It takes no key.
+    ///
+    /// # Errors
+    /// They cannot be read, or `take` fails.
+    pub(super) async fn walk(
+        &self,
+        take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Files(files) => files.walk(take).await,
+        }
+    }
+
+    /// Puts every line out of the way, where they can still be looked at; what is written then begins anew.
+    ///
+    /// # Errors
+    /// They cannot be put aside.
+    pub(super) async fn set_aside(&self) -> Result<SetAside, Failure> {
+        match self {
+            Self::Files(files) => files.set_aside().await,
+        }
+    }
+
+    /// Tries the key that there is.
+    ///
+    /// # Errors
+    /// It cannot be read or is none.
+    pub(super) async fn try_key(&self) -> Result<(), Failure> {
+        match self {
+            Self::Files(files) => files.try_key().await,
+        }
+    }
+
+    /// Tries whether lines can be written, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// They cannot, in words that say what to mend.
+    pub(super) async fn try_writing(&self) -> Result<(), Failure> {
+        match self {
+            Self::Files(files) => files.try_writing().await,
+        }
+    }
+
+    /// What is to be said of the room there is for lines, where it is little.
+    pub(super) fn scarce(&self) -> Option<String> {
+        match self {
+            Self::Files(files) => files.scarce(),
+        }
+    }
+
+    /// A seal under the key of the lines, for something else; it makes the key where there is none.
+    ///
+    /// # Errors
+    /// The key cannot be read or made.
+    pub(super) async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
+        match self {
+            Self::Files(files) => files.seal(purpose, bytes).await,
+        }
+    }
+
+    /// Where lines are added, for a person.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Files(files) => files.place(),
+        }
+    }
+
+    /// A right, unless another process has it. It is given back when the lock is dropped, and however the
+    /// process ends.
+    ///
+    /// # Errors
+    /// It cannot be asked for.
+    pub(super) async fn try_lock(&self, right: Right) -> Result<Option<Lock>, Failure> {
+        match self {
+            Self::Files(files) => files.try_lock(right),
+        }
+    }
+
+    /// A right, once no other process has it.
+    ///
+    /// # Errors
+    /// It cannot be asked for.
+    pub(super) async fn lock(&self, right: Right) -> Result<Lock, Failure> {
+        match self {
+            Self::Files(files) => files.lock(right).await,
+        }
+    }
+
+    /// Whether there is anything yet that rights could be for.
+    pub(super) async fn is_begun(&self) -> bool {
+        match self {
+            Self::Files(files) => files.is_begun(),
+        }
+    }
+}
+
+impl Changes {
+    /// Whether what finds them has to be checked first: nobody would look at one that it leaves out.
+    pub(super) fn are_looked_after(&self) -> bool {
+        match self {
+            Self::Due(_) | Self::DueOrOpen(_) => true,
+            Self::Recent(_) | Self::Timed(_) | Self::Takers(_) | Self::UnseenSince(..) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_has_to_look_after_is_never_left_to_an_index() {
+        let (now, receipt) = (Timestamp::UNIX_EPOCH, || "gr-1".to_owned());
+        for (find, is) in [
+            (Changes::Due(now), true),
+            (Changes::DueOrOpen(now), true),
+            (Changes::Recent(now), false),
+            (Changes::Timed([(); 4].map(|()| receipt())), false),
+            (Changes::Takers(receipt()), false),
+            (Changes::UnseenSince(now, [(); 2].map(|()| receipt())), false),
+        ] {
+            assert_eq!(find.are_looked_after(), is, "{find:?}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The ledger as a whole: tried, checked, handed on, accepted as it is, and put aside.
+
+use std::io;
+
+use serde_json::json;
+
+use super::entry::Entry;
+use super::{Audit, Head, Ledger, SetAside, Trouble, meaning, new_receipt};
+use crate::control::requester::Requester;
+use crate::failure::Failure;
+
+impl Ledger {
+    /// Records that a person accepts what is wrong with the ledger, each thing by its place and
+    /// hash. It gives nothing: a yes from before stays gone, and a receipt whose lines do not hold
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed.
+    pub async fn accept(&self, troubles: &[Trouble], by: &Requester) -> Result<(), Failure> {
+        let accepts: Vec<_> = troubles.iter().map(Trouble::recorded).collect();
+        let content = json!({ "accepts": accepts, "by": by.name() });
+        self.write(Entry::first(meaning::ACCEPTED, &new_receipt(), content, by).flushed()).await
+    }
+
+    /// Puts the files of a ledger aside that cannot be read any more, because its key is lost or its
+    /// lines are, and begins a new one. Gives the folder, and the ends that the old lines name,
+    /// which nothing vouches for.
+    ///
+    /// # Errors
+    /// The files cannot be moved, or the new ledger not begun.
+    pub async fn begin_anew(&self, by: &Requester) -> Result<SetAside, Failure> {
+        let aside = self.shelf.set_aside().await?;
+        let content =
+            json!({ "accepts": [], "by": by.name(), "set_aside": aside.folder, "due": aside.due });
+        self.write(Entry::first(meaning::ACCEPTED, &new_receipt(), content, by).flushed()).await?;
+        Ok(aside)
+    }
+
+    /// Whether there can be lines: tries the key, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// The key cannot be read or is none, or the ledger cannot be read.
+    pub async fn try_out(&self) -> Result<(), Failure> {
+        self.shelf.try_key().await
+    }
+
+    /// Whether lines can be written: tries it, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// They cannot, in words that say what to mend.
+    pub async fn try_writing(&self) -> Result<(), Failure> {
+        self.shelf.try_writing().await
+    }
+
+    /// What is to be said of the room there is for lines, where it is little.
+    pub fn scarce(&self) -> Option<String> {
+        self.shelf.scarce()
+    }
+
+    /// A seal for something that leaves and comes back.
+    ///
+    /// # Errors
+    /// The key cannot be read or made.
+    pub async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
+        self.shelf.seal(purpose, bytes).await
+    }
+
+    /// Reads every line and checks that the chain is whole; where a head was noted before, also
+    /// that it is still part of it.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn audit(&self, noted: Option<Head>) -> Result<Audit, Failure> {
+        self.shelf.audit(noted, |_, _| Ok(())).await
+    }
+
+    /// The same, and gives every line, oldest first, with whether it holds its seal.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or `take` fails.
+    pub async fn audit_each(
+        &self,
+        take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
+    ) -> Result<Audit, Failure> {
+        self.shelf.audit(None, take).await
+    }
+
+    /// Gives every line, oldest first, as long as `take` wants more. Seals are not looked at.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn walk(
+        &self,
+        take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
+    ) -> Result<(), Failure> {
+        self.shelf.walk(take).await
+    }
+
+    /// Where lines are added, for a person.
+    pub fn place(&self) -> String {
+        self.shelf.place()
+    }
+}
