@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod access;
 mod call;
 mod completions;
 mod demo;
@@ -112,6 +113,8 @@ enum Command {
     Ledger(ledger::Arguments),
     /// Check the policy, or explain what it says of a change
     Policy(policy::Arguments),
+    /// Review who has access: export all of it, or compare two exports
+    Access(access::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -193,6 +196,7 @@ async fn run(cli: Cli) -> Ran {
         Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
         Command::Ledger(arguments) => ledger::run(&cli.global, arguments).await,
         Command::Policy(arguments) => policy::run(&cli.global, arguments).await,
+        Command::Access(arguments) => access::run(&cli.global, arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

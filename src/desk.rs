@@ -23,6 +23,7 @@ mod overlap;
 mod prepare;
 mod question;
 mod request_state;
+mod review;
 mod round;
 mod sending;
 mod several;
@@ -44,6 +45,7 @@ pub use approve::Carried;
 pub use consent::{ClientAnswer, Consult, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
+pub use review::{AccessRow, ReviewPage, Unread};
 pub use sending::Sending;
 
 use crate::approvers::Approvers;

@@ -16,7 +16,7 @@ mod common;
 mod find_principals;
 mod find_resources;
 mod grant_asset_role;
-mod list_access;
+pub mod list_access;
 pub mod list_roles;
 mod look;
 mod member_role;
@@ -213,6 +213,8 @@ pub struct Problem {
     pub failure: Failure,
     /// Rows came all the same.
     pub partial: bool,
+    /// The cursor goes on where this stopped the list.
+    pub goes_on: bool,
 }
 
 /// A tool with its type erased.

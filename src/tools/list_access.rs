@@ -45,6 +45,9 @@ struct Shown {
     access: Access,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     granted_here: bool,
+    /// The change from here that left it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// Which rows are looked for, by what the ledger knows of them.
@@ -126,15 +129,15 @@ impl<'a> Known<'a> {
     async fn of_rows(&self, tenant: &Tenant, listing: Listing<Access>) -> Listing<Shown> {
         let keys: Vec<_> = listing.rows.iter().map(|row| key(&tenant.name, row)).collect();
         let granted = self.ledger.granted(&keys).await.unwrap_or_default();
-        let mut marks = keys.iter().zip(granted.into_iter().chain(std::iter::repeat(false)));
+        let mut marks = keys.iter().zip(granted.into_iter().chain(std::iter::repeat(None)));
         listing.map(|mut access| {
-            let (end, granted_here) = match marks.next() {
-                Some((key, granted_here)) => (self.ends.get(key), granted_here),
-                None => (None, false),
+            let (end, receipt) = match marks.next() {
+                Some((key, receipt)) => (self.ends.get(key), receipt),
+                None => (None, None),
             };
             let end = end.map(Timestamp::to_string);
             access.expires_at = access.expires_at.or(end);
-            Shown { access, granted_here }
+            Shown { access, granted_here: receipt.is_some(), receipt }
         })
     }
 }

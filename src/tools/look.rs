@@ -168,7 +168,7 @@ impl<Q: Send, T: Send, F: Fn(ListPosition, usize) -> Q + Sync, R: Refine<T>>
 
 /// What is said where a look ends before its list does, with fewer rows than were asked for.
 fn out_of_time() -> Failure {
-    Failure::new(Kind::Incomplete, "not all was looked at within the time of one call")
+    Failure::new(Kind::Unavailable, "not all was looked at within the time of one call")
         .hint("call again with next_cursor: it goes on there")
 }
 
@@ -247,7 +247,8 @@ fn gather<T: Serialize>(
                 if failure.kind == Kind::RateLimited {
                     cursor.0.insert(vendor.to_owned(), from);
                 }
-                all.problems.push(Problem { vendor, failure, partial: false });
+                let goes_on = failure.kind == Kind::RateLimited;
+                all.problems.push(Problem { vendor, failure, partial: false, goes_on });
             }
             Ok(listing) => {
                 let mut rows: Vec<_> =
@@ -256,10 +257,15 @@ fn gather<T: Serialize>(
                 rows.truncate(fitting(&rows, &mut room, all.rows.is_empty()));
                 let is_put_off = rows.is_empty() && !listing.rows.is_empty();
                 let Listing { next, problem, .. } = listing.first(rows.len());
+                let goes_on = next.is_some();
                 all.rows.extend(rows);
                 cursor.0.extend(next.map(|next| (vendor.to_owned(), next)));
                 let problem = problem.filter(|_| !is_put_off);
-                let problem = problem.map(|failure| Problem { vendor, failure, partial: true });
+                let problem = problem.map(|failure| {
+                    let is_for_now = matches!(failure.kind, Kind::RateLimited | Kind::Unavailable);
+                    let goes_on = goes_on && is_for_now;
+                    Problem { vendor, failure, partial: true, goes_on }
+                });
                 all.problems.extend(problem);
             }
         }
@@ -278,6 +284,7 @@ fn gather<T: Serialize>(
             vendor,
             failure,
             partial: false,
+            goes_on: false,
         }));
     }
     let unknown: Vec<_> = ambiguous.into_iter().chain(nameless).collect();

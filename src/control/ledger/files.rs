@@ -142,11 +142,11 @@ impl Files {
         self.read(move |reading| reading.given_back(&receipt)).await
     }
 
-    pub(super) async fn are_from_here(
+    pub(super) async fn granted_by(
         &self,
         accesses: Vec<[String; 4]>,
-    ) -> Result<Vec<bool>, Failure> {
-        self.read(move |reading| reading.are_from_here(&accesses)).await
+    ) -> Result<Vec<Option<String>>, Failure> {
+        self.read(move |reading| reading.granted_by(&accesses)).await
     }
 
     pub(super) async fn was_taken_since(&self, receipt: &str) -> Result<bool, Failure> {

@@ -106,13 +106,13 @@ impl Ledger {
         self.shelf.given_back(receipt).await
     }
 
-    /// For each `[tenant, principal, role, resource]`, by ids, whether it is what a
-    /// change from here left.
+    /// For each `[tenant, principal, role, resource]`, by ids, the receipt of the change from here that
+    /// left it, where one did.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<bool>, Failure> {
-        self.shelf.are_from_here(accesses.to_vec()).await
+    pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<Option<String>>, Failure> {
+        self.shelf.granted_by(accesses.to_vec()).await
     }
 
     /// How many changes this requester opened since then, the ends of timed ones aside.

@@ -205,16 +205,16 @@ impl Shelf {
         }
     }
 
-    /// For each `[tenant, principal, role, resource]`, by ids, whether it is what a change from here left.
+    /// For each `[tenant, principal, role, resource]`, by ids, the receipt of the change from here that left it.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) async fn are_from_here(
+    pub(super) async fn granted_by(
         &self,
         accesses: Vec<[String; 4]>,
-    ) -> Result<Vec<bool>, Failure> {
+    ) -> Result<Vec<Option<String>>, Failure> {
         match self {
-            Self::Files(files) => files.are_from_here(accesses).await,
+            Self::Files(files) => files.granted_by(accesses).await,
         }
     }
 

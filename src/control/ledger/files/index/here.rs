@@ -5,8 +5,9 @@ use std::io;
 use super::{Index, folded, trouble};
 
 /// What one change did to an access.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Moved {
+    receipt: String,
     /// It came; else it went.
     made: bool,
     /// The change took another one back: what came had been there before.
@@ -16,36 +17,40 @@ struct Moved {
 }
 
 impl Index {
-    /// Whether this access, where it stands, is what a change from here left. Vendors do not write
-    /// an id in the same letters everywhere.
-    pub(in crate::control::ledger) fn is_from_here(&self, access: &str) -> io::Result<bool> {
+    /// The receipt of the change from here that left this access, where it stands and one did. Vendors do
+    /// not write an id in the same letters everywhere.
+    pub(in crate::control::ledger) fn granted_by(
+        &self,
+        access: &str,
+    ) -> io::Result<Option<String>> {
         let query =
-            "SELECT seq, made, change.undoes IS NOT NULL OR change.ends IS NOT NULL, remains
+            "SELECT seq, made, change.undoes IS NOT NULL OR change.ends IS NOT NULL, remains, receipt
             FROM moved JOIN change USING (receipt, seq) WHERE folded = ? ORDER BY seq, made";
         let mut query = self.database.prepare_cached(query).map_err(trouble)?;
         let rows = query.query_map([folded(access)], |row| {
-            let moved = Moved { made: row.get(1)?, takes_back: row.get(2)?, remains: row.get(3)? };
+            let (made, takes_back, remains) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let moved = Moved { receipt: row.get(4)?, made, takes_back, remains };
             Ok((row.get(0)?, moved))
         });
         let rows: Vec<(u64, Moved)> = rows.and_then(Iterator::collect).map_err(trouble)?;
         // What one change took and gave in other letters did not move.
         let moved = rows.chunk_by(|one, other| one.0 == other.0).filter_map(|same| match same {
-            [(_, moved)] => Some(*moved),
+            [(_, moved)] => Some(moved.clone()),
             _ => None,
         });
-        Ok(is_from_here(moved))
+        Ok(granted_by(moved))
     }
 }
 
-/// Whether what changes left, in their order, is theirs. Pure.
-fn is_from_here(moved: impl Iterator<Item = Moved>) -> bool {
-    // Whether what stands is, and whether what went last was.
-    let (mut here, mut went) = (false, false);
-    for Moved { made, takes_back, remains } in moved {
+/// Which of the changes, in their order, left what stands, where one of them did. Pure.
+fn granted_by(moved: impl Iterator<Item = Moved>) -> Option<String> {
+    // Who gave what stands, and who gave what went last.
+    let (mut here, mut went) = (None, None);
+    for Moved { receipt, made, takes_back, remains } in moved {
         match (made, takes_back) {
-            (false, _) => (here, went) = (false, here),
-            (true, false) => here = remains,
-            (true, true) => here = here || went,
+            (false, _) => (here, went) = (None, here),
+            (true, false) => here = remains.then_some(receipt),
+            (true, true) => here = here.or(went.clone()),
         }
     }
     here
@@ -58,22 +63,22 @@ mod tests {
     #[test]
     fn what_stands_is_from_here_where_the_last_change_left_it() {
         for (told, expected) in [
-            ("", false),
-            ("granted", true),
-            ("granted, revoked", false),
-            ("granted, undone", false),
-            ("granted, revoked, given back", true),
-            ("granted, undone, given back", true),
+            ("", None),
+            ("granted", Some("gr-0")),
+            ("granted, revoked", None),
+            ("granted, undone", None),
+            ("granted, revoked, given back", Some("gr-0")),
+            ("granted, undone, given back", Some("gr-0")),
             // Others had given it.
-            ("revoked, given back", false),
-            ("granted, undone, revoked, given back", false),
-            ("granted, gone", false),
-            ("granted, gone, granted", true),
+            ("revoked, given back", None),
+            ("granted, undone, revoked, given back", None),
+            ("granted, gone", None),
+            ("granted, gone, granted", Some("gr-1")),
             // Two grants for a time lie on it, and the second end gives it back.
-            ("granted, revoked, given back, revoked, given back", true),
+            ("granted, revoked, given back, revoked, given back", Some("gr-0")),
             // A removal that could not be seen left no trace.
-            ("granted, given back", true),
-            ("given back", false),
+            ("granted, given back", Some("gr-0")),
+            ("given back", None),
         ] {
             let mut moved: Vec<Moved> = Vec::new();
             for word in told.split(", ").filter(|word| !word.is_empty()) {
@@ -87,9 +92,10 @@ mod tests {
                         continue;
                     }
                 };
-                moved.push(Moved { made, takes_back, remains: true });
+                let receipt = format!("gr-{}", moved.len());
+                moved.push(Moved { receipt, made, takes_back, remains: true });
             }
-            assert_eq!(is_from_here(moved.into_iter()), expected, "{told}");
+            assert_eq!(granted_by(moved.into_iter()).as_deref(), expected, "{told}");
         }
     }
 }

@@ -137,11 +137,11 @@ impl Reading<'_> {
         self.each(self.index.live_requests(now)?, Self::known_request)
     }
 
-    pub(in crate::control::ledger::files) fn are_from_here(
+    pub(in crate::control::ledger::files) fn granted_by(
         &self,
         accesses: &[[String; 4]],
-    ) -> io::Result<Vec<bool>> {
-        accesses.iter().map(|access| self.index.is_from_here(&access_key(access))).collect()
+    ) -> io::Result<Vec<Option<String>>> {
+        accesses.iter().map(|access| self.index.granted_by(&access_key(access))).collect()
     }
 
     pub(in crate::control::ledger::files) fn was_taken_since(

@@ -1,0 +1,156 @@
+//! `grantor access diff`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::collect::collect;
+use super::export::told;
+use super::report::{FORMAT, Report};
+use crate::access::Access;
+use crate::cli::{Ran, paint};
+use crate::desk::{AccessRow, Desk};
+use crate::ledger::Record;
+use crate::{given, text};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The earlier export, as JSON
+    old: PathBuf,
+    /// The later one [default: the access there is now]
+    new: Option<PathBuf>,
+    /// Print JSON on a terminal too
+    #[arg(long = "json")]
+    as_json: bool,
+}
+
+/// One access that came, went, or has another end.
+#[derive(Debug, PartialEq, Serialize)]
+struct Move {
+    what: What,
+    #[serde(flatten)]
+    row: AccessRow,
+    /// The change that did it; none where it was not done through Grantor, as far as its ledger shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Came,
+    Went,
+    EndMoved,
+}
+
+pub(super) async fn run(desk: &Desk, arguments: &Arguments) -> Ran {
+    let old = read(&arguments.old)?;
+    let new = match &arguments.new {
+        Some(file) => read(file)?,
+        None => collect(desk, None).await?,
+    };
+    let since: Timestamp = old.begun.parse()?;
+    let changes = desk.ledger().since(since).await?;
+    let moves = compare(&old, &new, &changes);
+    if arguments.as_json || !io::IsTerminal::is_terminal(&io::stdout()) {
+        paint::lines(&format!("{}\n", serde_json::to_string_pretty(&moves)?))?;
+    } else {
+        paint::lines(&table(&moves))?;
+    }
+    for one in old.unread.iter().filter(|one| one.kind != "not_listable") {
+        paint::complain(&format!(
+            "the earlier review could not read {}: {}",
+            one.vendor, one.message
+        ));
+    }
+    Ok(told(&new))
+}
+
+fn read(file: &Path) -> Result<Report, Box<dyn std::error::Error + Send + Sync>> {
+    let wrong = |why: String| format!("{}: {why}", file.display());
+    let bytes = given::read(file).map_err(|error| wrong(error.to_string()))?;
+    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+        wrong(format!("it is no export of `grantor access export --format json`: {error}"))
+    })?;
+    if report.format != FORMAT {
+        return Err(wrong(format!(
+            "its form is {}, and {FORMAT} is read",
+            text::quoted(&report.format)
+        ))
+        .into());
+    }
+    Ok(report)
+}
+
+/// What tells one access from another.
+fn key(row: &AccessRow) -> [&str; 6] {
+    let access = &row.access;
+    let via = access.via.as_ref().map_or("", |via| &via.id);
+    let tenant = row.tenant.as_ref().unwrap_or(&row.vendor);
+    [&row.vendor, tenant, &access.principal.id, &access.role.id, &access.resource.id, via]
+}
+
+/// What came, went or moved, in the order of the later review; and by which of the changes. Pure.
+fn compare(old: &Report, new: &Report, changes: &[Record]) -> Vec<Move> {
+    let rows = |report| {
+        let report: &Report = report;
+        report.rows.iter().map(|row| (key(row), row)).collect::<BTreeMap<_, _>>()
+    };
+    let (before, after) = (rows(old), rows(new));
+    let moved = |what, row: &AccessRow| {
+        let by = changes.iter().rev().find(|change| did(change, what, row));
+        Move { what, row: row.clone(), by: by.map(|change| change.receipt.clone()) }
+    };
+    let came = after.iter().filter(|(key, _)| !before.contains_key(*key));
+    let went = before.iter().filter(|(key, _)| !after.contains_key(*key));
+    let ends = after.iter().filter(|(key, row)| {
+        before.get(*key).is_some_and(|was| was.access.expires_at != row.access.expires_at)
+    });
+    let came = came.map(|(_, row)| moved(What::Came, row));
+    let went = went.map(|(_, row)| moved(What::Went, row));
+    came.chain(went).chain(ends.map(|(_, row)| moved(What::EndMoved, row))).collect()
+}
+
+/// Whether a change did that to a row.
+fn did(change: &Record, what: What, row: &AccessRow) -> bool {
+    let is_it = |one: &Access| one.is(&row.access);
+    let left = change.end.as_ref().is_some_and(|end| end.after.iter().any(is_it));
+    let was = change.before.iter().any(is_it);
+    change.vendor == row.vendor
+        && match what {
+            What::Came => left && !was,
+            What::Went => was && !left && change.end.is_some(),
+            What::EndMoved => left && was,
+        }
+}
+
+fn table(moves: &[Move]) -> String {
+    if moves.is_empty() {
+        return "nothing came and nothing went\n".to_owned();
+    }
+    let line = |one: &Move| {
+        let sign = match one.what {
+            What::Came => "+",
+            What::Went => "-",
+            What::EndMoved => "~",
+        };
+        let access = &one.row.access;
+        let by = match &one.by {
+            Some(receipt) => format!("by {receipt}"),
+            None => "not through Grantor".to_owned(),
+        };
+        let end =
+            access.expires_at.as_ref().map(|end| format!(", until {end}")).unwrap_or_default();
+        format!(
+            "{sign} {}: {} has {} on {}{end} ({by})\n",
+            one.row.tenant.as_ref().unwrap_or(&one.row.vendor),
+            access.principal.label(),
+            access.role.said(),
+            access.resource.label(),
+        )
+    };
+    moves.iter().map(line).collect()
+}

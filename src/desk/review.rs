@@ -1,0 +1,114 @@
+//! An access review: all access there is, a page at a time, each row with what Grantor knows of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Desk;
+use super::circumstances::circumstances;
+use crate::access::Access;
+use crate::catalogue::{self, Found};
+use crate::failure::Failure;
+use crate::outbound::{CALL, Deadline, Urgency, urgent};
+use crate::requester::Requester;
+use crate::text;
+use crate::tools::list_access::ListAccess;
+use crate::tools::{Look as _, LookContext, Problem, Rows, Run};
+
+/// One access, at one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccessRow {
+    pub vendor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(flatten)]
+    pub access: Access,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub granted_here: bool,
+    /// The change from here that left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// What could not be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    pub vendor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    pub kind: String,
+    pub message: String,
+    pub hint: String,
+}
+
+/// Some of the rows, and where the rest begins.
+pub struct ReviewPage {
+    pub rows: Vec<AccessRow>,
+    pub unread: Vec<Unread>,
+    pub next_cursor: Option<String>,
+    /// Why the page ends here, where a vendor has to be waited for.
+    pub waits: Option<String>,
+}
+
+/// As many rows as one page may have.
+const ROWS: usize = 500;
+
+impl Desk {
+    /// The rows from `cursor` on, or from the first. The cursors end with the last row there is; a vendor
+    /// that has to be waited for leaves its rows to a later page.
+    ///
+    /// # Errors
+    /// The policy does not let this requester look, no vendor is configured, or the cursor is none.
+    pub async fn review(
+        &self,
+        requester: &Requester,
+        cursor: Option<&str>,
+    ) -> Result<ReviewPage, Failure> {
+        let spec = ListAccess::SPEC;
+        self.guard.look(spec.name, None, &circumstances(requester.name(), 0))?;
+        let Found::On(tool) = catalogue::find(spec.name, &self.config) else {
+            return Err(Failure::invalid("no vendor is configured")
+                .hint("`grantor doctor` says what is missing"));
+        };
+        let Run::Look(look) = tool.run else {
+            return Err(Failure::invalid("access cannot be listed"));
+        };
+        let mut arguments = json!({ "limit": ROWS });
+        if let Some(cursor) = cursor {
+            crate::json::put(&mut arguments, "cursor", cursor);
+        }
+        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
+        let (ledger, deadline) = (&self.ledger, Deadline::after(CALL));
+        let context = LookContext { tenants, unready, wire, ledger, deadline };
+        urgent(Urgency::Look, look(arguments, context)).await.and_then(page)
+    }
+}
+
+fn page(rows: Rows) -> Result<ReviewPage, Failure> {
+    let (late, missing): (Vec<_>, Vec<_>) =
+        rows.problems.iter().partition(|problem| problem.goes_on);
+    let waits = late.first().map(|problem| text::clean(&problem.failure.message));
+    let unread = missing.into_iter().map(Unread::of).collect();
+    let next_cursor = rows.next_cursor;
+    let rows: Result<Vec<_>, _> = rows.rows.into_iter().map(row).collect();
+    let rows = rows.map_err(|error| Failure::invalid(format!("a row is none: {error}")))?;
+    Ok(ReviewPage { rows, unread, next_cursor, waits })
+}
+
+/// A row, its text cleaned of whatever vendors may have put into it.
+fn row(mut row: Value) -> serde_json::Result<AccessRow> {
+    text::clean_value(&mut row);
+    serde_json::from_value(row)
+}
+
+impl Unread {
+    fn of(problem: &Problem) -> Self {
+        let failure = &problem.failure;
+        Self {
+            vendor: problem.vendor.to_owned(),
+            tenant: None,
+            kind: failure.problem().to_owned(),
+            message: text::clean(&failure.message),
+            hint: text::clean(failure.next_step()),
+        }
+    }
+}
