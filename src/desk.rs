@@ -7,6 +7,7 @@
 
 mod answer;
 mod approve;
+mod body;
 mod call_summary;
 mod carry;
 mod change;
@@ -32,6 +33,7 @@ mod turns;
 mod undo;
 mod undo_precondition;
 mod walk;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,10 +42,12 @@ use serde_json::{Map, Value};
 
 pub use answer::Answer;
 pub use approve::Carried;
+pub use body::{Body, Changed, Checked, Item, Listed, Looked, Marks, Of, Problem, Unasked};
 pub use consent::{ClientAnswer, Consult, ELICITATION, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
 pub use sending::Sending;
+pub use writing::Shown;
 
 use crate::approvers::Approvers;
 use crate::cache::Cache;

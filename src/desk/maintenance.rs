@@ -4,13 +4,13 @@
 use std::io;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::consent::{ELICITATION, GOOD};
 use super::lag::{GONE_PERHAPS, may_lag};
 use super::status::{holds, nobody_knows};
 use super::undo_precondition::Outlook;
-use super::{Answer, Call, Desk, OriginalCall, Person};
+use super::{Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::intent::Cause;
@@ -351,7 +351,7 @@ impl Desk {
             }
             let ending = match self.elsewhere(&request).await {
                 None => {
-                    let (outcome, said) = self.run_request(&request).await.describe();
+                    let (outcome, said) = self.run_request(&request).await.shown().body.describe();
                     Ending::Done(outcome, said)
                 }
                 // Whoever it is for comes to it first.
@@ -405,14 +405,5 @@ impl MaintenanceReport {
             Ending::Elsewhere(_) => 0,
             Ending::Done(outcome, _) => outcome.exit_status(),
         }
-    }
-}
-
-impl Answer {
-    /// The outcome, and the summary with its hint.
-    fn describe(&self) -> (Outcome, String) {
-        let text = |key: &str| self.body.get(key).and_then(Value::as_str);
-        let said = [text("summary"), text("hint")].into_iter().flatten().collect::<Vec<_>>();
-        (self.outcome.unwrap_or(Outcome::Unknown), said.join("; "))
     }
 }

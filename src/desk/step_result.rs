@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::guard::{Denied, Policy};
 use crate::intent::Intent;
-use crate::tools::Step;
+use crate::tools::{Part, Step};
 
 /// One step of a change, and how it ended.
 pub(super) struct StepResult {
@@ -26,7 +26,7 @@ pub(super) struct StepResult {
     pub(super) left: Vec<Access>,
     /// The vendor said yes, and it does not show yet.
     pub(super) unseen: bool,
-    pub(super) parts: Vec<Value>,
+    pub(super) parts: Vec<Part>,
     /// What access stays through something else, in sentences.
     pub(super) remains: Vec<String>,
     /// Who takes it back, and when.

@@ -1,7 +1,6 @@
 //! A yes is taken before anything is looked at again, by whom it is for; from then on it is gone.
 
 use serde::Deserialize as _;
-use serde_json::Value;
 
 use super::consent::{Person, whole};
 use super::question::ConsentQuestion;
@@ -190,12 +189,12 @@ impl Desk {
 
     /// Records what came of a yes that was taken, where nothing was sent on it.
     async fn conclude(&self, receipt: &str, answer: &Answer) {
-        let own = |other: &str| other == receipt || other.starts_with(&format!("{receipt}."));
+        let own = |other: String| other == receipt || other.starts_with(&format!("{receipt}."));
         if answer.receipts().any(own) {
             return;
         }
-        let outcome = answer.outcome.unwrap_or(Outcome::Unknown);
-        let note = answer.body.get("summary").and_then(Value::as_str).unwrap_or_default();
+        let outcome = answer.outcome().unwrap_or(Outcome::Unknown);
+        let note = answer.body.summary();
         let waits = outcome == Outcome::AwaitingConsent;
         let followed_by = answer.receipt().filter(|_| waits).map(str::to_owned);
         let concluded = Concluded { outcome, note: note.to_owned(), followed_by };
