@@ -25,6 +25,7 @@ mod prepare;
 mod question;
 mod sending;
 mod several;
+mod short;
 mod status;
 mod step_result;
 mod taking;
@@ -42,7 +43,9 @@ use serde_json::{Map, Value};
 
 pub use answer::Answer;
 pub use approve::Carried;
-pub use body::{Body, Changed, Checked, Item, Listed, Looked, Marks, Of, Problem, Unasked};
+pub use body::{
+    Body, Changed, Checked, Item, Listed, Looked, Marks, Of, Problem, Row, RowRole, Unasked,
+};
 pub use consent::{ClientAnswer, Consult, ELICITATION, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;

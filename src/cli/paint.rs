@@ -179,10 +179,10 @@ fn changed(told: &Changed, is_error: bool, sandbox: bool) -> String {
     let unsent = matches!(told.outcome, Outcome::Preview | Outcome::AwaitingConsent);
     // What stayed as it was is said once.
     if unsent || told.before != told.after {
-        shown.push_str(&access_lines(told.before.as_deref(), "before"));
+        shown.push_str(&access_lines(told.before().as_deref(), "before"));
     }
     let after = if unsent { "then" } else { "now" };
-    shown.push_str(&access_lines(told.after.as_deref(), after));
+    shown.push_str(&access_lines(told.after().as_deref(), after));
     shown.push_str(&noted(&told.warnings));
     shown.extend(told.candidates.iter().map(candidate));
     let more = [

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Pending;
 use super::body::{Body, Changed, Checked, Item, Listed, Looked, Of, Problem, Unasked};
 use super::several::{after_what_is_left, several};
+use super::short::rows;
 use super::step_result::StepResult;
 use super::walk::Stop;
 use crate::access::Outcome;
@@ -164,16 +165,18 @@ impl Answer {
             of: spec.vendor.map(Of::new),
             principal: items.first().map(|item| item.wanted.principal.clone()),
             role: items.first().map(|item| item.wanted.role.clone()),
-            before: items.first().and_then(|item| item.before.clone()),
+            before: items.first().and_then(|item| item.before.as_deref()).map(rows),
             after: items
                 .iter()
                 .rev()
                 .find(|item| item.status.is_some())
                 .or(items.last())
-                .and_then(|item| item.after.clone()),
+                .and_then(|item| item.after.as_deref())
+                .map(rows),
             expires_at: items.iter().find_map(|item| item.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
             policy: worst.and_then(|item| item.policy.clone()),
+            approved_by: items.iter().find_map(|item| item.approved_by.clone()),
             ..ended(outcome, &several(done, &items, worst))
         };
         let left = items.iter().find_map(|item| item.remains.first());
@@ -276,11 +279,12 @@ impl StepResult {
             principal: Some(self.wanted.principal),
             role: Some(self.wanted.role),
             resource: Some(self.wanted.resource),
-            before: self.before,
-            after: self.after,
+            before: self.before.as_deref().map(rows),
+            after: self.after.as_deref().map(rows),
             items: self.parts.into_iter().map(Item::from).collect(),
             warnings: self.warnings,
             policy: self.policy,
+            approved_by: self.approved_by,
             request: self.request,
             vendor_status: self.status,
             hint: self.hint,
@@ -291,10 +295,10 @@ impl StepResult {
     fn among(self) -> Item {
         Item {
             principal: None,
-            resource: self.wanted.resource,
+            resource: Some(self.wanted.resource),
             outcome: self.outcome,
-            before: self.before,
-            after: self.after,
+            before: self.before.as_deref().map(rows),
+            after: self.after.as_deref().map(rows),
             receipt: self.receipt,
             note: self.note,
             hint: self.hint,

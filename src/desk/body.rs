@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::short::rows;
 use crate::access::{Access, Named, Outcome};
 use crate::failure::Candidate;
 use crate::guard::Policy;
@@ -44,15 +45,18 @@ pub struct Changed {
     pub resource: Option<Named>,
     /// None where nothing was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Vec<Access>>,
+    pub before: Option<Vec<Row>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Vec<Access>>,
+    pub after: Option<Vec<Row>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+    /// Who said yes, where somebody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// What was sent or would be, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Value>,
@@ -66,17 +70,50 @@ pub struct Changed {
     pub candidates: Vec<Candidate>,
 }
 
+/// One row of access. Whose it is and on what is left out where that is the answer's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Named>,
+    pub role: RowRole,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Named>,
+    pub scope: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Named>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
+}
+
+/// A role as a row names it. Its id is left out where that is the answer's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowRole {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
 /// One of several changes, or one part of a change that a vendor takes whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Named>,
-    pub resource: Named,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Named>,
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Vec<Access>>,
+    pub before: Option<Vec<Row>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Vec<Access>>,
+    pub after: Option<Vec<Row>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -225,6 +262,7 @@ impl Changed {
             items: Vec::new(),
             warnings: Vec::new(),
             policy: None,
+            approved_by: None,
             request: None,
             vendor_status: None,
             expires_at: None,
@@ -239,10 +277,10 @@ impl From<Part> for Item {
         let Part { principal, resource, outcome, before, after } = part;
         Self {
             principal: Some(principal),
-            resource,
+            resource: Some(resource),
             outcome,
-            before: Some(before),
-            after: Some(after),
+            before: Some(rows(&before)),
+            after: Some(rows(&after)),
             receipt: None,
             note: None,
             hint: None,

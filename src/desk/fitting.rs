@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::body::{Body, Changed, Checked, Item};
 use super::writing::clean;
-use crate::access::{Access, Outcome};
+use crate::access::Outcome;
 use crate::tools::MOST_BYTES;
 
 /// Of what an answer takes, what rows that stand beside the items may take.
@@ -29,8 +29,9 @@ trait Whole: Serialize {
 
     fn receipt(&self) -> Option<&str>;
     fn entries(&mut self) -> &mut Vec<Self::Entry>;
-    /// Rows beside the items, by their names.
-    fn rows(&mut self) -> [(&'static str, Option<&mut Vec<Access>>); 2];
+    /// Cuts the rows beside the items to what there is room for; of each list by its name how many
+    /// there were, and how many are kept.
+    fn cut(&mut self, length: Length) -> Vec<(&'static str, usize, usize)>;
     fn request(&mut self) -> Option<&mut Option<Value>>;
     fn warnings(&mut self) -> &mut Vec<String>;
 }
@@ -61,8 +62,9 @@ impl Whole for Changed {
         &mut self.items
     }
 
-    fn rows(&mut self) -> [(&'static str, Option<&mut Vec<Access>>); 2] {
-        [("before", self.before.as_mut()), ("after", self.after.as_mut())]
+    fn cut(&mut self, length: Length) -> Vec<(&'static str, usize, usize)> {
+        let rows = [("before", self.before.as_mut()), ("after", self.after.as_mut())];
+        rows.into_iter().filter_map(|(name, rows)| Some(length.cut(name, rows?))).collect()
     }
 
     fn request(&mut self) -> Option<&mut Option<Value>> {
@@ -85,8 +87,8 @@ impl Whole for Checked {
         &mut self.changes
     }
 
-    fn rows(&mut self) -> [(&'static str, Option<&mut Vec<Access>>); 2] {
-        [("now", self.now.as_mut()), ("", None)]
+    fn cut(&mut self, length: Length) -> Vec<(&'static str, usize, usize)> {
+        self.now.as_mut().map(|rows| length.cut("now", rows)).into_iter().collect()
     }
 
     fn request(&mut self) -> Option<&mut Option<Value>> {
@@ -170,6 +172,16 @@ impl Length {
         clean(part, self.sandbox).to_string().len()
     }
 
+    fn cut<T: Serialize>(
+        self,
+        name: &'static str,
+        rows: &mut Vec<T>,
+    ) -> (&'static str, usize, usize) {
+        let (all, kept) = (rows.len(), self.fitting(rows.iter(), ROWS_BYTES));
+        rows.truncate(kept);
+        (name, all, kept)
+    }
+
     /// How many of the first there is room for.
     fn fitting<'a, T: Serialize + 'a>(
         self,
@@ -211,17 +223,12 @@ fn without_details<W: Whole>(body: &mut W, of: fn(&W::Entry) -> bool) -> Vec<Str
 }
 
 fn rows<W: Whole>(body: &mut W, length: Length) -> Vec<String> {
-    let mut said = Vec::new();
-    for (name, rows) in body.rows() {
-        let Some(rows) = rows else { continue };
-        let (all, kept) = (rows.len(), length.fitting(rows.iter(), ROWS_BYTES));
-        rows.truncate(kept);
-        if kept < all {
-            let rows = format!("of {all} rows of {name} only the first {kept} are here");
-            said.push(format!("{rows}: list_access shows what there is now"));
-        }
-    }
-    said
+    let cuts = body.cut(length).into_iter().filter(|(_, all, kept)| kept < all);
+    let said = |(name, all, kept)| {
+        let rows = format!("of {all} rows of {name} only the first {kept} are here");
+        format!("{rows}: list_access shows what there is now")
+    };
+    cuts.map(said).collect()
 }
 
 fn request<W: Whole>(body: &mut W, length: Length) -> Vec<String> {

@@ -33,6 +33,8 @@ pub(super) struct StepResult {
     pub(super) ending: Option<String>,
     pub(super) warnings: Vec<String>,
     pub(super) policy: Option<Policy>,
+    /// Who agreed to what was sent, where somebody was asked.
+    pub(super) approved_by: Option<String>,
     pub(super) request: Option<Value>,
     /// The vendor permission it takes.
     pub(super) needs: &'static str,
@@ -62,6 +64,7 @@ impl StepResult {
             warnings: Vec::new(),
             ending: None,
             policy: None,
+            approved_by: None,
             request: None,
             needs: "",
             status: None,

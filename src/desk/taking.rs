@@ -28,6 +28,7 @@ pub(super) struct InHand {
 /// A yes that was taken, and is good for exactly these items.
 pub(super) struct ConsentGrant {
     spent: Spent,
+    by: Option<String>,
     digests: Vec<String>,
 }
 
@@ -39,6 +40,11 @@ impl ConsentGrant {
         }
         Err(Failure::refused("the access changed since a person agreed")
             .hint("call again: the person is asked anew"))
+    }
+
+    /// Who said it.
+    pub(super) fn by(&self) -> Option<String> {
+        self.by.clone()
     }
 
     /// The receipt of one change: the request's own where there is but one.
@@ -167,7 +173,8 @@ impl Desk {
             return Ok(Err(request.receipt));
         }
         self.vouched(&request, &question.text)?;
-        Ok(Ok(ConsentGrant { spent, digests }))
+        let by = request.answered.map(|answered| answered.by);
+        Ok(Ok(ConsentGrant { spent, by, digests }))
     }
 
     /// Records what came of each yes that a call took, where nothing was sent on it.
