@@ -87,7 +87,7 @@ impl Bench {
             withdrawn: Box::new(|| false),
             person: grantor::desk::Person::Absent,
         };
-        self.runtime.block_on(self.desk.call(call)).unwrap().body
+        self.runtime.block_on(self.desk.call(call)).unwrap().write()
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Vec<u8> {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod approve;
+mod body;
 mod call_summary;
 mod carry;
 mod change;
@@ -27,6 +28,7 @@ mod review;
 mod round;
 mod sending;
 mod several;
+mod short;
 mod status;
 mod step_result;
 mod taking;
@@ -34,6 +36,7 @@ mod task;
 mod turns;
 mod undo;
 mod undo_precondition;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,11 +45,15 @@ use serde_json::{Map, Value};
 
 pub use answer::Answer;
 pub use approve::Carried;
+pub use body::{
+    Body, Changed, Checked, Item, Listed, Looked, Marks, Of, Problem, Row, RowRole, Unasked,
+};
 pub use consent::{ClientAnswer, Consult, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
 pub use review::{AccessRow, ReviewPage, Unread};
 pub use sending::Sending;
+pub use writing::Shown;
 
 use crate::approvers::Approvers;
 use crate::cache::Cache;

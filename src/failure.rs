@@ -4,7 +4,9 @@
 //! program, a message for the reader, a hint for the hand. What becomes of a write that has left
 //! is not a failure but an [`Outcome`]; the two meet in [`Failure::outcome`].
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::access::Outcome;
 use crate::text;
@@ -53,21 +55,21 @@ const MOST_CANDIDATES: usize = 40;
 const DOCTOR: &str = "; `grantor doctor` tries every credential";
 
 /// One thing a name could have meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     pub id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What tells people of one name apart.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     pub kind: String,
     /// The argument that may mean it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,
     /// Who knows it, where several were asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vendor: Option<&'static str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<Cow<'static, str>>,
 }
 
 impl Kind {

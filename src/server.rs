@@ -26,7 +26,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Outcome;
 use crate::catalogue;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
@@ -232,9 +231,9 @@ impl ServerHandler for Handler {
         let answering = async move {
             let answering = shutdown.run_until_abandoned(Box::pin(desk.call(call))).await;
             if let Ok(Ok(answer)) = &answering
-                && answer.pending.is_none()
+                && answer.pending().is_none()
             {
-                unheard.add(id, answer.receipts().map(str::to_owned).collect());
+                unheard.add(id, answer.receipts().collect());
             }
             answering
         };
@@ -246,10 +245,10 @@ impl ServerHandler for Handler {
             }
             Err(broken_off) => return Err(gate::broken_off(broken_off)),
         };
-        if let Some(pending) = &answer.pending {
+        if let Some(pending) = answer.pending() {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
         }
-        let mut result = result(answer);
+        let mut result = result(&answer);
         result.meta = meta;
         Ok(CallToolResponse::Complete(result))
     }
@@ -260,7 +259,7 @@ type Answering = Result<Result<Answer, UnknownTool>, BrokenOff>;
 
 /// The answer of a call; one that panicked has one, too.
 async fn answered(call: JoinHandle<Answering>, progress: &Progress) -> Answering {
-    told_meanwhile(call, progress).await.unwrap_or_else(|_| Ok(Ok(broken())))
+    told_meanwhile(call, progress).await.unwrap_or_else(|_| Ok(Ok(Answer::broken())))
 }
 
 /// Waits for a call, and says every few seconds that it is still under way: clients give up on a
@@ -292,22 +291,12 @@ fn call_origin(context: &RequestContext<RoleServer>) -> CallOrigin {
     }
 }
 
-fn result(answer: Answer) -> CallToolResult {
-    let text = ContentBlock::text(answer.body.to_string());
-    let mut result = CallToolResult::success(vec![text]);
-    result.structured_content = Some(answer.body);
-    result.is_error = Some(answer.is_error);
+fn result(answer: &Answer) -> CallToolResult {
+    let written = answer.write();
+    let mut result = CallToolResult::success(vec![ContentBlock::text(written.to_string())]);
+    result.structured_content = Some(written);
+    result.is_error = Some(answer.is_error());
     result
-}
-
-/// The answer of a call that panicked: how far it came is not known.
-fn broken() -> Answer {
-    let body = json!({
-        "outcome": Outcome::Unknown,
-        "summary": "Grantor failed inside; whether anything was sent is in its ledger",
-        "hint": "look at the end of the ledger, and report this with the lines on stderr",
-    });
-    Answer::broken(body)
 }
 
 /// Progress notifications, where the client asked for them.
@@ -402,6 +391,7 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Outcome;
 
     #[tokio::test]
     async fn a_call_that_panics_is_answered_and_not_waited_for() {
@@ -409,8 +399,8 @@ mod tests {
         let call = calls.spawn(async { panic!("on purpose") });
         let progress: Progress = Box::new(|_| ());
         let Ok(Ok(answer)) = answered(call, &progress).await else { panic!("no answer") };
-        assert_eq!((answer.is_error, answer.outcome), (true, Some(Outcome::Unknown)));
-        assert_eq!(result(answer).is_error, Some(true));
+        assert_eq!((answer.is_error(), answer.outcome()), (true, Some(Outcome::Unknown)));
+        assert_eq!(result(&answer).is_error, Some(true));
         calls.close();
         calls.wait().await;
     }

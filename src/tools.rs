@@ -51,7 +51,7 @@ pub use arguments::{fit, meant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting};
 pub use look::MOST_BYTES;
-pub use step::{Given, Plan, Snapshot, Step, Verification, WriteReply};
+pub use step::{Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.

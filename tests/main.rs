@@ -283,6 +283,10 @@ mod busy;
 #[path = "grantor/unheard.rs"]
 mod unheard;
 
+/// What an answer to a change costs a model.
+#[path = "grantor/short.rs"]
+mod short;
+
 /// The commands that messages name work as they stand, wherever they are typed.
 #[cfg(unix)]
 #[path = "grantor/commands.rs"]

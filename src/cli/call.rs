@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Global, Ran, paint, person, setup::Setup, status};
 use crate::access::Outcome;
-use crate::desk::{Answer, Call, Desk};
+use crate::desk::{Answer, Body, Call, Desk};
 use crate::tools::{self, TOOLS, meant};
 use crate::{given, json};
 
@@ -81,32 +81,35 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
 pub(super) fn show(answer: &Answer, as_json: bool, is_change: bool) -> io::Result<bool> {
     let as_json = as_json || !io::stdout().is_terminal();
     let shown = if as_json {
-        paint::json_text(&format!("{:#}", answer.body))
+        paint::json_text(&format!("{:#}", answer.write()))
     } else {
-        paint::answer(&answer.body, answer.is_error)
+        paint::answer(&answer.shown())
     };
-    if is_change && answer.outcome != Some(Outcome::Preview) {
-        return Ok(paint::told(&shown, &gist(answer)));
+    if is_change && answer.outcome() != Some(Outcome::Preview) {
+        return Ok(paint::told(&shown, &gist(&answer.shown().body)));
     }
     paint::lines(&shown).map(|()| true)
 }
 
 /// How a change ended, in a few words, and where there is more.
-fn gist(answer: &Answer) -> String {
-    let text = |body: &Value, key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
-    let items = answer.body.get("items").and_then(Value::as_array);
-    let each = items
-        .filter(|items| !items.is_empty())
-        .map_or(vec![&answer.body], |items| items.iter().collect());
-    let one = |body: &&Value| {
-        let outcome = text(body, "outcome").unwrap_or_default();
-        match text(body, "receipt") {
-            Some(receipt) => format!("the change is {receipt}: {outcome}"),
-            None => format!("it is {outcome}: {}", text(body, "summary").unwrap_or_default()),
+fn gist(body: &Body) -> String {
+    let all: Vec<(Option<&String>, Outcome, &str)> = match body {
+        Body::Changed(body) if body.items.is_empty() => {
+            vec![(body.receipt.as_ref(), body.outcome, &body.summary)]
         }
+        Body::Changed(body) => {
+            body.items.iter().map(|item| (item.receipt.as_ref(), item.outcome, "")).collect()
+        }
+        Body::Checked(body) => vec![(Some(&body.receipt), body.outcome, &body.summary)],
+        Body::Unasked(body) => vec![(None, body.outcome, &body.summary)],
+        Body::Looked(_) | Body::Listed(_) => Vec::new(),
     };
-    let told = each.iter().map(one).collect::<Vec<_>>().join("; ");
-    let has_receipt = each.iter().any(|body| body.get("receipt").is_some());
+    let one = |(receipt, outcome, summary): &(Option<&String>, Outcome, &str)| match receipt {
+        Some(receipt) => format!("the change is {receipt}: {}", outcome.as_str()),
+        None => format!("it is {}: {summary}", outcome.as_str()),
+    };
+    let told = all.iter().map(one).collect::<Vec<_>>().join("; ");
+    let has_receipt = all.iter().any(|(receipt, ..)| receipt.is_some());
     let more = "; `grantor call check_change` with its receipt says more";
     told + if has_receipt { more } else { "" }
 }
@@ -114,9 +117,15 @@ fn gist(answer: &Answer) -> String {
 /// How a command ends that ends with this answer, written or not; what of the ledger cannot be
 /// relied on is said.
 pub(super) fn ends(answer: &Answer, is_written: bool) -> ExitCode {
-    status::tell(&answer.troubles);
-    let own = answer.outcome.map_or(u8::from(answer.is_error), Outcome::exit_status);
-    status::worst([own, status::of(&answer.troubles), u8::from(!is_written)])
+    ends_as(answer, answer.outcome(), is_written)
+}
+
+/// The same where what it tells ended so.
+pub(super) fn ends_as(answer: &Answer, outcome: Option<Outcome>, is_written: bool) -> ExitCode {
+    let troubles = answer.troubles();
+    status::tell(troubles);
+    let own = outcome.map_or(u8::from(answer.is_error()), Outcome::exit_status);
+    status::worst([own, status::of(troubles), u8::from(!is_written)])
 }
 
 /// A tool's arguments: none, as given, or from stdin.

@@ -10,6 +10,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Ran;
 use super::paint::{self, BAD, BOLD, DIM, GOOD, WAITS, with};
+use crate::access::Outcome;
+use crate::desk::Shown;
 use crate::sandbox::story::{RECEIPT, SCENES, Scene};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -51,10 +53,11 @@ pub(super) async fn run() -> Ran {
         let answer = client.play(scene, &arguments).await?;
         let is_error = answer.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let body = answer.get("structuredContent").cloned().unwrap_or_default();
-        paint::lines(&paint::answer(&body, is_error))?;
-        let word = |key| body.get(key).and_then(Value::as_str).unwrap_or_default();
-        word("receipt").clone_into(&mut receipt);
-        if word("outcome") != scene.outcome {
+        let shown = Shown::read(body, is_error, true);
+        paint::lines(&paint::answer(&shown))?;
+        let word = shown.body.ended().map_or("", Outcome::as_str);
+        shown.body.receipt().unwrap_or_default().clone_into(&mut receipt);
+        if word != scene.outcome {
             surprises += 1;
             paint::complain(&format!("expected {}", scene.outcome));
         }

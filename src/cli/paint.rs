@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::access::Named;
+use crate::access::{Access, Named, Outcome};
+use crate::desk::{Body, Changed, Checked, Listed, Looked, Marks, Of, Problem, Shown};
+use crate::failure::Candidate;
 use crate::invocation;
 use crate::text;
 use crate::tools::TOOLS;
@@ -17,21 +19,6 @@ pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const WAITS: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-
-/// What else an answer may say, and what it is called.
-const MARKS: [(&str, &str); 11] = [
-    ("note", "note"),
-    ("expires_at", "ends"),
-    ("overdue", "overdue"),
-    ("ended_by", "ended by"),
-    ("undone_by", "undone by"),
-    ("until", "waits until"),
-    ("approved_by", "approved by"),
-    ("denied_by", "denied by"),
-    ("follows", "follows"),
-    ("hint", "hint"),
-    ("receipt", "receipt"),
-];
 
 /// What may stand behind a word.
 const ENDS: [char; 5] = [' ', ',', ';', '.', ':'];
@@ -142,57 +129,109 @@ pub(super) fn told(shown: &str, what: &str) -> bool {
 }
 
 /// An answer for a person: the outcome, who has access now, and what to know.
-pub(super) fn answer(body: &Value, is_error: bool) -> String {
-    if body.get("outcome").is_none() {
-        return rows(body, is_error);
+pub(super) fn answer(shown: &Shown) -> String {
+    let Shown { body, is_error, sandbox } = shown;
+    match body {
+        Body::Changed(told) => changed(told, *is_error, *sandbox),
+        Body::Unasked(told) => {
+            let candidates = told.candidates.iter().map(candidate);
+            ended(told.outcome, &told.summary, *is_error)
+                + &noted(&told.warnings)
+                + &candidates.collect::<String>()
+                + &marks(&[("hint", Some(&told.hint))], *sandbox)
+        }
+        Body::Checked(told) => checked(told, *is_error, *sandbox),
+        Body::Looked(found) => rows(found, *is_error, *sandbox),
+        Body::Listed(told) => listed(told),
     }
-    let mut shown = String::new();
-    let word = string(body, "outcome").unwrap_or_default();
-    let style = match word {
+}
+
+/// The outcome, and in words what it is of.
+fn ended(outcome: Outcome, summary: &str, is_error: bool) -> String {
+    let style = match outcome {
         _ if is_error => BAD,
-        "pending_vendor_approval" | "unconfirmed" | "awaiting_consent" => WAITS,
+        Outcome::PendingVendorApproval | Outcome::Unconfirmed | Outcome::AwaitingConsent => WAITS,
         _ => GOOD,
     };
-    let summary = string(body, "summary").unwrap_or_default();
-    shown.push_str(&format!("  {}  {summary}\n", with(style, word)));
-    if let Some(request) = body.get("request") {
-        let left = body.get("receipt").is_some();
+    format!("  {}  {summary}\n", with(style, outcome.as_str()))
+}
+
+fn noted(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("  {}  {warning}\n", with(WAITS, "note"))).collect()
+}
+
+/// What else there is to say, by what it is called.
+fn marks(marks: &[(&str, Option<&String>)], sandbox: bool) -> String {
+    let told = marks.iter().filter_map(|(title, words)| Some((title, (*words)?)));
+    let line = |(title, words): (&&str, &String)| {
+        let words = words.parse().map_or_else(|_| at_a_terminal(words, sandbox), time);
+        format!("  {}  {words}\n", with(DIM, title))
+    };
+    told.map(line).collect()
+}
+
+fn changed(told: &Changed, is_error: bool, sandbox: bool) -> String {
+    let mut shown = ended(told.outcome, &told.summary, is_error);
+    if let Some(request) = &told.request {
+        let left = told.receipt.is_some();
         shown.push_str(&request_line(request, if left { "request" } else { "not sent" }));
     }
-    let unsent = matches!(word, "preview" | "awaiting_consent");
-    let titles = [("before", "before"), ("after", if unsent { "then" } else { "now" })];
+    let unsent = matches!(told.outcome, Outcome::Preview | Outcome::AwaitingConsent);
     // What stayed as it was is said once.
-    let stayed = !unsent && body.get("before") == body.get("after");
-    for (key, title) in titles.into_iter().skip(usize::from(stayed)) {
-        shown.push_str(&access_lines(body, key, title));
+    if unsent || told.before != told.after {
+        shown.push_str(&access_lines(told.before().as_deref(), "before"));
     }
-    for warning in array(body, "warnings").iter().filter_map(Value::as_str) {
-        shown.push_str(&format!("  {}  {warning}\n", with(WAITS, "note")));
-    }
-    shown.extend(array(body, "candidates").iter().map(candidate));
-    let sandbox = flag(body, "sandbox") == Some(true);
-    for (key, title) in MARKS {
-        if let Some(words) = string(body, key) {
-            let words = words.parse().map_or_else(|_| at_a_terminal(words, sandbox), time);
-            shown.push_str(&format!("  {}  {words}\n", with(DIM, title)));
-        }
-    }
-    shown
+    let after = if unsent { "then" } else { "now" };
+    shown.push_str(&access_lines(told.after().as_deref(), after));
+    shown.push_str(&noted(&told.warnings));
+    shown.extend(told.candidates.iter().map(candidate));
+    let more = [
+        ("ends", told.expires_at.as_ref()),
+        ("hint", told.hint.as_ref()),
+        ("receipt", told.receipt.as_ref()),
+    ];
+    shown + &marks(&more, sandbox)
+}
+
+fn checked(told: &Checked, is_error: bool, sandbox: bool) -> String {
+    let Marks { expires_at, overdue, ended_by, undone_by, .. } = &told.marks;
+    let Marks { until, approved_by, denied_by, follows, .. } = &told.marks;
+    let more = [
+        ("note", told.note.as_ref()),
+        ("ends", expires_at.as_ref()),
+        ("overdue", overdue.as_ref()),
+        ("ended by", ended_by.as_ref()),
+        ("undone by", undone_by.as_ref()),
+        ("waits until", until.as_ref()),
+        ("approved by", approved_by.as_ref()),
+        ("denied by", denied_by.as_ref()),
+        ("follows", follows.as_ref()),
+        ("hint", told.hint.as_ref()),
+        ("receipt", Some(&told.receipt)),
+    ];
+    ended(told.outcome, &told.summary, is_error) + &noted(&told.warnings) + &marks(&more, sandbox)
+}
+
+/// A request as it was, or would be, sent.
+#[derive(Deserialize)]
+struct Sent {
+    method: String,
+    path: String,
+    body: Option<Value>,
 }
 
 /// The vendor request, on one line.
 fn request_line(request: &Value, title: &str) -> String {
-    let Some(method) = string(request, "method") else {
+    let Ok(Sent { method, path, body }) = Sent::deserialize(request) else {
         return format!("  {}  {request}\n", with(DIM, "by hand"));
     };
-    let path = string(request, "path").unwrap_or_default();
-    let body = request.get("body").map(Value::to_string).unwrap_or_default();
-    format!("  {}  {} {path} {body}\n", with(DIM, title), with(BOLD, method))
+    let body = body.as_ref().map(Value::to_string).unwrap_or_default();
+    format!("  {}  {} {path} {body}\n", with(DIM, title), with(BOLD, &method))
 }
 
-fn access_lines(body: &Value, key: &str, title: &str) -> String {
+fn access_lines(rows: Option<&[Access]>, title: &str) -> String {
     let title = with(DIM, &format!("{title:>7}"));
-    let Some(rows) = body.get(key).and_then(Value::as_array) else { return String::new() };
+    let Some(rows) = rows else { return String::new() };
     if rows.is_empty() {
         return format!("  {title}  no access\n");
     }
@@ -200,78 +239,111 @@ fn access_lines(body: &Value, key: &str, title: &str) -> String {
 }
 
 /// Something that a name may mean, with what tells it from others, and whose it is.
-fn candidate(one: &Value) -> String {
-    let [id, kind, vendor] =
-        ["id", "kind", "vendor"].map(|key| string(one, key).unwrap_or_default());
-    let vendor = if vendor.is_empty() { String::new() } else { format!("at {vendor}, ") };
-    let about = with(DIM, &format!("{kind}, {vendor}{id}"));
-    format!("  {}  {}  {about}\n", with(DIM, "candidate"), who(one))
+fn candidate(one: &Candidate) -> String {
+    let Candidate { id, name, email, kind, vendor, .. } = one;
+    let at = vendor.as_ref().map(|vendor| format!("at {vendor}, ")).unwrap_or_default();
+    let about = with(DIM, &format!("{kind}, {at}{id}"));
+    let (name, email) = (name.clone(), email.clone());
+    let named = Named { email, ..Named::new(id, name, kind) };
+    format!("  {}  {}  {about}\n", with(DIM, "candidate"), who(&named))
 }
 
-fn rows(body: &Value, is_error: bool) -> String {
-    let all = array(body, "rows");
-    let mut shown: String = all.iter().map(|one| row(one, all)).collect();
+fn rows(found: &Looked, is_error: bool, sandbox: bool) -> String {
+    let all: Vec<_> = found.rows.iter().filter_map(Row::read).collect();
+    let mut shown: String = all.iter().map(|one| row(one, &all)).collect();
     // Where nobody could be asked, nobody knows whether there is something.
-    if all.is_empty() && array(body, "changes").is_empty() && !is_error {
-        let told = match array(body, "problems") {
+    if all.is_empty() && !is_error {
+        let told = match found.problems.as_slice() {
             [] => "nothing is found",
             _ => "nothing is found where it could be looked up",
         };
         shown.push_str(&format!("  {}\n", with(DIM, told)));
     }
-    if let Some(note) = string(body, "note") {
-        shown.push_str(&format!("  {}  {note}\n", with(DIM, "note")));
-    }
-    let sandbox = flag(body, "sandbox") == Some(true);
-    for problem in array(body, "problems") {
-        let [vendor, kind, message] =
-            ["vendor", "kind", "message"].map(|key| string(problem, key).unwrap_or_default());
-        shown.push_str(&format!("  {vendor:<11} {}  {message}\n", with(WAITS, kind)));
-        shown.extend(array(problem, "candidates").iter().map(candidate));
-        if let Some(hint) = string(problem, "hint") {
-            shown.push_str(&format!(
-                "  {:<11} {}  {}\n",
-                "",
-                with(DIM, "hint"),
-                at_a_terminal(hint, sandbox)
-            ));
-        }
-    }
-    for change in array(body, "changes") {
-        let [receipt, outcome, summary] =
-            ["receipt", "outcome", "summary"].map(|key| string(change, key).unwrap_or_default());
-        shown.push_str(&format!("  {}  {}  {summary}\n", with(DIM, receipt), with(BOLD, outcome)));
+    shown.push_str(&note_line(found.note.as_ref()));
+    for problem in &found.problems {
+        let Problem { of, kind, message, hint, candidates } = problem;
+        shown.push_str(&format!("  {:<11} {}  {message}\n", of.vendor, with(WAITS, kind)));
+        shown.extend(candidates.iter().map(candidate));
+        let hint = at_a_terminal(hint, sandbox);
+        shown.push_str(&format!("  {:<11} {}  {hint}\n", "", with(DIM, "hint")));
     }
     shown
 }
 
-/// A row of access, or of something that can be granted or be granted to. Its id is shown where its
-/// name and address do not tell it from another row.
-fn row(row: &Value, all: &[Value]) -> String {
-    let vendor = string(row, "vendor").unwrap_or_default();
-    if row.get("principal").is_some() {
-        return format!("  {vendor:<11} {}\n", access(row));
+fn note_line(note: Option<&String>) -> String {
+    note.map(|note| format!("  {}  {note}\n", with(DIM, "note"))).unwrap_or_default()
+}
+
+fn listed(told: &Listed) -> String {
+    let mut shown = note_line(told.note.as_ref());
+    if told.changes.is_empty() {
+        shown = format!("  {}\n", with(DIM, "nothing is found")) + &shown;
     }
-    let title = who(row);
-    let twins = all.iter().filter(|one| string(one, "vendor") == Some(vendor) && who(one) == title);
-    let id = string(row, "id").filter(|id| *id != title && twins.count() > 1).unwrap_or_default();
+    for Checked { receipt, outcome, summary, .. } in &told.changes {
+        let outcome = with(BOLD, outcome.as_str());
+        shown.push_str(&format!("  {}  {outcome}  {summary}\n", with(DIM, receipt)));
+    }
+    shown
+}
+
+/// A row of a look: access, or something that can be granted or be granted to.
+struct Row {
+    of: Of,
+    what: What,
+}
+
+enum What {
+    Access(Box<Access>),
+    One(One, Named),
+}
+
+#[derive(Deserialize)]
+struct One {
+    path: Option<String>,
+    active: Option<bool>,
+    #[serde(default)]
+    privileged: bool,
+}
+
+impl Row {
+    fn read(row: &Value) -> Option<Self> {
+        let access = Access::deserialize(row).map(|row| What::Access(Box::new(row)));
+        let one = || Some(What::One(One::deserialize(row).ok()?, Named::deserialize(row).ok()?));
+        Some(Self { of: Of::deserialize(row).ok()?, what: access.ok().or_else(one)? })
+    }
+
+    /// What it is called, where it is no access.
+    fn title(&self) -> Option<String> {
+        match &self.what {
+            What::Access(_) => None,
+            What::One(_, named) => Some(who(named)),
+        }
+    }
+}
+
+/// The id of a row is shown where its name and address do not tell it from another row.
+fn row(row: &Row, all: &[Row]) -> String {
+    let vendor = &row.of.vendor;
+    let (one, named) = match &row.what {
+        What::Access(row) => return format!("  {vendor:<11} {}\n", access(row)),
+        What::One(one, named) => (one, named),
+    };
+    let title = who(named);
+    let is_twin = |one: &&Row| one.of == row.of && one.title().as_ref() == Some(&title);
+    let is_one_of_several = all.iter().filter(is_twin).count() > 1;
+    let id = Some(&named.id).filter(|id| **id != title && is_one_of_several);
     let mut marks = Vec::new();
-    marks.extend(string(row, "kind").filter(|kind| *kind != "user").map(|kind| with(DIM, kind)));
-    marks.extend(string(row, "path").filter(|path| *path != title).map(|path| with(DIM, path)));
-    marks.extend(Some(with(DIM, id)).filter(|_| !id.is_empty()));
-    marks.extend((flag(row, "active") == Some(false)).then(|| with(WAITS, "not active")));
-    marks.extend((flag(row, "privileged") == Some(true)).then(|| with(WAITS, "privileged")));
+    marks.extend(named.kind.as_ref().filter(|kind| *kind != "user").map(|kind| with(DIM, kind)));
+    marks.extend(one.path.as_ref().filter(|path| **path != title).map(|path| with(DIM, path)));
+    marks.extend(id.map(|id| with(DIM, id)));
+    marks.extend((one.active == Some(false)).then(|| with(WAITS, "not active")));
+    marks.extend(one.privileged.then(|| with(WAITS, "privileged")));
     let marks: String = marks.iter().map(|mark| format!("  {mark}")).collect();
     format!("  {vendor:<11} {}{marks}\n", with(BOLD, &title))
 }
 
-fn flag(body: &Value, key: &str) -> Option<bool> {
-    body.get(key)?.as_bool()
-}
-
 /// Who or what something is, in one way everywhere. A plain name needs no quotes in a table.
-fn who(named: &Value) -> String {
-    let Ok(one) = Named::deserialize(named) else { return "?".to_owned() };
+fn who(one: &Named) -> String {
     let is_plain = |name: &String| !name.contains(['(', ')', '<', '>', '@', '“', '”', '"']);
     let label = one.label();
     match one.name.as_ref().filter(|name| is_plain(name)) {
@@ -280,25 +352,16 @@ fn who(named: &Value) -> String {
     }
 }
 
-fn access(row: &Value) -> String {
-    let [principal, role, resource] = ["principal", "role", "resource"].map(|key| name(row, key));
-    let waits = if row.get("pending").is_some() { " (waits for approval)" } else { "" };
-    let until = string(row, "expires_at").map(|end| format!(" until {end}")).unwrap_or_default();
-    let from = string(row, "starts_at").map(|start| format!(" from {start}")).unwrap_or_default();
-    let via = row.get("via").map(|_| format!(" through {}", name(row, "via"))).unwrap_or_default();
+fn access(row: &Access) -> String {
+    let [principal, role, resource] = [&row.principal, &row.role, &row.resource].map(who);
+    let waits = if row.pending { " (waits for approval)" } else { "" };
+    let when = |word: &str, time: Option<&String>| {
+        time.map(|time| format!(" {word} {time}")).unwrap_or_default()
+    };
+    let (until, from) =
+        (when("until", row.expires_at.as_ref()), when("from", row.starts_at.as_ref()));
+    let via = row.via.as_ref().map(|via| format!(" through {}", who(via))).unwrap_or_default();
     format!("{principal}: {role} on {resource}{via}{from}{until}{waits}")
-}
-
-fn name(row: &Value, key: &str) -> String {
-    row.get(key).map_or_else(|| "?".to_owned(), who)
-}
-
-fn string<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
-    body.get(key)?.as_str()
-}
-
-fn array<'a>(body: &'a Value, key: &str) -> &'a [Value] {
-    body.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -307,8 +370,20 @@ mod tests {
 
     use super::*;
 
-    fn shown(body: &Value) -> String {
-        anstream::adapter::strip_str(&rows(body, false)).to_string()
+    fn plain(shown: &str) -> String {
+        anstream::adapter::strip_str(shown).to_string()
+    }
+
+    fn painted(body: &Value, is_error: bool, sandbox: bool) -> String {
+        plain(&answer(&Shown::read(body.clone(), is_error, sandbox)))
+    }
+
+    fn shown(rows: &Value) -> String {
+        let mut rows = rows.clone();
+        if rows.get("problems").is_none() {
+            crate::json::put(&mut rows, "problems", json!([]));
+        }
+        painted(&rows, false, false)
     }
 
     /// Two people of one name are told apart wherever they are listed.
@@ -328,7 +403,7 @@ mod tests {
         assert_eq!(told, "  v           Alex Kim (17be)\n  v           Alex Kim (efc8)\n");
         let access = |person: &Value| {
             json!({ "vendor": "v", "principal": person, "role": { "id": "r", "name": "Dev" },
-                "resource": { "id": "1", "name": "Orders", "kind": "asset" } })
+                "resource": { "id": "1", "name": "Orders", "kind": "asset" }, "scope": "asset" })
         };
         let told = shown(&json!({ "rows": people.iter().map(access).collect::<Vec<_>>() }));
         assert!(told.contains("Alex Kim (a@x.org): Dev on Orders\n"), "{told}");
@@ -344,7 +419,7 @@ mod tests {
     fn a_name_that_could_be_an_address_is_quoted() {
         let row =
             json!({ "id": "1", "name": "Boss (boss@x.org)", "email": "b@x.org", "kind": "user" });
-        assert_eq!(who(&row), "“Boss (boss@x.org)” (b@x.org)");
+        assert_eq!(who(&Named::deserialize(row).unwrap()), "“Boss (boss@x.org)” (b@x.org)");
     }
 
     /// What is written for whoever calls tools is a command for somebody at a terminal.
@@ -383,12 +458,12 @@ mod tests {
 
     #[test]
     fn what_stayed_as_it_was_is_said_once() {
-        let row =
-            json!({ "principal": { "id": "1" }, "role": { "id": "r" }, "resource": { "id": "a" } });
+        let row = json!({ "principal": { "id": "1" }, "role": { "id": "r" },
+            "resource": { "id": "a" }, "scope": "asset" });
         let told = |outcome: &str, before: &Value, after: &Value| {
             let body =
                 json!({ "outcome": outcome, "summary": "s", "before": before, "after": after });
-            anstream::adapter::strip_str(&answer(&body, false)).to_string()
+            painted(&body, false, false)
         };
         let (none, one) = (json!([]), json!([row]));
         let same = told("already_present", &one, &one);
@@ -404,8 +479,9 @@ mod tests {
     #[test]
     fn who_decided_is_told() {
         let body = json!({ "outcome": "refused", "summary": "s", "denied_by": "ada",
-            "follows": "gr-a", "hint": "check_change gr-b says more", "sandbox": true });
-        let told = anstream::adapter::strip_str(&answer(&body, true)).to_string();
+            "follows": "gr-a", "hint": "check_change gr-b says more", "receipt": "gr-c",
+            "time": "now", "requester": "bo", "tool": "t" });
+        let told = painted(&body, true, true);
         for line in
             ["denied by  ada", "follows  gr-a", "hint  `grantor --sandbox call check_change"]
         {
@@ -423,7 +499,7 @@ mod tests {
         assert!(told.contains("unavailable  is down\n"), "{told}");
         assert!(told.contains("hint  ask `grantor call check_change` again\n"), "{told}");
         assert_eq!(shown(&json!({ "rows": [], "problems": [] })), "  nothing is found\n");
-        let down = answer(&json!({ "rows": [], "problems": [problem] }), true);
+        let down = painted(&json!({ "rows": [], "problems": [problem] }), true, false);
         assert!(!down.contains("nothing is found"), "nobody could be asked: {down}");
     }
 
@@ -438,7 +514,7 @@ mod tests {
     fn a_trouble_brings_its_candidates() {
         let one = json!({ "id": "17be", "name": "Alex Kim", "email": "a@x.org", "kind": "user" });
         let problem = json!({ "vendor": "v", "kind": "ambiguous", "message": "principal: 2 have",
-            "candidates": [one] });
+            "hint": "pass an id", "candidates": [one] });
         let told = shown(&json!({ "rows": [], "problems": [problem] }));
         assert!(told.contains("ambiguous  principal: 2 have\n"), "{told}");
         assert!(told.contains("candidate  Alex Kim (a@x.org)  user, 17be\n"), "{told}");

@@ -138,7 +138,7 @@ impl Explain {
         if self.as_json || !std::io::stdout().is_terminal() {
             let mut body = json!({ "judged": found.judged });
             if let Some(answer) = &found.answer {
-                crate::json::put(&mut body, "answer", answer.body.clone());
+                crate::json::put(&mut body, "answer", answer.write());
             }
             paint::json(&format!("{body:#}"))?;
         } else {
@@ -201,14 +201,14 @@ impl Outcome {
             _ if verdicts.contains(&"deny") => 1,
             _ if verdicts.contains(&"ask") => 3,
             _ if !verdicts.is_empty() => 0,
-            Some(answer) => answer.outcome.map_or(1, crate::access::Outcome::exit_status),
+            Some(answer) => answer.outcome().map_or(1, crate::access::Outcome::exit_status),
             None => 1,
         }
     }
 
     fn shown(&self) -> String {
         match &self.answer {
-            Some(answer) if self.judged.is_empty() => paint::answer(&answer.body, answer.is_error),
+            Some(answer) if self.judged.is_empty() => paint::answer(&answer.shown()),
             _ => self.judged.iter().map(shown).collect(),
         }
     }

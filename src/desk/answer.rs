@@ -1,129 +1,133 @@
-//! Answers: closed words and rows, cleaned of whatever vendors may have put into text.
+//! Answers: closed words and rows, which stay data until a face has them written.
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Pending;
-use super::fitting::fit;
+use super::body::{Body, Changed, Checked, Item, Listed, Looked, Of, Problem, Unasked};
 use super::round::Stop;
 use super::several::{after_what_is_left, several};
+use super::short::rows;
 use super::step_result::StepResult;
-use crate::access::{Access, Named, Outcome};
+use crate::access::Outcome;
 use crate::cache::Shared;
-use crate::failure::{Candidate, Failure, Kind};
-use crate::guard::VerdictRecord;
-use crate::invocation;
-use crate::json;
+use crate::failure::{Failure, Kind};
 use crate::ledger::{Trouble, describe, warned};
 use crate::text;
-use crate::tools::{Problem, Rows, Spec};
+use crate::tools::{self, Rows, Spec};
 
-/// What a call answers: structured content, and whether it is an error.
+/// What a call answers. What it tells leaves only by `write` and `shown`, which clean it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    pub body: Value,
-    pub is_error: bool,
-    /// How a change ended; a look that asked somebody has no such word.
-    pub outcome: Option<Outcome>,
-    /// What the client is to ask a person before it calls again.
-    pub pending: Option<Pending>,
-    /// What of the ledger that it was read from cannot be acted on.
-    pub troubles: Vec<Trouble>,
-}
-
-/// The answer to a change.
-#[derive(Serialize)]
-struct Changed {
-    outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vendor: Option<&'static str>,
-    summary: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    principal: Option<Named>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<Named>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<Named>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<Vec<Access>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<Vec<Access>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    items: Vec<Value>,
-    warnings: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<VerdictRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vendor_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    candidates: Vec<Candidate>,
+    pub(super) body: Body,
+    is_error: bool,
+    pending: Option<Pending>,
+    troubles: Vec<Trouble>,
+    pub(super) sandbox: bool,
 }
 
 /// The answer to a look, for others who ask the same; one with a trouble in it may be better in a
 /// moment.
 impl Shared for Arc<Answer> {
     fn lasts(&self) -> bool {
-        let problems = self.body.get("problems").and_then(Value::as_array);
-        !self.is_error && problems.is_none_or(Vec::is_empty)
+        matches!(&self.body, Body::Looked(found) if found.problems.is_empty()) && !self.is_error
     }
 }
 
 impl Answer {
-    pub(super) fn new(body: Value, is_error: bool, outcome: Option<Outcome>) -> Self {
-        Self { body, is_error, outcome, pending: None, troubles: Vec::new() }
+    fn new(body: Body, is_error: bool) -> Self {
+        Self { body, is_error, pending: None, troubles: Vec::new(), sandbox: false }
+    }
+
+    /// An answer that tells this.
+    #[cfg(test)]
+    pub(super) fn of(body: Body) -> Self {
+        let is_error = body.outcome().is_some_and(Outcome::is_error);
+        Self::new(body, is_error)
+    }
+
+    /// Whether a client should treat it as an error.
+    pub fn is_error(&self) -> bool {
+        self.is_error
+    }
+
+    /// How a change ended; a look that asked somebody has no such word.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.body.outcome()
+    }
+
+    /// The same; of a look at one change, how that ended.
+    pub fn ended(&self) -> Option<Outcome> {
+        self.body.ended()
+    }
+
+    /// What the client is to ask a person before it calls again.
+    pub fn pending(&self) -> Option<&Pending> {
+        self.pending.as_ref()
+    }
+
+    /// What of the ledger that it was read from cannot be acted on.
+    pub fn troubles(&self) -> &[Trouble] {
+        &self.troubles
+    }
+
+    /// The receipt of the whole, where there is one.
+    pub(super) fn receipt(&self) -> Option<&str> {
+        self.body.receipt()
+    }
+
+    /// That, and those of its items.
+    pub fn receipts(&self) -> impl Iterator<Item = String> {
+        let items = self.body.items().iter();
+        let items = items.filter_map(|item| item.receipt.as_deref());
+        self.receipt().into_iter().chain(items).map(text::clean)
+    }
+
+    /// The outcome, and the summary with its hint, in words that nothing has been done to.
+    pub(super) fn describe(&self) -> (Outcome, String) {
+        self.body.describe()
+    }
+
+    pub(super) fn asking(self, pending: Option<Pending>) -> Self {
+        Self { pending, ..self }
+    }
+
+    /// The same as it leaves a desk, which may be one of a sandbox.
+    pub(super) fn finish(self, sandbox: bool) -> Self {
+        Self { sandbox, ..self }
     }
 
     /// The same, read from a ledger of which this cannot be acted on: it warns of that.
     pub(super) fn read_from(mut self, troubles: Vec<Trouble>) -> Self {
-        if !troubles.is_empty() {
-            json::put(&mut self.body, "warnings", describe(&troubles));
-        }
+        self.body.warnings().extend(describe(&troubles));
         Self { troubles, ..self }
     }
 
     /// The same, of a change that rests on a ledger of which this cannot be acted on.
     pub(super) fn resting_on(mut self, troubles: &[Trouble]) -> Self {
-        let warnings = self.body.get_mut("warnings").and_then(Value::as_array_mut);
-        if let (Some(warnings), Some(warning)) = (warnings, warned(troubles)) {
-            warnings.push(warning.into());
+        if let Body::Changed(changed) = &mut self.body {
+            changed.warnings.extend(warned(troubles));
         }
         self
     }
 
-    /// The receipt of the whole, where there is one.
-    pub fn receipt(&self) -> Option<&str> {
-        self.body.get("receipt")?.as_str()
-    }
-
-    /// That, and those of its items.
-    pub fn receipts(&self) -> impl Iterator<Item = &str> {
-        let items = self.body.get("items").and_then(Value::as_array).into_iter().flatten();
-        self.receipt().into_iter().chain(items.filter_map(|item| item.get("receipt")?.as_str()))
-    }
-
     /// Grantor failed inside, and how far it came is not known.
-    pub fn broken(body: Value) -> Self {
-        Self::new(body, true, Some(Outcome::Unknown))
+    pub fn broken() -> Self {
+        let said = "Grantor failed inside; whether anything was sent is in its ledger".to_owned();
+        let hint = "look at the end of the ledger, and report this with the lines on stderr";
+        let hint = Some(hint.to_owned());
+        Self::of_change(Changed { hint, ..Changed::new(Outcome::Unknown, said) })
     }
 
     /// A call that ended before there was a step.
     pub(super) fn stopped(spec: &Spec, failure: &Failure) -> Self {
         Self::of_change(Changed {
-            vendor: spec.vendor,
+            of: spec.vendor.map(Of::new),
             vendor_status: failure.status,
             hint: Some(failure.next_step().to_owned()),
             candidates: failure.candidates.clone(),
-            ..Changed::new(failure.outcome(), failure.message.clone())
+            ..ended(failure.outcome(), &failure.message)
         })
     }
 
@@ -138,13 +142,13 @@ impl Answer {
 
     /// What an administrator enters by hand, because there is no way to send it.
     pub(super) fn by_hand(spec: &Spec, shown: Value, failure: &Failure) -> Self {
+        let summary = "To be entered by hand: from here nothing would be sent".to_owned();
         Self::of_change(Changed {
-            vendor: spec.vendor,
+            of: spec.vendor.map(Of::new),
             request: Some(shown),
             warnings: vec![format!("nothing was read or changed: {}", failure.message)],
             hint: Some("enter these parameters in the vendor's own console".to_owned()),
-            summary: "To be entered by hand: from here nothing would be sent".to_owned(),
-            ..Changed::new(Outcome::Preview, String::new())
+            ..Changed::new(Outcome::Preview, summary)
         })
     }
 
@@ -158,20 +162,22 @@ impl Answer {
         let done = items.iter().filter(|item| !item.outcome.is_error()).count();
         let worst = items.iter().find(|item| item.outcome == outcome);
         let mut changed = Changed {
-            vendor: spec.vendor,
+            of: spec.vendor.map(Of::new),
             principal: items.first().map(|item| item.wanted.principal.clone()),
             role: items.first().map(|item| item.wanted.role.clone()),
-            before: items.first().and_then(|item| item.before.clone()),
+            before: items.first().and_then(|item| item.before.as_deref()).map(rows),
             after: items
                 .iter()
                 .rev()
                 .find(|item| item.status.is_some())
                 .or(items.last())
-                .and_then(|item| item.after.clone()),
+                .and_then(|item| item.after.as_deref())
+                .map(rows),
             expires_at: items.iter().find_map(|item| item.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
             policy: worst.and_then(|item| item.policy.clone()),
-            ..Changed::new(outcome, several(done, &items, worst))
+            approved_by: items.iter().find_map(|item| item.approved_by.clone()),
+            ..ended(outcome, &several(done, &items, worst))
         };
         let left = items.iter().find_map(|item| item.remains.first());
         changed.summary = after_what_is_left(left, changed.summary);
@@ -189,117 +195,68 @@ impl Answer {
         if changed.hint.is_none() {
             changed.hint = next_step(outcome, changed.receipt.as_deref());
         }
-        let body = serde_json::to_value(changed).unwrap_or_else(|_| json!({ "outcome": outcome }));
-        Self::new(body, outcome.is_error(), Some(outcome))
+        Self::new(Body::Changed(Box::new(changed)), outcome.is_error())
     }
 
     /// Rows, and the vendors that had none to give; an error when every vendor asked has failed.
     pub(super) fn rows(rows: Rows) -> Self {
         let failed = rows.problems.iter().filter(|problem| !problem.partial).count();
-        let problems: Vec<_> = rows.problems.iter().map(problem).collect();
+        let problems = rows.problems.iter().map(Problem::from).collect();
         if let Some(failure) = &rows.unknown {
-            let mut unasked = Self::unasked(failure);
-            json::put(&mut unasked.body, "problems", problems);
-            return unasked;
+            return Self::nobody_asked(Unasked { problems, ..unasked(failure) });
         }
-        let mut body = json!({ "rows": rows.rows, "problems": problems });
-        if let Some(note) = rows.note {
-            json::put(&mut body, "note", note);
-        }
-        if let Some(cursor) = rows.next_cursor {
-            json::put(&mut body, "next_cursor", cursor);
-        }
-        Self::new(body, rows.asked > 0 && failed == rows.asked, None).read_from(rows.troubles)
+        let is_error = rows.asked > 0 && failed == rows.asked;
+        let Rows { rows, next_cursor, note, troubles, .. } = rows;
+        let found = Looked { rows, problems, note, next_cursor, warnings: Vec::new() };
+        Self::new(Body::Looked(found), is_error).read_from(troubles)
     }
 
     /// A look that asked nobody: its arguments do not fit, or there is nobody to ask.
     pub(super) fn unasked(failure: &Failure) -> Self {
-        let outcome = failure.outcome();
-        let mut body = json!({
-            "outcome": outcome,
-            "summary": format!("{}: {}", unlooked(outcome), failure.message),
-            "rows": [],
-            "problems": [],
-        });
-        json::put(&mut body, "hint", failure.next_step());
-        if !failure.candidates.is_empty() {
-            json::put(&mut body, "candidates", json!(failure.candidates));
-        }
-        Self::new(body, true, Some(outcome))
+        Self::nobody_asked(unasked(failure))
     }
 
-    /// The last stop of every answer: vendor text is cleaned, what there is no room for is left out,
-    /// and a sandbox says that it is one.
-    pub(super) fn finish(mut self, sandbox: bool) -> Self {
-        text::clean_value(&mut self.body);
-        complete_commands(&mut self.body, false, sandbox);
-        fit(&mut self.body);
-        if sandbox {
-            json::put(&mut self.body, "sandbox", true);
-        }
-        self
+    fn nobody_asked(unasked: Unasked) -> Self {
+        Self::new(Body::Unasked(unasked), true)
+    }
+
+    /// Where one receipt stands.
+    pub(super) fn checked(checked: Checked) -> Self {
+        Self::new(Body::Checked(Box::new(checked)), false)
+    }
+
+    /// What happened lately.
+    pub(super) fn listed(listed: Listed) -> Self {
+        Self::new(Body::Listed(listed), false)
     }
 }
 
-/// What of an answer is our own words, with what it quotes.
-const WORDS: [&str; 6] = ["hint", "summary", "warnings", "note", "message", "overdue"];
+fn ended(outcome: Outcome, what: &str) -> Changed {
+    Changed::new(outcome, format!("{}: {what}", phrase(outcome)))
+}
 
-/// Words with the commands in them as this process's caller has to type them.
-fn complete_commands(body: &mut Value, is_ours: bool, sandbox: bool) {
-    match body {
-        Value::Object(fields) => {
-            // What is sent is shown as it is.
-            for (name, value) in fields.iter_mut().filter(|(name, _)| *name != "request") {
-                complete_commands(value, WORDS.contains(&name.as_str()), sandbox);
-            }
-        }
-        Value::Array(values) => {
-            values.iter_mut().for_each(|value| complete_commands(value, is_ours, sandbox));
-        }
-        Value::String(words) if is_ours => {
-            *words = match sandbox {
-                true => invocation::commands_in_sandbox(words),
-                false => invocation::commands(words),
-            };
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+fn unasked(failure: &Failure) -> Unasked {
+    let outcome = failure.outcome();
+    Unasked {
+        outcome,
+        summary: format!("{}: {}", unlooked(outcome), failure.message),
+        rows: [],
+        problems: Vec::new(),
+        hint: failure.next_step().to_owned(),
+        candidates: failure.candidates.clone(),
+        warnings: Vec::new(),
     }
 }
 
-fn problem(problem: &Problem) -> Value {
-    let failure = &problem.failure;
-    let mut shown = json!({
-        "vendor": problem.vendor,
-        "kind": failure.problem(),
-        "message": failure.message,
-    });
-    json::put(&mut shown, "hint", failure.next_step());
-    if !failure.candidates.is_empty() {
-        json::put(&mut shown, "candidates", json!(failure.candidates));
-    }
-    shown
-}
-
-impl Changed {
-    fn new(outcome: Outcome, what: String) -> Self {
+impl From<&tools::Problem> for Problem {
+    fn from(problem: &tools::Problem) -> Self {
+        let failure = &problem.failure;
         Self {
-            outcome,
-            receipt: None,
-            vendor: None,
-            summary: format!("{}: {what}", phrase(outcome)),
-            principal: None,
-            role: None,
-            resource: None,
-            before: None,
-            after: None,
-            items: Vec::new(),
-            warnings: Vec::new(),
-            policy: None,
-            request: None,
-            vendor_status: None,
-            expires_at: None,
-            hint: None,
-            candidates: Vec::new(),
+            of: Of::new(problem.vendor),
+            kind: failure.problem().into(),
+            message: failure.message.clone(),
+            hint: failure.next_step().to_owned(),
+            candidates: failure.candidates.clone(),
         }
     }
 }
@@ -310,23 +267,24 @@ impl StepResult {
             Some(note) => format!("{} ({note})", self.summary),
             None => self.summary.clone(),
         };
-        let mut changed = Changed::new(self.outcome, what);
+        let mut changed = ended(self.outcome, &what);
         if self.outcome == Outcome::AlreadyAbsent && !self.remains.is_empty() {
             changed.summary = changed.summary.replacen(phrase(self.outcome), NOT_OTHERWISE, 1);
         }
         Changed {
             summary: after_what_is_left(self.remains.first(), changed.summary),
             receipt: self.receipt,
-            vendor: spec.vendor,
+            of: spec.vendor.map(Of::new),
             expires_at: self.expires_at,
             principal: Some(self.wanted.principal),
             role: Some(self.wanted.role),
             resource: Some(self.wanted.resource),
-            before: self.before,
-            after: self.after,
-            items: self.parts,
+            before: self.before.as_deref().map(rows),
+            after: self.after.as_deref().map(rows),
+            items: self.parts.into_iter().map(Item::from).collect(),
             warnings: self.warnings,
             policy: self.policy,
+            approved_by: self.approved_by,
             request: self.request,
             vendor_status: self.status,
             hint: self.hint,
@@ -334,26 +292,19 @@ impl StepResult {
         }
     }
 
-    fn among(self) -> Value {
-        let mut item = json!({
-            "resource": self.wanted.resource,
-            "outcome": self.outcome,
-        });
-        let extras = [
-            ("before", self.before.map(|rows| json!(rows))),
-            ("after", self.after.map(|rows| json!(rows))),
-            ("receipt", self.receipt.map(Value::from)),
-            ("note", self.note.map(Value::from)),
-            ("hint", self.hint.map(Value::from)),
-            ("request", self.request),
-            ("vendor_status", self.status.map(Value::from)),
-        ];
-        for (key, value) in extras {
-            if let Some(value) = value {
-                json::put(&mut item, key, value);
-            }
+    fn among(self) -> Item {
+        Item {
+            principal: None,
+            resource: Some(self.wanted.resource),
+            outcome: self.outcome,
+            before: self.before.as_deref().map(rows),
+            after: self.after.as_deref().map(rows),
+            receipt: self.receipt,
+            note: self.note,
+            hint: self.hint,
+            request: self.request,
+            vendor_status: self.status,
         }
-        item
     }
 }
 

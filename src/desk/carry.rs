@@ -68,7 +68,7 @@ impl Desk {
             }
             let digest = |one: &Prepared<'_>| one.digest(&siblings, self.guard.hash());
             let agreed = given.map(|given| given.covers(index, &digest(&one)));
-            let item = match self.permit(context, one, agreed).await {
+            let mut item = match self.permit(context, one, agreed).await {
                 Ok((permitted, before)) => {
                     sent = true;
                     let receipt = given.map(|given| given.receipt(index, siblings.len()));
@@ -76,6 +76,9 @@ impl Desk {
                 }
                 Err(item) => *item,
             };
+            if item.receipt().is_some() {
+                item.approved_by = given.and_then(ConsentGrant::by);
+            }
             stopped = item.outcome.is_error();
             items.push(item);
         }

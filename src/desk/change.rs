@@ -98,7 +98,7 @@ impl Desk {
                     for (item, task) in items.iter_mut().zip(&tasks) {
                         item.show(task.step.as_ref());
                     }
-                    return Answer { pending, ..Answer::changed(tool.spec, items) };
+                    return Answer::changed(tool.spec, items).asking(pending);
                 }
                 Ok(RoundEnd::Agreed(request)) => {
                     match self.take(tenant, *request, &context.caller).await {

@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::body::{Checked, Listed, Marks, Of};
 use super::lag::look_again;
 use super::several::asked;
 use super::status::holds;
 use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::failure::Failure;
-use crate::json::put;
 use crate::ledger::Record;
 use crate::requester::Requester;
 use crate::tools::check_change::CheckChange;
@@ -24,10 +24,8 @@ impl Desk {
     pub(super) async fn check(&self, call: Call) -> Answer {
         let Call { arguments, requester, .. } = call;
         let receipt = arguments.get("receipt").and_then(Value::as_str).map(str::to_owned);
-        let answer = match self.try_check(arguments, &requester).await {
-            Ok(body) => Answer::new(body, false, None),
-            Err(failure) => Answer::unasked(&failure),
-        };
+        let answer = self.try_check(arguments, &requester).await;
+        let answer = answer.unwrap_or_else(|failure| Answer::unasked(&failure));
         let mut troubles = self.ledger.watched().await;
         // Only whoever asks for it reads a receipt that is settled.
         if let Some(receipt) = receipt
@@ -43,40 +41,48 @@ impl Desk {
         &self,
         arguments: Map<String, Value>,
         by: &Requester,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Answer, Failure> {
         let CheckChange { receipt } = parse(Value::Object(arguments))?;
-        let Some(receipt) = receipt else { return self.lately().await };
-        match self.ledger.find(receipt.as_str()).await? {
+        let Some(receipt) = receipt else { return self.lately().await.map(Answer::listed) };
+        let checked = match self.ledger.find(receipt.as_str()).await? {
             Some(record) => self.looked_at(record, by).await,
             None => self.asked_for(receipt.as_str(), by).await,
-        }
+        };
+        checked.map(Answer::checked)
     }
 
     /// A change as it stands now.
-    pub(super) async fn looked_at(&self, record: Record, by: &Requester) -> Result<Value, Failure> {
+    pub(super) async fn looked_at(
+        &self,
+        record: Record,
+        by: &Requester,
+    ) -> Result<Checked, Failure> {
         let record = self.followed_up(record, by).await?;
-        let mut shown = shown(&record);
+        let shown = shown(&record);
         if record.undone_by.is_some() {
-            put(&mut shown, "note", "it was undone");
-        } else if record.ended_by.is_some() || record.over.is_some() {
-            put(&mut shown, "note", "its time was over, and it was taken back");
-        } else if record.end.as_ref().is_none_or(|end| end.outcome.may_stand()) {
-            let found = self.status_of(&record).await?;
-            self.learn(&record, &found, by).await;
-            put(&mut shown, "outcome", json!(found.outcome));
-            let holds =
-                record.held_by.as_ref().map(|by| holds(by, record.is_over(Timestamp::now())));
-            if found.early && holds.is_none() {
-                put(&mut shown, "hint", look_again(&record.receipt));
-            }
-            put(&mut shown, "note", holds.unwrap_or(found.note));
-            put(&mut shown, "now", json!(found.shown));
+            return Ok(shown.noted("it was undone"));
         }
-        Ok(shown)
+        if record.ended_by.is_some() || record.over.is_some() {
+            return Ok(shown.noted("its time was over, and it was taken back"));
+        }
+        if record.end.as_ref().is_some_and(|end| !end.outcome.may_stand()) {
+            return Ok(shown);
+        }
+        let found = self.status_of(&record).await?;
+        self.learn(&record, &found, by).await;
+        let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over(Timestamp::now())));
+        let is_early = found.early && holds.is_none();
+        Ok(Checked {
+            outcome: found.outcome,
+            hint: is_early.then(|| look_again(&record.receipt)),
+            note: Some(holds.unwrap_or(found.note)),
+            now: Some(found.shown),
+            ..shown
+        })
     }
 
     /// What happened in the last 24 hours, and what is not finished.
-    async fn lately(&self) -> Result<Value, Failure> {
+    async fn lately(&self) -> Result<Listed, Failure> {
         let since = Timestamp::now() - RECENT;
         let (requests, unseen) = self.ledger.asked(since, MOST).await?;
         let (records, left) = self.ledger.recent(since, MOST).await?;
@@ -84,16 +90,14 @@ impl Desk {
         let (mut room, mut changes) = (MOST_BYTES, changes.collect::<Vec<_>>());
         let all = changes.len();
         changes.retain(|change| {
-            let rest = room.checked_sub(change.to_string().len());
+            let rest = room.checked_sub(json!(change).to_string().len());
             room = rest.unwrap_or_default();
             rest.is_some()
         });
         let left = unseen + left + all - changes.len();
-        let mut body = json!({ "changes": changes });
-        if left > 0 {
-            put(&mut body, "note", format!("{left} others are left out: ask for them by receipt"));
-        }
-        Ok(body)
+        let note =
+            (left > 0).then(|| format!("{left} others are left out: ask for them by receipt"));
+        Ok(Listed { changes, note, warnings: Vec::new() })
     }
 
     /// Why nothing is found under a receipt: there is none, or its lines do not hold.
@@ -113,37 +117,40 @@ pub(super) fn unknown(receipt: &str) -> Failure {
         .hint("check_change without a receipt lists those of the last 24 hours")
 }
 
-pub(super) fn shown(record: &Record) -> Value {
-    let mut shown = json!({
-        "receipt": record.receipt,
-        "outcome": record.outcome().unwrap_or(Outcome::Unknown),
-        "time": record.time,
-        "requester": record.requester,
-        "vendor": record.vendor,
-        "tool": record.tool,
-        "summary": record.summary,
-    });
-    if record.end.is_none() {
-        put(&mut shown, "note", "it was about to be sent, and how it ended was not recorded");
-    }
+pub(super) fn shown(record: &Record) -> Checked {
+    let open = "it was about to be sent, and how it ended was not recorded";
     // What does not stand has no end.
     let end = record.expires_at.filter(|_| record.end.is_none() || record.may_stand());
-    let end = end.map(|end| end.to_string());
-    let marks = [
-        ("expires_at", end.as_ref()),
-        ("overdue", record.overdue.as_ref()),
-        ("undone_by", record.undone_by.as_ref()),
-        ("superseded_by", record.superseded_by.as_ref()),
-        ("ended_by", record.ended_by.as_ref()),
-        ("ended", record.over.as_ref()),
-        ("undoes", record.undoes.as_ref()),
-        ("ends", record.ends.as_ref()),
-        ("consent", record.consent.as_ref()),
-    ];
-    for (key, mark) in marks {
-        if let Some(mark) = mark {
-            put(&mut shown, key, mark.as_str());
-        }
+    Checked {
+        receipt: record.receipt.clone(),
+        outcome: record.outcome().unwrap_or(Outcome::Unknown),
+        time: record.time.clone(),
+        requester: record.requester.clone(),
+        of: Some(Of::new(record.vendor.clone())),
+        tool: record.tool.clone(),
+        summary: record.summary.clone(),
+        note: record.end.is_none().then(|| open.to_owned()),
+        marks: Marks {
+            expires_at: end.map(|end| end.to_string()),
+            overdue: record.overdue.clone(),
+            undone_by: record.undone_by.clone(),
+            superseded_by: record.superseded_by.clone(),
+            ended_by: record.ended_by.clone(),
+            ended: record.over.clone(),
+            undoes: record.undoes.clone(),
+            ends: record.ends.clone(),
+            consent: record.consent.clone(),
+            ..Marks::default()
+        },
+        hint: None,
+        now: None,
+        changes: Vec::new(),
+        warnings: Vec::new(),
     }
-    shown
+}
+
+impl Checked {
+    pub(super) fn noted(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..self }
+    }
 }

@@ -2,13 +2,13 @@
 //! that somebody has approved.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::consent::GOOD;
 use super::lag::{GONE_PERHAPS, may_lag};
 use super::status::{holds, nobody_knows};
 use super::undo_precondition::Outlook;
-use super::{Answer, Call, Desk, OriginalCall, Person};
+use super::{Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::intent::Cause;
@@ -353,8 +353,8 @@ impl Desk {
             }
             let ending = match self.elsewhere(&request).await {
                 None => {
-                    let (outcome, said) =
-                        self.run_request(&request, self.requester()).await.describe();
+                    let done = self.run_request(&request, self.requester()).await;
+                    let (outcome, said) = done.shown().body.describe();
                     Ending::Done(outcome, said)
                 }
                 // Whoever it is for comes to it first.
@@ -409,14 +409,5 @@ impl MaintenanceReport {
             Ending::Elsewhere(_) => 0,
             Ending::Done(outcome, _) => outcome.exit_status(),
         }
-    }
-}
-
-impl Answer {
-    /// The outcome, and the summary with its hint.
-    fn describe(&self) -> (Outcome, String) {
-        let text = |key: &str| self.body.get(key).and_then(Value::as_str);
-        let said = [text("summary"), text("hint")].into_iter().flatten().collect::<Vec<_>>();
-        (self.outcome.unwrap_or(Outcome::Unknown), said.join("; "))
     }
 }

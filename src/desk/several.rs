@@ -1,14 +1,11 @@
 //! A request, and what was sent of it: one change, or several under receipts of their own.
 
-use serde::Deserialize as _;
-use serde_json::{Value, json};
-
 use super::Desk;
+use super::body::{Checked, Marks, Of};
 use super::check::shown;
 use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
-use crate::json::put;
 use crate::ledger::{Channel, Decision, Record, Request, State};
 use crate::requester::Requester;
 use crate::text;
@@ -19,11 +16,15 @@ const MOST: usize = 100;
 impl Desk {
     /// A receipt that is no change: a request, perhaps for several. Items whose end is not settled
     /// are looked at.
-    pub(super) async fn asked_for(&self, receipt: &str, by: &Requester) -> Result<Value, Failure> {
+    pub(super) async fn asked_for(
+        &self,
+        receipt: &str,
+        by: &Requester,
+    ) -> Result<Checked, Failure> {
         let Some(request) = self.ledger.request(receipt).await? else {
             return Err(self.not_found(receipt).await);
         };
-        let mut body = asked(&request);
+        let body = asked(&request);
         if request.state != State::Spent {
             return Ok(body);
         }
@@ -31,36 +32,27 @@ impl Desk {
         for item in self.items(&request).await? {
             changes.push(self.item(item, by).await);
         }
-        if !changes.is_empty() {
-            let unsent = intents(&request).saturating_sub(changes.len());
-            let outcomes: Vec<_> = changes
-                .iter()
-                .map(|item| Outcome::deserialize(item.get("outcome")?).ok())
-                .collect();
-            let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
-            let (worst, note) = together(&outcomes, unsent);
-            put(&mut body, "outcome", json!(worst));
-            put(&mut body, "note", note);
-            put(&mut body, "changes", changes);
+        if changes.is_empty() {
+            return Ok(body);
         }
-        Ok(body)
+        let unsent = intents(&request).saturating_sub(changes.len());
+        let outcomes: Vec<_> = changes.iter().map(|item| item.outcome).collect();
+        let (outcome, note) = together(&outcomes, unsent);
+        Ok(Checked { outcome, changes, ..body }.noted(note))
     }
 
     /// One of several changes, as it stands; one that cannot be looked at now as it was last found.
-    async fn item(&self, record: Record, by: &Requester) -> Value {
-        let mut last = shown(&record);
+    async fn item(&self, record: Record, by: &Requester) -> Checked {
+        let last = shown(&record);
         let is_held = record.is_held() || record.held_by.is_some();
         let is_open = record.is_unsettled() || record.outcome() == Some(Outcome::Unconfirmed);
         if !is_open && !is_held {
             return last;
         }
-        match self.looked_at(record, by).await {
-            Ok(now) => now,
-            Err(failure) => {
-                put(&mut last, "note", format!("it cannot be looked at now: {}", failure.message));
-                last
-            }
-        }
+        let now = self.looked_at(record, by).await;
+        now.unwrap_or_else(|failure| {
+            last.noted(format!("it cannot be looked at now: {}", failure.message))
+        })
     }
 
     /// What was sent of a request for several changes. What was so already has a number too, and
@@ -97,7 +89,7 @@ fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
 }
 
 /// A request for consent, among changes.
-pub(super) fn asked(request: &Request) -> Value {
+pub(super) fn asked(request: &Request) -> Checked {
     let (outcome, note) = match request.state {
         State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
@@ -116,44 +108,51 @@ pub(super) fn asked(request: &Request) -> Value {
         Some(reason) => format!("{note}: {}", text::quoted(reason)),
         None => note,
     };
-    let mut shown = json!({
-        "receipt": request.receipt,
-        "outcome": outcome,
-        "time": request.time.to_string(),
-        "requester": request.requester,
-        "vendor": request.content.vendor,
-        "tool": request.content.tool,
-        "summary": request.content.summary,
-        "note": note,
-    });
-    if let Some(answered) = &request.answered {
-        let word = match answered.decision {
-            Decision::Approved => Some("approved_by"),
-            Decision::Denied => answered.how.is_a_persons().then_some("denied_by"),
-            Decision::Withdrawn | Decision::Moved => None,
-        };
-        if let Some(word) = word {
-            put(&mut shown, word, answered.by.as_str());
-        }
-    }
-    if let Some(reason) = reason {
-        put(&mut shown, "denial_reason", reason);
-    }
     let concluded = request.concluded.as_ref().and_then(|known| known.followed_by.as_ref());
-    if let Some(next) = request.followed_by.as_ref().or(concluded) {
-        put(&mut shown, "followed_by", next.as_str());
-        put(&mut shown, "hint", format!("{next} asks for what is so now"));
+    let followed_by = request.followed_by.as_ref().or(concluded).cloned();
+    let waits = request.state == State::Waiting;
+    let hint = match &followed_by {
+        _ if waits => Channel::LATER.approves_later(&request.receipt),
+        Some(next) => Some(format!("{next} asks for what is so now")),
+        None => None,
+    };
+    let [approved_by, denied_by] = deciders(request);
+    Checked {
+        receipt: request.receipt.clone(),
+        outcome,
+        time: request.time.to_string(),
+        requester: request.requester.clone(),
+        of: request.content.vendor.clone().map(Of::new),
+        tool: request.content.tool.clone(),
+        summary: request.content.summary.clone(),
+        note: Some(note),
+        marks: Marks {
+            approved_by,
+            denied_by,
+            denial_reason: reason.map(str::to_owned),
+            followed_by,
+            follows: request.content.follows.clone(),
+            until: waits.then(|| request.until.to_string()),
+            ..Marks::default()
+        },
+        hint,
+        now: None,
+        changes: Vec::new(),
+        warnings: Vec::new(),
     }
-    if let Some(old) = &request.content.follows {
-        put(&mut shown, "follows", old.as_str());
+}
+
+/// Who said yes, and who said no.
+fn deciders(request: &Request) -> [Option<String>; 2] {
+    let Some(answered) = &request.answered else { return [None, None] };
+    let by = Some(answered.by.clone());
+    match answered.decision {
+        Decision::Approved => [by, None],
+        // A signature that does not hold is nobody's no.
+        Decision::Denied if !answered.how.is_a_persons() => [None, None],
+        Decision::Denied => [None, by],
+        Decision::Withdrawn | Decision::Moved => [None, None],
     }
-    if request.state == State::Waiting {
-        put(&mut shown, "until", request.until.to_string());
-        if let Some(hint) = Channel::LATER.approves_later(&request.receipt) {
-            put(&mut shown, "hint", hint);
-        }
-    }
-    shown
 }
 
 /// How many changes a request is for.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::guard::{Denied, VerdictRecord};
 use crate::intent::Intent;
 use crate::ledger::Channel;
-use crate::tools::Step;
+use crate::tools::{Part, Step};
 
 /// One step of a change, and how it ended.
 pub(super) struct StepResult {
@@ -27,13 +27,15 @@ pub(super) struct StepResult {
     pub(super) left: Vec<Access>,
     /// The vendor said yes, and it does not show yet.
     pub(super) unseen: bool,
-    pub(super) parts: Vec<Value>,
+    pub(super) parts: Vec<Part>,
     /// What access stays through something else, in sentences.
     pub(super) remains: Vec<String>,
     /// Who takes it back, and when.
     pub(super) ending: Option<String>,
     pub(super) warnings: Vec<String>,
     pub(super) policy: Option<VerdictRecord>,
+    /// Who agreed to what was sent, where somebody was asked.
+    pub(super) approved_by: Option<String>,
     pub(super) request: Option<Value>,
     /// The vendor permission it takes.
     pub(super) needs: &'static str,
@@ -63,6 +65,7 @@ impl StepResult {
             warnings: Vec::new(),
             ending: None,
             policy: None,
+            approved_by: None,
             request: None,
             needs: "",
             status: None,

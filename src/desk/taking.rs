@@ -1,7 +1,6 @@
 //! A yes is taken before anything is looked at again, by whom it is for; from then on it is gone.
 
 use serde::Deserialize as _;
-use serde_json::Value;
 
 use super::consent::{Person, whole};
 use super::question::ConsentQuestion;
@@ -30,6 +29,7 @@ pub(super) struct InHand {
 /// A yes that was taken, and is good for exactly these items.
 pub(super) struct ConsentGrant {
     spent: Spent,
+    by: Option<String>,
     digests: Vec<String>,
 }
 
@@ -50,6 +50,11 @@ impl ConsentGrant {
         }
         Err(Failure::refused("the access changed since a person agreed")
             .hint("call again: the person is asked anew"))
+    }
+
+    /// Who said it.
+    pub(super) fn by(&self) -> Option<String> {
+        self.by.clone()
     }
 
     /// The receipt of one change: the request's own where there is but one.
@@ -185,7 +190,8 @@ impl Desk {
             return Ok(ConsentMatch::AskAgain { receipt: request.receipt });
         }
         self.vouched(&request, &question.text)?;
-        Ok(ConsentMatch::Matched(ConsentGrant { spent, digests }))
+        let by = request.answered.map(|answered| answered.by);
+        Ok(ConsentMatch::Matched(ConsentGrant { spent, by, digests }))
     }
 
     /// Records what came of each yes that a call took, where nothing was sent on it.
@@ -207,12 +213,12 @@ impl Desk {
 
     /// Records what came of a yes that was taken, where nothing was sent on it.
     async fn conclude(&self, receipt: &str, answer: &Answer, by: &Requester) {
-        let own = |other: &str| other == receipt || other.starts_with(&format!("{receipt}."));
+        let own = |other: String| other == receipt || other.starts_with(&format!("{receipt}."));
         if answer.receipts().any(own) {
             return;
         }
-        let outcome = answer.outcome.unwrap_or(Outcome::Unknown);
-        let note = answer.body.get("summary").and_then(Value::as_str).unwrap_or_default();
+        let outcome = answer.outcome().unwrap_or(Outcome::Unknown);
+        let note = answer.body.summary();
         let waits = outcome == Outcome::AwaitingConsent;
         let followed_by = answer.receipt().filter(|_| waits).map(str::to_owned);
         let concluded = Concluded { outcome, note: note.to_owned(), followed_by };

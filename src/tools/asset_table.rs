@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Effect, Given, Plan, Snapshot, Step, Verification, WriteReply};
+use super::{Effect, Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
 use crate::failure::Failure;
 use crate::intent::{JudgedPart, Shift};
@@ -285,7 +285,7 @@ impl Step for AssetTable {
         gains.chain(before.iter().filter(lost).map(|row| self.loses(row))).collect()
     }
 
-    fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Value> {
+    fn parts(&self, outcome: Outcome, before: &[Access], after: &[Access]) -> Vec<Part> {
         if self.entries.len() < 2 {
             return Vec::new();
         }
@@ -882,10 +882,10 @@ mod tests {
             let table = table(false, &asked);
             let [before, after] = [before, after].map(|rows| standing(&table, 7, rows).rows);
             let parts = table.parts(outcome, &before, &after);
-            let seen: Vec<_> = parts.iter().map(|part| part["outcome"].clone()).collect();
-            assert_eq!(seen, words.map(|word| json!(word)), "{before:?} {after:?}");
+            let seen: Vec<_> = parts.iter().map(|part| part.outcome).collect();
+            assert_eq!(seen, words, "{before:?} {after:?}");
         }
-        assert_eq!(table(false, &asked[..1]).parts(Confirmed, &[], &[]), Vec::<Value>::new());
+        assert_eq!(table(false, &asked[..1]).parts(Confirmed, &[], &[]), []);
     }
 
     #[test]

@@ -316,7 +316,7 @@ fn fitting(rows: &[Value], room: &mut usize, is_first: bool) -> usize {
 /// A name that no vendor knows, or that several have, with what it may have meant at each.
 fn meaningless(nameless: Vec<(&'static str, Failure)>) -> Failure {
     let mut all = nameless.into_iter().map(|(vendor, mut failure)| {
-        failure.candidates.iter_mut().for_each(|one| one.vendor = Some(vendor));
+        failure.candidates.iter_mut().for_each(|one| one.vendor = Some(vendor.into()));
         failure
     });
     let first = all.next().unwrap_or_else(|| Failure::invalid("nothing to look for"));

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::Term;
-use crate::access::{Access, Approval, Outcome};
+use crate::access::{Access, Approval, Named, Outcome};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::intent::{JudgedPart, Shift};
@@ -124,7 +124,7 @@ pub trait Step: Send + Sync {
 
     /// How each part of the change ended, where it is for several at once and the vendor takes
     /// them together.
-    fn parts(&self, _outcome: Outcome, _before: &[Access], _after: &[Access]) -> Vec<Value> {
+    fn parts(&self, _outcome: Outcome, _before: &[Access], _after: &[Access]) -> Vec<Part> {
         Vec::new()
     }
 
@@ -185,6 +185,16 @@ pub trait Step: Send + Sync {
     /// Compares what reading back shows with what there was before and what is wanted. Pure. It says
     /// [`There`](Verification::There) only for what was seen.
     fn verify(&self, before: &Snapshot, now: &Snapshot) -> Verification;
+}
+
+/// How one part of a change ended that is for several at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub principal: Named,
+    pub resource: Named,
+    pub outcome: Outcome,
+    pub before: Vec<Access>,
+    pub after: Vec<Access>,
 }
 
 /// Rows that do not stand yet, and what the guard should know of them.

@@ -244,8 +244,9 @@ async fn a_panic_in_a_write_is_unknown_in_the_answer_and_in_the_ledger() {
     let (desk, armed) = breaking(&sandbox, home.path(), "on purpose").await;
     for (breaks, wanted) in [(true, "unknown"), (false, "confirmed")] {
         let answer = answer_when(breaks, &desk, &armed).await;
-        assert_eq!((&answer.body["outcome"], answer.is_error), (&json!(wanted), breaks));
-        let receipt = answer.body["receipt"].as_str().unwrap();
+        let told = answer.write();
+        assert_eq!((&told["outcome"], answer.is_error()), (&json!(wanted), breaks));
+        let receipt = told["receipt"].as_str().unwrap();
         let record = desk.ledger().find(receipt).await.unwrap().unwrap();
         assert_eq!(json!(record.outcome().expect("an end")), wanted);
     }

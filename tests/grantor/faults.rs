@@ -602,7 +602,7 @@ impl Cell {
                 open["event"] == "open"
                     && close["event"] == "close"
                     && close["outcome"] == answer["outcome"]
-                    && open["request"] == answer["request"]
+                    && answer.get("request").is_none_or(|request| open["request"] == *request)
             }
             _ => false,
         };

@@ -487,7 +487,11 @@ impl Answer {
         };
         let mut rows: Vec<_> = rows
             .iter()
-            .map(|row| format!("{} on {}", label(&row["role"]), label(&row["resource"])))
+            .map(|row| {
+                // What a row leaves out is the answer's own.
+                let resource = row.get("resource").unwrap_or(&self.body["resource"]);
+                format!("{} on {}", label(&row["role"]), label(resource))
+            })
             .collect();
         rows.sort();
         rows

@@ -479,7 +479,7 @@ async fn a_child_panics_with_a_secret_in_hand() {
     let words = format!("on purpose: {secret}");
     let (desk, armed) = breaking(&sandbox, &home.join("state"), &words).await;
     let answer = answer_when(true, &desk, &armed).await;
-    println!("{}", answer.body);
+    println!("{}", answer.write());
     let watch = Watch::start(Some("list_roles"), Some("dfns"), None);
     let look = async move { assert!(words.is_empty(), "{words}") };
     assert!(tokio::spawn(watch.over(look, |()| CallSummary::default())).await.is_err());

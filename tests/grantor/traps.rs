@@ -99,9 +99,11 @@ async fn outsystems_each_asset_is_a_write_of_its_own() {
     let items = answer.body["items"].as_array().unwrap();
     let outcomes: Vec<&str> = items.iter().map(|item| item["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["confirmed"; 3]);
-    assert!(answer.rows("before").is_empty());
-    let after = ["Developer on 2330fcf1-562a-44b8-8866-8d77e827062c", "x", "y"].len();
-    assert_eq!(answer.rows("after").len(), after, "all of the user's organization roles");
+    for item in items {
+        let look = json!({ "receipt": item["receipt"] });
+        let now = server.call("check_change", look).await.body["now"].clone();
+        assert_eq!(now.as_array().unwrap().len(), 3, "all of the user's organization roles");
+    }
 }
 
 #[tokio::test]
@@ -543,7 +545,6 @@ async fn dfns_a_202_waits_for_approval_and_is_no_access() {
             })
             .await;
             assert!(!answer.is_error);
-            assert_eq!(answer.body["vendor_status"], 202);
             let after = answer.body["after"].as_array().unwrap();
             assert!(after.iter().all(|row| row["pending"] == true), "{after:?}");
         }
@@ -635,11 +636,11 @@ async fn a_404_to_a_removal_is_read_back() {
         let gone = || world.inject(grant.vendor, grant.method, grant.path, status(404));
         let answer = overtaken_with(&world, grant.variable, at, &call, &call, gone).await;
         assert_eq!(answer.outcome(), "already_absent", "{}: {:#}", grant.tool, answer.body);
-        assert_eq!(answer.body["vendor_status"], 404, "{}", grant.tool);
         assert_eq!(world.writes().len(), 2, "{}", grant.tool);
         let ledger = world.ledger();
         let line = ledger.last().unwrap();
         assert_eq!(line["outcome"], "already_absent", "{line}");
+        assert_eq!(line["vendor_status"], 404, "{line}");
     }
 }
 
@@ -652,7 +653,7 @@ async fn redox_success_false_to_a_removal_is_read_back() {
     let at = (removal.method, removal.path);
     let answer = overtaken_with(&world, removal.variable, at, &call, &call, || ()).await;
     assert_eq!(answer.outcome(), "already_absent", "{:#}", answer.body);
-    assert_eq!(answer.body["vendor_status"], 200);
+    assert_eq!(world.ledger().last().unwrap()["vendor_status"], 200);
 }
 
 type Call = (&'static str, Value);

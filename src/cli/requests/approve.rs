@@ -5,16 +5,14 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::access::Outcome;
 use crate::approvers::key::ApproverKey;
 use crate::approvers::{Approvers, Proof, Statement};
 use crate::cli::call::{self, show};
 use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, paint, person};
-use crate::desk::{Answer, Carried, ConsentQuestion, Desk};
+use crate::desk::{Carried, ConsentQuestion, Desk};
 use crate::failure::Failure;
 use crate::ledger::{Channel, Decision, Request};
 
@@ -134,7 +132,5 @@ async fn carry_out(desk: &Desk, request: &Request) -> Ran {
     };
     let shown = show(&answer, false, true)?;
     // What check_change says of a change is an answer, however the change ended.
-    let ended = answer.body.get("outcome").and_then(|word| Outcome::deserialize(word).ok());
-    let answer = Answer { outcome: ended.or(answer.outcome), ..answer };
-    Ok(call::ends(&answer, shown))
+    Ok(call::ends_as(&answer, answer.ended(), shown))
 }

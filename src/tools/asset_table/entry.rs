@@ -1,10 +1,9 @@
 //! One entry of the list: what it grants, and how it compares with what is there.
 
-use serde_json::{Value, json};
-
 use super::AssetTable;
 use crate::access::{Access, Named, Outcome, Principal};
 use crate::text;
+use crate::tools::Part;
 use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Profile};
 
 /// What one user or group is to hold.
@@ -45,7 +44,7 @@ impl WantedEntry {
         outcome: Outcome,
         before: &[Access],
         after: &[Access],
-    ) -> Value {
+    ) -> Part {
         let (resource, replace) = (of.wanted.resource.clone(), of.replace);
         let own =
             |rows: &[Access]| rows.iter().filter(|row| self.is(row)).cloned().collect::<Vec<_>>();
@@ -58,13 +57,7 @@ impl WantedEntry {
             Outcome::Mismatch if holds(&after) => Outcome::Confirmed,
             other => other,
         };
-        json!({
-            "principal": self.principal.named(),
-            "resource": resource,
-            "outcome": outcome,
-            "before": before,
-            "after": after,
-        })
+        Part { principal: self.principal.named(), resource, outcome, before, after }
     }
 
     pub(super) fn held(&self) -> Held {
