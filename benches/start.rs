@@ -52,6 +52,8 @@ fn main() {
     let state = common::state();
     let policy = state.path().join("policy.cedar");
     std::fs::write(&policy, POLICY).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&policy, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let with_file: Vec<_> =
         VARIABLES.into_iter().chain([("GRANTOR_POLICY", policy.to_str().unwrap())]).collect();
     let servers = [

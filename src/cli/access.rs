@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 enum Command {
     /// Write all access there is, within the vendors' rates
     #[command(after_help = "Examples:\n  grantor access export --format html -o review.html\n  \
-        grantor --vendor dfns access export --format csv\n\nWith -o it can be broken off: the same \
+        grantor access export --format csv > review.csv\n\nWith -o it can be broken off: the same \
         command goes on where it stopped.\n\nExit status: 0 everything was read that can be, 1 \
         something could not be read: it is in the review, and on stderr.")]
     Export(export::Arguments),

@@ -99,7 +99,7 @@ impl Desk {
         }
         let step = one.task.step.as_ref();
         let (sendable, before) = match one.settle() {
-            Settled::Finished(item) => return Err(Box::new(item)),
+            Settled::Finished(item) => return Err(item),
             Settled::Sendable(sendable, before) => (sendable, before),
         };
         let asked = match sendable {

@@ -42,7 +42,7 @@ pub(super) enum Sendable {
 /// How far a task comes before anything is sent.
 pub(super) enum Settled {
     /// To its end: nothing is to be sent.
-    Finished(StepResult),
+    Finished(Box<StepResult>),
     /// It may be sent, once a person agreed where one must; with the access there is.
     Sendable(Sendable, Snapshot),
 }
@@ -50,7 +50,7 @@ pub(super) enum Settled {
 /// What is left to do where the access is as it is wanted.
 enum AlreadySo {
     /// Its end moves.
-    EndMoves(Planned),
+    EndMoves(Box<Planned>),
     /// Nothing; with what a reader should know of that.
     Unchanged(Vec<String>),
 }
@@ -103,7 +103,7 @@ impl Desk {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
                 match self.plan_already_so(context, task, &before, warnings).await? {
-                    AlreadySo::EndMoves(planned) => (planned, None),
+                    AlreadySo::EndMoves(planned) => (*planned, None),
                     AlreadySo::Unchanged(warnings) => {
                         let next = Next::Already(outcome, warnings);
                         return Ok(Prepared { task, before, next });
@@ -180,7 +180,8 @@ impl Desk {
                     None => format!("it was to end at {end}, and no longer ends"),
                 });
                 let (cause, after) = (Cause::Extension(record.receipt), before.rows.clone());
-                Ok(AlreadySo::EndMoves(Planned { cause, draft: None, after, warnings }))
+                let planned = Planned { cause, draft: None, after, warnings };
+                Ok(AlreadySo::EndMoves(Box::new(planned)))
             }
             (Some((end, record)), Some(until)) if until < end => refused(
                 format!("the access is there until {end}, and a grant shortens nothing"),
@@ -289,16 +290,15 @@ impl Prepared<'_> {
     /// How the step ends where it is not sent, or what could be sent.
     pub(super) fn settle(self) -> Settled {
         let (step, before) = (self.task.step.as_ref(), self.before);
+        let finished = |result| Settled::Finished(Box::new(result));
         match self.next {
             Next::Already(outcome, warnings) => {
-                Settled::Finished(StepResult::already(step, outcome, &before.rows, warnings))
+                finished(StepResult::already(step, outcome, &before.rows, warnings))
             }
             Next::Conflict(failure) => {
-                Settled::Finished(StepResult::stopped(step, Some(&before.rows), &failure))
+                finished(StepResult::stopped(step, Some(&before.rows), &failure))
             }
-            Next::Judged(Verdict::Deny(denied)) => {
-                Settled::Finished(StepResult::refused(step, &denied))
-            }
+            Next::Judged(Verdict::Deny(denied)) => finished(StepResult::refused(step, &denied)),
             Next::Judged(Verdict::Allow(permitted)) => {
                 Settled::Sendable(Sendable::Allowed(permitted), before)
             }

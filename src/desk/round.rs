@@ -121,7 +121,7 @@ impl Desk {
             }
             let step = one.task.step.as_ref();
             items.push(match one.settle() {
-                Settled::Finished(item) => item,
+                Settled::Finished(item) => *item,
                 Settled::Sendable(_, before) => StepResult::not_started(step, &before.rows),
             });
         }
@@ -145,7 +145,7 @@ fn preview(prepared: Vec<Prepared<'_>>) -> Vec<StepResult> {
         }
         let step = one.task.step.as_ref();
         match one.settle() {
-            Settled::Finished(item) => item,
+            Settled::Finished(item) => *item,
             Settled::Sendable(sendable, _) => {
                 StepResult::preview(step, sendable.intent(), sendable.policy())
             }
@@ -159,7 +159,7 @@ fn waiting(prepared: Vec<Prepared<'_>>, request: &Request) -> Vec<StepResult> {
     let item = |one: Prepared<'_>| {
         let step = one.task.step.as_ref();
         match one.settle() {
-            Settled::Finished(item) => item,
+            Settled::Finished(item) => *item,
             Settled::Sendable(sendable, _) => {
                 let (intent, policy) = (sendable.intent(), sendable.policy());
                 StepResult::waiting(step, intent, policy, &request.receipt)

@@ -139,8 +139,7 @@ mod tests {
             Some((_, kind)) => Err(Failure::new(*kind, "no")),
             None => Ok(entry),
         };
-        let Entries { found, next, problem } =
-            entries("things", listed, |one_of| one(one_of)).await?;
+        let Entries { found, next, problem } = entries("things", listed, one).await?;
         let rows = |entry: String| {
             let count = entry.parse::<usize>().unwrap() / 10 + 1;
             (0..count).map(|row| format!("{entry}.{row}")).collect()
