@@ -68,6 +68,8 @@ pub struct Candidate {
     /// Who knows it, where several were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 impl Kind {

@@ -50,6 +50,7 @@ mod store;
 mod superseded;
 mod unless;
 mod watched;
+mod whose;
 
 use std::io;
 use std::path::Path;
@@ -66,6 +67,7 @@ pub use locks::{Lock, Locks, Right};
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Content, Decision, Request, SIGNATURE};
 pub use watched::{describe, warned};
+pub use whose::Whose;
 
 use super::permit::Denied;
 use super::permit::Permitted;
@@ -101,6 +103,13 @@ impl Ledger {
     /// is missing is made by the first line.
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
         Self { store: Store::new(dir, key), watched: watched::Watched::default() }
+    }
+
+    /// The same where these are the names that each tenant has and had.
+    pub fn knowing(self, mut names: Vec<Vec<Option<String>>>) -> Self {
+        names.retain(|names| names.len() > 1);
+        self.store.journal.know(names);
+        self
     }
 
     /// Who asks, as the lines name them: the operating-system user.

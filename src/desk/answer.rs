@@ -100,6 +100,14 @@ impl Answer {
         self
     }
 
+    /// The same, of a change at that tenant of its vendor.
+    pub(super) fn at(mut self, tenant: Option<&str>) -> Self {
+        if let Some(tenant) = tenant {
+            json::put_after(&mut self.body, "vendor", "tenant", tenant);
+        }
+        self
+    }
+
     /// The receipt of the whole, where there is one.
     pub fn receipt(&self) -> Option<&str> {
         self.body.get("receipt")?.as_str()
@@ -273,6 +281,9 @@ fn problem(problem: &Problem) -> Value {
         "kind": failure.problem(),
         "message": failure.message,
     });
+    if let Some(tenant) = &problem.tenant {
+        json::put_after(&mut shown, "vendor", "tenant", tenant.as_str());
+    }
     json::put(&mut shown, "hint", failure.next_step());
     if !failure.candidates.is_empty() {
         json::put(&mut shown, "candidates", json!(failure.candidates));

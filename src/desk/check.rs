@@ -4,12 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::lag::look_again;
-use super::several::asked;
 use super::status::holds;
 use super::{Answer, Desk};
 use crate::access::Outcome;
 use crate::failure::Failure;
-use crate::json::put;
+use crate::json::{put, put_after};
 use crate::ledger::Record;
 use crate::tools::check_change::CheckChange;
 use crate::tools::{MOST_BYTES, parse};
@@ -49,7 +48,7 @@ impl Desk {
     /// A change as it stands now.
     pub(super) async fn looked_at(&self, record: Record) -> Result<Value, Failure> {
         let record = self.followed_up(record).await?;
-        let mut shown = shown(&record);
+        let mut shown = self.shown(&record);
         if record.undone_by.is_some() {
             put(&mut shown, "note", "it was undone");
         } else if record.ended_by.is_some() || record.over.is_some() {
@@ -73,7 +72,8 @@ impl Desk {
         let since = Timestamp::now() - RECENT;
         let (requests, unseen) = self.ledger.asked(since, MOST).await?;
         let (records, left) = self.ledger.recent(since, MOST).await?;
-        let changes = requests.iter().map(asked).chain(records.iter().map(shown));
+        let requests = requests.iter().map(|request| self.asked_as(request));
+        let changes = requests.chain(records.iter().map(|record| self.shown(record)));
         let (mut room, mut changes) = (MOST_BYTES, changes.collect::<Vec<_>>());
         let all = changes.len();
         changes.retain(|change| {
@@ -87,6 +87,15 @@ impl Desk {
             put(&mut body, "note", format!("{left} others are left out: ask for them by receipt"));
         }
         Ok(body)
+    }
+
+    /// A change as it was recorded, with its tenant where answers name that.
+    pub(super) fn shown(&self, record: &Record) -> Value {
+        let mut shown = shown(record);
+        if let Some(tenant) = self.config.said(&record.vendor, record.tenant_name.as_deref()) {
+            put_after(&mut shown, "vendor", "tenant", tenant);
+        }
+        shown
     }
 
     /// Why nothing is found under a receipt: there is none, or its lines do not hold.
@@ -106,7 +115,7 @@ pub(super) fn unknown(receipt: &str) -> Failure {
         .hint("check_change without a receipt lists those of the last 24 hours")
 }
 
-pub(super) fn shown(record: &Record) -> Value {
+fn shown(record: &Record) -> Value {
     let mut shown = json!({
         "receipt": record.receipt,
         "outcome": record.outcome().unwrap_or(Outcome::Unknown),

@@ -4,11 +4,10 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::check::shown;
 use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
-use crate::json::put;
+use crate::json::{put, put_after};
 use crate::ledger::{Decision, Record, Request, SIGNATURE, State};
 use crate::text;
 
@@ -22,7 +21,7 @@ impl Desk {
         let Some(request) = self.ledger.request(receipt).await? else {
             return Err(self.not_found(receipt).await);
         };
-        let mut body = asked(&request);
+        let mut body = self.asked_as(&request);
         if request.state != State::Spent {
             return Ok(body);
         }
@@ -45,9 +44,19 @@ impl Desk {
         Ok(body)
     }
 
+    /// A request among changes, with its tenant where answers name that.
+    pub(super) fn asked_as(&self, request: &Request) -> Value {
+        let (mut shown, content) = (asked(request), &request.content);
+        let vendor = content.vendor.as_deref().unwrap_or_default();
+        if let Some(tenant) = self.config.said(vendor, content.tenant_name.as_deref()) {
+            put_after(&mut shown, "vendor", "tenant", tenant);
+        }
+        shown
+    }
+
     /// One of several changes, as it stands; one that cannot be looked at now as it was last found.
     async fn item(&self, record: Record) -> Value {
-        let mut last = shown(&record);
+        let mut last = self.shown(&record);
         let is_held = record.is_held() || record.held_by.is_some();
         let is_open = record.is_unsettled() || record.outcome() == Some(Outcome::Unconfirmed);
         if !is_open && !is_held {
@@ -96,7 +105,7 @@ fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
 }
 
 /// A request for consent, among changes.
-pub(super) fn asked(request: &Request) -> Value {
+fn asked(request: &Request) -> Value {
     let (outcome, note) = match request.state {
         State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ use super::head::{self, Kept};
 use super::index::{BROKEN, Index, Trouble};
 use super::presence::Presence;
 use super::unless::{Objection, Unless};
+use super::whose::Names;
 use crate::control::permit::InFlight;
 pub(super) use reading::Reading;
 use tail::Tail;
@@ -33,6 +34,8 @@ pub(super) struct Journal {
     held: Mutex<Held>,
     /// Receipts of changes that this process is carrying out.
     in_flight: InFlight,
+    /// The names that are of one tenant each, where one has several.
+    names: OnceLock<Names>,
 }
 
 /// What a process keeps between two uses of the files.
@@ -90,7 +93,13 @@ const KEY: &str = "seal.key";
 impl Journal {
     pub(super) fn new(dir: &Path, requester: String) -> Self {
         let (dir, process) = (dir.to_owned(), crate::random::id());
-        Self { dir, requester, process, held: Mutex::default(), in_flight: InFlight::default() }
+        let (held, in_flight, names) = (Mutex::default(), InFlight::default(), OnceLock::new());
+        Self { dir, requester, process, held, in_flight, names }
+    }
+
+    /// Learns which names are of one tenant.
+    pub(super) fn know(&self, names: Names) {
+        let _ = self.names.set(names);
     }
 
     pub(super) fn requester(&self) -> &str {
@@ -371,7 +380,7 @@ impl Journal {
                 }
             }
         };
-        let index = held.index.insert(index);
+        let index = held.index.insert(index.knowing(self.names.get()));
         let looked = look(&Reading { index, segments, keys, head });
         let fits = !index.is_suspect();
         if !fits {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::journal::Reading;
-use super::{Ledger, Record, Trouble};
+use super::{Ledger, Record, Trouble, Whose};
 use crate::failure::Failure;
 
 impl Ledger {
@@ -33,7 +33,7 @@ impl Ledger {
         self.store.look(move |journal, keys| journal.checked(keys, late)).await
     }
 
-    /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and
+    /// A tenant's changes of what a principal, by id, has access to that were opened since then and
     /// have not shown; newest first.
     ///
     /// # Errors
@@ -41,13 +41,14 @@ impl Ledger {
     pub async fn unseen_since(
         &self,
         since: Timestamp,
-        whose: [&str; 2],
+        whose: &Whose,
+        principal: &str,
     ) -> Result<Vec<Record>, Failure> {
-        let whose = whose.map(str::to_owned);
+        let (whose, principal) = (whose.clone(), principal.to_owned());
         self.store
             .read(move |reading| {
-                let whose = whose.each_ref().map(String::as_str);
-                reading.each(reading.index().unseen_since(since, whose)?, Reading::record)
+                let unseen = reading.index().unseen_since(since, &whose, &principal)?;
+                reading.each(unseen, Reading::record)
             })
             .await
     }

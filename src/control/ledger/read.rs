@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::journal::{Journal, Reading};
-use super::{Ledger, Record, Request, State, Trouble, index};
+use super::{Ledger, Record, Request, State, Trouble, Whose, index};
 use crate::access::Access;
 use crate::failure::Failure;
 
@@ -106,15 +106,16 @@ impl Ledger {
         self.store.look(Journal::troubles).await
     }
 
-    /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
+    /// The standing timed change of a tenant's `[principal, role, resource]`, by ids.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn timed(&self, access: [&str; 4]) -> Result<Option<Record>, Failure> {
-        let access = index::access(&access);
+    pub async fn timed(&self, whose: &Whose, access: [&str; 3]) -> Result<Option<Record>, Failure> {
+        let (whose, access) = (whose.clone(), at(whose, access));
         self.store
             .read(move |reading| {
-                Ok(reading.each(reading.index().timed(&access)?, Reading::record)?.pop())
+                let timed = reading.index().timed(&whose, &access)?;
+                Ok(reading.each(timed, Reading::record)?.pop())
             })
             .await
     }
@@ -129,16 +130,19 @@ impl Ledger {
         self.store.read(move |reading| reading.given_back(&receipt)).await
     }
 
-    /// For each `[tenant, principal, role, resource]`, by ids, whether it is what a
-    /// change from here left.
+    /// For each `[principal, role, resource]` of a tenant, by ids, whether it is what a change from
+    /// here left.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<bool>, Failure> {
-        let accesses: Vec<_> = accesses.iter().map(index::access).collect();
+    pub async fn granted(&self, accesses: Vec<(Whose, [String; 3])>) -> Result<Vec<bool>, Failure> {
         self.store
             .read(move |reading| {
-                accesses.iter().map(|access| reading.index().is_from_here(access)).collect()
+                let is_from_here = |(whose, access): &(Whose, [String; 3])| {
+                    let access = at(whose, access.each_ref().map(String::as_str));
+                    reading.index().is_from_here(whose, &access)
+                };
+                accesses.iter().map(is_from_here).collect()
             })
             .await
     }
@@ -151,4 +155,9 @@ impl Ledger {
         let requester = self.requester().to_owned();
         self.store.read(move |reading| reading.index().count_since(&requester, since)).await
     }
+}
+
+/// An access by ids, as the index knows it.
+fn at(whose: &Whose, [principal, role, resource]: [&str; 3]) -> String {
+    index::access(&[&*whose.place, principal, role, resource])
 }

@@ -16,10 +16,13 @@ use crate::control::ledger::chain::{Keys, Link};
 use crate::control::ledger::files::{self, Segment};
 use crate::control::ledger::follow::{Follow, Seen};
 use crate::control::ledger::head::Kept;
+use crate::control::ledger::whose::{Mark, Names};
 
 /// What was read from a question on.
 struct Trail<'a> {
     receipt: &'a str,
+    /// The names that are of one tenant each.
+    names: &'a Names,
     told: Told,
     follow: Follow,
     is_broken: bool,
@@ -58,7 +61,7 @@ impl Index {
     }
 
     fn followed<'a>(
-        &self,
+        &'a self,
         segments: &[Segment],
         keys: &Keys,
         head: &Kept,
@@ -71,6 +74,7 @@ impl Index {
         let is_kept = matches!(head, Kept::At(_));
         let mut trail = Trail {
             receipt,
+            names: &self.names,
             told: Told::default(),
             follow: Follow::part(),
             is_broken: *head == Kept::Wrong,
@@ -153,10 +157,15 @@ impl Trail<'_> {
         let is_answered = self.told.lines.iter().any(|known| is(known, "answered"));
         let asked = self.told.lines.iter().find(|known| is(known, "asked"));
         let intents = asked.and_then(|asked| asked.pointer("/content/intents")?.as_array());
+        let mark = |of: &Value| {
+            let text = |field: &str| of.get(field).and_then(Value::as_str);
+            Mark::new(text("tenant_name"), text("organization"))
+        };
         let same = |intent: &Value| {
             ["/tenant", "/wanted/principal/id", "/wanted/resource/id"]
                 .iter()
                 .all(|place| intent.pointer(place) == line.pointer(place))
+                && mark(intent).may_be(&mark(line), self.names)
         };
         if is_answered && intents.is_some_and(|intents| intents.iter().any(same)) {
             self.overtaken_by = Some(text("receipt").to_owned());
