@@ -368,6 +368,8 @@ async fn what_came_later_under_another_name_counts() {
     let (status, body) = call(&world, taken, made.arguments).await;
     assert_eq!(status, 0, "{body:#}");
     grant(&world, made, &json!({})).await;
+    let (_, then) = call(&world, "check_change", &json!({ "receipt": receipt }).to_string()).await;
+    assert_eq!(then["superseded_by"], body["receipt"], "{then:#}");
     let writes = world.writes().len();
     time_is_over(&world, &receipt).await;
     // The access there is was given later, without an end.
