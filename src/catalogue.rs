@@ -2,15 +2,19 @@
 
 mod supposed;
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
 
 pub use supposed::Supposed;
 
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::schema;
+use crate::text::{self, Word};
 pub use crate::tools::Tool;
 use crate::tools::{Effect, Run, TOOLS};
+use crate::vendors::Tenant;
 
 /// What the name of a tool means in this configuration.
 pub enum Found {
@@ -51,8 +55,10 @@ fn off(tool: &Tool, config: &Config) -> Option<Failure> {
                 .hint("`grantor doctor` says what each vendor needs")
         });
     };
-    if config.tenant(vendor).is_some() {
-        return None;
+    let mut tenants = config.tenants_of(vendor).peekable();
+    if tenants.peek().is_some() {
+        let locked = tenants.all(|tenant| tenant.read_only);
+        return locked.then(|| read_only(name, config.tenants_of(vendor)));
     }
     let Some(missing) = config.troubles(vendor) else {
         let trouble = format!("{name} needs {vendor}, which is left out here");
@@ -68,10 +74,110 @@ fn off(tool: &Tool, config: &Config) -> Option<Failure> {
     )
 }
 
-/// A tool exactly as `tools/list` serves it.
-pub fn definition(tool: &Tool) -> Value {
-    let spec = tool.spec;
+/// What is said of a change where nothing may be changed.
+pub fn read_only<'t>(tool: &str, tenants: impl Iterator<Item = &'t Tenant>) -> Failure {
+    let names: Vec<_> = tenants.map(|tenant| tenant.id.word()).collect();
+    let names = names.join(", ");
+    Failure::refused(format!("{tool} changes access, and {names} is read-only here"))
+        .hint("an administrator opens it in its section of the configuration file")
+}
+
+/// The argument that names a tenant.
+pub const TENANT: &str = "tenant";
+
+/// Whether a tool asks vendors, or one vendor, so that a tenant can be named.
+pub fn takes_tenant(tool: &str) -> bool {
+    let named = |known: &&Tool| known.spec.name == tool;
+    TOOLS
+        .iter()
+        .find(named)
+        .is_some_and(|tool| matches!(tool.run, Run::Look(_) | Run::Change { .. }))
+}
+
+/// The tenants that a tool can be called for.
+fn tenants<'c>(tool: &'c Tool, config: &'c Config) -> impl Iterator<Item = &'c Tenant> {
+    let takes = matches!(tool.run, Run::Look(_) | Run::Change { .. });
+    let fits = move |tenant: &&Tenant| {
+        takes && tool.spec.vendor.is_none_or(|vendor| tenant.vendor.name == vendor)
+    };
+    config.tenants.iter().filter(fits)
+}
+
+/// What the arguments of a tool may be in this configuration: where a vendor has several tenants, one
+/// is named.
+fn input<'c>(tool: &'c Tool, config: &'c Config) -> Cow<'c, Value> {
+    if !tenants(tool, config).any(|tenant| tenant.is_one_of_several) {
+        return Cow::Borrowed(&tool.schema);
+    }
+    let names: Vec<_> = tenants(tool, config).map(|tenant| tenant.id.word()).collect();
     let mut input = tool.schema.clone();
+    let argument = json!({ "properties": { TENANT: { "type": "string", "enum": names } } });
+    input = schema::with(input, &argument);
+    if tool.spec.effect.writes() {
+        let required =
+            input.as_object_mut().map(|root| root.entry("required").or_insert(json!([])));
+        if let Some(Value::Array(required)) = required {
+            required.push(TENANT.into());
+        }
+    }
+    Cow::Owned(input)
+}
+
+/// The arguments of a call as its tool wants them, and the tenant that they name.
+///
+/// # Errors
+/// All that does not fit, at once.
+pub fn fit(
+    tool: &Tool,
+    config: &Config,
+    mut arguments: Map<String, Value>,
+) -> Result<(Map<String, Value>, Option<String>), Failure> {
+    let input = input(tool, config);
+    let mut named = None;
+    let given = arguments.get(TENANT).and_then(Value::as_str).map(str::trim);
+    if matches!(input, Cow::Borrowed(_))
+        && takes_tenant(tool.spec.name)
+        && let Some(given) = given.filter(|given| !given.is_empty())
+    {
+        // Where there is but one, it may be named all the same.
+        if !tenants(tool, config).any(|tenant| tenant.id.word() == given) {
+            let words: Vec<_> = tenants(tool, config).map(|tenant| tenant.id.word()).collect();
+            let given = text::quote(Word::Caller, given);
+            let trouble =
+                format!("there is no tenant {given} here; there are {}", words.join(", "));
+            return Err(Failure::invalid(trouble).of(TENANT));
+        }
+        named = Some(given.to_owned());
+        arguments.shift_remove(TENANT);
+    }
+    let mut fitted = crate::tools::fit_as(tool, &input, arguments)?;
+    let given = fitted.shift_remove(TENANT);
+    let named = named.or_else(|| Some(given?.as_str()?.to_owned()));
+    let vendor = fitted.get("vendor").and_then(Value::as_str).filter(|_| named.is_some());
+    let of = tenants(tool, config).find(|one| Some(one.id.word()) == named.as_deref());
+    if let (Some(vendor), Some(tenant)) = (vendor, of)
+        && tenant.vendor.name != vendor
+    {
+        let of = tenant.vendor.name;
+        return Err(Failure::invalid(format!("is a tenant of {of}, and the vendor is {vendor}"))
+            .of(TENANT)
+            .hint("give one of the two"));
+    }
+    Ok((fitted, named))
+}
+
+/// A tool exactly as `tools/list` serves it in this configuration.
+pub fn served(tool: &Tool, config: &Config) -> Value {
+    defined(tool, input(tool, config).into_owned())
+}
+
+/// The same where each vendor has one tenant.
+pub fn definition(tool: &Tool) -> Value {
+    defined(tool, tool.schema.clone())
+}
+
+fn defined(tool: &Tool, mut input: Value) -> Value {
+    let spec = tool.spec;
     let description = input.as_object_mut().and_then(|root| root.shift_remove("description"));
     let looks = spec.effect == Effect::Look;
     json!({
@@ -125,9 +231,62 @@ mod tests {
         let sources =
             Sources { flags: &flags, environment: &environment, floor: None, sandbox: None };
         let config = Config::load(&sources).unwrap();
-        let list: Vec<_> = listed(&config).map(definition).collect();
+        let list: Vec<_> = listed(&config).map(|tool| served(tool, &config)).collect();
         let text = json!({ "tools": list }).to_string();
         tiktoken_rs::o200k_base().unwrap().encode_ordinary(&text).len()
+    }
+
+    #[test]
+    fn the_tool_list_of_two_tenants_each_fits_its_budget() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let section = |vendor: &crate::vendors::Vendor| {
+            let mut text = format!("[tenants.{}-production]\nvendor = {0:?}\n", vendor.name);
+            for (name, value) in SETTINGS.iter().chain([&("CENTRASITE_PASSWORD", "other")]) {
+                if vendor.variables.iter().any(|known| known.name == *name) {
+                    let key = name.split_once('_').unwrap().1.to_lowercase();
+                    text.push_str(&format!("{key} = \"{value}\"\n"));
+                }
+            }
+            // So that it is no second name of the vendor's own tenant.
+            let url = text.find("https://").map_or(text.len(), |at| at + "https://".len());
+            text.insert_str(url, "production.");
+            text.replace("auth_token = \"t\"", "auth_token = \"t2\"")
+                .replace("client_id = \"id\"", "client_id = \"id2\"")
+        };
+        let file: String = crate::vendors::VENDORS.iter().map(|vendor| section(vendor)).collect();
+        // Where a vendor has no setting for its place, the text has none either.
+        let file = file.replace("\nproduction.", "\n");
+        std::fs::write(&path, file).unwrap();
+        let flags =
+            Flags { state_dir: Some("unused".into()), config: Some(path), ..Flags::default() };
+        let environment = |name: &str| {
+            let value = SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            value.or((name == "CENTRASITE_PASSWORD").then_some("p")).map(str::to_owned)
+        };
+        let sources =
+            Sources { flags: &flags, environment: &environment, floor: None, sandbox: None };
+        let config = Config::load(&sources).unwrap();
+        assert!(config.tenants.iter().all(|tenant| tenant.is_one_of_several));
+        assert_eq!(config.tenants.len(), 10);
+        let list: Vec<_> = listed(&config).map(|tool| served(tool, &config)).collect();
+        for tool in &list {
+            let required = tool["inputSchema"]["required"].as_array();
+            let required = required.is_some_and(|names| names.contains(&json!(TENANT)));
+            let named = tool["inputSchema"]["properties"][TENANT]["enum"].as_array().map(Vec::len);
+            let (wanted, name) = match tool["name"].as_str().unwrap() {
+                "check_change" | "undo_change" => ((None, false), &tool["name"]),
+                _ if tool["annotations"]["readOnlyHint"] == true => {
+                    ((Some(10), false), &tool["name"])
+                }
+                _ => ((Some(2), true), &tool["name"]),
+            };
+            assert_eq!((named, required), wanted, "{name}");
+        }
+        let text = json!({ "tools": list }).to_string();
+        let all = tiktoken_rs::o200k_base().unwrap().encode_ordinary(&text).len();
+        println!("tools/list with two tenants each: {all} tokens (o200k)");
+        assert!(all <= 5_300, "{all}");
     }
 
     #[test]

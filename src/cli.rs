@@ -43,8 +43,9 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
-Each of --config, --policy, --state-dir, --read-only and --vendor has a variable, which it wins \
-over: GRANTOR_CONFIG, GRANTOR_POLICY, GRANTOR_STATE_DIR, GRANTOR_READ_ONLY, GRANTOR_VENDORS.
+Each of --config, --policy, --state-dir, --read-only, --vendor and --tenant has a variable, which it \
+wins over: GRANTOR_CONFIG, GRANTOR_POLICY, GRANTOR_STATE_DIR, GRANTOR_READ_ONLY, GRANTOR_VENDORS, \
+GRANTOR_TENANTS.
 
 Exit status: 0 done, already so, or previewed; 3 not finished (a person or the vendor's approvers \
 have to agree, or nothing can be read back); 1 failed, refused, or left undone; 2 wrong usage.
@@ -73,6 +74,15 @@ struct Global {
     #[arg(long = "vendor", global = true, display_order = 106, value_name = "NAME,…", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(VENDORS.iter().map(|vendor| vendor.name)))]
     vendors: Vec<String>,
+    /// Only these tenants [default: all that are configured]
+    #[arg(
+        long = "tenant",
+        global = true,
+        display_order = 107,
+        value_name = "NAME,…",
+        value_delimiter = ','
+    )]
+    tenants: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -137,6 +147,7 @@ impl Global {
             state_dir: self.state_dir.clone(),
             read_only: self.read_only,
             vendors: self.vendors.clone(),
+            tenants: self.tenants.clone(),
         }
     }
 }

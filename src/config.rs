@@ -3,11 +3,13 @@
 //! Flags win over the environment, which wins over the file. A setting `VENDOR_SOME_NAME` is
 //! `some_name` under `[vendor]` in the file.
 
+mod connected;
 mod file;
 mod floor;
 mod gather;
 mod paths;
 mod policy;
+mod tenants;
 
 use std::path::{Path, PathBuf};
 
@@ -25,9 +27,9 @@ use paths::{expanded, of_environment};
 
 /// What a process is set up to do.
 pub struct Config {
-    /// The vendors that have all they need, in the order of [`VENDORS`].
+    /// The tenants that have all they need, in the order of [`VENDORS`].
     pub tenants: Vec<Tenant>,
-    /// The vendors that lack something.
+    /// The tenants that lack something.
     pub unready: Vec<Unready>,
     pub read_only: bool,
     /// The file of the rules in force; without one the built-in rules are.
@@ -52,9 +54,11 @@ pub struct Config {
     pub secrets: Vec<SecretString>,
 }
 
-/// A vendor that is not ready, and why.
+/// A tenant that is not ready, and why.
 pub struct Unready {
     pub vendor: &'static Vendor,
+    /// The operator's name for it, where it has one beside the vendor's.
+    pub name: Option<String>,
     /// Nothing at all is set for it: not a mistake.
     pub absent: bool,
     pub troubles: Vec<String>,
@@ -69,6 +73,8 @@ pub struct Flags {
     pub read_only: bool,
     /// Names of vendors; empty is all.
     pub vendors: Vec<String>,
+    /// Names of tenants; empty is all.
+    pub tenants: Vec<String>,
 }
 
 /// Where settings come from.
@@ -265,39 +271,63 @@ impl Config {
             warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
             secrets: Vec::new(),
         };
-        let wanted = wanted(sources, &file)?.into_iter();
-        let gathered: Vec<_> =
-            wanted.map(|one| (one, gather::of_vendor(one, sources, &file))).collect();
+        let vendors = wanted(sources, &file)?;
+        let mut declared = tenants::chosen(sources, tenants::declared(sources, &file, &floor)?)?;
+        declared.retain(|one| vendors.iter().any(|vendor| vendor.name == one.vendor.name));
+        let settings: Vec<_> =
+            declared.iter().map(|one| gather::of_tenant(one, sources, &file, &floor)).collect();
+        let gathered: Vec<_> = declared.into_iter().zip(settings).collect();
+        gathered
+            .iter()
+            .filter(|(one, _)| one.floor.is_some())
+            .try_for_each(|(one, settings)| tenants::of_root(one, settings))?;
         let settings: Vec<_> =
             gathered.iter().map(|(_, settings)| settings).chain([&own]).collect();
         config.warnings.extend(misplaced(&settings));
         let secrets = settings.iter().flat_map(|settings| settings.secrets());
         config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
-        for (vendor, settings) in gathered {
-            config.add(vendor, settings);
+        for (declared, settings) in gathered {
+            config.add(declared, settings, floor.is_there());
         }
+        config.tell_apart()?;
         Ok(config)
     }
 
-    /// The tenant of this vendor, where it is ready.
-    pub fn tenant(&self, vendor: &str) -> Option<&Tenant> {
-        self.tenants.iter().find(|tenant| tenant.vendor.name == vendor)
+    /// The tenants of this vendor that are ready.
+    pub fn tenants_of(&self, vendor: &str) -> impl Iterator<Item = &Tenant> {
+        self.tenants.iter().filter(move |tenant| tenant.vendor.name == vendor)
     }
 
-    /// What is missing or wrong for a vendor that is not ready; none where it was not wanted.
-    pub fn troubles(&self, vendor: &str) -> Option<&[String]> {
-        let unready = self.unready.iter().find(|unready| unready.vendor.name == vendor)?;
-        Some(&unready.troubles)
+    /// What is missing or wrong for a vendor of which no tenant is ready; none where it was not wanted.
+    pub fn troubles(&self, vendor: &str) -> Option<Vec<String>> {
+        let own = |unready: &&Unready| unready.vendor.name == vendor;
+        let unready: Vec<_> = self.unready.iter().filter(own).collect();
+        let half = unready.iter().any(|unready| !unready.absent);
+        let of = unready.iter().filter(|unready| !half || !unready.absent);
+        let troubles = of.flat_map(|unready| unready.troubles.clone()).collect();
+        (!unready.is_empty()).then_some(troubles)
+    }
+
+    /// How answers name a tenant of this vendor that was known by a name, or by none: not at all where
+    /// it is the only one.
+    pub fn said<'n>(&self, vendor: &'n str, name: Option<&'n str>) -> Option<&'n str> {
+        let is_one = |tenant: &Tenant| !tenant.is_one_of_several && tenant.id.had(name);
+        let mut tenants = self.tenants_of(vendor).peekable();
+        let is_known = match tenants.peek() {
+            None => name.is_none(),
+            Some(_) => tenants.any(is_one),
+        };
+        (!is_known).then(|| name.unwrap_or(vendor))
     }
 
     /// Why no vendor can be asked, where none can.
     pub fn nobody(&self) -> Option<String> {
         let half = self.unready.iter().filter(|unready| !unready.absent);
         let half: Vec<_> = half
-            .map(|unready| format!("{}: {}", unready.vendor.title, unready.troubles.join("; ")))
+            .map(|unready| format!("{}: {}", unready.title(), unready.troubles.join("; ")))
             .collect();
         let why = match half.as_slice() {
-            [] if self.unready.len() < VENDORS.len() => {
+            [] if VENDORS.iter().any(|vendor| !self.is_asked_for(vendor)) => {
                 let asked = self.unready.iter().map(|unready| unready.vendor.name);
                 let asked: Vec<_> = asked.collect();
                 format!(
@@ -311,27 +341,8 @@ impl Config {
         self.tenants.is_empty().then_some(why)
     }
 
-    fn add(&mut self, vendor: &'static Vendor, settings: Settings) {
-        self.warnings.extend(settings.warnings());
-        let wrong = settings.wrong();
-        match (vendor.connect)(&settings) {
-            Ok(_) if !wrong.is_empty() => {
-                self.unready.push(Unready { vendor, absent: false, troubles: wrong });
-            }
-            Ok(account) => {
-                let base = account.base.as_str();
-                let name = if self.sandbox { "sandbox" } else { base }.to_owned();
-                self.tenants.push(Tenant { vendor, name, account, settings });
-            }
-            Err(found) => {
-                let absent = settings.is_empty();
-                let mut troubles = wrong;
-                let more = found.into_iter().filter(|one| !troubles.contains(one));
-                let more: Vec<_> = more.collect();
-                troubles.extend(more);
-                self.unready.push(Unready { vendor, absent, troubles });
-            }
-        }
+    fn is_asked_for(&self, vendor: &Vendor) -> bool {
+        self.unready.iter().any(|unready| unready.vendor.name == vendor.name)
     }
 }
 
@@ -347,9 +358,9 @@ pub fn misplacement(name: &str, secret: &str) -> String {
 fn misplaced(settings: &[&Settings]) -> Vec<String> {
     let secrets: Vec<_> = settings.iter().flat_map(|settings| settings.secrets()).collect();
     let texts = settings.iter().flat_map(|settings| settings.texts());
-    let told = |(name, text): (&str, &str)| {
+    let told = |(name, text): (String, &str)| {
         let (secret, _) = secrets.iter().find(|(_, secret)| holds(text, secret))?;
-        Some(misplacement(name, secret))
+        Some(misplacement(&name, secret))
     };
     texts.filter_map(told).collect()
 }
@@ -525,6 +536,169 @@ mod tests {
         assert_eq!(wait(&[("GRANTOR_CONSENT_WAIT", "9")]), Some(9));
     }
 
+    /// Each mistake in a tenant's section is told with its line or its name.
+    #[test]
+    fn mistakes_in_tenants_are_named() {
+        let dfns = |name: &str, more: &str| {
+            format!(
+                "[tenants.{name}]\nvendor = \"dfns\"\ncredential_id = \"cr\"\nauth_token = \"{}\"\n\
+                 private_key = \"k\"\n{more}\n",
+                name.trim_matches('"')
+            )
+        };
+        let check = |file: &str, part: &str| {
+            let error = load(&[], Some(file), Flags::default()).err().unwrap_or_default();
+            assert!(error.contains(part), "{error:?} does not say {part:?}");
+        };
+        for name in ["A", "1a", "-a", "a_b", "\"a b\"", "\"\"", &"a".repeat(33)] {
+            check(&dfns(name, ""), "is no name for a tenant");
+        }
+        check("tenants = 3\n", "tenants holds sections");
+        check("[tenants]\na = 3\n", "a must be a section, [tenants.a]");
+        check(
+            "[tenants.a]\ntitle = \"x\"\n",
+            "line 1: [tenants.a] needs a vendor; there are outsys",
+        );
+        check(
+            "[tenants.a]\nvendor = \"acme\"\n",
+            "line 2: vendor in [tenants.a] must be one of outsys",
+        );
+        check("[tenants.a]\nvendor = 3\n", "line 2: vendor in [tenants.a]");
+        check(
+            "[tenants.redox]\nvendor = \"dfns\"\n",
+            "the name of a vendor is for a tenant of that",
+        );
+        check(&dfns("a", "title = 3"), "line 6: title in [tenants.a] must be text");
+        check(&dfns("a", "title = \" \""), "title in [tenants.a] must be a line of text");
+        check(&dfns("a", "read_only = \"yes\""), "read_only in [tenants.a] must be true or false");
+        check(&dfns("a", "formerly = \"b\""), "formerly in [tenants.a] must be a list of names");
+        check(&dfns("a", "formerly = [\"B\"]"), "that a tenant can have had");
+        check(&dfns("a", "formerly = [\"a\"]"), "names its own name");
+        check(
+            &dfns("a", "auth_tokne = \"x\""),
+            "\"auth_tokne\" in [tenants.a]; there are vendor, title,",
+        );
+        check(&dfns("a", "api_url = 3"), "line 6: api_url must be text");
+        check(
+            &(dfns("a", "") + &dfns("b", "formerly = [\"a\"]")),
+            "there is a tenant of that name",
+        );
+        check(
+            &(dfns("a", "formerly = [\"c\"]") + &dfns("b", "formerly = [\"c\"]")),
+            "formerly names \"c\", and so does [tenants.a]",
+        );
+        check(&dfns("a", "formerly = [\"redox\"]"), "which is another vendor");
+        check(&(dfns("a", "formerly = [\"dfns\"]") + "[dfns]\nauth_token = \"t\"\n"), "([dfns])");
+        check(&(dfns("dfns", "") + "[dfns]\nauth_token = \"t\"\n"), "keep one of the two sections");
+        check(
+            &(dfns("a", "") + &dfns("b", "").replace("\"b\"", "\"a\"")),
+            "a and b are one tenant of dfns",
+        );
+        let error = |environment: &[(&str, &str)]| {
+            load(environment, Some(&dfns("a", "formerly = [\"dfns\"]")), Flags::default())
+                .err()
+                .unwrap_or_default()
+        };
+        assert!(error(&[("DFNS_AUTH_TOKEN", "t")]).contains("([dfns])"));
+        assert_eq!(error(&[]), "");
+        let chosen = |names: &str| error(&[("GRANTOR_TENANTS", names)]);
+        assert!(
+            chosen("a,acme").contains("GRANTOR_TENANTS names \"acme\""),
+            "{}",
+            chosen("a,acme")
+        );
+        assert!(chosen(",").contains("names no tenant") && chosen("a").is_empty());
+    }
+
+    #[test]
+    fn tenants_of_a_vendor_stand_beside_each_other() {
+        let bridge = |name: &str, more: &str| {
+            format!(
+                "[tenants.{name}]\nvendor = \"centrasite\"\nbridge_url = \"https://{name}.example.com\"\n\
+                 username = \"u\"\n{more}\n"
+            )
+        };
+        let password = "password = { env = \"OF_A\" }";
+        let words = |config: &Config| {
+            let word = |tenant: &Tenant| (tenant.id.word().to_owned(), tenant.is_one_of_several);
+            config.tenants.iter().map(word).collect::<Vec<_>>()
+        };
+        let with = |file: &str, environment: &[(&str, &str)], tenants: &[&str]| {
+            let tenants = tenants.iter().map(|&name| name.to_owned()).collect();
+            load(environment, Some(file), Flags { tenants, ..Flags::default() }).unwrap()
+        };
+        let own = [BRIDGE, [("OF_A", "x"); 3]].concat();
+        let word = |name: &str, several| (name.to_owned(), several);
+        let file = bridge("a", password);
+        assert_eq!(words(&with(&file, &own[3..], &[])), [word("a", false)]);
+        let config = with(&file, &own, &[]);
+        assert_eq!(words(&config), [word("centrasite", true), word("a", true)]);
+        // The variables are of the tenant that is named as its vendor.
+        assert_eq!(config.tenants[1].account.base.host(), "a.example.com");
+        assert_eq!(words(&with(&file, &own, &["a"])), [word("a", false)]);
+        assert_eq!(words(&with(&file, &own, &["centrasite"])), [word("centrasite", false)]);
+        // One that lacks something is there too.
+        let half = with(&bridge("a", ""), &own, &[]);
+        assert_eq!(words(&half), [word("centrasite", true)]);
+        let lacks = half.unready.iter().find(|one| one.word() == "a").unwrap();
+        assert_eq!(lacks.troubles, ["password in [tenants.a] is missing (that user's password)"]);
+        assert!(
+            half.unready.iter().all(|one| one.vendor.name != "centrasite" || one.word() == "a")
+        );
+    }
+
+    /// What the administrator's file says of a tenant holds, and where it names those of a vendor
+    /// there are no others.
+    #[cfg(unix)]
+    #[test]
+    fn the_floor_says_which_tenants_there_are() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (floor, config) = (dir.path().join("floor.toml"), dir.path().join("config.toml"));
+        let bridge = |name: &str, host: &str, more: &str| {
+            format!(
+                "[tenants.{name}]\nvendor = \"centrasite\"\nbridge_url = \"https://{host}\"\n{more}\n"
+            )
+        };
+        let user = "username = \"u\"\npassword = \"p\"";
+        let load = |bound: &str, own: &str| {
+            std::fs::write(&floor, bound).unwrap();
+            std::fs::write(&config, own).unwrap();
+            let flags = Flags {
+                state_dir: Some(dir.path().into()),
+                config: Some(config.clone()),
+                ..Flags::default()
+            };
+            let floor = Some(floor.as_path());
+            let sources = Sources { flags: &flags, environment: &|_| None, floor, sandbox: None };
+            Config::load(&sources).map_err(|error| error.to_string())
+        };
+        let bound = bridge("live", "live.example.com", "read_only = true");
+        let own = bridge("live", "evil.example.com", user);
+        std::fs::write(&floor, "").unwrap();
+        if std::fs::metadata(&floor).unwrap().uid() != 0 {
+            return; // Nobody else's file is a floor.
+        }
+        let loaded = load(&bound, &own).unwrap();
+        let live = &loaded.tenants[0];
+        assert_eq!((live.account.base.host(), live.told.as_str()), ("live.example.com", "live"));
+        assert!(live.read_only && loaded.warnings.iter().all(|one| !one.contains("no effect")));
+        let loaded =
+            load(&bound, &(own.clone() + &bridge("live2", "live.example.com", user))).unwrap();
+        assert_eq!(loaded.tenants.len(), 1);
+        let barred = loaded.unready.iter().find(|one| one.word() == "live2").unwrap();
+        assert!(
+            barred.troubles[0].contains("an administrator says which"),
+            "{:?}",
+            barred.troubles
+        );
+        let other = "[tenants.live]\nvendor = \"dfns\"\nauth_token = \"t\"\n";
+        assert!(load(&bound, other).err().unwrap().contains("the administrator's file says"));
+        // Where an administrator names none, nobody's name is a fact.
+        let loaded = load("[grantor]\nread_only = false\n", &own).unwrap();
+        assert_eq!(loaded.tenants[0].told, "centrasite");
+    }
+
     /// What a file says counts from its folder, and `~/` from home, wherever a process starts.
     #[test]
     fn a_path_means_the_same_in_every_process() {
@@ -541,7 +715,12 @@ mod tests {
             let sources = Sources { flags: &flags, environment: &home, floor: None, sandbox: None };
             let loaded = Config::load(&sources).unwrap();
             let file = File::find(&sources).unwrap();
-            let token = gather::of_vendor(crate::vendors::named("dfns").unwrap(), &sources, &file);
+            let token = {
+                let none = File::default();
+                let mut all = tenants::declared(&sources, &file, &none).unwrap();
+                all.retain(|one| one.vendor.name == "dfns");
+                gather::of_tenant(&all[0], &sources, &file, &none)
+            };
             let own = gather::own(OWN, &home, &file);
             let read = [&token, &own].map(|settings| settings.files().next().unwrap().to_owned());
             let [token, key] = read;

@@ -143,7 +143,8 @@ impl Desk {
 
     /// A desk whose rules are loaded.
     pub fn with(mut config: Config, guard: Guard) -> Self {
-        let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
+        let names: Vec<_> = config.tenants.iter().map(|tenant| tenant.id.names()).collect();
+        let ledger = Ledger::new(&config.state_dir, config.ledger_key.take()).knowing(names);
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
         let turns = Turns::new(ledger.locks());
@@ -199,9 +200,10 @@ impl Desk {
                 let answer = if let Err(failure) = self.may_look(tool.spec, &call) {
                     Answer::unasked(&failure)
                 } else {
-                    match fit(tool, arguments) {
-                        Ok(arguments) => {
-                            return self.fitting(tool, Call { arguments, ..call }).await;
+                    match catalogue::fit(tool, &self.config, arguments) {
+                        Ok((arguments, named)) => {
+                            let call = Call { arguments, ..call };
+                            return self.fitting(tool, call, named.as_deref()).await;
                         }
                         Err(failure) => unfit(tool, &failure),
                     }
@@ -223,10 +225,15 @@ impl Desk {
     }
 
     /// The answer to a call whose arguments are what the tool's schema says.
-    async fn fitting(&self, tool: &Tool, call: Call) -> Result<Answer, UnknownTool> {
+    async fn fitting(
+        &self,
+        tool: &Tool,
+        call: Call,
+        named: Option<&str>,
+    ) -> Result<Answer, UnknownTool> {
         let called = OriginalCall { tool: call.tool.clone(), arguments: call.arguments.clone() };
-        let answer = match (&tool.run, self.tenant(tool)) {
-            (Run::Look(look), _) => return Ok(self.look(tool, *look, call).await),
+        let answer = match (&tool.run, self.tenant(tool, named)) {
+            (Run::Look(look), _) => return Ok(self.look(tool, *look, call, named).await),
             (Run::Check, _) => self.check(call).await,
             (Run::Undo, _) => self.undo(call, called).await?,
             (Run::Change { .. }, Some(tenant)) => {
@@ -244,8 +251,12 @@ impl Desk {
         self.roles.clear();
     }
 
-    fn tenant(&self, tool: &Tool) -> Option<&Tenant> {
-        self.config.tenant(tool.spec.vendor?)
+    /// The tenant of a tool's vendor that is named, or the only one there is.
+    fn tenant(&self, tool: &Tool, named: Option<&str>) -> Option<&Tenant> {
+        let is_named = |tenant: &&Tenant| named.is_none_or(|name| tenant.id.word() == name);
+        let mut tenants = self.config.tenants_of(tool.spec.vendor?).filter(is_named);
+        let tenant = tenants.next()?;
+        tenants.next().is_none().then_some(tenant)
     }
 }
 

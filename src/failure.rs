@@ -70,6 +70,8 @@ pub struct Candidate {
     /// Who knows it, where several were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 impl Kind {

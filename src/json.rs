@@ -14,6 +14,13 @@ pub(crate) fn put(object: &mut Value, field: &str, value: impl Into<Value>) {
     }
 }
 
+/// The same, right behind another field where that is there.
+pub(crate) fn put_after(object: &mut Value, other: &str, field: &str, value: impl Into<Value>) {
+    let Some(fields) = object.as_object_mut() else { return };
+    let place = fields.keys().position(|name| name == other).map_or(fields.len(), |at| at + 1);
+    fields.shift_insert(place, field.to_owned(), value.into());
+}
+
 /// Adds the fields of `more` to an object.
 pub(crate) fn extend(object: &mut Value, more: Value) {
     if let (Some(fields), Value::Object(more)) = (object.as_object_mut(), more) {

@@ -132,7 +132,8 @@ impl Handler {
 
     fn tools(&self) -> &[Tool] {
         self.tools.get_or_init(|| {
-            let definitions = catalogue::listed(self.desk.config()).map(catalogue::definition);
+            let config = self.desk.config();
+            let definitions = catalogue::listed(config).map(|tool| catalogue::served(tool, config));
             definitions.filter_map(|tool| serde_json::from_value(tool).ok()).collect()
         })
     }
@@ -344,9 +345,32 @@ fn instructions(config: &Config) -> String {
     }
     for unready in config.unready.iter().filter(|unready| !unready.absent) {
         let troubles = unready.troubles.join("; ");
-        text.push_str(&format!("\n{} is left out: {troubles}.", unready.vendor.name));
+        text.push_str(&format!("\n{} is left out: {troubles}.", unready.word()));
     }
+    text.push_str(&tenants(config));
     invocation::commands(&text).chars().take(LONGEST_INSTRUCTIONS).collect()
+}
+
+/// Which tenants there are, where a vendor has several.
+fn tenants(config: &Config) -> String {
+    let mut text = String::new();
+    for tenant in config.tenants.iter().filter(|tenant| tenant.is_one_of_several) {
+        let title =
+            tenant.title.as_deref().map(|title| format!(", “{}”", crate::text::clean(title)));
+        let read_only = if tenant.read_only { ", read-only" } else { "" };
+        text.push_str(&format!(
+            " {} ({}{}{read_only})",
+            tenant.id.word(),
+            tenant.vendor.name,
+            title.unwrap_or_default()
+        ));
+    }
+    match text.as_str() {
+        "" => text,
+        all => {
+            format!("\nTenants, of which a change names one as `tenant`; ask which is meant:{all}.")
+        }
+    }
 }
 
 /// The signals that ask the process to end, listened to from before the first byte is read.

@@ -40,6 +40,15 @@ pub struct Settings {
     variables: &'static [Variable],
     found: BTreeMap<&'static str, Found>,
     table: Option<Table>,
+    /// The name of the tenant whose they are, where it is another than its vendor's.
+    tenant: Option<String>,
+}
+
+/// What a setting is called where it is asked for: the variable, or the key in its tenant's section.
+pub fn called(tenant: Option<&str>, name: &str) -> String {
+    let Some(tenant) = tenant else { return name.to_owned() };
+    let key = name.split_once('_').map_or(name, |(_, key)| key).to_lowercase();
+    format!("{key} in [tenants.{tenant}]")
 }
 
 /// Where a setting was found, and what it is.
@@ -63,7 +72,26 @@ impl Settings {
         found: BTreeMap<&'static str, Found>,
         table: Option<Table>,
     ) -> Self {
-        Self { variables, found, table }
+        Self { variables, found, table, tenant: None }
+    }
+
+    /// The same of a tenant that has a name of its own.
+    pub(crate) fn of(self, tenant: Option<&str>) -> Self {
+        Self { tenant: tenant.map(str::to_owned), ..self }
+    }
+
+    /// What a setting is called where it is asked for.
+    pub fn called(&self, name: &str) -> String {
+        called(self.tenant.as_deref(), name)
+    }
+
+    /// Whether all that is set is the same, as far as that can be seen.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.found.len() == other.found.len()
+            && self
+                .found
+                .iter()
+                .all(|(name, one)| other.found.get(name).is_some_and(|other| one.is_same(other)))
     }
 
     /// Whether nothing at all is set.
@@ -100,6 +128,7 @@ impl Settings {
     pub fn user(&self, name: &str) -> Result<String, String> {
         let user = self.text(name)?;
         if user.contains(':') {
+            let name = self.called(name);
             return Err(format!(
                 "{name} holds a colon, where HTTP Basic ends a user name: give the name alone"
             ));
@@ -111,7 +140,7 @@ impl Settings {
     /// It is missing, or not a URL that credentials may be sent to.
     pub fn url(&self, name: &str) -> Result<Base, String> {
         let text = self.text(name)?;
-        let told = |trouble: &str| format!("{name} {trouble}");
+        let told = |trouble: &str| format!("{} {trouble}", self.called(name));
         given::odd_url(&text).map_or(Ok(()), |trouble| Err(told(trouble)))?;
         Base::parse(&text).map_err(told)
     }
@@ -130,15 +159,17 @@ impl Settings {
             Some(Found::File(path)) => Origin::File(path.clone()),
             Some(Found::Command(line)) => Origin::Command(line.clone()),
             Some(Found::Unset(other)) => {
+                let name = self.called(name);
                 return Err(format!("{name} refers to {other}, which is not set"));
             }
             Some(Found::Twice(other)) => {
+                let name = self.called(name);
                 return Err(format!("{name} and {other} are both set: keep one"));
             }
             Some(Found::Wrong(trouble)) => return Err(trouble.clone()),
             Some(Found::Text(_)) | None => return Err(self.missing(name)),
         };
-        Ok(Secret::new(name, origin))
+        Ok(Secret::new(self.called(name), origin))
     }
 
     /// Where a secret comes from, in words; nothing of the secret itself.
@@ -153,7 +184,13 @@ impl Settings {
 
     /// The files that secrets are read from, and the programs that print them.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.found.values().filter_map(|found| match found {
+        self.files_of(|_| true)
+    }
+
+    /// The same of the settings whose name fits.
+    pub(crate) fn files_of(&self, fits: impl Fn(&str) -> bool) -> impl Iterator<Item = &Path> {
+        let fitting = self.found.iter().filter(move |(name, _)| fits(name));
+        fitting.filter_map(|(_, found)| match found {
             Found::File(path) => Some(path.as_path()),
             Found::Command(line) => line.first().map(Path::new),
             _ => None,
@@ -166,26 +203,28 @@ impl Settings {
     }
 
     /// The settings that are shown.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (String, &str)> {
         self.found.iter().filter_map(|(name, found)| match found {
-            Found::Text(text) => Some((*name, text.as_str())),
+            Found::Text(text) => Some((self.called(name), text.as_str())),
             _ => None,
         })
     }
 
     /// The secrets that are given as they are.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (String, &SecretString)> {
         self.found.iter().filter_map(|(name, found)| match found {
-            Found::Inline(secret) => Some((*name, secret)),
+            Found::Inline(secret) => Some((self.called(name), secret)),
             _ => None,
         })
     }
 
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let odd = |name: &str, text: &str| Some(format!("{name} {}", given::odd(text)?));
+        let odd =
+            |name: &str, text: &str| Some(format!("{} {}", self.called(name), given::odd(text)?));
         let warning = |(name, found): (&&str, &Found)| match found {
             Found::File(path) if readable_by_others(path) => {
                 let (shown, mend) = (path.display(), crate::owner_only::mend("600", path));
+                let name = self.called(name);
                 Some(format!("{name}: {shown} can be read by others; run: {mend}"))
             }
             Found::Text(text) => odd(name, text),
@@ -210,7 +249,19 @@ impl Settings {
 
     fn missing(&self, name: &str) -> String {
         let help = self.variable(name).map_or("", |variable| variable.help);
-        format!("{name} is missing ({help})")
+        format!("{} is missing ({help})", self.called(name))
+    }
+}
+
+impl Found {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Inline(one), Self::Inline(other)) => expose(one) == expose(other),
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Command(one), Self::Command(other)) => one == other,
+            _ => false,
+        }
     }
 }
 

@@ -43,11 +43,11 @@ use crate::access::{Access, Named, Role};
 use crate::config::Unready;
 use crate::failure::Failure;
 pub use crate::intent::{Effect, Term};
-use crate::ledger::{Ledger, Record, Trouble};
+use crate::ledger::{Ledger, Record, Trouble, Whose};
 use crate::outbound::{Deadline, Wire};
 use crate::schema;
-use crate::vendors::{Tenant, VendorReader};
-pub use arguments::{fit, meant};
+use crate::vendors::{Organization, Tenant, VendorReader};
+pub use arguments::{fit, fit_as, meant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting};
 pub use look::MOST_BYTES;
@@ -182,7 +182,7 @@ impl Inverse {
 
 /// Whom a look may ask.
 pub struct LookContext<'a> {
-    pub tenants: &'a [Tenant],
+    pub tenants: Vec<&'a Tenant>,
     /// The vendors that lack something.
     pub unready: &'a [Unready],
     pub wire: &'a Wire,
@@ -206,10 +206,12 @@ pub struct Rows {
     pub troubles: Vec<Trouble>,
 }
 
-/// One vendor's trouble, beside the others' rows.
+/// One tenant's trouble, beside the others' rows.
 #[derive(Debug)]
 pub struct Problem {
     pub vendor: &'static str,
+    /// Its name, where the vendor has others beside it.
+    pub tenant: Option<String>,
     pub failure: Failure,
     /// Rows came all the same.
     pub partial: bool,
@@ -278,6 +280,15 @@ impl Tool {
             |earlier, is_own, reader| Box::pin(C::rebase(earlier, is_own, reader));
         let run = Run::Change { holds: C::HOLDS, rebase, resolve, inverse: C::inverse, by_hand };
         Self { spec: &C::SPEC, schema: LazyLock::new(change_input::<C>), wrong: C::wrong, run }
+    }
+}
+
+/// Whose changes of a resource are a tenant's, for the ledger.
+pub fn whose(tenant: &Tenant, resource: &str, own: &Organization) -> Whose {
+    Whose {
+        place: tenant.id.place.clone(),
+        names: tenant.id.names(),
+        organization: tenant.organization_of(resource, own),
     }
 }
 

@@ -14,6 +14,7 @@ mod pick;
 pub mod redox;
 mod role_filter;
 pub mod snaplogic;
+mod tenant;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use listing::{ListPosition, Listing, Page, Row, paginate};
 pub use organization::{Customers, Organization, Same};
 pub use pick::{Known, NameOrId, pick};
 pub use role_filter::{RoleFilter, access};
+pub use tenant::{Tenant, TenantId};
 
 use crate::access::{Access, Principal, Resource, Role};
 use crate::cache::{Cache, Shared};
@@ -86,16 +88,6 @@ pub struct Check {
     /// What is lost where the credential may not do it and all else works; `None` where it must.
     pub without: Option<&'static str>,
     pub query: fn(&Tenant) -> Result<Query, Failure>,
-}
-
-/// A vendor as configured: whose tenant, through which account.
-pub struct Tenant {
-    pub vendor: &'static Vendor,
-    /// Which tenant it is, for telling changes at one from those at another: its base URL, or the
-    /// sandbox, whose ports are others each time.
-    pub name: String,
-    pub account: Account,
-    pub settings: Settings,
 }
 
 /// How a question ended.
@@ -172,7 +164,7 @@ impl VendorReader<'_> {
     /// Every way a read can fail, with the vendor's permission named where that is the trouble.
     pub async fn reply(&self, query: &Query) -> Read {
         let Some(cache) = self.cache else { return self.fresh(query).await.map(Arc::new) };
-        let key = format!("{} {}", self.tenant.vendor.name, query.shown());
+        let key = format!("{} {}", self.tenant.id.key(), query.shown());
         let fresh = async { self.fresh(query).await.map(Arc::new) };
         cache.answer(key, fresh).await
     }

@@ -241,6 +241,11 @@ mod ends;
 #[path = "grantor/first_release.rs"]
 mod first_release;
 
+/// Several tenants of one vendor.
+#[cfg(unix)]
+#[path = "grantor/tenants.rs"]
+mod tenants;
+
 /// A ledger that is not the one it was: moved away, or sealed under another key.
 #[cfg(unix)]
 #[path = "grantor/other_ledger.rs"]

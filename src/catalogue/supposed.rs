@@ -21,6 +21,8 @@ pub struct Supposed {
     pub permissions: Vec<String>,
     /// The host of the vendor's base URL.
     pub tenant: Option<String>,
+    /// The tenant's name, where it is another than its vendor's.
+    pub tenant_name: Option<String>,
     pub scope: Option<String>,
     /// Why the role is privileged.
     pub privileged: Option<String>,
@@ -104,6 +106,8 @@ impl Supposed {
             vendor,
             base: format!("https://{host}"),
             tenant: format!("https://{host}"),
+            tenant_told: self.tenant_name.clone().unwrap_or_else(|| vendor.to_owned()),
+            tenant_name: self.tenant_name.clone(),
             tool: spec.name,
             effect: spec.effect,
             lowering: false,

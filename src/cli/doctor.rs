@@ -194,7 +194,9 @@ async fn examine(
 ) -> (String, bool) {
     let vendor = tenant.vendor;
     let (base, _) = settings.setting("", tenant.account.base.as_str());
-    let mut report = format!("{} {}\n", with(BOLD, vendor.title), with(DIM, &base));
+    let read_only = if tenant.read_only { " (read-only)" } else { "" };
+    let base = format!("{base}{read_only}");
+    let mut report = format!("{} {}\n", with(BOLD, &title(tenant)), with(DIM, &base));
     for variable in vendor.variables {
         let value = if variable.secret {
             tenant.settings.origin(variable.name)
@@ -202,8 +204,9 @@ async fn examine(
             tenant.settings.get(variable.name).map(str::to_owned)
         };
         let Some(value) = value else { continue };
-        let (value, misplaced) = settings.setting(variable.name, &value);
-        report.push_str(&format!("  {}  {}\n", with(DIM, variable.name), text::clean(&value)));
+        let name = tenant.settings.called(variable.name);
+        let (value, misplaced) = settings.setting(&name, &value);
+        report.push_str(&format!("  {}  {}\n", with(DIM, &name), text::clean(&value)));
         if let Some(misplaced) = misplaced {
             report.push_str(&format!("  {}  {misplaced}\n", with(WAITS, "mend")));
         }
@@ -230,6 +233,14 @@ async fn examine(
         report.push_str(&format!("  {word}  {name} needs {needs}; only a change can show that\n"));
     }
     (report, sound)
+}
+
+/// What a tenant is called: its vendor, and the operator's name for it where there is one.
+fn title(tenant: &Tenant) -> String {
+    let vendor = tenant.vendor.title;
+    let Some(name) = &tenant.id.name else { return vendor.to_owned() };
+    let title = tenant.title.as_deref().map(|title| format!(", “{}”", text::clean(title)));
+    format!("{vendor} ({name}{})", title.unwrap_or_default())
 }
 
 async fn examine_one(reader: &VendorReader<'_>, check: &Check) -> (String, bool) {
@@ -262,7 +273,7 @@ fn failed(word: &str, why: &str) -> String {
 }
 
 fn unready_report(unready: &Unready) -> String {
-    let title = with(BOLD, unready.vendor.title);
+    let title = with(BOLD, &unready.title());
     if unready.absent {
         let needs =
             unready.vendor.variables.iter().filter(|variable| variable.need == Need::Required);

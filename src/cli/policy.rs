@@ -44,7 +44,7 @@ enum Command {
     grantor policy explain grant_asset_role --offline '{\"resource\": {\"name\": \"Orders\"}, \
     \"privileged\": \"manages users\", \"expires_in\": \"PT8H\"}'\n\n\
     Offline a change may have: grantee, role and resource, each {id, name, kind}; permissions, \
-    tenant, scope, privileged (why), own, width, rows [{grantee, role, permissions, privileged, \
+    tenant (its host), tenant_name, scope, privileged (why), own, width, rows [{grantee, role, permissions, privileged, \
     own, loses}], holds [{role, resource}], reason, client, \
     expires_in, expires_at, undoes, ends, requester, changes_this_hour, now.\n\n\
     Exit status: 0 allowed, 3 asked, 1 denied or not judged, 2 wrong usage.")]

@@ -42,7 +42,7 @@ impl Setup {
         // Where no other is ready, the sentence about all of them says it.
         for unready in half.filter(|_| !self.config.tenants.is_empty()) {
             let troubles = unready.troubles.join("; ");
-            self.complain(&format!("{} is left out: {troubles}", unready.vendor.name));
+            self.complain(&format!("{} is left out: {troubles}", unready.word()));
         }
         if let Some(why) = self.config.nobody() {
             self.complain(&format!("no tool is served, because {why}; run `grantor doctor`"));

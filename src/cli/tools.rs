@@ -24,7 +24,8 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
     // What no server would start with serves no tools.
     Guard::load(setup.config.policy.as_deref(), setup.config.read_only)?;
     let tools: Vec<_> = catalogue::listed(&setup.config).collect();
-    let definitions = Value::Array(tools.iter().map(|tool| catalogue::definition(tool)).collect());
+    let definitions =
+        Value::Array(tools.iter().map(|tool| catalogue::served(tool, &setup.config)).collect());
     let text = if arguments.json {
         format!("{definitions:#}\n")
     } else if arguments.hash {

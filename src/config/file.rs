@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::paths::expanded;
-use super::{ConfigError, Sources, floor, named};
+use super::{ConfigError, Sources, floor, named, tenants};
+use crate::settings::Variable;
 use crate::vendors::{VENDORS, Vendor};
 
 /// A configuration file, or nothing where there is none.
@@ -129,7 +130,11 @@ impl File {
             let keys = content.as_table().into_iter().flat_map(Table::keys);
             keys.map(move |key| (section.as_str(), key.as_str()))
         });
-        let idle = all.filter(|(section, key)| *section != "grantor" || !BOUNDS.contains(key));
+        let bounds = |section: &str, key: &str| match section {
+            "grantor" => BOUNDS.contains(&key),
+            section => section == tenants::SECTION,
+        };
+        let idle = all.filter(|(section, key)| !bounds(section, key));
         let (path, bounds) = (self.path.display(), BOUNDS.join(", "));
         idle.map(|(section, key)| {
             format!(
@@ -156,16 +161,33 @@ impl File {
         self.tables.get(name)?.as_table()
     }
 
+    /// The sections of the tenants that are named there.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = (&str, &Table)> {
+        let all = self.tables.get(tenants::SECTION).and_then(Value::as_table);
+        let all = all.into_iter().flatten();
+        all.filter_map(|(name, table)| Some((name.as_str(), table.as_table()?)))
+    }
+
+    pub(super) fn tenant(&self, name: &str) -> Option<&Table> {
+        self.tables.get(tenants::SECTION)?.get(name)?.as_table()
+    }
+
+    /// Whether there is such a file.
+    pub(super) fn is_there(&self) -> bool {
+        !self.path.as_os_str().is_empty()
+    }
+
     /// A file with a secret written into it should be its owner's alone.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let inline = VENDORS.iter().any(|vendor| {
+        let tenants = self.tenants().filter_map(|(_, table)| {
+            let vendor = table.get("vendor")?.as_str()?;
+            Some((crate::vendors::named(vendor)?, table))
+        });
+        let own = VENDORS.iter().filter_map(|vendor| Some((*vendor, self.vendor(vendor.name)?)));
+        let inline = own.chain(tenants).any(|(vendor, table)| {
             let mut secrets = vendor.variables.iter().filter(|variable| variable.secret);
-            secrets.any(|variable| {
-                let key = key_of(vendor.name, variable.name);
-                self.vendor(vendor.name)
-                    .and_then(|table| table.get(&key))
-                    .is_some_and(Value::is_str)
-            })
+            let key = |variable: &Variable| key_of(vendor.name, variable.name);
+            secrets.any(|variable| table.get(&key(variable)).is_some_and(Value::is_str))
         });
         let inline = inline || SECRET.iter().any(|key| self.own(key).is_some_and(Value::is_str));
         if !inline || !crate::secret::readable_by_others(&self.path) {
@@ -195,13 +217,17 @@ fn check(tables: &Table) -> Result<(), Mistake> {
         let mistake = |key: Option<&String>, text| {
             Err(Mistake { section: section.clone(), key: key.cloned(), text })
         };
+        if section == tenants::SECTION {
+            check_tenants(content)?;
+            continue;
+        }
         let vendor = crate::vendors::named(section);
         if vendor.is_none() && section != "grantor" {
             let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
             let known = known.join(", ");
             return mistake(
                 None,
-                format!("there is no section {section:?}; there are grantor, {known}"),
+                format!("there is no section {section:?}; there are grantor, {known}, tenants"),
             );
         }
         let Some(content) = content.as_table() else {
@@ -218,6 +244,18 @@ fn check(tables: &Table) -> Result<(), Mistake> {
         }
     }
     Ok(())
+}
+
+fn check_tenants(content: &Value) -> Result<(), Mistake> {
+    let Some(content) = content.as_table() else {
+        let (section, text) = (tenants::SECTION, "tenants holds sections, [tenants.NAME]");
+        return Err(Mistake { section: section.to_owned(), key: None, text: text.to_owned() });
+    };
+    content.iter().try_for_each(|(name, table)| {
+        let checked = tenants::check(name, table, check_setting);
+        let section = format!("{}.{name}", tenants::SECTION);
+        checked.map_err(|(key, text)| Mistake { section, key, text })
+    })
 }
 
 fn check_own(key: &str, value: &Value) -> Result<(), String> {

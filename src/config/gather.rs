@@ -2,31 +2,55 @@
 
 use std::path::Path;
 
-use toml::Value;
+use toml::{Table, Value};
 
 use super::Sources;
 use super::file::{File, key_of};
 use super::paths::of_environment;
+use super::tenants::Declared;
 use crate::given;
 use crate::secret::is_secret;
-use crate::settings::{Found, Settings, Variable};
-use crate::vendors::Vendor;
+use crate::settings::{self, Found, Settings, Variable};
 
-/// The settings of a vendor: the environment wins over the file, and those of a sandbox over both.
-pub(super) fn of_vendor(vendor: &Vendor, sources: &Sources<'_>, file: &File) -> Settings {
-    let section = file.vendor(vendor.name).filter(|_| sources.sandbox.is_none());
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The settings of a tenant: what the administrator's file says of it wins over the environment, and that
+/// over the operator's file; those of a sandbox win over all. The variables of the environment are of the
+/// tenant that is named as its vendor.
+pub(super) fn of_tenant(
+    tenant: &Declared<'_>,
+    sources: &Sources<'_>,
+    file: &File,
+    floor: &File,
+) -> Settings {
+    let vendor = tenant.vendor;
     let env = |name: &str| match sources.sandbox {
         Some(values) => {
             values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         }
         None => (sources.environment)(name),
     };
+    let section = tenant.name.as_deref();
     let look = |variable: &'static Variable| {
-        let written = section.and_then(|table| table.get(&key_of(vendor.name, variable.name)));
-        Some((variable.name, look(variable, &env, written, file)?))
+        let key = key_of(vendor.name, variable.name);
+        let of = |table: Option<&'_ Table>| table.and_then(|table| table.get(&key)).cloned();
+        let called = settings::called(section, variable.name);
+        let look = |env, written: Option<&Value>, file| {
+            look(variable, &called, env, (sources.environment, written), file)
+        };
+        let bound = of(tenant.floor).and_then(|written| look(&|_| None, Some(&written), floor));
+        let found = bound.or_else(|| match section {
+            None => look(&env, of(tenant.own).as_ref(), file),
+            Some(_) => look(&|_| None, of(tenant.own).as_ref(), file),
+        });
+        Some((variable.name, found?))
     };
     let found = vendor.variables.iter().filter_map(look).collect();
-    Settings::new(vendor.variables, found, section.cloned())
+    let mut table = tenant.own.cloned();
+    if let Some(bound) = tenant.floor {
+        table.get_or_insert_default().extend(bound.clone());
+    }
+    Settings::new(vendor.variables, found, table).of(section)
 }
 
 /// Those of Grantor itself: `SOME_NAME` is `some_name` under `[grantor]`.
@@ -37,16 +61,18 @@ pub(super) fn own(
 ) -> Settings {
     let look = |variable: &'static Variable| {
         let written = file.own(&key_of("grantor", variable.name));
-        Some((variable.name, look(variable, env, written, file)?))
+        Some((variable.name, look(variable, variable.name, env, (env, written), file)?))
     };
     let found = variables.iter().filter_map(look).collect();
     Settings::new(variables, found, None)
 }
 
+/// `env` has the setting itself; what is written may name other variables.
 fn look(
     variable: &Variable,
-    env: &dyn Fn(&str) -> Option<String>,
-    written: Option<&Value>,
+    called: &str,
+    env: Environment<'_>,
+    (others, written): (Environment<'_>, Option<&Value>),
     file: &File,
 ) -> Option<Found> {
     let direct = env(variable.name);
@@ -54,36 +80,36 @@ fn look(
         let text = direct.or_else(|| given::filled(written?.as_str()?))?;
         if let Some(what) = is_secret(&text) {
             let told = "which belongs in the setting for it: it is neither shown nor sent";
-            return Some(Found::Wrong(format!("{} holds {what}, {told}", variable.name)));
+            return Some(Found::Wrong(format!("{called} holds {what}, {told}")));
         }
-        return Some(fit(variable, text, Found::Text));
+        return Some(fit(called, text, Found::Text));
     }
     let file_variable = format!("{}_FILE", variable.name);
-    let inline = |text| fit(variable, text, |text| Found::Inline(text.into()));
+    let inline = |text| fit(called, text, |text| Found::Inline(text.into()));
     match (direct, of_environment(&file_variable, env)) {
         (Some(_), Ok(Some(_)) | Err(_)) => Some(Found::Twice(file_variable)),
         (Some(value), Ok(None)) => Some(inline(value)),
         (None, Ok(Some(path))) => Some(Found::File(path)),
         (None, Err(trouble)) => Some(Found::Wrong(trouble)),
-        (None, Ok(None)) => hidden(variable, written?, env, file),
+        (None, Ok(None)) => hidden(called, written?, others, file),
     }
 }
 
 /// A text that may be what was meant, as what it is.
-fn fit(variable: &Variable, text: String, found: impl FnOnce(String) -> Found) -> Found {
+fn fit(called: &str, text: String, found: impl FnOnce(String) -> Found) -> Found {
     match given::unfit(&text) {
-        Some(trouble) => Found::Wrong(format!("{} {trouble}", variable.name)),
+        Some(trouble) => Found::Wrong(format!("{called} {trouble}")),
         None => found(text),
     }
 }
 
 fn hidden(
-    variable: &Variable,
+    called: &str,
     value: &Value,
     env: &dyn Fn(&str) -> Option<String>,
     file: &File,
 ) -> Option<Found> {
-    let inline = |text| fit(variable, text, |text| Found::Inline(text.into()));
+    let inline = |text| fit(called, text, |text| Found::Inline(text.into()));
     if let Some(text) = value.as_str() {
         return given::filled(text).map(inline);
     }
@@ -91,7 +117,7 @@ fn hidden(
         return Some(env(name).map_or_else(|| Found::Unset(name.to_owned()), inline));
     }
     if let Some(path) = value.get("file").and_then(Value::as_str) {
-        let wrong = |trouble| Found::Wrong(format!("{}: {trouble}", variable.name));
+        let wrong = |trouble| Found::Wrong(format!("{called}: {trouble}"));
         if let Some(trouble) = given::odd_path(path) {
             return Some(wrong(format!("its file {trouble}")));
         }

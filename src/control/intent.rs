@@ -28,8 +28,12 @@ pub struct Intent {
     pub vendor: &'static str,
     /// Base URL of the vendor.
     pub base: String,
-    /// Which tenant of the vendor it is.
+    /// Which tenant of the vendor it is: its base URL, or the sandbox.
     pub tenant: String,
+    /// The operator's name for it, where it has one beside the vendor's.
+    pub tenant_name: Option<String>,
+    /// The name of it that rules are told.
+    pub tenant_told: String,
     /// The vendor's own customer that it is for, where several share an address and it is known.
     pub organization: Option<String>,
     pub tool: &'static str,
@@ -261,6 +265,7 @@ impl Intent {
             "vendor": self.vendor,
             "base": self.base,
             "tenant": self.tenant,
+            "tenant_name": self.tenant_name,
             "organization": self.organization,
             "tool": self.tool,
             "effect": self.effect.as_str(),

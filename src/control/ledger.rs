@@ -52,6 +52,7 @@ mod trouble;
 mod unless;
 mod upkeep;
 mod watched;
+mod whose;
 
 use std::path::Path;
 
@@ -67,6 +68,7 @@ pub use record::{End, Record};
 pub use request::{Answered, Asking, Concluded, Content, Decision, Request};
 pub use trouble::Trouble;
 pub use watched::{describe, warned};
+pub use whose::Whose;
 
 use super::permit::Denied;
 use super::permit::InFlight;
@@ -107,6 +109,13 @@ impl Ledger {
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
         let shelf = Shelf::files(dir, key);
         Self { shelf, watched: watched::Watched::default(), in_flight: InFlight::default() }
+    }
+
+    /// The same where these are the names that each tenant has and had.
+    pub fn knowing(self, mut names: Vec<Vec<Option<String>>>) -> Self {
+        names.retain(|names| names.len() > 1);
+        self.shelf.know(names);
+        self
     }
 
     /// Where processes that share this ledger ask for rights that one of them has at a time.

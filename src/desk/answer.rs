@@ -112,6 +112,16 @@ impl Answer {
         self
     }
 
+    /// The same, of a change at that tenant of its vendor.
+    pub(super) fn at(mut self, tenant: Option<&str>) -> Self {
+        if let Body::Changed(changed) = &mut self.body
+            && let Some(of) = &mut changed.of
+        {
+            of.tenant = tenant.map(str::to_owned);
+        }
+        self
+    }
+
     /// Grantor failed inside, and how far it came is not known.
     pub fn broken() -> Self {
         let said = "Grantor failed inside; whether anything was sent is in its ledger".to_owned();
@@ -252,7 +262,7 @@ impl From<&tools::Problem> for Problem {
     fn from(problem: &tools::Problem) -> Self {
         let failure = &problem.failure;
         Self {
-            of: Of::new(problem.vendor),
+            of: Of::new(problem.vendor).at(problem.tenant.clone()),
             kind: failure.problem().into(),
             message: failure.message.clone(),
             hint: failure.next_step().to_owned(),

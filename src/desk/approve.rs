@@ -6,10 +6,12 @@ use serde_json::{Map, Value, json};
 use super::consent::PersonReply;
 use super::status::unknown_tool;
 use super::{Answer, Call, ConsentQuestion, Desk, Person};
+use crate::catalogue;
 use crate::failure::Failure;
 use crate::ledger::{Content, Request, State};
 use crate::requester::Requester;
 use crate::text;
+use crate::vendors::Tenant;
 
 /// What became of an approved request.
 pub enum Carried {
@@ -85,15 +87,31 @@ impl Desk {
     /// it was asked under another policy.
     pub async fn elsewhere(&self, request: &Request) -> Option<String> {
         let vendor = request.content.vendor.as_deref().unwrap_or_default();
-        match self.config.tenant(vendor) {
+        let any = || self.config.tenants_of(vendor).next();
+        match self.tenant_for(&request.content).or_else(any) {
+            Some(tenant) if tenant.read_only => {
+                Some(format!("{} is read-only here", tenant.id.word()))
+            }
             Some(tenant) => self.is_elsewhere(tenant, request).await,
             None => Some(format!("{vendor} is not configured here")),
         }
     }
 
+    /// The tenant that a request was asked for, where it is configured here.
+    fn tenant_for(&self, content: &Content) -> Option<&Tenant> {
+        let (vendor, place) = (content.vendor.as_deref()?, content.asked_at()?);
+        let is = |tenant: &&Tenant| tenant.id.is(vendor, place, content.tenant_name.as_deref());
+        self.config.tenants.iter().find(is)
+    }
+
     /// Carries out one approved request.
     pub async fn run_request(&self, request: &Request, by: &Requester) -> Answer {
-        let Content { tool, arguments, client, .. } = request.content.clone();
+        let Content { tool, mut arguments, client, .. } = request.content.clone();
+        if catalogue::takes_tenant(&tool)
+            && let Some(tenant) = self.tenant_for(&request.content)
+        {
+            arguments.insert(catalogue::TENANT.to_owned(), tenant.id.word().into());
+        }
         let person = Person::Approved(request.receipt.clone());
         let call = Call::alone(by, &tool, arguments, client, person);
         let answer = self.call(call).await;

@@ -26,6 +26,9 @@ pub enum Body {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Of {
     pub vendor: Cow<'static, str>,
+    /// The operator's name for it, where others of its vendor are beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 /// How a change ended, or why it was not begun.
@@ -243,7 +246,18 @@ pub struct Listed {
 
 impl Of {
     pub(super) fn new(vendor: impl Into<Cow<'static, str>>) -> Self {
-        Self { vendor: vendor.into() }
+        Self { vendor: vendor.into(), tenant: None }
+    }
+
+    pub(super) fn at(self, tenant: Option<String>) -> Self {
+        Self { tenant, ..self }
+    }
+}
+
+impl Checked {
+    /// The same, at that tenant of its vendor.
+    pub(super) fn at(self, tenant: Option<String>) -> Self {
+        Self { of: self.of.map(|of| of.at(tenant)), ..self }
     }
 }
 

@@ -10,6 +10,7 @@ use super::taking::InHand;
 use super::task::{ChangeContext, ChangeRequest, Task};
 use super::undo_precondition::UndoPrecondition;
 use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
+use crate::catalogue;
 use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::Request;
@@ -45,16 +46,20 @@ impl Desk {
         mut call: Call,
         origin: Origin,
     ) -> Answer {
+        if tenant.read_only {
+            let failure = catalogue::read_only(tool.spec.name, [tenant].into_iter());
+            return Answer::stopped(tool.spec, &failure).at(tenant.said());
+        }
         let mut in_hand = InHand::default();
         match self.taken(tenant, &mut call).await {
             Ok(Some(taken)) => in_hand.hold(taken),
             Ok(None) => {}
-            Err(failure) => return Answer::stopped(tool.spec, &failure),
+            Err(failure) => return Answer::stopped(tool.spec, &failure).at(tenant.said()),
         }
         let caller = call.requester.clone();
         let answer = self.change_on(tool, tenant, call, origin, &mut in_hand).await;
         self.conclude_all(&in_hand, &answer, &caller).await;
-        answer
+        answer.at(tenant.said())
     }
 
     /// A change, on a yes that was taken for it or without one.

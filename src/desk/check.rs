@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::body::{Checked, Listed, Marks, Of};
 use super::lag::look_again;
-use super::several::asked;
 use super::status::holds;
 use super::{Answer, Call, Desk};
 use crate::access::Outcome;
@@ -58,7 +57,7 @@ impl Desk {
         by: &Requester,
     ) -> Result<Checked, Failure> {
         let record = self.followed_up(record, by).await?;
-        let shown = shown(&record);
+        let shown = self.shown(&record);
         if record.undone_by.is_some() {
             return Ok(shown.noted("it was undone"));
         }
@@ -86,7 +85,8 @@ impl Desk {
         let since = Timestamp::now() - RECENT;
         let (requests, unseen) = self.ledger.asked(since, MOST).await?;
         let (records, left) = self.ledger.recent(since, MOST).await?;
-        let changes = requests.iter().map(asked).chain(records.iter().map(shown));
+        let requests = requests.iter().map(|request| self.asked_as(request));
+        let changes = requests.chain(records.iter().map(|record| self.shown(record)));
         let (mut room, mut changes) = (MOST_BYTES, changes.collect::<Vec<_>>());
         let all = changes.len();
         changes.retain(|change| {
@@ -98,6 +98,12 @@ impl Desk {
         let note =
             (left > 0).then(|| format!("{left} others are left out: ask for them by receipt"));
         Ok(Listed { changes, note, warnings: Vec::new() })
+    }
+
+    /// A change as it was recorded, with its tenant where answers name that.
+    pub(super) fn shown(&self, record: &Record) -> Checked {
+        let tenant = self.config.said(&record.vendor, record.tenant_name.as_deref());
+        shown(record).at(tenant.map(str::to_owned))
     }
 
     /// Why nothing is found under a receipt: there is none, or its lines do not hold.
@@ -117,7 +123,7 @@ pub(super) fn unknown(receipt: &str) -> Failure {
         .hint("check_change without a receipt lists those of the last 24 hours")
 }
 
-pub(super) fn shown(record: &Record) -> Checked {
+fn shown(record: &Record) -> Checked {
     let open = "it was about to be sent, and how it ended was not recorded";
     // What does not stand has no end.
     let end = record.expires_at.filter(|_| record.end.is_none() || record.may_stand());

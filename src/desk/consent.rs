@@ -391,6 +391,8 @@ impl Next {
             "tool": intent.tool,
             "vendor": intent.vendor,
             "tenant": intent.tenant,
+            "tenant_name": intent.tenant_name,
+            "tenant_told": intent.tenant_told,
             "organization": intent.organization,
             "policy": policy,
             "privileged": intent.privileged,
@@ -424,6 +426,7 @@ fn content(
         arguments: context.called.arguments.clone(),
         vendor: request.and_then(|request| request.tool.spec.vendor).map(str::to_owned),
         tenant: first.map(|intent| intent.tenant.clone()),
+        tenant_name: first.and_then(|intent| intent.tenant_name.clone()),
         organization: first.and_then(|intent| intent.organization.clone()),
         term: request.map(|request| request.term),
         client: context.client.clone(),
@@ -470,12 +473,14 @@ mod tests {
     #[test]
     fn whatever_a_person_agreed_to_is_in_the_digest() {
         type Edit = fn(&mut Edited);
-        let edits: [(&str, Edit); 14] = [
+        let edits: [(&str, Edit); 16] = [
             ("privileged", |asked| asked.intent.privileged = Some("it manages users".to_owned())),
             ("typed", |asked| asked.typed = true),
             ("contains", |asked| asked.intent.contains.push("deploy".to_owned())),
             ("ingredients", |asked| asked.intent.ingredients.push("deploy, k1".to_owned())),
             ("tenant", |asked| asked.intent.tenant.push('2')),
+            ("name of the tenant", |asked| asked.intent.tenant_name = Some("b".to_owned())),
+            ("name that rules know", |asked| asked.intent.tenant_told.push('2')),
             ("organization", |asked| asked.intent.organization = Some("or-2".to_owned())),
             ("reason", |asked| asked.intent.reason = Some("T-1".to_owned())),
             ("warnings", |asked| asked.intent.warnings.push("others too".to_owned())),

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Desk;
 use super::status::ChangeStatus;
+use super::task::ChangeRequest;
 use crate::access::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::ledger::Record;
@@ -74,13 +75,13 @@ impl Desk {
     /// There is such a change, or it cannot be looked at.
     pub(super) async fn nothing_unseen(
         &self,
-        tenant: &str,
+        request: &ChangeRequest<'_>,
         step: &dyn Step,
         by: &Requester,
     ) -> Result<(), Failure> {
         let (now, wanted) = (Timestamp::now(), step.wanted());
-        let whose = [tenant, &wanted.principal.id];
-        let unseen = self.ledger.unseen_since(now - LAG - LAG, whose).await?;
+        let (whose, principal) = (request.whose(wanted), &wanted.principal.id);
+        let unseen = self.ledger.unseen_since(now - LAG - LAG, &whose, principal).await?;
         let is_same = |record: &&Record| {
             let other = record.wanted();
             let same = other.resource.id == wanted.resource.id

@@ -8,15 +8,25 @@ use super::{Answer, Call, Desk};
 use crate::outbound::{CALL, Deadline};
 use crate::tools::list_roles::ListRoles;
 use crate::tools::{Look as _, LookContext, LookFn, Tool};
+use crate::vendors::Tenant;
 
 impl Desk {
     /// Asks vendors and changes nothing.
-    pub(super) async fn look(&self, tool: &Tool, look: LookFn, call: Call) -> Answer {
+    pub(super) async fn look(
+        &self,
+        tool: &Tool,
+        look: LookFn,
+        call: Call,
+        named: Option<&str>,
+    ) -> Answer {
         let deadline = Deadline::after(CALL);
-        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
+        let is_asked = |tenant: &&Tenant| named.is_none_or(|name| tenant.id.word() == name);
+        let tenants = self.config.tenants.iter().filter(is_asked).collect();
+        let (unready, wire) = (&self.config.unready, &self.wire);
         let context = LookContext { tenants, unready, wire, ledger: &self.ledger, deadline };
         let arguments = Value::Object(call.arguments);
-        let shared = (tool.spec.name == ListRoles::SPEC.name).then(|| arguments.to_string());
+        let shared = (tool.spec.name == ListRoles::SPEC.name)
+            .then(|| format!("{} {arguments}", named.unwrap_or_default()));
         let answer = async {
             let answer = match look(arguments, context).await {
                 Ok(rows) => Answer::rows(rows),

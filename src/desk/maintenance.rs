@@ -265,6 +265,10 @@ impl Desk {
             return Ok(Ending::Left(format!("nothing is done on the ledger's word: {damage}")));
         }
         let same = match self.tenant_of(record).await {
+            Ok((tenant, _)) if tenant.read_only => {
+                let word = tenant.id.word();
+                return Ok(Ending::Left(format!("its time is over, and {word} is read-only here")));
+            }
             Ok((_, same)) => same,
             Err(failure) => return Ok(Ending::Left(failure.message)),
         };

@@ -90,7 +90,7 @@ impl Desk {
     ) -> Result<Prepared<'t>, Failure> {
         let step = task.step.as_ref();
         if context.cause == Cause::Request {
-            self.nothing_unseen(&task.request.tenant.name, step, &context.caller).await?;
+            self.nothing_unseen(task.request, step, &context.caller).await?;
         }
         let before = step.current(reader).await?;
         let ending = matches!(context.cause, Cause::Expiry(_));
@@ -166,7 +166,7 @@ impl Desk {
         if request.tool.spec.effect != Effect::Grant || context.cause != Cause::Request {
             return Ok(AlreadySo::Unchanged(warnings));
         }
-        let timed = self.ledger.timed(key(&request.tenant.name, step.wanted())).await?;
+        let timed = self.ledger.timed(&request.whose(step.wanted()), key(step.wanted())).await?;
         if timed.as_ref().is_some_and(|record| record.held_by.is_some()) {
             // It may go at any time: an end that is moved would promise that it stays.
             return Ok(AlreadySo::Unchanged(warnings));
@@ -214,7 +214,9 @@ impl Desk {
         let mut intent = Intent {
             vendor: tenant.vendor.name,
             base: tenant.account.base.as_str().to_owned(),
-            tenant: tenant.name.clone(),
+            tenant: tenant.id.place.clone(),
+            tenant_name: tenant.id.name.clone(),
+            tenant_told: tenant.told.clone(),
             organization: tenant.organization_of(&step.wanted().resource.id, organization),
             tool: spec.name,
             effect: spec.effect,
@@ -258,8 +260,8 @@ impl Desk {
 }
 
 /// The names by which the ledger finds an access again.
-pub(super) fn key<'a>(tenant: &'a str, access: &'a Access) -> [&'a str; 4] {
-    [tenant, &access.principal.id, &access.role.id, &access.resource.id]
+pub(super) fn key(access: &Access) -> [&str; 3] {
+    [&access.principal.id, &access.role.id, &access.resource.id]
 }
 
 impl Prepared<'_> {
@@ -343,6 +345,8 @@ pub(super) fn refusal(context: &ChangeContext, stop: &Stop<'_>) -> Option<Value>
             "tool": request.tool.spec.name,
             "effect": request.tool.spec.effect.as_str(),
             "vendor": request.tool.spec.vendor,
+            "tenant": request.tenant.id.place,
+            "tenant_name": request.tenant.id.name,
             "summary": step.summary(),
             "wanted": step.wanted(),
             "reason": request.reason,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::PersonReply;
 use super::prepare::{Next, Prepared};
+use super::status::called;
 use super::task::{ChangeContext, Task};
 use crate::access::{Access, Named};
 use crate::guard::Verdict;
@@ -74,7 +75,8 @@ fn lines(context: &ChangeContext, items: &[Item<'_>], why: &[&str], typed: Optio
     let mut lines = vec![format!("{} asks for your consent:", who(context))];
     for Item { task, intent } in items {
         let step = task.step.as_ref();
-        lines.push(format!("• {} — at {}, {}", intent.summary, intent.vendor, intent.tenant));
+        let place = called(&intent.tenant, intent.tenant_name.as_deref());
+        lines.push(format!("• {} — at {}, {place}", intent.summary, intent.vendor));
         let (before, after) = changed(step, intent);
         lines.push(format!("  before: {}", rows(step, &before, None)));
         lines.push(format!("  after: {}", rows(step, &after, Some(intent))));

@@ -76,7 +76,8 @@ impl Desk {
         if let Some(cursor) = cursor {
             crate::json::put(&mut arguments, "cursor", cursor);
         }
-        let (tenants, unready, wire) = (&self.config.tenants, &self.config.unready, &self.wire);
+        let tenants = self.config.tenants.iter().collect();
+        let (unready, wire) = (&self.config.unready, &self.wire);
         let (ledger, deadline) = (&self.ledger, Deadline::after(CALL));
         let context = LookContext { tenants, unready, wire, ledger, deadline };
         urgent(Urgency::Look, look(arguments, context)).await.and_then(page)
@@ -105,7 +106,7 @@ impl Unread {
         let failure = &problem.failure;
         Self {
             vendor: problem.vendor.to_owned(),
-            tenant: None,
+            tenant: problem.tenant.clone(),
             kind: failure.problem().to_owned(),
             message: text::clean(&failure.message),
             hint: text::clean(failure.next_step()),

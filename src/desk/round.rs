@@ -177,7 +177,7 @@ fn not_agreed_to(prepared: &[Prepared<'_>], failure: &Failure) -> Vec<StepResult
 /// Whose access a call changes, for the turns.
 fn keys(tasks: &[Task<'_>]) -> Vec<String> {
     let key = |task: &Task<'_>| {
-        format!("{} {}", task.request.tenant.vendor.name, task.step.wanted().principal.id)
+        format!("{} {}", task.request.tenant.id.key(), task.step.wanted().principal.id)
     };
     tasks.iter().map(key).collect()
 }

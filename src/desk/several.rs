@@ -2,7 +2,6 @@
 
 use super::Desk;
 use super::body::{Checked, Marks, Of};
-use super::check::shown;
 use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::failure::Failure;
@@ -24,7 +23,7 @@ impl Desk {
         let Some(request) = self.ledger.request(receipt).await? else {
             return Err(self.not_found(receipt).await);
         };
-        let body = asked(&request);
+        let body = self.asked_as(&request);
         if request.state != State::Spent {
             return Ok(body);
         }
@@ -41,9 +40,17 @@ impl Desk {
         Ok(Checked { outcome, changes, ..body }.noted(note))
     }
 
+    /// A request among changes, with its tenant where answers name that.
+    pub(super) fn asked_as(&self, request: &Request) -> Checked {
+        let content = &request.content;
+        let vendor = content.vendor.as_deref().unwrap_or_default();
+        let tenant = self.config.said(vendor, content.tenant_name.as_deref());
+        asked(request).at(tenant.map(str::to_owned))
+    }
+
     /// One of several changes, as it stands; one that cannot be looked at now as it was last found.
     async fn item(&self, record: Record, by: &Requester) -> Checked {
-        let last = shown(&record);
+        let last = self.shown(&record);
         let is_held = record.is_held() || record.held_by.is_some();
         let is_open = record.is_unsettled() || record.outcome() == Some(Outcome::Unconfirmed);
         if !is_open && !is_held {
@@ -89,7 +96,7 @@ fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
 }
 
 /// A request for consent, among changes.
-pub(super) fn asked(request: &Request) -> Checked {
+fn asked(request: &Request) -> Checked {
     let (outcome, note) = match request.state {
         State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),

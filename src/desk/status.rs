@@ -9,7 +9,7 @@ use super::undo_precondition::shown_then;
 use crate::access::{Access, Approval, Outcome};
 use crate::catalogue::{self, Found};
 use crate::failure::{Failure, Kind};
-use crate::ledger::{Closing, Record};
+use crate::ledger::{Closing, Record, Whose};
 use crate::outbound::{CALL, Deadline};
 use crate::requester::Requester;
 use crate::tools::{Run, Snapshot, Verification};
@@ -107,25 +107,57 @@ impl Desk {
     /// The tenant that a change was made at, and whether the credential is known to be the same
     /// customer's: another one says nothing of it.
     pub(super) async fn tenant_of(&self, record: &Record) -> Result<(&Tenant, Same), Failure> {
-        let vendor = &record.vendor;
-        let tenant = self.config.tenant(vendor).ok_or_else(|| {
-            Failure::new(Kind::Unavailable, format!("{vendor} is not configured here"))
-                .hint("`grantor doctor` says what is missing")
-        })?;
+        let Record { receipt, vendor, tenant: place, tenant_name, .. } = record;
         let elsewhere = |then: &str, now: &str| {
-            let receipt = &record.receipt;
             Failure::refused(format!("{receipt} was made at {then}, and this is {now}"))
                 .hint(format!("configure {vendor} as it was then"))
         };
-        if tenant.name != record.tenant {
-            return Err(elsewhere(&record.tenant, &tenant.name));
-        }
+        let name = tenant_name.as_deref();
+        let is = |tenant: &&Tenant| tenant.id.is(vendor, place, name);
+        let Some(tenant) = self.config.tenants.iter().find(is) else {
+            let ids = self.config.tenants_of(vendor).map(|tenant| &tenant.id);
+            let here: Vec<_> = ids.map(|id| called(&id.place, id.name.as_deref())).collect();
+            if here.is_empty() {
+                let trouble = format!("{vendor} is not configured here");
+                return Err(Failure::new(Kind::Unavailable, trouble)
+                    .hint("`grantor doctor` says what is missing"));
+            }
+            let was = name.unwrap_or(vendor);
+            let here = here.join(" or ");
+            return Err(match self.config.tenants_of(vendor).all(|one| one.id.name.is_none()) {
+                true => elsewhere(&called(place, name), &here),
+                false => elsewhere(&called(place, Some(was)), &here).hint(format!(
+                    "configure {was} as it was then; a tenant at the same place that was renamed \
+                     names it in `formerly`"
+                )),
+            });
+        };
         let own = tenant.organization(&self.wire).await;
         let kept = record.organization.as_deref();
         match (own.is(kept), kept, own) {
             (Same::No, Some(kept), Organization::Known(own)) => Err(elsewhere(kept, &own)),
             (same, ..) => Ok((tenant, same)),
         }
+    }
+
+    /// Whose changes are those of a record's tenant.
+    pub(super) fn whose(&self, record: &Record) -> Whose {
+        let Record { vendor, tenant, tenant_name, organization, .. } = record;
+        let is = |one: &&Tenant| one.id.is(vendor, tenant, tenant_name.as_deref());
+        let names = self.config.tenants.iter().find(is).map(|tenant| tenant.id.names());
+        Whose {
+            place: tenant.clone(),
+            names: names.unwrap_or_else(|| vec![tenant_name.clone()]),
+            organization: organization.clone(),
+        }
+    }
+
+    /// Whether two changes were made at one tenant.
+    pub(super) fn is_same_tenant(&self, one: &Record, other: &Record) -> bool {
+        let (name, organization) = (other.tenant_name.as_deref(), other.organization.as_deref());
+        one.vendor == other.vendor
+            && one.tenant == other.tenant
+            && self.whose(one).has(name, organization)
     }
 
     /// Where an end that the vendor held has not come, its grant is overdue.
@@ -188,6 +220,11 @@ impl ChangeStatus {
             unseen: self.unseen,
         }
     }
+}
+
+/// A tenant in words: its name where the operator gave it one, and where it is.
+pub(super) fn called(place: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| place.to_owned(), |name| format!("{name}, {place}"))
 }
 
 /// What is said where an absence may be another customer's.

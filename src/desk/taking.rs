@@ -4,6 +4,7 @@ use serde::Deserialize as _;
 
 use super::consent::{Person, whole};
 use super::question::ConsentQuestion;
+use super::status::called;
 use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::approvers::{Proof, Statement};
@@ -124,10 +125,16 @@ impl Desk {
 
     /// Why a request is not for this process to carry out, where it is not.
     pub(super) async fn is_elsewhere(&self, tenant: &Tenant, request: &Request) -> Option<String> {
-        let (content, name) = (&request.content, &tenant.name);
-        if content.asked_at() != Some(name.as_str()) {
-            let at = content.asked_at().unwrap_or("a tenant that was not recorded");
-            return Some(format!("it was asked for {at}, and this is {name}"));
+        let (content, id) = (&request.content, &tenant.id);
+        let (vendor, name) = (content.vendor.as_deref(), content.tenant_name.as_deref());
+        let vendor = vendor.unwrap_or(id.vendor);
+        if !content.asked_at().is_some_and(|place| id.is(vendor, place, name)) {
+            let asked = match content.asked_at() {
+                Some(place) => called(place, name),
+                None => "a tenant that was not recorded".to_owned(),
+            };
+            let here = called(&id.place, id.name.as_deref());
+            return Some(format!("it was asked for {asked}, and this is {here}"));
         }
         let organization = tenant.organization(&self.wire).await;
         if organization.is(content.organization.as_deref()) == Same::No {

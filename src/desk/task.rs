@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::OriginalCall;
 use super::undo_precondition::UndoPrecondition;
+use crate::access::Access;
 use crate::intent::Cause;
+use crate::ledger::Whose;
 use crate::requester::Requester;
-use crate::tools::{Step, Term, Tool};
+use crate::tools::{Step, Term, Tool, whose};
 use crate::vendors::{Organization, Tenant};
 
 /// Whose call it is, and what holds for all that it changes.
@@ -37,6 +39,13 @@ pub(super) struct ChangeRequest<'a> {
     pub(super) arguments: Value,
     pub(super) reason: Option<String>,
     pub(super) term: Term,
+}
+
+impl ChangeRequest<'_> {
+    /// Whose changes of an access are this one's tenant's.
+    pub(super) fn whose(&self, access: &Access) -> Whose {
+        whose(self.tenant, &access.resource.id, &self.organization)
+    }
 }
 
 /// One access that changes, and the request that it changes by.

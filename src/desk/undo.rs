@@ -38,8 +38,9 @@ impl Desk {
         reason: Option<String>,
     ) -> Answer {
         let record = &undoing.record;
-        let inverse = match self.tenant_of(record).await.and_then(|_| inverse(record)) {
-            Ok(inverse) => inverse,
+        let found = self.tenant_of(record).await;
+        let (tenant, inverse) = match found.and_then(|(tenant, _)| Ok((tenant, inverse(record)?))) {
+            Ok(found) => found,
             Err(failure) => return Answer::stopped(&undo_change::SPEC, &failure),
         };
         let grants = inverse.grants();
@@ -61,10 +62,7 @@ impl Desk {
             }
         };
         let origin = Origin { called, cause, undoing: Some(undoing) };
-        match self.tenant(tool) {
-            Some(tenant) => self.change(tool, tenant, Call { arguments, ..call }, origin).await,
-            None => Answer::stopped(tool.spec, &super::vendor_missing(tool.spec)),
-        }
+        self.change(tool, tenant, Call { arguments, ..call }, origin).await
     }
 
     /// The change a call wants undone, what it left, and why.

@@ -257,7 +257,7 @@ impl Desk {
         places: &[AccessPlace],
     ) -> Result<Vec<Record>, Failure> {
         let holds = holds(&record.tool);
-        let here = |other: &Record| other.vendor == record.vendor && other.tenant == record.tenant;
+        let here = |other: &Record| self.is_same_tenant(record, other);
         let meets = |other: &Record| {
             let theirs = self::places(other, holds);
             places.iter().any(|place| theirs.iter().any(|other| other.is(place)))
@@ -294,8 +294,7 @@ impl Desk {
     pub(super) async fn upon(&self, foreseen: &Record) -> Result<Vec<String>, Failure> {
         let holds = holds(&foreseen.tool);
         let places = places(foreseen, holds);
-        let here =
-            |other: &Record| other.vendor == foreseen.vendor && other.tenant == foreseen.tenant;
+        let here = |other: &Record| self.is_same_tenant(foreseen, other);
         let meets = |other: &Record| {
             let theirs = self::places(other, self::holds(&other.tool));
             here(other) && places.iter().any(|place| theirs.iter().any(|other| other.is(place)))
@@ -303,8 +302,8 @@ impl Desk {
         let mut standing = match holds {
             Holds::Many => {
                 let wanted = foreseen.wanted();
-                let key = super::prepare::key(&foreseen.tenant, &wanted);
-                self.ledger.timed(key).await?.into_iter().collect()
+                let key = super::prepare::key(&wanted);
+                self.ledger.timed(&self.whose(foreseen), key).await?.into_iter().collect()
             }
             Holds::One | Holds::List => self.ledger.standing().await?,
         };

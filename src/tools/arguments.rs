@@ -40,8 +40,20 @@ const UNKNOWN_HINT: &str = "rename or leave out what is not there: the tool's in
 /// # Errors
 /// All that does not fit, at once, each by its argument.
 pub fn fit(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<String, Value>, Failure> {
+    fit_as(tool, &tool.schema, arguments)
+}
+
+/// The same where the tool is served with another schema.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_as(
+    tool: &Tool,
+    schema: &Value,
+    arguments: Map<String, Value>,
+) -> Result<Map<String, Value>, Failure> {
     let mut fitting = Fitting::default();
-    let fitted = fitting.object(&tool.schema, "", arguments);
+    let fitted = fitting.object(schema, "", arguments);
     let mut troubles = (tool.wrong)(&fitted);
     let said = |one: &Failure, all: &[Failure]| {
         one.argument.is_some() && all.iter().any(|other| other.argument == one.argument)

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::look::{LookQuery, Refine, Token, Which, ask};
-use super::{Effect, Look, LookContext, Rows, Spec};
+use super::{Effect, Look, LookContext, Rows, Spec, whose};
 use crate::access::Access;
 use crate::argument::{Limit, Name, Time};
 use crate::failure::{Failure, Kind};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Record, Whose};
+use crate::outbound::Wire;
 use crate::vendors::{Listing, Reach, RoleFilter, Tenant, access};
 
 /// List who has access, or what somebody can reach: all there is, or what fits all that is given.
@@ -61,14 +62,15 @@ struct LedgerFilter {
 struct Known<'a> {
     ledger: &'a Ledger,
     filter: LedgerFilter,
-    /// When Grantor takes back what it granted.
-    ends: HashMap<Key, Timestamp>,
+    wire: &'a Wire,
+    /// What Grantor takes back, by its ids: several tenants may have something of one id.
+    ends: HashMap<Key, Vec<Record>>,
     /// Why nothing is known, where the ledger cannot be read.
     unread: Option<Failure>,
 }
 
-/// `[tenant, principal, role, resource]`, by ids.
-type Key = [String; 4];
+/// `[principal, role, resource]`, by ids.
+type Key = [String; 3];
 
 impl Look for ListAccess {
     const SPEC: Spec = Spec {
@@ -98,7 +100,7 @@ impl Look for ListAccess {
         let ledger = context.ledger;
         let (before, granted_here) = (self.expires_before.map(Time::timestamp), self.granted_here);
         let filter = LedgerFilter { before, granted_here };
-        let known = Known { filter, ..Known::of(ledger).await };
+        let known = Known { filter, ..Known::of(ledger, context.wire).await };
         let mut rows = ask(context, asked, |_| access, reach, known).await?;
         rows.troubles = ledger.watched().await;
         Ok(rows)
@@ -106,39 +108,49 @@ impl Look for ListAccess {
 }
 
 impl<'a> Known<'a> {
-    async fn of(ledger: &'a Ledger) -> Self {
-        let end = |record: crate::ledger::Record| {
-            let (access, end) = (record.wanted(), record.expires_at?);
-            Some((key(&record.tenant, &access), end))
-        };
+    async fn of(ledger: &'a Ledger, wire: &'a Wire) -> Self {
         let filter = LedgerFilter::default();
+        let mut known = Self { ledger, wire, filter, ends: HashMap::new(), unread: None };
         match ledger.standing().await {
             Ok(timed) => {
-                let ends = timed.into_iter().filter_map(end).collect();
-                Self { ledger, filter, ends, unread: None }
+                for record in timed {
+                    known.ends.entry(key(&record.wanted())).or_default().push(record);
+                }
             }
             Err(failure) => {
                 let message = format!("what was granted here is not known: {}", failure.message);
                 let unread = Failure::new(Kind::Incomplete, message).hint(failure.next_step());
-                Self { ledger, filter, ends: HashMap::new(), unread: Some(unread) }
+                known.unread = Some(unread);
             }
         }
+        known
     }
 
     /// The same rows. A ledger that cannot be read marks nothing; the rows are the vendor's all the same.
     async fn of_rows(&self, tenant: &Tenant, listing: Listing<Access>) -> Listing<Shown> {
-        let keys: Vec<_> = listing.rows.iter().map(|row| key(&tenant.name, row)).collect();
-        let granted = self.ledger.granted(&keys).await.unwrap_or_default();
+        let own = tenant.organization(self.wire).await;
+        let keys = listing.rows.iter().map(|row| (whose(tenant, &row.resource.id, &own), key(row)));
+        let keys: Vec<_> = keys.collect();
+        let granted = self.ledger.granted(keys.clone()).await.unwrap_or_default();
         let mut marks = keys.iter().zip(granted.into_iter().chain(std::iter::repeat(None)));
         listing.map(|mut access| {
             let (end, receipt) = match marks.next() {
-                Some((key, receipt)) => (self.ends.get(key), receipt),
+                Some(((whose, key), receipt)) => (self.end(whose, key), receipt),
                 None => (None, None),
             };
-            let end = end.map(Timestamp::to_string);
+            let end = end.map(|end| end.to_string());
             access.expires_at = access.expires_at.or(end);
             Shown { access, granted_here: receipt.is_some(), receipt }
         })
+    }
+
+    /// When Grantor takes this access of a tenant back.
+    fn end(&self, whose: &Whose, key: &Key) -> Option<Timestamp> {
+        let is_theirs = |record: &&Record| {
+            record.tenant == whose.place
+                && whose.has(record.tenant_name.as_deref(), record.organization.as_deref())
+        };
+        self.ends.get(key)?.iter().find(is_theirs)?.expires_at
     }
 }
 
@@ -169,7 +181,7 @@ impl Shown {
 }
 
 /// The names by which the ledger finds a row. What is held through a group was granted to the group.
-fn key(tenant: &str, row: &Access) -> Key {
+fn key(row: &Access) -> Key {
     let holder = row.via.as_ref().unwrap_or(&row.principal);
-    [tenant, &holder.id, &row.role.id, &row.resource.id].map(str::to_owned)
+    [&holder.id, &row.role.id, &row.resource.id].map(|id| id.to_owned())
 }

@@ -14,7 +14,7 @@ use crate::argument::Limit;
 use crate::cache::Cache;
 use crate::config::Unready;
 use crate::failure::{Failure, Kind};
-use crate::json::extend;
+use crate::json::{extend, put};
 use crate::outbound::CALL;
 use crate::text::{self, Word};
 use crate::vendors::{ListPosition, Listing, Lookup, Tenant, VENDORS, Vendor, VendorReader};
@@ -41,7 +41,7 @@ pub(super) struct Token(String);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Which(&'static str);
 
-/// Where each vendor's list goes on; a vendor that is not named is done.
+/// Where each tenant's list goes on, by its name; one that is not named is done.
 #[derive(Default, Serialize, Deserialize)]
 struct Cursor(BTreeMap<String, ListPosition>);
 
@@ -67,12 +67,22 @@ impl<T: Serialize + Send> Refine<T> for AsListed {
     }
 }
 
-/// One vendor's answer.
+/// One tenant's answer.
 struct Answered<T> {
-    vendor: &'static str,
+    from: Teller,
     /// Where in its list it was asked to begin.
-    from: ListPosition,
+    begun: ListPosition,
     listing: Result<Listing<T>, Failure>,
+}
+
+/// Whose rows and problems they are.
+#[derive(Clone)]
+struct Teller {
+    vendor: &'static str,
+    /// The tenant's name.
+    word: String,
+    /// The same where others of its vendor are beside it.
+    said: Option<String>,
 }
 
 const USUAL: usize = 50;
@@ -82,7 +92,7 @@ pub const MOST_BYTES: usize = 46_000;
 /// What is put to a row later, and what stands between two.
 const MARKS: usize = 24;
 
-/// Asks the vendors `asked` names, all at the same time: `lookup` says which list of a vendor,
+/// Asks the tenants `asked` names, all at the same time: `lookup` says which list of a vendor,
 /// `question` what to ask of it, and `refine` what is shown of a part of it.
 ///
 /// # Errors
@@ -109,17 +119,17 @@ where
     };
     let (wire, deadline) = (context.wire, context.deadline);
     let answers = tenants.into_iter().map(|tenant| {
-        let vendor = tenant.vendor.name;
-        let from = cursor.as_ref().and_then(|cursor| cursor.0.get(vendor).cloned());
-        let from = from.unwrap_or_default();
+        let from = Teller::of(tenant);
+        let begun = cursor.as_ref().and_then(|cursor| cursor.0.get(&from.word).cloned());
+        let begun = begun.unwrap_or_default();
         let (question, refine) = (&question, &refine);
         async move {
             let cache = Cache::lasting(CALL);
             let cache = Some(&cache);
             let reader = &VendorReader { tenant, wire, deadline, cache, earlier: &[] };
             let vendor = Asking { reader, lookup: lookup(tenant.vendor), question, refine };
-            let listing = vendor.to_the_limit(from.clone(), limit).await;
-            Answered { vendor: tenant.vendor.name, from, listing }
+            let listing = vendor.to_the_limit(begun.clone(), limit).await;
+            Answered { from, begun, listing }
         }
     });
     gather(futures_util::future::join_all(answers).await, limit, of_somebody)
@@ -178,15 +188,14 @@ fn tenants<'a>(
     cursor: Option<&Cursor>,
 ) -> Result<Vec<&'a Tenant>, Failure> {
     let left = |tenant: &&Tenant| {
-        let name = tenant.vendor.name;
-        wanted.is_none_or(|wanted| wanted.0 == name)
-            && cursor.is_none_or(|cursor| cursor.0.contains_key(name))
+        wanted.is_none_or(|wanted| wanted.0 == tenant.vendor.name)
+            && cursor.is_none_or(|cursor| cursor.0.contains_key(tenant.id.word()))
     };
-    let tenants: Vec<_> = context.tenants.iter().filter(left).collect();
+    let tenants: Vec<_> = context.tenants.iter().copied().filter(left).collect();
     if !tenants.is_empty() {
         return Ok(tenants);
     }
-    let ready: Vec<_> = context.tenants.iter().map(|tenant| tenant.vendor.name).collect();
+    let ready: Vec<_> = context.tenants.iter().map(|tenant| tenant.id.word()).collect();
     let is_meant = |unready: &&Unready| wanted.is_some_and(|one| one.0 == unready.vendor.name);
     let half = context.unready.iter().find(is_meant).filter(|unready| !unready.absent);
     let wanted = wanted.map_or("a vendor of that cursor", |wanted| wanted.0);
@@ -219,7 +228,9 @@ fn of_kind<'a>(
 
 /// No rows, and why: who was asked for has no such.
 fn none_of_kind(context: &LookContext<'_>, kind: &str, kinds: Kinds) -> Rows {
-    let told = context.tenants.iter().map(|tenant| tenant.vendor);
+    let mut told: Vec<&Vendor> = context.tenants.iter().map(|tenant| tenant.vendor).collect();
+    told.dedup_by_key(|vendor| vendor.name);
+    let told = told.into_iter();
     let told: Vec<_> =
         told.map(|vendor| format!("{} has {}", vendor.name, kinds(vendor).join(", "))).collect();
     let note = format!("none of those asked has any of the kind {kind}; {}", told.join("; "));
@@ -239,32 +250,30 @@ fn gather<T: Serialize>(
     let mut all = Rows { asked: answers.len(), ..Rows::default() };
     let (mut cursor, mut nameless, mut answered) = (Cursor::default(), Vec::new(), false);
     let mut room = MOST_BYTES;
-    for Answered { vendor, from, listing } in answers {
+    for Answered { from, begun, listing } in answers {
         answered |= listing.is_ok();
         match listing {
-            Err(failure) if failure.kind == Kind::Invalid => nameless.push((vendor, failure)),
+            Err(failure) if failure.kind == Kind::Invalid => nameless.push((from, failure)),
             Err(failure) => {
-                if failure.kind == Kind::RateLimited {
-                    cursor.0.insert(vendor.to_owned(), from);
-                }
                 let goes_on = failure.kind == Kind::RateLimited;
-                all.problems.push(Problem { vendor, failure, partial: false, goes_on });
+                if goes_on {
+                    cursor.0.insert(from.word.clone(), begun);
+                }
+                all.problems.push(Problem { goes_on, ..from.problem(failure, false) });
             }
             Ok(listing) => {
-                let mut rows: Vec<_> =
-                    listing.rows.iter().map(|row| labelled(vendor, row)).collect();
+                let mut rows: Vec<_> = listing.rows.iter().map(|row| from.labelled(row)).collect();
                 rows.truncate(limit.saturating_sub(all.rows.len()));
                 rows.truncate(fitting(&rows, &mut room, all.rows.is_empty()));
                 let is_put_off = rows.is_empty() && !listing.rows.is_empty();
                 let Listing { next, problem, .. } = listing.first(rows.len());
                 let goes_on = next.is_some();
                 all.rows.extend(rows);
-                cursor.0.extend(next.map(|next| (vendor.to_owned(), next)));
+                cursor.0.extend(next.map(|next| (from.word.clone(), next)));
                 let problem = problem.filter(|_| !is_put_off);
                 let problem = problem.map(|failure| {
                     let is_for_now = matches!(failure.kind, Kind::RateLimited | Kind::Unavailable);
-                    let goes_on = goes_on && is_for_now;
-                    Problem { vendor, failure, partial: true, goes_on }
+                    Problem { goes_on: goes_on && is_for_now, ..from.problem(failure, true) }
                 });
                 all.problems.extend(problem);
             }
@@ -280,12 +289,7 @@ fn gather<T: Serialize>(
     }
     if !answered || of_somebody {
         let failed = nameless.iter().cloned();
-        all.problems.extend(failed.map(|(vendor, failure)| Problem {
-            vendor,
-            failure,
-            partial: false,
-            goes_on: false,
-        }));
+        all.problems.extend(failed.map(|(from, failure)| from.problem(failure, false)));
     }
     let unknown: Vec<_> = ambiguous.into_iter().chain(nameless).collect();
     all.unknown = (certain && !unknown.is_empty()).then(|| meaningless(unknown));
@@ -314,9 +318,11 @@ fn fitting(rows: &[Value], room: &mut usize, is_first: bool) -> usize {
 }
 
 /// A name that no vendor knows, or that several have, with what it may have meant at each.
-fn meaningless(nameless: Vec<(&'static str, Failure)>) -> Failure {
-    let mut all = nameless.into_iter().map(|(vendor, mut failure)| {
-        failure.candidates.iter_mut().for_each(|one| one.vendor = Some(vendor.into()));
+fn meaningless(nameless: Vec<(Teller, Failure)>) -> Failure {
+    let mut all = nameless.into_iter().map(|(from, mut failure)| {
+        for one in &mut failure.candidates {
+            (one.vendor, one.tenant) = (Some(from.vendor.into()), from.said.clone());
+        }
         failure
     });
     let first = all.next().unwrap_or_else(|| Failure::invalid("nothing to look for"));
@@ -326,15 +332,32 @@ fn meaningless(nameless: Vec<(&'static str, Failure)>) -> Failure {
     })
 }
 
-fn labelled(vendor: &str, row: &impl Serialize) -> Value {
-    let mut labelled = json!({ "vendor": vendor });
-    extend(&mut labelled, json!(row));
-    labelled
+impl Teller {
+    fn of(tenant: &Tenant) -> Self {
+        let said = tenant.said().map(str::to_owned);
+        Self { vendor: tenant.vendor.name, word: tenant.id.word().to_owned(), said }
+    }
+
+    fn labelled(&self, row: &impl Serialize) -> Value {
+        let mut labelled = json!({ "vendor": self.vendor });
+        if let Some(said) = &self.said {
+            put(&mut labelled, "tenant", said.as_str());
+        }
+        extend(&mut labelled, json!(row));
+        labelled
+    }
+
+    fn problem(&self, failure: Failure, partial: bool) -> Problem {
+        let (vendor, tenant) = (self.vendor, self.said.clone());
+        Problem { vendor, tenant, failure, partial, goes_on: false }
+    }
 }
 
 impl Problem {
-    fn describe(&self) -> (&'static str, Failure) {
-        (self.vendor, self.failure.clone())
+    fn describe(&self) -> (Teller, Failure) {
+        let said = self.tenant.clone();
+        let word = said.clone().unwrap_or_else(|| self.vendor.to_owned());
+        (Teller { vendor: self.vendor, word, said }, self.failure.clone())
     }
 }
 
@@ -416,9 +439,17 @@ fn names() -> Vec<&'static str> {
 mod tests {
     use super::*;
 
+    fn teller(vendor: &'static str) -> Teller {
+        Teller { vendor, word: vendor.to_owned(), said: None }
+    }
+
     fn listed(vendor: &'static str, rows: &[&str]) -> Answered<Value> {
         let rows = rows.iter().map(|name| json!({ "name": name })).collect();
-        Answered { vendor, from: ListPosition::default(), listing: Ok(Listing::whole(rows)) }
+        Answered {
+            from: teller(vendor),
+            begun: ListPosition::default(),
+            listing: Ok(Listing::whole(rows)),
+        }
     }
 
     fn names(rows: &Rows) -> Vec<&str> {
@@ -457,12 +488,9 @@ mod tests {
             let rows = all.clone();
             let from = ListPosition { skip, ..ListPosition::default() };
             let listing = Ok(Listing::part(rows, &from, 500, None));
-            let rows = gather(
-                vec![Answered { vendor: "one", from: ListPosition::default(), listing }],
-                500,
-                false,
-            )
-            .unwrap();
+            let begun = ListPosition::default();
+            let answered = Answered { from: teller("one"), begun, listing };
+            let rows = gather(vec![answered], 500, false).unwrap();
             let found: Vec<_> = names(&rows).iter().map(|name| (*name).to_owned()).collect();
             assert!(found.len() == 1 || json!(rows.rows).to_string().len() <= MOST_BYTES);
             seen.extend(found);
@@ -475,13 +503,37 @@ mod tests {
         assert_eq!(seen, all.iter().map(|row| row["name"].as_str().unwrap()).collect::<Vec<_>>());
     }
 
+    /// Two tenants of one vendor are two, in rows, cursors and problems.
+    #[test]
+    fn an_answer_names_the_tenant_where_there_are_several() {
+        let of = |word: &str, said: Option<&str>, failure| {
+            let listed = listed("dfns", &["a", "b"]).listing;
+            let listing =
+                if failure { Err(Failure::new(Kind::Unavailable, "down")) } else { listed };
+            let said = said.map(str::to_owned);
+            let from = Teller { vendor: "dfns", word: word.to_owned(), said };
+            Answered { from, begun: ListPosition::default(), listing }
+        };
+        let rows =
+            gather(vec![of("one", Some("one"), false), of("two", Some("two"), false)], 3, false);
+        let rows = rows.unwrap();
+        let named: Vec<_> = rows.rows.iter().map(|row| row["tenant"].as_str().unwrap()).collect();
+        assert_eq!(named, ["one", "one", "two"]);
+        assert_eq!(places(&rows), [("two".to_owned(), 1)]);
+        let rows =
+            gather(vec![of("one", Some("one"), true), of("two", Some("two"), false)], 3, false);
+        assert_eq!(rows.unwrap().problems[0].tenant.as_deref(), Some("one"));
+        let alone = gather(vec![of("one", None, false)], 3, false).unwrap();
+        assert!(alone.rows.iter().all(|row| row.get("tenant").is_none()));
+    }
+
     /// Several of a name are told as that, whatever others say; and all at once where nobody knows one.
     #[test]
     fn a_name_of_several_is_ambiguous() {
         let several = || Failure::new(Kind::Ambiguous, "2 have the name").of("principal");
         let wrong = |failure| Answered::<Value> {
-            vendor: "two",
-            from: ListPosition::default(),
+            from: teller("two"),
+            begun: ListPosition::default(),
             listing: Err(failure),
         };
         let rows = gather(vec![listed("one", &["a"]), wrong(several())], 9, true).unwrap();

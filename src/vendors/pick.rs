@@ -197,6 +197,7 @@ fn candidate<T: Known>(what: &str, known: &T) -> Candidate {
         kind,
         argument: Some(what.to_owned()),
         vendor: None,
+        tenant: None,
     }
 }
 

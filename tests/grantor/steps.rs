@@ -32,7 +32,7 @@ impl Vendors {
     async fn step(&self, tool: &str, arguments: &Value) -> Box<dyn Step> {
         let tool = TOOLS.iter().find(|known| known.spec.name == tool).unwrap();
         let Run::Change { resolve, .. } = tool.run else { panic!("no change") };
-        let tenant = self.config.tenant(tool.spec.vendor.unwrap()).unwrap();
+        let tenant = self.config.tenants_of(tool.spec.vendor.unwrap()).next().unwrap();
         let deadline = Deadline::after(CALL);
         let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier: &[] };
         let steps = resolve(arguments.clone(), &reader).await;

@@ -180,7 +180,7 @@ async fn looks(reply: &Reply) {
 async fn change(tool: &Tool, arguments: Value, reply: &Reply) {
     let Run::Change { resolve, .. } = tool.run else { return };
     let (wire, cache) = (Wire::default(), Cache::answering(Ok(Arc::new(reply.clone()))));
-    let tenant = config().tenant(tool.spec.vendor.unwrap()).unwrap();
+    let tenant = config().tenants_of(tool.spec.vendor.unwrap()).next().unwrap();
     let deadline = Deadline::after(Duration::ZERO);
     let reader = VendorReader { tenant, wire: &wire, deadline, cache: Some(&cache), earlier: &[] };
     let Ok(steps) = resolve(arguments, &reader).await else { return };

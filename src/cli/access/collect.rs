@@ -96,7 +96,7 @@ fn blank(asked: &[String]) -> Report {
 /// All access there is. Where a file keeps what was read, it goes on with what an earlier run left.
 pub(super) async fn collect(desk: &Desk, partial: Option<&Partial>) -> Result<Report, Error> {
     let config = desk.config();
-    let asked: Vec<_> = config.tenants.iter().map(|one| one.vendor.name.to_owned()).collect();
+    let asked: Vec<_> = config.tenants.iter().map(|one| one.id.word().to_owned()).collect();
     let earlier = partial.and_then(|partial| partial.read(&asked));
     let (mut report, mut cursor) = match earlier {
         Some((report, Some(next))) => (report, Some(next)),

@@ -119,7 +119,9 @@ fn did(change: &Record, what: What, row: &AccessRow) -> bool {
     let is_it = |one: &Access| one.is(&row.access);
     let left = change.end.as_ref().is_some_and(|end| end.after.iter().any(is_it));
     let was = change.before.iter().any(is_it);
+    let at = change.tenant_name.as_deref().unwrap_or(&change.vendor);
     change.vendor == row.vendor
+        && row.tenant.as_deref().is_none_or(|tenant| tenant == at)
         && match what {
             What::Came => left && !was,
             What::Went => was && !left && change.end.is_some(),

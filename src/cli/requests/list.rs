@@ -37,8 +37,8 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let troubles = desk.ledger().troubles().await?;
     let status = status::worst([status::of(&troubles)]);
     if arguments.json {
-        let requests: Vec<_> = requests.iter().map(request).collect();
-        let overdue: Vec<_> = overdue.iter().map(end).collect();
+        let requests: Vec<_> = requests.iter().map(|one| request(&desk, one)).collect();
+        let overdue: Vec<_> = overdue.iter().map(|one| end(&desk, one)).collect();
         let mut body = json!({ "requests": requests, "overdue": overdue });
         if !troubles.is_empty() {
             let troubles: Vec<_> = troubles.iter().map(trouble).collect();
@@ -48,8 +48,8 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
         paint::json(&format!("{body:#}"))?;
         return Ok(status);
     }
-    let mut lines: String = requests.iter().map(|request| line(request, now)).collect();
-    lines.extend(overdue.iter().map(late));
+    let mut lines: String = requests.iter().map(|request| line(&desk, request, now)).collect();
+    lines.extend(overdue.iter().map(|record| late(&desk, record)));
     if lines.is_empty() && troubles.is_empty() {
         paint::note("nothing waits, and nothing is overdue");
     }
@@ -67,22 +67,25 @@ fn until(request: &Request) -> Timestamp {
     answered.and_then(|answered| answered.until).unwrap_or(request.until)
 }
 
-fn line(request: &Request, now: Timestamp) -> String {
+fn line(desk: &Desk, request: &Request, now: Timestamp) -> String {
     let style = if request.state == State::Approved { GOOD } else { WAITS };
     let Request { receipt, requester, .. } = request;
     let age = age(now.duration_since(request.time).as_secs());
-    let about = format!("{age} old, until {}, asked by {requester}", paint::time(until(request)));
+    let at = at(of_request(desk, request));
+    let about =
+        format!("{at}{age} old, until {}, asked by {requester}", paint::time(until(request)));
     let summary = text::clean(&request.content.summary);
     let (word, about) = (with(style, request.state.as_str()), with(DIM, &text::clean(&about)));
     format!("  {word}  {receipt}  {summary}  {about}\n")
 }
 
 /// An end that could not be carried out.
-fn late(record: &Record) -> String {
+fn late(desk: &Desk, record: &Record) -> String {
     let Record { receipt, summary, requester, .. } = record;
     let end = record.expires_at.map(paint::time).unwrap_or_default();
     let why = why(record);
-    let about = text::clean(&format!("was to end {end}, asked by {requester}: {why}"));
+    let at = at(of_record(desk, record));
+    let about = text::clean(&format!("{at}was to end {end}, asked by {requester}: {why}"));
     let (word, summary) = (with(BAD, "overdue"), text::clean(summary));
     format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
 }
@@ -107,10 +110,10 @@ fn age(seconds: i64) -> String {
     }
 }
 
-fn request(request: &Request) -> Value {
+fn request(desk: &Desk, request: &Request) -> Value {
     let Content { client, vendor, tool, summary, question, .. } = &request.content;
     let question: Vec<_> = question.lines().collect();
-    json!({
+    let mut shown = json!({
         "receipt": request.receipt,
         "state": request.state.as_str(),
         "time": request.time.to_string(),
@@ -121,15 +124,38 @@ fn request(request: &Request) -> Value {
         "tool": tool,
         "summary": summary,
         "question": question,
-    })
+    });
+    put_tenant(&mut shown, of_request(desk, request));
+    shown
+}
+
+/// The tenant of a request, where it is named beside its vendor.
+fn of_request<'a>(desk: &'a Desk, request: &'a Request) -> Option<&'a str> {
+    let Content { vendor, tenant_name, .. } = &request.content;
+    desk.config().said(vendor.as_deref().unwrap_or_default(), tenant_name.as_deref())
+}
+
+/// The same of a change.
+fn of_record<'a>(desk: &'a Desk, record: &'a Record) -> Option<&'a str> {
+    desk.config().said(&record.vendor, record.tenant_name.as_deref())
+}
+
+fn at(tenant: Option<&str>) -> String {
+    tenant.map(|tenant| format!("at {tenant}, ")).unwrap_or_default()
+}
+
+fn put_tenant(shown: &mut Value, tenant: Option<&str>) {
+    if let Some(tenant) = tenant {
+        crate::json::put_after(shown, "vendor", "tenant", tenant);
+    }
 }
 
 fn trouble(trouble: &Trouble) -> Value {
     json!({ "place": trouble.place, "what": trouble.what, "hash": trouble.hash })
 }
 
-fn end(record: &Record) -> Value {
-    json!({
+fn end(desk: &Desk, record: &Record) -> Value {
+    let mut shown = json!({
         "receipt": record.receipt,
         "time": record.time,
         "expires_at": record.expires_at.map(|end| end.to_string()),
@@ -139,5 +165,7 @@ fn end(record: &Record) -> Value {
         "tool": record.tool,
         "summary": record.summary,
         "overdue": why(record),
-    })
+    });
+    put_tenant(&mut shown, of_record(desk, record));
+    shown
 }

@@ -234,6 +234,7 @@ fn change<'w>(
         None => judged_whole(&mut fields, intent, touched),
     }
     fields.add("tool", || text(intent.tool));
+    fields.add("tenant", || text(&intent.tenant_told));
     fields.add("grantees", || words(touched.iter().flat_map(|named| names(named))));
     fields.add("kinds", || words(touched.iter().filter_map(|named| named.kind.as_deref())));
     fields.add("scope", || text(&intent.wanted.scope));

@@ -34,6 +34,7 @@ use super::entry::Entry;
 use super::locks::Right;
 use super::shelf::{Changes, Requests};
 use super::unless::{Objection, Question, Unless};
+use super::whose::{Names, Whose};
 use super::{Record, Request, State, Trouble};
 use crate::access::Access;
 use crate::control::permit::InFlight;
@@ -60,6 +61,10 @@ impl Files {
     pub(super) fn new(dir: &Path, key: Option<Secret>) -> Self {
         let journal = Arc::new(Journal::new(dir));
         Self { journal, locks: Locks::beside(dir), key, keys: OnceCell::new() }
+    }
+
+    pub(super) fn know(&self, names: Names) {
+        self.journal.know(names);
     }
 
     pub(super) async fn append(
@@ -144,7 +149,7 @@ impl Files {
 
     pub(super) async fn granted_by(
         &self,
-        accesses: Vec<[String; 4]>,
+        accesses: Vec<(Whose, [String; 3])>,
     ) -> Result<Vec<Option<String>>, Failure> {
         self.read(move |reading| reading.granted_by(&accesses)).await
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::shelf::Changes;
-use super::{Ledger, Record, Trouble};
+use super::{Ledger, Record, Trouble, Whose};
 use crate::failure::Failure;
 
 impl Ledger {
@@ -27,7 +27,7 @@ impl Ledger {
         Ok(late)
     }
 
-    /// Changes of what `[tenant, principal]`, by ids, has access to that were opened since then and
+    /// A tenant's changes of what a principal, by id, has access to that were opened since then and
     /// have not shown; newest first.
     ///
     /// # Errors
@@ -35,9 +35,11 @@ impl Ledger {
     pub async fn unseen_since(
         &self,
         since: Timestamp,
-        whose: [&str; 2],
+        whose: &Whose,
+        principal: &str,
     ) -> Result<Vec<Record>, Failure> {
-        self.changes(Changes::UnseenSince(since, whose.map(str::to_owned))).await
+        let (whose, principal) = (whose.clone(), principal.to_owned());
+        self.changes(Changes::UnseenSince(since, whose, principal)).await
     }
 
     /// Why the lines of this receipt cannot be acted on, where they cannot, however old they are.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::shelf::{ALL, Changes, Requests};
-use super::{Ledger, Record, Request, Trouble};
+use super::{Ledger, Record, Request, Trouble, Whose};
 use crate::access::Access;
 use crate::control::requester::Requester;
 use crate::failure::Failure;
@@ -89,12 +89,13 @@ impl Ledger {
         self.shelf.troubles().await
     }
 
-    /// The standing timed change of `[tenant, principal, role, resource]`, by ids.
+    /// The standing timed change of a tenant's `[principal, role, resource]`, by ids.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn timed(&self, access: [&str; 4]) -> Result<Option<Record>, Failure> {
-        Ok(self.changes(Changes::Timed(access.map(str::to_owned))).await?.pop())
+    pub async fn timed(&self, whose: &Whose, access: [&str; 3]) -> Result<Option<Record>, Failure> {
+        let timed = Changes::Timed(whose.clone(), access.map(str::to_owned));
+        Ok(self.changes(timed).await?.pop())
     }
 
     /// The rows that the last undo left which gave back what this change made: a vendor may have
@@ -106,13 +107,16 @@ impl Ledger {
         self.shelf.given_back(receipt).await
     }
 
-    /// For each `[tenant, principal, role, resource]`, by ids, the receipt of the change from here that
-    /// left it, where one did.
+    /// For each `[principal, role, resource]` of a tenant, by ids, the receipt of the change from here
+    /// that left it, where one did.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn granted(&self, accesses: &[[String; 4]]) -> Result<Vec<Option<String>>, Failure> {
-        self.shelf.granted_by(accesses.to_vec()).await
+    pub async fn granted(
+        &self,
+        accesses: Vec<(Whose, [String; 3])>,
+    ) -> Result<Vec<Option<String>>, Failure> {
+        self.shelf.granted_by(accesses).await
     }
 
     /// How many changes this requester opened since then, the ends of timed ones aside.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::length;
+use super::whose::Mark;
 use crate::access::{Access, Outcome};
 use crate::failure::Failure;
 use crate::intent::Intent;
@@ -19,8 +20,11 @@ pub struct Record {
     /// The process that opened it.
     pub process: String,
     pub vendor: String,
-    /// Which tenant of the vendor it was at.
+    /// Where the vendor's tenant is that it was at: its base URL.
     pub tenant: String,
+    /// The operator's name for that tenant, where it had one beside the vendor's.
+    #[serde(default)]
+    pub tenant_name: Option<String>,
     /// Which of the vendor's customers it was for, where they share an address and that was known.
     #[serde(default)]
     pub organization: Option<String>,
@@ -180,6 +184,11 @@ impl Record {
     /// `[tenant, principal, role, resource]` that it was for, by ids.
     pub(super) fn key(&self) -> [&str; 4] {
         self.ids(&self.wanted)
+    }
+
+    /// Whose it is, of those at that place.
+    pub(super) fn mark(&self) -> Mark {
+        Mark::new(self.tenant_name.as_deref(), self.organization.as_deref())
     }
 
     /// Whether it may have left something behind.

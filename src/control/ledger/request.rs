@@ -31,6 +31,9 @@ pub struct Content {
     pub arguments: Map<String, Value>,
     pub vendor: Option<String>,
     pub tenant: Option<String>,
+    /// The operator's name for it, where it has one beside the vendor's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_name: Option<String>,
     pub organization: Option<String>,
     pub term: Option<Term>,
     /// The client's own claim of what it is.
@@ -153,6 +156,7 @@ impl Content {
         let (own, others) = (self.changes(), other.changes());
         self.vendor == other.vendor
             && self.asked_at() == other.asked_at()
+            && self.tenant_name == other.tenant_name
             && self.organization == other.organization
             && (is_same_call || (!own.is_empty() && own == others))
     }
@@ -339,7 +343,7 @@ mod tests {
     #[test]
     fn two_questions_are_for_the_same_whatever_was_so_and_whoever_asks() {
         type Edit = fn(&mut Content);
-        let cases: [(&str, Edit, bool); 14] = [
+        let cases: [(&str, Edit, bool); 15] = [
             ("nothing else", |_| (), true),
             ("through a client", |content| content.client = Some("raw".to_owned()), true),
             ("in other words", |content| content.question.push_str(" you"), true),
@@ -357,6 +361,7 @@ mod tests {
                 true,
             ),
             ("of another tenant", |content| content.tenant = Some("two".to_owned()), false),
+            ("of another there", |content| content.tenant_name = Some("b".to_owned()), false),
             ("of another customer", |content| content.organization = Some("o".to_owned()), false),
             ("of another vendor", |content| content.vendor = Some("dfns".to_owned()), false),
             (

@@ -35,6 +35,7 @@ use super::entry::Entry;
 use super::files::{Files, Lock, SetAside};
 use super::locks::Right;
 use super::unless::{Objection, Question, Unless};
+use super::whose::{Names, Whose};
 use super::{Record, Request, State, Trouble};
 use crate::access::Access;
 use crate::control::permit::InFlight;
@@ -59,13 +60,13 @@ pub(super) enum Changes {
     /// Those that were opened since then, and those that are open or overdue whenever that was; the newest
     /// first.
     Recent(Timestamp),
-    /// The last one of `[tenant, principal, role, resource]`, by ids, that stands and has an end.
-    Timed([String; 4]),
+    /// The last one of a tenant's `[principal, role, resource]`, by ids, that stands and has an end.
+    Timed(Whose, [String; 3]),
     /// Those that were to undo or to end the change of this receipt, the oldest first.
     Takers(String),
-    /// Those of what `[tenant, principal]`, by ids, has access to, opened since then, that have not shown;
+    /// Those of what a principal of a tenant, by id, has access to, opened since then, that have not shown;
     /// the newest first.
-    UnseenSince(Timestamp, [String; 2]),
+    UnseenSince(Timestamp, Whose, String),
 }
 
 /// Which requests are looked for.
@@ -84,6 +85,13 @@ impl Shelf {
     /// Files in a folder, sealed by `key` or else by a key kept beside them. Touches nothing.
     pub(super) fn files(dir: &Path, key: Option<Secret>) -> Self {
         Self::Files(Arc::new(Files::new(dir, key)))
+    }
+
+    /// Learns the names that each tenant has and had: what was done under one of them is that tenant's.
+    pub(super) fn know(&self, names: Names) {
+        match self {
+            Self::Files(files) => files.know(names),
+        }
     }
 
     /// Adds a line, unless what the store has stands against it: nobody else can write between the look
@@ -205,13 +213,13 @@ impl Shelf {
         }
     }
 
-    /// For each `[tenant, principal, role, resource]`, by ids, the receipt of the change from here that left it.
+    /// For each `[principal, role, resource]` of a tenant, by ids, the receipt of the change from here that left it.
     ///
     /// # Errors
     /// It cannot be read.
     pub(super) async fn granted_by(
         &self,
-        accesses: Vec<[String; 4]>,
+        accesses: Vec<(Whose, [String; 3])>,
     ) -> Result<Vec<Option<String>>, Failure> {
         match self {
             Self::Files(files) => files.granted_by(accesses).await,
@@ -378,7 +386,7 @@ impl Changes {
     pub(super) fn are_looked_after(&self) -> bool {
         match self {
             Self::Due(_) | Self::DueOrOpen(_) => true,
-            Self::Recent(_) | Self::Timed(_) | Self::Takers(_) | Self::UnseenSince(..) => false,
+            Self::Recent(_) | Self::Timed(..) | Self::Takers(_) | Self::UnseenSince(..) => false,
         }
     }
 }
@@ -394,9 +402,9 @@ mod tests {
             (Changes::Due(now), true),
             (Changes::DueOrOpen(now), true),
             (Changes::Recent(now), false),
-            (Changes::Timed([(); 4].map(|()| receipt())), false),
+            (Changes::Timed(Whose::nobody(), [(); 3].map(|()| receipt())), false),
             (Changes::Takers(receipt()), false),
-            (Changes::UnseenSince(now, [(); 2].map(|()| receipt())), false),
+            (Changes::UnseenSince(now, Whose::nobody(), receipt()), false),
         ] {
             assert_eq!(find.are_looked_after(), is, "{find:?}");
         }

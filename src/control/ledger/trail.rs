@@ -10,11 +10,14 @@ use serde_json::Value;
 use super::chain::{Kept, Keys, Link};
 use super::follow::{Follow, Seen};
 use super::told::Told;
+use super::whose::{Mark, Names};
 use super::{Request, meaning};
 
 /// What was read from a question on.
 pub(super) struct Trail<'a> {
     receipt: &'a str,
+    /// The names that are of one tenant each.
+    names: &'a Names,
     told: Told,
     follow: Follow,
     is_broken: bool,
@@ -29,9 +32,10 @@ pub(super) struct Trail<'a> {
 
 impl<'a> Trail<'a> {
     /// From the question of this receipt on; `head` is what is kept beside the lines.
-    pub(super) fn begin(receipt: &'a str, head: &Kept) -> Self {
+    pub(super) fn begin(receipt: &'a str, head: &Kept, names: &'a Names) -> Self {
         Self {
             receipt,
+            names,
             told: Told::default(),
             follow: Follow::part(),
             is_broken: *head == Kept::Wrong,
@@ -93,10 +97,15 @@ impl<'a> Trail<'a> {
         let is_answered = self.told.lines.iter().any(|known| is(known, "answered"));
         let asked = self.told.lines.iter().find(|known| is(known, "asked"));
         let intents = asked.and_then(|asked| asked.pointer("/content/intents")?.as_array());
+        let mark = |of: &Value| {
+            let text = |field: &str| of.get(field).and_then(Value::as_str);
+            Mark::new(text("tenant_name"), text("organization"))
+        };
         let same = |intent: &Value| {
             ["/tenant", "/wanted/principal/id", "/wanted/resource/id"]
                 .iter()
                 .all(|place| intent.pointer(place) == line.pointer(place))
+                && mark(intent).may_be(&mark(line), self.names)
         };
         if is_answered && intents.is_some_and(|intents| intents.iter().any(same)) {
             self.overtaken_by = Some(text("receipt").to_owned());
@@ -175,7 +184,8 @@ mod tests {
     }
 
     fn read(lines: &[String], head: &Kept) -> Request {
-        let mut trail = Trail::begin("gr-1", head);
+        let names = Names::new();
+        let mut trail = Trail::begin("gr-1", head, &names);
         lines.iter().for_each(|line| trail.take(line, &keys()));
         trail.request(NOW).unwrap()
     }

@@ -12,6 +12,7 @@ mod late;
 mod records;
 mod told;
 mod trace;
+mod whose;
 
 use std::cell::Cell;
 use std::io;
@@ -22,6 +23,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 
 use super::segment::{self, Segment};
 use crate::control::ledger::chain::{Keys, Link};
+use crate::control::ledger::whose::Names;
 use check::standing;
 use ingest::NOWHERE;
 use told::told;
@@ -30,6 +32,8 @@ pub(super) struct Index {
     database: Connection,
     /// It was seen to say something else than the lines.
     is_suspect: Cell<bool>,
+    /// The names that are of one tenant each.
+    names: Names,
 }
 
 /// How far the ledger has been read.
@@ -44,7 +48,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -57,7 +61,8 @@ const SCHEMA: &str = "
         PRIMARY KEY (segment, offset, hash)) WITHOUT ROWID;
     CREATE TABLE change (receipt TEXT PRIMARY KEY, seq INTEGER, opened INTEGER, requester TEXT,
         process TEXT, access TEXT, undoes TEXT, ends TEXT, expires INTEGER, open INTEGER,
-        remains INTEGER, overdue INTEGER, takes INTEGER, unseen INTEGER, taken INTEGER) WITHOUT ROWID;
+        remains INTEGER, overdue INTEGER, takes INTEGER, unseen INTEGER, taken INTEGER,
+        whose TEXT) WITHOUT ROWID;
     CREATE INDEX change_open ON change (opened) WHERE open;
     CREATE INDEX change_opened ON change (opened);
     CREATE INDEX change_unseen ON change (opened) WHERE unseen;
@@ -125,7 +130,7 @@ impl Index {
             change.pragma_update(None, "user_version", VERSION).map_err(trouble)?;
         }
         change.commit().map_err(trouble)?;
-        let mut index = Self { database, is_suspect: Cell::new(false) };
+        let mut index = Self { database, is_suspect: Cell::new(false), names: Names::new() };
         if index.keys()?.is_some_and(|known| known != keys.ids()) {
             tracing::info!("the ledger is read anew under other keys");
             index.forget()?;
@@ -276,15 +281,6 @@ impl Index {
             "SELECT receipt FROM change
              WHERE remains AND NOT taken AND expires IS NOT NULL AND expires <= ? ORDER BY expires",
             [at(now)],
-        )
-    }
-
-    /// The last timed change of an access that still stands.
-    pub(super) fn timed(&self, access: &str) -> io::Result<Option<String>> {
-        self.receipt(
-            "SELECT receipt FROM change WHERE remains AND NOT taken AND expires IS NOT NULL
-             AND access = ? ORDER BY seq DESC LIMIT 1",
-            [access],
         )
     }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ use crate::control::ledger::entry::Entry;
 use crate::control::ledger::meaning::BROKEN;
 use crate::control::ledger::trouble::Trouble;
 use crate::control::ledger::unless::{Objection, Unless};
+use crate::control::ledger::whose::Names;
 pub(super) use reading::Reading;
 use tail::Tail;
 
@@ -32,6 +33,8 @@ pub(super) struct Journal {
     dir: PathBuf,
     process: String,
     held: Mutex<Held>,
+    /// The names that are of one tenant each, where one has several.
+    names: OnceLock<Names>,
 }
 
 /// What a process keeps between two uses of the files.
@@ -56,7 +59,12 @@ const KEY: &str = "seal.key";
 impl Journal {
     pub(super) fn new(dir: &Path) -> Self {
         let (dir, process) = (dir.to_owned(), crate::random::id());
-        Self { dir, process, held: Mutex::default() }
+        Self { dir, process, held: Mutex::default(), names: OnceLock::new() }
+    }
+
+    /// Learns which names are of one tenant.
+    pub(super) fn know(&self, names: Names) {
+        let _ = self.names.set(names);
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -330,7 +338,7 @@ impl Journal {
                 }
             }
         };
-        let index = held.index.insert(index);
+        let index = held.index.insert(index.knowing(self.names.get()));
         let looked = look(&Reading { index, segments, keys, head });
         let fits = !index.is_suspect();
         if !fits {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Index, folded, trouble};
+use crate::control::ledger::whose::{Mark, Whose};
 
 /// What one change did to an access.
 #[derive(Clone, Debug)]
@@ -21,18 +22,22 @@ impl Index {
     /// not write an id in the same letters everywhere.
     pub(in crate::control::ledger) fn granted_by(
         &self,
+        whose: &Whose,
         access: &str,
     ) -> io::Result<Option<String>> {
         let query =
-            "SELECT seq, made, change.undoes IS NOT NULL OR change.ends IS NOT NULL, remains, receipt
+            "SELECT seq, made, change.undoes IS NOT NULL OR change.ends IS NOT NULL, remains,
+            receipt, whose
             FROM moved JOIN change USING (receipt, seq) WHERE folded = ? ORDER BY seq, made";
         let mut query = self.database.prepare_cached(query).map_err(trouble)?;
         let rows = query.query_map([folded(access)], |row| {
             let (made, takes_back, remains) = (row.get(1)?, row.get(2)?, row.get(3)?);
             let moved = Moved { receipt: row.get(4)?, made, takes_back, remains };
-            Ok((row.get(0)?, moved))
+            Ok((row.get(0)?, moved, Mark::read(&row.get::<_, String>(5)?)))
         });
-        let rows: Vec<(u64, Moved)> = rows.and_then(Iterator::collect).map_err(trouble)?;
+        let rows: Vec<(u64, Moved, Mark)> = rows.and_then(Iterator::collect).map_err(trouble)?;
+        let own = rows.into_iter().filter(|(.., mark)| whose.is(mark));
+        let rows: Vec<(u64, Moved)> = own.map(|(seq, moved, _)| (seq, moved)).collect();
         // What one change took and gave in other letters did not move.
         let moved = rows.chunk_by(|one, other| one.0 == other.0).filter_map(|same| match same {
             [(_, moved)] => Some(moved.clone()),

@@ -205,7 +205,7 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     let seq = "(SELECT min(seq) FROM line WHERE receipt = ?1)";
     let keep = format!(
         "INSERT OR REPLACE INTO change VALUES
-         (?1, {seq}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)"
+         (?1, {seq}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14)"
     );
     let values = params![
         receipt,
@@ -221,6 +221,7 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
         record.overdue.is_some(),
         record.takes_back(),
         record.is_unseen(),
+        record.mark().written(),
     ];
     let mut keep = change.prepare_cached(&keep).map_err(trouble)?;
     keep.execute(values).map_err(trouble)?;

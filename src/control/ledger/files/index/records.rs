@@ -39,14 +39,14 @@ impl Index {
         keys: &Keys,
         receipt: &str,
     ) -> io::Result<Vec<Access>> {
-        let undo = self.receipt(
-            "SELECT undo.receipt FROM change, moved AS later, change AS undo
+        let undo = self.of_same_tenant(
+            receipt,
+            "SELECT undo.receipt, undo.whose FROM change, moved AS later, change AS undo
              WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
              AND later.made AND undo.receipt = later.receipt AND undo.undoes IS NOT NULL
-             ORDER BY later.seq DESC LIMIT 1",
-            [receipt],
+             ORDER BY later.seq DESC",
         )?;
-        let undo = self.of_its_lines(segments, keys, undo)?;
+        let undo = self.of_its_lines(segments, keys, undo.into_iter().next())?;
         Ok(undo.and_then(|undo| undo.end).map(|end| end.after).unwrap_or_default())
     }
 
@@ -83,16 +83,18 @@ impl Index {
     /// The first later change in which the access that this one was for came or went. What brings
     /// back what was there, as it was, is no change of its own here.
     fn superseder(&self, receipt: &str) -> io::Result<Option<String>> {
-        self.receipt(
-            "SELECT later.receipt FROM change, moved AS later
+        let later = self.of_same_tenant(
+            receipt,
+            "SELECT later.receipt, mover.whose FROM change, moved AS later JOIN change AS mover
+            ON mover.receipt = later.receipt
             WHERE change.receipt = ? AND later.access = change.access AND later.seq > change.seq
             AND NOT EXISTS (SELECT 1 FROM change AS undo
                 WHERE undo.undoes = later.receipt AND undo.takes)
             AND NOT EXISTS (SELECT 1 FROM change AS back WHERE back.receipt = later.receipt
                 AND (back.undoes IS NOT NULL OR back.ends IS NOT NULL) AND later.made)
-            ORDER BY later.seq LIMIT 1",
-            [receipt],
-        )
+            ORDER BY later.seq",
+        )?;
+        Ok(later.into_iter().next())
     }
 
     pub(in crate::control::ledger) fn request(

@@ -40,7 +40,7 @@ impl Index {
     }
 
     fn followed<'a>(
-        &self,
+        &'a self,
         segments: &[Segment],
         keys: &Keys,
         head: &Kept,
@@ -50,7 +50,7 @@ impl Index {
             self.is_suspect.set(self.is_suspect.get() || is_known(&self.database, receipt)?);
             return Ok(None);
         };
-        let mut trail = Trail::begin(receipt, head);
+        let mut trail = Trail::begin(receipt, head, &self.names);
         for part in segments.iter().filter(|part| part.first >= segment) {
             let mut file = part.open()?;
             if part.first == segment {

@@ -10,6 +10,7 @@ use crate::control::ledger::files::index::{Index, access as access_key};
 use crate::control::ledger::files::segment::Segment;
 use crate::control::ledger::shelf::{Changes, Requests};
 use crate::control::ledger::unless::{Objection, Question, Unless};
+use crate::control::ledger::whose::Whose;
 use crate::control::ledger::{Record, Request, State};
 
 /// The ledger as it is now, for finding things in it.
@@ -107,10 +108,12 @@ impl Reading<'_> {
                 index.due(*now)?.into_iter().chain(open).collect()
             }
             Changes::Recent(since) => index.recent(*since)?,
-            Changes::Timed(access) => index.timed(&access_key(access))?.into_iter().collect(),
+            Changes::Timed(whose, access) => {
+                index.timed(whose, &at(whose, access))?.into_iter().collect()
+            }
             Changes::Takers(receipt) => index.takers(receipt)?,
-            Changes::UnseenSince(since, whose) => {
-                index.unseen_since(*since, whose.each_ref().map(String::as_str))?
+            Changes::UnseenSince(since, whose, principal) => {
+                index.unseen_since(*since, whose, principal)?
             }
         };
         self.first(most, receipts, Self::record)
@@ -139,9 +142,12 @@ impl Reading<'_> {
 
     pub(in crate::control::ledger::files) fn granted_by(
         &self,
-        accesses: &[[String; 4]],
+        accesses: &[(Whose, [String; 3])],
     ) -> io::Result<Vec<Option<String>>> {
-        accesses.iter().map(|access| self.index.granted_by(&access_key(access))).collect()
+        let granted = |(whose, access): &(Whose, [String; 3])| {
+            self.index.granted_by(whose, &at(whose, access))
+        };
+        accesses.iter().map(granted).collect()
     }
 
     pub(in crate::control::ledger::files) fn was_taken_since(
@@ -180,4 +186,9 @@ impl Reading<'_> {
         receipts.truncate(most);
         Ok((self.each(receipts, look)?, left))
     }
+}
+
+/// An access by ids, as the index knows it.
+fn at(whose: &Whose, [principal, role, resource]: &[String; 3]) -> String {
+    access_key(&[&whose.place, principal, role, resource])
 }
