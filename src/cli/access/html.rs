@@ -231,8 +231,9 @@ mod tests {
     fn report(names: &[&str]) -> Report {
         let row = |name: &&str| {
             let one = |id: &str, name: &str| Named::new(id, Some(name.to_owned()), "user");
+            let id = format!("u-{}", name.len());
             let access =
-                Access::of(one(name, name), one("r", "Reader"), one("a", "Orders"), "asset");
+                Access::of(one(&id, name), one("r", "Reader"), one("a", "Orders"), "asset");
             let vendor = "dfns".to_owned();
             AccessRow { vendor, tenant: None, access, granted_here: false, receipt: None }
         };
