@@ -183,5 +183,5 @@ impl Shown {
 /// The names by which the ledger finds a row. What is held through a group was granted to the group.
 fn key(row: &Access) -> Key {
     let holder = row.via.as_ref().unwrap_or(&row.principal);
-    [&holder.id, &row.role.id, &row.resource.id].map(|id| id.to_owned())
+    [&holder.id, &row.role.id, &row.resource.id].map(ToOwned::to_owned)
 }
