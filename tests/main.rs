@@ -25,6 +25,10 @@ mod golden;
 #[path = "grantor/requester.rs"]
 mod requester;
 
+/// All access there is, to hand on, and what came and went.
+#[path = "grantor/review.rs"]
+mod review;
+
 /// What leaves for each tool, byte for byte: a change of a vendor request is seen in review.
 #[path = "grantor/requests.rs"]
 mod requests;

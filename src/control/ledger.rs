@@ -65,7 +65,7 @@ pub use consent::State;
 pub use files::{MOVED, SetAside};
 pub use locks::{Lock, Locks, Right};
 pub use record::{End, Record};
-pub use request::{Answered, Asking, Concluded, Content, Decision, Request};
+pub use request::{Answered, Asking, Content, Decision, Request, UnsentConsent};
 pub use trouble::Trouble;
 pub use watched::{describe, warned};
 pub use whose::Whose;
@@ -299,7 +299,7 @@ impl Ledger {
 
     /// Records what came of a yes on which nothing was sent. It is gone all the same, so a line that
     /// cannot be written is only logged.
-    pub async fn conclude(&self, receipt: &str, concluded: &Concluded, requester: &Requester) {
+    pub async fn conclude(&self, receipt: &str, concluded: &UnsentConsent, requester: &Requester) {
         let entry = Entry::next("concluded", receipt, json!(concluded), requester);
         if let Err(error) = self.write(entry).await {
             tracing::error!(receipt, %error, "what came of an approval could not be recorded");

@@ -9,7 +9,7 @@ use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
-use crate::ledger::{Answered, Channel, Concluded, Decision, Request, Spent, State};
+use crate::ledger::{Answered, Channel, Decision, Request, Spent, State, UnsentConsent};
 use crate::requester::Requester;
 use crate::text::{self, Word};
 use crate::vendors::{Same, Tenant};
@@ -210,7 +210,7 @@ impl Desk {
                 Some(next) => {
                     let note = moved().message;
                     let followed_by = Some(next.clone());
-                    let concluded = Concluded { outcome: Outcome::Refused, note, followed_by };
+                    let concluded = UnsentConsent { outcome: Outcome::Refused, note, followed_by };
                     self.ledger.conclude(receipt, &concluded, by).await;
                 }
                 None => self.conclude(receipt, answer, by).await,
@@ -228,7 +228,7 @@ impl Desk {
         let note = answer.body.summary();
         let waits = outcome == Outcome::AwaitingConsent;
         let followed_by = answer.receipt().filter(|_| waits).map(str::to_owned);
-        let concluded = Concluded { outcome, note: note.to_owned(), followed_by };
+        let concluded = UnsentConsent { outcome, note: note.to_owned(), followed_by };
         self.ledger.conclude(receipt, &concluded, by).await;
     }
 }

@@ -211,3 +211,20 @@ fn an_import_of_a_room_above_is_found() {
         assert!(troubles(&[source], &rooms).is_empty(), "{path}: {text}");
     }
 }
+
+/// The files that ARCHITECTURE.md leads one call through: each is there, none comes twice, and they are few.
+#[test]
+fn one_call_is_read_in_at_most_forty_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let walk =
+        text.split("## One call, top to bottom").nth(1).unwrap().split("\n## ").next().unwrap();
+    let linked = walk.split("](src/").skip(1).filter_map(|rest| rest.split(')').next());
+    let files: Vec<_> = linked.collect();
+    let distinct: BTreeSet<_> = files.iter().collect();
+    assert_eq!(distinct.len(), files.len(), "a file comes twice: {files:?}");
+    assert!((20..=40).contains(&files.len()), "{} files", files.len());
+    for file in files {
+        assert!(root.join("src").join(file).is_file(), "{file}");
+    }
+}

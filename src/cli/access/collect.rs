@@ -88,9 +88,15 @@ impl Partial {
     }
 }
 
+/// The time, to the second.
+fn now() -> String {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+}
+
 fn blank(asked: &[String]) -> Report {
     let (format, asked) = (FORMAT.to_owned(), asked.to_owned());
-    Report { format, asked, begun: Timestamp::now().to_string(), ..Report::default() }
+    Report { format, asked, begun: now(), ..Report::default() }
 }
 
 /// All access there is. Where a file keeps what was read, it goes on with what an earlier run left.
@@ -134,7 +140,7 @@ pub(super) async fn collect(desk: &Desk, partial: Option<&Partial>) -> Result<Re
         }
     }
     progress.finish_and_clear();
-    report.ended = Timestamp::now().to_string();
+    report.ended = now();
     report.sandbox = config.sandbox;
     Ok(report)
 }

@@ -97,11 +97,14 @@ fn by_place(report: &Report) -> BTreeMap<&str, Vec<&AccessRow>> {
 }
 
 /// Who holds what at one place: people down, roles across, and in each cell on what.
-fn matrix(page: &mut String, place: &str, rows: &[&AccessRow]) {
+fn matrix<'r>(page: &mut String, place: &str, rows: &[&'r AccessRow]) {
     let roles: BTreeSet<_> =
         rows.iter().map(|row| (shown(&row.access.role), &row.access.role.id)).collect();
-    let people: BTreeSet<_> =
-        rows.iter().map(|row| (shown(&row.access.principal), &row.access.principal.id)).collect();
+    let person = |row: &&'r AccessRow| {
+        let principal = &row.access.principal;
+        ((shown(principal), &principal.id), principal)
+    };
+    let people: BTreeMap<_, _> = rows.iter().map(person).collect();
     page.push_str(&format!("<section><h2>{}</h2>\n", escape(place)));
     if roles.len() > MOST_ROLES {
         page.push_str(&format!(
@@ -123,12 +126,8 @@ fn matrix(page: &mut String, place: &str, rows: &[&AccessRow]) {
         page.push_str(&format!("<th scope=\"col\" title=\"{}\">{}</th>", escape(id), escape(role)));
     }
     page.push_str("</tr></thead><tbody>\n");
-    for (person, id) in &people {
-        page.push_str(&format!(
-            "<tr><th scope=\"row\" title=\"{}\">{}</th>",
-            escape(id),
-            escape(person)
-        ));
+    for ((_, id), person) in &people {
+        page.push_str(&format!("<tr><th scope=\"row\">{}</th>", named(person)));
         for (_, role) in &roles {
             page.push_str(&cell(cells.get(&(*id, *role)).map(Vec::as_slice).unwrap_or_default()));
         }
@@ -253,7 +252,8 @@ mod tests {
     fn everybody_is_in_the_matrix_and_in_the_table() {
         let page = page(&report(&["Ada", "Bo"]));
         for name in ["Ada", "Bo"] {
-            assert_eq!(page.matches(&format!(">{name}<")).count(), 1, "{name} in the matrix");
+            let header = format!("<th scope=\"row\">{name} <");
+            assert_eq!(page.matches(&header).count(), 1, "{name} in the matrix");
             assert_eq!(page.matches(&format!("<td>{name} <")).count(), 1, "{name} in the table");
         }
         assert_eq!(page.matches(">Reader</th>").count(), 1);

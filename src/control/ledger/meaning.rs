@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::chain::FORMAT;
-use super::{Answered, Concluded, End, Record, Trouble, request};
+use super::{Answered, End, Record, Trouble, UnsentConsent, request};
 
 /// A line that holds its seal, as far as this version can read what it says.
 ///
@@ -21,13 +21,13 @@ pub(super) fn understood(line: &str) -> Result<Value, String> {
     let read = match event {
         "open" => fits::<Record>(&line),
         "close" | "found" => fits::<End>(&line),
-        "asked" => fits::<request::Asked>(&line),
+        "asked" => fits::<request::AskedLine>(&line),
         "answered" => fits::<Answered>(&line),
         "extended" => {
             let end = line.get("expires_at").unwrap_or(&Value::Null);
             fits::<Option<jiff::Timestamp>>(end).map_err(|error| format!("expires_at: {error}"))
         }
-        "concluded" => fits::<Concluded>(&line),
+        "concluded" => fits::<UnsentConsent>(&line),
         "refused" | "spent" | "over" | "overdue" | BROKEN | ACCEPTED => Ok(()),
         _ => return Err(format!("is of a kind that this version does not know: {event:?}")),
     };

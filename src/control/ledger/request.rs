@@ -94,7 +94,7 @@ pub struct Request {
     pub state: State,
     pub answered: Option<Answered>,
     /// What came of its yes, where nothing was sent on it.
-    pub concluded: Option<Concluded>,
+    pub concluded: Option<UnsentConsent>,
     /// Another change of the same access that was sent after the answer, where that was looked for.
     pub overtaken_by: Option<String>,
     /// The request that took its place: it ended this one.
@@ -105,7 +105,7 @@ pub struct Request {
 
 /// What came of a yes on which nothing was sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Concluded {
+pub struct UnsentConsent {
     pub outcome: Outcome,
     pub note: String,
     /// The request that was made instead, because something had changed.
@@ -118,7 +118,7 @@ pub(super) const FOLLOWED_BY: &str = "followed_by";
 
 /// The line that asks.
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct AskedLine {
     receipt: String,
     time: Timestamp,
     requester: String,
@@ -188,12 +188,12 @@ impl Request {
         now: Timestamp,
     ) -> Option<Self> {
         let mut state = State::Unasked;
-        let (mut asked, mut answered) = (None::<Asked>, None::<Answered>);
+        let (mut asked, mut answered) = (None::<AskedLine>, None::<Answered>);
         let (mut concluded, mut followed_by) = (None, None);
         for line in lines {
             let event = match line.get("event").and_then(Value::as_str) {
                 Some("asked") => {
-                    let read = Asked::deserialize(line).ok();
+                    let read = AskedLine::deserialize(line).ok();
                     asked = asked.or(read);
                     Event::Asked
                 }
@@ -211,7 +211,7 @@ impl Request {
                 },
                 Some("spent") => Event::Spent,
                 Some("concluded") => {
-                    concluded = Concluded::deserialize(line).ok();
+                    concluded = UnsentConsent::deserialize(line).ok();
                     continue;
                 }
                 Some("open") => Event::Opened,
@@ -221,7 +221,7 @@ impl Request {
             };
             state = state.after(event);
         }
-        let Asked { receipt, time, requester, digest, until, content } = asked?;
+        let AskedLine { receipt, time, requester, digest, until, content } = asked?;
         if is_broken {
             state = state.after(Event::LineDamaged);
         }
