@@ -2,7 +2,7 @@
 //!
 //! find → arguments → resolve → current → plan → guard → consent → ledger → outbound → read back
 //! → ledger. A dry run leaves after the guard; where a person has to be asked, the road is taken
-//! again from the reading on, with what they said. There is no second road: the command line,
+//! again from the look-ups on, with what they said. There is no second road: the command line,
 //! approved requests, undoing and expiry enter here too.
 
 mod answer;

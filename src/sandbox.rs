@@ -192,7 +192,8 @@ impl Sandbox {
             "dfns" => Arc::new(Dfns::new(keys, modes)),
             "redox" => Arc::new(Redox::new(&url, keys, modes)),
             "snaplogic" => Arc::new(SnapLogic::new(keys, modes)),
-            _ => Arc::new(CentraSite::new(keys, modes)),
+            "centrasite" => Arc::new(CentraSite::new(keys, modes)),
+            other => return Err(io::Error::other(format!("there is no fake of {other}"))),
         };
         let site = Site { vendor, fake, office: self.office.clone(), errors: modes.errors };
         let task = tokio::spawn(serve::serve(listener, site));

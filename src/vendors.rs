@@ -56,6 +56,8 @@ pub struct Vendor {
     pub variables: &'static [Variable],
     /// How its customers are told apart.
     pub customers: Customers,
+    /// Whether it says of a role which permissions it contains.
+    pub tells_permissions: bool,
     /// Tables of its section of the configuration file, beside its settings.
     pub tables: &'static [Tabled],
     /// The kinds of principal, and of resource, that it has.

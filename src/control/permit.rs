@@ -4,13 +4,13 @@
 //!            Guard::judge                 Ledger::open                outbound::write
 //!  Intent ───┬─────────────► Permitted ──────────────► Opened ───────────────────────► the vendor
 //!            │                   ▲       flushed to disk        signed, sent once
-//!            ├─► Denied          │ Asked::approved
+//!            ├─► Denied          │ NeedsConsent::approved
 //!            │                   │
-//!            └─► Asked ──────────┘
+//!            └─► NeedsConsent ───┘
 //!                  a person's yes ───► Ledger::spend ───► Spent
 //! ```
 //!
-//! A [`Permitted`] is what the guard judged and nothing else. An [`NeedsConsent`] becomes one only with a
+//! A [`Permitted`] is what the guard judged and nothing else. A [`NeedsConsent`] becomes one only with a
 //! [`Spent`]: a person's yes that is used up on disk. An [`Opened`] is on disk before anything leaves.
 //! None can be copied, made elsewhere, or changed once it is made.
 

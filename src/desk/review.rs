@@ -53,6 +53,18 @@ pub struct ReviewPage {
 const ROWS: usize = 500;
 
 impl Desk {
+    /// What a review is of: the tenants, where they are and whose, who asks, and the rules. Two pages of one
+    /// review have the same.
+    pub async fn review_of(&self, requester: &Requester) -> Vec<String> {
+        let mut of = vec![requester.name().to_owned(), self.guard.hash().to_owned()];
+        of.push(format!("sandbox: {}", self.config.sandbox));
+        for tenant in &self.config.tenants {
+            let organization = tenant.organization(&self.wire).await;
+            of.push(format!("{} {organization:?}", tenant.id.key()));
+        }
+        of
+    }
+
     /// The rows from `cursor` on, or from the first. The cursors end with the last row there is; a vendor
     /// that has to be waited for leaves its rows to a later page.
     ///
@@ -80,7 +92,11 @@ impl Desk {
         let (unready, wire) = (&self.config.unready, &self.wire);
         let (ledger, deadline) = (&self.ledger, Deadline::after(CALL));
         let context = LookContext { tenants, unready, wire, ledger, deadline };
-        urgent(Urgency::Look, look(arguments, context)).await.and_then(page)
+        let mut page = urgent(Urgency::Look, look(arguments, context)).await.and_then(page)?;
+        if let Err(failure) = ledger.standing().await {
+            page.unread.push(Unread::of_ledger(&failure.message));
+        }
+        Ok(page)
     }
 }
 
@@ -88,7 +104,9 @@ fn page(rows: Rows) -> Result<ReviewPage, Failure> {
     let (late, missing): (Vec<_>, Vec<_>) =
         rows.problems.iter().partition(|problem| problem.goes_on);
     let waits = late.first().map(|problem| text::clean(&problem.failure.message));
-    let unread = missing.into_iter().map(Unread::of).collect();
+    let unread = missing.into_iter().map(Unread::of);
+    let troubles = rows.troubles.iter().map(|trouble| Unread::of_ledger(&trouble.to_string()));
+    let unread = unread.chain(troubles).collect();
     let next_cursor = rows.next_cursor;
     let rows: Result<Vec<_>, _> = rows.rows.into_iter().map(row).collect();
     let rows = rows.map_err(|error| Failure::invalid(format!("a row is none: {error}")))?;
@@ -102,6 +120,17 @@ fn row(mut row: Value) -> serde_json::Result<AccessRow> {
 }
 
 impl Unread {
+    /// What the ledger cannot say: then what was granted here is not known to be.
+    fn of_ledger(what: &str) -> Self {
+        Self {
+            vendor: "grantor".to_owned(),
+            tenant: None,
+            kind: "incomplete".to_owned(),
+            message: format!("what was granted here may be more: {}", text::clean(what)),
+            hint: "`grantor ledger verify` says more".to_owned(),
+        }
+    }
+
     fn of(problem: &Problem) -> Self {
         let failure = &problem.failure;
         Self {

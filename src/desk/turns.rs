@@ -1,4 +1,4 @@
-//! Changes to one principal's access at one vendor go one after the other: each rests on what it
+//! Changes to one principal's access at one tenant go one after the other: each rests on what it
 //! has read, and compares what it reads afterwards with that. The most urgent is next, and whoever
 //! it waits for becomes as urgent.
 
@@ -12,7 +12,7 @@ use crate::outbound::{CALL, Deadline, Line, Rank, Spot};
 
 /// Who is waiting for whom.
 pub(super) struct Turns {
-    /// In this process, by vendor and principal, and by the place of a lock.
+    /// In this process, by tenant and principal, and by the place of a lock.
     queues: Mutex<HashMap<String, Weak<Queue>>>,
     /// Where the locks are that other processes respect.
     locks: Locks,

@@ -55,7 +55,7 @@ impl Refine<Role> for RoleFilter {
     type Row = Role;
 
     async fn refine(&self, tenant: &Tenant, mut listing: Listing<Role>) -> Listing<Role> {
-        let untold = self.untold(tenant.vendor.title, &listing.rows);
+        let untold = self.untold(tenant.vendor);
         listing.problem = listing.problem.or(untold);
         listing.retain(|role| self.fits(role));
         listing

@@ -155,11 +155,15 @@ impl<Q: Send, T: Send, F: Fn(ListPosition, usize) -> Q + Sync, R: Refine<T>>
     ) -> Result<Listing<R::Row>, Failure> {
         let mut all = self.part(from, limit).await?;
         while all.rows.len() < limit
-            && all.problem.as_ref().is_none_or(|problem| problem.kind != Kind::RateLimited)
+            && all.waits.is_none()
             && let Some(next) = all.next.take()
         {
             let part = self.part(next.clone(), limit - all.rows.len());
             let more = match tokio::time::timeout(self.reader.deadline.left(), part).await {
+                Ok(Ok(more)) if more.next.as_ref() == Some(&next) => {
+                    all.problem.get_or_insert_with(endless);
+                    return Ok(all);
+                }
                 Ok(Ok(more)) => more,
                 Ok(Err(failure)) => Listing::cut(next, failure),
                 Err(_) => Listing::cut(next, out_of_time()),
@@ -174,6 +178,12 @@ impl<Q: Send, T: Send, F: Fn(ListPosition, usize) -> Q + Sync, R: Refine<T>>
         let listing = (self.lookup)(self.reader, question).await?;
         Ok(self.refine.refine(self.reader.tenant, listing).await)
     }
+}
+
+/// What is said of a list that goes on where it went on before.
+fn endless() -> Failure {
+    Failure::new(Kind::Incomplete, "the vendor's list has no end")
+        .hint("what is listed is right, and there may be more; try again")
 }
 
 /// What is said where a look ends before its list does, with fewer rows than were asked for.
@@ -266,15 +276,14 @@ fn gather<T: Serialize>(
                 rows.truncate(limit.saturating_sub(all.rows.len()));
                 rows.truncate(fitting(&rows, &mut room, all.rows.is_empty()));
                 let is_put_off = rows.is_empty() && !listing.rows.is_empty();
-                let Listing { next, problem, .. } = listing.first(rows.len());
-                let goes_on = next.is_some();
+                let Listing { next, problem, waits, .. } = listing.first(rows.len());
                 all.rows.extend(rows);
                 cursor.0.extend(next.map(|next| (from.word.clone(), next)));
                 let problem = problem.filter(|_| !is_put_off);
-                let problem = problem.map(|failure| {
-                    let is_for_now = matches!(failure.kind, Kind::RateLimited | Kind::Unavailable);
-                    Problem { goes_on: goes_on && is_for_now, ..from.problem(failure, true) }
-                });
+                let problem = problem.map(|failure| from.problem(failure, true));
+                let waits =
+                    waits.map(|failure| Problem { goes_on: true, ..from.problem(failure, true) });
+                all.problems.extend(waits);
                 all.problems.extend(problem);
             }
         }
@@ -544,5 +553,74 @@ mod tests {
         assert_eq!(rows.unknown.unwrap().kind, Kind::Ambiguous);
         let kinds: Vec<_> = rows.problems.iter().map(|one| one.failure.problem()).collect();
         assert_eq!(kinds, ["ambiguous", "not_found"]);
+    }
+
+    /// One row, then what the second part comes to; each look is counted.
+    fn in_two_parts<'a>(
+        _: &'a VendorReader<'a>,
+        (from, kind): (ListPosition, Option<Kind>),
+    ) -> futures_util::future::BoxFuture<'a, Result<Listing<Value>, Failure>> {
+        Box::pin(async move {
+            LOOKS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let next = ListPosition { skip: from.skip + 1, ..ListPosition::default() };
+            let row = json!({ "name": from.skip });
+            match (from.skip, kind) {
+                (0, _) => Ok(Listing { next: Some(next), ..Listing::whole(vec![row]) }),
+                (_, Some(kind)) => Err(Failure::new(kind, "no")),
+                // A list that never goes on.
+                (_, None) => Ok(Listing { next: Some(from), ..Listing::whole(Vec::new()) }),
+            }
+        })
+    }
+
+    static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+    /// A part that fails is asked for once: it is said, and the list goes on at it only where that may help.
+    #[tokio::test]
+    async fn a_part_that_fails_is_asked_for_once() {
+        let set =
+            [("DFNS_AUTH_TOKEN", "t"), ("DFNS_CREDENTIAL_ID", "c"), ("DFNS_PRIVATE_KEY", "k")];
+        let environment = |name: &str| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let flags = crate::config::Flags {
+            state_dir: Some("unused".into()),
+            ..crate::config::Flags::default()
+        };
+        let sources = crate::config::Sources {
+            flags: &flags,
+            environment: &environment,
+            floor: None,
+            sandbox: None,
+        };
+        let config = crate::config::Config::load(&sources).unwrap();
+        let (tenant, wire) = (&config.tenants[0], crate::outbound::Wire::default());
+        let deadline = crate::outbound::Deadline::after(CALL);
+        let reader = &VendorReader { tenant, wire: &wire, deadline, cache: None, earlier: &[] };
+        for (kind, goes_on, is_said) in [
+            (Some(Kind::RateLimited), true, false),
+            (Some(Kind::Unavailable), true, false),
+            (Some(Kind::NotPermitted), false, true),
+            (Some(Kind::Invalid), false, true),
+            (None, false, true),
+        ] {
+            let question = |from, _| (from, kind);
+            let asking = Asking {
+                reader,
+                lookup: in_two_parts as Lookup<_, _>,
+                question: &question,
+                refine: &AsListed,
+            };
+            LOOKS.store(0, std::sync::atomic::Ordering::SeqCst);
+            let listing = asking.to_the_limit(ListPosition::default(), 50).await.unwrap();
+            assert_eq!(LOOKS.load(std::sync::atomic::Ordering::SeqCst), 2, "{kind:?}");
+            assert_eq!(listing.rows.len(), 1);
+            assert_eq!(
+                (listing.next.is_some(), listing.problem.is_some()),
+                (goes_on, is_said),
+                "{kind:?}"
+            );
+            assert_eq!(listing.waits.is_some(), goes_on, "{kind:?}");
+        }
     }
 }

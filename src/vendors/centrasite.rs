@@ -31,6 +31,7 @@ pub const NAME: &str = "centrasite";
 pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "webMethods CentraSite",
+    tells_permissions: false,
     variables: &[
         Variable::required("CENTRASITE_BRIDGE_URL", "the bridge you run beside CentraSite"),
         Variable::required(USERNAME, "a user of the bridge"),

@@ -36,6 +36,7 @@ pub const NAME: &str = "dfns";
 pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "Dfns",
+    tells_permissions: true,
     variables: &[
         Variable::or("DFNS_API_URL", "https://api.dfns.io", "the region's API"),
         Variable::required("DFNS_AUTH_TOKEN", "a service account's token").secret(),

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::listing::{ListPosition, Listing};
+use super::listing::{ListPosition, Listing, both};
 use crate::failure::{Failure, Kind};
 
 /// How many reads of one call are under way at once.
@@ -18,7 +18,8 @@ pub(super) struct FannedOut<T> {
 /// What was read of a part of a list's entries, and where the list goes on.
 pub(super) struct Entries<T> {
     pub found: Vec<(ListPosition, T)>,
-    pub next: Option<ListPosition>,
+    /// Where the list goes on, and why not now, where the vendor has to be waited for.
+    pub next: (Option<ListPosition>, Option<Failure>),
     /// Why some of it is missing.
     pub problem: Option<Failure>,
 }
@@ -33,7 +34,7 @@ pub(super) async fn entries<I, T, F: Future<Output = Result<T, Failure>>>(
     entries: Listing<I>,
     read: impl Fn(I) -> F,
 ) -> Result<Entries<T>, Failure> {
-    let Listing { rows, places, mut next, problem } = entries;
+    let Listing { rows, places, mut next, problem, waits } = entries;
     let (mut found, mut failed) = (Vec::new(), Vec::new());
     let mut left = places.into_iter().zip(rows);
     let mut slowed = None;
@@ -69,7 +70,7 @@ pub(super) async fn entries<I, T, F: Future<Output = Result<T, Failure>>>(
         let message = format!("{} {what} could not be read ({why})", failed.len());
         Failure::new(Kind::Incomplete, message).hint("try again")
     });
-    Ok(Entries { found, next, problem: slowed.or(unread).or(problem) })
+    Ok(Entries { found, next: (next, slowed.or(waits)), problem: both(unread, problem) })
 }
 
 /// Reads for each of `items`, at most `budget` of them.
@@ -171,10 +172,15 @@ mod tests {
         let start = ListPosition::default();
         let slow = [(11, Kind::RateLimited)];
         let first = read(&start, 40, 100, &slow).await.unwrap();
-        assert_eq!(first.problem.as_ref().unwrap().kind, Kind::RateLimited);
+        assert_eq!(first.waits.as_ref().unwrap().kind, Kind::RateLimited);
+        assert!(first.problem.is_none());
         assert_eq!(first.rows.last().unwrap(), "10.1");
         let rest = read(&first.next.unwrap(), 40, 100, &[]).await.unwrap();
         assert_eq!((rest.rows[0].as_str(), first.rows.len() + rest.rows.len()), ("11.0", 60));
+        let mixed = [(3, Kind::Unavailable), (11, Kind::RateLimited)];
+        let listing = read(&start, 40, 100, &mixed).await.unwrap();
+        assert_eq!(listing.waits.unwrap().kind, Kind::RateLimited);
+        assert_eq!(listing.problem.unwrap().message, "1 things could not be read (no)");
         let broken = [(3, Kind::Unavailable), (29, Kind::NotPermitted)];
         let listing = read(&start, 40, 100, &broken).await.unwrap();
         let problem = listing.problem.unwrap();

@@ -13,8 +13,10 @@ pub struct Listing<T> {
     /// Where each of the rows stands, so that a reader can stop before any of them.
     pub places: Vec<ListPosition>,
     pub next: Option<ListPosition>,
-    /// Why rows are missing although there is nowhere to go on.
+    /// Why rows are missing that no going on will bring.
     pub problem: Option<Failure>,
+    /// Why the rest comes later, where the vendor has to be waited for.
+    pub waits: Option<Failure>,
 }
 
 /// A place in a vendor's list: the page, in the vendor's own terms, and the entries to skip on it.
@@ -31,6 +33,9 @@ pub struct ListPosition {
     /// The rows of that entry to skip, where an entry is read by itself and has rows of its own.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub row: usize,
+    /// How many rows it had: where it has others now, it is shown from its first one again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows: usize,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -38,9 +43,13 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl ListPosition {
-    /// The entry, from its first row on.
-    fn entry(&self) -> Self {
-        Self { row: 0, ..self.clone() }
+    /// Whether both are places in one entry, wherever it stands by now.
+    fn is_in(&self, other: &Self) -> bool {
+        let same = match (&self.key, &other.key) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.skip == other.skip,
+        };
+        same && self.page == other.page
     }
 
     /// Where the entry stands among these keys of its page; and whether it stands there at all.
@@ -54,6 +63,18 @@ impl ListPosition {
             Some(index) => (index, true),
             None => (self.skip, false),
         }
+    }
+}
+
+/// Both problems in one, each said once.
+pub(super) fn both(one: Option<Failure>, other: Option<Failure>) -> Option<Failure> {
+    match (one, other) {
+        (Some(one), Some(other)) if !one.message.contains(&other.message) => {
+            let kind = if one.kind == Kind::NotListable { other.kind } else { one.kind };
+            let message = format!("{}; {}", one.message, other.message);
+            Some(Failure { hint: one.hint.or(other.hint), ..Failure::new(kind, message) })
+        }
+        (one, other) => one.or(other),
     }
 }
 
@@ -119,9 +140,10 @@ where
             Ok(page) => page,
             Err(failure) if fetched == 0 => return Err(failure),
             Err(failure) if failure.kind == Kind::RateLimited => {
-                return Ok(Listing { rows, places, next: Some(place), problem: Some(failure) });
+                let waits = Some(failure);
+                return Ok(Listing { rows, places, next: Some(place), problem, waits });
             }
-            Err(failure) => return Ok(cut((rows, places), &failure.message)),
+            Err(failure) => return Ok(broken_off((rows, places), &failure.message)),
         };
         let mut repeats = fetched > 0 && !page.rows.is_empty();
         let keys: Vec<_> = page.rows.iter().map(Row::key).collect();
@@ -134,9 +156,10 @@ where
                 continue;
             }
             repeats = false;
-            let at = ListPosition { page: place.page.clone(), skip: index, key, row: 0 };
+            let page = place.page.clone();
+            let at = ListPosition { page, skip: index, key, ..ListPosition::default() };
             if rows.len() == limit {
-                return Ok(Listing { rows, places, next: Some(at), problem });
+                return Ok(Listing { rows, places, next: Some(at), problem, waits: None });
             }
             if keep(&row) {
                 rows.push(row);
@@ -145,29 +168,32 @@ where
         }
         if page.total.is_some_and(|now| total.is_some_and(|before| now < before)) {
             // What followed has moved up, some of it to pages that were read already.
-            return Ok(cut((rows, places), "the list got shorter while it was read"));
+            return Ok(broken_off((rows, places), "the list got shorter while it was read"));
         }
         total = page.total.or(total);
         match page.next {
-            None => return Ok(Listing { rows, places, next: None, problem }),
+            None => return Ok(Listing { rows, places, next: None, problem, waits: None }),
             // Another page of them would be no other either.
             Some(_) if repeats => {
-                return Ok(cut((rows, places), "the vendor sends the same rows again"));
+                return Ok(broken_off((rows, places), "the vendor sends the same rows again"));
             }
             Some(next) if !pages.insert(Some(next.clone())) => {
-                return Ok(cut((rows, places), "the vendor names the same page as the next one"));
+                return Ok(broken_off(
+                    (rows, places),
+                    "the vendor names the same page as the next one",
+                ));
             }
             Some(next) => place = ListPosition { page: Some(next), ..ListPosition::default() },
         }
     }
-    Ok(cut((rows, places), "the list has no end"))
+    Ok(broken_off((rows, places), "the list has no end"))
 }
 
-fn cut<T>((rows, places): (Vec<T>, Vec<ListPosition>), trouble: &str) -> Listing<T> {
+fn broken_off<T>((rows, places): (Vec<T>, Vec<ListPosition>), trouble: &str) -> Listing<T> {
     let problem =
         Failure::new(Kind::Incomplete, format!("a page of the list is missing: {trouble}"))
             .hint("what is listed is right, and there may be more; try again");
-    Listing { rows, places, next: None, problem: Some(problem) }
+    Listing { rows, places, next: None, problem: Some(problem), waits: None }
 }
 
 impl<T> Listing<T> {
@@ -182,7 +208,7 @@ impl<T> Listing<T> {
         let next = (rows.len() > end).then(|| at(end));
         let rows: Vec<T> = rows.into_iter().skip(from.skip).take(limit).collect();
         let places = (from.skip..).take(rows.len()).map(at);
-        Self { places: places.collect(), rows, next, problem }
+        Self { places: places.collect(), rows, next, problem, waits: None }
     }
 
     /// The part of entries that were all read at once, each to be read by itself; `key` tells them apart.
@@ -199,13 +225,18 @@ impl<T> Listing<T> {
         let next = places.get(limit).cloned();
         places.truncate(limit);
         let rows = entries.into_iter().skip(skip).take(limit).collect();
-        Self { rows, places, next, problem: (!is_there).then(changed) }
+        Self { rows, places, next, problem: (!is_there).then(changed), waits: None }
     }
 
-    /// No rows, and why; the list goes on there.
+    /// No rows, and why: the list goes on there where that is for now, and ends where it is not.
     pub fn cut(next: ListPosition, failure: Failure) -> Self {
-        let (rows, places) = (Vec::new(), Vec::new());
-        Self { rows, places, next: Some(next), problem: Some(failure) }
+        let none = Self::whole(Vec::new());
+        match failure.kind {
+            Kind::RateLimited | Kind::Unavailable => {
+                Self { next: Some(next), waits: Some(failure), ..none }
+            }
+            _ => Self { problem: Some(failure), ..none },
+        }
     }
 
     /// Rows of entries, each entry with its place: as many as `limit` allows, from `from` on.
@@ -213,16 +244,17 @@ impl<T> Listing<T> {
         entries: Vec<(ListPosition, Vec<T>)>,
         from: &ListPosition,
         limit: usize,
-        next: Option<ListPosition>,
+        (next, waits): (Option<ListPosition>, Option<Failure>),
         problem: Option<Failure>,
     ) -> Self {
-        let mut listing = Self { rows: Vec::new(), places: Vec::new(), next, problem };
+        let mut listing = Self { next, problem, waits, ..Self::whole(Vec::new()) };
         for (place, rows) in entries {
-            let skip = if place == from.entry() { from.row } else { 0 };
+            let goes_on = place.is_in(from) && (from.rows == 0 || from.rows == rows.len());
+            let (skip, count) = (if goes_on { from.row } else { 0 }, rows.len());
             for (row, one) in rows.into_iter().enumerate().skip(skip) {
-                let at = ListPosition { row, ..place.clone() };
+                let at = ListPosition { row, rows: count, ..place.clone() };
                 if listing.rows.len() == limit {
-                    return Self { next: Some(at), ..listing };
+                    return Self { next: Some(at), waits: None, ..listing };
                 }
                 listing.rows.push(one);
                 listing.places.push(at);
@@ -235,7 +267,7 @@ impl<T> Listing<T> {
     #[must_use]
     pub fn first(mut self, count: usize) -> Self {
         if let Some(next) = self.places.get(count) {
-            self.next = Some(next.clone());
+            (self.next, self.waits) = (Some(next.clone()), None);
             self.rows.truncate(count);
             self.places.truncate(count);
         }
@@ -247,7 +279,7 @@ impl<T> Listing<T> {
     /// # Errors
     /// The list is incomplete.
     pub fn complete(self) -> Result<Vec<T>, Failure> {
-        match self.problem {
+        match self.problem.or(self.waits) {
             Some(problem) => Err(problem.hint("try again")),
             None => Ok(self.rows),
         }
@@ -267,21 +299,13 @@ impl<T> Listing<T> {
     pub fn and(mut self, more: Self) -> Self {
         self.rows.extend(more.rows);
         self.places.extend(more.places);
-        let problem = match (self.problem, more.problem) {
-            (Some(one), Some(other)) if one.message != other.message => {
-                let kind = if one.kind == Kind::NotListable { other.kind } else { one.kind };
-                let hint = other.hint.or(one.hint);
-                let message = format!("{}; {}", one.message, other.message);
-                Some(Failure { hint, ..Failure::new(kind, message) })
-            }
-            (one, other) => other.or(one),
-        };
-        Self { next: more.next, problem, ..self }
+        let problem = both(self.problem, more.problem);
+        Self { next: more.next, problem, waits: more.waits, ..self }
     }
 
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Listing<U> {
-        let Self { rows, places, next, problem } = self;
-        Listing { rows: rows.into_iter().map(change).collect(), places, next, problem }
+        let Self { rows, places, next, problem, waits } = self;
+        Listing { rows: rows.into_iter().map(change).collect(), places, next, problem, waits }
     }
 }
 
@@ -355,7 +379,7 @@ mod tests {
                 page: Some("1".to_owned()),
                 skip: 2,
                 key: Some("4".to_owned()),
-                row: 0
+                ..ListPosition::default()
             })
         );
     }

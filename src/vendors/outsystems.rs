@@ -37,6 +37,7 @@ pub static VENDOR: Vendor = Vendor {
         Variable::optional("OUTSYSTEMS_TOKEN_URL", "the token endpoint, instead of discovery"),
     ],
     customers: super::Customers::ByAddress,
+    tells_permissions: true,
     tables: &[],
     principal_kinds: &["user"],
     resource_kinds: &["asset"],
@@ -202,8 +203,9 @@ async fn roles(reader: &VendorReader<'_>, find: Find) -> Result<Listing<Role>, F
     let query = ROLES.ask(&[])?.maybe("nameContains", find.plain());
     let keep = |role: &OrganizationRole| find.fits(&[role.name.as_deref().unwrap_or_default()]);
     let listing = list(reader, query, find.from.clone(), find.limit, keep).await?;
-    let Listing { rows, places, next, problem } = listing;
-    Ok(Listing { rows: privilege::judged(reader, rows).await, places, next, problem })
+    let Listing { rows, places, next, problem, waits } = listing;
+    let rows = privilege::judged(reader, rows).await;
+    Ok(Listing { rows, places, next, problem, waits })
 }
 
 /// Users whose name or e-mail address contains the query.

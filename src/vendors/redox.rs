@@ -25,6 +25,7 @@ pub const NAME: &str = "redox";
 pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "Redox",
+    tells_permissions: false,
     variables: &[
         Variable::or("REDOX_API_URL", "https://api.redoxengine.com", "the API host"),
         Variable::optional("REDOX_TOKEN_URL", "default {REDOX_API_URL}/v2/auth/token"),

@@ -2,7 +2,8 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Find, Listing, Reach, VendorReader};
+use super::listing::both;
+use super::{Find, Listing, Reach, Vendor, VendorReader};
 use crate::access::{Access, Role};
 use crate::failure::{Failure, Kind};
 use crate::text;
@@ -26,16 +27,12 @@ pub fn access<'a>(
             return (vendor.access)(reader, reach).await;
         }
         let Listing { rows: roles, problem, .. } = (vendor.roles)(reader, Find::all()).await?;
-        if let Some(untold) = filter.untold(vendor.title, &roles) {
+        if let Some(untold) = filter.untold(vendor) {
             return Err(untold);
-        }
-        let none_fits = roles.iter().all(|role| !filter.fits(role));
-        if problem.is_none() && filter.permission.is_some() && none_fits {
-            return Ok(Listing::whole(Vec::new()));
         }
         let mut listing = (vendor.access)(reader, reach).await?;
         listing.retain(|row| filter.fits_row(row, &roles));
-        listing.problem = listing.problem.or(problem);
+        listing.problem = both(listing.problem, problem);
         Ok(listing)
     })
 }
@@ -46,12 +43,10 @@ impl RoleFilter {
     }
 
     /// Why a permission cannot be looked for, where a vendor says of no role what it contains.
-    pub fn untold(&self, vendor: &str, roles: &[Role]) -> Option<Failure> {
-        self.permission.as_ref().filter(|_| !roles.is_empty())?;
-        roles.iter().all(|role| role.permissions.is_empty()).then(|| {
-            let message = format!("{vendor} does not say which permissions a role contains");
-            Failure::new(Kind::NotListable, message).hint("ask by the role's name")
-        })
+    pub fn untold(&self, vendor: &Vendor) -> Option<Failure> {
+        self.permission.as_ref().filter(|_| !vendor.tells_permissions)?;
+        let message = format!("{} does not say which permissions a role contains", vendor.title);
+        Some(Failure::new(Kind::NotListable, message).hint("ask by the role's name"))
     }
 
     /// Whether a role is one of those that are looked for.
@@ -75,7 +70,9 @@ impl RoleFilter {
 
 /// Whether a row's role is this one: a row may say more, such as on which profiles or how far.
 fn is_of(row: &str, role: &str) -> bool {
-    row.strip_prefix(role).is_some_and(|more| more.is_empty() || more.starts_with([' ', '+']))
+    let same = row.get(..role.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(role));
+    let more = row.get(role.len()..).unwrap_or_default();
+    same && (more.is_empty() || more.starts_with([' ', '+']))
 }
 
 #[cfg(test)]
@@ -113,6 +110,7 @@ mod tests {
             (Some("users:read"), Some(true), "view", false),
             (None, Some(true), "view + inherit", false),
             (None, Some(true), "viewer", true),
+            (None, Some(false), "VIEW", true),
             (None, Some(false), "gone", false),
             (Some("users:read"), None, "gone", true),
         ] {

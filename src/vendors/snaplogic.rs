@@ -32,6 +32,7 @@ pub const NAME: &str = "snaplogic";
 pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "SnapLogic",
+    tells_permissions: true,
     variables: &[
         Variable::required("SNAPLOGIC_URL", "the control plane, https://elastic.snaplogic.com"),
         Variable::optional(USERNAME, "a service account, for basic authentication"),

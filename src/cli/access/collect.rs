@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::report::{FORMAT, Report};
@@ -18,6 +18,8 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const PAUSE: Duration = Duration::from_secs(5);
 /// How often in a row nothing may come before it is given up.
 const MOST_PAUSES: usize = 60;
+/// What was read longer ago is read anew.
+const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was read so far, in a file of lines beside the review: a review of thousands takes a while.
 pub(super) struct Partial {
@@ -29,7 +31,8 @@ pub(super) struct Partial {
 struct Begun {
     format: String,
     begun: String,
-    asked: Vec<String>,
+    /// What was asked, where it is, by whom and under which rules.
+    of: Vec<String>,
 }
 
 /// Each other line: a page, and where the next begins.
@@ -56,11 +59,13 @@ impl Partial {
 
     /// What an earlier run read of the same vendors, and where it stopped. A line that is not whole was
     /// not written to its end, and counts for nothing.
-    fn read(&self, asked: &[String]) -> Option<(Report, Option<String>)> {
-        let text = std::fs::read_to_string(&self.path).ok()?;
+    fn read(&self, asked: &[String], of: &[String]) -> Option<(Report, Option<String>)> {
+        let bytes = owner_only::read(&self.path).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
         let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
-        if begun.format != FORMAT || begun.asked != asked {
+        let age = Timestamp::now().duration_since(begun.begun.parse().ok()?);
+        if begun.format != FORMAT || begun.of != of || age > OLDEST {
             return None;
         }
         let mut report = Report { begun: begun.begun, ..blank(asked) };
@@ -74,10 +79,10 @@ impl Partial {
         Some((report, next))
     }
 
-    fn begin(&self, report: &Report) -> io::Result<()> {
+    fn begin(&self, report: &Report, of: &[String]) -> io::Result<()> {
         self.remove()?;
         let (format, begun) = (report.format.clone(), report.begun.clone());
-        self.add(&Begun { format, begun, asked: report.asked.clone() })
+        self.add(&Begun { format, begun, of: of.to_owned() })
     }
 
     fn add(&self, line: &impl Serialize) -> io::Result<()> {
@@ -103,22 +108,27 @@ fn blank(asked: &[String]) -> Report {
 pub(super) async fn collect(desk: &Desk, partial: Option<&Partial>) -> Result<Report, Error> {
     let config = desk.config();
     let asked: Vec<_> = config.tenants.iter().map(|one| one.id.word().to_owned()).collect();
-    let earlier = partial.and_then(|partial| partial.read(&asked));
+    let of = desk.review_of(desk.requester()).await;
+    let earlier = partial.and_then(|partial| partial.read(&asked, &of));
     let (mut report, mut cursor) = match earlier {
         Some((report, Some(next))) => (report, Some(next)),
         _ => (blank(&asked), None),
     };
-    if cursor.is_none()
-        && let Some(partial) = partial
-    {
-        partial.begin(&report)?;
+    if let Some(partial) = partial {
+        // What an earlier run kept is written anew, without half a line at its end.
+        partial.begin(&report, &of)?;
+        if cursor.is_some() {
+            let (rows, unread) = (report.rows.clone(), report.unread.clone());
+            partial.add(&Kept { rows, unread, next_cursor: cursor.clone() })?;
+        }
     }
     let progress = bar();
     let mut pauses = 0;
     loop {
         progress.set_message(format!("{} rows", report.rows.len()));
         let page = desk.review(desk.requester(), cursor.as_deref()).await?;
-        pauses = if page.rows.is_empty() { pauses + 1 } else { 0 };
+        let has_moved = !page.rows.is_empty() || page.next_cursor != cursor;
+        pauses = if has_moved { 0 } else { pauses + 1 };
         let kept = Kept { rows: page.rows, unread: page.unread, next_cursor: page.next_cursor };
         if let Some(partial) = partial {
             partial.add(&kept)?;
@@ -131,9 +141,11 @@ pub(super) async fn collect(desk: &Desk, partial: Option<&Partial>) -> Result<Re
         }
         if let Some(why) = page.waits {
             if pauses >= MOST_PAUSES {
-                return Err(
-                    format!("{why}; the same command goes on where this one stopped").into()
-                );
+                let on = match partial {
+                    Some(_) => "the same command goes on where this one stopped",
+                    None => "with -o a review goes on where it stopped",
+                };
+                return Err(format!("{why}; {on}").into());
             }
             progress.set_message(format!("{} rows; waiting: {why}", report.rows.len()));
             tokio::time::sleep(PAUSE).await;
@@ -174,9 +186,9 @@ mod tests {
         let partial = Partial::beside(&dir.path().join("review.csv"));
         assert!(partial.path.ends_with("review.csv.partial"));
         let asked = ["dfns".to_owned()];
-        assert!(partial.read(&asked).is_none());
+        assert!(partial.read(&asked, &asked).is_none());
         let report = blank(&asked);
-        partial.begin(&report).unwrap();
+        partial.begin(&report, &asked).unwrap();
         for (id, next) in [("u-1", "c-1"), ("u-2", "c-2")] {
             let next_cursor = Some(next.to_owned());
             partial.add(&Kept { rows: vec![row(id)], unread: Vec::new(), next_cursor }).unwrap();
@@ -184,10 +196,10 @@ mod tests {
         let half = r#"{"rows":[],"unread":[],"next"#;
         let whole = std::fs::read_to_string(&partial.path).unwrap();
         std::fs::write(&partial.path, format!("{whole}{half}")).unwrap();
-        let (read, next) = partial.read(&asked).unwrap();
+        let (read, next) = partial.read(&asked, &asked).unwrap();
         assert_eq!((read.rows, next.as_deref()), (vec![row("u-1"), row("u-2")], Some("c-2")));
         assert_eq!(read.begun, report.begun);
-        assert!(partial.read(&["redox".to_owned()]).is_none());
+        assert!(partial.read(&asked, &["redox".to_owned()]).is_none());
         partial.remove().unwrap();
         partial.remove().unwrap();
         assert!(!partial.path.exists());

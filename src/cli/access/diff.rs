@@ -1,10 +1,11 @@
 //! `grantor access diff`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::collect::collect;
@@ -52,21 +53,40 @@ pub(super) async fn run(desk: &Desk, arguments: &Arguments) -> Ran {
         Some(file) => read(file)?,
         None => collect(desk, None).await?,
     };
-    let since: Timestamp = old.begun.parse()?;
-    let changes = desk.ledger().since(since).await?;
-    let moves = compare(&old, &new, &changes);
+    if old.sandbox != new.sandbox {
+        return Err("one of the reviews is of a sandbox, and the other is not".into());
+    }
+    let (since, until): (Timestamp, Timestamp) = (old.begun.parse()?, new.ended.parse()?);
+    let mut changes = desk.ledger().since(since).await?;
+    // Times of a review are to the second.
+    changes.retain(|change| change.opened() <= until + SignedDuration::from_secs(1));
+    let missing = not_compared(&old, &new);
+    let moves = compare(&old, &new, &changes, &missing);
     if arguments.as_json || !io::IsTerminal::is_terminal(&io::stdout()) {
         paint::lines(&format!("{}\n", serde_json::to_string_pretty(&moves)?))?;
     } else {
         paint::lines(&table(&moves))?;
     }
-    for one in old.unread.iter().filter(|one| one.kind != "not_listable") {
+    for place in &missing {
         paint::complain(&format!(
-            "the earlier review could not read {}: {}",
-            one.vendor, one.message
+            "{place} is not compared: one of the reviews does not have all of it"
         ));
     }
-    Ok(told(&new))
+    let status = told(&new);
+    Ok(if missing.is_empty() { status } else { ExitCode::FAILURE })
+}
+
+/// The places of which one of the reviews lacks something: what is not in it is not known to have gone, or
+/// to have come.
+fn not_compared(old: &Report, new: &Report) -> BTreeSet<String> {
+    let mut missing = BTreeSet::new();
+    for (one, other) in [(old, new), (new, old)] {
+        missing.extend(one.asked.iter().filter(|place| !other.asked.contains(place)).cloned());
+        let unread = one.unread.iter().filter(|unread| unread.kind != "not_listable");
+        missing
+            .extend(unread.map(|unread| unread.tenant.as_ref().unwrap_or(&unread.vendor).clone()));
+    }
+    missing
 }
 
 fn read(file: &Path) -> Result<Report, Box<dyn std::error::Error + Send + Sync>> {
@@ -86,18 +106,36 @@ fn read(file: &Path) -> Result<Report, Box<dyn std::error::Error + Send + Sync>>
 }
 
 /// What tells one access from another.
-fn key(row: &AccessRow) -> [&str; 6] {
+fn key(row: &AccessRow) -> [&str; 9] {
     let access = &row.access;
     let via = access.via.as_ref().map_or("", |via| &via.id);
     let tenant = row.tenant.as_ref().unwrap_or(&row.vendor);
-    [&row.vendor, tenant, &access.principal.id, &access.role.id, &access.resource.id, via]
+    let (kind, within) = (access.principal.kind.as_deref(), access.within.as_deref());
+    [
+        &row.vendor,
+        tenant,
+        &access.principal.id,
+        kind.unwrap_or_default(),
+        &access.role.id,
+        &access.resource.id,
+        via,
+        within.unwrap_or_default(),
+        if access.pending { "pending" } else { "" },
+    ]
 }
 
 /// What came, went or moved, in the order of the later review; and by which of the changes. Pure.
-fn compare(old: &Report, new: &Report, changes: &[Record]) -> Vec<Move> {
+fn compare(
+    old: &Report,
+    new: &Report,
+    changes: &[Record],
+    missing: &BTreeSet<String>,
+) -> Vec<Move> {
+    let is_known = |row: &&AccessRow| !missing.contains(row.tenant.as_ref().unwrap_or(&row.vendor));
     let rows = |report| {
         let report: &Report = report;
-        report.rows.iter().map(|row| (key(row), row)).collect::<BTreeMap<_, _>>()
+        let rows = report.rows.iter().filter(is_known);
+        rows.map(|row| (key(row), row)).collect::<BTreeMap<_, _>>()
     };
     let (before, after) = (rows(old), rows(new));
     let moved = |what, row: &AccessRow| {

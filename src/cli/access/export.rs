@@ -66,8 +66,9 @@ pub(super) fn told(report: &Report) -> ExitCode {
 
 /// Writes a file whole or not at all.
 fn replace(file: &Path, written: &[u8]) -> io::Result<()> {
+    // A name that nobody can have put there before.
     let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    name.push(format!(".{}.new", crate::random::id()));
     let new = file.with_file_name(name);
     let writing = owner_only::open(&new).and_then(|mut file| {
         file.set_len(0)?;

@@ -102,7 +102,7 @@ fn matrix<'r>(page: &mut String, place: &str, rows: &[&'r AccessRow]) {
         rows.iter().map(|row| (shown(&row.access.role), &row.access.role.id)).collect();
     let person = |row: &&'r AccessRow| {
         let principal = &row.access.principal;
-        ((shown(principal), &principal.id), principal)
+        ((shown(principal), &principal.id, &principal.kind), principal)
     };
     let people: BTreeMap<_, _> = rows.iter().map(person).collect();
     page.push_str(&format!("<section><h2>{}</h2>\n", escape(place)));
@@ -114,9 +114,11 @@ fn matrix<'r>(page: &mut String, place: &str, rows: &[&'r AccessRow]) {
         ));
         return;
     }
-    let mut cells: BTreeMap<(&String, &String), Vec<&AccessRow>> = BTreeMap::new();
+    let mut cells: BTreeMap<_, Vec<&AccessRow>> = BTreeMap::new();
     for row in rows {
-        cells.entry((&row.access.principal.id, &row.access.role.id)).or_default().push(row);
+        let principal = &row.access.principal;
+        let place = (&principal.id, &principal.kind, &row.access.role.id);
+        cells.entry(place).or_default().push(row);
     }
     page.push_str(
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Who holds what\">\
@@ -126,10 +128,12 @@ fn matrix<'r>(page: &mut String, place: &str, rows: &[&'r AccessRow]) {
         page.push_str(&format!("<th scope=\"col\" title=\"{}\">{}</th>", escape(id), escape(role)));
     }
     page.push_str("</tr></thead><tbody>\n");
-    for ((_, id), person) in &people {
+    for ((_, id, kind), person) in &people {
         page.push_str(&format!("<tr><th scope=\"row\">{}</th>", named(person)));
         for (_, role) in &roles {
-            page.push_str(&cell(cells.get(&(*id, *role)).map(Vec::as_slice).unwrap_or_default()));
+            page.push_str(&cell(
+                cells.get(&(*id, *kind, *role)).map(Vec::as_slice).unwrap_or_default(),
+            ));
         }
         page.push_str("</tr>\n");
     }
@@ -147,7 +151,12 @@ fn cell(rows: &[&AccessRow]) -> String {
             (false, true) => " <abbr title=\"ends\">◷</abbr>",
             (false, false) => "",
         };
-        format!("{}{mark}", escape(&shown(&row.access.resource)))
+        let not_yet = match &row.access.starts_at {
+            _ if row.access.pending => " (waits for approval)".to_owned(),
+            Some(start) => format!(" (from {})", escape(start)),
+            None => String::new(),
+        };
+        format!("{}{not_yet}{mark}", escape(&shown(&row.access.resource)))
     };
     let mut said: Vec<_> = rows.iter().take(NAMED).map(|row| marked(&row)).collect();
     if rows.len() > NAMED {

@@ -99,16 +99,19 @@ impl Channel {
     }
 }
 
+/// All that a line may name; what it names otherwise is another release's.
+const ALL: [Channel; 5] = [
+    Channel::Elicitation,
+    Channel::Terminal,
+    Channel::Signature,
+    Channel::Command,
+    Channel::AskedAnew,
+];
+
 impl From<&str> for Channel {
     fn from(word: &str) -> Self {
-        match word {
-            "elicitation" => Self::Elicitation,
-            "terminal" => Self::Terminal,
-            "signature" => Self::Signature,
-            "command" => Self::Command,
-            "asked anew" => Self::AskedAnew,
-            other => Self::Other(other.to_owned()),
-        }
+        let known = ALL.into_iter().find(|known| known.as_str() == word);
+        known.unwrap_or_else(|| Self::Other(word.to_owned()))
     }
 }
 

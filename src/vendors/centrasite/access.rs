@@ -7,6 +7,7 @@ use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
 use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::listing::both;
 use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
 
 /// Assets whose settings are read at a time.
@@ -42,7 +43,7 @@ pub(super) async fn list(
             })
     };
     found.iter_mut().for_each(|(_, rows)| rows.retain(fits));
-    let problem = problem.or(groups);
+    let problem = both(problem, groups);
     let mut listing = Listing::of_entries(found, &reach.from, reach.limit, next, problem);
     let named = listing.rows.iter_mut().map(|row: &mut Access| &mut row.principal);
     name(reader, named.filter(|named| named.name.is_none()).collect()).await;

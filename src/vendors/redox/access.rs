@@ -2,12 +2,12 @@
 
 use super::roles::pick_listed;
 use super::{
-    ENVIRONMENTS_READ, Listed, Membership, configured_organization, environment_members,
-    environments, members,
+    Listed, Membership, configured_organization, environment_members, environments, members,
 };
 use crate::access::{Access, Resource};
 use crate::failure::{Failure, Kind};
 use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::listing::both;
 use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, pick};
 
 pub(super) async fn list(
@@ -36,8 +36,7 @@ pub(super) async fn list(
         };
         Ok((found, place))
     };
-    let places =
-        Listing::entries(places, &reach.from, ENVIRONMENTS_READ, |place: &Resource| &place.id);
+    let places = Listing::entries(places, &reach.from, usize::MAX, |place: &Resource| &place.id);
     let all = fan_out::entries("environments", places, read).await?;
     let held = || all.found.iter().flat_map(|(_, (found, _))| found).map(|one| one.role.clone());
     let role = match &reach.role {
@@ -64,7 +63,7 @@ pub(super) async fn list(
                      are listed",
         )
     });
-    let problem = all.problem.or(partly);
+    let problem = both(all.problem, partly);
     Ok(Listing::of_entries(found, &reach.from, reach.limit, all.next, problem))
 }
 
@@ -86,7 +85,7 @@ fn somebody(
         _ if failure.kind != Kind::Invalid => Err(failure),
         // Where not all could be read, nobody can be said to be missing.
         Some(problem) => Err(problem.clone()),
-        None if goes_on || read.next.is_some() => Ok(None),
+        None if goes_on || read.next.0.is_some() => Ok(None),
         None => Err(failure),
     }
 }

@@ -6,6 +6,7 @@ use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::text;
 use crate::vendors::fan_out::{self, Entries};
+use crate::vendors::listing::both;
 use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
 
 /// Spaces whose entries are read at a time.
@@ -47,7 +48,7 @@ pub(super) async fn list(
     let problem = only_caller.then(|| {
         Failure::new(Kind::NotListable, "SnapLogic may show this credential only its own entries")
     });
-    let problem = missing.or(unread).or(problem);
+    let problem = both(both(missing, unread), problem);
     Ok(Listing::of_entries(found, &reach.from, reach.limit, next, problem))
 }
 
