@@ -87,18 +87,17 @@ pub const TENANT: &str = "tenant";
 
 /// Whether a tool asks vendors, or one vendor, so that a tenant can be named.
 pub fn takes_tenant(tool: &str) -> bool {
-    let named = |known: &&Tool| known.spec.name == tool;
-    TOOLS
-        .iter()
-        .find(named)
-        .is_some_and(|tool| matches!(tool.run, Run::Look(_) | Run::Change { .. }))
+    TOOLS.iter().any(|known| known.spec.name == tool && asks_vendors(known))
+}
+
+fn asks_vendors(tool: &Tool) -> bool {
+    matches!(tool.run, Run::Look(_) | Run::Change { .. })
 }
 
 /// The tenants that a tool can be called for.
 fn tenants<'c>(tool: &'c Tool, config: &'c Config) -> impl Iterator<Item = &'c Tenant> {
-    let takes = matches!(tool.run, Run::Look(_) | Run::Change { .. });
-    let fits = move |tenant: &&Tenant| {
-        takes && tool.spec.vendor.is_none_or(|vendor| tenant.vendor.name == vendor)
+    let fits = |tenant: &&Tenant| {
+        asks_vendors(tool) && tool.spec.vendor.is_none_or(|vendor| tenant.vendor.name == vendor)
     };
     config.tenants.iter().filter(fits)
 }
@@ -136,7 +135,7 @@ pub fn fit(
     let mut named = None;
     let given = arguments.get(TENANT).and_then(Value::as_str).map(str::trim);
     if matches!(input, Cow::Borrowed(_))
-        && takes_tenant(tool.spec.name)
+        && asks_vendors(tool)
         && let Some(given) = given.filter(|given| !given.is_empty())
     {
         // Where there is but one, it may be named all the same.
@@ -220,17 +219,20 @@ mod tests {
         ("CENTRASITE_USERNAME", "u"),
     ];
 
-    /// What `tools/list` costs a client, in tokens, with these vendors configured.
-    fn tokens(vendors: &[&str]) -> usize {
-        let vendors = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
-        let flags = Flags { state_dir: Some("unused".into()), vendors, ..Flags::default() };
+    fn configured(flags: &Flags) -> Config {
         let environment = |name: &str| {
             let value = SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
             value.or((name == "CENTRASITE_PASSWORD").then_some("p")).map(str::to_owned)
         };
-        let sources =
-            Sources { flags: &flags, environment: &environment, floor: None, sandbox: None };
-        let config = Config::load(&sources).unwrap();
+        let sources = Sources { flags, environment: &environment, floor: None, sandbox: None };
+        Config::load(&sources).unwrap()
+    }
+
+    /// What `tools/list` costs a client, in tokens, with these vendors configured.
+    fn tokens(vendors: &[&str]) -> usize {
+        let vendors = vendors.iter().map(|&vendor| vendor.to_owned()).collect();
+        let flags = Flags { state_dir: Some("unused".into()), vendors, ..Flags::default() };
+        let config = configured(&flags);
         let list: Vec<_> = listed(&config).map(|tool| served(tool, &config)).collect();
         let text = json!({ "tools": list }).to_string();
         tiktoken_rs::o200k_base().unwrap().encode_ordinary(&text).len()
@@ -260,13 +262,7 @@ mod tests {
         std::fs::write(&path, file).unwrap();
         let flags =
             Flags { state_dir: Some("unused".into()), config: Some(path), ..Flags::default() };
-        let environment = |name: &str| {
-            let value = SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-            value.or((name == "CENTRASITE_PASSWORD").then_some("p")).map(str::to_owned)
-        };
-        let sources =
-            Sources { flags: &flags, environment: &environment, floor: None, sandbox: None };
-        let config = Config::load(&sources).unwrap();
+        let config = configured(&flags);
         assert!(config.tenants.iter().all(|tenant| tenant.is_one_of_several));
         assert_eq!(config.tenants.len(), 10);
         let list: Vec<_> = listed(&config).map(|tool| served(tool, &config)).collect();

@@ -197,7 +197,9 @@ impl Desk {
             Found::Unknown => return Err(UnknownTool),
             Found::Off(tool, failure) => (tool, off(tool, failure, arguments)),
             Found::On(tool) => {
-                let answer = if let Err(failure) = self.may_look(tool.spec, &call) {
+                let answer = if let Err(failure) =
+                    self.may_look(tool.spec, &call.requester, call.client.as_deref())
+                {
                     Answer::unasked(&failure)
                 } else {
                     match catalogue::fit(tool, &self.config, arguments) {

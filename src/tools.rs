@@ -204,6 +204,8 @@ pub struct Rows {
     pub asked: usize,
     /// What of the ledger cannot be acted on, where it was read.
     pub troubles: Vec<Trouble>,
+    /// Why the ledger could not be read, where it was to be.
+    pub ledger: Option<Failure>,
 }
 
 /// One tenant's trouble, beside the others' rows.

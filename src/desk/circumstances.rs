@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Call, Desk};
+use super::Desk;
 use crate::failure::Failure;
 use crate::guard::Circumstances;
 use crate::requester::Requester;
@@ -22,12 +22,14 @@ impl Desk {
 
     /// # Errors
     /// The policy does not let the requester look.
-    pub(super) fn may_look(&self, spec: &Spec, call: &Call) -> Result<(), Failure> {
+    pub(super) fn may_look(
+        &self,
+        spec: &Spec,
+        requester: &Requester,
+        client: Option<&str>,
+    ) -> Result<(), Failure> {
         match spec.effect {
-            Effect::Look => {
-                let at = circumstances(call.requester.name(), 0);
-                self.guard.look(spec.name, call.client.as_deref(), &at)
-            }
+            Effect::Look => self.guard.look(spec.name, client, &circumstances(requester.name(), 0)),
             Effect::Grant | Effect::Revoke | Effect::Undo => Ok(()),
         }
     }

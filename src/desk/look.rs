@@ -19,11 +19,7 @@ impl Desk {
         call: Call,
         named: Option<&str>,
     ) -> Answer {
-        let deadline = Deadline::after(CALL);
-        let is_asked = |tenant: &&Tenant| named.is_none_or(|name| tenant.id.word() == name);
-        let tenants = self.config.tenants.iter().filter(is_asked).collect();
-        let (unready, wire) = (&self.config.unready, &self.wire);
-        let context = LookContext { tenants, unready, wire, ledger: &self.ledger, deadline };
+        let context = self.look_context(named);
         let arguments = Value::Object(call.arguments);
         let shared = (tool.spec.name == ListRoles::SPEC.name)
             .then(|| format!("{} {arguments}", named.unwrap_or_default()));
@@ -37,5 +33,14 @@ impl Desk {
         let Some(question) = shared else { return answer.await };
         let shared = self.roles.answer(question, async { Arc::new(answer.await) }).await;
         Answer::clone(&shared)
+    }
+
+    /// Whom a look asks: the tenant that is named, or all.
+    pub(super) fn look_context(&self, named: Option<&str>) -> LookContext<'_> {
+        let is_asked = |tenant: &&Tenant| named.is_none_or(|name| tenant.id.word() == name);
+        let tenants = self.config.tenants.iter().filter(is_asked).collect();
+        let (unready, wire) = (&self.config.unready, &self.wire);
+        let deadline = Deadline::after(CALL);
+        LookContext { tenants, unready, wire, ledger: &self.ledger, deadline }
     }
 }

@@ -4,15 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::circumstances::circumstances;
 use crate::access::Access;
 use crate::catalogue::{self, Found};
 use crate::failure::Failure;
-use crate::outbound::{CALL, Deadline, Urgency, urgent};
+use crate::outbound::{Urgency, urgent};
 use crate::requester::Requester;
 use crate::text;
 use crate::tools::list_access::ListAccess;
-use crate::tools::{Look as _, LookContext, Problem, Rows, Run};
+use crate::tools::{Look as _, Problem, Rows, Run};
 
 /// One access, at one tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +48,13 @@ pub struct ReviewPage {
     pub waits: Option<String>,
 }
 
+impl AccessRow {
+    /// Where it is: the tenant, or the vendor where that has but one.
+    pub fn place(&self) -> &str {
+        self.tenant.as_ref().unwrap_or(&self.vendor)
+    }
+}
+
 /// As many rows as one page may have.
 const ROWS: usize = 500;
 
@@ -76,7 +82,7 @@ impl Desk {
         cursor: Option<&str>,
     ) -> Result<ReviewPage, Failure> {
         let spec = ListAccess::SPEC;
-        self.guard.look(spec.name, None, &circumstances(requester.name(), 0))?;
+        self.may_look(&spec, requester, None)?;
         let Found::On(tool) = catalogue::find(spec.name, &self.config) else {
             return Err(Failure::invalid("no vendor is configured")
                 .hint("`grantor doctor` says what is missing"));
@@ -88,15 +94,7 @@ impl Desk {
         if let Some(cursor) = cursor {
             crate::json::put(&mut arguments, "cursor", cursor);
         }
-        let tenants = self.config.tenants.iter().collect();
-        let (unready, wire) = (&self.config.unready, &self.wire);
-        let (ledger, deadline) = (&self.ledger, Deadline::after(CALL));
-        let context = LookContext { tenants, unready, wire, ledger, deadline };
-        let mut page = urgent(Urgency::Look, look(arguments, context)).await.and_then(page)?;
-        if let Err(failure) = ledger.standing().await {
-            page.unread.push(Unread::of_ledger(&failure.message));
-        }
-        Ok(page)
+        urgent(Urgency::Look, look(arguments, self.look_context(None))).await.and_then(page)
     }
 }
 
@@ -106,7 +104,8 @@ fn page(rows: Rows) -> Result<ReviewPage, Failure> {
     let waits = late.first().map(|problem| text::clean(&problem.failure.message));
     let unread = missing.into_iter().map(Unread::of);
     let troubles = rows.troubles.iter().map(|trouble| Unread::of_ledger(&trouble.to_string()));
-    let unread = unread.chain(troubles).collect();
+    let ledger = rows.ledger.iter().map(|failure| Unread::of_ledger(&failure.message));
+    let unread = unread.chain(troubles).chain(ledger).collect();
     let next_cursor = rows.next_cursor;
     let rows: Result<Vec<_>, _> = rows.rows.into_iter().map(row).collect();
     let rows = rows.map_err(|error| Failure::invalid(format!("a row is none: {error}")))?;
@@ -120,6 +119,11 @@ fn row(mut row: Value) -> serde_json::Result<AccessRow> {
 }
 
 impl Unread {
+    /// Where that is, as for a row.
+    pub fn place(&self) -> &str {
+        self.tenant.as_ref().unwrap_or(&self.vendor)
+    }
+
     /// What the ledger cannot say: then what was granted here is not known to be.
     fn of_ledger(what: &str) -> Self {
         Self {

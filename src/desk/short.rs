@@ -133,11 +133,19 @@ impl Row {
 
 impl From<&Access> for Row {
     fn from(access: &Access) -> Self {
-        let Access { id, principal, role, resource, scope, .. } = access.clone();
-        let Access { within, via, starts_at, expires_at, pending, .. } = access.clone();
-        let (principal, resource) = (Some(principal), Some(resource));
-        let role = RowRole { id: Some(role.id), name: role.name };
-        Self { id, principal, role, resource, scope, within, via, starts_at, expires_at, pending }
+        let one = access.clone();
+        Self {
+            id: one.id,
+            principal: Some(one.principal),
+            role: RowRole { id: Some(one.role.id), name: one.role.name },
+            resource: Some(one.resource),
+            scope: one.scope,
+            within: one.within,
+            via: one.via,
+            starts_at: one.starts_at,
+            expires_at: one.expires_at,
+            pending: one.pending,
+        }
     }
 }
 

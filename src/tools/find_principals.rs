@@ -49,7 +49,7 @@ impl Look for FindPrincipals {
                 from,
                 limit,
             },
-            AsListed,
+            &AsListed,
         )
         .await
     }

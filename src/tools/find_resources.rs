@@ -44,7 +44,7 @@ impl Look for FindResources {
             asked,
             |vendor| vendor.resources,
             |from, limit| Find { query: query.clone(), kind: kind.clone(), from, limit },
-            AsListed,
+            &AsListed,
         )
         .await
     }

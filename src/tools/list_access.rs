@@ -1,8 +1,10 @@
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use super::look::{LookQuery, Refine, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec, whose};
@@ -63,10 +65,11 @@ struct Known<'a> {
     ledger: &'a Ledger,
     filter: LedgerFilter,
     wire: &'a Wire,
-    /// What Grantor takes back, by its ids: several tenants may have something of one id.
-    ends: HashMap<Key, Vec<Record>>,
+    /// What Grantor takes back, by its ids: several tenants may have something of one id. Read once a row
+    /// is from here.
+    ends: OnceCell<HashMap<Key, Vec<Record>>>,
     /// Why nothing is known, where the ledger cannot be read.
-    unread: Option<Failure>,
+    unread: OnceLock<Failure>,
 }
 
 /// `[principal, role, resource]`, by ids.
@@ -100,30 +103,36 @@ impl Look for ListAccess {
         let ledger = context.ledger;
         let (before, granted_here) = (self.expires_before.map(Time::timestamp), self.granted_here);
         let filter = LedgerFilter { before, granted_here };
-        let known = Known { filter, ..Known::of(ledger, context.wire).await };
-        let mut rows = ask(context, asked, |_| access, reach, known).await?;
+        let known = Known::new(ledger, context.wire, filter);
+        let mut rows = ask(context, asked, |_| access, reach, &known).await?;
         rows.troubles = ledger.watched().await;
+        rows.ledger = known.unread.into_inner();
         Ok(rows)
     }
 }
 
 impl<'a> Known<'a> {
-    async fn of(ledger: &'a Ledger, wire: &'a Wire) -> Self {
-        let filter = LedgerFilter::default();
-        let mut known = Self { ledger, wire, filter, ends: HashMap::new(), unread: None };
-        match ledger.standing().await {
-            Ok(timed) => {
-                for record in timed {
-                    known.ends.entry(key(&record.wanted())).or_default().push(record);
-                }
+    fn new(ledger: &'a Ledger, wire: &'a Wire, filter: LedgerFilter) -> Self {
+        Self { ledger, wire, filter, ends: OnceCell::new(), unread: OnceLock::new() }
+    }
+
+    /// What was read of the ledger, or nothing: then that is kept.
+    fn read<T: Default>(&self, read: Result<T, Failure>) -> T {
+        read.unwrap_or_else(|failure| {
+            let _ = self.unread.set(failure);
+            T::default()
+        })
+    }
+
+    async fn ends(&self) -> &HashMap<Key, Vec<Record>> {
+        let read = async {
+            let mut ends: HashMap<_, Vec<_>> = HashMap::new();
+            for record in self.read(self.ledger.standing().await) {
+                ends.entry(key(&record.wanted())).or_default().push(record);
             }
-            Err(failure) => {
-                let message = format!("what was granted here is not known: {}", failure.message);
-                let unread = Failure::new(Kind::Incomplete, message).hint(failure.next_step());
-                known.unread = Some(unread);
-            }
-        }
-        known
+            ends
+        };
+        self.ends.get_or_init(|| read).await
     }
 
     /// The same rows. A ledger that cannot be read marks nothing; the rows are the vendor's all the same.
@@ -131,11 +140,14 @@ impl<'a> Known<'a> {
         let own = tenant.organization(self.wire).await;
         let keys = listing.rows.iter().map(|row| (whose(tenant, &row.resource.id, &own), key(row)));
         let keys: Vec<_> = keys.collect();
-        let granted = self.ledger.granted(keys.clone()).await.unwrap_or_default();
-        let mut marks = keys.iter().zip(granted.into_iter().chain(std::iter::repeat(None)));
+        let mut granted = self.read(self.ledger.granted(keys.clone()).await);
+        granted.resize(keys.len(), None);
+        let none = HashMap::new();
+        let ends = if granted.iter().any(Option::is_some) { self.ends().await } else { &none };
+        let mut marks = keys.iter().zip(granted);
         listing.map(|mut access| {
             let (end, receipt) = match marks.next() {
-                Some(((whose, key), receipt)) => (self.end(whose, key), receipt),
+                Some(((whose, key), receipt)) => (end(ends, whose, key), receipt),
                 None => (None, None),
             };
             let end = end.map(|end| end.to_string());
@@ -143,15 +155,15 @@ impl<'a> Known<'a> {
             Shown { access, granted_here: receipt.is_some(), receipt }
         })
     }
+}
 
-    /// When Grantor takes this access of a tenant back.
-    fn end(&self, whose: &Whose, key: &Key) -> Option<Timestamp> {
-        let is_theirs = |record: &&Record| {
-            record.tenant == whose.place
-                && whose.has(record.tenant_name.as_deref(), record.organization.as_deref())
-        };
-        self.ends.get(key)?.iter().find(is_theirs)?.expires_at
-    }
+/// When Grantor takes this access of a tenant back.
+fn end(ends: &HashMap<Key, Vec<Record>>, whose: &Whose, key: &Key) -> Option<Timestamp> {
+    let is_theirs = |record: &&Record| {
+        record.tenant == whose.place
+            && whose.has(record.tenant_name.as_deref(), record.organization.as_deref())
+    };
+    ends.get(key)?.iter().find(is_theirs)?.expires_at
 }
 
 impl Refine<Access> for Known<'_> {
@@ -165,8 +177,10 @@ impl Refine<Access> for Known<'_> {
                 && granted_here.is_none_or(|wanted| wanted == row.granted_here)
         });
         let is_asked = before.is_some() || granted_here.is_some();
-        if let Some(unread) = self.unread.as_ref().filter(|_| is_asked) {
-            shown.problem.get_or_insert_with(|| unread.clone());
+        if let Some(failure) = self.unread.get().filter(|_| is_asked) {
+            let message = format!("what was granted here is not known: {}", failure.message);
+            let unread = Failure::new(Kind::Incomplete, message).hint(failure.next_step());
+            shown.problem.get_or_insert(unread);
         }
         shown
     }

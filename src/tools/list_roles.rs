@@ -45,7 +45,7 @@ impl Look for ListRoles {
             asked,
             |vendor| vendor.roles,
             |from, limit| Find { query: query.clone(), kind: None, from, limit },
-            filter,
+            &filter,
         )
         .await
     }

@@ -102,7 +102,7 @@ pub(super) async fn ask<Q: Send, T, R: Refine<T>>(
     asked: LookQuery,
     lookup: fn(&Vendor) -> Lookup<Q, T>,
     question: impl Fn(ListPosition, usize) -> Q + Sync,
-    refine: R,
+    refine: &R,
 ) -> Result<Rows, Failure>
 where
     T: Send,
@@ -122,7 +122,7 @@ where
         let from = Teller::of(tenant);
         let begun = cursor.as_ref().and_then(|cursor| cursor.0.get(&from.word).cloned());
         let begun = begun.unwrap_or_default();
-        let (question, refine) = (&question, &refine);
+        let question = &question;
         async move {
             let cache = Cache::lasting(CALL);
             let cache = Some(&cache);
@@ -446,7 +446,13 @@ fn names() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use futures_util::future::BoxFuture;
+
     use super::*;
+    use crate::config::{Config, Flags, Sources};
+    use crate::outbound::{Deadline, Wire};
 
     fn teller(vendor: &'static str) -> Teller {
         Teller { vendor, word: vendor.to_owned(), said: None }
@@ -559,9 +565,9 @@ mod tests {
     fn in_two_parts<'a>(
         _: &'a VendorReader<'a>,
         (from, kind): (ListPosition, Option<Kind>),
-    ) -> futures_util::future::BoxFuture<'a, Result<Listing<Value>, Failure>> {
+    ) -> BoxFuture<'a, Result<Listing<Value>, Failure>> {
         Box::pin(async move {
-            LOOKS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            LOOKS.fetch_add(1, SeqCst);
             let next = ListPosition { skip: from.skip + 1, ..ListPosition::default() };
             let row = json!({ "name": from.skip });
             match (from.skip, kind) {
@@ -573,7 +579,7 @@ mod tests {
         })
     }
 
-    static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
 
     /// A part that fails is asked for once: it is said, and the list goes on at it only where that may help.
     #[tokio::test]
@@ -583,19 +589,12 @@ mod tests {
         let environment = |name: &str| {
             set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        let flags = crate::config::Flags {
-            state_dir: Some("unused".into()),
-            ..crate::config::Flags::default()
-        };
-        let sources = crate::config::Sources {
-            flags: &flags,
-            environment: &environment,
-            floor: None,
-            sandbox: None,
-        };
-        let config = crate::config::Config::load(&sources).unwrap();
-        let (tenant, wire) = (&config.tenants[0], crate::outbound::Wire::default());
-        let deadline = crate::outbound::Deadline::after(CALL);
+        let flags = Flags { state_dir: Some("unused".into()), ..Flags::default() };
+        let sources =
+            Sources { flags: &flags, environment: &environment, floor: None, sandbox: None };
+        let config = Config::load(&sources).unwrap();
+        let (tenant, wire) = (&config.tenants[0], Wire::default());
+        let deadline = Deadline::after(CALL);
         let reader = &VendorReader { tenant, wire: &wire, deadline, cache: None, earlier: &[] };
         for (kind, goes_on, is_said) in [
             (Some(Kind::RateLimited), true, false),
@@ -611,9 +610,9 @@ mod tests {
                 question: &question,
                 refine: &AsListed,
             };
-            LOOKS.store(0, std::sync::atomic::Ordering::SeqCst);
+            LOOKS.store(0, SeqCst);
             let listing = asking.to_the_limit(ListPosition::default(), 50).await.unwrap();
-            assert_eq!(LOOKS.load(std::sync::atomic::Ordering::SeqCst), 2, "{kind:?}");
+            assert_eq!(LOOKS.load(SeqCst), 2, "{kind:?}");
             assert_eq!(listing.rows.len(), 1);
             assert_eq!(
                 (listing.next.is_some(), listing.problem.is_some()),

@@ -58,24 +58,28 @@ impl Partial {
     }
 
     /// What an earlier run read of the same vendors, and where it stopped. A line that is not whole was
-    /// not written to its end, and counts for nothing.
-    fn read(&self, asked: &[String], of: &[String]) -> Option<(Report, Option<String>)> {
+    /// not written to its end: it counts for nothing, and is cut off.
+    fn resume(&self, asked: &[String], of: &[String]) -> Option<(Report, String)> {
         let bytes = owner_only::read(&self.path).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        let begun: Begun = serde_json::from_str(lines.next()?).ok()?;
+        let first = lines.next()?;
+        let begun: Begun = serde_json::from_str(first).ok()?;
         let age = Timestamp::now().duration_since(begun.begun.parse().ok()?);
         if begun.format != FORMAT || begun.of != of || age > OLDEST {
             return None;
         }
         let mut report = Report { begun: begun.begun, ..blank(asked) };
-        let mut next = None;
+        let (mut next, mut length) = (None, first.len());
         for line in lines {
             let Ok(kept) = serde_json::from_str::<Kept>(line) else { break };
+            length += line.len();
             report.rows.extend(kept.rows);
             report.add_unread(kept.unread);
             next = kept.next_cursor;
         }
+        let next = next?;
+        owner_only::append(&self.path).and_then(|file| file.set_len(length as u64)).ok()?;
         Some((report, next))
     }
 
@@ -109,19 +113,14 @@ pub(super) async fn collect(desk: &Desk, partial: Option<&Partial>) -> Result<Re
     let config = desk.config();
     let asked: Vec<_> = config.tenants.iter().map(|one| one.id.word().to_owned()).collect();
     let of = desk.review_of(desk.requester()).await;
-    let earlier = partial.and_then(|partial| partial.read(&asked, &of));
-    let (mut report, mut cursor) = match earlier {
-        Some((report, Some(next))) => (report, Some(next)),
-        _ => (blank(&asked), None),
-    };
-    if let Some(partial) = partial {
-        // What an earlier run kept is written anew, without half a line at its end.
-        partial.begin(&report, &of)?;
-        if cursor.is_some() {
-            let (rows, unread) = (report.rows.clone(), report.unread.clone());
-            partial.add(&Kept { rows, unread, next_cursor: cursor.clone() })?;
+    let (mut report, mut cursor) = match partial.and_then(|partial| partial.resume(&asked, &of)) {
+        Some((report, next)) => (report, Some(next)),
+        None => {
+            let report = blank(&asked);
+            partial.map(|partial| partial.begin(&report, &of)).transpose()?;
+            (report, None)
         }
-    }
+    };
     let progress = bar();
     let mut pauses = 0;
     loop {
@@ -186,7 +185,7 @@ mod tests {
         let partial = Partial::beside(&dir.path().join("review.csv"));
         assert!(partial.path.ends_with("review.csv.partial"));
         let asked = ["dfns".to_owned()];
-        assert!(partial.read(&asked, &asked).is_none());
+        assert!(partial.resume(&asked, &asked).is_none());
         let report = blank(&asked);
         partial.begin(&report, &asked).unwrap();
         for (id, next) in [("u-1", "c-1"), ("u-2", "c-2")] {
@@ -196,10 +195,15 @@ mod tests {
         let half = r#"{"rows":[],"unread":[],"next"#;
         let whole = std::fs::read_to_string(&partial.path).unwrap();
         std::fs::write(&partial.path, format!("{whole}{half}")).unwrap();
-        let (read, next) = partial.read(&asked, &asked).unwrap();
-        assert_eq!((read.rows, next.as_deref()), (vec![row("u-1"), row("u-2")], Some("c-2")));
+        let (read, next) = partial.resume(&asked, &asked).unwrap();
+        assert_eq!((read.rows, next.as_str()), (vec![row("u-1"), row("u-2")], "c-2"));
+        assert_eq!(
+            std::fs::read_to_string(&partial.path).unwrap(),
+            whole,
+            "half a line is cut off"
+        );
         assert_eq!(read.begun, report.begun);
-        assert!(partial.read(&asked, &["redox".to_owned()]).is_none());
+        assert!(partial.resume(&asked, &["redox".to_owned()]).is_none());
         partial.remove().unwrap();
         partial.remove().unwrap();
         assert!(!partial.path.exists());

@@ -83,8 +83,7 @@ fn not_compared(old: &Report, new: &Report) -> BTreeSet<String> {
     for (one, other) in [(old, new), (new, old)] {
         missing.extend(one.asked.iter().filter(|place| !other.asked.contains(place)).cloned());
         let unread = one.unread.iter().filter(|unread| unread.kind != "not_listable");
-        missing
-            .extend(unread.map(|unread| unread.tenant.as_ref().unwrap_or(&unread.vendor).clone()));
+        missing.extend(unread.map(|unread| unread.place().to_owned()));
     }
     missing
 }
@@ -109,11 +108,10 @@ fn read(file: &Path) -> Result<Report, Box<dyn std::error::Error + Send + Sync>>
 fn key(row: &AccessRow) -> [&str; 9] {
     let access = &row.access;
     let via = access.via.as_ref().map_or("", |via| &via.id);
-    let tenant = row.tenant.as_ref().unwrap_or(&row.vendor);
     let (kind, within) = (access.principal.kind.as_deref(), access.within.as_deref());
     [
         &row.vendor,
-        tenant,
+        row.place(),
         &access.principal.id,
         kind.unwrap_or_default(),
         &access.role.id,
@@ -124,6 +122,15 @@ fn key(row: &AccessRow) -> [&str; 9] {
     ]
 }
 
+/// The rows of the places that both reviews have whole.
+fn by_key<'r>(
+    report: &'r Report,
+    missing: &BTreeSet<String>,
+) -> BTreeMap<[&'r str; 9], &'r AccessRow> {
+    let known = report.rows.iter().filter(|row| !missing.contains(row.place()));
+    known.map(|row| (key(row), row)).collect()
+}
+
 /// What came, went or moved, in the order of the later review; and by which of the changes. Pure.
 fn compare(
     old: &Report,
@@ -131,13 +138,7 @@ fn compare(
     changes: &[Record],
     missing: &BTreeSet<String>,
 ) -> Vec<Move> {
-    let is_known = |row: &&AccessRow| !missing.contains(row.tenant.as_ref().unwrap_or(&row.vendor));
-    let rows = |report| {
-        let report: &Report = report;
-        let rows = report.rows.iter().filter(is_known);
-        rows.map(|row| (key(row), row)).collect::<BTreeMap<_, _>>()
-    };
-    let (before, after) = (rows(old), rows(new));
+    let (before, after) = (by_key(old, missing), by_key(new, missing));
     let moved = |what, row: &AccessRow| {
         let by = changes.iter().rev().find(|change| did(change, what, row));
         Move { what, row: row.clone(), by: by.map(|change| change.receipt.clone()) }
@@ -186,7 +187,7 @@ fn table(moves: &[Move]) -> String {
             access.expires_at.as_ref().map(|end| format!(", until {end}")).unwrap_or_default();
         format!(
             "{sign} {}: {} has {} on {}{end} ({by})\n",
-            one.row.tenant.as_ref().unwrap_or(&one.row.vendor),
+            one.row.place(),
             access.principal.label(),
             access.role.said(),
             access.resource.label(),

@@ -58,7 +58,7 @@ pub(super) async fn run(desk: &Desk, arguments: Arguments) -> Ran {
 /// Says what could not be read, and what that comes to.
 pub(super) fn told(report: &Report) -> ExitCode {
     for one in &report.unread {
-        let at = one.tenant.as_ref().unwrap_or(&one.vendor);
+        let at = one.place();
         paint::complain(&format!("{at}: {} ({})", one.message, one.hint));
     }
     if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -70,12 +70,7 @@ fn replace(file: &Path, written: &[u8]) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", crate::random::id()));
     let new = file.with_file_name(name);
-    let writing = owner_only::open(&new).and_then(|mut file| {
-        file.set_len(0)?;
-        file.write_all(written)?;
-        file.sync_all()
-    });
-    writing
+    owner_only::create_new(&new, written)
         .and_then(|()| std::fs::rename(&new, file))
-        .map_err(|error| owner_only::describe(file, &error))
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }

@@ -54,7 +54,7 @@ fn unread(page: &mut String, report: &Report) {
     }
     page.push_str("<ul class=\"unread\">\n");
     for one in &report.unread {
-        let at = one.tenant.as_ref().unwrap_or(&one.vendor);
+        let at = one.place();
         page.push_str(&format!(
             "<li><b>{}</b>: {} <span class=\"hint\">{}</span></li>\n",
             escape(at),
@@ -91,7 +91,7 @@ fn ends(page: &mut String, report: &Report) {
 fn by_place(report: &Report) -> BTreeMap<&str, Vec<&AccessRow>> {
     let mut places: BTreeMap<&str, Vec<&AccessRow>> = BTreeMap::new();
     for row in &report.rows {
-        places.entry(row.tenant.as_ref().unwrap_or(&row.vendor)).or_default().push(row);
+        places.entry(row.place()).or_default().push(row);
     }
     places
 }
@@ -190,7 +190,7 @@ fn table(page: &mut String, report: &Report) {
         page.push_str(&format!(
             "<tr><td>{}</td><td>{}</td><td>{}{pending}</td><td>{}</td><td>{}</td><td>{}</td>\
              <td>{}</td><td>{}</td><td>{by}</td></tr>\n",
-            escape(row.tenant.as_ref().unwrap_or(&row.vendor)),
+            escape(row.place()),
             named(&access.principal),
             named(&access.role),
             named(&access.resource),

@@ -79,15 +79,10 @@ impl Report {
         }
         for one in &self.unread {
             let mut cells = COLUMNS.map(|_| String::new());
-            let said = format!("{}: {}", one.kind, one.message);
-            let tenant = one.tenant.clone().unwrap_or_default();
-            for (name, text) in [("vendor", &one.vendor), ("tenant", &tenant), ("unread", &said)] {
-                if let Some(at) = COLUMNS.iter().position(|column| *column == name)
-                    && let Some(cell) = cells.get_mut(at)
-                {
-                    *cell = inert(text);
-                }
-            }
+            let [vendor, tenant, .., unread] = &mut cells;
+            *vendor = inert(&one.vendor);
+            *tenant = inert(one.tenant.as_deref().unwrap_or_default());
+            *unread = inert(&format!("{}: {}", one.kind, one.message));
             writer.write_record(cells)?;
         }
         writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
