@@ -6,6 +6,9 @@ mod export;
 mod html;
 mod report;
 
+use std::io;
+use std::path::Path;
+
 use clap::Subcommand;
 
 use super::setup::Setup;
@@ -42,4 +45,9 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         Command::Export(arguments) => export::run(&desk, arguments).await,
         Command::Diff(arguments) => diff::run(&desk, &arguments).await,
     }
+}
+
+/// Says of which file an error is.
+fn at(file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }

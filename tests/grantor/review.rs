@@ -78,6 +78,16 @@ async fn what_cannot_be_read_is_a_part_of_the_review() {
     assert!(ran.stderr.contains("dfns"), "{}", ran.stderr);
 }
 
+/// Where it cannot be written, that is said before anything is read, with the file.
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_named_at_once() {
+    let world = world().await;
+    let ran = export(&world, "csv", "none/review.csv").await;
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("none/review.csv"), "{}", ran.stderr);
+    assert_eq!(world.count("GET", "/permissions"), 0, "nothing was read");
+}
+
 /// A run that dies leaves what it read, and the next one goes on with it.
 #[tokio::test]
 async fn a_review_that_was_broken_off_goes_on() {

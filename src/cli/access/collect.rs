@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::at;
 use super::report::{FORMAT, Report};
 use crate::desk::{AccessRow, Desk, Unread};
 use crate::owner_only;
@@ -53,7 +54,7 @@ impl Partial {
     pub fn remove(&self) -> io::Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
+            done => done.map_err(|error| at(&self.path, &error)),
         }
     }
 
@@ -92,8 +93,8 @@ impl Partial {
     fn add(&self, line: &impl Serialize) -> io::Result<()> {
         let mut written = serde_json::to_vec(line)?;
         written.push(b'\n');
-        let mut file = owner_only::append(&self.path)?;
-        file.write_all(&written)
+        let added = owner_only::append(&self.path).and_then(|mut file| file.write_all(&written));
+        added.map_err(|error| at(&self.path, &error))
     }
 }
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::collect::{Partial, collect};
-use super::html;
 use super::report::Report;
+use super::{at, html};
 use crate::cli::{Ran, paint};
 use crate::desk::Desk;
 use crate::owner_only;
@@ -72,5 +72,5 @@ fn replace(file: &Path, written: &[u8]) -> io::Result<()> {
     let new = file.with_file_name(name);
     owner_only::create_new(&new, written)
         .and_then(|()| std::fs::rename(&new, file))
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
+        .map_err(|error| at(file, &error))
 }
