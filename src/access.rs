@@ -59,6 +59,9 @@ pub struct Resource {
     /// Where it lies, for vendors that keep resources in folders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The vendor's own type of it, such as `REST Service`: what tells two of one name apart.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub told_type: Option<String>,
 }
 
 /// One row: a principal holds a role on a resource.
@@ -263,7 +266,7 @@ impl Role {
 
 impl Resource {
     pub fn new(kind: &'static str, id: impl Into<String>, name: Option<String>) -> Self {
-        Self { kind, id: id.into(), name, path: None }
+        Self { kind, id: id.into(), name, path: None, told_type: None }
     }
 
     pub fn named(&self) -> Named {

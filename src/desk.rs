@@ -37,8 +37,9 @@ mod turns;
 mod undo;
 mod undo_precondition;
 mod writing;
+mod zone;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -72,6 +73,7 @@ use crate::vendors::{Read, Tenant};
 use change::Origin;
 use step_result::StepResult;
 use turns::Turns;
+use zone::Zone;
 
 /// Everything a call needs, for the life of the process.
 pub struct Desk {
@@ -86,6 +88,8 @@ pub struct Desk {
     /// Lists of roles, shared by those who ask for them at about the same time.
     roles: Cache<Arc<Answer>>,
     turns: Turns,
+    /// The time zone that questions speak in.
+    zone: OnceLock<Zone>,
 }
 
 /// How long a looked-up name is good for.
@@ -148,7 +152,12 @@ impl Desk {
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
         let turns = Turns::new(ledger.locks());
-        Self { config, guard, ledger, approvers, wire, names, roles, turns }
+        let zone = OnceLock::new();
+        Self { config, guard, ledger, approvers, wire, names, roles, turns, zone }
+    }
+
+    fn zone(&self) -> &Zone {
+        self.zone.get_or_init(Zone::here)
     }
 
     pub fn config(&self) -> &Config {

@@ -64,6 +64,9 @@ pub struct Candidate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     pub kind: String,
+    /// The vendor's own type of it, which tells things of one name apart.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub told_type: Option<String>,
     /// The argument that may mean it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,

@@ -81,6 +81,9 @@ impl Sandbox {
         // Making an RSA key, or waiting for another process that does, takes long.
         let opened = tokio::task::spawn_blocking(move || open(state, kind, lag));
         let (store, keys) = opened.await.map_err(io::Error::other).flatten()?;
+        if modes.crowd {
+            store.change(|world| world.outsystems.extend(outsystems::crowd()))?;
+        }
         let mut sandbox = Sandbox {
             office: Arc::new(Office {
                 store,

@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 pub use listing::{ListPosition, Listing, Page, Row, paginate};
 pub use organization::{Customers, Organization, Same};
 pub use pick::{Known, NameOrId, pick};
-pub use role_filter::{RoleFilter, access};
+pub use role_filter::{RoleFilter, access, roles};
 pub use tenant::{Tenant, TenantId};
 
 use crate::access::{Access, Principal, Resource, Role};

@@ -29,6 +29,18 @@ mod requester;
 #[path = "grantor/review.rs"]
 mod review;
 
+/// More people than anybody reads at once.
+#[path = "grantor/crowd.rs"]
+mod crowd;
+
+/// Questions as people ask them: which calls each takes, and what the answers cost.
+#[path = "grantor/jobs.rs"]
+mod jobs;
+
+/// What people say, and the call that serves it.
+#[path = "grantor/utterances.rs"]
+mod utterances;
+
 /// What leaves for each tool, byte for byte: a change of a vendor request is seen in review.
 #[path = "grantor/requests.rs"]
 mod requests;

@@ -240,9 +240,10 @@ fn access_lines(rows: Option<&[Access]>, title: &str) -> String {
 
 /// Something that a name may mean, with what tells it from others, and whose it is.
 fn candidate(one: &Candidate) -> String {
-    let Candidate { id, name, email, kind, vendor, .. } = one;
+    let Candidate { id, name, email, kind, told_type, vendor, .. } = one;
     let at = vendor.as_ref().map(|vendor| format!("at {vendor}, ")).unwrap_or_default();
-    let about = with(DIM, &format!("{kind}, {at}{id}"));
+    let told_type = told_type.as_ref().map(|one| format!("{one}, ")).unwrap_or_default();
+    let about = with(DIM, &format!("{kind}, {told_type}{at}{id}"));
     let (name, email) = (name.clone(), email.clone());
     let named = Named { email, ..Named::new(id, name, kind) };
     format!("  {}  {}  {about}\n", with(DIM, "candidate"), who(&named))

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
 use super::task::ChangeContext;
+use super::zone::Zone;
 use super::{Call, Desk, OriginalCall};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
@@ -159,6 +160,7 @@ impl Desk {
         let content = Content {
             policy: Some(self.guard.hash().to_owned()),
             follows: follows.map(str::to_owned),
+            zone: self.zone().name().map(str::to_owned),
             ..content(context, prepared, question)
         };
         let until = Timestamp::now() + WAITS;
@@ -166,7 +168,7 @@ impl Desk {
         if let Some(approved) = self.ledger.approved_already(&asking, &call.requester).await?
             && let Some(first) = prepared.first()
             && self.is_elsewhere(first.task.request.tenant, &approved).await.is_none()
-            && self.vouched(&approved, &question.text).is_ok()
+            && self.vouched(&approved, &in_words_of(&approved, context, prepared)).is_ok()
         {
             // Somebody said yes to this very question, and nobody has carried it out yet.
             return Ok(ConsentOutcome::Approved(approved));
@@ -411,6 +413,12 @@ impl Next {
         }));
         sha256(all.to_string().as_bytes())
     }
+}
+
+/// The question as it is now, in the zone that an earlier one spoke in.
+fn in_words_of(request: &Request, context: &ChangeContext, prepared: &[Prepared<'_>]) -> String {
+    let zone = Zone::named(request.content.zone.as_deref());
+    ConsentQuestion::about(context, prepared, &zone).text
 }
 
 fn content(

@@ -1,11 +1,10 @@
 //! What a person is asked: everything that would happen, in plain words.
 
-use jiff::Timestamp;
-
 use super::PersonReply;
 use super::prepare::{Next, Prepared};
 use super::status::called;
 use super::task::{ChangeContext, Task};
+use super::zone::Zone;
 use crate::access::{Access, Named};
 use crate::guard::Verdict;
 use crate::intent::{Cause, Intent};
@@ -40,8 +39,8 @@ impl ConsentQuestion {
         self.typed.as_deref().is_some_and(|name| !Self::is_typed(name, typed))
     }
 
-    /// The question about the changes that are not there already.
-    pub(super) fn about(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Self {
+    /// The question about the changes that are not there already, with times as they are in a zone.
+    pub(super) fn about(context: &ChangeContext, prepared: &[Prepared<'_>], zone: &Zone) -> Self {
         let mut items = Vec::new();
         let (mut typed, mut why) = (None, Vec::new());
         for Prepared { task, next, .. } in prepared {
@@ -60,7 +59,7 @@ impl ConsentQuestion {
         }
         let summary: Vec<_> = items.iter().map(|item| item.intent.summary.as_str()).collect();
         let summary = text::clean(&summary.join("; "));
-        let text = lines(context, &items, &why, typed.as_deref());
+        let text = lines((context, zone), &items, &why, typed.as_deref());
         Self { summary, text, typed }
     }
 }
@@ -71,18 +70,23 @@ struct Item<'a> {
     intent: &'a Intent,
 }
 
-fn lines(context: &ChangeContext, items: &[Item<'_>], why: &[&str], typed: Option<&str>) -> String {
+fn lines(
+    (context, zone): (&ChangeContext, &Zone),
+    items: &[Item<'_>],
+    why: &[&str],
+    typed: Option<&str>,
+) -> String {
     let mut lines = vec![format!("{} asks for your consent:", who(context))];
     for Item { task, intent } in items {
         let step = task.step.as_ref();
         let place = called(&intent.tenant, intent.tenant_name.as_deref());
         lines.push(format!("• {} — at {}, {place}", intent.summary, intent.vendor));
         let (before, after) = changed(step, intent);
-        lines.push(format!("  before: {}", rows(step, &before, None)));
-        lines.push(format!("  after: {}", rows(step, &after, Some(intent))));
+        lines.push(format!("  before: {}", rows(step, &before, None, zone)));
+        lines.push(format!("  after: {}", rows(step, &after, Some(intent), zone)));
     }
     let first = items.first();
-    lines.extend(first.map(circumstances).unwrap_or_default());
+    lines.extend(first.map(|first| circumstances(first, zone)).unwrap_or_default());
     let warnings = items.iter().flat_map(|item| &item.intent.warnings);
     for warning in dedup(warnings.map(String::as_str)) {
         lines.push(format!("Warning: {warning}"));
@@ -163,7 +167,7 @@ fn who(context: &ChangeContext) -> String {
 }
 
 /// What holds for all items of a call alike.
-fn circumstances(Item { task, intent }: &Item<'_>) -> Vec<String> {
+fn circumstances(Item { task, intent }: &Item<'_>, zone: &Zone) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(lasts) = intent.lasts {
         let words = lasts.words();
@@ -171,6 +175,7 @@ fn circumstances(Item { task, intent }: &Item<'_>) -> Vec<String> {
             "Ends: {words} after the grant; Grantor then takes it back, without asking again"
         ));
     } else if let Some(end) = intent.expires_at {
+        let end = zone.tell(&end.to_string());
         lines.push(format!("Ends: {end}; Grantor then takes it back, without asking again"));
     } else if task.request.tool.spec.effect == Effect::Grant
         && matches!(intent.cause, Cause::Request | Cause::Extension(_))
@@ -187,7 +192,7 @@ fn circumstances(Item { task, intent }: &Item<'_>) -> Vec<String> {
 }
 
 /// Rows in words; a time that comes with the change itself is not known before it is sent.
-fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>) -> String {
+fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>, zone: &Zone) -> String {
     let lasts = |at: &String| {
         let (intent, end) = of.and_then(|intent| Some((intent, intent.expires_at?)))?;
         intent.lasts.filter(|_| end.to_string() == *at)
@@ -196,7 +201,7 @@ fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>) -> String {
         let pending = if row.pending { " (pending)" } else { "" };
         let when = |word: &str, at: &Option<String>| match at {
             Some(at) if let Some(lasts) = lasts(at) => format!(" for {}", lasts.words()),
-            Some(at) => format!(" {word} {}", time(at)),
+            Some(at) => format!(" {word} {}", zone.tell(at)),
             None => String::new(),
         };
         let (start, end) = (when("from", &row.starts_at), when("until", &row.expires_at));
@@ -217,11 +222,6 @@ fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>) -> String {
     if shown.is_empty() { "no such access".to_owned() } else { shown.join("; ") }
 }
 
-/// A time that is none is the vendor's words.
-fn time(text: &str) -> String {
-    if text.parse::<Timestamp>().is_ok() { text.to_owned() } else { text::quoted(text) }
-}
-
 fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = Vec::new();
     for text in texts.filter(|text| !text.is_empty()) {
@@ -234,6 +234,7 @@ fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
@@ -285,6 +286,7 @@ mod tests {
 
     /// What a question is about.
     struct Case {
+        zone: Zone,
         intents: Vec<Intent>,
         list: bool,
         client: Option<&'static str>,
@@ -333,7 +335,8 @@ mod tests {
 
     fn asked(edit: impl FnOnce(&mut Case)) -> ConsentQuestion {
         let (list, client, reason, cause) = (false, None, None, Cause::Request);
-        let mut case = Case { intents: vec![intent()], list, client, reason, cause };
+        let zone = Zone::default();
+        let mut case = Case { zone, intents: vec![intent()], list, client, reason, cause };
         edit(&mut case);
         let now: Timestamp = NOW.parse().unwrap();
         let tool = TOOLS.iter().find(|tool| tool.spec.name == "grant_asset_role").unwrap();
@@ -374,7 +377,7 @@ mod tests {
             let next = Next::Judged(guard.judge(intent, &at));
             Prepared { task, before: Snapshot::default(), next }
         });
-        ConsentQuestion::about(&context, &prepared.collect::<Vec<_>>())
+        ConsentQuestion::about(&context, &prepared.collect::<Vec<_>>(), &case.zone)
     }
 
     /// With one vendor, for whom there is something to be asked.
@@ -399,6 +402,16 @@ Grantor, for sam, asks for your consent:
 Ends: never
 Policy: somebody should look
 Ids: “Ana” (ana@example.com) is u-1; “Developer” is r-Developer; “Orders” is a-1";
+
+    #[test]
+    fn an_end_is_told_in_the_zone_of_whoever_asks() {
+        let question = asked(|case| {
+            case.zone = Zone::named(Some("Europe/Berlin"));
+            case.intents[0].expires_at = Some(END.parse().unwrap());
+        });
+        let ends = "Ends: Sat 2026-07-04 10:00 Europe/Berlin (2026-07-04T08:00:00Z); Grantor";
+        assert!(question.text.contains(ends), "{}", question.text);
+    }
 
     #[test]
     fn a_question_says_all_that_would_happen() {

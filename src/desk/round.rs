@@ -7,6 +7,7 @@ use super::question::ConsentQuestion;
 use super::step_result::StepResult;
 use super::taking::{self, ConsentMatch, Taken};
 use super::task::{ChangeContext, Task};
+use super::zone::Zone;
 use super::{Call, Desk};
 use crate::access::Access;
 use crate::cache::Cache;
@@ -72,9 +73,12 @@ impl Desk {
             ));
         }
         let digests = self.digests(&prepared);
-        let question = ConsentQuestion::about(context, &prepared);
+        let question = ConsentQuestion::about(context, &prepared, self.zone());
         let mut follows = None;
         if let Some(taken) = taken {
+            // In the words that were agreed to.
+            let zone = Zone::named(taken.request.content.zone.as_deref());
+            let question = ConsentQuestion::about(context, &prepared, &zone);
             match self.match_consent(taken, digests.clone(), &question).map_err(stopped)? {
                 ConsentMatch::Matched(grant) => {
                     let items = self.carry(context, prepared, Some(&grant), &reader, call).await;

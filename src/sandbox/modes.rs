@@ -41,6 +41,10 @@ pub struct Modes {
     pub many_roles: bool,
     /// 60 more assets at OutSystems.
     pub many_assets: bool,
+    /// 2,000 more users and 300 more assets at OutSystems, and what those users hold.
+    pub crowd: bool,
+    /// How long a minute of a rate lasts.
+    pub minute: Duration,
     /// The kind of key made for Dfns; one already in the state directory stays.
     pub dfns_key: KeyKind,
     /// Whether a permission tells its operations.
@@ -219,6 +223,8 @@ impl Default for Modes {
             outsystems_pages: Pages::Told,
             many_roles: false,
             many_assets: false,
+            crowd: false,
+            minute: Duration::from_mins(1),
             dfns_key: KeyKind::Ed25519,
             dfns_tells_operations: true,
             dfns_lists_pending: true,

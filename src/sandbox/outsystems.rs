@@ -76,6 +76,24 @@ pub(super) fn seed() -> Vec<Grant> {
     ]
 }
 
+/// What a crowd holds: each a role on three assets, and some one in the organization as well.
+pub(super) fn crowd() -> Vec<Grant> {
+    let grant = |number: usize, role: &str, asset: Option<String>| Grant {
+        user: catalogue::extra_user(number),
+        role: role.into(),
+        portfolio: asset.as_ref().map(|_| PORTFOLIO.into()),
+        asset,
+        period: None,
+    };
+    let held = |number: usize| {
+        let assets = [0, 1, 2].map(|step| catalogue::extra_asset(number + step * 100));
+        let role = if number % 3 == 0 { DEVELOPER } else { TESTER };
+        let apart = (number % 50 == 0).then(|| grant(number, TESTER, None));
+        assets.map(|asset| grant(number, role, Some(asset))).into_iter().chain(apart)
+    };
+    (1..=catalogue::CROWD).flat_map(held).collect()
+}
+
 pub(super) struct OutSystems {
     url: String,
     secret: String,
@@ -96,10 +114,10 @@ impl OutSystems {
             url: url.to_owned(),
             secret: keys.secrets.outsystems.clone(),
             modes: modes.clone(),
-            users: catalogue::users(modes.many_roles),
+            users: catalogue::users(modes),
             roles: catalogue::roles(modes),
             permissions: catalogue::permissions(modes),
-            assets: catalogue::assets(modes.many_assets),
+            assets: catalogue::assets(modes),
             tokens: Mutex::default(),
             asked: Mutex::default(),
         }
@@ -212,7 +230,7 @@ impl OutSystems {
         let domain = ask.segments().get(1).cloned().unwrap_or_default();
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let times = asked.entry(domain).or_default();
-        times.retain(|time| time.elapsed() < Duration::from_secs(60));
+        times.retain(|time| time.elapsed() < self.modes.minute);
         if times.len() >= limit as usize {
             let refusal = problem(429, "Too many requests in the last minute.");
             return Err(refusal.with("x-envoy-ratelimited", "true"));

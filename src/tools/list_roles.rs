@@ -1,12 +1,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::look::{LookQuery, Refine, Token, Which, ask};
+use super::look::{AsListed, LookQuery, Token, Which, ask};
 use super::{Effect, Look, LookContext, Rows, Spec};
-use crate::access::Role;
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
-use crate::vendors::{Find, Listing, RoleFilter, Tenant};
+use crate::vendors::{Find, RoleFilter, roles};
 
 /// List the roles that can be granted.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,21 +42,10 @@ impl Look for ListRoles {
         ask(
             context,
             asked,
-            |vendor| vendor.roles,
-            |from, limit| Find { query: query.clone(), kind: None, from, limit },
-            &filter,
+            |_| roles,
+            |from, limit| (Find { query: query.clone(), kind: None, from, limit }, filter.clone()),
+            &AsListed,
         )
         .await
-    }
-}
-
-impl Refine<Role> for RoleFilter {
-    type Row = Role;
-
-    async fn refine(&self, tenant: &Tenant, mut listing: Listing<Role>) -> Listing<Role> {
-        let untold = self.untold(tenant.vendor);
-        listing.problem = listing.problem.or(untold);
-        listing.retain(|role| self.fits(role));
-        listing
     }
 }

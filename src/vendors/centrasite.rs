@@ -127,6 +127,8 @@ struct Assets {
 struct Asset {
     id: String,
     name: Option<String>,
+    #[serde(rename = "type")]
+    told_type: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -341,7 +343,8 @@ fn next(offset: usize, count: usize, total: Option<usize>) -> Option<u64> {
 
 impl Asset {
     fn into_resource(self) -> Resource {
-        Resource::new("asset", self.id, self.name)
+        let told_type = self.told_type.as_ref().and_then(Value::as_str).map(str::to_owned);
+        Resource { told_type, ..Resource::new("asset", self.id, self.name) }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 pub use access::row;
 use privilege::OrganizationRole;
@@ -171,6 +172,8 @@ struct User {
 struct Asset {
     asset_key: String,
     name: Option<String>,
+    /// For people alone: a list is whole whatever it is.
+    asset_type: Option<Value>,
 }
 
 /// There, though it may be null.
@@ -409,7 +412,8 @@ impl User {
 
 impl Asset {
     fn into_resource(self) -> Resource {
-        Resource::new("asset", self.asset_key, self.name)
+        let told_type = self.asset_type.as_ref().and_then(Value::as_str).map(str::to_owned);
+        Resource { told_type, ..Resource::new("asset", self.asset_key, self.name) }
     }
 }
 

@@ -13,6 +13,9 @@ pub trait Known {
         None
     }
     fn kind(&self) -> &str;
+    fn told_type(&self) -> Option<&str> {
+        None
+    }
     /// By what a caller may name one of them.
     const BY: &'static str = "id or exact name";
 }
@@ -195,6 +198,7 @@ fn candidate<T: Known>(what: &str, known: &T) -> Candidate {
         name: name.or(email.clone()),
         email,
         kind,
+        told_type: known.told_type().map(str::to_owned),
         argument: Some(what.to_owned()),
         vendor: None,
         tenant: None,
@@ -238,6 +242,9 @@ impl Known for Resource {
     }
     fn kind(&self) -> &str {
         self.kind
+    }
+    fn told_type(&self) -> Option<&str> {
+        self.told_type.as_deref()
     }
 }
 

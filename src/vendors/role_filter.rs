@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::listing::both;
+use super::pick::{Known, NameOrId, pick};
 use super::{Find, Listing, Reach, Vendor, VendorReader};
 use crate::access::{Access, Role};
 use crate::failure::{Failure, Kind};
@@ -11,7 +12,8 @@ use crate::text;
 /// Which roles are looked for, by what they contain.
 #[derive(Clone, Debug, Default)]
 pub struct RoleFilter {
-    /// A permission that the role contains, as the vendor names it, letter case aside.
+    /// A permission that the role contains, as the vendor names it, letter case aside; without its area
+    /// where one alone is called so.
     pub permission: Option<String>,
     pub privileged: Option<bool>,
 }
@@ -30,9 +32,31 @@ pub fn access<'a>(
         if let Some(untold) = filter.untold(vendor) {
             return Err(untold);
         }
+        let filter = filter.meaning(&roles, problem.is_none())?;
         let mut listing = (vendor.access)(reader, reach).await?;
         listing.retain(|row| filter.fits_row(row, &roles));
         listing.problem = both(listing.problem, problem);
+        Ok(listing)
+    })
+}
+
+/// The roles of a tenant, less what the filter leaves out.
+pub fn roles<'a>(
+    reader: &'a VendorReader<'a>,
+    (find, filter): (Find, RoleFilter),
+) -> BoxFuture<'a, Result<Listing<Role>, Failure>> {
+    Box::pin(async move {
+        let vendor = reader.tenant.vendor;
+        if filter.is_any() {
+            return (vendor.roles)(reader, find).await;
+        }
+        let Listing { rows, problem, .. } = (vendor.roles)(reader, Find::all()).await?;
+        if let Some(untold) = filter.untold(vendor) {
+            return Err(untold);
+        }
+        let filter = filter.meaning(&rows, problem.is_none())?;
+        let mut listing = (vendor.roles)(reader, find).await?;
+        listing.retain(|role| filter.fits(role));
         Ok(listing)
     })
 }
@@ -43,14 +67,46 @@ impl RoleFilter {
     }
 
     /// Why a permission cannot be looked for, where a vendor says of no role what it contains.
-    pub fn untold(&self, vendor: &Vendor) -> Option<Failure> {
+    fn untold(&self, vendor: &Vendor) -> Option<Failure> {
         self.permission.as_ref().filter(|_| !vendor.tells_permissions)?;
         let message = format!("{} does not say which permissions a role contains", vendor.title);
         Some(Failure::new(Kind::NotListable, message).hint("ask by the role's name"))
     }
 
+    /// The same, with the permission as the roles name it. Where all roles are known, one that none of them
+    /// contains is no reason to say that nobody has it.
+    ///
+    /// # Errors
+    /// No permission is called so, or several are: those that may have been meant are candidates.
+    fn meaning(self, roles: &[Role], are_all: bool) -> Result<Self, Failure> {
+        let Some(wanted) = &self.permission else { return Ok(self) };
+        let folded = text::folded(wanted.trim());
+        let mut all: Vec<&str> =
+            roles.iter().flat_map(|role| &role.permissions).map(String::as_str).collect();
+        all.sort_unstable();
+        all.dedup();
+        if all.is_empty() || all.iter().any(|one| text::folded(one) == folded) {
+            return Ok(self);
+        }
+        let mut called = all.iter().filter(|one| text::folded(without_area(one)) == folded);
+        if let (Some(one), None) = (called.next(), called.next()) {
+            return Ok(Self { permission: Some((*one).to_owned()), ..self });
+        }
+        if !are_all {
+            return Ok(self);
+        }
+        let among = all.into_iter().map(Permission).collect();
+        let picked =
+            pick("permission", NameOrId::named(wanted), among).map_err(|mut failure| {
+                // Another vendor's list of all that there is says nothing of this one.
+                failure.candidates.retain(|one| text::contains(&text::folded(&one.id), &folded));
+                failure.hint("list_roles tells what each role contains")
+            })?;
+        Ok(Self { permission: Some(picked.0.to_owned()), ..self })
+    }
+
     /// Whether a role is one of those that are looked for.
-    pub fn fits(&self, role: &Role) -> bool {
+    fn fits(&self, role: &Role) -> bool {
         self.privileged.is_none_or(|wanted| wanted == role.privileged)
             && self.permission.as_ref().is_none_or(|wanted| {
                 let wanted = text::folded(wanted.trim());
@@ -66,6 +122,26 @@ impl RoleFilter {
             None => self.privileged != Some(false),
         }
     }
+}
+
+/// A permission, as roles contain it.
+struct Permission<'a>(&'a str);
+
+impl Known for Permission<'_> {
+    fn id(&self) -> &str {
+        self.0
+    }
+    fn name(&self) -> Option<&str> {
+        Some(without_area(self.0))
+    }
+    fn kind(&self) -> &str {
+        "permission"
+    }
+}
+
+/// What a permission is called, where it stands in an area such as `Release management > Deploy assets`.
+fn without_area(permission: &str) -> &str {
+    permission.rsplit(" > ").next().unwrap_or(permission)
 }
 
 /// Whether a row's role is this one: a row may say more, such as on which profiles or how far.
@@ -91,6 +167,37 @@ mod tests {
             permissions,
             ingredients: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_permission_is_found_without_its_area_and_never_guessed() {
+        let roles = [
+            role("a", false, &["Assets > Open", "Release > Deploy assets"]),
+            role("b", false, &["Assets > Open", "Cases > Open", "Wallets:Read"]),
+        ];
+        let found = |wanted: &str, roles: &[Role], are_all: bool| {
+            let filter = RoleFilter { permission: Some(wanted.to_owned()), privileged: None };
+            match filter.meaning(roles, are_all) {
+                Ok(filter) => (filter.permission, Vec::new()),
+                Err(failure) => {
+                    (None, failure.candidates.into_iter().map(|one| one.id).collect::<Vec<_>>())
+                }
+            }
+        };
+        let meant = |one: &str| (Some(one.to_owned()), Vec::new());
+        let candidates = |all: &[&str]| (None, all.iter().map(|&one| one.to_owned()).collect());
+        for (wanted, expected) in [
+            ("assets > open", meant("assets > open")),
+            (" deploy ASSETS", meant("Release > Deploy assets")),
+            ("wallets:read", meant("wallets:read")),
+            ("Open", candidates(&["Assets > Open", "Cases > Open"])),
+            ("deploy", candidates(&["Release > Deploy assets"])),
+        ] {
+            assert_eq!(found(wanted, &roles, true), expected, "{wanted}");
+        }
+        // One that is not listed may contain it.
+        assert_eq!(found("deploy", &roles, false), meant("deploy"));
+        assert_eq!(found("deploy", &[], true), meant("deploy"), "nothing is known of any");
     }
 
     #[test]

@@ -12,7 +12,7 @@ const ONE: usize = 260;
 /// The most that each further item adds.
 const EACH: usize = 60;
 
-fn tokens(body: &Value) -> usize {
+pub fn tokens(body: &Value) -> usize {
     let text = body.to_string();
     tiktoken_rs::o200k_base_singleton().encode_ordinary(&text).len()
 }

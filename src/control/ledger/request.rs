@@ -41,6 +41,9 @@ pub struct Content {
     pub summary: String,
     /// The question in words, as a person is shown it.
     pub question: String,
+    /// The time zone that it speaks in, where that is not UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// What the person has to type.
     pub typed: Option<String>,
     /// The rules that asked.

@@ -101,15 +101,33 @@ const ASSETS: [(&str, &str, &str, &str); 6] = [
 const EXTRA: usize = 240;
 const EXTRA_ASSETS: usize = 60;
 
-pub(super) fn users(many: bool) -> Vec<Value> {
+pub(super) const CROWD: usize = 2_000;
+const CROWD_ASSETS: usize = 300;
+
+/// The key of one of those who are many.
+pub(super) fn extra_user(number: usize) -> String {
+    extra_key(1, number)
+}
+
+/// The key of an asset of a crowd, whatever the number.
+pub(super) fn extra_asset(number: usize) -> String {
+    extra_key(3, number % CROWD_ASSETS + 1)
+}
+
+pub(super) fn users(modes: &Modes) -> Vec<Value> {
+    let extra = match (modes.crowd, modes.many_roles) {
+        (true, _) => CROWD,
+        (false, true) => EXTRA,
+        (false, false) => 0,
+    };
     let people = PEOPLE.iter().map(|person| {
         let status = if person.active { "Active" } else { "Inactive" };
         user(person.outsystems, person.name, person.email, status)
     });
-    let extra = (1..=if many { EXTRA } else { 0 }).map(|number| {
+    let extra = (1..=extra).map(|number| {
         let name = format!("Contractor {number:03}");
         let email = format!("contractor{number:03}@example.com");
-        user(&extra_key(1, number), &name, &email, "Active")
+        user(&extra_user(number), &name, &email, "Active")
     });
     people.chain(extra).collect()
 }
@@ -157,10 +175,15 @@ pub(super) fn permissions(modes: &Modes) -> Vec<Value> {
     rows.collect()
 }
 
-pub(super) fn assets(many: bool) -> Vec<Value> {
+pub(super) fn assets(modes: &Modes) -> Vec<Value> {
+    let extra = match (modes.crowd, modes.many_assets) {
+        (true, _) => CROWD_ASSETS,
+        (false, true) => EXTRA_ASSETS,
+        (false, false) => 0,
+    };
     let own =
         ASSETS.iter().map(|(key, name, kind, description)| asset(key, name, kind, description));
-    let extra = (1..=if many { EXTRA_ASSETS } else { 0 }).map(|number| {
+    let extra = (1..=extra).map(|number| {
         let name = format!("App {number:03}");
         asset(&extra_key(3, number), &name, "WebApplication", "One of many")
     });
