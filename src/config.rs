@@ -8,6 +8,7 @@ mod file;
 mod floor;
 mod gather;
 mod paths;
+mod people;
 mod policy;
 mod tenants;
 
@@ -24,6 +25,7 @@ use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
 use file::File;
 use paths::{expanded, of_environment};
+pub use people::NamedPeople;
 
 /// What a process is set up to do.
 pub struct Config {
@@ -50,6 +52,8 @@ pub struct Config {
     pub sandbox: bool,
     /// What an administrator should mend although it works.
     pub warnings: Vec<String>,
+    /// Whom it names: aliases at each tenant, and the requester's own address.
+    pub people: NamedPeople,
     /// Secrets that are given as they are: no setting that repeats one is shown.
     pub secrets: Vec<SecretString>,
 }
@@ -269,10 +273,14 @@ impl Config {
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
+            people: NamedPeople::default(),
             secrets: Vec::new(),
         };
         let vendors = wanted(sources, &file)?;
-        let mut declared = tenants::chosen(sources, tenants::declared(sources, &file, &floor)?)?;
+        let declared = tenants::declared(sources, &file, &floor)?;
+        let (people, warnings) = NamedPeople::of(sources, &file, &floor, &declared)?;
+        config.warnings.extend(warnings);
+        let mut declared = tenants::chosen(sources, declared)?;
         declared.retain(|one| vendors.iter().any(|vendor| vendor.name == one.vendor.name));
         let settings: Vec<_> =
             declared.iter().map(|one| gather::of_tenant(one, sources, &file, &floor)).collect();
@@ -287,8 +295,10 @@ impl Config {
         let secrets = settings.iter().flat_map(|settings| settings.secrets());
         config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
         for (declared, settings) in gathered {
-            config.add(declared, settings, floor.is_there());
+            let people = people.at(&declared);
+            config.add(declared, settings, people, floor.is_there());
         }
+        config.people = people;
         config.tell_apart()?;
         Ok(config)
     }

@@ -6,11 +6,13 @@
 //! would take out. Inside a sentence of ours, whatever is not our own word goes through [`quote`].
 
 mod looks;
+mod near;
 
 use std::borrow::Cow;
 
 pub(crate) use looks::contains;
 pub use looks::{folded, look_alike, plain_part, same_name, slips, with_address};
+pub use near::{finds, near, parts};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;

@@ -10,6 +10,7 @@ mod fan_out;
 mod listing;
 pub mod organization;
 pub mod outsystems;
+pub mod people;
 mod pick;
 pub mod redox;
 mod role_filter;
@@ -23,7 +24,8 @@ use serde::de::DeserializeOwned;
 
 pub use listing::{ListPosition, Listing, Page, Row, paginate};
 pub use organization::{Customers, Organization, Same};
-pub use pick::{Known, NameOrId, pick};
+pub use people::{Notes, People};
+pub use pick::{Known, NameOrId, offering, pick};
 pub use role_filter::{RoleFilter, access, roles};
 pub use tenant::{Tenant, TenantId};
 
@@ -67,6 +69,9 @@ pub struct Vendor {
     pub connect: fn(&Settings) -> Result<Account, Vec<String>>,
     pub roles: Lookup<Find, Role>,
     pub principals: Lookup<Find, Principal>,
+    /// Who somebody is whom a look names.
+    pub person:
+        for<'a> fn(&'a VendorReader<'a>, &'a str) -> BoxFuture<'a, Result<Principal, Failure>>,
     pub resources: Lookup<Find, Resource>,
     pub access: Lookup<Reach, Access>,
     /// Questions that `grantor doctor` asks, each with the permission it needs.
@@ -108,6 +113,8 @@ pub struct VendorReader<'a> {
     /// Rows that the vendor showed before a change, where that change is looked at again: what it
     /// listed then counts as listed, though nobody may hold it any more.
     pub earlier: &'a [Access],
+    /// What is said of aliases that were used, where somebody is to hear of it.
+    pub notes: Option<&'a Notes>,
 }
 
 /// What to look for in a list.
@@ -231,8 +238,7 @@ impl Find {
     /// Whether a name contains the query, or what looks like it, letter case aside.
     pub fn fits(&self, names: &[&str]) -> bool {
         let Some(query) = &self.query else { return true };
-        let query = text::folded(query.trim());
-        names.iter().any(|name| text::contains(&text::folded(name), &query))
+        names.iter().any(|name| text::finds(name, query.trim()))
     }
 
     /// Whether this kind is looked for.

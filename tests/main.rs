@@ -105,6 +105,10 @@ mod malformed;
 #[path = "grantor/names.rs"]
 mod names;
 
+/// People across vendors: addresses, aliases, `me`, and names that are nearly right.
+#[path = "grantor/people.rs"]
+mod people;
+
 /// Credentials: fetched once, renewed when they must be, sent to their vendor and shown to nobody.
 #[path = "grantor/auth.rs"]
 mod auth;

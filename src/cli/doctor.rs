@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
+use crate::cache::Cache;
 use crate::config::{self, Config, Unready};
 use crate::failure::Kind;
 use crate::guard::Guard;
@@ -46,6 +47,7 @@ pub(super) async fn run(global: &Global) -> Ran {
     for warning in &config.warnings {
         shown.push_str(&format!("{}  {}\n", with(WAITS, "mend"), text::strip(warning)));
     }
+    shown.push_str(&people_report(&config));
     let (report, sound) = policy_report(&config);
     shown.push_str(&report);
     healthy &= sound;
@@ -67,6 +69,47 @@ pub(super) async fn run(global: &Global) -> Ran {
         healthy = false;
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whom the configuration names, where it names anybody.
+fn people_report(config: &Config) -> String {
+    let people = &config.people;
+    let count = match people.count {
+        0 if people.me.is_none() => return String::new(),
+        0 => "nobody has an alias".to_owned(),
+        1 => "1 person with an alias".to_owned(),
+        count => format!("{count} people with an alias"),
+    };
+    let me = match &people.me {
+        Some((me, from)) => format!("`me` is {me} ({from})"),
+        None => "`me` is not set (GRANTOR_ME)".to_owned(),
+    };
+    format!("{}  {count}; {me}\n", with(DIM, "people"))
+}
+
+/// Whether each alias of a tenant means somebody there, as far as that can be read.
+async fn examine_aliases(reader: &VendorReader<'_>) -> Vec<(String, bool)> {
+    let names = Cache::lasting(PATIENCE);
+    let reader = &VendorReader { cache: Some(&names), ..*reader };
+    let (mut lines, mut fitting, mut unread) = (Vec::new(), 0, None);
+    for address in reader.tenant.people.addresses() {
+        match (reader.tenant.vendor.person)(reader, address).await {
+            Ok(_) => fitting += 1,
+            Err(failure)
+                if matches!(failure.kind, Kind::Invalid | Kind::Ambiguous | Kind::Refused) =>
+            {
+                lines.push((failed("mend", &failure.to_string()), false));
+            }
+            Err(failure) => unread = Some(failure),
+        }
+    }
+    if let Some(failure) = unread {
+        let line = format!("  {}  aliases: {}\n", with(WAITS, "unasked"), failure.message);
+        lines.push((line, true));
+    } else if fitting > 0 {
+        lines.push((format!("  {}      aliases of people: {fitting}\n", with(GOOD, "ok")), true));
+    }
+    lines
 }
 
 /// Which rules are in force, and whether they hold.
@@ -212,7 +255,7 @@ async fn examine(
         }
     }
     let deadline = Deadline::after(PATIENCE);
-    let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[] };
+    let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[], notes: None };
     let mut sound = true;
     for Trial { name, found, .. } in trials {
         let (line, ok) = match found {
@@ -224,6 +267,10 @@ async fn examine(
     }
     for check in vendor.checks {
         let (line, ok) = examine_one(&reader, check).await;
+        report.push_str(&settings.line(&line));
+        sound &= ok;
+    }
+    for (line, ok) in examine_aliases(&reader).await {
         report.push_str(&settings.line(&line));
         sound &= ok;
     }

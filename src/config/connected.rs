@@ -3,10 +3,16 @@
 use super::tenants::Declared;
 use super::{Config, ConfigError, Unready};
 use crate::settings::Settings;
-use crate::vendors::{Tenant, TenantId, VENDORS};
+use crate::vendors::{People, Tenant, TenantId, VENDORS};
 
 impl Config {
-    pub(super) fn add(&mut self, declared: Declared<'_>, settings: Settings, has_floor: bool) {
+    pub(super) fn add(
+        &mut self,
+        declared: Declared<'_>,
+        settings: Settings,
+        people: People,
+        has_floor: bool,
+    ) {
         let Declared { vendor, name, title, read_only, formerly, floor, barred, .. } = declared;
         self.warnings.extend(settings.warnings());
         let mut troubles = settings.wrong();
@@ -32,6 +38,7 @@ impl Config {
                     told,
                     account,
                     settings,
+                    people,
                 });
             }
             connected => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::paths::expanded;
-use super::{ConfigError, Sources, floor, named, tenants};
+use super::{ConfigError, Sources, floor, named, people, tenants};
 use crate::settings::Variable;
 use crate::vendors::{VENDORS, Vendor};
 
@@ -132,7 +132,7 @@ impl File {
         });
         let bounds = |section: &str, key: &str| match section {
             "grantor" => BOUNDS.contains(&key),
-            section => section == tenants::SECTION,
+            section => section == tenants::SECTION || section == people::SECTION,
         };
         let idle = all.filter(|(section, key)| !bounds(section, key));
         let (path, bounds) = (self.path.display(), BOUNDS.join(", "));
@@ -170,6 +170,22 @@ impl File {
 
     pub(super) fn tenant(&self, name: &str) -> Option<&Table> {
         self.tables.get(tenants::SECTION)?.get(name)?.as_table()
+    }
+
+    /// The accounts of each person whom it names, by their address.
+    pub(super) fn people(&self) -> impl Iterator<Item = (&str, &Table)> {
+        let all = self.tables.get(people::SECTION).and_then(Value::as_table);
+        let all = all.into_iter().flatten();
+        all.filter_map(|(name, table)| Some((name.as_str(), table.as_table()?)))
+    }
+
+    /// The requester's address, as it names it.
+    pub(super) fn me(&self) -> Option<&str> {
+        self.tables.get(people::SECTION)?.get("me")?.as_str()
+    }
+
+    pub(super) fn shown(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// Whether there is such a file.
@@ -221,13 +237,23 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             check_tenants(content)?;
             continue;
         }
+        if section == people::SECTION {
+            people::check(content).map_err(|(section, key, text)| Mistake {
+                section,
+                key,
+                text,
+            })?;
+            continue;
+        }
         let vendor = crate::vendors::named(section);
         if vendor.is_none() && section != "grantor" {
             let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
             let known = known.join(", ");
             return mistake(
                 None,
-                format!("there is no section {section:?}; there are grantor, {known}, tenants"),
+                format!(
+                    "there is no section {section:?}; there are grantor, {known}, tenants, people"
+                ),
             );
         }
         let Some(content) = content.as_table() else {

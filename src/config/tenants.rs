@@ -41,6 +41,15 @@ impl Declared<'_> {
         self.name.as_deref().unwrap_or(self.vendor.name)
     }
 
+    /// Whether anything at all is set for it.
+    pub(super) fn lives(&self, sources: &Sources<'_>) -> bool {
+        let set = |variable: &crate::settings::Variable| {
+            let file = format!("{}_FILE", variable.name);
+            [variable.name, &file].iter().any(|name| (sources.environment)(name).is_some())
+        };
+        self.is_written() || (self.name.is_none() && self.vendor.variables.iter().any(set))
+    }
+
     /// Whether somebody has written anything of it.
     fn is_written(&self) -> bool {
         self.own.is_some() || self.floor.is_some()
@@ -79,14 +88,7 @@ pub(super) fn declared<'f>(
         }
         return Ok(all);
     }
-    let lives = |one: &Declared<'_>| {
-        let set = |variable: &crate::settings::Variable| {
-            let file = format!("{}_FILE", variable.name);
-            [variable.name, &file].iter().any(|name| (sources.environment)(name).is_some())
-        };
-        one.is_written() || (one.name.is_none() && one.vendor.variables.iter().any(set))
-    };
-    check_former(&all, lives)?;
+    check_former(&all, |one| one.lives(sources))?;
     Ok(all)
 }
 

@@ -16,7 +16,7 @@ use crate::intent::Cause;
 use crate::ledger::Request;
 use crate::outbound::{CALL, Deadline};
 use crate::tools::{Common, Lasting, Run, Step, Tool};
-use crate::vendors::{Organization, Tenant, VendorReader};
+use crate::vendors::{Notes, Organization, Tenant, VendorReader};
 
 /// Where a change comes from.
 pub(super) struct Origin {
@@ -92,7 +92,8 @@ impl Desk {
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
             let (deadline, cache) = (Deadline::after(CALL), Some(&self.names));
-            let reader = VendorReader { tenant, wire: &self.wire, deadline, cache, earlier };
+            let reader =
+                VendorReader { tenant, wire: &self.wire, deadline, cache, earlier, notes: None };
             let tasks = match self.resolve(&request, &reader, &call).await {
                 Ok(tasks) => tasks,
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
@@ -135,13 +136,16 @@ impl Desk {
             return Err(Failure::invalid("this tool changes nothing"));
         };
         (call.progress)("looking up names".to_owned());
-        let steps = resolve(request.arguments.clone(), reader).await.inspect_err(|_| {
+        let notes = Notes::default();
+        let reader = VendorReader { notes: Some(&notes), ..*reader };
+        let steps = resolve(request.arguments.clone(), &reader).await.inspect_err(|_| {
             // What is not known now may be in a moment.
             self.forget_names();
         })?;
+        let notes = notes.into_all();
         let task = |mut step: Box<dyn Step>| {
             step.set_term(request.term);
-            Task { step, request }
+            Task { step, request, notes: notes.clone() }
         };
         Ok(steps.into_iter().map(task).collect())
     }

@@ -99,7 +99,8 @@ impl Desk {
             let cause = context.cause.clone();
             Planned { cause, draft, after, warnings }
         };
-        let (planned, conflict) = match (step.plan(&before), moved) {
+        let plan = step.plan(&before).map(|plan| plan.saying(&task.notes));
+        let (planned, conflict) = match (plan, moved) {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
                 match self.plan_already_so(context, task, &before, warnings).await? {
@@ -115,7 +116,7 @@ impl Desk {
                 (planned(Some(draft), after, warnings), moved)
             }
             (Err(trouble), moved) => {
-                let meant = planned(None, step.meant(&before), Vec::new());
+                let meant = planned(None, step.meant(&before), task.notes.clone());
                 (meant, moved.filter(|_| !ending).or(Some(trouble)))
             }
         };
@@ -339,7 +340,7 @@ impl Sendable {
 
 /// What the ledger keeps of a refusal that a tool makes, before there is an intent to judge.
 pub(super) fn refusal(context: &ChangeContext, stop: &Stop<'_>) -> Option<Value> {
-    let Stop { task: Task { step, request }, failure, .. } = stop;
+    let Stop { task: Task { step, request, .. }, failure, .. } = stop;
     (failure.kind == Kind::Refused).then(|| {
         json!({
             "tool": request.tool.spec.name,

@@ -369,7 +369,7 @@ mod tests {
         let at = Circumstances { requester: "sam", changes_this_hour: 0, now };
         let task = |wanted: &Access| {
             let step = Box::new(Told { wanted: wanted.clone(), list: case.list });
-            Task { step, request: &request }
+            Task { step, request: &request, notes: Vec::new() }
         };
         let tasks: Vec<_> = case.intents.iter().map(|intent| task(&intent.wanted)).collect();
         let prepared = tasks.iter().zip(case.intents).map(|(task, intent)| {

@@ -64,7 +64,8 @@ impl Desk {
         };
         let deadline = Deadline::after(CALL);
         let earlier = &shown_then(record);
-        let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier };
+        let reader =
+            VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier, notes: None };
         let steps = resolve(record.arguments.clone(), &reader).await?;
         let step = steps.into_iter().next();
         let mut step = step.ok_or_else(|| Failure::invalid("this receipt has no step"))?;

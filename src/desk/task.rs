@@ -52,4 +52,6 @@ impl ChangeRequest<'_> {
 pub(super) struct Task<'a> {
     pub(super) step: Box<dyn Step>,
     pub(super) request: &'a ChangeRequest<'a>,
+    /// What is to be said of how names became ids.
+    pub(super) notes: Vec<String>,
 }

@@ -208,7 +208,14 @@ impl Desk {
         if let Some(Run::Change { rebase, .. }) = run_of(&record.tool) {
             let (tenant, _) = self.tenant_of(record).await?;
             let deadline = Deadline::after(CALL);
-            let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier };
+            let reader = VendorReader {
+                tenant,
+                wire: &self.wire,
+                deadline,
+                cache: None,
+                earlier,
+                notes: None,
+            };
             rebase(record, &is_own, &reader).await?;
         }
         let (mut before, mut after) = (Vec::new(), Vec::new());

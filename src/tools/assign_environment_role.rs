@@ -49,7 +49,7 @@ impl Change for AssignEnvironmentRole {
             self.role.find(reader, "role", |wanted| redox::roles::pick_listed(wanted, &roles))
         });
         let user = people.and_then(|people| {
-            self.user.find(reader, "user", |wanted| redox::member(wanted, &people))
+            self.user.find(reader, "user", |wanted| redox::member(reader, wanted, &people))
         });
         let (place, (role, user)) = Failure::both(place, Failure::both(role, user))?;
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])

@@ -55,7 +55,7 @@ impl Change for AssignOrganizationRole {
         let role = self.role.find(reader, "role", |wanted| {
             redox::roles::for_organization(reader, wanted, &members)
         });
-        let user = self.user.find(reader, "user", |wanted| redox::member(wanted, &members));
+        let user = self.user.find(reader, "user", |wanted| redox::member(reader, wanted, &members));
         let (role, user) = Failure::both(role, user)?;
         let place = Resource::new("organization", organization, None);
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])

@@ -6,7 +6,7 @@ use super::{Effect, Look, LookContext, Rows, Spec};
 use crate::access::PrincipalKind;
 use crate::argument::{Limit, Name};
 use crate::failure::Failure;
-use crate::vendors::Find;
+use crate::vendors::{Find, people::principals};
 
 /// Find people, groups, service accounts and tokens.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,10 +39,14 @@ impl Look for FindPrincipals {
         let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         let kind = self.kind.map(PrincipalKind::as_str);
         let asked = asked.of_kind(kind, |vendor| vendor.principal_kinds);
+        // An alias that means nobody is a trouble of its tenant, whatever others find.
+        let has_alias =
+            context.tenants.iter().any(|tenant| tenant.people.has_alias(self.query.as_str()));
+        let asked = asked.of_somebody(has_alias);
         ask(
             context,
             asked,
-            |vendor| vendor.principals,
+            |_| principals,
             |from, limit| Find {
                 query: Some(self.query.as_str().to_owned()),
                 kind: kind.map(str::to_owned),

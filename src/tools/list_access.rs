@@ -91,7 +91,7 @@ impl Look for ListAccess {
             [self.principal, self.role, self.resource, self.permission]
                 .map(|name| name.map(Name::into_string));
         let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
-        let asked = asked.of_somebody(principal.is_some());
+        let asked = asked.of_somebody(principal.is_some()).held_by(principal.as_deref());
         let reach = |from, limit| Reach {
             principal: principal.clone(),
             role: role.clone(),

@@ -26,6 +26,8 @@ pub(super) struct LookQuery {
     cursor: Option<Token>,
     /// Somebody is named, and every vendor has to say what it knows of them.
     of_somebody: bool,
+    /// By what they are named, where those who know them have to say what they hold.
+    holder: Option<String>,
     /// The kind that is looked for, and which kinds a vendor has.
     kind: Option<(String, Kinds)>,
 }
@@ -75,6 +77,16 @@ struct Answered<T> {
     listing: Result<Listing<T>, Failure>,
 }
 
+impl<T> Answered<T> {
+    /// Whoever knows what was asked for, and lists nothing and says nothing of it.
+    fn is_silent(&self) -> Option<&Teller> {
+        let listing = self.listing.as_ref().ok()?;
+        let is_whole = self.begun == ListPosition::default() && listing.next.is_none();
+        let says = listing.problem.is_some() || listing.waits.is_some();
+        (is_whole && listing.rows.is_empty() && !says).then_some(&self.from)
+    }
+}
+
 /// Whose rows and problems they are.
 #[derive(Clone)]
 struct Teller {
@@ -107,7 +119,7 @@ pub(super) async fn ask<Q: Send, T, R: Refine<T>>(
 where
     T: Send,
 {
-    let (limit, of_somebody) = (asked.limit, asked.of_somebody);
+    let (limit, of_somebody, holder) = (asked.limit, asked.of_somebody, asked.holder);
     let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
     let tenants = tenants(&context, asked.vendor, cursor.as_ref())?;
     let tenants = match &asked.kind {
@@ -126,13 +138,24 @@ where
         async move {
             let cache = Cache::lasting(CALL);
             let cache = Some(&cache);
-            let reader = &VendorReader { tenant, wire, deadline, cache, earlier: &[] };
+            let reader = &VendorReader { tenant, wire, deadline, cache, earlier: &[], notes: None };
             let vendor = Asking { reader, lookup: lookup(tenant.vendor), question, refine };
             let listing = vendor.to_the_limit(begun.clone(), limit).await;
             Answered { from, begun, listing }
         }
     });
-    gather(futures_util::future::join_all(answers).await, limit, of_somebody)
+    let answers = futures_util::future::join_all(answers).await;
+    let silent = answers.iter().filter_map(Answered::is_silent).cloned().collect::<Vec<_>>();
+    let mut rows = gather(answers, limit, of_somebody)?;
+    rows.note = holder.filter(|_| !silent.is_empty()).map(|holder| none_held(&holder, &silent));
+    Ok(rows)
+}
+
+/// What is said of those who know somebody that is named, and list nothing: silence is no answer.
+fn none_held(holder: &str, silent: &[Teller]) -> String {
+    let told: Vec<_> = silent.iter().map(|from| from.word.as_str()).collect();
+    let holder = text::quote(Word::Caller, holder);
+    format!("{holder} is known, and holds nothing that was asked for, at {}", told.join(", "))
 }
 
 /// Asks one vendor for one list.
@@ -373,7 +396,7 @@ impl Problem {
 impl LookQuery {
     pub(super) fn new(vendor: Option<Which>, limit: Option<Limit>, cursor: Option<Token>) -> Self {
         let limit = limit.map_or(USUAL, Limit::get);
-        Self { vendor, limit, cursor, of_somebody: false, kind: None }
+        Self { vendor, limit, cursor, of_somebody: false, holder: None, kind: None }
     }
 
     /// The same where one kind alone is looked for.
@@ -384,6 +407,11 @@ impl LookQuery {
     /// The same where somebody is named: every vendor asked says something of them.
     pub(super) fn of_somebody(self, of_somebody: bool) -> Self {
         Self { of_somebody, ..self }
+    }
+
+    /// The same where it is what somebody holds that is looked for.
+    pub(super) fn held_by(self, holder: Option<&str>) -> Self {
+        Self { holder: holder.map(str::to_owned), ..self }
     }
 }
 
@@ -595,7 +623,8 @@ mod tests {
         let config = Config::load(&sources).unwrap();
         let (tenant, wire) = (&config.tenants[0], Wire::default());
         let deadline = Deadline::after(CALL);
-        let reader = &VendorReader { tenant, wire: &wire, deadline, cache: None, earlier: &[] };
+        let reader =
+            &VendorReader { tenant, wire: &wire, deadline, cache: None, earlier: &[], notes: None };
         for (kind, goes_on, is_said) in [
             (Some(Kind::RateLimited), true, false),
             (Some(Kind::Unavailable), true, false),

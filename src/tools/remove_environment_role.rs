@@ -42,7 +42,8 @@ impl Change for RemoveEnvironmentRole {
         let there = member_role::there(reader, &place).await?;
         let people = redox::people(reader, &there).await;
         let found = people.and_then(|people| {
-            let user = self.user.find(reader, "user", |wanted| redox::member(wanted, &people))?;
+            let user =
+                self.user.find(reader, "user", |wanted| redox::member(reader, wanted, &people))?;
             Ok((people, user))
         });
         let (place, (people, user)) = Failure::both(place, found)?;

@@ -201,15 +201,16 @@ fn wanted(space: &str, grantee: &Principal, entry: Option<&WantedLetters>) -> Ac
 async fn exists(reader: &VendorReader<'_>, path: &Path<'_>) -> Result<(), Failure> {
     let space = path.whole();
     match snaplogic::acl(reader, &space).await {
-        Err(failure) if failure.kind == Kind::NotFound => Err(no_such_space(&space)),
+        Err(failure) if failure.kind == Kind::NotFound => Err(no_such_space(reader, &space).await),
         _ => Ok(()),
     }
 }
 
-fn no_such_space(space: &str) -> Failure {
-    Failure::invalid(format!("there is no {}", text::quote(Word::Id, space)))
+async fn no_such_space(reader: &VendorReader<'_>, space: &str) -> Failure {
+    let none = Failure::invalid(format!("there is no {}", text::quote(Word::Id, space)))
         .of("project_or_space_path")
-        .hint("paths are case-sensitive; give the space as SnapLogic shows it")
+        .hint("paths are case-sensitive; give the space as SnapLogic shows it");
+    snaplogic::offering_spaces(reader, none, "project_or_space_path", space).await
 }
 
 fn is_group(named: &Named) -> bool {
@@ -334,12 +335,12 @@ impl Step for SpaceEntry {
         reader: &'a VendorReader<'a>,
     ) -> BoxFuture<'a, Result<Snapshot, Failure>> {
         Box::pin(async move {
-            let acl = snaplogic::acl(reader, &self.space).await.map_err(|failure| match failure
-                .kind
-            {
-                Kind::NotFound => no_such_space(&self.space),
-                _ => failure,
-            })?;
+            let acl = match snaplogic::acl(reader, &self.space).await {
+                Err(failure) if failure.kind == Kind::NotFound => {
+                    return Err(no_such_space(reader, &self.space).await);
+                }
+                acl => acl?,
+            };
             let snapshot = self.standing(acl);
             self.learn_groups(reader, &snapshot.rows).await;
             Ok(snapshot)

@@ -235,6 +235,16 @@ pub enum Plan {
     },
 }
 
+impl Plan {
+    /// The same, with more to say to whoever is asked or told.
+    #[must_use]
+    pub fn saying(mut self, more: &[String]) -> Self {
+        let (Self::Already { warnings, .. } | Self::Send { warnings, .. }) = &mut self;
+        warnings.extend_from_slice(more);
+        self
+    }
+}
+
 /// What a vendor said to a write.
 #[derive(Debug)]
 pub enum WriteReply {

@@ -14,13 +14,14 @@ use serde_json::Value;
 
 pub use holding::Holding;
 
+use super::people::{Sought, person};
 use super::{
     Check, Find, Known, ListPosition, Listing, NameOrId, Page, Variable, Vendor, VendorReader,
     paginate, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::draft::{Endpoint, Query, Source, Verb};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::outbound::auth::Basic;
 use crate::outbound::{Account, Pace};
 use crate::settings::{Settings, all};
@@ -44,6 +45,9 @@ pub static VENDOR: Vendor = Vendor {
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as BoxFuture<_>,
     principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    person: |reader, name| {
+        Box::pin(principal(reader, PrincipalKind::User, NameOrId::named(name))) as BoxFuture<_>
+    },
     resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
     access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[
@@ -236,6 +240,34 @@ pub async fn principal(
     kind: PrincipalKind,
     wanted: NameOrId<'_>,
 ) -> Result<Principal, Failure> {
+    match kind {
+        PrincipalKind::User => person(reader, wanted, |sought| user(reader, sought)).await,
+        _ => of_kind(reader, kind, wanted).await,
+    }
+}
+
+async fn user(reader: &VendorReader<'_>, sought: Sought<'_>) -> Result<Principal, Failure> {
+    let wanted = sought.name();
+    let found = of_kind(reader, PrincipalKind::User, wanted).await;
+    found.map_err(|failure| by_address(wanted, failure))
+}
+
+/// What is said of an address that nobody has: the bridge need not show any.
+fn by_address(wanted: NameOrId<'_>, failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Invalid if wanted.sought().contains('@') => failure.hint(
+            "CentraSite may know nobody by an address: give the user's id, DOMAIN\\user, or give \
+             the address an alias under [people] in the configuration",
+        ),
+        _ => failure,
+    }
+}
+
+async fn of_kind(
+    reader: &VendorReader<'_>,
+    kind: PrincipalKind,
+    wanted: NameOrId<'_>,
+) -> Result<Principal, Failure> {
     let query = PRINCIPALS.ask(&[])?.with("kind", kind.as_str());
     find::<Principals>(reader, kind.as_str(), wanted, &query, |found| found.kind == kind).await
 }
@@ -260,7 +292,8 @@ async fn find<A: Answer>(
     let part = text::plain_part(wanted.sought());
     let narrowed = list::<A>(reader, &query.clone().maybe("query", part), &keep).await?;
     match pick(what, wanted, narrowed) {
-        Err(failure) if failure.candidates.is_empty() => {
+        // It may be an id, or the name that is meant may be spelled otherwise.
+        Err(failure) if failure.kind == Kind::Invalid => {
             pick(what, wanted, list::<A>(reader, query, &keep).await?)
         }
         picked => picked,

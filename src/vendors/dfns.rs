@@ -54,6 +54,7 @@ pub static VENDOR: Vendor = Vendor {
     connect,
     roles: |reader, find| Box::pin(roles(reader, find)) as BoxFuture<_>,
     principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    person: |reader, name| Box::pin(identities::person_of(reader, name)) as BoxFuture<_>,
     resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
     access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[

@@ -3,6 +3,7 @@
 //! <https://success.outsystems.com/documentation/outsystems_developer_cloud/odc_rest_apis/>
 
 mod access;
+mod names;
 mod privilege;
 
 use std::time::Duration;
@@ -12,8 +13,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub use access::row;
+use names::{Names, alike};
 use privilege::OrganizationRole;
 
+use super::people::{Sought, person};
 use super::{
     Check, Find, ListPosition, Listing, NameOrId, Page, Row, Variable, Vendor, VendorReader,
     paginate, pick,
@@ -24,7 +27,6 @@ use crate::failure::{Failure, Kind};
 use crate::outbound::auth::{ClientCredentials, Fetched, TokenEndpoint};
 use crate::outbound::{Account, Pace};
 use crate::settings::{Settings, all};
-use crate::text;
 
 pub const NAME: &str = "outsystems";
 
@@ -45,6 +47,7 @@ pub static VENDOR: Vendor = Vendor {
     connect,
     roles: |reader, find| Box::pin(roles(reader, find)) as BoxFuture<_>,
     principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    person: |reader, name| Box::pin(user(reader, NameOrId::named(name))) as BoxFuture<_>,
     resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
     access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[
@@ -247,25 +250,17 @@ pub async fn role(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Rol
     } else {
         alike(reader, ROLES.ask(&[])?, "nameContains", text).await?
     };
-    let picked = pick("roleKey", wanted, among)?;
+    let picked = match pick("roleKey", wanted, among) {
+        Err(failure) => {
+            let names = Names { query: ROLES.ask(&[])?, filter: "nameContains" };
+            return Err(names
+                .offered(reader, failure, ("roleKey", wanted), |it: OrganizationRole| it)
+                .await);
+        }
+        Ok(picked) => picked,
+    };
     let judged = privilege::judged(reader, vec![picked]).await.pop();
     judged.ok_or_else(|| Failure::invalid("there is no such role").of("roleKey"))
-}
-
-/// Whatever may have, or look like, this name: all there is where that is little, else what has its
-/// plain part, since the vendor compares letters and a reader does not.
-async fn alike<T: Row + serde::de::DeserializeOwned>(
-    reader: &VendorReader<'_>,
-    query: Query,
-    filter: &'static str,
-    name: &str,
-) -> Result<Vec<T>, Failure> {
-    let few = list(reader, query.clone(), ListPosition::default(), FEW, |_| true).await?;
-    if few.next.is_none() {
-        return few.complete();
-    }
-    let query = query.maybe(filter, text::plain_part(name));
-    list(reader, query, ListPosition::default(), usize::MAX, |_| true).await?.complete()
 }
 
 /// The user with this key, e-mail address or exact name.
@@ -273,6 +268,11 @@ async fn alike<T: Row + serde::de::DeserializeOwned>(
 /// # Errors
 /// None or several match, or the list cannot be read whole.
 pub async fn user(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Principal, Failure> {
+    person(reader, wanted, |sought| user_of(reader, sought)).await
+}
+
+async fn user_of(reader: &VendorReader<'_>, sought: Sought<'_>) -> Result<Principal, Failure> {
+    let wanted = sought.name();
     let text = wanted.as_str();
     let among = if is_key(text) {
         let found: Option<User> = reader.read_maybe(&USER.ask(&[("key", text)])?).await?;
@@ -284,7 +284,14 @@ pub async fn user(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Pri
     } else {
         alike(reader, USERS.ask(&[])?, "nameOrEmailContains", text).await?
     };
-    pick("userKey", wanted, among.into_iter().map(User::into_principal).collect())
+    match pick("userKey", wanted, among.into_iter().map(User::into_principal).collect()) {
+        Err(failure) => {
+            let names = Names { query: USERS.ask(&[])?, filter: "nameOrEmailContains" };
+            let what = ("userKey", wanted);
+            Err(names.offered(reader, failure, what, User::into_principal).await)
+        }
+        picked => picked,
+    }
 }
 
 /// The asset with this key or exact name.
@@ -299,7 +306,14 @@ pub async fn asset(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Re
     } else {
         alike(reader, ASSETS.ask(&[])?, "nameContains", text).await?
     };
-    pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect())
+    match pick("assetKeys", wanted, among.into_iter().map(Asset::into_resource).collect()) {
+        Err(failure) => {
+            let names = Names { query: ASSETS.ask(&[])?, filter: "nameContains" };
+            let what = ("assetKeys", wanted);
+            Err(names.offered(reader, failure, what, Asset::into_resource).await)
+        }
+        picked => picked,
+    }
 }
 
 /// The assets with these keys or exact names, each once.

@@ -120,18 +120,15 @@ fn pick_named<T: Known>(
     let candidate = |known: &T| candidate(what, known);
     let mut failure =
         if exact == 0 { none::<T>(what, wanted) } else { several(what, wanted, exact) };
-    let mut near: Vec<(usize, &T)> = Vec::new();
-    for known in &among {
-        let names = [known.name(), known.email()].into_iter().flatten();
-        let slips = match exact {
-            0 => names.filter_map(|name| distance(&text::folded(name), &lower)).min(),
-            _ => looks_so(known).then_some(0),
-        };
-        near.extend(slips.map(|slips| (slips, known)));
-    }
-    near.sort_by_key(|(slips, _)| *slips);
-    failure.candidates =
-        near.iter().take(MOST_CANDIDATES).map(|(_, known)| candidate(known)).collect();
+    failure.candidates = match exact {
+        0 => near(what, wanted, &among),
+        _ => among
+            .iter()
+            .filter(|known| looks_so(known))
+            .take(MOST_CANDIDATES)
+            .map(candidate)
+            .collect(),
+    };
     if exact == 0 && failure.candidates.is_empty() {
         failure.candidates = among.iter().take(MOST_CANDIDATES).map(candidate).collect();
         let hint = "names are matched exactly, and none that is listed is like it: ask whether one of \
@@ -146,15 +143,35 @@ fn pick_named<T: Known>(
     Err(failure)
 }
 
-/// How far a name is from what was asked for, both folded, where it may have been meant. Of an address
-/// only what stands before the @ is compared: the rest is everybody's.
-fn distance(name: &str, wanted: &str) -> Option<usize> {
-    if !name.is_empty() && (text::contains(name, wanted) || text::contains(wanted, name)) {
-        return Some(0);
+/// Those that may have been meant, the nearest first.
+fn near<T: Known>(what: &str, wanted: &str, among: &[T]) -> Vec<Candidate> {
+    let mut near: Vec<(usize, &T)> = Vec::new();
+    for known in among {
+        let names = [known.name(), known.email()].into_iter().flatten();
+        let far = names.filter_map(|name| text::near(name, wanted)).min();
+        near.extend(far.map(|far| (far, known)));
     }
-    let [name, wanted] =
-        [name, wanted].map(|text| text.split_once('@').map_or(text, |(local, _)| local));
-    text::slips(wanted, name)
+    near.sort_by_key(|(far, _)| *far);
+    near.iter().take(MOST_CANDIDATES).map(|(_, known)| candidate(what, *known)).collect()
+}
+
+/// The same failure with more who may have been meant, where it says that nothing has a name: they were
+/// looked for by parts of it, so that none of them is taken.
+pub fn offering<T: Known>(
+    failure: Failure,
+    what: &str,
+    wanted: NameOrId<'_>,
+    among: &[T],
+) -> Failure {
+    if failure.kind != Kind::Invalid || matches!(wanted, NameOrId::Id(_)) {
+        return failure;
+    }
+    let candidates = near(what, wanted.as_str(), among);
+    if candidates.is_empty() {
+        return failure;
+    }
+    let none = none::<T>(what, wanted.as_str());
+    Failure { candidates, hint: none.hint, ..failure }
 }
 
 /// A person agrees to the id they see, so it must be the one that is sent.

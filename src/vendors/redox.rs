@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::people::{Somebody, person_among};
 use super::{Check, Find, Listing, NameOrId, Tabled, Variable, Vendor, VendorReader, pick};
 use crate::access::{Access, Named, Principal, Resource};
 use crate::draft::{Base, Endpoint, Source, Verb};
@@ -42,6 +43,7 @@ pub static VENDOR: Vendor = Vendor {
     connect,
     roles: |reader, find| Box::pin(roles::list(reader, find)) as BoxFuture<_>,
     principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    person: |reader, name| Box::pin(person_of(reader, name)) as BoxFuture<_>,
     resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
     access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[Check {
@@ -329,7 +331,20 @@ pub async fn people(
 ///
 /// # Errors
 /// None or several match.
-pub fn member(wanted: NameOrId<'_>, members: &[Membership]) -> Result<Member, Failure> {
+pub fn member(
+    reader: &VendorReader<'_>,
+    wanted: NameOrId<'_>,
+    members: &[Membership],
+) -> Result<Member, Failure> {
+    person_among(reader, wanted, |sought| member_of(sought.name(), members))
+}
+
+async fn person_of(reader: &VendorReader<'_>, name: &str) -> Result<Principal, Failure> {
+    let members = members(reader, configured_organization(reader)?).await?;
+    Ok(member(reader, NameOrId::named(name), &members)?.principal())
+}
+
+fn member_of(wanted: NameOrId<'_>, members: &[Membership]) -> Result<Member, Failure> {
     let mut people: Vec<Principal> = Vec::new();
     for Membership { user, .. } in members {
         if !people.iter().any(|known| known.id == user.id) {
@@ -429,6 +444,12 @@ impl Rank {
     }
 }
 
+impl Somebody for Member {
+    fn named(&self) -> Named {
+        self.principal().named()
+    }
+}
+
 impl Member {
     pub fn principal(&self) -> Principal {
         Principal::user(&self.id, self.fullname.clone(), self.email.clone())
@@ -510,7 +531,7 @@ mod tests {
             ("Marta", Err((Kind::Invalid, 1))),
             ("Tomas", Err((Kind::Invalid, 3))),
         ] {
-            let picked = member(NameOrId::Named(wanted), &all);
+            let picked = member_of(NameOrId::Named(wanted), &all);
             let picked = picked.as_ref().map(|one| one.id.as_str());
             assert_eq!(
                 picked.map_err(|failure| (failure.kind, failure.candidates.len())),

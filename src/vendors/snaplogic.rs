@@ -6,6 +6,7 @@ mod access;
 mod caller;
 mod groups;
 pub mod space;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -15,10 +16,12 @@ use serde_json::Value;
 
 pub use caller::Caller;
 pub use groups::{Memberships, memberships};
+pub use users::user;
+use users::{person_of, users};
 
 use super::{
     Check, Find, ListPosition, Listing, NameOrId, Page, Row, Variable, Vendor, VendorReader,
-    paginate, pick,
+    offering, paginate, pick,
 };
 use crate::access::{Named, Principal, PrincipalKind, Resource, Role};
 use crate::draft::{Endpoint, Query, Source, Verb};
@@ -59,6 +62,7 @@ pub static VENDOR: Vendor = Vendor {
     connect,
     roles: |_, find| Box::pin(std::future::ready(Ok(roles(&find)))) as BoxFuture<_>,
     principals: |reader, find| Box::pin(principals(reader, find)) as BoxFuture<_>,
+    person: |reader, name| Box::pin(person_of(reader, name)) as BoxFuture<_>,
     resources: |reader, find| Box::pin(resources(reader, find)) as BoxFuture<_>,
     access: |reader, reach| Box::pin(access::list(reader, reach)) as BoxFuture<_>,
     checks: &[Check {
@@ -249,32 +253,6 @@ fn roles(find: &Find) -> Listing<Role> {
     Listing::part(fitting.map(role).collect(), &find.from, find.limit, None)
 }
 
-/// The user with this e-mail address (their user name) or exact full name.
-///
-/// # Errors
-/// None or several match, or the list cannot be read whole.
-pub async fn user(
-    reader: &VendorReader<'_>,
-    org: &str,
-    wanted: NameOrId<'_>,
-) -> Result<Principal, Failure> {
-    let text = wanted.sought();
-    if text.contains('@') {
-        let found: Option<User> = match read(reader, &USER.ask(&[("email", text)])?).await {
-            Err(failure) if failure.kind == Kind::NotFound => None,
-            found => Some(found?),
-        };
-        return pick("grantee", wanted, found.map(User::into_principal).into_iter().collect());
-    }
-    pick("grantee", wanted, users(reader, org).await?)
-}
-
-async fn users(reader: &VendorReader<'_>, org: &str) -> Result<Vec<Principal>, Failure> {
-    let query = SETTINGS.ask(&[])?.with("path", format!("/{org}")).with("order_by", "+username");
-    let users = pages(reader, &query, |Users { users }| users).await?;
-    Ok(users.into_iter().map(User::into_principal).collect())
-}
-
 /// All rows of a list that is read by offset. It tells no total, and the server may send fewer rows
 /// than were asked for: only an empty page is its end.
 async fn pages<A: serde::de::DeserializeOwned, T: Row>(
@@ -343,6 +321,18 @@ async fn spaces(reader: &VendorReader<'_>) -> Result<Vec<Resource>, Failure> {
         }
     };
     Ok(entries.into_iter().map(space).collect())
+}
+
+/// The same failure with the spaces whose names are near, where they may be listed.
+pub async fn offering_spaces(
+    reader: &VendorReader<'_>,
+    failure: Failure,
+    what: &str,
+    path: &str,
+) -> Failure {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let spaces = spaces(reader).await.unwrap_or_default();
+    offering(failure, what, NameOrId::named(name), &spaces)
 }
 
 fn undocumented() -> Failure {

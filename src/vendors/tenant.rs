@@ -1,6 +1,6 @@
 //! Which tenant it is: what tells changes at one from those at another, wherever they are kept.
 
-use super::Vendor;
+use super::{People, Vendor};
 use crate::outbound::Account;
 use crate::settings::Settings;
 
@@ -30,6 +30,8 @@ pub struct Tenant {
     pub told: String,
     pub account: Account,
     pub settings: Settings,
+    /// Whom the configuration names here.
+    pub people: People,
 }
 
 impl TenantId {

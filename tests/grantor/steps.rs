@@ -34,7 +34,14 @@ impl Vendors {
         let Run::Change { resolve, .. } = tool.run else { panic!("no change") };
         let tenant = self.config.tenants_of(tool.spec.vendor.unwrap()).next().unwrap();
         let deadline = Deadline::after(CALL);
-        let reader = VendorReader { tenant, wire: &self.wire, deadline, cache: None, earlier: &[] };
+        let reader = VendorReader {
+            tenant,
+            wire: &self.wire,
+            deadline,
+            cache: None,
+            earlier: &[],
+            notes: None,
+        };
         let steps = resolve(arguments.clone(), &reader).await;
         steps.unwrap_or_else(|failure| panic!("{arguments}: {failure:?}")).remove(0)
     }

@@ -163,8 +163,14 @@ async fn looks(reply: &Reply) {
     let reach = || Reach { principal: Some("a".to_owned()), limit: 50, ..Reach::default() };
     for tenant in &config().tenants {
         let deadline = Deadline::after(Duration::ZERO);
-        let reader =
-            VendorReader { tenant, wire: &wire, deadline, cache: Some(&cache), earlier: &[] };
+        let reader = VendorReader {
+            tenant,
+            wire: &wire,
+            deadline,
+            cache: Some(&cache),
+            earlier: &[],
+            notes: None,
+        };
         let _ = (
             (tenant.vendor.roles)(&reader, find()).await,
             (tenant.vendor.principals)(&reader, find()).await,
@@ -182,7 +188,14 @@ async fn change(tool: &Tool, arguments: Value, reply: &Reply) {
     let (wire, cache) = (Wire::default(), Cache::answering(Ok(Arc::new(reply.clone()))));
     let tenant = config().tenants_of(tool.spec.vendor.unwrap()).next().unwrap();
     let deadline = Deadline::after(Duration::ZERO);
-    let reader = VendorReader { tenant, wire: &wire, deadline, cache: Some(&cache), earlier: &[] };
+    let reader = VendorReader {
+        tenant,
+        wire: &wire,
+        deadline,
+        cache: Some(&cache),
+        earlier: &[],
+        notes: None,
+    };
     let Ok(steps) = resolve(arguments, &reader).await else { return };
     for step in steps {
         shown(&step.summary());

@@ -1,14 +1,16 @@
 //! Who has access at CentraSite: an asset lists its settings.
 
 use super::{
-    Held, Holding, PRINCIPALS, Permissions, Principals, asset, assets, find, name, permissions,
+    Held, Holding, PRINCIPALS, Permissions, Principals, asset, assets, by_address, find, name,
+    permissions, user,
 };
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
 use crate::text;
 use crate::vendors::fan_out::{self, Entries};
 use crate::vendors::listing::both;
-use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
+use crate::vendors::people::{Sought, person};
+use crate::vendors::{Listing, Reach, VendorReader, maybe};
 
 /// Assets whose settings are read at a time.
 const BUDGET: usize = 60;
@@ -18,7 +20,10 @@ pub(super) async fn list(
     reach: Reach,
 ) -> Result<Listing<Access>, Failure> {
     let one = maybe(&reach.resource, "resource", |wanted| asset(reader, wanted)).await;
-    let principal = maybe(&reach.principal, "principal", |wanted| either(reader, wanted)).await;
+    let principal = maybe(&reach.principal, "principal", |wanted| {
+        person(reader, wanted, |sought| either(reader, sought))
+    });
+    let principal = principal.await;
     let (one, principal) = Failure::both(one, principal)?;
     let assets = match one {
         Some(asset) => vec![asset],
@@ -51,14 +56,14 @@ pub(super) async fn list(
 }
 
 /// A user or a group of this id or name.
-async fn either(reader: &VendorReader<'_>, wanted: NameOrId<'_>) -> Result<Principal, Failure> {
-    let query = PRINCIPALS.ask(&[])?;
+async fn either(reader: &VendorReader<'_>, sought: Sought<'_>) -> Result<Principal, Failure> {
+    if sought.is_alias() {
+        // A group may have the id of a user.
+        return user(reader, sought).await;
+    }
+    let (query, wanted) = (PRINCIPALS.ask(&[])?, sought.name());
     let found = find::<Principals>(reader, "principal", wanted, &query, |_| true).await;
-    found.map_err(|failure| match failure.kind {
-        Kind::Invalid if wanted.as_str().contains('@') => failure
-            .hint("CentraSite may know nobody by an address: give the user's id, DOMAIN\\user"),
-        _ => failure,
-    })
+    found.map_err(|failure| by_address(wanted, failure))
 }
 
 /// Groups that hold access which somebody may share: who is in them the bridge does not show.

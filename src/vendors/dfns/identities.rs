@@ -9,6 +9,7 @@ use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::draft::Source;
 use crate::failure::{Failure, Kind};
 use crate::text::{self, Word};
+use crate::vendors::people::{Somebody, Sought, person};
 use crate::vendors::{ListPosition, NameOrId, Row, VendorReader, pick};
 
 pub(super) const USERS: Source =
@@ -80,6 +81,19 @@ pub async fn identity(
     reader: &VendorReader<'_>,
     wanted: NameOrId<'_>,
 ) -> Result<Identity, Failure> {
+    person(reader, wanted, |sought| identity_of(reader, sought)).await
+}
+
+/// The same, whatever else may be meant.
+///
+/// # Errors
+/// As [`identity`].
+pub(super) async fn person_of(reader: &VendorReader<'_>, name: &str) -> Result<Principal, Failure> {
+    Ok(identity(reader, NameOrId::named(name)).await?.who)
+}
+
+async fn identity_of(reader: &VendorReader<'_>, sought: Sought<'_>) -> Result<Identity, Failure> {
+    let wanted = sought.name();
     let certain = |who| Identity { who, doubt: None };
     let text = wanted.as_str();
     if is_id(text, "us") {
@@ -111,6 +125,12 @@ pub async fn identity(
         }
         _ => failure,
     })
+}
+
+impl Somebody for Identity {
+    fn named(&self) -> Named {
+        self.who.named()
+    }
 }
 
 /// Whom the vendor listed before a change that is looked at again: a group may be gone by now, or

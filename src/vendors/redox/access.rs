@@ -44,7 +44,10 @@ pub(super) async fn list(
         None => Ok(None),
     };
     let principal = match &reach.principal {
-        Some(wanted) => somebody(wanted, &members, &all, reach.from != ListPosition::default()),
+        Some(wanted) => {
+            let goes_on = reach.from != ListPosition::default();
+            somebody(reader, wanted, &members, &all, goes_on)
+        }
         None => Ok(None),
     };
     let ((role, principal), ()) = Failure::both(Failure::both(role, principal), place)?;
@@ -70,6 +73,7 @@ pub(super) async fn list(
 /// Whose access is asked for: a member of the organization, or of one of these places alone; none
 /// where they may be one of a place that comes later or, as the list goes on, came before.
 fn somebody(
+    reader: &VendorReader<'_>,
     wanted: &str,
     members: &[Membership],
     read: &Entries<(Vec<Membership>, Resource)>,
@@ -77,7 +81,7 @@ fn somebody(
 ) -> Result<Option<String>, Failure> {
     let there = read.found.iter().flat_map(|(_, (found, _))| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
-    let failure = match super::member(NameOrId::named(wanted), &everybody) {
+    let failure = match super::member(reader, NameOrId::named(wanted), &everybody) {
         Ok(member) => return Ok(Some(member.id)),
         Err(failure) => failure.renamed("principal"),
     };

@@ -1,12 +1,14 @@
 //! Who has access at SnapLogic: a space lists its entries, and nothing else lists anything.
 
 use super::space::{Path, WantedRole, role};
-use super::{Caller, Entry, Memberships, acl, group, is_same_user, memberships, spaces, user};
+use super::users::user_of;
+use super::{Caller, Entry, Memberships, acl, group, is_same_user, memberships, spaces};
 use crate::access::{Access, Named, Principal, PrincipalKind};
 use crate::failure::{Failure, Kind};
 use crate::text;
 use crate::vendors::fan_out::{self, Entries};
 use crate::vendors::listing::both;
+use crate::vendors::people::{Sought, person};
 use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
 
 /// Spaces whose entries are read at a time.
@@ -23,7 +25,7 @@ pub(super) async fn list(
     };
     let org = paths.first().and_then(|path| path.split('/').nth(1)).unwrap_or_default().to_owned();
     let principal =
-        maybe(&reach.principal, "principal", |wanted| either(reader, &org, wanted)).await;
+        maybe(&reach.principal, "principal", |wanted| principal(reader, &org, wanted)).await;
     let (role, principal) = Failure::both(role, principal)?;
     let paths = Listing::entries(paths, &reach.from, BUDGET, |path: &String| path);
     let read = |path: String| async move { Ok((acl(reader, &path).await?, path)) };
@@ -53,13 +55,22 @@ pub(super) async fn list(
 }
 
 /// A user, or else a group, of this name.
-async fn either(
+async fn principal(
     reader: &VendorReader<'_>,
     org: &str,
     wanted: NameOrId<'_>,
 ) -> Result<Principal, Failure> {
-    let nobody = match user(reader, org, wanted).await {
-        Err(failure) if failure.kind == Kind::Invalid => failure,
+    person(reader, wanted, |sought| either(reader, org, sought)).await
+}
+
+async fn either(
+    reader: &VendorReader<'_>,
+    org: &str,
+    sought: Sought<'_>,
+) -> Result<Principal, Failure> {
+    let wanted = sought.name();
+    let nobody = match user_of(reader, org, sought).await {
+        Err(failure) if failure.kind == Kind::Invalid && !sought.is_alias() => failure,
         found => return found,
     };
     group(reader, org, wanted).await.map_err(|failure| match failure.kind {
