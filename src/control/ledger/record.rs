@@ -34,6 +34,9 @@ pub struct Record {
     /// The change as arguments of its tool, by ids.
     pub arguments: Value,
     pub before: Vec<Access>,
+    /// What was meant to be there after it.
+    #[serde(default, rename = "after")]
+    pub(super) meant: Vec<Access>,
     /// Rows that were not there before are known not to have been.
     pub conclusive: bool,
     /// The receipt that this change undoes.
@@ -160,6 +163,10 @@ impl Record {
     /// The access the change was for.
     pub fn wanted(&self) -> Access {
         self.wanted.clone()
+    }
+
+    pub(super) fn wanted_row(&self) -> &Access {
+        &self.wanted
     }
 
     /// When it was opened.
