@@ -78,10 +78,9 @@ impl Moment {
     /// # Errors
     /// The text is neither, in words that follow the name of the argument.
     pub fn read(text: &str) -> Result<Self, String> {
-        let or_ago = |trouble: String| format!("{trouble}, or how long ago, such as P1M");
         match serde_json::from_value(text.trim().into()) {
             Ok(ago) => Ok(Self::Ago(ago)),
-            Err(_) => moment::moment(text).map(Self::At).map_err(or_ago),
+            Err(_) => moment::moment(text).map(Self::At),
         }
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::setup::Setup;
 use super::{Global, Ran, paint, status};
+use crate::access::Outcome;
 use crate::desk::{Answer, Body, Desk, HistoryRow, Listed};
 use crate::ledger::Standing;
 use crate::requester::Requester;
@@ -36,7 +37,8 @@ in time. refused: the rules, the vendor or something in the way said no, and not
 sent, and its end is not known. done: it was sent, and how it ended is known. due: its time is over, and it \
 is about to be taken back. overdue: its time is over, and it could not be taken back.
 
-Exit status: 0 it is listed, 1 something of the record cannot be read or relied on: see stderr.";
+Exit status: 0 it is listed, 1 something of the record cannot be read or relied on: see stderr, 2 wrong \
+usage.";
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -91,8 +93,12 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let listing = Listing { desk: &desk, requester: desk.requester(), global };
     let (told, answer) = listing.all(&arguments, most).await;
     let Some(told) = told else {
-        paint::lines(&paint::answer(&answer.shown()))?;
-        return Ok(ExitCode::FAILURE);
+        let shown = answer.shown();
+        if let Body::Unasked(told) = &shown.body {
+            paint::complain(&format!("{}; {}", told.summary, told.hint));
+        }
+        let is_usage = answer.outcome() == Some(Outcome::Invalid);
+        return Ok(if is_usage { ExitCode::from(2) } else { ExitCode::FAILURE });
     };
     let format = match (arguments.json, arguments.format) {
         (true, _) => Format::Json,

@@ -8,11 +8,12 @@ use super::body::{Checked, HistoryRow, Listed, Of};
 use super::writing::clean;
 use super::{Answer, Desk};
 use crate::access::{Named, Outcome};
+use crate::argument::{Limit, Moment};
 use crate::failure::Failure;
-use crate::ledger::{Past, PastEntry, Place, Position, Refusal, State, Told, Who};
+use crate::ledger::{Past, PastEntry, Place, Position, Refusal, Standing, State, Told, Who};
 use crate::requester::Requester;
 use crate::text::{self, Word};
-use crate::tools::check_change::{self, CheckChange, Wanted, Which};
+use crate::tools::check_change::{self, CheckChange, Token, Wanted, Which};
 use crate::tools::{MOST_BYTES, TOOLS, fit, parse, write_cursor};
 use crate::vendors::Tenant;
 
@@ -76,11 +77,10 @@ impl Desk {
     }
 
     fn sought(&self, asked: &CheckChange, tenant: Option<&str>) -> Result<Sought, Failure> {
-        let cursor: Option<Cursor> =
-            asked.cursor.as_ref().map(|cursor| cursor.read()).transpose()?;
+        let cursor: Option<Cursor> = asked.cursor.as_ref().map(Token::read).transpose()?;
         // Times that count from now count from when the list began.
         let begun = cursor.as_ref().map_or_else(Timestamp::now, |cursor| cursor.now);
-        let time = |name: &str, moment: Option<crate::argument::Moment>| {
+        let time = |name: &str, moment: Option<Moment>| {
             let time = moment.map(|moment| moment.at(begun)).transpose();
             time.map_err(|trouble| Failure::invalid(trouble).of(name))
         };
@@ -104,7 +104,7 @@ impl Desk {
             now: Timestamp::now(),
             after: cursor.map(|cursor| cursor.after),
         };
-        Ok(Sought { find, begun, limit: asked.limit.map_or(USUAL, |limit| limit.get()) })
+        Ok(Sought { find, begun, limit: asked.limit.map_or(USUAL, Limit::get) })
     }
 
     /// A tenant by its name: as it is configured, or else as lines name one.
@@ -273,6 +273,10 @@ impl Desk {
             Ok([only]) => Some(only),
             Err(_) => None,
         };
+        // What came to nothing says why.
+        if let (Told::Change(record, _), Standing::Refused) = (&entry.told, entry.standing(now)) {
+            row.note = record.end.as_ref().and_then(|end| end.note.clone());
+        }
         if let Some(answered) = entry.answered() {
             row.marks.approved_by = answered.approver().map(str::to_owned);
         }

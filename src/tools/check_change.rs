@@ -53,7 +53,7 @@ pub const SPEC: Spec = Spec {
 
 const ALONE: &str =
     "is looked at by itself: leave the receipt out for a list, or all else for that one";
-const TIME: &str = "give a time, or how long ago it was as an ISO 8601 duration";
+const TIME: &str = "give a time, or how long ago it was, such as P1M or PT8H";
 
 /// What is wrong with the arguments together.
 pub(super) fn wrong(arguments: &Map<String, Value>) -> Vec<Failure> {
@@ -125,9 +125,9 @@ mod tests {
             (json!({ "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z" }), ""),
             (json!({ "since": "PT1H", "until": "P1M" }), "since: is not before until"),
             (json!({ "since": "yesterday" }), "since: must be an RFC 3339 time"),
-            (json!({ "since": "2026-01-01" }), "a day without a time, or how long ago"),
+            (json!({ "since": "2026-01-01" }), "this is a day without a time"),
             (json!({ "until": "P19000Y" }), "until: is longer ago than any time"),
-            (json!({ "until": "-P1D" }), "or how long ago, such as P1M"),
+            (json!({ "until": "-P1D" }), "until: must be an RFC 3339 time"),
         ] {
             let told_all: Vec<_> = wrong(given.as_object().unwrap())
                 .iter()

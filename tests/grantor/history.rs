@@ -187,6 +187,14 @@ async fn each_state_lists_what_stands_so() {
     let one = server.call("check_change", json!({ "receipt": rule["receipt"] })).await;
     assert_eq!((one.outcome(), one.hint()), ("refused", refused.hint()), "{:#}", one.body);
 
+    // What the vendor refused changed nothing either, and says what it said.
+    world.inject("outsystems", "POST", "/organization-roles/", super::harness::status(403));
+    let (_, rejected) = client.call("grant_asset_role", &grant("Tester"), yes).await;
+    assert_eq!(rejected.outcome(), "rejected", "{:#}", rejected.body);
+    let by_vendor = look(&server, json!({ "state": "refused", "limit": 1 })).await;
+    assert_eq!(receipts(&by_vendor), [receipt(&rejected)], "{by_vendor:#?}");
+    assert!(by_vendor[0]["note"].to_string().contains("403"), "{by_vendor:#?}");
+
     // Time alone makes a done one due, and what keeps it from ending makes that overdue.
     let timed = receipt(&done);
     time_is_over(&world, &timed).await;
@@ -198,6 +206,24 @@ async fn each_state_lists_what_stands_so() {
     assert_eq!(receipts(&overdue), [timed.as_str()], "{overdue:#?}");
     assert_eq!(overdue[0]["overdue"], "somebody changed it");
     assert_eq!(look(&server, json!({ "state": "due" })).await, Vec::<Value>::new());
+}
+
+/// Where a signature is needed, whoever asks learns whose.
+#[tokio::test]
+async fn what_waits_for_approvers_names_them() {
+    let world = World::asking().await;
+    let file = world.path("approvers");
+    let key = "A".repeat(43) + "=";
+    std::fs::write(&file, format!("ada {key}\ngrace {}\n", key.replacen('A', "B", 1))).unwrap();
+    let world = world.set("GRANTOR_APPROVERS", file.to_str().unwrap());
+    let server = world.serve().await;
+    let asked = server.call("set_project_acl", on_finance(SAM)).await;
+    assert_eq!(asked.outcome(), "awaiting_consent", "{:#}", asked.body);
+    let rows = look(&server, json!({ "state": "waiting" })).await;
+    let one = server.call("check_change", json!({ "receipt": receipt(&asked) })).await;
+    for told in [&rows[0], &one.body] {
+        assert_eq!(told["waits_for"], "one of the approvers: ada, grace", "{told:#}");
+    }
 }
 
 /// A call for several is told by what was sent of it, each a part of the whole; asked by whoever asked.
@@ -301,7 +327,8 @@ async fn the_list_is_a_table_a_sheet_or_data() {
     assert_eq!(none.status, 0, "{none:#?}");
     assert!(none.stderr.contains("nothing that is recorded here names"), "{none:#?}");
     let wrong = world.run(&["changes", "--since", "soon"]).await;
-    assert_eq!(wrong.status, 1, "{wrong:#?}");
+    assert_eq!((wrong.status, wrong.stdout.as_str()), (2, ""), "{wrong:#?}");
+    assert!(wrong.stderr.contains("since: must be an RFC 3339 time"), "{wrong:#?}");
 }
 
 /// As many as are asked for, however many answers that takes; and all there are.

@@ -104,6 +104,9 @@ pub struct End {
     /// The vendor said yes, and still showed what was there before: `after` is what was meant.
     #[serde(default)]
     pub unseen: bool,
+    /// What was said of it.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 impl Record {
@@ -156,7 +159,7 @@ impl Record {
         let mut record = Self::deserialize(line)
             .map_err(|error| Failure::invalid(format!("the change cannot be recorded: {error}")))?;
         let (outcome, after) = (Outcome::Confirmed, intent.after.clone());
-        record.end = Some(End { outcome, after, held: None, unseen: false });
+        record.end = Some(End { outcome, after, held: None, unseen: false, note: None });
         Ok(record)
     }
 
