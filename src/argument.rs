@@ -29,6 +29,13 @@ pub struct Duration(Span);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(Timestamp);
 
+/// A time, or how long ago it was.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    At(Timestamp),
+    Ago(Duration),
+}
+
 /// The most rows to answer: 1 to 500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(usize);
@@ -64,6 +71,32 @@ impl Duration {
     /// The time this long after `now`, months and days counted in UTC.
     pub fn after(self, now: Timestamp) -> Option<Timestamp> {
         now.to_zoned(TimeZone::UTC).checked_add(self.0).ok().map(|end| end.timestamp())
+    }
+}
+
+impl Moment {
+    /// # Errors
+    /// The text is neither, in words that follow the name of the argument.
+    pub fn read(text: &str) -> Result<Self, String> {
+        match serde_json::from_value(text.trim().into()) {
+            Ok(ago) => Ok(Self::Ago(ago)),
+            Err(_) => moment::moment(text).map(Self::At),
+        }
+    }
+
+    /// The time that is meant now.
+    ///
+    /// # Errors
+    /// It is before any time that can be kept.
+    pub fn at(self, now: Timestamp) -> Result<Timestamp, String> {
+        match self {
+            Self::At(time) => Ok(time),
+            Self::Ago(ago) => {
+                let then = now.to_zoned(TimeZone::UTC).checked_sub(ago.0);
+                let then = then.map(|then| then.timestamp());
+                then.map_err(|_| "is longer ago than any time that can be kept".to_owned())
+            }
+        }
     }
 }
 
@@ -145,6 +178,13 @@ impl<'de> Deserialize<'de> for Duration {
     }
 }
 
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::read(&text).map_err(D::Error::custom)
+    }
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -173,6 +213,7 @@ schema!(Name, json_schema!({ "type": "string", "minLength": 1 }));
 schema!(Limit, json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST_ROWS }));
 schema!(Uuid, json_schema!({ "type": "string", "format": "uuid" }));
 schema!(Duration, json_schema!({ "type": "string", "format": "duration" }));
+schema!(Moment, json_schema!({ "type": "string" }));
 schema!(Time, json_schema!({ "type": "string", "format": "date-time" }));
 
 #[cfg(test)]
@@ -191,6 +232,25 @@ mod tests {
         }
         for bad in ["", "7 days", "-P1D", "P", "PT0S", "1h"] {
             assert!(serde_json::from_value::<Duration>(bad.into()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_may_be_said_by_how_long_ago_it_was() {
+        let now: Timestamp = "2027-03-31T12:00:00Z".parse().unwrap();
+        for (text, time) in [
+            ("P1M", Some("2027-02-28T12:00:00Z")),
+            ("PT24H", Some("2027-03-30T12:00:00Z")),
+            (" P1W\n", Some("2027-03-24T12:00:00Z")),
+            ("2027-03-01T00:00:00Z", Some("2027-03-01T00:00:00Z")),
+            ("2099-03-01T00:00:00+01:00", Some("2099-02-28T23:00:00Z")),
+            ("P99999Y", None),
+            ("-P1D", None),
+            ("1h", None),
+            ("2027-03-01", None),
+        ] {
+            let read = Moment::read(text).and_then(|moment| moment.at(now));
+            assert_eq!(read.ok().map(|time| time.to_string()).as_deref(), time, "{text}");
         }
     }
 

@@ -85,19 +85,19 @@ pub fn read_only<'t>(tool: &str, tenants: impl Iterator<Item = &'t Tenant>) -> F
 /// The argument that names a tenant.
 pub const TENANT: &str = "tenant";
 
-/// Whether a tool asks vendors, or one vendor, so that a tenant can be named.
+/// Whether a tool is for vendors, or one vendor, so that a tenant can be named.
 pub fn takes_tenant(tool: &str) -> bool {
-    TOOLS.iter().any(|known| known.spec.name == tool && asks_vendors(known))
+    TOOLS.iter().any(|known| known.spec.name == tool && names_tenants(known))
 }
 
-fn asks_vendors(tool: &Tool) -> bool {
-    matches!(tool.run, Run::Look(_) | Run::Change { .. })
+fn names_tenants(tool: &Tool) -> bool {
+    matches!(tool.run, Run::Look(_) | Run::Change { .. } | Run::Check)
 }
 
 /// The tenants that a tool can be called for.
 fn tenants<'c>(tool: &'c Tool, config: &'c Config) -> impl Iterator<Item = &'c Tenant> {
     let fits = |tenant: &&Tenant| {
-        asks_vendors(tool) && tool.spec.vendor.is_none_or(|vendor| tenant.vendor.name == vendor)
+        names_tenants(tool) && tool.spec.vendor.is_none_or(|vendor| tenant.vendor.name == vendor)
     };
     config.tenants.iter().filter(fits)
 }
@@ -135,7 +135,7 @@ pub fn fit(
     let mut named = None;
     let given = arguments.get(TENANT).and_then(Value::as_str).map(str::trim);
     if matches!(input, Cow::Borrowed(_))
-        && asks_vendors(tool)
+        && names_tenants(tool)
         && let Some(given) = given.filter(|given| !given.is_empty())
     {
         // Where there is but one, it may be named all the same.
@@ -271,7 +271,7 @@ mod tests {
             let required = required.is_some_and(|names| names.contains(&json!(TENANT)));
             let named = tool["inputSchema"]["properties"][TENANT]["enum"].as_array().map(Vec::len);
             let (wanted, name) = match tool["name"].as_str().unwrap() {
-                "check_change" | "undo_change" => ((None, false), &tool["name"]),
+                "undo_change" => ((None, false), &tool["name"]),
                 _ if tool["annotations"]["readOnlyHint"] == true => {
                     ((Some(10), false), &tool["name"])
                 }

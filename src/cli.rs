@@ -2,6 +2,7 @@
 
 mod access;
 mod call;
+mod changes;
 mod completions;
 mod demo;
 mod doctor;
@@ -123,6 +124,9 @@ enum Command {
     Ledger(ledger::Arguments),
     /// Check the policy, or explain what it says of a change
     Policy(policy::Arguments),
+    /// List what was asked for, approved, refused and done: for whom, by whom, and why
+    #[command(after_help = changes::AFTER)]
+    Changes(changes::Arguments),
     /// Review who has access: export all of it, or compare two exports
     Access(access::Arguments),
     /// Print a completion script for a shell
@@ -207,6 +211,7 @@ async fn run(cli: Cli) -> Ran {
         Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
         Command::Ledger(arguments) => ledger::run(&cli.global, arguments).await,
         Command::Policy(arguments) => policy::run(&cli.global, arguments).await,
+        Command::Changes(arguments) => changes::run(&cli.global, arguments).await,
         Command::Access(arguments) => access::run(&cli.global, arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -16,6 +16,7 @@ mod circumstances;
 mod consent;
 mod fitting;
 mod foresight;
+mod history;
 mod lag;
 mod look;
 mod lowering;
@@ -47,7 +48,8 @@ use serde_json::{Map, Value};
 pub use answer::Answer;
 pub use approve::Carried;
 pub use body::{
-    Body, Changed, Checked, Item, Listed, Looked, Marks, Of, Problem, Row, RowRole, Unasked,
+    Body, Changed, Checked, HistoryRow, Item, Listed, Looked, Marks, Of, Problem, Row, RowRole,
+    Unasked,
 };
 pub use consent::{ClientAnswer, Consult, Pending, Person, PersonReply};
 pub use maintenance::{Ending, MaintenanceReport};
@@ -245,7 +247,7 @@ impl Desk {
         let called = OriginalCall { tool: call.tool.clone(), arguments: call.arguments.clone() };
         let answer = match (&tool.run, self.tenant(tool, named)) {
             (Run::Look(look), _) => return Ok(self.look(tool, *look, call, named).await),
-            (Run::Check, _) => self.check(call).await,
+            (Run::Check, _) => self.check(call, named).await,
             (Run::Undo, _) => self.undo(call, called).await?,
             (Run::Change { .. }, Some(tenant)) => {
                 let origin = Origin { called, cause: Cause::Request, undoing: None };

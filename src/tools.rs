@@ -50,7 +50,7 @@ use crate::vendors::{Organization, Tenant, VendorReader};
 pub use arguments::{fit, fit_as, meant};
 use check_change::CheckChange;
 pub use common::{Common, Lasting};
-pub use look::MOST_BYTES;
+pub use look::{MOST_BYTES, write_cursor};
 pub use step::{Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
 use undo_change::UndoChange;
 
@@ -70,8 +70,8 @@ pub static TOOLS: [Tool; 16] = [
     Tool::change::<set_project_acl::SetProjectAcl>(),
     Tool::change::<remove_project_acl::RemoveProjectAcl>(),
     Tool::change::<set_asset_permissions::SetAssetPermissions>(),
-    Tool::other::<CheckChange>(&check_change::SPEC, Run::Check),
-    Tool::other::<UndoChange>(&undo_change::SPEC, Run::Undo),
+    Tool::other::<CheckChange>(&check_change::SPEC, check_change::wrong, Run::Check),
+    Tool::other::<UndoChange>(&undo_change::SPEC, |_| Vec::new(), Run::Undo),
 ];
 
 /// What is true of a tool before anyone calls it.
@@ -272,8 +272,8 @@ impl Tool {
         }
     }
 
-    const fn other<A: JsonSchema>(spec: &'static Spec, run: Run) -> Self {
-        Self { spec, schema: LazyLock::new(schema::input::<A>), wrong: |_| Vec::new(), run }
+    const fn other<A: JsonSchema>(spec: &'static Spec, wrong: WrongFn, run: Run) -> Self {
+        Self { spec, schema: LazyLock::new(schema::input::<A>), wrong, run }
     }
 
     const fn change<C: Change>() -> Self {

@@ -41,6 +41,10 @@ mod jobs;
 #[path = "grantor/utterances.rs"]
 mod utterances;
 
+/// What was asked for, refused and done: found by whom, by when and by where it stands.
+#[path = "grantor/history.rs"]
+mod history;
+
 /// What leaves for each tool, byte for byte: a change of a vendor request is seen in review.
 #[path = "grantor/requests.rs"]
 mod requests;

@@ -4,7 +4,7 @@ mod collect;
 mod diff;
 mod export;
 mod html;
-mod report;
+pub(super) mod report;
 
 use std::io;
 use std::path::Path;

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::{Access, Named, Outcome};
-use crate::desk::{Body, Changed, Checked, Listed, Looked, Marks, Of, Problem, Shown};
+use crate::desk::{Body, Changed, Checked, HistoryRow, Listed, Looked, Marks, Of, Problem, Shown};
 use crate::failure::Candidate;
 use crate::invocation;
-use crate::text;
+use crate::text::{self, Word};
 use crate::tools::TOOLS;
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -195,13 +195,14 @@ fn changed(told: &Changed, is_error: bool, sandbox: bool) -> String {
 
 fn checked(told: &Checked, is_error: bool, sandbox: bool) -> String {
     let Marks { expires_at, overdue, ended_by, undone_by, .. } = &told.marks;
-    let Marks { until, approved_by, denied_by, follows, .. } = &told.marks;
+    let Marks { until, waits_for, approved_by, denied_by, follows, .. } = &told.marks;
     let more = [
         ("note", told.note.as_ref()),
         ("ends", expires_at.as_ref()),
         ("overdue", overdue.as_ref()),
         ("ended by", ended_by.as_ref()),
         ("undone by", undone_by.as_ref()),
+        ("waits for", waits_for.as_ref()),
         ("waits until", until.as_ref()),
         ("approved by", approved_by.as_ref()),
         ("denied by", denied_by.as_ref()),
@@ -280,9 +281,21 @@ fn listed(told: &Listed) -> String {
     if told.changes.is_empty() {
         shown = format!("  {}\n", with(DIM, "nothing is found")) + &shown;
     }
-    for Checked { receipt, outcome, summary, .. } in &told.changes {
-        let outcome = with(BOLD, outcome.as_str());
-        shown.push_str(&format!("  {}  {outcome}  {summary}\n", with(DIM, receipt)));
+    for row in &told.changes {
+        let HistoryRow { receipt, state, summary, requester, reason, marks, note, .. } = row;
+        let said = |word: &str, by: Option<&String>| by.map(|by| format!(", {word} by {by}"));
+        let about: String = [
+            Some(format!("{}, asked by {requester}", row.at)),
+            said("approved", marks.approved_by.as_ref()),
+            said("denied", marks.denied_by.as_ref()),
+            reason.as_ref().map(|why| format!(", for {}", text::quote(Word::Reason, why))),
+            note.as_ref().map(|note| format!("; {note}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let (state, about) = (with(BOLD, state), with(DIM, &about));
+        shown.push_str(&format!("  {}  {state}  {summary}  {about}\n", with(DIM, receipt)));
     }
     shown
 }

@@ -108,6 +108,11 @@ impl Approvers {
         approver.map(|approver| approver.name.as_str())
     }
 
+    /// The names of all who approve.
+    pub fn all(&self) -> Vec<&str> {
+        self.0.iter().map(|known| known.name.as_str()).collect()
+    }
+
     /// Whether somebody of that name approves.
     pub fn names(&self, name: &str) -> bool {
         self.0.iter().any(|known| known.name == name)

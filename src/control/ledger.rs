@@ -41,10 +41,12 @@ mod length;
 mod locks;
 mod meaning;
 pub mod ocsf;
+mod past;
 mod read;
 mod record;
 mod request;
 mod shelf;
+mod standing;
 mod superseded;
 mod told;
 mod trail;
@@ -64,8 +66,10 @@ pub use channel::{CarriedOutBy, Channel};
 pub use consent::State;
 pub use files::{MOVED, SetAside};
 pub use locks::{Lock, Locks, Right};
+pub use past::{Entry as PastEntry, Past, PastPage, Place, Position, Refusal, Told, Who};
 pub use record::{End, Record};
 pub use request::{Answered, Asking, Content, Decision, Request, UnsentConsent};
+pub use standing::Standing;
 pub use trouble::Trouble;
 pub use watched::{describe, warned};
 pub use whose::Whose;
@@ -203,7 +207,7 @@ impl Ledger {
     /// Records a refusal, and gives its receipt.
     pub async fn refuse(&self, denied: &Denied, requester: &Requester) -> String {
         let mut content = denied.intent.recorded();
-        let more = json!({ "policy": denied.policy, "note": denied.message });
+        let more = json!({ "policy": denied.policy, "note": denied.message, "hint": denied.hint });
         crate::json::extend(&mut content, more);
         self.refuse_plainly(content, requester).await
     }

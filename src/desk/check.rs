@@ -1,9 +1,9 @@
 //! `check_change`: what a receipt is of, and where that stands now.
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 
-use super::body::{Checked, Listed, Marks, Of};
+use super::body::{Checked, Marks, Of};
 use super::lag::look_again;
 use super::status::holds;
 use super::{Answer, Call, Desk};
@@ -11,19 +11,14 @@ use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::ledger::Record;
 use crate::requester::Requester;
-use crate::tools::check_change::CheckChange;
-use crate::tools::{MOST_BYTES, parse};
-
-/// How far back a look without a receipt goes.
-const RECENT: SignedDuration = SignedDuration::from_hours(24);
-/// The most receipts one answer lists.
-const MOST: usize = 50;
+use crate::tools::check_change::{CheckChange, with_others};
+use crate::tools::parse;
 
 impl Desk {
-    pub(super) async fn check(&self, call: Call) -> Answer {
+    pub(super) async fn check(&self, call: Call, tenant: Option<&str>) -> Answer {
         let Call { arguments, requester, .. } = call;
         let receipt = arguments.get("receipt").and_then(Value::as_str).map(str::to_owned);
-        let answer = self.try_check(arguments, &requester).await;
+        let answer = self.try_check(arguments, tenant, &requester).await;
         let answer = answer.unwrap_or_else(|failure| Answer::unasked(&failure));
         let mut troubles = self.ledger.watched().await;
         // Only whoever asks for it reads a receipt that is settled.
@@ -39,10 +34,16 @@ impl Desk {
     async fn try_check(
         &self,
         arguments: Map<String, Value>,
+        tenant: Option<&str>,
         by: &Requester,
     ) -> Result<Answer, Failure> {
-        let CheckChange { receipt } = parse(Value::Object(arguments))?;
-        let Some(receipt) = receipt else { return self.lately().await.map(Answer::listed) };
+        let asked: CheckChange = parse(Value::Object(arguments))?;
+        let Some(receipt) = &asked.receipt else {
+            return self.lately(&asked, tenant).await.map(Answer::listed);
+        };
+        if tenant.is_some() {
+            return Err(with_others());
+        }
         let checked = match self.ledger.find(receipt.as_str()).await? {
             Some(record) => self.looked_at(record, by).await,
             None => self.asked_for(receipt.as_str(), by).await,
@@ -78,26 +79,6 @@ impl Desk {
             now: Some(found.shown),
             ..shown
         })
-    }
-
-    /// What happened in the last 24 hours, and what is not finished.
-    async fn lately(&self) -> Result<Listed, Failure> {
-        let since = Timestamp::now() - RECENT;
-        let (requests, unseen) = self.ledger.asked(since, MOST).await?;
-        let (records, left) = self.ledger.recent(since, MOST).await?;
-        let requests = requests.iter().map(|request| self.asked_as(request));
-        let changes = requests.chain(records.iter().map(|record| self.shown(record)));
-        let (mut room, mut changes) = (MOST_BYTES, changes.collect::<Vec<_>>());
-        let all = changes.len();
-        changes.retain(|change| {
-            let rest = room.checked_sub(json!(change).to_string().len());
-            room = rest.unwrap_or_default();
-            rest.is_some()
-        });
-        let left = unseen + left + all - changes.len();
-        let note =
-            (left > 0).then(|| format!("{left} others are left out: ask for them by receipt"));
-        Ok(Listed { changes, note, warnings: Vec::new() })
     }
 
     /// A change as it was recorded, with its tenant where answers name that.

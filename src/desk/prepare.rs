@@ -354,6 +354,7 @@ pub(super) fn refusal(context: &ChangeContext, stop: &Stop<'_>) -> Option<Value>
             "client": context.client,
             "outcome": Outcome::Refused,
             "note": failure.message,
+            "hint": failure.next_step(),
         })
     })
 }

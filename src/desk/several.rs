@@ -21,7 +21,11 @@ impl Desk {
         by: &Requester,
     ) -> Result<Checked, Failure> {
         let Some(request) = self.ledger.request(receipt).await? else {
-            return Err(self.not_found(receipt).await);
+            let refused = self.ledger.entry(receipt).await?;
+            return match refused.and_then(|entry| self.refused(&entry)) {
+                Some(refused) => Ok(refused),
+                None => Err(self.not_found(receipt).await),
+            };
         };
         let body = self.asked_as(&request);
         if request.state != State::Spent {
@@ -45,7 +49,9 @@ impl Desk {
         let content = &request.content;
         let vendor = content.vendor.as_deref().unwrap_or_default();
         let tenant = self.config.said(vendor, content.tenant_name.as_deref());
-        asked(request).at(tenant.map(str::to_owned))
+        let mut asked = asked(request).at(tenant.map(str::to_owned));
+        asked.marks.waits_for = self.waits_for(request.state);
+        asked
     }
 
     /// One of several changes, as it stands; one that cannot be looked at now as it was last found.

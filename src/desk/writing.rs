@@ -106,7 +106,10 @@ mod tests {
         let unasked = json!({ "outcome": "invalid", "summary": NAME, "rows": [],
             "problems": [problem], "hint": "`grantor doctor` says more" });
         let looked = json!({ "rows": [row, named], "problems": [problem], "note": NAME });
-        let listed = json!({ "changes": [checked], "note": NAME });
+        let entry = json!({ "receipt": "gr-1", "at": "now", "state": "done", "outcome": "confirmed",
+            "vendor": "dfns", "tool": "t", "summary": NAME, "requester": NAME, "reason": NAME,
+            "principal": named, "rules": [NAME] });
+        let listed = json!({ "changes": [entry], "note": NAME });
         let of = |kind, body: Value| (kind, serde_json::from_value(body).unwrap());
         let bodies: [(&str, Body); 5] = [
             of("changed", changed),

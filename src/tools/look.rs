@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::{LookContext, Problem, Rows};
@@ -37,11 +38,11 @@ pub(super) type Kinds = fn(&Vendor) -> &'static [&'static str];
 
 /// `next_cursor` of an earlier answer, as a client passes it back.
 #[derive(Debug)]
-pub(super) struct Token(String);
+pub struct Token(String);
 
 /// The name of a vendor there is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Which(&'static str);
+pub struct Which(&'static str);
 
 /// Where each tenant's list goes on, by its name; one that is not named is done.
 #[derive(Default, Serialize, Deserialize)]
@@ -417,16 +418,45 @@ impl LookQuery {
 
 impl Cursor {
     fn read(text: &str) -> Result<Self, Failure> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
-            Failure::invalid("this is not a cursor of an earlier answer")
-                .of("cursor")
-                .hint("pass next_cursor back as it came, or leave cursor out")
-        })
+        read_cursor(text)
     }
 
     fn write(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&self.0).unwrap_or_default())
+        write_cursor(&self.0)
+    }
+}
+
+/// What an answer said of where it goes on.
+///
+/// # Errors
+/// The text is nothing that [`write_cursor`] wrote.
+fn read_cursor<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
+        Failure::invalid("this is not a cursor of an earlier answer")
+            .of("cursor")
+            .hint("pass next_cursor back as it came, or leave cursor out")
+    })
+}
+
+/// Where an answer goes on, as a client passes it back.
+pub fn write_cursor(position: &impl Serialize) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
+}
+
+impl Token {
+    /// Where to go on.
+    ///
+    /// # Errors
+    /// It is not one of an earlier answer to the same tool.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        read_cursor(&self.0)
+    }
+}
+
+impl Which {
+    pub fn name(self) -> &'static str {
+        self.0
     }
 }
 

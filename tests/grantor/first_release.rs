@@ -118,6 +118,43 @@ fn receipt(kind: &str) -> String {
     receipts.swap_remove(KINDS.iter().position(|known| *known == kind).unwrap())
 }
 
+/// What it wrote is listed as anything else is; a question for several is told by its items.
+#[tokio::test]
+async fn what_was_done_under_it_is_listed() {
+    let old = Upgraded::new();
+    let ran = old.run(&["changes", "--all", "--since", "2000-01-01", "--json"]).await;
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    let rows = parsed(&ran.stdout)["changes"].as_array().unwrap().clone();
+    assert_eq!(rows.len(), KINDS.len() - 1, "{rows:#?}");
+    let row = |kind: &str| {
+        let own = receipt(kind);
+        rows.iter().find(|row| row["receipt"] == own).unwrap_or_else(|| panic!("{kind}: {rows:#?}"))
+    };
+    for (kind, states) in [
+        ("agreed, one item", &["done"][..]),
+        ("undone", &["done"]),
+        ("its end", &["done"]),
+        ("overdue", &["overdue"]),
+        ("an end that was refused", &["refused"]),
+        ("for long", &["done"]),
+        ("refused", &["refused"]),
+        // A day later nobody can answer any more.
+        ("waiting", &["waiting", "lapsed"]),
+        ("denied", &["denied"]),
+        ("approved", &["lapsed"]),
+        ("due at Dfns", &["due"]),
+        ("due at CentraSite", &["due"]),
+        ("killed", &["open"]),
+    ] {
+        let row = row(kind);
+        assert!(states.contains(&row["state"].as_str().unwrap()), "{kind}: {row:#}");
+    }
+    assert_eq!(row("agreed, one item")["of"], receipt("agreed"));
+    assert!(row("agreed, one item")["approved_by"].is_string());
+    assert_eq!(row("undone")["undone_by"], receipt("its undo"));
+    assert_eq!(row("refused")["rules"], json!(["privileged-role"]));
+}
+
 #[tokio::test]
 async fn it_is_read_whole() {
     let old = Upgraded::new();

@@ -189,6 +189,7 @@ async fn who_said_no_and_why_is_told() {
     );
     assert_eq!(event["status_detail"], "not before the audit");
     assert_eq!(event["unmapped"]["denial"]["by"], found["denied_by"]);
+    assert_eq!(event["unmapped"]["denial"]["reason"], "not before the audit");
     assert_eq!(event["resources"][0]["name"], "/Harbor/Finance");
 }
 

@@ -436,3 +436,40 @@ async fn they_are_named_wherever_somebody_looks() {
     let (_, body) = call(&world, GRANTS[1].tool, GRANTS[1].arguments).await;
     assert!(body["summary"].as_str().unwrap().contains("must be one of live"), "{body:#}");
 }
+
+/// The record of one tenant is listed by its name, and every row says whose it is; so does what is exported.
+#[tokio::test]
+async fn what_was_done_at_one_tenant_is_listed_by_its_name() {
+    let (made, vendor) = (&GRANTS[1], GRANTS[1].vendor);
+    let names = ["one", "two"].map(|name| at(name, vendor));
+    let world = two_each(World::unguarded().await).await;
+    let mut receipts = Vec::new();
+    for (name, role) in names.iter().zip(["Treasury Viewer", "Wallet Reader"]) {
+        let mut arguments = parsed(made.arguments);
+        arguments["tenant"] = json!(name);
+        if receipts.is_empty() {
+            assert_eq!(arguments["permissionId"], role);
+        }
+        let (_, body) = call(&world, made.tool, &arguments.to_string()).await;
+        receipts.push(body["receipt"].clone());
+        // The second is there already: both are behind one host.
+        if receipts.len() == 2 {
+            assert_eq!(body["outcome"], "already_present", "{body:#}");
+        }
+    }
+    for (name, rows) in names.iter().zip([1, 0]) {
+        let (_, body) = call(&world, "check_change", &json!({ "tenant": name }).to_string()).await;
+        let listed = body["changes"].as_array().unwrap();
+        assert_eq!(listed.len(), rows, "{name}: {body:#}");
+        assert!(listed.iter().all(|row| row["tenant"] == *name), "{body:#}");
+        let ran = world.run(&["changes", "--tenant", name, "--json"]).await;
+        assert_eq!(parsed(&ran.stdout)["changes"].as_array().unwrap().len(), rows, "{ran:#?}");
+    }
+    let both = json!({ "tenant": names[0], "receipt": receipts[0] }).to_string();
+    let (status, body) = call(&world, "check_change", &both).await;
+    assert!(status == 1 && body["summary"].to_string().contains("receipt"), "{body:#}");
+    let ran = world.run(&["ledger", "export", "--format", "ocsf"]).await;
+    let event = parsed(ran.stdout.trim_end());
+    assert_eq!(event["unmapped"]["tenant_name"], names[0], "{event:#}");
+    assert_eq!(event["metadata"]["tenant_uid"], names[0], "{event:#}");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantor::cache::Cache;
 use grantor::config::{Config, Flags, Sources};
 use grantor::draft::{Draft, Endpoint};
-use grantor::ledger::Ledger;
+use grantor::ledger::{Ledger, Past};
 use grantor::outbound::{Deadline, Reply, Wire};
 use grantor::requester::Requester;
 use grantor::text;
@@ -122,7 +122,8 @@ pub fn ledger(bytes: &[u8]) {
 
 async fn read(ledger: &Ledger) {
     let (now, somebody) = (jiff::Timestamp::now(), Requester::named("somebody"));
-    let _ = (ledger.recent(now, 10).await, ledger.requests().await, ledger.audit(None).await);
+    let _ = (ledger.past(Past::all(now), 10).await, ledger.entry("gr-1").await);
+    let _ = (ledger.requests().await, ledger.audit(None).await);
     let _ = (ledger.find("gr-1").await, ledger.request("gr-1").await);
     let _ = (
         ledger.orphans(now).await,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-use grantor::ledger::Ledger;
+use grantor::ledger::{Ledger, Past};
 use grantor::sandbox::{Modes, SnapLogicAcl};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -296,16 +296,21 @@ async fn a_request_is_no_change_that_could_be_undone() {
     };
     let listed: Vec<_> = listed.as_array().unwrap().iter().map(row).collect();
     let expected = [
-        [waiting.as_str(), "awaiting_consent", "a person has to approve it"],
         [denied.as_str(), "refused", "the request was denied"],
+        [waiting.as_str(), "awaiting_consent", "a person has to approve it"],
     ];
-    assert_eq!(listed, expected, "what is open comes first");
+    assert_eq!(listed, expected, "the newest first");
     // After a day only what is open is left.
     let ledger = Ledger::new(&world.path("state"), None);
-    let (left, unseen) = ledger.asked(Timestamp::now(), 1).await.unwrap();
-    assert_eq!((left.len(), left[0].receipt.as_str(), unseen), (1, waiting.as_str(), 0));
-    let (left, unseen) = ledger.asked(Timestamp::UNIX_EPOCH, 1).await.unwrap();
-    assert_eq!((left[0].receipt.as_str(), unseen), (waiting.as_str(), 1));
+    let now = Timestamp::now();
+    for (since, receipts) in
+        [(now, &[waiting][..]), (Timestamp::UNIX_EPOCH, &[denied, waiting][..])]
+    {
+        let find = Past { since: Some(since), unfinished_too: true, ..Past::all(now) };
+        let found = ledger.past(find, 10).await.unwrap();
+        let found: Vec<_> = found.entries.iter().map(|entry| &entry.receipt).collect();
+        assert_eq!(found, receipts, "since {since}");
+    }
     assert!(world.writes().is_empty());
 }
 

@@ -121,7 +121,7 @@ fn cells(row: &AccessRow) -> [String; COLUMNS.len()] {
 }
 
 /// A cell that no spreadsheet takes for a formula: names are the vendors', and anybody's.
-fn inert(cell: &str) -> String {
+pub(in crate::cli) fn inert(cell: &str) -> String {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         true => format!("'{cell}"),
         false => cell.to_owned(),

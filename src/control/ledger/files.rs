@@ -35,7 +35,7 @@ use super::locks::Right;
 use super::shelf::{Changes, Requests};
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
-use super::{Record, Request, State, Trouble};
+use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
 use crate::access::Access;
 use crate::control::permit::InFlight;
 use crate::failure::{Failure, Kind};
@@ -119,6 +119,15 @@ impl Files {
         most: usize,
     ) -> Result<(Vec<Request>, usize), Failure> {
         self.read(move |reading| reading.requests(find, most)).await
+    }
+
+    pub(super) async fn past(&self, find: Past, most: usize) -> Result<PastPage, Failure> {
+        self.read(move |reading| reading.past(&find, most)).await
+    }
+
+    pub(super) async fn entry(&self, receipt: &str) -> Result<Option<PastEntry>, Failure> {
+        let receipt = receipt.to_owned();
+        self.read(move |reading| reading.entry(&receipt)).await
     }
 
     pub(super) async fn known_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {

@@ -70,7 +70,12 @@ impl Events {
 
     /// Keeps who approved; a denial is an event for itself.
     fn answered(&mut self, receipt: &str, line: &Value) -> Option<Value> {
-        let by = json!({ "by": line.get("by"), "how": line.get("how"), "time": line.get("time") });
+        let mut by = json!({});
+        for field in ["by", "how", "time", "reason"] {
+            if let Some(value) = line.get(field).filter(|value| !value.is_null()) {
+                crate::json::put(&mut by, field, value.clone());
+            }
+        }
         match text(line, "decision")? {
             "approved" => {
                 self.approved.insert(receipt.to_owned(), by);
@@ -170,6 +175,10 @@ fn event(change: &Value, end: &Value) -> Value {
         },
         "unmapped": unmapped(change, end),
     });
+    if let (Some(tenant), Some(metadata)) = (text(change, "tenant_name"), event.get_mut("metadata"))
+    {
+        crate::json::put(metadata, "tenant_uid", tenant);
+    }
     if let Some(note) = text(end, "note") {
         crate::json::put(&mut event, "status_detail", note);
     }
@@ -185,12 +194,15 @@ fn unmapped(change: &Value, end: &Value) -> Value {
     let of_change = [
         "vendor",
         "base",
+        "tenant",
+        "tenant_name",
         "tool",
         "reason",
         "consent",
         "approval",
         "denial",
         "policy",
+        "hint",
         "undoes",
         "ends",
         "expires_at",

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::shelf::{ALL, Changes, Requests};
-use super::{Ledger, Record, Request, Trouble, Whose};
+use super::{Ledger, Past, PastEntry, PastPage, Record, Request, Trouble, Whose};
 use crate::access::Access;
 use crate::control::requester::Requester;
 use crate::failure::Failure;
@@ -25,38 +25,12 @@ impl Ledger {
         Ok(requests)
     }
 
-    /// Requests that wait or are approved and not used, and those asked since then that came to
-    /// nothing; what is open first, then newest first, at most so many; and how many were left out.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn asked(
-        &self,
-        since: Timestamp,
-        most: usize,
-    ) -> Result<(Vec<Request>, usize), Failure> {
-        self.shelf.requests(Requests::AskedSince(since, Timestamp::now()), most).await
-    }
-
     /// The change of this receipt.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn find(&self, receipt: &str) -> Result<Option<Record>, Failure> {
         self.shelf.record(receipt).await
-    }
-
-    /// Changes that were opened since then, or are open, or overdue, newest first and at most so
-    /// many; and how many were left out.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn recent(
-        &self,
-        since: Timestamp,
-        most: usize,
-    ) -> Result<(Vec<Record>, usize), Failure> {
-        self.shelf.changes(Changes::Recent(since), most).await
     }
 
     /// Changes that were opened before then, have no end, and that nobody is carrying out.
@@ -129,5 +103,21 @@ impl Ledger {
         since: Timestamp,
     ) -> Result<u32, Failure> {
         self.shelf.count_since(requester.name(), since).await
+    }
+
+    /// What was asked for, refused and done, the newest first, at most so many.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn past(&self, find: Past, most: usize) -> Result<PastPage, Failure> {
+        self.shelf.past(find, most).await
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn entry(&self, receipt: &str) -> Result<Option<PastEntry>, Failure> {
+        self.shelf.entry(receipt).await
     }
 }

@@ -34,6 +34,9 @@ pub struct Record {
     /// The change as arguments of its tool, by ids.
     pub arguments: Value,
     pub before: Vec<Access>,
+    /// What was meant to be there after it.
+    #[serde(default, rename = "after")]
+    pub(super) meant: Vec<Access>,
     /// Rows that were not there before are known not to have been.
     pub conclusive: bool,
     /// The receipt that this change undoes.
@@ -101,6 +104,9 @@ pub struct End {
     /// The vendor said yes, and still showed what was there before: `after` is what was meant.
     #[serde(default)]
     pub unseen: bool,
+    /// What was said of it.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 impl Record {
@@ -153,13 +159,17 @@ impl Record {
         let mut record = Self::deserialize(line)
             .map_err(|error| Failure::invalid(format!("the change cannot be recorded: {error}")))?;
         let (outcome, after) = (Outcome::Confirmed, intent.after.clone());
-        record.end = Some(End { outcome, after, held: None, unseen: false });
+        record.end = Some(End { outcome, after, held: None, unseen: false, note: None });
         Ok(record)
     }
 
     /// The access the change was for.
     pub fn wanted(&self) -> Access {
         self.wanted.clone()
+    }
+
+    pub(super) fn wanted_row(&self) -> &Access {
+        &self.wanted
     }
 
     /// When it was opened.

@@ -36,7 +36,7 @@ use super::files::{Files, Lock, SetAside};
 use super::locks::Right;
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
-use super::{Record, Request, State, Trouble};
+use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
 use crate::access::Access;
 use crate::control::permit::InFlight;
 use crate::failure::Failure;
@@ -74,8 +74,6 @@ pub(super) enum Changes {
 pub(super) enum Requests {
     /// Those that wait, or are approved and not used, and have not lapsed by then; the oldest first.
     Live(Timestamp),
-    /// The same, and those asked since then that came to nothing; what is live first, then the newest.
-    AskedSince(Timestamp, Timestamp),
 }
 
 /// For as many as there are.
@@ -159,6 +157,27 @@ impl Shelf {
     ) -> Result<(Vec<Request>, usize), Failure> {
         match self {
             Self::Files(files) => files.requests(find, most).await,
+        }
+    }
+
+    /// Entries of the past that fit what is looked for, the newest first, at most so many. One whose lines
+    /// tell nothing is among those that could not be read.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn past(&self, find: Past, most: usize) -> Result<PastPage, Failure> {
+        match self {
+            Self::Files(files) => files.past(find, most).await,
+        }
+    }
+
+    /// What one receipt tells.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn entry(&self, receipt: &str) -> Result<Option<PastEntry>, Failure> {
+        match self {
+            Self::Files(files) => files.entry(receipt).await,
         }
     }
 

@@ -9,6 +9,7 @@ mod check;
 mod here;
 mod ingest;
 mod late;
+mod past;
 mod records;
 mod told;
 mod trace;
@@ -48,7 +49,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -76,10 +77,18 @@ const SCHEMA: &str = "
         PRIMARY KEY (access, seq, made)) WITHOUT ROWID;
     CREATE INDEX moved_folded ON moved (folded, seq);
     CREATE INDEX moved_by ON moved (receipt);
-    CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, asked INTEGER, until INTEGER,
-        live INTEGER) WITHOUT ROWID;
-    CREATE INDEX request_asked ON request (asked);
+    CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, until INTEGER, live INTEGER)
+        WITHOUT ROWID;
     CREATE INDEX request_live ON request (until) WHERE live;
+    CREATE TABLE entry (receipt TEXT PRIMARY KEY, first INTEGER, seq INTEGER, last INTEGER,
+        standing TEXT, until INTEGER, requester TEXT) WITHOUT ROWID;
+    CREATE INDEX entry_first ON entry (first, seq);
+    CREATE INDEX entry_last ON entry (last, first);
+    CREATE INDEX entry_standing ON entry (standing, first, seq);
+    CREATE INDEX entry_by ON entry (requester, first, seq);
+    CREATE TABLE whom (word TEXT, first INTEGER, seq INTEGER, receipt TEXT,
+        PRIMARY KEY (word, first, seq)) WITHOUT ROWID;
+    CREATE INDEX whom_of ON whom (receipt);
 ";
 
 impl Index {
@@ -145,7 +154,8 @@ impl Index {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        let tables = ["position", "file", "line", "change", "moved", "request", "trouble"];
+        let tables =
+            ["position", "file", "line", "change", "moved", "request", "entry", "whom", "trouble"];
         let clear: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
         let change = begin(&mut self.database)?;
         change.execute_batch(&clear).map_err(trouble)?;
@@ -240,16 +250,6 @@ impl Index {
     pub(super) fn live_requests(&self, now: Timestamp) -> io::Result<Vec<String>> {
         let query = "SELECT receipt FROM request WHERE live AND until >= ? ORDER BY seq";
         self.receipts(query, [at(now)])
-    }
-
-    /// Receipts of live requests, newest first, then of those asked since then that are not live
-    /// and were not used.
-    pub(super) fn asked(&self, since: Timestamp, now: Timestamp) -> io::Result<Vec<String>> {
-        self.receipts(
-            "SELECT receipt FROM request WHERE asked >= ?1 OR (live AND until >= ?2)
-             ORDER BY live AND until >= ?2 DESC, seq DESC",
-            [at(since), at(now)],
-        )
     }
 
     /// Changes that were opened since then, or are open, or overdue, newest first.

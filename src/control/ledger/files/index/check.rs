@@ -92,7 +92,7 @@ impl Index {
 
     /// Whether the two say the same, position aside.
     pub(in crate::control::ledger) fn is_as(&self, other: &Self) -> io::Result<bool> {
-        for table in ["line", "change", "moved", "request"] {
+        for table in ["line", "change", "moved", "request", "entry", "whom"] {
             if rows(&self.database, table)? != rows(&other.database, table)? {
                 return Ok(false);
             }

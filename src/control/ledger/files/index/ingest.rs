@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Seek as _, SeekFrom};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use super::{Position, access, at, folded, told, trouble};
+use super::{Position, access, at, folded, past, told, trouble};
 use crate::control::ledger::chain::{Keys, Link};
 use crate::control::ledger::files::segment::{self, Segment};
 use crate::control::ledger::follow::{Follow, Seen};
@@ -187,14 +187,16 @@ pub(super) fn take_lines(
         let values = params![receipt, segment, offset, text.len() as u64, place.seq];
         insert.execute(values).map_err(trouble)?;
     }
-    let now = Timestamp::now();
     for receipt in order {
         let Told { lines, damage, .. } = receipts.remove(&receipt).unwrap_or_default();
-        if let Some(record) = Record::of(&lines) {
-            keep_change(change, &record)?;
+        let record = Record::of(&lines);
+        if let Some(record) = &record {
+            keep_change(change, record)?;
         }
-        let request = Request::of(&lines, damage.is_some(), None, now);
-        keep_request(change, &receipt, request)?;
+        // What time alone ends is told by until when it is good.
+        let request = Request::of(&lines, damage.is_some(), None, Timestamp::MIN);
+        keep_request(change, &receipt, request.as_ref())?;
+        past::keep(change, &receipt, &lines, (record, request))?;
     }
     Ok(())
 }
@@ -269,7 +271,7 @@ fn settle(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
 fn keep_request(
     change: &Transaction<'_>,
     receipt: &str,
-    request: Option<Request>,
+    request: Option<&Request>,
 ) -> io::Result<()> {
     let Some(request) = request.filter(|request| request.state != State::Spent) else {
         return change
@@ -281,9 +283,9 @@ fn keep_request(
     let approved = request.answered.as_ref().filter(|_| request.state == State::Approved);
     let until = approved.and_then(|answered| answered.until).unwrap_or(request.until);
     let keep = "INSERT OR REPLACE INTO request VALUES
-        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2, ?3, ?4)";
+        (?1, (SELECT min(seq) FROM line WHERE receipt = ?1), ?2, ?3)";
     let is_live = request.state.is_live();
-    let values = params![receipt, at(request.time), at(until), is_live];
+    let values = params![receipt, at(until), is_live];
     change.prepare_cached(keep).and_then(|mut keep| keep.execute(values)).map_err(trouble)?;
     Ok(())
 }

@@ -11,7 +11,10 @@ use crate::control::ledger::files::segment::Segment;
 use crate::control::ledger::shelf::{Changes, Requests};
 use crate::control::ledger::unless::{Objection, Question, Unless};
 use crate::control::ledger::whose::Whose;
-use crate::control::ledger::{Record, Request, State};
+use crate::control::ledger::{Past, PastEntry, PastPage, Position, Record, Request, State};
+
+/// How many receipts are found at a time.
+const AT_A_TIME: usize = 100;
 
 /// The ledger as it is now, for finding things in it.
 pub(in crate::control::ledger::files) struct Reading<'a> {
@@ -127,9 +130,57 @@ impl Reading<'_> {
     ) -> io::Result<(Vec<Request>, usize)> {
         let receipts = match find {
             Requests::Live(now) => self.index.live_requests(now)?,
-            Requests::AskedSince(since, now) => self.index.asked(since, now)?,
         };
         self.first(most, receipts, Self::request)
+    }
+
+    /// The entries that are looked for, at most so many.
+    pub(in crate::control::ledger::files) fn past(
+        &self,
+        find: &Past,
+        most: usize,
+    ) -> io::Result<PastPage> {
+        let (mut page, mut after) = (PastPage::default(), find.after);
+        page.named = find.who.as_ref().map(|who| self.index.named(who)).transpose()?;
+        loop {
+            let found = self.index.past(find, after, AT_A_TIME)?;
+            let is_last = found.len() < AT_A_TIME;
+            for (receipt, at) in found {
+                after = Some(at);
+                match self.entry_at(&receipt, at)? {
+                    None => page.unread.push(receipt),
+                    Some(entry) if !entry.fits(find) => {}
+                    Some(_) if page.entries.len() == most => {
+                        page.more = true;
+                        return Ok(page);
+                    }
+                    Some(entry) => page.entries.push(entry),
+                }
+            }
+            if is_last {
+                return Ok(page);
+            }
+        }
+    }
+
+    pub(in crate::control::ledger::files) fn entry(
+        &self,
+        receipt: &str,
+    ) -> io::Result<Option<PastEntry>> {
+        self.entry_at(receipt, Position(0, 0))
+    }
+
+    /// What the lines of a receipt tell; what a change rests on is read for what it says, and nobody acts
+    /// on that.
+    fn entry_at(&self, receipt: &str, at: Position) -> io::Result<Option<PastEntry>> {
+        let told = self.index.told(self.segments, self.keys, receipt)?;
+        let both = (self.record(receipt)?, self.request(receipt)?);
+        let consent = both.0.as_ref().and_then(|record| record.consent.clone());
+        let consent = match consent.filter(|consent| consent != receipt) {
+            Some(consent) => self.known_request(&consent)?,
+            None => None,
+        };
+        Ok(PastEntry::of(at, receipt, &told.lines, told.damage, both, consent))
     }
 
     /// The live requests, as their own lines tell them.
