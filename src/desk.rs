@@ -16,6 +16,8 @@ mod circumstances;
 mod consent;
 mod fitting;
 mod foresight;
+mod history;
+mod holdings;
 mod lag;
 mod look;
 mod lowering;
@@ -41,6 +43,7 @@ mod writing;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
@@ -81,6 +84,8 @@ pub struct Desk {
     /// Whose signature approves, where a signature is needed.
     approvers: Option<Approvers>,
     wire: Wire,
+    /// What time it is taken to be, where a change is only tried out.
+    supposed: Option<Timestamp>,
     /// Look-ups of names, shared by the calls of a burst.
     names: Cache<Read>,
     /// Lists of roles, shared by those who ask for them at about the same time.
@@ -137,7 +142,7 @@ impl Desk {
     /// # Errors
     /// The policy or the approvers do not load.
     pub fn new(config: Config) -> Result<Self, PolicyError> {
-        let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
+        let guard = config.guard()?;
         Ok(Self::with(config, guard))
     }
 
@@ -148,7 +153,18 @@ impl Desk {
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
         let turns = Turns::new(ledger.locks());
-        Self { config, guard, ledger, approvers, wire, names, roles, turns }
+        let supposed = None;
+        Self { config, guard, ledger, approvers, wire, supposed, names, roles, turns }
+    }
+
+    /// The same, where it is to be taken for this time: to see what the rules would say then.
+    #[must_use]
+    pub fn supposing(self, now: Option<Timestamp>) -> Self {
+        Self { supposed: now, ..self }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.supposed.unwrap_or_else(Timestamp::now)
     }
 
     pub fn config(&self) -> &Config {

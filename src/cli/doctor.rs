@@ -8,7 +8,6 @@ use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{Global, Ran, paint, setup::Setup};
 use crate::config::{self, Config, Unready};
 use crate::failure::Kind;
-use crate::guard::Guard;
 use crate::invocation;
 use crate::ledger::{Ledger, Trouble};
 use crate::outbound::auth::Trial;
@@ -73,7 +72,7 @@ pub(super) async fn run(global: &Global) -> Ran {
 fn policy_report(config: &Config) -> (String, bool) {
     let of = config.policy.as_ref().map(|path| path.display().to_string());
     let of = of.unwrap_or_else(|| "built in".to_owned());
-    match Guard::load(config.policy.as_deref(), config.read_only) {
+    match config.guard() {
         Ok(guard) => {
             let rules = guard.rules().len();
             let mut report = format!("{}  {of} ({rules} rules)\n", with(DIM, "policy"));

@@ -48,7 +48,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -76,6 +76,9 @@ const SCHEMA: &str = "
         PRIMARY KEY (access, seq, made)) WITHOUT ROWID;
     CREATE INDEX moved_folded ON moved (folded, seq);
     CREATE INDEX moved_by ON moved (receipt);
+    CREATE TABLE extended (receipt TEXT, at INTEGER, requester TEXT,
+        PRIMARY KEY (receipt, at, requester)) WITHOUT ROWID;
+    CREATE INDEX extended_by ON extended (requester, at);
     CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, asked INTEGER, until INTEGER,
         live INTEGER) WITHOUT ROWID;
     CREATE INDEX request_asked ON request (asked);
@@ -145,7 +148,8 @@ impl Index {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        let tables = ["position", "file", "line", "change", "moved", "request", "trouble"];
+        let tables =
+            ["position", "file", "line", "change", "moved", "extended", "request", "trouble"];
         let clear: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
         let change = begin(&mut self.database)?;
         change.execute_batch(&clear).map_err(trouble)?;
@@ -284,10 +288,12 @@ impl Index {
         )
     }
 
-    /// How many changes a requester opened since then, the ends of timed ones aside.
+    /// How many changes a requester opened since then, the ends of timed ones aside, and how many such
+    /// ends they had moved.
     pub(super) fn count_since(&self, requester: &str, since: Timestamp) -> io::Result<u32> {
-        let query =
-            "SELECT count(*) FROM change WHERE requester = ? AND opened >= ? AND ends IS NULL";
+        let query = "SELECT (SELECT count(*) FROM change WHERE requester = ?1 AND opened >= ?2 \
+                     AND ends IS NULL) + (SELECT count(*) FROM extended WHERE requester = ?1 \
+                     AND at >= ?2)";
         let counted = self
             .database
             .prepare_cached(query)
