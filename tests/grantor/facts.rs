@@ -462,6 +462,7 @@ async fn what_is_held_at_the_vendor_is_read_where_a_rule_names_it() {
     let two = json!({ "userKey": "user@example.com", "roleKey": "Tester", "assetKeys": ["Orders", "Billing"] });
     let (_, body) = call(&world, GRANT, &two).await;
     assert_eq!(body["outcome"], "refused", "{body:#}");
+    assert!(world.writes().is_empty(), "neither is sent");
     // Without such a rule nobody asks.
     let reads = |world: &World| world.sandbox.journal().len();
     let world = self::world(ALL, "").await;
