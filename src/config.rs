@@ -4,6 +4,7 @@
 //! `some_name` under `[vendor]` in the file.
 
 mod connected;
+mod declared;
 mod file;
 mod floor;
 mod gather;
@@ -18,6 +19,7 @@ use secrecy::SecretString;
 
 use crate::approvers::Approvers;
 use crate::given;
+use crate::guard::Declared;
 use crate::observe::Format;
 use crate::requester::Requester;
 use crate::secret::{Secret, holds};
@@ -36,6 +38,10 @@ pub struct Config {
     pub read_only: bool,
     /// The file of the rules in force; without one the built-in rules are.
     pub policy: Option<PathBuf>,
+    /// What is declared for rules to speak of.
+    pub declared: Declared,
+    /// Whether it is for requesters to choose where the ledger is, though others' rules bound them.
+    pub ledger_is_chosen: bool,
     /// Who asks, at the faces of this process.
     pub requester: Requester,
     /// Where the ledger is.
@@ -259,11 +265,14 @@ impl Config {
         let own = own(sources, &file, &floor)?;
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
         let state = crate::owner_only::warnings(&state_dir);
+        let (declared, odd) = declared::declared(&file, &floor)?;
         let mut config = Self {
             tenants: Vec::new(),
             unready: Vec::new(),
             read_only,
             policy: policy_of(sources, &file, &floor)?,
+            declared,
+            ledger_is_chosen: floor.is_there() && !floor.has("state_dir"),
             requester: requester(),
             state_dir,
             ledger_key: ledger_key(&own)?,
@@ -272,7 +281,7 @@ impl Config {
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
             log_format: log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
-            warnings: [file.warnings(), floor.idle(), own.warnings(), state].concat(),
+            warnings: [file.warnings(), floor.idle(), own.warnings(), state, odd].concat(),
             people: NamedPeople::default(),
             secrets: Vec::new(),
         };

@@ -17,11 +17,13 @@ mod consent;
 mod fitting;
 mod foresight;
 mod history;
+mod holdings;
 mod lag;
 mod look;
 mod lowering;
 mod maintenance;
 mod overlap;
+mod past_grants;
 mod prepare;
 mod question;
 mod request_state;
@@ -43,6 +45,7 @@ mod zone;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
@@ -85,6 +88,8 @@ pub struct Desk {
     /// Whose signature approves, where a signature is needed.
     approvers: Option<Approvers>,
     wire: Wire,
+    /// What time it is taken to be, where a change is only tried out.
+    supposed: Option<Timestamp>,
     /// Look-ups of names, shared by the calls of a burst.
     names: Cache<Read>,
     /// Lists of roles, shared by those who ask for them at about the same time.
@@ -143,7 +148,7 @@ impl Desk {
     /// # Errors
     /// The policy or the approvers do not load.
     pub fn new(config: Config) -> Result<Self, PolicyError> {
-        let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
+        let guard = config.guard()?;
         Ok(Self::with(config, guard))
     }
 
@@ -154,12 +159,22 @@ impl Desk {
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
         let turns = Turns::new(ledger.locks());
-        let zone = OnceLock::new();
-        Self { config, guard, ledger, approvers, wire, names, roles, turns, zone }
+        let (zone, supposed) = (OnceLock::new(), None);
+        Self { config, guard, ledger, approvers, wire, supposed, names, roles, turns, zone }
     }
 
     fn zone(&self) -> &Zone {
         self.zone.get_or_init(Zone::here)
+    }
+
+    /// The same, where it is to be taken for this time: to see what the rules would say then.
+    #[must_use]
+    pub fn supposing(self, now: Option<Timestamp>) -> Self {
+        Self { supposed: now, ..self }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.supposed.unwrap_or_else(Timestamp::now)
     }
 
     pub fn config(&self) -> &Config {

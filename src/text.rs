@@ -91,6 +91,19 @@ pub fn is_blank(text: &str) -> bool {
     seen(text).all(|(_, shown)| shown.is_none_or(char::is_whitespace))
 }
 
+/// How many letters and other signs a reader sees: blanks in a row are one, those around the text and marks
+/// upon letters are none.
+pub fn visible_length(text: &str) -> usize {
+    use GeneralCategory::{EnclosingMark, NonspacingMark};
+    let mark = |c: &char| matches!(c.general_category(), NonspacingMark | EnclosingMark);
+    let words = strip(text);
+    let lengths = words.split_whitespace().map(|word| word.chars().filter(|c| !mark(c)).count());
+    let (letters, count) = lengths
+        .filter(|&length| length > 0)
+        .fold((0, 0), |(sum, count), length| (sum + length, count + 1_usize));
+    letters + count.saturating_sub(1)
+}
+
 /// An id as it is, with whatever [`clean`] would change written out: `\u{200b}`; and so are blanks
 /// other than a single one between two words. Two ids that differ never look the same.
 pub fn exact(text: &str) -> String {
@@ -343,6 +356,23 @@ mod tests {
         ] {
             assert_eq!(folded_for_rules(raw), folded_to, "{raw:?}");
             assert_eq!(folded_for_rules(folded_to), folded_to, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_counts_what_a_reader_sees() {
+        for (text, length) in [
+            ("", 0),
+            (" \t\u{200b}\n", 0),
+            ("OPS-7", 5),
+            ("  fix   the\nbuild ", 13),
+            ("a\u{200b}\u{200d}b", 2),
+            ("e\u{301}\u{301}\u{301}", 1),
+            ("é", 1),
+            ("x \u{301} y", 3),
+            ("修理", 2),
+        ] {
+            assert_eq!(visible_length(text), length, "{text:?}");
         }
     }
 

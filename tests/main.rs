@@ -93,6 +93,10 @@ mod eras;
 #[path = "grantor/read_only.rs"]
 mod read_only;
 
+/// What rules can speak of: what is declared, what is read, and what was before.
+#[path = "grantor/facts.rs"]
+mod facts;
+
 /// Who may grant what: the rules that are handed out, and those that must not be used.
 #[path = "grantor/policy.rs"]
 mod policy;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::access::{Access, Named};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
-use crate::intent::{Cause, Intent, JudgedPart, Shift};
+use crate::intent::{Cause, History, Holdings, Intent, JudgedPart, ReadForRules, Shift};
 use crate::text;
 use crate::tools::{Effect, TOOLS};
 
@@ -23,6 +23,8 @@ pub struct Supposed {
     pub tenant: Option<String>,
     /// The tenant's name, where it is another than its vendor's.
     pub tenant_name: Option<String>,
+    /// The vendor's own customer.
+    pub organization: Option<String>,
     pub scope: Option<String>,
     /// Why the role is privileged.
     pub privileged: Option<String>,
@@ -32,6 +34,9 @@ pub struct Supposed {
     pub rows: Vec<Part>,
     /// What the grantee holds besides, as roles on resources.
     pub holds: Vec<Held>,
+    /// The grantee holds nothing else; so it is where nothing is said.
+    pub holds_all: Option<bool>,
+    pub history: Option<History>,
     pub reason: Option<String>,
     pub client: Option<String>,
     pub expires_in: Option<Duration>,
@@ -40,6 +45,8 @@ pub struct Supposed {
     pub undoes: Option<String>,
     /// The receipt whose time has come.
     pub ends: Option<String>,
+    /// The receipt whose end moves.
+    pub extends: Option<String>,
     pub requester: Option<String>,
     pub changes_this_hour: u32,
     pub now: Option<Time>,
@@ -52,6 +59,7 @@ pub struct Thing {
     pub id: Option<String>,
     pub name: Option<String>,
     pub kind: Option<String>,
+    pub email: Option<String>,
 }
 
 /// One of several whose access the call changes.
@@ -76,6 +84,35 @@ pub struct Held {
 }
 
 impl Supposed {
+    /// All that may be said of a change.
+    pub const FIELDS: [&str; 25] = [
+        "grantee",
+        "role",
+        "resource",
+        "permissions",
+        "tenant",
+        "tenant_name",
+        "organization",
+        "scope",
+        "privileged",
+        "own",
+        "width",
+        "rows",
+        "holds",
+        "holds_all",
+        "history",
+        "reason",
+        "client",
+        "expires_in",
+        "expires_at",
+        "undoes",
+        "ends",
+        "extends",
+        "requester",
+        "changes_this_hour",
+        "now",
+    ];
+
     /// The time it is supposed to be.
     pub fn now(&self, otherwise: Timestamp) -> Timestamp {
         self.now.map_or(otherwise, Time::timestamp)
@@ -102,7 +139,7 @@ impl Supposed {
             (None, at) => at.map(Time::timestamp),
         };
         Ok(Intent {
-            organization: None,
+            organization: self.organization,
             vendor,
             base: format!("https://{host}"),
             tenant: format!("https://{host}"),
@@ -115,10 +152,15 @@ impl Supposed {
                 gives: spec.effect == Effect::Grant,
                 takes: spec.effect == Effect::Revoke,
             },
-            cause: match (self.undoes, self.ends) {
-                (Some(receipt), _) => Cause::Undo(receipt),
-                (None, Some(receipt)) => Cause::Expiry(receipt),
-                (None, None) => Cause::Request,
+            cause: match (self.undoes, self.ends, self.extends) {
+                (Some(receipt), _, _) => Cause::Undo(receipt),
+                (None, Some(receipt), _) => Cause::Expiry(receipt),
+                (None, None, Some(receipt)) => Cause::Extension(receipt),
+                (None, None, None) => Cause::Request,
+            },
+            read: ReadForRules {
+                holds: Some(Holdings { rows: before.clone(), all: self.holds_all.unwrap_or(true) }),
+                history: self.history,
             },
             needs: spec.needs,
             summary: format!(
@@ -231,8 +273,8 @@ fn together(of: &Access, rows: &[JudgedPart]) -> Access {
 
 impl Thing {
     fn named(&self, id: &str, kind: &str) -> Named {
-        let Self { id: known, name, kind: said } = self.clone();
+        let Self { id: known, name, kind: said, email } = self.clone();
         let id = known.or_else(|| name.clone()).unwrap_or_else(|| id.to_owned());
-        Named { id, name, kind: Some(said.unwrap_or_else(|| kind.to_owned())), email: None }
+        Named { id, name, kind: Some(said.unwrap_or_else(|| kind.to_owned())), email }
     }
 }

@@ -9,7 +9,6 @@ use super::{Global, Ran, paint, setup::Setup};
 use crate::cache::Cache;
 use crate::config::{self, Config, Unready};
 use crate::failure::Kind;
-use crate::guard::Guard;
 use crate::invocation;
 use crate::ledger::{Ledger, Trouble};
 use crate::outbound::auth::Trial;
@@ -116,7 +115,7 @@ async fn examine_aliases(reader: &VendorReader<'_>) -> Vec<(String, bool)> {
 fn policy_report(config: &Config) -> (String, bool) {
     let of = config.policy.as_ref().map(|path| path.display().to_string());
     let of = of.unwrap_or_else(|| "built in".to_owned());
-    match Guard::load(config.policy.as_deref(), config.read_only) {
+    match config.guard() {
         Ok(guard) => {
             let rules = guard.rules().len();
             let mut report = format!("{}  {of} ({rules} rules)\n", with(DIM, "policy"));

@@ -13,9 +13,10 @@ use super::{Global, Ran, call, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Person};
-use crate::guard::{Circumstances, Guard, Judged, Rule, RuleKind as Kind};
+use crate::guard::{Circumstances, Fact, Guard, Judged, Rule, RuleKind as Kind};
+use crate::requester::Requester;
 use crate::text;
-use crate::tools::{Effect, TOOLS, parse};
+use crate::tools::{Effect, TOOLS, parse, undo_change};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,19 +44,30 @@ enum Command {
     \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}'\n  \
     grantor policy explain grant_asset_role --offline '{\"resource\": {\"name\": \"Orders\"}, \
     \"privileged\": \"manages users\", \"expires_in\": \"PT8H\"}'\n\n\
-    Offline a change may have: grantee, role and resource, each {id, name, kind}; permissions, \
-    tenant (its host), tenant_name, scope, privileged (why), own, width, rows [{grantee, role, permissions, privileged, \
-    own, loses}], holds [{role, resource}], reason, client, \
-    expires_in, expires_at, undoes, ends, requester, changes_this_hour, now.\n\n\
-    Exit status: 0 allowed, 3 asked, 1 denied or not judged, 2 wrong usage.")]
+    Offline a change may have: grantee, role and resource, each {id, name, kind, email}; permissions, \
+    tenant (its host), tenant_name, organization, scope, privileged (why), own, width, rows [{grantee, \
+    role, permissions, privileged, own, loses}], holds [{role, resource}], holds_all, history {extends, \
+    extensions, total_minutes, requester_today, grantee_today, undone_minutes}, reason, client \
+    (NAME VERSION), expires_in, expires_at, undoes, ends, extends, requester, changes_this_hour, now. \
+    What is left out is supposed, and `supposed` names it.\n\n\
+    Exit status: 0 allowed, 3 asked, 1 denied, 4 no rule was asked, 2 wrong usage.")]
 struct Explain {
-    /// The changing tool; `grantor tools` lists them
+    /// The changing tool, or undo_change; `grantor tools` lists them
     tool: String,
-    /// Its arguments as a JSON object, or - to read them from stdin [default: {}]
+    /// Its arguments as a JSON object, or - to read them from stdin [default: {}]; of undo_change a receipt
     json: Option<String>,
     /// Ask no vendor: the JSON object says what is supposed of the change
     #[arg(long)]
     offline: bool,
+    /// What the client says that it is: its name and its version
+    #[arg(long, value_name = "NAME VERSION")]
+    client: Option<String>,
+    /// The time that the rules are to be told, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
+    /// Who asks, in place of the user of the operating system
+    #[arg(long, value_name = "USER")]
+    requester: Option<String>,
     /// Print JSON on a terminal too
     #[arg(long = "json")]
     as_json: bool,
@@ -65,7 +77,12 @@ struct Explain {
 struct Outcome {
     judged: Vec<Judged>,
     answer: Option<Answer>,
+    /// What was left out of a change that is supposed.
+    supposed: Vec<&'static str>,
 }
+
+/// How it ends where no rule was asked: what is so already, or cannot be told, is not judged.
+const NOT_ASKED: u8 = 4;
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     match arguments.command {
@@ -78,6 +95,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
             }
         },
     }
+}
+
+fn is_receipt(given: &str) -> bool {
+    !given.trim_start().starts_with('{') && given != "-"
 }
 
 fn check(global: &Global, file: Option<PathBuf>) -> Ran {
@@ -118,9 +139,20 @@ impl Explain {
     /// Wrong usage, in words.
     fn fields(&self) -> Result<Map<String, Value>, String> {
         // Only a change has a dry run: anything else would be carried out.
+        let undoes = self.tool == undo_change::SPEC.name;
+        if undoes && self.offline {
+            return Err(format!(
+                "{} is known by the ledger and the vendor; offline name the tool that would undo it, and \
+                 \"undoes\": \"RECEIPT\"",
+                self.tool
+            ));
+        }
+        if undoes && let Some(receipt) = self.json.as_deref().filter(|given| is_receipt(given)) {
+            return Ok(Map::from_iter([("receipt".to_owned(), receipt.into())]));
+        }
         let changes = |effect| matches!(effect, Effect::Grant | Effect::Revoke);
         let mut tools = TOOLS.iter().map(|tool| tool.spec);
-        if !tools.any(|spec| spec.name == self.tool && changes(spec.effect)) {
+        if !undoes && !tools.any(|spec| spec.name == self.tool && changes(spec.effect)) {
             return Err(format!(
                 "{:?} is no tool that grants or revokes; `grantor tools` lists them",
                 self.tool
@@ -140,6 +172,9 @@ impl Explain {
             if let Some(answer) = &found.answer {
                 crate::json::put(&mut body, "answer", answer.write());
             }
+            if !found.supposed.is_empty() {
+                crate::json::put(&mut body, "supposed", json!(found.supposed));
+            }
             paint::json(&format!("{body:#}"))?;
         } else {
             paint::lines(&found.shown())?;
@@ -150,16 +185,27 @@ impl Explain {
     /// What the policy says of a change that is only supposed.
     fn suppose(&self, global: &Global, fields: Map<String, Value>) -> Result<Outcome, Error> {
         let config = Config::load(&setup::sources(&global.flags()))?;
-        let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
-        let supposed: Supposed = parse(Value::Object(fields)).map_err(|failure| failure.message)?;
-        let requester = supposed.requester.clone().unwrap_or_else(|| "somebody".to_owned());
+        let guard = config.guard()?;
+        let given = |field: &str| match field {
+            "client" => self.client.is_some(),
+            "now" => self.now.is_some(),
+            "requester" => self.requester.is_some(),
+            _ => false,
+        };
+        let left = Supposed::FIELDS.into_iter();
+        let left = left.filter(|field| !fields.contains_key(*field) && !given(field)).collect();
+        let mut supposed: Supposed =
+            parse(Value::Object(fields)).map_err(|failure| failure.message)?;
+        supposed.client = self.client.clone().or(supposed.client);
+        let requester = self.requester.clone().or_else(|| supposed.requester.clone());
+        let requester = requester.unwrap_or_else(|| "somebody".to_owned());
         let at = Circumstances {
             requester: &requester,
             changes_this_hour: supposed.changes_this_hour,
-            now: supposed.now(Timestamp::now()),
+            now: self.now.unwrap_or_else(|| supposed.now(Timestamp::now())),
         };
         let judged = vec![guard.explain(&supposed.intent(&self.tool, at.now)?, &at)];
-        Ok(Outcome { judged, answer: None })
+        Ok(Outcome { judged, answer: None, supposed: left })
     }
 
     /// What the policy says of a change as the vendor knows it, up to the point of sending it.
@@ -169,49 +215,75 @@ impl Explain {
         mut fields: Map<String, Value>,
     ) -> Result<Outcome, Error> {
         let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
-        let guard = Guard::load(config.policy.as_deref(), config.read_only)?;
+        let guard = config.guard()?;
         let judged = Arc::new(Mutex::new(Vec::new()));
         let (judge, told) = (guard.clone(), judged.clone());
         let guard = guard.with_witness(Arc::new(move |intent, at| {
             told.lock().unwrap_or_else(PoisonError::into_inner).push(judge.explain(intent, at));
         }));
-        fields.insert("dry_run".to_owned(), Value::Bool(true));
+        let undoes = self.tool == undo_change::SPEC.name;
+        if !undoes {
+            fields.insert("dry_run".to_owned(), Value::Bool(true));
+        }
+        let requester = self.requester.as_ref().map(Requester::named);
         let call = Call {
-            requester: config.requester.clone(),
+            requester: requester.unwrap_or_else(|| config.requester.clone()),
             tool: self.tool.clone(),
             arguments: fields,
-            client: None,
+            client: self.client.clone(),
             asked: None,
             progress: Box::new(|_| ()),
             withdrawn: Box::new(|| false),
             person: Person::Absent,
         };
-        let answer = Desk::with(config, guard).call(call).await;
+        let desk = Desk::with(config, guard).supposing(self.now);
+        let answer = if undoes { desk.try_undo(call).await } else { desk.call(call).await };
         let answer = answer.map_err(|_| format!("there is no tool {:?}", self.tool))?;
         let judged = std::mem::take(&mut *judged.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Outcome { judged, answer: Some(answer) })
+        Ok(Outcome { judged, answer: Some(answer), supposed: Vec::new() })
     }
 }
 
 impl Outcome {
-    /// That of the worst verdict, or of the answer where nothing came to be judged.
+    /// That of the worst verdict.
     fn status(&self) -> u8 {
         let verdicts: Vec<_> = self.judged.iter().map(|judged| judged.policy.verdict).collect();
-        match &self.answer {
-            _ if verdicts.contains(&"deny") => 1,
-            _ if verdicts.contains(&"ask") => 3,
-            _ if !verdicts.is_empty() => 0,
-            Some(answer) => answer.outcome().map_or(1, crate::access::Outcome::exit_status),
-            None => 1,
+        match () {
+            () if verdicts.contains(&"deny") => 1,
+            () if verdicts.contains(&"ask") => 3,
+            () if !verdicts.is_empty() => 0,
+            () => NOT_ASKED,
         }
     }
 
     fn shown(&self) -> String {
         match &self.answer {
             Some(answer) if self.judged.is_empty() => paint::answer(&answer.shown()),
-            _ => self.judged.iter().map(shown).collect(),
+            _ => self.judged.iter().map(shown).chain(self.left_out()).collect(),
         }
     }
+
+    /// What is only supposed, in a sentence.
+    fn left_out(&self) -> Option<String> {
+        let left = self.supposed.join(", ");
+        let told = format!("no vendor was asked; supposed, because it was not said: {left}");
+        (!left.is_empty()).then(|| format!("{}\n", with(DIM, &told)))
+    }
+}
+
+/// Who asks for what, as the rules see it, and whose word that is.
+fn facts(judged: &Judged) -> String {
+    let about = [("principal", &judged.principal), ("action", &judged.action)];
+    let about = about.map(|(name, value)| (name, text::clean(value), "who asks, and for what"));
+    let facts = judged.facts.iter().map(|Fact { field, value }| {
+        (field.name, text::clean(&value.to_string()), field.from.words())
+    });
+    let all: Vec<_> = about.into_iter().chain(facts).collect();
+    let width = all.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
+    let line = |(name, value, from): &(&str, String, &str)| {
+        format!("    {name:width$}  {value}  {}\n", with(DIM, from))
+    };
+    all.iter().map(line).collect()
 }
 
 fn shown(judged: &Judged) -> String {
@@ -228,6 +300,7 @@ fn shown(judged: &Judged) -> String {
         let (effect, why) = (rule.effect, with(DIM, &text::clean(&rule.why)));
         shown.push_str(&format!("{mark} {effect}  {:width$}  {why}\n", rule.id));
     }
+    shown.push_str(&facts(judged));
     // Each whose access changes, below what is said of the whole call.
     shown.extend(judged.rows.iter().map(self::shown));
     shown

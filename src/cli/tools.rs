@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::{Global, Ran, paint, setup::Setup};
 use crate::catalogue;
-use crate::guard::Guard;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  grantor tools --read-only\n  grantor --sandbox tools --json")]
@@ -22,7 +21,7 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
     let setup = Setup::load(global).await?;
     setup.warn();
     // What no server would start with serves no tools.
-    Guard::load(setup.config.policy.as_deref(), setup.config.read_only)?;
+    setup.config.guard()?;
     let tools: Vec<_> = catalogue::listed(&setup.config).collect();
     let definitions =
         Value::Array(tools.iter().map(|tool| catalogue::served(tool, &setup.config)).collect());

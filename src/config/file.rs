@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::declared::{self, Section};
 use super::paths::expanded;
 use super::{ConfigError, Sources, floor, named, people, tenants};
 use crate::settings::Variable;
@@ -19,12 +20,14 @@ pub(super) struct File {
 /// A key that does not belong where it is.
 struct Mistake {
     section: String,
+    /// Which of the sections of that name.
+    nth: usize,
     key: Option<String>,
     text: String,
 }
 
 /// Keys of `[grantor]`.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "read_only",
     "state_dir",
     "vendors",
@@ -34,9 +37,11 @@ const OWN: [&str; 9] = [
     "approvers",
     "ledger_key",
     "consent_wait",
+    declared::TIME_ZONE,
 ];
 /// Those that bound everybody where an administrator sets them.
-const BOUNDS: [&str; 5] = ["read_only", "state_dir", "policy", "approvers", "ledger_key"];
+const BOUNDS: [&str; 6] =
+    ["read_only", "state_dir", "policy", "approvers", "ledger_key", declared::TIME_ZONE];
 /// Those of all that are secrets.
 const SECRET: [&str; 1] = ["ledger_key"];
 const NAMED: &str = "give another --config (or GRANTOR_CONFIG), or leave it out for the usual file";
@@ -81,7 +86,8 @@ impl File {
             at(error.span().map_or(1, |span| line_at(&text, span.start)), error.message())
         })?;
         check(&tables).map_err(|mistake| {
-            at(line_of(&text, &mistake.section, mistake.key.as_deref()), &mistake.text)
+            let Mistake { section, nth, key, text: told } = mistake;
+            at(line_of(&text, &section, nth, key.as_deref()), &told)
         })?;
         Ok(Self { path: path.to_owned(), tables })
     }
@@ -132,7 +138,11 @@ impl File {
         });
         let bounds = |section: &str, key: &str| match section {
             "grantor" => BOUNDS.contains(&key),
-            section => section == tenants::SECTION || section == people::SECTION,
+            section => {
+                section == tenants::SECTION
+                    || section == people::SECTION
+                    || Section::named(section).is_some()
+            }
         };
         let idle = all.filter(|(section, key)| !bounds(section, key));
         let (path, bounds) = (self.path.display(), BOUNDS.join(", "));
@@ -163,9 +173,22 @@ impl File {
 
     /// The sections of the tenants that are named there.
     pub(super) fn tenants(&self) -> impl Iterator<Item = (&str, &Table)> {
-        let all = self.tables.get(tenants::SECTION).and_then(Value::as_table);
-        let all = all.into_iter().flatten();
+        self.tables_in(tenants::SECTION)
+    }
+
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        self.tables.contains_key(section)
+    }
+
+    /// The sections of `[section.NAME]`.
+    pub(super) fn tables_in(&self, section: &str) -> impl Iterator<Item = (&str, &Table)> {
+        let all = self.tables.get(section).and_then(Value::as_table).into_iter().flatten();
         all.filter_map(|(name, table)| Some((name.as_str(), table.as_table()?)))
+    }
+
+    pub(super) fn labels(&self) -> impl Iterator<Item = &Table> {
+        let all = self.tables.get(Section::Labels.as_str()).and_then(Value::as_array);
+        all.into_iter().flatten().filter_map(Value::as_table)
     }
 
     pub(super) fn tenant(&self, name: &str) -> Option<&Table> {
@@ -231,7 +254,7 @@ pub(super) fn key_of(vendor: &str, variable: &str) -> String {
 fn check(tables: &Table) -> Result<(), Mistake> {
     for (section, content) in tables {
         let mistake = |key: Option<&String>, text| {
-            Err(Mistake { section: section.clone(), key: key.cloned(), text })
+            Err(Mistake { section: section.clone(), nth: 0, key: key.cloned(), text })
         };
         if section == tenants::SECTION {
             check_tenants(content)?;
@@ -240,8 +263,15 @@ fn check(tables: &Table) -> Result<(), Mistake> {
         if section == people::SECTION {
             people::check(content).map_err(|(section, key, text)| Mistake {
                 section,
+                nth: 0,
                 key,
                 text,
+            })?;
+            continue;
+        }
+        if let Some(declared) = Section::named(section) {
+            declared.check(content).map_err(|declared::Wrong { section, nth, key, text }| {
+                Mistake { section, nth, key, text }
             })?;
             continue;
         }
@@ -252,7 +282,8 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             return mistake(
                 None,
                 format!(
-                    "there is no section {section:?}; there are grantor, {known}, tenants, people"
+                    "there is no section {section:?}; there are grantor, {known}, tenants, people, \
+                     teams, accounts, labels"
                 ),
             );
         }
@@ -275,12 +306,13 @@ fn check(tables: &Table) -> Result<(), Mistake> {
 fn check_tenants(content: &Value) -> Result<(), Mistake> {
     let Some(content) = content.as_table() else {
         let (section, text) = (tenants::SECTION, "tenants holds sections, [tenants.NAME]");
-        return Err(Mistake { section: section.to_owned(), key: None, text: text.to_owned() });
+        let (section, text) = (section.to_owned(), text.to_owned());
+        return Err(Mistake { section, nth: 0, key: None, text });
     };
     content.iter().try_for_each(|(name, table)| {
         let checked = tenants::check(name, table, check_setting);
         let section = format!("{}.{name}", tenants::SECTION);
-        checked.map_err(|(key, text)| Mistake { section, key, text })
+        checked.map_err(|(key, text)| Mistake { section, nth: 0, key, text })
     })
 }
 
@@ -296,6 +328,7 @@ fn check_own(key: &str, value: &Value) -> Result<(), String> {
         _ if SECRET.contains(&key) => (fits(value, true), FORMS),
         "read_only" => (value.is_bool(), "true or false"),
         "state_dir" | "policy" | "approvers" => (is_text, "a path"),
+        declared::TIME_ZONE => (is_text, "a name such as \"Europe/Berlin\""),
         "vendors" => (names(value), "a list of names, or left out for all"),
         "consent_wait" => (value.is_integer(), "a number of seconds, as GRANTOR_CONSENT_WAIT"),
         "log_format" => (value.is_str(), "text: human or json, not a value of another kind"),
@@ -346,11 +379,14 @@ fn line_at(text: &str, end: usize) -> usize {
 }
 
 /// The line of a key, for messages: the parsed tables no longer know it.
-fn line_of(text: &str, section: &str, key: Option<&str>) -> usize {
-    let mut inside = false;
+fn line_of(text: &str, section: &str, nth: usize, key: Option<&str>) -> usize {
+    let (mut inside, mut before) = (false, nth);
     for (index, line) in text.lines().map(str::trim).enumerate() {
         if let Some(header) = line.strip_prefix('[') {
-            inside = header.split(']').next().map(str::trim) == Some(section);
+            let name = header.trim_start_matches('[').split(']').next();
+            let is_named = name.map(str::trim) == Some(section);
+            inside = is_named && before == 0;
+            before = before.saturating_sub(usize::from(is_named));
             if inside && key.is_none() {
                 return index + 1;
             }

@@ -2,7 +2,19 @@
 
 use std::path::Path;
 
+use super::Config;
 use crate::guard::{Guard, PolicyError};
+
+impl Config {
+    /// The rules in force, and what is declared for them to speak of.
+    ///
+    /// # Errors
+    /// As [`Guard::load`].
+    pub fn guard(&self) -> Result<Guard, PolicyError> {
+        let guard = Guard::load(self.policy.as_deref(), self.read_only)?;
+        Ok(guard.declaring(self.declared.clone()))
+    }
+}
 
 impl Guard {
     /// The rules in force: of that file, or the built-in ones.

@@ -13,6 +13,9 @@
 //!   asks Cedar. `nesting` bounds how deep the text goes before anything parses it.
 //! - `facts` is what rules can speak of: the principal, action and resource of a Cedar request, and its
 //!   context. `policies/grantor.cedarschema` is its contract with authors of policies.
+//!   `fields` lists each, and whose word it is; `declared` is what the configuration says, `gains` who has more
+//!   afterwards, `address` and `said` take texts apart.
+//! - `teams` finds rules about teams that there are not.
 //! - `ruling` joins what is said of the whole and of each row: a denial outweighs a question, a question a yes.
 //! - `explain` asks the same rules one by one, to say why; it decides nothing.
 //!
@@ -31,11 +34,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
+mod declared;
 mod explain;
 mod facts;
+mod fields;
+mod gains;
 mod nesting;
 mod rules;
 mod ruling;
+mod said;
+mod teams;
+mod values;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -43,7 +53,9 @@ use std::sync::{Arc, LazyLock};
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 
+pub use declared::{Accounts, Declared, Label, UNLABELLED};
 pub use explain::{Explained, Judged};
+pub use fields::{FIELDS, Fact, Field, Origin};
 pub use rules::{Rule, RuleKind};
 
 pub use super::permit::{Denied, NeedsConsent, Permitted, VerdictRecord};
@@ -60,6 +72,8 @@ pub struct Guard {
     read_only: bool,
     rules: InForce,
     hash: Arc<str>,
+    /// None where it was not asked what is declared.
+    declared: Option<Arc<Declared>>,
     witness: Option<Arc<Witness>>,
 }
 
@@ -116,11 +130,13 @@ const BUILT_IN: &str = include_str!("../../policies/default.cedar");
 static BUILT_IN_RULES: LazyLock<Rules> =
     LazyLock::new(|| Rules::compile(BUILT_IN).expect("the built-in rules hold"));
 
+static NOTHING_DECLARED: LazyLock<Declared> = LazyLock::new(Declared::default);
+
 impl Guard {
     /// The built-in rules.
     pub fn built_in(read_only: bool) -> Self {
         let hash = hash(BUILT_IN).into();
-        Self { read_only, rules: InForce::BuiltIn, hash, witness: None }
+        Self { read_only, rules: InForce::BuiltIn, hash, declared: None, witness: None }
     }
 
     /// Rules from their text; `file` is what errors call it.
@@ -131,11 +147,21 @@ impl Guard {
         let rules = Rules::compile(text)
             .map_err(|troubles| PolicyError { file: file.to_owned(), troubles })?;
         let (rules, hash) = (InForce::Given(Arc::new(rules)), hash(text).into());
-        Ok(Self { read_only, rules, hash, witness: None })
+        Ok(Self { read_only, rules, hash, declared: None, witness: None })
     }
 
-    /// SHA-256, in hexadecimal, of the rules' text and of the schema they are read by: what a person
-    /// agreed to under other rules can be told by it. Whether the server is read-only is no part of
+    /// The same rules, where this is declared for them to speak of.
+    #[must_use]
+    pub fn declaring(self, declared: Declared) -> Self {
+        let hash = match declared.is_empty() {
+            true => self.hash,
+            false => hash_of(&[&self.hash, &declared.canonical()]).into(),
+        };
+        Self { hash, declared: Some(Arc::new(declared)), ..self }
+    }
+
+    /// SHA-256, in hexadecimal, of the rules' text, of the schema they are read by and of what is declared
+    /// beside them: what a person agreed to under other rules can be told by it. Whether the server is read-only is no part of
     /// it, nor is what the file is called.
     pub fn hash(&self) -> &str {
         &self.hash
@@ -155,6 +181,11 @@ impl Guard {
     /// Whether any rule asks how many changes there were: whoever judges need not count otherwise.
     pub fn counts_changes(&self) -> bool {
         self.in_force().mention("changes_this_hour")
+    }
+
+    /// Whether any rule asks for this fact: whoever judges need not read it otherwise.
+    pub fn asks_for(&self, fact: &str) -> bool {
+        self.in_force().mention(fact)
     }
 
     /// Judges one intent. Pure: the same intent in the same circumstances gets the same verdict.
@@ -204,7 +235,7 @@ impl Guard {
     /// # Errors
     /// `Refused`, with the rules that say so.
     pub fn giving(&self, intent: &Intent, at: &Circumstances<'_>) -> Result<(), Failure> {
-        let mut ruling = self.in_force().decide(Case { subject: Subject::Giving(intent), at });
+        let mut ruling = self.in_force().decide(self.case(Subject::Giving(intent), at));
         add_privilege(&mut ruling, intent);
         match ruling {
             Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
@@ -219,7 +250,10 @@ impl Guard {
         let none = !self.read_only && !rules.may_permit_ends();
         let warning = "no rule permits `expire`: timed grants will be refused, and ends that are due \
                        stay overdue";
-        none.then(|| warning.to_owned()).into_iter().chain(rules.surprises()).collect()
+        let none = none.then(|| warning.to_owned()).into_iter();
+        let declared = self.declared.as_deref();
+        let teams = declared.map(|declared| teams::warnings(rules, declared));
+        none.chain(rules.surprises()).chain(teams.into_iter().flatten()).collect()
     }
 
     /// Whether somebody may look, before any vendor is asked.
@@ -232,11 +266,15 @@ impl Guard {
         client: Option<&str>,
         at: &Circumstances<'_>,
     ) -> Result<(), Failure> {
-        match self.in_force().decide(Case { subject: Subject::Look { tool, client }, at }) {
+        match self.in_force().decide(self.case(Subject::Look { tool, client }, at)) {
             // Nobody is asked about looking: that is said when the policy loads.
             Ruling::Allow(_) | Ruling::Ask { .. } => Ok(()),
             Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
         }
+    }
+
+    fn case<'a>(&'a self, subject: Subject<'a>, at: &'a Circumstances<'a>) -> Case<'a> {
+        Case { subject, at, declared: self.declared.as_deref().unwrap_or(&NOTHING_DECLARED) }
     }
 
     fn in_force(&self) -> &Rules {
@@ -254,8 +292,7 @@ impl Guard {
                 hint: "an administrator starts it without --read-only".to_owned(),
             };
         }
-        let decide =
-            |one: &Intent| self.in_force().decide(Case { subject: Subject::Change(one), at });
+        let decide = |one: &Intent| self.in_force().decide(self.case(Subject::Change(one), at));
         let (one, other) = intent.judged_as();
         let mut whole = match other {
             Some(other) => decide(&one).stricter(decide(&other)),
@@ -281,7 +318,7 @@ impl Guard {
         at: &Circumstances<'_>,
     ) -> Vec<(&'i JudgedPart, Ruling)> {
         let decide = |row: &'i JudgedPart| {
-            (row, self.in_force().decide(Case { subject: Subject::Row(intent, row), at }))
+            (row, self.in_force().decide(self.case(Subject::Row(intent, row), at)))
         };
         apart(intent).iter().map(decide).collect()
     }
@@ -305,13 +342,17 @@ fn apart(intent: &Intent) -> &[JudgedPart] {
 
 /// The schema's own text stands for its version, so that nobody has to count it up.
 fn hash(rules: &str) -> String {
-    let mut both = Context::new(&SHA256);
-    for part in [facts::SCHEMA, rules] {
+    hash_of(&[facts::SCHEMA, rules])
+}
+
+fn hash_of(parts: &[&str]) -> String {
+    let mut all = Context::new(&SHA256);
+    for part in parts {
         // With its length before it no part can begin in the other.
-        both.update(&part.len().to_be_bytes());
-        both.update(part.as_bytes());
+        all.update(&part.len().to_be_bytes());
+        all.update(part.as_bytes());
     }
-    text::hex(both.finish().as_ref())
+    text::hex(all.finish().as_ref())
 }
 
 fn add_privilege(ruling: &mut Ruling, intent: &Intent) {

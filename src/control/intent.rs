@@ -78,7 +78,44 @@ pub struct Intent {
     pub reason: Option<String>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
+    /// What was read for the rules alone.
+    pub read: ReadForRules,
 }
+
+/// What is read only where a rule asks for it: no part of the change, and of no record of it.
+#[derive(Clone, Debug, Default)]
+pub struct ReadForRules {
+    pub holds: Option<Holdings>,
+    pub history: Option<History>,
+}
+
+/// What whom a change is for holds at the vendor.
+#[derive(Clone, Debug, Default)]
+pub struct Holdings {
+    pub rows: Vec<Access>,
+    /// There is no more than that.
+    pub all: bool,
+}
+
+/// What there was before of an access, and of whom it is for, in thirty days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct History {
+    /// It stands, and its end moves.
+    pub extends: bool,
+    /// How often its end was moved.
+    pub extensions: u32,
+    /// From when it was first given to its end, gaps included; [`NEVER`] where it has none.
+    pub total_minutes: i64,
+    /// What the requester gave, and what whom it is for was given, since the day began.
+    pub requester_today: u32,
+    pub grantee_today: u32,
+    /// Since when what is undone is there; [`NEVER`] where nothing is undone.
+    pub undone_minutes: i64,
+}
+
+/// More minutes than there are, and few enough to be counted with.
+pub const NEVER: i64 = 9_007_199_254_740_991;
 
 /// Whether somebody has more access after a change, and whether somebody has less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

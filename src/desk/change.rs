@@ -1,13 +1,12 @@
 //! One change, from its arguments to its answer: as often as a person is asked, the road is taken again
 //! from the look-ups on.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;
-use super::task::{ChangeContext, ChangeRequest, Task};
+use super::task::{ChangeContext, ChangeRequest, Reads, Task};
 use super::undo_precondition::UndoPrecondition;
 use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
 use crate::catalogue;
@@ -87,7 +86,7 @@ impl Desk {
                 self.forget_names();
             }
             // A relative end counts from when access begins, however long a person took to agree.
-            request.term = match request.term.begun(Timestamp::now()) {
+            request.term = match request.term.begun(self.now()) {
                 Ok(term) => term,
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
@@ -99,6 +98,7 @@ impl Desk {
                 Err(failure) => return Answer::stopped(tool.spec, &failure),
             };
             context.width = tasks.len();
+            context.reads = self.reads(&tasks);
             match self.round(&context, &tasks, &reader, &call, in_hand.now.take()).await {
                 Ok(RoundEnd::Done(mut items, pending)) => {
                     for (item, task) in items.iter_mut().zip(&tasks) {
@@ -165,7 +165,7 @@ impl Desk {
         let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
         // What an earlier call had asked for is what was agreed to.
         let agreed = approved.and_then(|request| consent::term(request, &called));
-        let term = agreed.map_or_else(|| lasting.term(Timestamp::now()), Ok)?;
+        let term = agreed.map_or_else(|| lasting.term(self.now()), Ok)?;
         let caller = call.requester.clone();
         let own = || caller.name().to_owned();
         let context = ChangeContext {
@@ -178,6 +178,7 @@ impl Desk {
             dry_run: dry_run.unwrap_or(false),
             width: 1,
             changes_this_hour: 0,
+            reads: Reads::default(),
         };
         let organization = Organization::Unknown;
         let arguments = Value::Object(arguments);

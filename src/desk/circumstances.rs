@@ -29,12 +29,18 @@ impl Desk {
         client: Option<&str>,
     ) -> Result<(), Failure> {
         match spec.effect {
-            Effect::Look => self.guard.look(spec.name, client, &circumstances(requester.name(), 0)),
+            Effect::Look => {
+                self.guard.look(spec.name, client, &self.circumstances(requester.name(), 0))
+            }
             Effect::Grant | Effect::Revoke | Effect::Undo => Ok(()),
         }
     }
-}
 
-pub(super) fn circumstances(requester: &str, changes_this_hour: u32) -> Circumstances<'_> {
-    Circumstances { requester, changes_this_hour, now: Timestamp::now() }
+    pub(super) fn circumstances<'a>(
+        &self,
+        requester: &'a str,
+        changes_this_hour: u32,
+    ) -> Circumstances<'a> {
+        Circumstances { requester, changes_this_hour, now: self.now() }
+    }
 }

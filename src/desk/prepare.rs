@@ -1,9 +1,7 @@
 //! What a step would do: read, planned and judged; nothing is sent.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::circumstances::circumstances;
 use super::round::Stop;
 use super::task::{ChangeContext, ChangeRequest, Task};
 use super::{Desk, StepResult, lowering};
@@ -11,7 +9,7 @@ use crate::access::{Access, Outcome};
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
 use crate::guard::{NeedsConsent, Permitted, Verdict, VerdictRecord};
-use crate::intent::{Cause, Intent};
+use crate::intent::{Cause, Intent, ReadForRules};
 use crate::ledger::Record;
 use crate::tools::{Effect, Plan, Snapshot, Step};
 use crate::vendors::VendorReader;
@@ -134,7 +132,7 @@ impl Desk {
         conflict: Option<Failure>,
     ) -> Result<Next, Failure> {
         intent.check_length()?;
-        let at = circumstances(&context.requester, context.changes_this_hour);
+        let at = self.circumstances(&context.requester, context.changes_this_hour);
         if matches!(context.cause, Cause::Expiry(_)) {
             self.may_leave(step, &intent, &at)?;
         }
@@ -247,15 +245,17 @@ impl Desk {
             warnings: lowering.into_iter().chain(warnings).collect(),
             reason: reason.clone(),
             client: context.client.clone(),
+            read: ReadForRules::default(),
         };
         if intent.draft.is_some() && !matches!(intent.cause, Cause::Expiry(_)) {
             let fixed = intent.expires_at.filter(|_| intent.lasts.is_none());
-            if fixed.is_some_and(|end| end <= Timestamp::now()) {
+            if fixed.is_some_and(|end| end <= self.now()) {
                 return Err(Failure::refused("its end has come before it was sent")
                     .hint("ask again, with an end to come"));
             }
             intent.upon = self.upon(&Record::foreseen(&intent)?).await?;
         }
+        intent.read = self.read_for_rules(context, task, &intent).await;
         Ok(intent)
     }
 }

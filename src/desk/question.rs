@@ -362,6 +362,7 @@ mod tests {
             dry_run: false,
             width: case.intents.len(),
             changes_this_hour: 0,
+            reads: crate::desk::task::Reads::default(),
         };
         let rules = r#"@id("asks") @ask("somebody should look") permit(principal, action, resource);
             @id("no") forbid(principal, action in Action::"grant", resource) when { context.own };"#;

@@ -1,12 +1,15 @@
 //! What a call asks for, change by change and access by access.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::OriginalCall;
 use super::undo_precondition::UndoPrecondition;
 use crate::access::Access;
-use crate::intent::Cause;
-use crate::ledger::Whose;
+use crate::intent::{Cause, Holdings};
+use crate::ledger::{Record, Whose};
 use crate::requester::Requester;
 use crate::tools::{Step, Term, Tool, whose};
 use crate::vendors::{Organization, Tenant};
@@ -27,6 +30,19 @@ pub(super) struct ChangeContext {
     pub(super) width: usize,
     /// What the requester had sent in the hour before it.
     pub(super) changes_this_hour: u32,
+    /// What the rules alone ask for: read once for all that the call changes.
+    pub(super) reads: Reads,
+}
+
+/// What was read for the rules of one call.
+#[derive(Default)]
+pub(super) struct Reads {
+    /// What the call is to give, item by item.
+    pub(super) wanted: Vec<Access>,
+    /// What is held by each whom it is for, by kind and id.
+    pub(super) held: Mutex<HashMap<(Option<String>, String), Holdings>>,
+    /// What the ledger tells of the time before; none where it is not to be relied on.
+    pub(super) told: OnceCell<Option<Vec<Record>>>,
 }
 
 /// One change as it was asked for: of one tool, at one tenant.

@@ -16,6 +16,19 @@ use crate::tools::undo_change::{self, UndoChange};
 use crate::tools::{Inverse, Run, parse};
 
 impl Desk {
+    /// What an undo would do, up to the point of sending it: the rules judge it as they would then.
+    pub async fn try_undo(&self, mut call: Call) -> Result<Answer, UnknownTool> {
+        let called = OriginalCall { tool: call.tool.clone(), arguments: call.arguments.clone() };
+        let (undoing, reason) = match self.undoable(&call).await {
+            Ok(found) => found,
+            Err(failure) => return Ok(Answer::stopped(&undo_change::SPEC, &failure)),
+        };
+        call.arguments.clear();
+        let cause = Cause::Undo(undoing.record.receipt.clone());
+        let answer = self.take_back_or_try(undoing, call, (called, cause), reason, true).await;
+        Ok(answer.finish(self.config.sandbox))
+    }
+
     pub(super) async fn undo(
         &self,
         call: Call,
@@ -37,6 +50,17 @@ impl Desk {
         (called, cause): (OriginalCall, Cause),
         reason: Option<String>,
     ) -> Answer {
+        self.take_back_or_try(undoing, call, (called, cause), reason, false).await
+    }
+
+    async fn take_back_or_try(
+        &self,
+        undoing: UndoPrecondition,
+        call: Call,
+        (called, cause): (OriginalCall, Cause),
+        reason: Option<String>,
+        is_dry_run: bool,
+    ) -> Answer {
         let record = &undoing.record;
         let found = self.tenant_of(record).await;
         let (tenant, inverse) = match found.and_then(|(tenant, _)| Ok((tenant, inverse(record)?))) {
@@ -50,6 +74,9 @@ impl Desk {
         };
         if let Some(reason) = reason {
             arguments.insert("reason".to_owned(), reason.into());
+        }
+        if is_dry_run {
+            arguments.insert("dry_run".to_owned(), true.into());
         }
         if grants && let Err(failure) = undoing.keep_end(&mut arguments) {
             return Answer::stopped(&undo_change::SPEC, &failure);

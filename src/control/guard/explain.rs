@@ -6,7 +6,8 @@ use cedar_policy::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::facts::{Case, Subject};
+use super::facts::{Case, READ_IF_NAMED, Subject};
+use super::fields::{self, Fact};
 use super::rules::{Rule, RuleKind};
 use super::ruling::{self, Ruling};
 use super::{Circumstances, Guard, VerdictRecord, apart};
@@ -18,6 +19,12 @@ pub struct Judged {
     /// The change in words.
     pub summary: String,
     pub policy: VerdictRecord,
+    /// Who asks, and the action that it is judged as.
+    pub principal: String,
+    pub action: String,
+    /// What the rules were told; of one of several, what is not as it is of the whole call.
+    #[serde(serialize_with = "fields::nested")]
+    pub facts: Vec<Fact>,
     pub rules: Vec<Explained>,
     /// What the rules say of each whose access changes, where it is not one alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -44,16 +51,25 @@ impl Guard {
     pub fn explain(&self, intent: &Intent, at: &Circumstances<'_>) -> Judged {
         let ruling = self.ruling(intent, at);
         let row = |row| {
-            let case = Case { subject: Subject::Row(intent, row), at };
+            let case = self.case(Subject::Row(intent, row), at);
             let ruling = self.in_force().decide(case);
             self.judged(ruling::name(row), &ruling, &[case], Vec::new())
         };
-        let rows = apart(intent).iter().map(row).collect();
+        let rows: Vec<_> = apart(intent).iter().map(row).collect();
         let (one, other) = intent.judged_as();
         let judged: Vec<_> = [Some(one), other].into_iter().flatten().collect();
-        let case = |one| Case { subject: Subject::Change(one), at };
+        let case = |one| self.case(Subject::Change(one), at);
         let cases: Vec<_> = judged.iter().map(|one| case(one.as_ref())).collect();
-        self.judged(intent.summary.clone(), &ruling, &cases, rows)
+        let mut judged = self.judged(intent.summary.clone(), &ruling, &cases, rows);
+        for row in &mut judged.rows {
+            row.facts.retain(|fact| !judged.facts.contains(fact));
+        }
+        judged
+    }
+
+    /// Whether a fact is one that the rules were told: some are read only where a rule names them.
+    fn was_told(&self, name: &str) -> bool {
+        !READ_IF_NAMED.contains(&name) || self.in_force().mention(name)
     }
 
     fn judged(
@@ -82,9 +98,18 @@ impl Guard {
                 .unwrap_or_default();
             Explained { id: rule.id.clone(), effect: rule.effect.as_str(), satisfied, why }
         };
+        let told = cases.first().and_then(|case| {
+            let (request, entities) = language.ask(*case, &|name| self.was_told(name)).ok()?;
+            Some((case.at.requester.to_owned(), fields::facts(&request, &entities)))
+        });
+        let (principal, facts) = told.unwrap_or_default();
+        let actions: Vec<_> = cases.iter().map(Case::action).collect();
         Judged {
             summary,
             policy: VerdictRecord { verdict, rules: deciding.to_vec() },
+            principal,
+            action: actions.join(", "),
+            facts,
             rules: self.rules().iter().map(explain).collect(),
             rows,
         }

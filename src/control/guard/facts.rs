@@ -6,12 +6,13 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
     RestrictedExpression as Value, Schema,
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 
-use super::Circumstances;
+use super::declared::Declared;
+use super::values::{count, field, minutes, moment, record, text, words};
+use super::{Circumstances, address, gains, said};
 use crate::access::{Access, Named};
-use crate::intent::Effect;
-use crate::intent::{Cause, Intent, JudgedPart};
+use crate::intent::{Cause, Effect, History, Intent, JudgedPart};
 
 /// The schema, and what every request is made with.
 pub(super) struct Language {
@@ -19,6 +20,7 @@ pub(super) struct Language {
     pub(super) actions: Entities,
     action: EntityTypeName,
     requester: EntityTypeName,
+    team: EntityTypeName,
     resource: EntityTypeName,
     directory: EntityTypeName,
 }
@@ -28,6 +30,7 @@ pub(super) struct Language {
 pub(super) struct Case<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) at: &'a Circumstances<'a>,
+    pub(super) declared: &'a Declared,
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +57,10 @@ struct Fields<'a> {
 
 /// `policies/grantor.cedarschema` in the form that Cedar reads several times as fast.
 pub(super) const SCHEMA: &str = include_str!("../../../policies/grantor.cedarschema.json");
+/// What is read only where a rule names it.
+pub(super) const READ_IF_NAMED: [&str; 4] = ["changes_this_hour", "holds", "holds_all", "history"];
+/// The kind of what requesters are in.
+const TEAM: &str = "Team";
 /// The kind of whom a call is for, where it is for more than one.
 pub(super) const SEVERAL: &str = "several";
 /// What a tool that sets access does where it takes some away.
@@ -69,6 +76,7 @@ impl Language {
             actions: schema.action_entities().map_err(|error| error.to_string())?,
             action: kind("Action")?,
             requester: kind("Requester")?,
+            team: kind(TEAM)?,
             resource: kind("Resource")?,
             directory: kind("Directory")?,
             schema,
@@ -94,16 +102,23 @@ impl Language {
             self.request(case, &|_| true, Some(&self.schema))?;
         }
         let request = self.request(case, wanted, None)?;
+        let mut added = Vec::new();
+        if wanted(TEAM) {
+            let teams = case.declared.teams_of(case.at.requester);
+            let teams = teams.map(|team| named(&self.team, team)).collect();
+            let requester = named(&self.requester, case.at.requester);
+            added.push(Entity::new_no_attrs(requester, teams));
+        }
+        if let Some(intent) = case.intent() {
+            let attributes = resource(intent, case.declared, wanted).pairs.into_iter().collect();
+            let entity = Entity::new(self.resource(case), attributes, [].into());
+            added.push(entity.map_err(|error| error.to_string())?);
+        }
         let actions = self.actions.clone();
-        let (Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _)) =
-            case.subject
-        else {
+        if added.is_empty() {
             return Ok((request, actions));
-        };
-        let attributes = resource(intent, wanted).pairs.into_iter().collect();
-        let entity = Entity::new(self.resource(case), attributes, [].into());
-        let entity = entity.map_err(|error| error.to_string())?;
-        let entities = actions.add_entities([entity], None).map_err(|error| error.to_string())?;
+        }
+        let entities = actions.add_entities(added, None).map_err(|error| error.to_string())?;
         Ok((request, entities))
     }
 
@@ -136,8 +151,17 @@ fn named(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-impl Case<'_> {
-    fn action(&self) -> &'static str {
+impl<'a> Case<'a> {
+    fn intent(&self) -> Option<&'a Intent> {
+        match self.subject {
+            Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _) => {
+                Some(intent)
+            }
+            Subject::Look { .. } => None,
+        }
+    }
+
+    pub(super) fn action(&self) -> &'static str {
         match self.subject {
             Subject::Change(intent) => action(intent, intent.effect),
             Subject::Giving(intent) => intent.tool,
@@ -148,18 +172,18 @@ impl Case<'_> {
 
     fn context<'w>(&self, wanted: FieldFilter<'w>) -> Fields<'w> {
         let mut fields = match self.subject {
-            Subject::Change(intent) | Subject::Giving(intent) => {
-                change(intent, None, self.at, wanted)
-            }
-            Subject::Row(intent, row) => change(intent, Some(row), self.at, wanted),
+            Subject::Change(intent) | Subject::Giving(intent) => change(self, intent, None, wanted),
+            Subject::Row(intent, row) => change(self, intent, Some(row), wanted),
             Subject::Look { tool, client } => {
                 let mut fields = Fields { wanted, pairs: Vec::new() };
                 fields.add("tool", || text(tool));
                 fields.add_some("client", client, text);
+                fields.add_some("client_name", client.map(said::client_name), text);
                 fields
             }
         };
-        fields.add("now", || moment(self.at.now));
+        fields.add("now", || moment(self.at.now, TimeZone::UTC));
+        fields.add("here", || moment(self.at.now, self.declared.zone()));
         fields
     }
 }
@@ -206,7 +230,7 @@ fn kind(intent: &Intent) -> &str {
     intent.wanted.resource.kind.as_deref().unwrap_or(&intent.wanted.scope)
 }
 
-fn resource<'w>(intent: &Intent, wanted: FieldFilter<'w>) -> Fields<'w> {
+fn resource<'w>(intent: &Intent, declared: &Declared, wanted: FieldFilter<'w>) -> Fields<'w> {
     let Named { id, name, .. } = &intent.wanted.resource;
     let mut fields = Fields { wanted, pairs: Vec::new() };
     fields.add("vendor", || text(intent.vendor));
@@ -217,22 +241,36 @@ fn resource<'w>(intent: &Intent, wanted: FieldFilter<'w>) -> Fields<'w> {
         let host = url::Url::parse(&intent.base).ok();
         text(host.as_ref().and_then(url::Url::host_str).unwrap_or_default())
     });
+    fields.add("labels", || {
+        let on = &intent.wanted.resource;
+        words(declared.labels_of(intent.vendor, &intent.tenant_told, on).into_iter())
+    });
     fields.add_some("name", name.as_deref(), text);
+    fields.add_some("organization", intent.organization.as_deref(), text);
     fields
 }
 
 fn change<'w>(
+    case: &Case<'_>,
     intent: &Intent,
     row: Option<&JudgedPart>,
-    at: &Circumstances<'_>,
     wanted: FieldFilter<'w>,
 ) -> Fields<'w> {
+    let at = case.at;
     let touched = &touched(intent);
     let mut fields = Fields { wanted, pairs: Vec::new() };
     match row {
         Some(row) => judged_apart(&mut fields, intent, row),
         None => judged_whole(&mut fields, intent, touched),
     }
+    let whom = || row.map_or_else(|| touched.clone(), |row| vec![&row.wanted.principal]);
+    if wanted("for_self") {
+        fields.add_some("for_self", is_own(case, intent, &whom()), Value::new_bool);
+    }
+    fields.add("holds", || holds(intent, &whom()));
+    let holds_all = intent.read.holds.as_ref().is_some_and(|holds| holds.all);
+    fields.add("holds_all", || Value::new_bool(holds_all));
+    fields.add_some("history", intent.read.history, history);
     fields.add("tool", || text(intent.tool));
     fields.add("tenant", || text(&intent.tenant_told));
     fields.add("grantees", || words(touched.iter().flat_map(|named| names(named))));
@@ -243,6 +281,13 @@ fn change<'w>(
     fields.add("changes_this_hour", || Value::new_long(at.changes_this_hour.into()));
     fields.add_some("reason", intent.reason.as_deref(), text);
     fields.add_some("client", intent.client.as_deref(), text);
+    let client_name = intent.client.as_deref().map(said::client_name);
+    fields.add_some("client_name", client_name, text);
+    let reason = intent.reason.as_deref().unwrap_or_default();
+    fields.add("ticket_projects", || words(said::ticket_projects(reason).into_iter()));
+    fields.add("reason_length", || count(crate::text::visible_length(reason)));
+    fields.add("narrows", || Value::new_bool(gains::narrows(intent)));
+    fields.add("gains", || gained(&gains::gaining(intent)));
     fields.add_some("undoes", intent.cause.undoes(), text);
     fields.add_some("ends", intent.cause.ends(), text);
     fields.add_some("expires_in_minutes", intent.expires_at, |end| {
@@ -275,6 +320,46 @@ fn judged_apart(fields: &mut Fields<'_>, intent: &Intent, row: &JudgedPart) {
     fields.add("before", || holdings(&intent.before, whom));
     fields.add("after", || holdings(&intent.after, whom));
     fields.add_some("privilege", row.privileged.as_deref(), text);
+}
+
+/// All that they hold afterwards, by ids and by names.
+fn holds(intent: &Intent, whom: &[&Named]) -> Value {
+    let is_theirs = |row: &&Access| whom.iter().any(|named| named.is(&row.principal));
+    let goes = |row: &Access| {
+        let stays = intent.after.iter().any(|other| other.is(row));
+        !stays && intent.before.iter().any(|other| other.is(row))
+    };
+    let read = intent.read.holds.iter().flat_map(|holds| &holds.rows).filter(|row| !goes(row));
+    let mut held = BTreeSet::new();
+    for Access { role, resource, .. } in read.chain(&intent.after).filter(is_theirs) {
+        for role in names(role) {
+            held.insert(role.to_owned());
+            held.extend(names(resource).map(|resource| format!("{role} on {resource}")));
+        }
+    }
+    words(held.iter().map(String::as_str))
+}
+
+fn history(history: History) -> Value {
+    let History { extends, extensions, total_minutes, .. } = history;
+    record(vec![
+        field("extends", Value::new_bool(extends)),
+        field("extensions", Value::new_long(extensions.into())),
+        field("total_minutes", Value::new_long(total_minutes)),
+        field("requester_today", Value::new_long(history.requester_today.into())),
+        field("grantee_today", Value::new_long(history.grantee_today.into())),
+        field("undone_minutes", Value::new_long(history.undone_minutes)),
+    ])
+}
+
+/// Whether the access is the requester's own; of several only where it is so of all or of none.
+fn is_own(case: &Case<'_>, intent: &Intent, whom: &[&Named]) -> Option<bool> {
+    let is_own = |named: &&Named| {
+        let (vendor, tenant) = (intent.vendor, intent.tenant_told.as_str());
+        case.declared.is_own(case.at.requester, vendor, tenant, named)
+    };
+    let first = is_own(whom.first()?)?;
+    whom.iter().all(|named| is_own(named) == Some(first)).then_some(first)
 }
 
 fn effect(effect: Effect) -> Value {
@@ -322,10 +407,25 @@ fn role(role: &Named, contains: &[String]) -> Value {
     let mut fields = vec![
         field("id", text(&role.id)),
         field("permissions", permissions),
+        field("known", Value::new_bool(!contains.is_empty())),
         field("folded", folded(role)),
     ];
     fields.extend(role.name.as_deref().map(|name| field("name", text(name))));
     record(fields)
+}
+
+/// The addresses and kinds of those who gain; whoever has no address gains as an empty one.
+fn gained(whom: &[&Named]) -> Value {
+    let emails: BTreeSet<_> =
+        whom.iter().map(|named| address::address(named).unwrap_or_default()).collect();
+    let domains: BTreeSet<_> = emails.iter().map(|email| address::domain(email)).collect();
+    let kinds: BTreeSet<_> =
+        whom.iter().map(|named| named.kind.as_deref().unwrap_or("unknown")).collect();
+    record(vec![
+        field("domains", words(domains.into_iter())),
+        field("emails", words(emails.iter().map(String::as_str))),
+        field("kinds", words(kinds.into_iter())),
+    ])
 }
 
 /// Name and id as one text that letter case and accents do not tell apart.
@@ -346,42 +446,4 @@ fn holdings(rows: &[Access], touched: &[&Named]) -> Value {
     let held: BTreeSet<String> =
         theirs.map(|row| format!("{} on {}", row.role.bare(), row.resource.bare())).collect();
     words(held.iter().map(String::as_str))
-}
-
-/// Minutes until the end, rounded up: a limit is never passed by a rounding.
-fn minutes(now: Timestamp, end: Timestamp) -> i64 {
-    let seconds = end.as_second().saturating_sub(now.as_second());
-    seconds.div_euclid(60) + i64::from(seconds.rem_euclid(60) > 0)
-}
-
-fn moment(now: Timestamp) -> Value {
-    let now = now.to_zoned(TimeZone::UTC);
-    let date = i64::from(now.year()) * 10_000 + i64::from(now.month()) * 100 + i64::from(now.day());
-    record(vec![
-        field("date", Value::new_long(date)),
-        field("hour", Value::new_long(now.hour().into())),
-        field("minute", Value::new_long(now.minute().into())),
-        field("weekday", Value::new_long(now.weekday().to_monday_one_offset().into())),
-    ])
-}
-
-fn field(name: &str, value: Value) -> (String, Value) {
-    (name.to_owned(), value)
-}
-
-fn text(text: &str) -> Value {
-    Value::new_string(text.to_owned())
-}
-
-fn words<'a>(words: impl Iterator<Item = &'a str>) -> Value {
-    Value::new_set(words.map(text))
-}
-
-fn count(count: usize) -> Value {
-    Value::new_long(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-/// The names of the fields are ours and differ, so that this cannot fail.
-fn record(fields: Vec<(String, Value)>) -> Value {
-    Value::new_record(fields).unwrap_or_else(|_| text(""))
 }

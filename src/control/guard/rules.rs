@@ -32,6 +32,8 @@ pub struct Rule {
     pub ask: Option<String>,
     /// What would satisfy a forbid.
     pub hint: Option<String>,
+    /// Whom to turn to where a forbid denies.
+    pub contact: Option<String>,
     pub line: usize,
 }
 
@@ -42,7 +44,9 @@ pub enum RuleKind {
 }
 
 /// All that an annotation may be called. Another one is a slip, and a slip in `@ask` would allow.
-const ANNOTATIONS: [&str; 3] = ["id", "ask", "hint"];
+const ANNOTATIONS: [&str; 4] = ["id", "ask", "hint", "contact"];
+/// What an annotation may be called one day: what it asks for is not to be had yet.
+const NOT_YET: [&str; 2] = ["approvals", "approvers"];
 const LONGEST_ID: usize = 64;
 
 impl Rules {
@@ -80,7 +84,6 @@ impl Rules {
     /// What a rule says of an action that its author may not have thought of: one that asks about
     /// looking, or one that forbids looks and ends because it names no action.
     pub(super) fn surprises(&self) -> Vec<String> {
-        let each = self.listed.iter().filter_map(|rule| Some((rule, self.policy(rule)?)));
         let surprise = |(rule, policy): (&Rule, &Policy)| {
             let Rule { id, line, .. } = rule;
             let looks = self.is_about(policy, "list_access");
@@ -97,7 +100,12 @@ impl Rules {
                 RuleKind::Permit | RuleKind::Forbid => None,
             }
         };
-        each.filter_map(surprise).collect()
+        self.written().filter_map(surprise).collect()
+    }
+
+    /// All rules, each with its text.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&Rule, &Policy)> {
+        self.listed.iter().filter_map(|rule| Some((rule, self.policy(rule)?)))
     }
 
     /// Whether what a rule says of the action leaves it a say in this one.
@@ -196,6 +204,10 @@ fn denied(deciding: &[&Rule]) -> Ruling {
         };
     }
     let hint = texts(deciding.iter().filter_map(|rule| rule.hint.as_deref()));
+    let contact = texts(deciding.iter().filter_map(|rule| rule.contact.as_deref()));
+    let turn = (!contact.is_empty()).then(|| format!("turn to {contact}"));
+    let hint = [Some(hint).filter(|hint| !hint.is_empty()), turn];
+    let hint = hint.into_iter().flatten().collect::<Vec<_>>().join("; ");
     let usual = || "an administrator decides in the policy what it takes".to_owned();
     Ruling::Deny {
         message: format!("the policy forbids this (rule {})", rules.join(", ")),
@@ -287,14 +299,20 @@ fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMi
     }
     let known = |name: &&str| ANNOTATIONS.contains(name);
     if let Some(other) = policy.annotations().map(|(name, _)| name).find(|name| !known(name)) {
-        return trouble(format!("there is no @{other}; there are @id, @ask and @hint"));
+        if NOT_YET.contains(&other) {
+            return trouble(format!(
+                "there is no @{other}: one person's yes is enough for every question, and a rule that \
+                 asks for more would not get it; leave it out"
+            ));
+        }
+        return trouble(format!("there is no @{other}; there are @id, @ask, @hint and @contact"));
     }
     let text = |name| policy.annotation(name).map(str::to_owned);
     let effect = match policy.effect() {
         cedar_policy::Effect::Permit => RuleKind::Permit,
         cedar_policy::Effect::Forbid => RuleKind::Forbid,
     };
-    let (ask, hint) = (text("ask"), text("hint"));
+    let (ask, hint, contact) = (text("ask"), text("hint"), text("contact"));
     match effect {
         RuleKind::Forbid if ask.is_some() => {
             trouble("a forbid asks nobody; put @ask on a permit".to_owned())
@@ -302,7 +320,13 @@ fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMi
         RuleKind::Permit if hint.is_some() => {
             trouble("@hint is shown where a forbid denies; put it there".to_owned())
         }
-        effect => Ok(Rule { id, effect, ask, hint, line }),
+        RuleKind::Permit if contact.is_some() => {
+            trouble("@contact is shown where a forbid denies; put it there".to_owned())
+        }
+        RuleKind::Forbid if contact.as_deref().is_some_and(crate::text::is_blank) => {
+            trouble("its @contact names nobody; give whom to turn to, or leave it out".to_owned())
+        }
+        effect => Ok(Rule { id, effect, ask, hint, contact, line }),
     }
 }
 

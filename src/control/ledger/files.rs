@@ -177,6 +177,10 @@ impl Files {
         self.read(move |reading| reading.count_since(&requester, since)).await
     }
 
+    pub(super) async fn broke_since(&self, since: Timestamp) -> Result<bool, Failure> {
+        self.read(move |reading| reading.broke_since(since)).await
+    }
+
     pub(super) async fn damage(&self, receipt: &str) -> Result<Option<String>, Failure> {
         let receipt = receipt.to_owned();
         self.read(move |reading| reading.damage(&receipt)).await

@@ -68,9 +68,14 @@ pub(super) fn reported(line: &Value) -> Vec<Trouble> {
     found.map(trouble).collect()
 }
 
+/// Whether a line accepts the ledger as it is, or begins one in another's place.
+pub(super) fn is_acceptance(line: &Value) -> bool {
+    line.get("event").and_then(Value::as_str) == Some(ACCEPTED)
+}
+
 /// The hashes of what a line accepts.
 pub(super) fn accepts(line: &Value) -> Vec<String> {
-    if line.get("event").and_then(Value::as_str) != Some(ACCEPTED) {
+    if !is_acceptance(line) {
         return Vec::new();
     }
     let found = line.get("accepts").and_then(Value::as_array).into_iter().flatten();

@@ -93,7 +93,16 @@ impl Ledger {
         self.shelf.granted_by(accesses).await
     }
 
-    /// How many changes this requester opened since then, the ends of timed ones aside.
+    /// Whether lines since then may be missing: something did not hold, whether it was accepted or not.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn broke_since(&self, since: Timestamp) -> Result<bool, Failure> {
+        self.shelf.broke_since(since).await
+    }
+
+    /// How many changes this requester opened since then, the ends of timed ones aside, and how many such
+    /// ends they had moved.
     ///
     /// # Errors
     /// The ledger cannot be read.

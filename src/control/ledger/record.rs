@@ -81,6 +81,9 @@ pub struct Record {
     /// or gave it anew.
     #[serde(skip)]
     pub superseded_by: Option<String>,
+    /// When its end was moved, and who had it moved.
+    #[serde(skip)]
+    pub extended: Vec<(Timestamp, String)>,
     /// Why its end needs nothing more.
     #[serde(skip)]
     pub over: Option<String>,
@@ -141,6 +144,8 @@ impl Record {
             Some("extended") => {
                 self.expires_at = text("expires_at").and_then(|end| end.parse().ok());
                 self.overdue = None;
+                let time = text("time").and_then(|time| time.parse().ok()).unwrap_or_default();
+                self.extended.push((time, text("requester").unwrap_or_default()));
             }
             Some("over") => self.over = text("note"),
             Some("overdue") => self.overdue = text("why"),

@@ -255,7 +255,18 @@ impl Shelf {
         }
     }
 
-    /// How many changes a requester opened since then, the ends of timed ones aside.
+    /// Whether lines since then may be missing: something did not hold, whether it was accepted or not.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    pub(super) async fn broke_since(&self, since: Timestamp) -> Result<bool, Failure> {
+        match self {
+            Self::Files(files) => files.broke_since(since).await,
+        }
+    }
+
+    /// How many changes a requester opened since then, the ends of timed ones aside, and how many such
+    /// ends they had moved.
     ///
     /// # Errors
     /// They cannot be counted.

@@ -49,7 +49,7 @@ struct Position {
 }
 
 /// Raised with every change of [`SCHEMA`], and of what its columns mean.
-const VERSION: i64 = 9;
+const VERSION: i64 = 10;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 const SCHEMA: &str = "
     CREATE TABLE position (keys TEXT, segment INTEGER, offset INTEGER, start INTEGER, seq INTEGER,
@@ -79,6 +79,9 @@ const SCHEMA: &str = "
     CREATE INDEX moved_by ON moved (receipt);
     CREATE TABLE request (receipt TEXT PRIMARY KEY, seq INTEGER, until INTEGER, live INTEGER)
         WITHOUT ROWID;
+    CREATE TABLE extended (receipt TEXT, at INTEGER, requester TEXT,
+        PRIMARY KEY (receipt, at, requester)) WITHOUT ROWID;
+    CREATE INDEX extended_by ON extended (requester, at);
     CREATE INDEX request_live ON request (until) WHERE live;
     CREATE TABLE entry (receipt TEXT PRIMARY KEY, first INTEGER, seq INTEGER, last INTEGER,
         standing TEXT, until INTEGER, requester TEXT) WITHOUT ROWID;
@@ -154,8 +157,10 @@ impl Index {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        let tables =
-            ["position", "file", "line", "change", "moved", "request", "entry", "whom", "trouble"];
+        let tables = [
+            "position", "file", "line", "change", "moved", "extended", "request", "entry", "whom",
+            "trouble",
+        ];
         let clear: String = tables.iter().map(|table| format!("DELETE FROM {table};")).collect();
         let change = begin(&mut self.database)?;
         change.execute_batch(&clear).map_err(trouble)?;
@@ -284,10 +289,12 @@ impl Index {
         )
     }
 
-    /// How many changes a requester opened since then, the ends of timed ones aside.
+    /// How many changes a requester opened since then, the ends of timed ones aside, and how many such
+    /// ends they had moved.
     pub(super) fn count_since(&self, requester: &str, since: Timestamp) -> io::Result<u32> {
-        let query =
-            "SELECT count(*) FROM change WHERE requester = ? AND opened >= ? AND ends IS NULL";
+        let query = "SELECT (SELECT count(*) FROM change WHERE requester = ?1 AND opened >= ?2 \
+                     AND ends IS NULL) + (SELECT count(*) FROM extended WHERE requester = ?1 \
+                     AND at >= ?2)";
         let counted = self
             .database
             .prepare_cached(query)

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Index, trouble};
@@ -74,6 +75,17 @@ impl Index {
         Ok(rows.into_iter().map(trouble).collect())
     }
 
+    /// Whether something did not hold since then, accepted or not: before the first change that was opened
+    /// by then and came after it, nobody knows what is missing.
+    pub(in crate::control::ledger) fn broke_since(&self, since: Timestamp) -> io::Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM trouble WHERE NOT EXISTS (
+                SELECT 1 FROM change JOIN line ON line.receipt = change.receipt AND line.seq = change.seq
+                WHERE change.opened < ?
+                    AND (line.segment, line.offset) > (trouble.segment, trouble.offset)))";
+        let mut query = self.database.prepare_cached(query).map_err(trouble)?;
+        query.query_row([super::at(since)], |row| row.get(0)).map_err(trouble)
+    }
+
     /// Receipts that stand, with lines that do not hold.
     pub(in crate::control::ledger) fn damaged(
         &self,
@@ -92,7 +104,7 @@ impl Index {
 
     /// Whether the two say the same, position aside.
     pub(in crate::control::ledger) fn is_as(&self, other: &Self) -> io::Result<bool> {
-        for table in ["line", "change", "moved", "request", "entry", "whom"] {
+        for table in ["line", "change", "moved", "extended", "request", "entry", "whom"] {
             if rows(&self.database, table)? != rows(&other.database, table)? {
                 return Ok(false);
             }

@@ -104,7 +104,8 @@ impl Batch {
                 if let Err(gap) = follows {
                     wrong(gap.words());
                 }
-                match meaning::understood(line) {
+                let text = line;
+                match meaning::understood(text) {
                     Err(what) => wrong(what),
                     Ok(line) => {
                         let told = meaning::reported(&line).into_iter();
@@ -117,6 +118,15 @@ impl Batch {
                         };
                         self.troubles.extend(told.map(found));
                         self.accepted.extend(meaning::accepts(&line));
+                        if meaning::is_acceptance(&line) {
+                            // What came before is not whole, though nobody need act on that any more.
+                            let hash = crate::control::ledger::chain::hash(text);
+                            let what = "what came before was accepted as it is".to_owned();
+                            let found =
+                                Found { segment, offset, hash: hash.clone(), what, is_lost: false };
+                            self.troubles.push(found);
+                            self.accepted.push(hash);
+                        }
                     }
                 }
                 let (place, text) = (place.clone(), line.to_owned());
@@ -228,6 +238,7 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     let mut keep = change.prepare_cached(&keep).map_err(trouble)?;
     keep.execute(values).map_err(trouble)?;
     keep_moved(change, record)?;
+    keep_extended(change, record)?;
     settle(change, record)
 }
 
@@ -247,6 +258,17 @@ fn keep_moved(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
             let values = params![access, receipt, made, folded(&access)];
             keep.execute(values).map_err(trouble)?;
         }
+    }
+    Ok(())
+}
+
+/// Keeps when the end of a change was moved.
+fn keep_extended(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+    for (time, requester) in &record.extended {
+        change
+            .prepare_cached("INSERT OR IGNORE INTO extended VALUES (?, ?, ?)")
+            .and_then(|mut keep| keep.execute(params![record.receipt, at(*time), requester]))
+            .map_err(trouble)?;
     }
     Ok(())
 }

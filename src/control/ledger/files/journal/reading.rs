@@ -216,6 +216,13 @@ impl Reading<'_> {
         self.index.count_since(requester, since)
     }
 
+    pub(in crate::control::ledger::files) fn broke_since(
+        &self,
+        since: Timestamp,
+    ) -> io::Result<bool> {
+        self.index.broke_since(since)
+    }
+
     /// What `look` finds of each receipt, where it finds something.
     pub(super) fn each<T>(
         &self,
