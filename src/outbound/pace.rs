@@ -130,9 +130,9 @@ impl Drop for PaceSlot<'_> {
 
 /// A test may make a vendor's minute shorter, at both sides alike; a release knows nothing of that.
 #[cfg(debug_assertions)]
-#[expect(clippy::disallowed_methods, reason = "no setting: nobody but a test has a use for it")]
 fn hastened(window: Duration) -> Duration {
-    let times = std::env::var("GRANTOR_TEST_HASTE").ok().and_then(|text| text.parse().ok());
+    let times =
+        crate::settings::environment("GRANTOR_TEST_HASTE").and_then(|text| text.parse().ok());
     window / times.filter(|&times| times > 0).unwrap_or(1)
 }
 

@@ -1,14 +1,14 @@
 //! What every look does: ask the vendors at once, go on where an earlier answer stopped, and never
 //! let one vendor's trouble hide the others' rows.
 
-use std::borrow::Cow;
+mod arguments;
+
 use std::collections::BTreeMap;
 
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub use arguments::{Token, Which, write_cursor};
 
 use super::{LookContext, Problem, Rows};
 use crate::argument::Limit;
@@ -35,14 +35,6 @@ pub(super) struct LookQuery {
 
 /// Which kinds of what is looked for a vendor has.
 pub(super) type Kinds = fn(&Vendor) -> &'static [&'static str];
-
-/// `next_cursor` of an earlier answer, as a client passes it back.
-#[derive(Debug)]
-pub struct Token(String);
-
-/// The name of a vendor there is.
-#[derive(Clone, Copy, Debug)]
-pub struct Which(&'static str);
 
 /// Where each tenant's list goes on, by its name; one that is not named is done.
 #[derive(Default, Serialize, Deserialize)]
@@ -121,7 +113,7 @@ where
     T: Send,
 {
     let (limit, of_somebody, holder) = (asked.limit, asked.of_somebody, asked.holder);
-    let cursor = asked.cursor.map(|token| Cursor::read(&token.0)).transpose()?;
+    let cursor = asked.cursor.map(|token| token.read()).transpose()?;
     let tenants = tenants(&context, asked.vendor, cursor.as_ref())?;
     let tenants = match &asked.kind {
         Some((kind, kinds)) => match of_kind(tenants, kind, *kinds)? {
@@ -222,7 +214,7 @@ fn tenants<'a>(
     cursor: Option<&Cursor>,
 ) -> Result<Vec<&'a Tenant>, Failure> {
     let left = |tenant: &&Tenant| {
-        wanted.is_none_or(|wanted| wanted.0 == tenant.vendor.name)
+        wanted.is_none_or(|wanted| wanted.name() == tenant.vendor.name)
             && cursor.is_none_or(|cursor| cursor.0.contains_key(tenant.id.word()))
     };
     let tenants: Vec<_> = context.tenants.iter().copied().filter(left).collect();
@@ -230,9 +222,9 @@ fn tenants<'a>(
         return Ok(tenants);
     }
     let ready: Vec<_> = context.tenants.iter().map(|tenant| tenant.id.word()).collect();
-    let is_meant = |unready: &&Unready| wanted.is_some_and(|one| one.0 == unready.vendor.name);
+    let is_meant = |unready: &&Unready| wanted.is_some_and(|one| one.name() == unready.vendor.name);
     let half = context.unready.iter().find(is_meant).filter(|unready| !unready.absent);
-    let wanted = wanted.map_or("a vendor of that cursor", |wanted| wanted.0);
+    let wanted = wanted.map_or("a vendor of that cursor", Which::name);
     let why = half.map(|unready| format!(": {}", unready.troubles.join("; "))).unwrap_or_default();
     let hint =
         format!("configured are: {}; `grantor doctor` says what is missing", ready.join(", "));
@@ -417,89 +409,9 @@ impl LookQuery {
 }
 
 impl Cursor {
-    fn read(text: &str) -> Result<Self, Failure> {
-        read_cursor(text)
-    }
-
     fn write(&self) -> String {
         write_cursor(&self.0)
     }
-}
-
-/// What an answer said of where it goes on.
-///
-/// # Errors
-/// The text is nothing that [`write_cursor`] wrote.
-fn read_cursor<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
-        Failure::invalid("this is not a cursor of an earlier answer")
-            .of("cursor")
-            .hint("pass next_cursor back as it came, or leave cursor out")
-    })
-}
-
-/// Where an answer goes on, as a client passes it back.
-pub fn write_cursor(position: &impl Serialize) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
-}
-
-impl Token {
-    /// Where to go on.
-    ///
-    /// # Errors
-    /// It is not one of an earlier answer to the same tool.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        read_cursor(&self.0)
-    }
-}
-
-impl Which {
-    pub fn name(self) -> &'static str {
-        self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Token {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
-    }
-}
-
-impl JsonSchema for Token {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Token".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
-
-impl<'de> Deserialize<'de> for Which {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let vendor = crate::vendors::named(&text).map(|vendor| Self(vendor.name));
-        vendor.ok_or_else(|| D::Error::custom(format!("must be one of {}", names().join(", "))))
-    }
-}
-
-impl JsonSchema for Which {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Which".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": names() })
-    }
-}
-
-fn names() -> Vec<&'static str> {
-    VENDORS.iter().map(|vendor| vendor.name).collect()
 }
 
 #[cfg(test)]
@@ -531,7 +443,9 @@ mod tests {
 
     fn places(rows: &Rows) -> Vec<(String, usize)> {
         let Some(cursor) = &rows.next_cursor else { return Vec::new() };
-        Cursor::read(cursor).unwrap().0.into_iter().map(|(name, at)| (name, at.skip)).collect()
+        let token: Token = serde_json::from_value(json!(cursor)).unwrap();
+        let cursor: Cursor = token.read().unwrap();
+        cursor.0.into_iter().map(|(name, at)| (name, at.skip)).collect()
     }
 
     #[test]
