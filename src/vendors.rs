@@ -29,7 +29,7 @@ pub use pick::{Known, NameOrId, offering, pick};
 pub use role_filter::{RoleFilter, access, roles};
 pub use tenant::{Tenant, TenantId};
 
-use crate::access::{Access, Principal, Resource, Role};
+use crate::access::{Access, Named, Principal, PrincipalKind, Resource, Role};
 use crate::cache::{Cache, Shared};
 use crate::draft::Query;
 use crate::failure::{Failure, Kind};
@@ -128,10 +128,36 @@ pub struct Find {
     pub limit: usize,
 }
 
+/// Whose access is looked for.
+#[derive(Clone, Debug)]
+pub enum Whom {
+    /// Whom a caller means: an id, an exact name, an address.
+    Named(String),
+    /// Who has this id and kind, and nobody else: no name, alias or namesake stands for them.
+    Exactly(Named),
+}
+
+impl Whom {
+    fn name(&self) -> NameOrId<'_> {
+        match self {
+            Self::Named(text) => NameOrId::named(text),
+            Self::Exactly(one) => NameOrId::Id(&one.id),
+        }
+    }
+
+    /// Whether somebody of this kind may be meant.
+    fn may_be(&self, kind: PrincipalKind) -> bool {
+        match self {
+            Self::Named(_) => true,
+            Self::Exactly(one) => one.kind.as_deref().is_none_or(|own| own == kind.as_str()),
+        }
+    }
+}
+
 /// Whose access to look for, each an id or an exact name; all there is, where nothing is said.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    pub principal: Option<String>,
+    pub principal: Option<Whom>,
     pub role: Option<String>,
     pub resource: Option<String>,
     pub roles: RoleFilter,
@@ -260,6 +286,16 @@ async fn maybe<'w, T, Found: Future<Output = Result<T, Failure>>>(
         },
         None => Ok(None),
     }
+}
+
+/// Who is meant, where somebody is.
+async fn maybe_whom<'w, T, Found: Future<Output = Result<T, Failure>>>(
+    wanted: &'w Option<Whom>,
+    find: impl FnOnce(NameOrId<'w>) -> Found,
+) -> Result<Option<T>, Failure> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let found = find(wanted.name()).await;
+    found.map(Some).map_err(|failure| failure.renamed("principal"))
 }
 
 pub fn named(name: &str) -> Option<&'static Vendor> {

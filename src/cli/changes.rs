@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -187,6 +188,7 @@ fn asked(arguments: &Arguments, limit: usize, cursor: Option<String>) -> Map<Str
     let Arguments { person, requester, state, since, until, .. } = arguments;
     let times = [since, until].map(|time| time.as_deref().map(time_of));
     let [since, until] = times;
+    let since = since.or_else(|| arguments.all.then(|| Timestamp::UNIX_EPOCH.to_string()));
     let texts = [
         ("principal", person.clone()),
         ("requester", requester.clone()),

@@ -169,8 +169,8 @@ fn texts(value: &Value) -> Result<Vec<String>, String> {
 pub(super) fn declared(file: &File, floor: &File) -> Result<(Declared, Vec<String>), ConfigError> {
     let of = if floor.is_there() { floor } else { file };
     let mut warnings = if floor.is_there() { passed_over(file) } else { Vec::new() };
-    let tenants = file.tenants().chain(floor.tenants()).map(|(name, _)| name);
-    let tenants: BTreeSet<_> = tenants.collect();
+    // Rules are told no name that the requester gives.
+    let tenants: BTreeSet<_> = of.tenants().map(|(name, _)| name).collect();
     let is_known = |name: &str| crate::vendors::named(name).is_some() || tenants.contains(name);
     let mut declared = Declared { time_zone: time_zone(of)?, ..Declared::default() };
     for (name, table) in of.tables_in(Section::Teams.as_str()) {
@@ -221,14 +221,20 @@ fn passed_over(file: &File) -> Vec<String> {
     over.into_iter().map(told).collect()
 }
 
-fn time_zone(of: &File) -> Result<Option<(String, TimeZone)>, ConfigError> {
-    let Some(name) = of.text(TIME_ZONE) else { return Ok(None) };
+/// The zone of this name, such as `Europe/Berlin`, as this system has it.
+pub fn zone_of(name: &str) -> Option<TimeZone> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/_+-".contains(letter);
+    if name == "UTC" || !name.contains('/') || !name.chars().all(is_plain) {
+        return (name == "UTC").then_some(TimeZone::UTC);
+    }
     let places = ZONES.iter().map(Path::new);
     let mut databases = places.filter_map(|place| TimeZoneDatabase::from_dir(place).ok());
-    let is_place = name == "UTC" || name.contains('/');
-    let zone = databases.find_map(|database| database.get(name).ok()).filter(|_| is_place);
-    let zone = zone.or_else(|| (name == "UTC").then_some(TimeZone::UTC));
-    match zone {
+    databases.find_map(|database| database.get(name).ok())
+}
+
+fn time_zone(of: &File) -> Result<Option<(String, TimeZone)>, ConfigError> {
+    let Some(name) = of.text(TIME_ZONE) else { return Ok(None) };
+    match zone_of(name) {
         Some(zone) => Ok(Some((name.to_owned(), zone))),
         None => Err(ConfigError(format!(
             "{TIME_ZONE} {name:?}: this system knows no such time zone; give one such as \

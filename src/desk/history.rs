@@ -43,6 +43,15 @@ struct Cursor {
     after: Position,
 }
 
+impl Sought {
+    /// Without the time that a look has which says nothing.
+    fn from_the_beginning(&mut self) {
+        if std::mem::take(&mut self.find.unfinished_too) {
+            self.find.since = None;
+        }
+    }
+}
+
 impl Desk {
     /// The history at the vendors and tenants that are named, or at all; it needs none that is configured.
     pub async fn past_changes(
@@ -59,6 +68,10 @@ impl Desk {
             let tool = tool.ok_or_else(|| Failure::invalid("this version has no history"))?;
             let asked = parse(Value::Object(fit(tool, arguments)?))?;
             let mut sought = self.sought(&asked, None)?;
+            if !vendors.is_empty() || !tenants.is_empty() {
+                // What is asked for by its place is asked for from the beginning, as an assistant has it.
+                sought.from_the_beginning();
+            }
             sought.find.vendors.extend_from_slice(vendors);
             sought.find.tenants.extend(tenants.iter().map(|name| self.place(name)));
             self.listed(sought).await

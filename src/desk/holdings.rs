@@ -1,14 +1,13 @@
 //! What the rules ask to be read beside the change: all that somebody holds at a vendor.
 
-use serde_json::json;
-
 use super::Desk;
 use super::task::{ChangeContext, Reads, Task};
 use crate::access::{Access, Named};
+use crate::cache::Cache;
 use crate::intent::{Cause, Holdings, Intent, ReadForRules};
-use crate::tools::list_access::ListAccess;
-use crate::tools::{Effect, Look as _, Run};
-use crate::vendors::Tenant;
+use crate::outbound::{CALL, Deadline};
+use crate::tools::Effect;
+use crate::vendors::{ListPosition, Reach, Tenant, VendorReader, Whom};
 
 /// Those of one call whose access is read whole: of more, not all is known.
 const MOST: usize = 5;
@@ -81,37 +80,32 @@ impl Desk {
         found
     }
 
-    /// What one holds, through groups too, as a look lists it.
+    /// What one holds, through groups too: the one of this id and kind, whatever others are called.
     async fn held_by(&self, tenant: &Tenant, named: &Named) -> Holdings {
         let mut found = Holdings::default();
-        let tool = crate::tools::TOOLS.iter().find(|tool| tool.spec.name == ListAccess::SPEC.name);
-        let Some(Run::Look(look)) = tool.map(|tool| &tool.run) else { return found };
-        let mut cursor: Option<String> = None;
+        let cache = Cache::lasting(CALL);
+        let (wire, deadline, cache) = (&self.wire, Deadline::after(CALL), Some(&cache));
+        let reader = VendorReader { tenant, wire, deadline, cache, earlier: &[], notes: None };
+        let mut from = ListPosition::default();
         for _ in 0..PAGES {
-            let mut arguments = json!({
-                "vendor": tenant.vendor.name, "principal": named.id, "limit": ROWS,
-            });
-            if let Some(cursor) = &cursor {
-                crate::json::put(&mut arguments, "cursor", cursor.as_str());
-            }
-            let Ok(rows) = look(arguments, self.look_context(Some(tenant.id.word()))).await else {
+            let principal = Some(Whom::Exactly(named.clone()));
+            let reach = Reach { principal, from, limit: ROWS, ..Reach::default() };
+            let Ok(listing) = (tenant.vendor.access)(&reader, reach).await else { return found };
+            // What waits for the vendor's approvers is neither held nor not.
+            let is_theirs = |row: &Access| row.principal.is(named) && !row.pending;
+            let is_whole = listing.problem.is_none()
+                && listing.waits.is_none()
+                && listing.rows.iter().all(is_theirs);
+            found.rows.extend(listing.rows.into_iter().filter(is_theirs));
+            if !is_whole {
                 return found;
-            };
-            for row in rows.rows {
-                match serde_json::from_value::<Access>(row) {
-                    // A group may have the id of a user.
-                    Ok(row) if row.principal.is(named) => found.rows.push(row),
-                    Ok(_) => {}
-                    Err(_) => return found,
+            }
+            match listing.next {
+                Some(next) => from = next,
+                None => {
+                    found.all = true;
+                    return found;
                 }
-            }
-            if !rows.problems.is_empty() {
-                return found;
-            }
-            cursor = rows.next_cursor;
-            if cursor.is_none() {
-                found.all = true;
-                return found;
             }
         }
         found

@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::config::zone_of;
+
 /// A zone, where it is known and is not UTC.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Zone(Option<TimeZone>);
@@ -17,7 +19,7 @@ impl Zone {
 
     /// By its name; one that this machine does not know is taken for UTC.
     pub(super) fn named(name: Option<&str>) -> Self {
-        let zone = name.and_then(|name| TimeZone::get(name).ok());
+        let zone = name.and_then(zone_of);
         Self(zone.filter(|zone| *zone != TimeZone::UTC && zone.iana_name() != Some("Etc/UTC")))
     }
 
@@ -56,6 +58,8 @@ mod tests {
             (Some("Etc/UTC"), utc, utc),
             (Some("UTC"), utc, utc),
             (Some("Harbor/Nowhere"), utc, utc),
+            (Some("Europe/Berlin\nWarning: none"), utc, utc),
+            (Some("../Europe/Berlin"), utc, utc),
             (None, utc, utc),
             (Some("Europe/Berlin"), "soon", "“soon”"),
         ] {

@@ -87,8 +87,8 @@ pub(super) fn crowd() -> Vec<Grant> {
     };
     let held = |number: usize| {
         let assets = [0, 1, 2].map(|step| catalogue::extra_asset(number + step * 100));
-        let role = if number % 3 == 0 { DEVELOPER } else { TESTER };
-        let apart = (number % 50 == 0).then(|| grant(number, TESTER, None));
+        let role = if number.is_multiple_of(3) { DEVELOPER } else { TESTER };
+        let apart = number.is_multiple_of(50).then(|| grant(number, TESTER, None));
         assets.map(|asset| grant(number, role, Some(asset))).into_iter().chain(apart)
     };
     (1..=catalogue::CROWD).flat_map(held).collect()

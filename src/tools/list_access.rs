@@ -13,7 +13,7 @@ use crate::argument::{Limit, Name, Time};
 use crate::failure::{Failure, Kind};
 use crate::ledger::{Ledger, Record, Whose};
 use crate::outbound::Wire;
-use crate::vendors::{Listing, Reach, RoleFilter, Tenant, access};
+use crate::vendors::{Listing, Reach, RoleFilter, Tenant, Whom, access};
 
 /// List who has access, or what somebody can reach: all there is, or what fits all that is given.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -93,7 +93,7 @@ impl Look for ListAccess {
         let asked = LookQuery::new(self.vendor, self.limit, self.cursor);
         let asked = asked.of_somebody(principal.is_some()).held_by(principal.as_deref());
         let reach = |from, limit| Reach {
-            principal: principal.clone(),
+            principal: principal.clone().map(Whom::Named),
             role: role.clone(),
             resource: resource.clone(),
             roles: RoleFilter { permission: permission.clone(), privileged: self.privileged },

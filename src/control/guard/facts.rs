@@ -325,9 +325,11 @@ fn judged_apart(fields: &mut Fields<'_>, intent: &Intent, row: &JudgedPart) {
 /// All that they hold afterwards, by ids and by names.
 fn holds(intent: &Intent, whom: &[&Named]) -> Value {
     let is_theirs = |row: &&Access| whom.iter().any(|named| named.is(&row.principal));
+    // What is held through a group stays, whatever becomes of one's own.
     let goes = |row: &Access| {
         let stays = intent.after.iter().any(|other| other.is(row));
-        !stays && intent.before.iter().any(|other| other.is(row))
+        let was = |other: &Access| other.is(row) && other.via.is_none();
+        row.via.is_none() && !stays && intent.before.iter().any(was)
     };
     let read = intent.read.holds.iter().flat_map(|holds| &holds.rows).filter(|row| !goes(row));
     let mut held = BTreeSet::new();

@@ -15,13 +15,15 @@ impl Ledger {
         self.due(Timestamp::MAX).await
     }
 
-    /// The changes that were opened from then on, in the order in which they were.
+    /// The changes that were opened from then on, or whose end was moved, in the order in which they were
+    /// opened.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn since(&self, then: Timestamp) -> Result<Vec<Record>, Failure> {
         let mut records = self.changes(Changes::Recent(then)).await?;
-        records.retain(|record| record.opened() >= then);
+        let is_moved = |record: &Record| record.extended.iter().any(|(at, _)| *at >= then);
+        records.retain(|record| record.opened() >= then || is_moved(record));
         records.sort_by_key(Record::opened);
         Ok(records)
     }

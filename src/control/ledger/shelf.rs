@@ -57,8 +57,8 @@ pub(super) enum Changes {
     Due(Timestamp),
     /// The same, and after them those that were opened before then and have no end.
     DueOrOpen(Timestamp),
-    /// Those that were opened since then, and those that are open or overdue whenever that was; the newest
-    /// first.
+    /// Those that were opened or extended since then, and those that are open or overdue whenever that was;
+    /// the newest first.
     Recent(Timestamp),
     /// The last one of a tenant's `[principal, role, resource]`, by ids, that stands and has an end.
     Timed(Whose, [String; 3]),

@@ -61,7 +61,7 @@ impl Standing {
 
     /// Whether somebody or something still has to do with it.
     pub(super) fn is_unfinished(self) -> bool {
-        matches!(self, Self::Waiting | Self::Approved | Self::Due | Self::Overdue)
+        matches!(self, Self::Waiting | Self::Approved | Self::Open | Self::Due | Self::Overdue)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::text;
 use crate::vendors::fan_out::{self, Entries};
 use crate::vendors::listing::both;
 use crate::vendors::people::{Sought, person};
-use crate::vendors::{Listing, Reach, VendorReader, maybe};
+use crate::vendors::{Listing, Reach, VendorReader, Whom, maybe, maybe_whom};
 
 /// Assets whose settings are read at a time.
 const BUDGET: usize = 60;
@@ -20,8 +20,9 @@ pub(super) async fn list(
     reach: Reach,
 ) -> Result<Listing<Access>, Failure> {
     let one = maybe(&reach.resource, "resource", |wanted| asset(reader, wanted)).await;
-    let principal = maybe(&reach.principal, "principal", |wanted| {
-        person(reader, wanted, |sought| either(reader, sought))
+    let whom = reach.principal.as_ref();
+    let principal = maybe_whom(&reach.principal, |wanted| {
+        person(reader, wanted, move |sought| either(reader, sought, whom))
     });
     let principal = principal.await;
     let (one, principal) = Failure::both(one, principal)?;
@@ -56,13 +57,18 @@ pub(super) async fn list(
 }
 
 /// A user or a group of this id or name.
-async fn either(reader: &VendorReader<'_>, sought: Sought<'_>) -> Result<Principal, Failure> {
+async fn either(
+    reader: &VendorReader<'_>,
+    sought: Sought<'_>,
+    whom: Option<&Whom>,
+) -> Result<Principal, Failure> {
     if sought.is_alias() {
         // A group may have the id of a user.
         return user(reader, sought).await;
     }
     let (query, wanted) = (PRINCIPALS.ask(&[])?, sought.name());
-    let found = find::<Principals>(reader, "principal", wanted, &query, |_| true).await;
+    let fits = |one: &Principal| whom.is_none_or(|whom| whom.may_be(one.kind));
+    let found = find::<Principals>(reader, "principal", wanted, &query, fits).await;
     found.map_err(|failure| by_address(wanted, failure))
 }
 

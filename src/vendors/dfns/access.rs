@@ -7,7 +7,7 @@ use super::{
 };
 use crate::access::{Access, Named, Principal, Role};
 use crate::failure::{Failure, Kind};
-use crate::vendors::{Listing, Reach, VendorReader, fan_out, maybe};
+use crate::vendors::{Listing, Reach, VendorReader, fan_out, maybe, maybe_whom};
 
 /// Permissions whose assignments are read at a time.
 const BUDGET: usize = 200;
@@ -23,7 +23,7 @@ pub(super) async fn list(
         )
         .of("resource")),
     };
-    let principal = maybe(&reach.principal, "principal", |wanted| identity(reader, wanted)).await;
+    let principal = maybe_whom(&reach.principal, |wanted| identity(reader, wanted)).await;
     let role = maybe(&reach.role, "role", |wanted| permission(reader, wanted)).await;
     let ((principal, role), ()) = Failure::both(Failure::both(principal, role), resource)?;
     let (principal, doubt) = match principal {

@@ -14,7 +14,7 @@ use super::{
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
 use crate::vendors::fan_out::{self, Entries};
-use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, maybe};
+use crate::vendors::{ListPosition, Listing, NameOrId, Reach, VendorReader, maybe, maybe_whom};
 
 /// Users whose roles are read at a time.
 const BUDGET: usize = 40;
@@ -29,7 +29,7 @@ pub(super) async fn list(
 ) -> Result<Listing<Access>, Failure> {
     let role = maybe(&reach.role, "role", |wanted| role(reader, wanted)).await;
     let asset = maybe(&reach.resource, "resource", |wanted| asset(reader, wanted)).await;
-    let user = maybe(&reach.principal, "principal", |wanted| user(reader, wanted)).await;
+    let user = maybe_whom(&reach.principal, |wanted| user(reader, wanted)).await;
     let ((role, asset), user) = Failure::both(Failure::both(role, asset), user)?;
     let from = &reach.from;
     let listed = |users| Listing::entries(users, from, BUDGET, |user: &Principal| &user.id);

@@ -46,7 +46,7 @@ pub(super) async fn list(
     let principal = match &reach.principal {
         Some(wanted) => {
             let goes_on = reach.from != ListPosition::default();
-            somebody(reader, wanted, &members, &all, goes_on)
+            somebody(reader, wanted.name(), &members, &all, goes_on)
         }
         None => Ok(None),
     };
@@ -74,14 +74,14 @@ pub(super) async fn list(
 /// where they may be one of a place that comes later or, as the list goes on, came before.
 fn somebody(
     reader: &VendorReader<'_>,
-    wanted: &str,
+    wanted: NameOrId<'_>,
     members: &[Membership],
     read: &Entries<(Vec<Membership>, Resource)>,
     goes_on: bool,
 ) -> Result<Option<String>, Failure> {
     let there = read.found.iter().flat_map(|(_, (found, _))| found);
     let everybody: Vec<_> = members.iter().chain(there).cloned().collect();
-    let failure = match super::member(reader, NameOrId::named(wanted), &everybody) {
+    let failure = match super::member(reader, wanted, &everybody) {
         Ok(member) => return Ok(Some(member.id)),
         Err(failure) => failure.renamed("principal"),
     };

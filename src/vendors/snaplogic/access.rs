@@ -9,7 +9,7 @@ use crate::text;
 use crate::vendors::fan_out::{self, Entries};
 use crate::vendors::listing::both;
 use crate::vendors::people::{Sought, person};
-use crate::vendors::{Listing, NameOrId, Reach, VendorReader, maybe};
+use crate::vendors::{Listing, NameOrId, Reach, VendorReader, Whom, maybe_whom};
 
 /// Spaces whose entries are read at a time.
 const BUDGET: usize = 60;
@@ -24,8 +24,10 @@ pub(super) async fn list(
         None => spaces(reader).await?.into_iter().map(|space| space.id).collect(),
     };
     let org = paths.first().and_then(|path| path.split('/').nth(1)).unwrap_or_default().to_owned();
-    let principal =
-        maybe(&reach.principal, "principal", |wanted| principal(reader, &org, wanted)).await;
+    let principal = maybe_whom(&reach.principal, |wanted| {
+        principal(reader, &org, wanted, reach.principal.as_ref())
+    })
+    .await;
     let (role, principal) = Failure::both(role, principal)?;
     let paths = Listing::entries(paths, &reach.from, BUDGET, |path: &String| path);
     let read = |path: String| async move { Ok((acl(reader, &path).await?, path)) };
@@ -44,7 +46,10 @@ pub(super) async fn list(
     if let Some(principal) = &principal {
         let holders = found.iter().flat_map(|(_, rows)| rows);
         let reached = Reached::by(reader, &org, principal, holders).await;
-        found.iter_mut().for_each(|(_, rows)| rows.retain(|row| reached.has(row)));
+        for (_, rows) in &mut found {
+            *rows =
+                std::mem::take(rows).into_iter().filter_map(|row| reached.theirs(row)).collect();
+        }
         unread = reached.unread();
     }
     let problem = only_caller.then(|| {
@@ -59,18 +64,26 @@ async fn principal(
     reader: &VendorReader<'_>,
     org: &str,
     wanted: NameOrId<'_>,
+    whom: Option<&Whom>,
 ) -> Result<Principal, Failure> {
-    person(reader, wanted, |sought| either(reader, org, sought)).await
+    let may_be = |kind| whom.is_none_or(|whom| whom.may_be(kind));
+    if !may_be(PrincipalKind::User) {
+        return group(reader, org, wanted).await;
+    }
+    let groups_too = may_be(PrincipalKind::Group);
+    person(reader, wanted, |sought| either(reader, org, sought, groups_too)).await
 }
 
 async fn either(
     reader: &VendorReader<'_>,
     org: &str,
     sought: Sought<'_>,
+    groups_too: bool,
 ) -> Result<Principal, Failure> {
     let wanted = sought.name();
+    let groups_too = groups_too && !sought.is_alias();
     let nobody = match user_of(reader, org, sought).await {
-        Err(failure) if failure.kind == Kind::Invalid && !sought.is_alias() => failure,
+        Err(failure) if failure.kind == Kind::Invalid && groups_too => failure,
         found => return found,
     };
     group(reader, org, wanted).await.map_err(|failure| match failure.kind {
@@ -105,13 +118,18 @@ impl Reached {
         Self { principal, known }
     }
 
-    fn has(&self, row: &Access) -> bool {
+    /// A row as theirs: their own, or that of a group through which they hold it.
+    fn theirs(&self, row: Access) -> Option<Access> {
         let (holder, asked) = (&row.principal.id, &self.principal.id);
-        match (is_group(row), self.principal.kind == PrincipalKind::Group) {
-            (true, true) => holder == asked,
-            (true, false) => self.known.of.contains(holder),
-            (false, true) => false,
-            (false, false) => is_same_user(holder, asked),
+        let principal = self.principal.named();
+        match (is_group(&row), self.principal.kind == PrincipalKind::Group) {
+            (true, true) => (holder == asked).then_some(row),
+            (true, false) => self.known.of.contains(holder).then(|| {
+                let via = Some(row.principal.clone());
+                Access { principal, via, ..row }
+            }),
+            (false, true) => None,
+            (false, false) => is_same_user(holder, asked).then(|| Access { principal, ..row }),
         }
     }
 

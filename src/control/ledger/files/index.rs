@@ -82,6 +82,7 @@ const SCHEMA: &str = "
     CREATE TABLE extended (receipt TEXT, at INTEGER, requester TEXT,
         PRIMARY KEY (receipt, at, requester)) WITHOUT ROWID;
     CREATE INDEX extended_by ON extended (requester, at);
+    CREATE INDEX extended_at ON extended (at);
     CREATE INDEX request_live ON request (until) WHERE live;
     CREATE TABLE entry (receipt TEXT PRIMARY KEY, first INTEGER, seq INTEGER, last INTEGER,
         standing TEXT, until INTEGER, requester TEXT) WITHOUT ROWID;
@@ -260,7 +261,9 @@ impl Index {
     /// Changes that were opened since then, or are open, or overdue, newest first.
     pub(super) fn recent(&self, since: Timestamp) -> io::Result<Vec<String>> {
         self.receipts(
-            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE opened >= ?
+            "SELECT receipt FROM (SELECT receipt, seq FROM change WHERE opened >= ?1
+                UNION SELECT change.receipt, change.seq FROM extended
+                    JOIN change ON change.receipt = extended.receipt WHERE extended.at >= ?1
                 UNION SELECT receipt, seq FROM change WHERE open
                 UNION SELECT receipt, seq FROM change WHERE overdue AND remains AND NOT taken)
              ORDER BY seq DESC",

@@ -24,6 +24,7 @@ const DUE: &str = "SELECT receipt FROM change INDEXED BY change_due
 /// What is recent, waits or is open.
 const LATELY: &str = "SELECT receipt FROM entry INDEXED BY entry_last WHERE last >= ?
     UNION SELECT receipt FROM entry WHERE standing IN ('waiting', 'approved') AND until >= ?
+    UNION SELECT receipt FROM entry INDEXED BY entry_standing WHERE standing = 'open'
     UNION SELECT receipt FROM change INDEXED BY change_open WHERE open";
 /// The changes of a call for several, each under a receipt of its own.
 const PARTS: &str = "SELECT 1 FROM entry AS part
