@@ -11,6 +11,7 @@ mod ledger;
 mod paint;
 mod person;
 mod policy;
+mod policy_check;
 mod reconcile;
 mod requests;
 mod sandbox;

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
-use super::{Global, Ran, call, paint, setup, setup::Setup};
+use super::{Global, Ran, call, paint, policy_check, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::{Answer, Call, Desk, Person};
-use crate::guard::{Circumstances, Fact, Guard, Judged, Rule, RuleKind as Kind};
+use crate::guard::{Circumstances, Fact, Judged, Rule, RuleKind as Kind};
 use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse, undo_change};
@@ -29,10 +29,16 @@ pub(super) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Check a policy and list its rules
-    #[command(after_help = "Examples:\n  grantor policy check\n  grantor policy check rules.cedar")]
+    #[command(
+        after_help = "Examples:\n  grantor policy check\n  grantor policy check rules.cedar\n\n\
+        Exit status: 0 nothing found, or only warnings; 1 something to mend; 2 wrong usage."
+    )]
     Check {
         /// The policy; without it, the one in force
         file: Option<PathBuf>,
+        /// Print JSON: {ok, rules, findings}
+        #[arg(long = "json")]
+        as_json: bool,
     },
     /// Say what the policy makes of a change, rule by rule; nothing is sent
     Explain(Explain),
@@ -86,7 +92,7 @@ const NOT_ASKED: u8 = 4;
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     match arguments.command {
-        Command::Check { file } => check(global, file),
+        Command::Check { file, as_json } => policy_check::run(global, file, as_json),
         Command::Explain(explain) => match explain.fields() {
             Ok(fields) => explain.run(global, fields).await,
             Err(trouble) => {
@@ -101,25 +107,7 @@ fn is_receipt(given: &str) -> bool {
     !given.trim_start().starts_with('{') && given != "-"
 }
 
-fn check(global: &Global, file: Option<PathBuf>) -> Ran {
-    let policy = match file {
-        Some(file) => Some(file),
-        None => Config::load(&setup::sources(&global.flags()))?.policy,
-    };
-    match Guard::load(policy.as_deref(), false) {
-        Ok(guard) => {
-            paint::lines(&table(guard.rules()))?;
-            guard.warnings().iter().for_each(|warning| paint::complain(warning));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => {
-            error.lines().for_each(|line| paint::complain(&line));
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-fn table(rules: &[Rule]) -> String {
+pub(super) fn table(rules: &[Rule]) -> String {
     let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
     let line = |rule: &Rule| {
         let effect = match rule.effect {

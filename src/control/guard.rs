@@ -15,7 +15,8 @@
 //!   context. `policies/grantor.cedarschema` is its contract with authors of policies.
 //!   `fields` lists each, and whose word it is; `declared` is what the configuration says, `gains` who has more
 //!   afterwards, `address` and `said` take texts apart.
-//! - `teams` finds rules about teams that there are not.
+//! - `findings` are rules that hold and do not mean what they seem to, `words` and `numbers` what a field can
+//!   be, and `teams` finds rules about teams that there are not.
 //! - `ruling` joins what is said of the whole and of each row: a denial outweighs a question, a question a yes.
 //! - `explain` asks the same rules one by one, to say why; it decides nothing.
 //!
@@ -39,13 +40,16 @@ mod declared;
 mod explain;
 mod facts;
 mod fields;
+mod findings;
 mod gains;
 mod nesting;
+mod numbers;
 mod rules;
 mod ruling;
 mod said;
 mod teams;
 mod values;
+mod words;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -56,6 +60,7 @@ use jiff::Timestamp;
 pub use declared::{Accounts, Declared, Label, UNLABELLED};
 pub use explain::{Explained, Judged};
 pub use fields::{FIELDS, Fact, Field, Origin};
+pub use findings::{Finding, Severity};
 pub use rules::{Rule, RuleKind};
 
 pub use super::permit::{Denied, NeedsConsent, Permitted, VerdictRecord};
@@ -121,6 +126,10 @@ pub struct PolicyMistake {
     pub line: usize,
     pub rule: Option<String>,
     pub text: String,
+    pub kind: &'static str,
+    pub hint: Option<String>,
+    /// The whole line as it should be.
+    pub replacement: Option<String>,
 }
 
 /// The rule that `--read-only` is: before all others, and above every policy.
@@ -245,15 +254,21 @@ impl Guard {
 
     /// What is to be known of a policy that loads.
     pub fn warnings(&self) -> Vec<String> {
+        self.findings().iter().map(Finding::told).collect()
+    }
+
+    /// What holds in a policy that loads and does not mean what it seems to, in the order of its lines.
+    pub fn findings(&self) -> Vec<Finding> {
         // The built-in rules have none; nobody waits for them to be compiled to hear that.
         let InForce::Given(rules) = &self.rules else { return Vec::new() };
-        let none = !self.read_only && !rules.may_permit_ends();
-        let warning = "no rule permits `expire`: timed grants will be refused, and ends that are due \
-                       stay overdue";
-        let none = none.then(|| warning.to_owned()).into_iter();
         let declared = self.declared.as_deref();
-        let teams = declared.map(|declared| teams::warnings(rules, declared));
-        none.chain(rules.surprises()).chain(teams.into_iter().flatten()).collect()
+        let find = || findings::find(&rules.text, declared);
+        let mut found = nesting::with_room(find).unwrap_or_default();
+        found.extend(declared.into_iter().flat_map(|declared| teams::undeclared(rules, declared)));
+        // What is read-only grants nothing that would end.
+        found.retain(|finding| !self.read_only || finding.line > 0);
+        found.sort_by_key(|finding| finding.line);
+        found
     }
 
     /// Whether somebody may look, before any vendor is asked.
@@ -374,7 +389,7 @@ impl fmt::Debug for Guard {
 impl PolicyError {
     /// Something that is wrong with the file and not with a line of it.
     pub fn whole(file: String, text: String) -> Self {
-        Self { file, troubles: vec![PolicyMistake { line: 0, rule: None, text }] }
+        Self { file, troubles: vec![PolicyMistake::at(0, None, text)] }
     }
 
     /// Each trouble with the place it is at: `FILE:LINE: rule "ID": what to do`.
@@ -382,7 +397,21 @@ impl PolicyError {
         self.troubles.iter().map(|trouble| {
             let line = if trouble.line == 0 { String::new() } else { format!(":{}", trouble.line) };
             let rule = trouble.rule.as_ref().map(|rule| format!("rule {rule:?}: "));
-            format!("{}{line}: {}{}", self.file, rule.unwrap_or_default(), trouble.text)
+            let more = trouble.hint.iter().map(|hint| format!("; {hint}"));
+            let new = trouble.replacement.iter().map(|line| format!("; write: {}", line.trim()));
+            let more: String = more.chain(new).collect();
+            format!("{}{line}: {}{}{more}", self.file, rule.unwrap_or_default(), trouble.text)
+        })
+    }
+
+    /// The same as findings.
+    pub fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.troubles.iter().cloned().map(|trouble| Finding {
+            rule: trouble.rule,
+            hint: trouble.hint,
+            replacement: trouble.replacement,
+            severity: Severity::Error,
+            ..Finding::new(trouble.kind, trouble.line, trouble.text)
         })
     }
 }

@@ -317,8 +317,8 @@ fn a_team_that_nobody_declares_is_told() {
     let about: Vec<_> =
         warnings.iter().filter(|warning| warning.contains("nobody is in it")).collect();
     assert_eq!(about.len(), 1 + 1, "{warnings:?}");
-    assert!(about[0].contains("line 2: b names the group \"x\""), "{about:?}");
-    assert!(about[1].contains("line 2: b names the team \"paymnets\""), "{about:?}");
+    assert!(about[1].contains("line 3: b names the group \"x\""), "{about:?}");
+    assert!(about[0].contains("line 2: b names the team \"paymnets\""), "{about:?}");
 }
 
 #[test]

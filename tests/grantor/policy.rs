@@ -1012,7 +1012,7 @@ permit (principal, action, resource);
     std::fs::write(&path, rules).unwrap();
     let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
     let ran = world.run(&["policy", "check", path.to_str().unwrap()]).await;
-    assert_eq!(ran.status, 0, "{ran:#?}");
+    assert_eq!(ran.status, 1, "{ran:#?}");
     for said in ["line 2: all asks about looking too", "line 5: freeze names no action"] {
         assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
     }
@@ -1026,4 +1026,116 @@ permit (principal, action, resource);
         "assetKeys": ["Billing"] });
     let asked = world.run(&["call", "grant_asset_role", &asked.to_string()]).await;
     assert_eq!(parsed(&asked.stdout)["outcome"], "awaiting_consent", "{asked:#?}");
+}
+
+/// What everybody's policy says, and nothing is found in.
+const SOUND: &str = r#"@id("look") permit (principal, action in Action::"look", resource);
+@id("change") permit (principal, action in [Action::"grant", Action::"revoke"], resource);
+@id("expire") permit (principal, action == Action::"expire", resource);
+@id("privileged-role") forbid (principal, action in Action::"grant", resource) when { context.privileged };
+@id("own-identity") forbid (principal, action in Action::"grant", resource) when { context.own };
+"#;
+
+/// What a new author writes, and the kind of what is found in it.
+const WRONG: [(&str, &str); 11] = [
+    (
+        "action in Action::\"grant\", resource) when { context.privlieged && context.wide }",
+        "unknown_field",
+    ),
+    (
+        "action in Action::\"grant\", resource) when { resource.vendor == \"Redox\" }",
+        "unknown_word",
+    ),
+    ("action in Action::\"grant\", resource) when { context.now.date < 2027-01-07 }", "date"),
+    ("action in Action::\"grant\", resource) when { !context has reason }", "precedence"),
+    ("action in Action::\"grant\", resource) when { context.kinds == \"token\" }", "set"),
+    ("action in Action::\"grant\", resource) when { resource.id == \"Orders\" }", "name_for_id"),
+    (
+        "action in Action::\"grant\", resource) when { context has for_self && context.for_self }",
+        "fails_open",
+    ),
+    (
+        "action in Action::\"grant\", resource) when { resource.id like \"HARBOR\\*\" }",
+        "literal_star",
+    ),
+    ("action == Action::\"grant\", resource)", "action"),
+    (
+        "action in Action::\"grant\", resource) when { context has expires_in && context.expires_in > 480 }",
+        "unknown_field",
+    ),
+    (
+        "action in Action::\"grant\", resource) unless { context.expires_in <= 480 }",
+        "unknown_field",
+    ),
+];
+
+#[tokio::test]
+async fn what_check_would_write_in_a_line_loads_and_is_not_found_again() {
+    let world = World::new().await;
+    let path = world.path("mine.cedar");
+    for (wrong, kind) in WRONG {
+        let text = format!("{SOUND}@id(\"mine\") forbid (principal, {wrong};\n");
+        std::fs::write(&path, &text).unwrap();
+        let ran = world.run(&["policy", "check", path.to_str().unwrap(), "--json"]).await;
+        let body = parsed(&ran.stdout);
+        let findings = body["findings"].as_array().unwrap();
+        let found = findings.iter().find(|found| found["kind"] == kind);
+        let found = found.unwrap_or_else(|| panic!("{wrong}: {body:#}"));
+        assert_eq!((&found["line"], &found["rule"]), (&json!(6), &json!("mine")), "{body:#}");
+        assert!(found["message"].as_str().is_some_and(|said| !said.is_empty()), "{body:#}");
+        let is_warned_of = found["severity"] == "warning";
+        let ok = findings.iter().all(|found| found["severity"] == "warning");
+        assert_eq!((ran.status, &body["ok"]), (i32::from(!ok), &json!(ok)), "{body:#}");
+        let new = found["replacement"].as_str().unwrap_or_else(|| panic!("{wrong}: {body:#}"));
+        std::fs::write(&path, format!("{SOUND}{new}\n")).unwrap();
+        let ran = world.run(&["policy", "check", path.to_str().unwrap(), "--json"]).await;
+        let body = parsed(&ran.stdout);
+        let kinds: Vec<_> =
+            body["findings"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
+        let loads = body["rules"].as_array().unwrap().len() == 6;
+        assert!(loads && !kinds.contains(&&json!(kind)), "{wrong} {is_warned_of}: {new} {body:#}");
+    }
+}
+
+#[tokio::test]
+async fn check_fails_by_what_is_found_and_serving_does_not() {
+    let world = World::new().await;
+    let path = world.path("mine.cedar");
+    let named = path.to_str().unwrap().to_owned();
+    let freeze = "@id(\"freeze\")\nforbid (principal, action in Action::\"grant\", resource)\n\
+        when { context.now.date < 2026-12-24 };\n";
+    std::fs::write(&path, format!("{SOUND}{freeze}")).unwrap();
+    let ran = world.run(&["policy", "check", &named]).await;
+    assert_eq!(ran.status, 1, "{ran:#?}");
+    for said in [
+        "line 8: freeze compares context.now.date with 2026-12-24, a subtraction that comes to 1990",
+        "it says:   when { context.now.date < 2026-12-24 };",
+        "should be: when { context.now.date < 20261224 };",
+    ] {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+    assert!(ran.stdout.contains("forbid  freeze"), "{}", ran.stdout);
+    // What loads goes on being served, with a word about it.
+    let world = world.set("GRANTOR_POLICY", &named);
+    let (_, body) = grant(&world, &["--dry-run"]).await;
+    assert_eq!(body["outcome"], "preview", "{body:#}");
+    let ran = world.run(&["doctor"]).await;
+    assert!(ran.stdout.contains("line 8: freeze compares"), "{}", ran.stdout);
+    // What may be meant is only said.
+    let hours = "@id(\"hours\") forbid (principal, action in Action::\"grant\", resource) \
+        unless { context.now.hour < 24 };\n";
+    std::fs::write(&path, format!("{SOUND}{hours}")).unwrap();
+    let ran = world.run(&["policy", "check", &named, "--json"]).await;
+    let body = parsed(&ran.stdout);
+    assert_eq!((ran.status, &body["ok"]), (0, &json!(true)), "{body:#}");
+    assert_eq!(body["findings"][0]["kind"], "always_true", "{body:#}");
+    assert_eq!(
+        body["rules"][5],
+        json!({ "id": "hours", "effect": "forbid", "line": 6 }),
+        "{body:#}"
+    );
+    std::fs::write(&path, SOUND).unwrap();
+    let ran = world.run(&["policy", "check", &named]).await;
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:#?}");
+    assert_eq!(world.run(&["policy", "check", "--jsn"]).await.status, 2);
 }

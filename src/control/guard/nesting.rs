@@ -39,7 +39,7 @@ pub(super) fn check(text: &str) -> Result<(), PolicyMistake> {
         let (token, after) = rest.split_at_checked(token(rest, c)).unwrap_or((rest, ""));
         rest = after;
         if let Some(what) = rule.read(token) {
-            return Err(PolicyMistake { line, rule: None, text: what.to_owned() });
+            return Err(PolicyMistake::at(line, None, what.to_owned()));
         }
         line += token.bytes().filter(|&byte| byte == b'\n').count();
     }

@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Decision, EntityUid, Policy, PolicyId,
-    PolicySet, Response, Schema, ValidationMode, ValidationWarning, Validator,
+    AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Response, Schema,
+    ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
 use serde_json::Value;
 
 use super::facts::{Case, Language};
+use super::findings::{mended, unread};
 use super::ruling::Ruling;
 use super::{PolicyMistake, READ_ONLY, nesting};
 
 /// A policy that was checked.
 pub(super) struct Rules {
     pub(super) language: Language,
+    pub(super) text: String,
     set: PolicySet,
     listed: Vec<Rule>,
     /// Every name and text in the rules; none where they cannot be told.
@@ -63,7 +65,7 @@ impl Rules {
         let set = PolicySet::from_policies(policies)
             .map_err(|error| vec![PolicyMistake::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
-        Ok(Self { language, set, listed, words: OnceLock::new() })
+        Ok(Self { language, text: text.to_owned(), set, listed, words: OnceLock::new() })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -74,51 +76,9 @@ impl Rules {
         self.set.policy(&PolicyId::new(&rule.id))
     }
 
-    /// Whether there is a permit that is about the ends of timed grants.
-    pub(super) fn may_permit_ends(&self) -> bool {
-        let permits = |rule: &&Rule| rule.effect == RuleKind::Permit && rule.ask.is_none();
-        let mut policies = self.listed.iter().filter(permits).filter_map(|rule| self.policy(rule));
-        policies.any(|policy| self.is_about(policy, "expire"))
-    }
-
-    /// What a rule says of an action that its author may not have thought of: one that asks about
-    /// looking, or one that forbids looks and ends because it names no action.
-    pub(super) fn surprises(&self) -> Vec<String> {
-        let surprise = |(rule, policy): (&Rule, &Policy)| {
-            let Rule { id, line, .. } = rule;
-            let looks = self.is_about(policy, "list_access");
-            let ends = self.is_about(policy, "expire");
-            match rule.effect {
-                RuleKind::Permit if rule.ask.is_some() && looks => Some(format!(
-                    "line {line}: {id} asks about looking too: nobody is asked about that, and \
-                     looks pass"
-                )),
-                RuleKind::Forbid if looks && ends => Some(format!(
-                    "line {line}: {id} names no action: where it applies it also forbids to look, \
-                     and to end what was granted for a time"
-                )),
-                RuleKind::Permit | RuleKind::Forbid => None,
-            }
-        };
-        self.written().filter_map(surprise).collect()
-    }
-
     /// All rules, each with its text.
     pub(super) fn written(&self) -> impl Iterator<Item = (&Rule, &Policy)> {
         self.listed.iter().filter_map(|rule| Some((rule, self.policy(rule)?)))
-    }
-
-    /// Whether what a rule says of the action leaves it a say in this one.
-    fn is_about(&self, policy: &Policy, action: &str) -> bool {
-        let action = self.language.named_action(action);
-        let is_in = |group: &EntityUid| {
-            *group == action || self.language.actions.is_ancestor_of(group, &action)
-        };
-        match policy.action_constraint() {
-            ActionConstraint::Any => true,
-            ActionConstraint::Eq(only) => only == action,
-            ActionConstraint::In(groups) => groups.iter().any(is_in),
-        }
     }
 
     /// Whether a rule may ask for a field of this name. Strict validation leaves rules no way to a
@@ -257,7 +217,7 @@ fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Ve
         let rule = template.annotation("id").map(str::to_owned);
         let what = "slots such as ?principal are never filled, so it would never apply; name whom \
                     it is about";
-        troubles.push(PolicyMistake { line, rule, text: what.to_owned() });
+        troubles.push(PolicyMistake::at(line, rule, what.to_owned()));
     }
     let mut from = 0;
     for policy in in_order(written) {
@@ -281,7 +241,7 @@ fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Ve
 
 fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMistake> {
     let id = policy.annotation("id").map(str::to_owned);
-    let trouble = |text: String| Err(PolicyMistake { line, rule: id.clone(), text });
+    let trouble = |text: String| Err(PolicyMistake::at(line, id.clone(), text));
     let Some(id) = id.clone().filter(|id| !id.is_empty()) else {
         return trouble("it has no @id; give it one, which answers and ledger name".to_owned());
     };
@@ -345,7 +305,7 @@ fn check(
         let message = error.to_string();
         let message = message.trim_start_matches(&format!("for policy `{id}`, "));
         let text = format!("{message}{}", help(error));
-        let trouble = PolicyMistake { line, rule: Some(id.to_string()), text };
+        let trouble = PolicyMistake::at(line, Some(id.to_string()), text);
         let known: &mut PolicyMistake =
             troubles.entry((line, without_tools(message))).or_insert_with(|| trouble.clone());
         // Cedar finds them in no order; a reader sees the same one each time.
@@ -362,7 +322,36 @@ fn check(
             add(warning.policy_id(), warning);
         }
     }
-    if troubles.is_empty() { Ok(()) } else { Err(troubles.into_values().collect()) }
+    if troubles.is_empty() {
+        return Ok(());
+    }
+    Err(in_our_words(text, troubles.into_values().collect()))
+}
+
+/// What is known of a mistake in the words of the schema, in place of what Cedar says of it.
+fn in_our_words(text: &str, mut troubles: Vec<PolicyMistake>) -> Vec<PolicyMistake> {
+    for found in mended::find(text) {
+        let of_rule = |trouble: &PolicyMistake| trouble.kind == LOAD && trouble.rule == found.rule;
+        if !troubles.iter().any(|trouble| of_rule(trouble) || trouble.rule == found.rule) {
+            continue;
+        }
+        // A rule that can never apply is one because of what was found in it.
+        let is_whole =
+            |text: &str| text.contains("impossible") || text.contains("applicable action");
+        troubles.retain(|trouble| {
+            !of_rule(trouble) || (trouble.line != found.line && !is_whole(&trouble.text))
+        });
+        troubles.push(PolicyMistake {
+            line: found.line,
+            rule: found.rule,
+            text: found.message,
+            kind: found.kind,
+            hint: found.hint,
+            replacement: found.replacement,
+        });
+    }
+    troubles.sort_by_key(|trouble| trouble.line);
+    troubles
 }
 
 /// A message whatever tool it is about: the same mistake is found once for each.
@@ -384,10 +373,15 @@ fn matters(warning: &ValidationWarning) -> bool {
 }
 
 fn unparsed(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<PolicyMistake> {
-    let trouble = |error: &cedar_policy::ParseError| PolicyMistake {
-        line: line_at(text, error).unwrap_or(1),
-        rule: None,
-        text: format!("{error}{}", help(error)),
+    let trouble = |error: &cedar_policy::ParseError| {
+        let number = line_at(text, error).unwrap_or(1);
+        let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        match unread::unread(line, &error.to_string()) {
+            Some((message, replacement)) => {
+                PolicyMistake { replacement, ..PolicyMistake::at(number, None, message) }
+            }
+            None => PolicyMistake::at(number, None, format!("{error}{}", help(error))),
+        }
     };
     errors.iter().map(trouble).collect()
 }
@@ -423,8 +417,15 @@ fn in_order(set: &PolicySet) -> Vec<&Policy> {
     policies
 }
 
+/// The kind of a mistake that keeps a policy from loading.
+const LOAD: &str = "load";
+
 impl PolicyMistake {
     fn whole(text: String) -> Self {
-        Self { line: 0, rule: None, text }
+        Self::at(0, None, text)
+    }
+
+    pub(super) fn at(line: usize, rule: Option<String>, text: String) -> Self {
+        Self { line, rule, text, kind: LOAD, hint: None, replacement: None }
     }
 }

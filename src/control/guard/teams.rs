@@ -6,37 +6,33 @@ use cedar_policy::Policy;
 use serde_json::Value;
 
 use super::declared::Declared;
+use super::findings::Finding;
 use super::rules::Rules;
 
-/// What is to be known of rules that name a team that nobody declares, or a group.
-pub(super) fn warnings(rules: &Rules, declared: &Declared) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// What is to be known of rules that name a team that nobody declares.
+pub(super) fn undeclared(rules: &Rules, declared: &Declared) -> Vec<Finding> {
+    let mut found = Vec::new();
     for (rule, policy) in rules.written() {
-        let (id, line) = (&rule.id, rule.line);
-        for (kind, name) in named(policy) {
-            if kind == "Group" {
-                warnings.push(format!(
-                    "line {line}: {id} names the group {name:?}: no issuer says who asks, and nobody is \
-                     in it"
-                ));
-            } else if !declared.teams.contains_key(&name) {
-                warnings.push(format!(
-                    "line {line}: {id} names the team {name:?}, which is not declared: nobody is in it"
-                ));
-            }
+        let names = named(policy).into_iter();
+        for (_, name) in
+            names.filter(|(kind, name)| kind == "Team" && !declared.teams.contains_key(name))
+        {
+            let message =
+                format!("names the team {name:?}, which is not declared: nobody is in it");
+            found.push(Finding::new("team", rule.line, message).of(&rule.id));
         }
     }
-    warnings
+    found
 }
 
-/// The teams and groups that a rule names.
+/// The teams that a rule names.
 fn named(policy: &Policy) -> BTreeSet<(String, String)> {
     let (mut named, mut left) = (BTreeSet::new(), Vec::from_iter(policy.to_json()));
     while let Some(value) = left.pop() {
         match value {
             Value::Object(fields) => {
                 let text = |key: &str| fields.get(key).and_then(Value::as_str);
-                if let (Some(kind @ ("Team" | "Group")), Some(id)) = (text("type"), text("id")) {
+                if let (Some(kind @ "Team"), Some(id)) = (text("type"), text("id")) {
                     named.insert((kind.to_owned(), id.to_owned()));
                 }
                 left.extend(fields.into_iter().map(|(_, value)| value));
