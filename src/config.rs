@@ -25,6 +25,7 @@ use crate::requester::Requester;
 use crate::secret::{Secret, holds};
 use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
+pub use declared::declared_by;
 use file::File;
 use paths::{expanded, of_environment};
 pub use people::NamedPeople;
