@@ -369,7 +369,8 @@ async fn what_the_page_on_writing_rules_shows_holds() {
             .unwrap_or_else(|error| panic!("{rules}: {error}"));
     }
     let text = rules.iter().find(|rules| rules.contains("\"no-self-service\"")).unwrap();
-    std::fs::write(world.path("rules.cedar"), format!("{RULES}\n{text}")).unwrap();
+    let base = std::fs::read_to_string(example("automation")).unwrap();
+    std::fs::write(world.path("rules.cedar"), format!("{base}\n{text}")).unwrap();
     let path = world.path("page.test.toml");
     for table in blocks("toml") {
         std::fs::write(&path, table).unwrap();
