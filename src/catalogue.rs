@@ -1,6 +1,7 @@
 //! Tools × configured vendors: what is listed, and what a name means.
 
 mod supposed;
+mod untold;
 
 use std::borrow::Cow;
 

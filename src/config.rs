@@ -25,7 +25,7 @@ use crate::requester::Requester;
 use crate::secret::{Secret, holds};
 use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
-pub use declared::zone_of;
+pub use declared::{declared_by, zone_of};
 use file::File;
 use paths::{expanded, of_environment};
 pub use people::NamedPeople;

@@ -60,6 +60,10 @@ pub struct Vendor {
     pub customers: Customers,
     /// Whether it says of a role which permissions it contains.
     pub tells_permissions: bool,
+    /// Those that a call names itself, in place of a role: rules are told them, and no others.
+    pub named_permissions: &'static [&'static str],
+    /// Whether the ids of people are their addresses.
+    pub ids_are_addresses: bool,
     /// Tables of its section of the configuration file, beside its settings.
     pub tables: &'static [Tabled],
     /// The kinds of principal, and of resource, that it has.

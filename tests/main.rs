@@ -100,6 +100,9 @@ mod facts;
 /// Who may grant what: the rules that are handed out, and those that must not be used.
 #[path = "grantor/policy.rs"]
 mod policy;
+/// Tables of decisions, and the policies and sentences that have one.
+#[path = "grantor/policy_test.rs"]
+mod policy_test;
 
 /// What a model may get wrong: nothing leaves, and the message says what to mend.
 #[path = "grantor/bad_input.rs"]

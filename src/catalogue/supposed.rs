@@ -6,9 +6,10 @@ use serde::Deserialize;
 use crate::access::{Access, Named};
 use crate::argument::{Duration, Time};
 use crate::failure::Failure;
-use crate::intent::{Cause, History, Holdings, Intent, JudgedPart, ReadForRules, Shift};
+use crate::intent::{Cause, History, Holdings, Intent, JudgedPart, NEVER, ReadForRules, Shift};
 use crate::text;
 use crate::tools::{Effect, TOOLS};
+use crate::vendors;
 
 /// What is supposed of a change; everything may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -113,6 +114,24 @@ impl Supposed {
         "now",
     ];
 
+    /// All that may be said of one of its parts, where that has parts itself.
+    pub fn fields_of(field: &str) -> Option<&'static [&'static str]> {
+        match field {
+            "grantee" | "role" | "resource" => Some(&["id", "name", "kind", "email"]),
+            "rows" => Some(&["grantee", "role", "permissions", "privileged", "own", "loses"]),
+            "holds" => Some(&["role", "resource"]),
+            "history" => Some(&[
+                "extends",
+                "extensions",
+                "total_minutes",
+                "requester_today",
+                "grantee_today",
+                "undone_minutes",
+            ]),
+            _ => None,
+        }
+    }
+
     /// The time it is supposed to be.
     pub fn now(&self, otherwise: Timestamp) -> Timestamp {
         self.now.map_or(otherwise, Time::timestamp)
@@ -129,7 +148,7 @@ impl Supposed {
             return Err(Failure::invalid(format!("{tool} by itself changes no access"))
                 .hint("name the tool whose change is undone, and \"undoes\": a receipt"));
         };
-        let wanted = self.wanted();
+        let wanted = self.wanted(place(tool, vendor));
         let rows: Vec<JudgedPart> = self.rows.iter().map(|part| part.row(&wanted)).collect();
         let wanted = if rows.is_empty() { wanted } else { together(&wanted, &rows) };
         let (before, after) = self.standing(&wanted, spec.effect, &rows);
@@ -138,6 +157,7 @@ impl Supposed {
             (Some(duration), _) => duration.after(now),
             (None, at) => at.map(Time::timestamp),
         };
+        let history = self.history.map(|history| self.told(history, spec.effect, now, expires_at));
         Ok(Intent {
             organization: self.organization,
             vendor,
@@ -148,10 +168,7 @@ impl Supposed {
             tool: spec.name,
             effect: spec.effect,
             lowering: false,
-            shift: Shift {
-                gives: spec.effect == Effect::Grant,
-                takes: spec.effect == Effect::Revoke,
-            },
+            shift: shift(spec.effect, &rows),
             cause: match (self.undoes, self.ends, self.extends) {
                 (Some(receipt), _, _) => Cause::Undo(receipt),
                 (None, Some(receipt), _) => Cause::Expiry(receipt),
@@ -160,7 +177,7 @@ impl Supposed {
             },
             read: ReadForRules {
                 holds: Some(Holdings { rows: before.clone(), all: self.holds_all.unwrap_or(true) }),
-                history: self.history,
+                history,
             },
             needs: spec.needs,
             summary: format!(
@@ -195,12 +212,30 @@ impl Supposed {
         })
     }
 
-    fn wanted(&self) -> Access {
+    /// What was before, with what a real change would say of itself in it.
+    fn told(
+        &self,
+        history: History,
+        effect: Effect,
+        now: Timestamp,
+        until: Option<Timestamp>,
+    ) -> History {
+        let own = until.map_or(NEVER, |until| until.duration_since(now).as_mins().max(0));
+        let total = if effect == Effect::Grant { own } else { 0 };
+        History {
+            extends: history.extends || self.extends.is_some(),
+            total_minutes: if history.total_minutes == 0 { total } else { history.total_minutes },
+            undone_minutes: if self.undoes.is_some() { history.undone_minutes } else { NEVER },
+            ..history
+        }
+    }
+
+    fn wanted(&self, place: &str) -> Access {
         Access::of(
             self.grantee.named("somebody", "user"),
             Named { kind: None, ..self.role.named("a-role", "role") },
-            self.resource.named("something", "asset"),
-            self.scope.clone().unwrap_or_else(|| "asset".to_owned()),
+            self.resource.named("something", place),
+            self.scope.clone().unwrap_or_else(|| place.to_owned()),
         )
     }
 
@@ -248,6 +283,22 @@ impl Part {
             own: self.own,
         }
     }
+}
+
+/// Whether somebody gains and somebody loses: each of several by itself.
+fn shift(effect: Effect, rows: &[JudgedPart]) -> Shift {
+    let any = |wanted: Effect| match rows {
+        [] => effect == wanted,
+        rows => rows.iter().any(|row| row.effect == wanted),
+    };
+    Shift { gives: any(Effect::Grant), takes: any(Effect::Revoke) }
+}
+
+/// The kind of what a tool gives access to.
+pub(super) fn place(tool: &str, vendor: &str) -> &'static str {
+    let kinds = vendors::named(vendor).map_or(&[][..], |vendor| vendor.resource_kinds);
+    let named = kinds.iter().find(|kind| tool.contains(&format!("_{kind}_")));
+    named.or(kinds.first()).copied().unwrap_or("asset")
 }
 
 /// The access that all rows together stand for; one that gains is called by its own kind.

@@ -3,18 +3,18 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
-use super::{Global, Ran, call, paint, policy_check, setup, setup::Setup};
+use super::{
+    Global, Ran, call, dry_run::DryRun, paint, policy_check, policy_test, setup, setup::Setup,
+};
 use crate::catalogue::Supposed;
 use crate::config::Config;
-use crate::desk::{Answer, Call, Desk, Person};
+use crate::desk::Answer;
 use crate::guard::{Circumstances, Fact, Judged, Rule, RuleKind as Kind};
-use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse, undo_change};
 
@@ -42,6 +42,8 @@ enum Command {
     },
     /// Say what the policy makes of a change, rule by rule; nothing is sent
     Explain(Explain),
+    /// Check that a policy decides as a table of cases says; nothing is sent
+    Test(policy_test::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -93,6 +95,7 @@ const NOT_ASKED: u8 = 4;
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     match arguments.command {
         Command::Check { file, as_json } => policy_check::run(global, file, as_json),
+        Command::Test(table) => policy_test::run(global, table).await,
         Command::Explain(explain) => match explain.fields() {
             Ok(fields) => explain.run(global, fields).await,
             Err(trouble) => {
@@ -197,37 +200,17 @@ impl Explain {
     }
 
     /// What the policy says of a change as the vendor knows it, up to the point of sending it.
-    async fn dry_run(
-        &self,
-        global: &Global,
-        mut fields: Map<String, Value>,
-    ) -> Result<Outcome, Error> {
+    async fn dry_run(&self, global: &Global, fields: Map<String, Value>) -> Result<Outcome, Error> {
         let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
         let guard = config.guard()?;
-        let judged = Arc::new(Mutex::new(Vec::new()));
-        let (judge, told) = (guard.clone(), judged.clone());
-        let guard = guard.with_witness(Arc::new(move |intent, at| {
-            told.lock().unwrap_or_else(PoisonError::into_inner).push(judge.explain(intent, at));
-        }));
-        let undoes = self.tool == undo_change::SPEC.name;
-        if !undoes {
-            fields.insert("dry_run".to_owned(), Value::Bool(true));
-        }
-        let requester = self.requester.as_ref().map(Requester::named);
-        let call = Call {
-            requester: requester.unwrap_or_else(|| config.requester.clone()),
+        let rehearsed = DryRun {
             tool: self.tool.clone(),
             arguments: fields,
+            requester: self.requester.clone(),
             client: self.client.clone(),
-            asked: None,
-            progress: Box::new(|_| ()),
-            withdrawn: Box::new(|| false),
-            person: Person::Absent,
+            now: self.now,
         };
-        let desk = Desk::with(config, guard).supposing(self.now);
-        let answer = if undoes { desk.try_undo(call).await } else { desk.call(call).await };
-        let answer = answer.map_err(|_| format!("there is no tool {:?}", self.tool))?;
-        let judged = std::mem::take(&mut *judged.lock().unwrap_or_else(PoisonError::into_inner));
+        let (judged, answer) = rehearsed.judged(config, guard).await?;
         Ok(Outcome { judged, answer: Some(answer), supposed: Vec::new() })
     }
 }

@@ -196,6 +196,29 @@ pub(super) fn declared(file: &File, floor: &File) -> Result<(Declared, Vec<Strin
     Ok((declared, warnings))
 }
 
+/// What another file declares, such as a table of decisions, in the sections of a configuration file and
+/// in a time zone, and what is to be known of it. `tenants` are the names that tenants have there.
+///
+/// # Errors
+/// A section does not hold, or there is no such time zone.
+pub fn declared_by<'n>(
+    path: &Path,
+    text: &str,
+    all: &Table,
+    tenants: impl Iterator<Item = &'n str>,
+) -> Result<(Declared, Vec<String>), ConfigError> {
+    let sections = Section::ALL.into_iter().map(Section::as_str);
+    let mut tables: Table = sections
+        .filter_map(|section| Some((section.to_owned(), all.get(section)?.clone())))
+        .collect();
+    if let Some(zone) = all.get(TIME_ZONE) {
+        let own = Table::from_iter([(TIME_ZONE.to_owned(), zone.clone())]);
+        tables.insert("grantor".to_owned(), Value::Table(own));
+    }
+    let file = File::declaring(path, text, tables, tenants)?;
+    declared(&file, &File::default())
+}
+
 fn accounts(table: &Table) -> Accounts {
     let read = |value: &Value| texts(value).unwrap_or_default();
     let addresses = table.get(ADDRESSES).map(read).unwrap_or_default();

@@ -92,6 +92,25 @@ impl File {
         Ok(Self { path: path.to_owned(), tables })
     }
 
+    /// The sections of another file that declare something, where tenants have these names.
+    ///
+    /// # Errors
+    /// One of them does not hold.
+    pub(super) fn declaring<'n>(
+        path: &Path,
+        text: &str,
+        mut tables: Table,
+        tenants: impl Iterator<Item = &'n str>,
+    ) -> Result<Self, ConfigError> {
+        check(&tables).map_err(|Mistake { section, nth, key, text: told }| {
+            let line = line_of(text, &section, nth, key.as_deref());
+            ConfigError(format!("{}, line {line}: {told}", path.display()))
+        })?;
+        let named = tenants.map(|name| (name.to_owned(), Value::Table(Table::new()))).collect();
+        tables.insert(tenants::SECTION.to_owned(), Value::Table(named));
+        Ok(Self { path: path.to_owned(), tables })
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.own(key).is_some()
     }

@@ -33,6 +33,8 @@ pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "webMethods CentraSite",
     tells_permissions: false,
+    named_permissions: &["View", "Modify", "Full"],
+    ids_are_addresses: false,
     variables: &[
         Variable::required("CENTRASITE_BRIDGE_URL", "the bridge you run beside CentraSite"),
         Variable::required(USERNAME, "a user of the bridge"),

@@ -37,6 +37,8 @@ pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "Dfns",
     tells_permissions: true,
+    named_permissions: &[],
+    ids_are_addresses: false,
     variables: &[
         Variable::or("DFNS_API_URL", "https://api.dfns.io", "the region's API"),
         Variable::required("DFNS_AUTH_TOKEN", "a service account's token").secret(),

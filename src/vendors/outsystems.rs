@@ -41,6 +41,8 @@ pub static VENDOR: Vendor = Vendor {
     ],
     customers: super::Customers::ByAddress,
     tells_permissions: true,
+    named_permissions: &[],
+    ids_are_addresses: false,
     tables: &[],
     principal_kinds: &["user"],
     resource_kinds: &["asset"],

@@ -27,6 +27,8 @@ pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "Redox",
     tells_permissions: false,
+    named_permissions: &[],
+    ids_are_addresses: false,
     variables: &[
         Variable::or("REDOX_API_URL", "https://api.redoxengine.com", "the API host"),
         Variable::optional("REDOX_TOKEN_URL", "default {REDOX_API_URL}/v2/auth/token"),

@@ -36,6 +36,8 @@ pub static VENDOR: Vendor = Vendor {
     name: NAME,
     title: "SnapLogic",
     tells_permissions: true,
+    named_permissions: &["R", "W", "X"],
+    ids_are_addresses: true,
     variables: &[
         Variable::required("SNAPLOGIC_URL", "the control plane, https://elastic.snaplogic.com"),
         Variable::optional(USERNAME, "a service account, for basic authentication"),

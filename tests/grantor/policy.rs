@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cedar_policy::SchemaFragment;
@@ -263,15 +264,28 @@ fn service_accounts_are_granted_nothing_where_the_policy_says_so() {
 }
 
 #[test]
-fn every_policy_that_is_handed_out_loads_and_has_a_table_here() {
-    let here = include_str!("policy.rs");
-    let folder = std::fs::read_dir(example("automation").parent().unwrap()).unwrap();
-    let names = folder.map(|entry| entry.unwrap().path().file_stem().unwrap().to_owned());
-    let names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
-    assert!(names.len() >= 7, "{names:?}");
-    for name in names {
-        load(&name);
-        assert!(here.contains(&format!("load({name:?})")), "{name} has no table");
+fn every_policy_that_is_handed_out_loads_and_has_a_table() {
+    let folder = example("automation").parent().unwrap().to_owned();
+    let names = std::fs::read_dir(&folder).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<String> = names.collect();
+    let of = |end: &str| -> Vec<String> {
+        names.iter().filter_map(|name| Some(name.strip_suffix(end)?.to_owned())).collect()
+    };
+    let (policies, tables) = (of(".cedar"), of(".test.toml"));
+    assert_eq!(policies, tables, "each has its table, and each table its policy");
+    assert_eq!(policies.len() + tables.len(), names.len(), "{names:?}");
+    assert!(policies.len() >= 16, "{policies:?}");
+    let readme = include_str!("../../README.md");
+    for name in policies {
+        let guard = load(&name);
+        assert_eq!(guard.warnings(), Vec::<String>::new(), "{name}");
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README");
+        let text = std::fs::read_to_string(example(&name)).unwrap();
+        let head: Vec<_> = text.lines().map_while(|line| line.strip_prefix("//")).collect();
+        let first = head.split(|line| line.trim().is_empty()).next().unwrap().concat();
+        assert!(first.starts_with(" It does not stop"), "{name} begins with what it lets through");
+        assert!(first.matches(" It does not ").count() == 2, "{name}: {first}");
     }
 }
 
