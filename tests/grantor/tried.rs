@@ -11,7 +11,9 @@ use grantor::outbound::{Deadline, Reply, Wire};
 use grantor::requester::Requester;
 use grantor::text;
 use grantor::tools::{Plan, Run, Snapshot, TOOLS, Tool, Verification, WriteReply};
-use grantor::vendors::{Find, Reach, VendorReader, centrasite, dfns, outsystems, redox, snaplogic};
+use grantor::vendors::{
+    Find, Reach, VendorReader, Whom, centrasite, dfns, outsystems, redox, snaplogic,
+};
 use serde_json::{Value, json};
 
 /// Settings with which each vendor is configured; nothing listens there.
@@ -161,7 +163,8 @@ fn config() -> &'static Config {
 async fn looks(reply: &Reply) {
     let (wire, cache) = (Wire::default(), Cache::answering(Ok(Arc::new(reply.clone()))));
     let find = || Find { limit: 50, ..Find::matching("a") };
-    let reach = || Reach { principal: Some("a".to_owned()), limit: 50, ..Reach::default() };
+    let reach =
+        || Reach { principal: Some(Whom::Named("a".to_owned())), limit: 50, ..Reach::default() };
     for tenant in &config().tenants {
         let deadline = Deadline::after(Duration::ZERO);
         let reader = VendorReader {
