@@ -15,7 +15,7 @@ use super::paint::{BAD, DIM, GOOD, with};
 use super::{Global, Ran, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
-use crate::guard::{Circumstances, Guard, Judged};
+use crate::guard::{Circumstances, Finding, Guard, Judged, Severity};
 use crate::sandbox::Sandbox;
 use crate::text;
 use crate::tools::meant;
@@ -59,7 +59,7 @@ those of a call, which is tried at the vendors of --sandbox and not sent. A tabl
 policy is told what it declares itself, and nothing of your configuration; --policy puts another
 in that policy's place. What a vendor never says of a change makes its case fail.
 
-Exit status: 0 all is decided as wanted, 1 something is not, 2 wrong usage, table or policy.";
+Exit status: 0 all is decided as wanted, 1 something is not or the policy has what\n`grantor policy check` would mend, 2 wrong usage, table or policy.";
 
 /// What came of a case.
 #[derive(Serialize)]
@@ -109,21 +109,25 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         Ok(bench) => bench,
         Err(mistakes) => return Ok(unusable(&mistakes)),
     };
-    for warning in decisions.warnings.iter().chain(&bench.guard.warnings()) {
-        paint::complain(warning);
+    let found = bench.guard.findings();
+    let told = found.iter().map(Finding::told);
+    for warning in decisions.warnings.iter().cloned().chain(told) {
+        paint::complain(&warning);
     }
+    let is_sound = found.iter().all(|one| one.severity == Severity::Warning);
     let mut outcomes = Vec::new();
     for case in &decisions.cases {
         outcomes.push(bench.outcome(case).await);
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.as_wanted).count();
     if arguments.as_json || !std::io::stdout().is_terminal() {
-        let body = json!({ "cases": outcomes, "total": outcomes.len(), "failed": failed });
+        let body = json!({ "cases": outcomes, "total": outcomes.len(), "failed": failed,
+            "findings": found });
         paint::json(&format!("{body:#}"))?;
     } else {
         paint::lines(&shown(&outcomes, failed))?;
     }
-    Ok(ExitCode::from(u8::from(failed > 0)))
+    Ok(ExitCode::from(u8::from(failed > 0 || !is_sound)))
 }
 
 fn unusable(mistakes: &[String]) -> ExitCode {

@@ -45,7 +45,7 @@ struct Cursor {
 
 impl Sought {
     /// Without the time that a look has which says nothing.
-    fn from_the_beginning(&mut self) {
+    fn begin_at_the_first(&mut self) {
         if std::mem::take(&mut self.find.unfinished_too) {
             self.find.since = None;
         }
@@ -70,7 +70,7 @@ impl Desk {
             let mut sought = self.sought(&asked, None)?;
             if !vendors.is_empty() || !tenants.is_empty() {
                 // What is asked for by its place is asked for from the beginning, as an assistant has it.
-                sought.from_the_beginning();
+                sought.begin_at_the_first();
             }
             sought.find.vendors.extend_from_slice(vendors);
             sought.find.tenants.extend(tenants.iter().map(|name| self.place(name)));

@@ -20,6 +20,10 @@ when { context.here.hour < 8 };
 forbid (principal, action in Action::"grant", resource)
 when { resource.labels.contains("billing") }
 unless { principal in Team::"payments" };
+@id("privileged-role")
+forbid (principal, action in Action::"grant", resource) when { context.privileged };
+@id("own-identity")
+forbid (principal, action in [Action::"grant", Action::"revoke"], resource) when { context.own };
 "#;
 
 const DECLARED: &str = r#"
@@ -55,6 +59,20 @@ fn tables(folder: &Path) -> Vec<PathBuf> {
     let mut all: Vec<_> = all.filter(is_table).collect();
     all.sort();
     all
+}
+
+/// Whatever its table says: rules that do not mean what they seem to are not tested by it.
+#[tokio::test]
+async fn a_policy_that_check_would_mend_does_not_pass() {
+    let world = World::new().await;
+    let table = [DECLARED.to_owned(), case("verdict = \"ask\"")].concat();
+    assert_eq!(tested(&world, &table, &[]).await.status, 0);
+    let bare = "@id(\"ask\") @ask permit (principal, action, resource);";
+    std::fs::write(world.path("bare.cedar"), bare).unwrap();
+    let bare = world.path("bare.cedar");
+    let ran = tested(&world, &table, &["--policy", bare.to_str().unwrap()]).await;
+    assert_eq!(ran.status, 1, "{ran:#?}");
+    assert!(ran.stderr.contains("privileged roles too"), "{}", ran.stderr);
 }
 
 #[tokio::test]
@@ -384,9 +402,10 @@ async fn what_the_page_on_writing_rules_shows_holds() {
     let help = world.run(&["policy", "test", "--help"]).await.stdout;
     let example =
         help.split("rules.cedar:\n").nth(1).unwrap().split("\nA change is").next().unwrap();
-    let asks =
-        "@id(\"ask-in-production\")\n@ask\npermit (principal, action, resource is Resource);";
-    std::fs::write(world.path("rules.cedar"), asks).unwrap();
+    let asks = "@id(\"ask-in-production\")\n@ask\npermit (principal, action in Action::\"grant\", \
+                resource);";
+    let default = std::fs::read_to_string(root.join("policies/default.cedar")).unwrap();
+    std::fs::write(world.path("rules.cedar"), format!("{default}\n{asks}")).unwrap();
     std::fs::write(&path, example).unwrap();
     let ran = world.run(&["policy", "test", path.to_str().unwrap()]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");

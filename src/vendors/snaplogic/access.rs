@@ -129,7 +129,7 @@ impl Reached {
                 Access { principal, via, ..row }
             }),
             (false, true) => None,
-            (false, false) => is_same_user(holder, asked).then(|| Access { principal, ..row }),
+            (false, false) => is_same_user(holder, asked).then_some(Access { principal, ..row }),
         }
     }
 

@@ -15,7 +15,8 @@ pub(super) fn find(text: &str, rule: &Written<'_>, rules: &[Written<'_>]) -> Vec
         found.extend(unknown_field(text, rule, spot));
         found.extend(mixed(text, rule, spot));
         found.extend(holds(text, rule, spot));
-        if spot.strict {
+        // Where a rule that asks does not apply, another may allow, or nothing does: it shows no side.
+        if spot.strict && !rule.asks {
             found.extend(fails_open(text, rule, spot, rules));
             found.extend(otherwise(text, rule, spot));
         }
