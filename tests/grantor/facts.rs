@@ -473,6 +473,32 @@ async fn what_is_held_at_the_vendor_is_read_where_a_rule_names_it() {
     assert!(reads(&world) > without);
 }
 
+/// It is read of the account itself: through its groups, and whatever the configuration calls by its
+/// address.
+#[tokio::test]
+async fn what_is_held_is_that_of_the_account_and_of_its_groups() {
+    let alias = "[people.\"jonas.weber@example.com\"]\nsnaplogic = \"hiro.tanaka@example.com\"\n";
+    for file in ["", alias] {
+        let rule = forbid("!context.holds_all || context.holds.contains(\"Owner\")");
+        let world = world(&rule, file).await;
+        let world = world.set("SNAPLOGIC_INTERNAL_READS", "1");
+        let arguments = json!({
+            "project_or_space_path": "/Harbor/Finance", "grant_type": "USER", "grantee": "Jonas Weber",
+            "permission_list": ["R"],
+        });
+        let explained =
+            world.run(&["policy", "explain", "set_project_acl", &arguments.to_string()]).await;
+        let judged = parsed(&explained.stdout)["judged"][0].clone();
+        let context = &judged["facts"]["context"];
+        assert_eq!(context["grantee"]["id"], "jonas.weber@example.com", "{explained:#?}");
+        let holds: Vec<_> =
+            context["holds"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let of_group = |one: &&str| one.ends_with(" on /Harbor/Integrations");
+        assert!(holds.iter().any(of_group), "{file}: {holds:?}");
+        assert_eq!(context["holds_all"], true, "{file}: {context:#}");
+    }
+}
+
 #[tokio::test]
 async fn how_often_and_how_long_an_access_was_given_is_counted() {
     let rules = forbid(
