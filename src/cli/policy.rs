@@ -160,6 +160,8 @@ impl Explain {
         };
         if self.as_json || !std::io::stdout().is_terminal() {
             let mut body = json!({ "judged": found.judged });
+            // Facts hold names as vendors send them.
+            text::clean_value(&mut body);
             if let Some(answer) = &found.answer {
                 crate::json::put(&mut body, "answer", answer.write());
             }
@@ -242,12 +244,16 @@ impl Outcome {
     }
 }
 
+/// As much of a fact as a reader at a terminal can use; JSON has all of it.
+const LONGEST_FACT: usize = 1_000;
+
 /// Who asks for what, as the rules see it, and whose word that is.
 fn facts(judged: &Judged) -> String {
     let about = [("principal", &judged.principal), ("action", &judged.action)];
     let about = about.map(|(name, value)| (name, text::clean(value), "who asks, and for what"));
     let facts = judged.facts.iter().map(|Fact { field, value }| {
-        (field.name, text::clean(&value.to_string()), field.from.words())
+        let value = text::clean(&value.to_string());
+        (field.name, text::short(&value, LONGEST_FACT).into_owned(), field.from.words())
     });
     let all: Vec<_> = about.into_iter().chain(facts).collect();
     let width = all.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();

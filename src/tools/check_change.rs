@@ -59,7 +59,9 @@ const TIME: &str = "give a time, or how long ago it was, such as P1M or PT8H";
 pub(super) fn wrong(arguments: &Map<String, Value>) -> Vec<Failure> {
     let mut wrong = Vec::new();
     let others = || arguments.keys().any(|name| name != "receipt");
-    if arguments.contains_key("receipt") && others() {
+    // What is wrong with the receipt itself is told by itself.
+    let is_receipt = |value: &Value| serde_json::from_value::<Name>(value.clone()).is_ok();
+    if arguments.get("receipt").is_some_and(is_receipt) && others() {
         wrong.push(with_others());
     }
     let now = Timestamp::now();

@@ -811,7 +811,12 @@ async fn a_read_whose_body_carries_a_status_is_heard_as_that_status() {
             "response_map": { "error_list": [{ "message": "in its own words" }] },
             "http_status_code": status,
         });
+        // Nobody of that address, and nobody in the list.
+        let nobody = json!({ "response_map": { "users": [] }, "http_status_code": 200 });
         world.inject("snaplogic", "GET", "/user", said(200, body.to_string()));
+        if status == 404 {
+            world.inject("snaplogic", "GET", "/user", said(200, nobody.to_string()));
+        }
         let grant = GRANTS.iter().find(|grant| grant.tool == "set_project_acl").unwrap();
         let answer = server.call(grant.tool, parsed(grant.arguments)).await;
         assert_eq!(answer.outcome(), outcome, "{status}: {:#}", answer.body);

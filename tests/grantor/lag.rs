@@ -38,6 +38,9 @@ async fn of(world: &World, tool: &str, receipt: &Value) -> Value {
 
 async fn expire(world: &World) -> (i32, String) {
     let Ran { status, stdout, stderr } = world.run(&["expire"]).await;
+    // That rules forbid nothing is said at each start.
+    let of_rules = |line: &&str| !line.starts_with("grantor: policy: ");
+    let stderr: String = stderr.split_inclusive('\n').filter(of_rules).collect();
     (status, stdout + &stderr)
 }
 
