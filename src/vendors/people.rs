@@ -1,7 +1,7 @@
 //! Whom an argument means at one tenant: who is called so there, whom the configuration gives an alias
 //! for an address, or `me`.
 //!
-//! There is one way from an argument to a person, [`person`]: a look-up of people takes what it makes, a
+//! There is one way from an argument to a person, `person`: a look-up of people takes what it makes, a
 //! [`Sought`], so that none can pass aliases and `me` over.
 
 use std::collections::BTreeMap;
