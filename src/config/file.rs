@@ -214,13 +214,6 @@ impl File {
         self.tables.get(tenants::SECTION)?.get(name)?.as_table()
     }
 
-    /// The accounts of each person whom it names, by their address.
-    pub(super) fn people(&self) -> impl Iterator<Item = (&str, &Table)> {
-        let all = self.tables.get(people::SECTION).and_then(Value::as_table);
-        let all = all.into_iter().flatten();
-        all.filter_map(|(name, table)| Some((name.as_str(), table.as_table()?)))
-    }
-
     /// The requester's address, as it names it.
     pub(super) fn me(&self) -> Option<&str> {
         self.tables.get(people::SECTION)?.get("me")?.as_str()

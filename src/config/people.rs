@@ -1,6 +1,6 @@
 //! Whom the configuration names: accounts that are aliases for addresses, and the requester's address.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use toml::{Table, Value};
 
@@ -53,14 +53,12 @@ pub(super) fn check(content: &Value) -> Result<(), Wrong> {
                 .map_err(|(key, text)| (format!("{SECTION}.\"{name}\""), key, text))?;
         }
     }
-    let mut known: Vec<(String, &String)> = Vec::new();
+    let mut known = HashMap::new();
     for name in content.keys().filter(|name| *name != ME) {
-        let folded = key(name);
-        if let Some((_, other)) = known.iter().find(|(known, _)| *known == folded) {
+        if let Some(other) = known.insert(key(name), name) {
             let text = format!("{name:?} is named twice in [people], also as {other:?}: keep one");
             return Err((format!("{SECTION}.\"{name}\""), None, text));
         }
-        known.push((folded, name));
     }
     Ok(())
 }
@@ -151,11 +149,11 @@ impl NamedPeople {
     ) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
         let mut people: BTreeMap<String, &Table> = BTreeMap::new();
-        for (address, accounts) in floor.people() {
+        for (address, accounts) in floor.tables_in(SECTION) {
             people.insert(key(address), accounts);
         }
-        let bound: Vec<_> = people.keys().cloned().collect();
-        for (address, accounts) in file.people() {
+        let bound: HashSet<_> = people.keys().cloned().collect();
+        for (address, accounts) in file.tables_in(SECTION) {
             let known = people.get(&key(address)).filter(|_| bound.contains(&key(address)));
             match known {
                 Some(other) if *other != accounts => warnings.push(format!(
@@ -178,7 +176,7 @@ impl NamedPeople {
                 aliases.push(Alias { address: address.clone(), tenant, account });
             }
         }
-        check_accounts(&aliases, &people.keys().collect::<Vec<_>>())?;
+        check_accounts(&aliases, &people)?;
         let me = me(sources, file, floor)?;
         let count = people.values().filter(|accounts| !accounts.is_empty()).count();
         Ok((Self { me, count, aliases }, warnings))
@@ -249,14 +247,19 @@ fn tenant(
 }
 
 /// An account is one person's: whoever is named by it must be told from everybody else.
-fn check_accounts(aliases: &[Alias], addresses: &[&String]) -> Result<(), ConfigError> {
+fn check_accounts(aliases: &[Alias], people: &BTreeMap<String, &Table>) -> Result<(), ConfigError> {
+    let place = |one: &Alias| (one.tenant.clone(), one.address.clone());
+    let all: HashSet<_> = aliases.iter().map(place).collect();
+    let (mut by_account, mut by_address) = (HashMap::new(), HashMap::new());
     for (index, one) in aliases.iter().enumerate() {
         let Alias { address, tenant, account } = one;
-        let same = |other: &&Alias| {
-            other.tenant == *tenant
-                && (key(&other.account) == key(account) || other.address == *address)
-        };
-        if let Some(other) = aliases.iter().take(index).find(same) {
+        let account = key(account);
+        let earlier = [
+            by_account.insert((tenant, account.clone()), index),
+            by_address.insert((tenant, address), index),
+        ];
+        let earlier = earlier.into_iter().flatten().min().and_then(|index| aliases.get(index));
+        if let Some(other) = earlier {
             let (one, other) = (address, &other.address);
             let text = match one == other {
                 true => format!("[people.{one:?}] names two accounts at {tenant}: keep one"),
@@ -268,15 +271,12 @@ fn check_accounts(aliases: &[Alias], addresses: &[&String]) -> Result<(), Config
             return Err(ConfigError(text));
         }
         // Whoever has no alias there is known by their address.
-        let is_aliased = |address: &str| {
-            aliases.iter().any(|other| other.tenant == *tenant && other.address == address)
-        };
-        let is_theirs = |other: &&&String| {
-            **other != address && **other == &key(account) && !is_aliased(other.as_str())
-        };
-        if let Some(other) = addresses.iter().find(is_theirs) {
+        if account != *address
+            && people.contains_key(&account)
+            && !all.contains(&(tenant.clone(), account.clone()))
+        {
             return Err(ConfigError(format!(
-                "[people.{address:?}] names the account of {other} at {tenant}, who is another person \
+                "[people.{address:?}] names the account of {account} at {tenant}, who is another person \
                  there: an account is one person's"
             )));
         }

@@ -62,6 +62,7 @@ pub use explain::{Explained, Judged};
 pub use fields::{FIELDS, Fact, Field, Origin};
 pub use findings::{Finding, Severity};
 pub use rules::{Rule, RuleKind};
+pub use values::minutes;
 
 pub use super::permit::{Denied, NeedsConsent, Permitted, VerdictRecord};
 use crate::failure::Failure;

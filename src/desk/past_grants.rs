@@ -140,10 +140,9 @@ fn sum(counts: impl Iterator<Item = u32>) -> u32 {
     counts.fold(0, u32::saturating_add)
 }
 
-/// Whole minutes, rounded up.
+/// Whole minutes, rounded up; none where the end comes first.
 fn minutes(from: Timestamp, to: Timestamp) -> i64 {
-    let seconds = to.as_second().saturating_sub(from.as_second()).max(0);
-    seconds.div_euclid(60) + i64::from(seconds.rem_euclid(60) > 0)
+    crate::guard::minutes(from, to).max(0)
 }
 
 #[cfg(test)]

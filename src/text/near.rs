@@ -1,5 +1,7 @@
 //! Names that may have been meant: written with other letters, in another order, or with a slip.
 
+use std::collections::HashSet;
+
 use unicode_security::skeleton;
 
 use super::{contains, folded, slips};
@@ -68,7 +70,8 @@ pub fn parts(name: &str) -> Vec<&str> {
         parts.extend([begin, end].into_iter().chain(around).filter(|part| part.len() > 1));
     }
     parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-    parts.dedup();
+    let mut seen = HashSet::new();
+    parts.retain(|part| seen.insert(*part));
     parts.truncate(MOST_PARTS);
     parts
 }

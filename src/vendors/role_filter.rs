@@ -25,7 +25,7 @@ pub fn access<'a>(
 ) -> BoxFuture<'a, Result<Listing<Access>, Failure>> {
     Box::pin(async move {
         let (vendor, filter) = (reader.tenant.vendor, reach.roles.clone());
-        if filter.is_any() {
+        if filter.is_empty() {
             return (vendor.access)(reader, reach).await;
         }
         let Listing { rows: roles, problem, .. } = (vendor.roles)(reader, Find::all()).await?;
@@ -47,7 +47,7 @@ pub fn roles<'a>(
 ) -> BoxFuture<'a, Result<Listing<Role>, Failure>> {
     Box::pin(async move {
         let vendor = reader.tenant.vendor;
-        if filter.is_any() {
+        if filter.is_empty() {
             return (vendor.roles)(reader, find).await;
         }
         let Listing { rows, problem, .. } = (vendor.roles)(reader, Find::all()).await?;
@@ -62,7 +62,7 @@ pub fn roles<'a>(
 }
 
 impl RoleFilter {
-    fn is_any(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.permission.is_none() && self.privileged.is_none()
     }
 

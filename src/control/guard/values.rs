@@ -4,7 +4,7 @@ use cedar_policy::RestrictedExpression as Value;
 use jiff::{Timestamp, tz::TimeZone};
 
 /// Minutes until the end, rounded up: a limit is never passed by a rounding.
-pub(super) fn minutes(now: Timestamp, end: Timestamp) -> i64 {
+pub fn minutes(now: Timestamp, end: Timestamp) -> i64 {
     let seconds = end.as_second().saturating_sub(now.as_second());
     seconds.div_euclid(60) + i64::from(seconds.rem_euclid(60) > 0)
 }

@@ -32,7 +32,7 @@ use super::audit::{Audit, Head};
 use super::chain::Keys;
 use super::entry::Entry;
 use super::locks::Right;
-use super::shelf::{Changes, Requests};
+use super::shelf::Changes;
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
 use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
@@ -113,12 +113,8 @@ impl Files {
         .await
     }
 
-    pub(super) async fn requests(
-        &self,
-        find: Requests,
-        most: usize,
-    ) -> Result<(Vec<Request>, usize), Failure> {
-        self.read(move |reading| reading.requests(find, most)).await
+    pub(super) async fn live_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {
+        self.read(move |reading| reading.live_requests(now)).await
     }
 
     pub(super) async fn past(&self, find: Past, most: usize) -> Result<PastPage, Failure> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::shelf::{ALL, Changes, Requests};
+use super::shelf::{ALL, Changes};
 use super::{Ledger, Past, PastEntry, PastPage, Record, Request, Trouble, Whose};
 use crate::access::Access;
 use crate::control::requester::Requester;
@@ -20,7 +20,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn requests(&self) -> Result<Vec<Request>, Failure> {
-        let (mut requests, _) = self.shelf.requests(Requests::Live(Timestamp::now()), ALL).await?;
+        let mut requests = self.shelf.live_requests(Timestamp::now()).await?;
         requests.retain(|request| request.state.is_live());
         Ok(requests)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Ledger ──entry, unless──► Shelf::append ──┐
-//!         ──Changes, Requests─► Shelf finds ─┤   Files: files of this machine (`files.rs`)
+//!         ──Changes, Past────► Shelf finds ──┤   Files: files of this machine (`files.rs`)
 //!         ──Right────────────► Shelf locks ──┘
 //! ```
 //!
@@ -67,13 +67,6 @@ pub(super) enum Changes {
     /// Those of what a principal of a tenant, by id, has access to, opened since then, that have not shown;
     /// the newest first.
     UnseenSince(Timestamp, Whose, String),
-}
-
-/// Which requests are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Requests {
-    /// Those that wait, or are approved and not used, and have not lapsed by then; the oldest first.
-    Live(Timestamp),
 }
 
 /// For as many as there are.
@@ -145,18 +138,14 @@ impl Shelf {
         }
     }
 
-    /// Requests, at most so many, and how many were left out. What a live one has become by the time it is
-    /// read is in its state.
+    /// The requests that wait, or are approved and not used, and have not lapsed by then, the oldest first. What
+    /// one has become by the time it is read is in its state.
     ///
     /// # Errors
     /// They cannot be read.
-    pub(super) async fn requests(
-        &self,
-        find: Requests,
-        most: usize,
-    ) -> Result<(Vec<Request>, usize), Failure> {
+    pub(super) async fn live_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {
         match self {
-            Self::Files(files) => files.requests(find, most).await,
+            Self::Files(files) => files.live_requests(now).await,
         }
     }
 

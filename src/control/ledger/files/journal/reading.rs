@@ -8,7 +8,7 @@ use crate::access::Access;
 use crate::control::ledger::chain::{Kept, Keys};
 use crate::control::ledger::files::index::{Index, access as access_key};
 use crate::control::ledger::files::segment::Segment;
-use crate::control::ledger::shelf::{Changes, Requests};
+use crate::control::ledger::shelf::{ALL, Changes};
 use crate::control::ledger::unless::{Objection, Question, Unless};
 use crate::control::ledger::whose::Whose;
 use crate::control::ledger::{Past, PastEntry, PastPage, Position, Record, Request, State};
@@ -122,16 +122,13 @@ impl Reading<'_> {
         self.first(most, receipts, Self::record)
     }
 
-    /// The requests that are looked for, at most so many, and how many were left out.
-    pub(in crate::control::ledger::files) fn requests(
+    /// The requests that somebody may still act on, the oldest first.
+    pub(in crate::control::ledger::files) fn live_requests(
         &self,
-        find: Requests,
-        most: usize,
-    ) -> io::Result<(Vec<Request>, usize)> {
-        let receipts = match find {
-            Requests::Live(now) => self.index.live_requests(now)?,
-        };
-        self.first(most, receipts, Self::request)
+        now: Timestamp,
+    ) -> io::Result<Vec<Request>> {
+        let receipts = self.index.live_requests(now)?;
+        self.first(ALL, receipts, Self::request).map(|(requests, _)| requests)
     }
 
     /// The entries that are looked for, at most so many.
