@@ -302,6 +302,8 @@ pub enum Outcome {
     Invalid,
     /// The vendor said no.
     Rejected,
+    /// Of several changes asked for as one, some are done and some are not.
+    PartlyDone,
     /// The vendor said yes, and reading back shows otherwise.
     Mismatch,
     /// It may have happened; it is not sent again.
@@ -326,6 +328,7 @@ impl Outcome {
             Self::Confirmed
                 | Self::Unconfirmed
                 | Self::PendingVendorApproval
+                | Self::PartlyDone
                 | Self::Mismatch
                 | Self::Unknown
         )
@@ -352,6 +355,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Invalid => "invalid",
             Self::Rejected => "rejected",
+            Self::PartlyDone => "partly_done",
             Self::Mismatch => "mismatch",
             Self::Unknown => "unknown",
         }

@@ -123,15 +123,21 @@ fn input<'c>(tool: &'c Tool, config: &'c Config) -> Cow<'c, Value> {
     Cow::Owned(input)
 }
 
-/// The arguments of a call as its tool wants them, and the tenant that they name.
+/// The arguments of a call as its tool wants them, and the tenant that they name. `at` is their path, where
+/// they stand inside others.
 ///
 /// # Errors
 /// All that does not fit, at once.
 pub fn fit(
     tool: &Tool,
     config: &Config,
+    at: &str,
     mut arguments: Map<String, Value>,
 ) -> Result<(Map<String, Value>, Option<String>), Failure> {
+    let own = |argument: &str| match at {
+        "" => argument.to_owned(),
+        at => format!("{at}.{argument}"),
+    };
     let input = input(tool, config);
     let mut named = None;
     let given = arguments.get(TENANT).and_then(Value::as_str).map(str::trim);
@@ -145,12 +151,12 @@ pub fn fit(
             let given = text::quote(Word::Caller, given);
             let trouble =
                 format!("there is no tenant {given} here; there are {}", words.join(", "));
-            return Err(Failure::invalid(trouble).of(TENANT));
+            return Err(Failure::invalid(trouble).of(&own(TENANT)));
         }
         named = Some(given.to_owned());
         arguments.shift_remove(TENANT);
     }
-    let mut fitted = crate::tools::fit_as(tool, &input, arguments)?;
+    let mut fitted = crate::tools::fit_as(tool, &input, at, arguments)?;
     let given = fitted.shift_remove(TENANT);
     let named = named.or_else(|| Some(given?.as_str()?.to_owned()));
     let vendor = fitted.get("vendor").and_then(Value::as_str).filter(|_| named.is_some());
@@ -160,7 +166,7 @@ pub fn fit(
     {
         let of = tenant.vendor.name;
         return Err(Failure::invalid(format!("is a tenant of {of}, and the vendor is {vendor}"))
-            .of(TENANT)
+            .of(&own(TENANT))
             .hint("give one of the two"));
     }
     Ok((fitted, named))
@@ -188,7 +194,7 @@ fn defined(tool: &Tool, mut input: Value) -> Value {
         "outputSchema": match tool.run {
             Run::Look(_) => schema::look_output(),
             Run::Check => schema::check_output(),
-            Run::Change { .. } | Run::Undo => schema::change_output(),
+            Run::Change { .. } | Run::Undo | Run::Set(_) => schema::change_output(),
         },
         "annotations": {
             "readOnlyHint": looks,

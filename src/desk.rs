@@ -26,10 +26,12 @@ mod overlap;
 mod past_grants;
 mod prepare;
 mod question;
+mod question_table;
 mod request_state;
 mod review;
 mod round;
 mod sending;
+mod set;
 mod several;
 mod short;
 mod status;
@@ -67,7 +69,6 @@ use crate::catalogue::{self, Found};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError};
-use crate::intent::Cause;
 use crate::ledger::Ledger;
 use crate::observe::{CallOrigin, Watch};
 use crate::outbound::{Urgency, Wire, urgent};
@@ -75,7 +76,7 @@ use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Common, Lasting, Run, Spec, Tool, fit};
 use crate::vendors::{Read, Tenant};
-use change::Origin;
+use change::{Asked, Wish};
 use step_result::StepResult;
 use turns::Turns;
 use zone::Zone;
@@ -228,7 +229,7 @@ impl Desk {
                 {
                     Answer::unasked(&failure)
                 } else {
-                    match catalogue::fit(tool, &self.config, arguments) {
+                    match catalogue::fit(tool, &self.config, "", arguments) {
                         Ok((arguments, named)) => {
                             let call = Call { arguments, ..call };
                             return self.fitting(tool, call, named.as_deref()).await;
@@ -255,7 +256,7 @@ impl Desk {
     /// The answer to a call whose arguments are what the tool's schema says.
     async fn fitting(
         &self,
-        tool: &Tool,
+        tool: &'static Tool,
         call: Call,
         named: Option<&str>,
     ) -> Result<Answer, UnknownTool> {
@@ -263,10 +264,12 @@ impl Desk {
         let answer = match (&tool.run, self.tenant(tool, named)) {
             (Run::Look(look), _) => return Ok(self.look(tool, *look, call, named).await),
             (Run::Check, _) => self.check(call, named).await,
-            (Run::Undo, _) => self.undo(call, called).await?,
+            (Run::Undo, _) => self.undo(call, called).await,
+            (Run::Set(of), _) => self.set(tool, *of, call, called).await,
             (Run::Change { .. }, Some(tenant)) => {
-                let origin = Origin { called, cause: Cause::Request, undoing: None };
-                self.change(tool, tenant, call, origin).await
+                let mut call = call;
+                let arguments = std::mem::take(&mut call.arguments);
+                self.change(Asked::one(called, Wish::new(tool, tenant, arguments)), call).await
             }
             (Run::Change { .. }, None) => Answer::stopped(tool.spec, &vendor_missing(tool.spec)),
         };

@@ -118,6 +118,20 @@ impl Failure {
         self
     }
 
+    /// The same inside something that a caller names, whose arguments stand under `below` there.
+    #[must_use]
+    pub fn within(mut self, name: &str, below: &str) -> Self {
+        let path = |argument: &str| format!("{name}.{below}.{argument}");
+        if let Some(argument) = self.argument.clone() {
+            return self.of(&path(&argument));
+        }
+        self.message = format!("{name}: {}", self.message);
+        for argument in self.candidates.iter_mut().filter_map(|one| one.argument.as_mut()) {
+            *argument = path(argument);
+        }
+        self
+    }
+
     /// The same by the name that its argument has for another caller, where it is about one.
     #[must_use]
     pub fn renamed(self, argument: &str) -> Self {

@@ -4,6 +4,7 @@
 //! model reads, one `SPEC` says what it is. A [`Look`] reads and answers rows. A [`Change`]
 //! resolves names to ids and becomes [`Step`]s, each of which the desk takes down the one road.
 
+pub mod apply_changes;
 mod arguments;
 mod asset_role;
 mod asset_table;
@@ -48,14 +49,15 @@ use crate::outbound::{Deadline, Wire};
 use crate::schema;
 use crate::vendors::{Organization, Tenant, VendorReader};
 pub use arguments::{fit, fit_as, meant};
+use apply_changes::ApplyChanges;
 use check_change::CheckChange;
-pub use common::{Common, Lasting};
+pub use common::{Common, LASTING, Lasting};
 pub use look::{MOST_BYTES, write_cursor};
 pub use step::{Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
-pub static TOOLS: [Tool; 16] = [
+pub static TOOLS: [Tool; 17] = [
     Tool::look::<list_roles::ListRoles>(),
     Tool::look::<find_principals::FindPrincipals>(),
     Tool::look::<find_resources::FindResources>(),
@@ -70,6 +72,7 @@ pub static TOOLS: [Tool; 16] = [
     Tool::change::<set_project_acl::SetProjectAcl>(),
     Tool::change::<remove_project_acl::RemoveProjectAcl>(),
     Tool::change::<set_asset_permissions::SetAssetPermissions>(),
+    Tool::other::<ApplyChanges>(&apply_changes::SPEC, |_| Vec::new(), Run::Set(SetOf::Listed)),
     Tool::other::<CheckChange>(&check_change::SPEC, check_change::wrong, Run::Check),
     Tool::other::<UndoChange>(&undo_change::SPEC, |_| Vec::new(), Run::Undo),
 ];
@@ -259,6 +262,15 @@ pub enum Run {
     Check,
     /// Enters the road with the inverse of a receipt's change.
     Undo,
+    /// Enters the road with several changes as one.
+    Set(SetOf),
+}
+
+/// Where the changes of a set come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOf {
+    /// The call lists them.
+    Listed,
 }
 
 impl Tool {
@@ -299,6 +311,11 @@ pub fn changes(name: &str) -> bool {
     TOOLS.iter().any(|tool| tool.spec.name == name && tool.spec.effect.writes())
 }
 
+/// Whether a tool makes one change, which a set may have in it.
+pub fn changing(tool: &Tool) -> bool {
+    matches!(tool.run, Run::Change { .. } | Run::Undo)
+}
+
 /// Why a grant of the role is one of privilege, where it is.
 fn privilege(role: &Role) -> Option<String> {
     let name = role.named().label();
@@ -332,7 +349,7 @@ fn change_input<C: Change>() -> Value {
     let own = schema::input::<C>();
     let own = match C::SPEC.effect {
         Effect::Grant => schema::with(own, &schema::input::<Lasting>()),
-        Effect::Look | Effect::Revoke | Effect::Undo => own,
+        Effect::Look | Effect::Revoke | Effect::Undo | Effect::Set => own,
     };
     schema::with(own, &schema::input::<Common>())
 }

@@ -319,6 +319,11 @@ mod busy;
 #[path = "grantor/unheard.rs"]
 mod unheard;
 
+/// Several changes as one.
+#[cfg(unix)]
+#[path = "grantor/sets.rs"]
+mod sets;
+
 /// What an answer to a change costs a model.
 #[path = "grantor/short.rs"]
 mod short;

@@ -31,6 +31,7 @@ pub struct Supposed {
     pub privileged: Option<String>,
     pub own: bool,
     pub width: Option<usize>,
+    pub set_size: Option<usize>,
     /// What each gains or loses, where the call is for several at once.
     pub rows: Vec<Part>,
     /// What the grantee holds besides, as roles on resources.
@@ -203,6 +204,7 @@ impl Supposed {
             after,
             conclusive: true,
             width: self.width.unwrap_or(1),
+            set_size: self.set_size.unwrap_or(1),
             expires_at,
             lasts: self.expires_in,
             upon: Vec::new(),

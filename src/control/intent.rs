@@ -20,6 +20,8 @@ pub enum Effect {
     Grant,
     Revoke,
     Undo,
+    /// Several of these as one; each of them is judged by itself.
+    Set,
 }
 
 /// One access, before and after, and the request that makes the difference.
@@ -68,6 +70,8 @@ pub struct Intent {
     pub rows: Vec<JudgedPart>,
     /// How many accesses the same call changes.
     pub width: usize,
+    /// How many changes are asked for as one.
+    pub set_size: usize,
     /// When Grantor, or the vendor, takes it back.
     pub expires_at: Option<Timestamp>,
     /// How long it lasts, where that is what was asked.
@@ -174,6 +178,7 @@ impl Effect {
             Self::Grant => "grant",
             Self::Revoke => "revoke",
             Self::Undo => "undo",
+            Self::Set => "set",
         }
     }
 }
@@ -298,7 +303,7 @@ impl Intent {
 
     /// As the ledger keeps it: no credential is part of it.
     pub fn recorded(&self) -> Value {
-        json!({
+        let mut recorded = json!({
             "vendor": self.vendor,
             "base": self.base,
             "tenant": self.tenant,
@@ -321,12 +326,18 @@ impl Intent {
             "reason": self.reason,
             "client": self.client,
             "request": self.draft.as_ref().map(Draft::shown).map(shortened),
-        })
+        });
+        if let Some(lasts) = self.lasts {
+            crate::json::put(&mut recorded, "lasts", json!(lasts));
+        }
+        recorded
     }
 
-    /// The request with the version it depends on, for the digest that consent is bound to.
-    pub fn request(&self) -> Value {
-        json!(self.draft.as_ref().map(|draft| (draft.shown(), draft.version())))
+    /// The request with the version it depends on, for the digest that consent is bound to. What rests on
+    /// other changes of its set depends on a version that those bring about.
+    pub fn request(&self, is_upon_others: bool) -> Value {
+        let version = |draft: &'_ Draft| draft.version().filter(|_| !is_upon_others).map(str::to_owned);
+        json!(self.draft.as_ref().map(|draft| (draft.shown(), version(draft))))
     }
 }
 

@@ -9,6 +9,7 @@
 //!               flushed, then sent  how it     what a       its end     its end    nothing more
 //!                                   ended      look showed  is another  did not    to take back
 //!                                                                       come
+//!  a set        set ──► open … of each of its changes, under receipts of their own
 //!  a consent    asked ──► answered ──► spent ──► open …     or, where nothing was sent: concluded
 //!               flushed   flushed      flushed
 //!  else         refused   accepted     broken
@@ -68,7 +69,7 @@ pub use files::{MOVED, SetAside};
 pub use locks::{Lock, Locks, Right};
 pub use past::{Entry as PastEntry, Past, PastPage, Place, Position, Refusal, Told, Who};
 pub use record::{End, Record};
-pub use request::{Answered, Asking, Content, Decision, Request, UnsentConsent};
+pub use request::{Answered, AskedAt, Asking, Content, Decision, Request, UnsentConsent};
 pub use standing::Standing;
 pub use trouble::Trouble;
 pub use watched::{describe, warned};
@@ -162,6 +163,22 @@ impl Ledger {
             }
         }
         Ok(opened)
+    }
+
+    /// Records that several changes are begun as one about which nobody has to be asked, and gives the
+    /// receipt of them all: what each of them is can be read there, whatever becomes of it.
+    ///
+    /// # Errors
+    /// The line cannot be written and flushed: then nothing may be sent.
+    pub async fn begin_set(
+        &self,
+        content: &Content,
+        requester: &Requester,
+    ) -> Result<String, Failure> {
+        let (receipt, until) = (new_receipt(), Timestamp::now().to_string());
+        let content = json!({ "digest": "", "until": until, "content": content });
+        self.write(Entry::first(request::SET, &receipt, content, requester).flushed()).await?;
+        Ok(receipt)
     }
 
     /// Records how a change ended. A line that cannot be written leaves the change open, which is

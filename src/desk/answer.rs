@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Pending;
-use super::body::{Body, Changed, Checked, Item, Listed, Looked, Of, Problem, Unasked};
+use super::body::{
+    Body, Changed, Checked, Item, LeftOut, Listed, Looked, Of, Problem, Unasked,
+};
 use super::round::Stop;
-use super::several::{after_what_is_left, several};
+use super::several::{self as set, after_what_is_left, several};
 use super::short::rows;
 use super::step_result::StepResult;
 use crate::access::Outcome;
@@ -200,6 +202,39 @@ impl Answer {
         Self::of_change(changed)
     }
 
+    /// What became of several changes that were asked for as one.
+    pub(super) fn of_set(
+        spec: &Spec,
+        receipt: Option<String>,
+        items: Vec<(StepResult, Of)>,
+        left_out: Vec<LeftOut>,
+    ) -> Self {
+        let outcomes: Vec<_> = items.iter().map(|(item, _)| item.outcome).collect();
+        let outcome = set::word(&outcomes);
+        let worst = items.iter().max_by_key(|(item, _)| item.outcome).map(|(item, _)| item);
+        let worst = worst.filter(|item| item.outcome.is_error());
+        let waits = items.iter().find(|(item, _)| item.outcome == Outcome::AwaitingConsent);
+        let mut changed = Changed {
+            of: spec.vendor.map(Of::new),
+            receipt,
+            left_out,
+            hint: worst.or(waits.map(|(item, _)| item)).and_then(|item| item.hint.clone()),
+            policy: worst.and_then(|item| item.policy.clone()),
+            approved_by: items.iter().find_map(|(item, _)| item.approved_by.clone()),
+            ..ended(outcome, &set::counted(&outcomes, worst))
+        };
+        let remains = items.iter().find_map(|(item, _)| item.remains.first().cloned());
+        changed.summary = after_what_is_left(remains.as_ref(), changed.summary);
+        for warning in items.iter().flat_map(|(item, _)| &item.warnings) {
+            if !changed.warnings.contains(warning) {
+                changed.warnings.push(warning.clone());
+            }
+        }
+        let waits = outcome == Outcome::AwaitingConsent;
+        changed.items = items.into_iter().map(|(item, of)| item.of_set(of, waits)).collect();
+        Self::of_change(changed)
+    }
+
     fn of_change(mut changed: Changed) -> Self {
         let outcome = changed.outcome;
         if changed.hint.is_none() {
@@ -302,8 +337,28 @@ impl StepResult {
         }
     }
 
+    /// One of a set; what waits has no receipt of its own yet.
+    fn of_set(self, of: Of, waits: bool) -> Item {
+        // The access there is is shown where something went wrong with a change that was sent.
+        let is_shown = self.outcome.is_error() && self.status.is_some();
+        let summary = self.summary.clone();
+        let item = self.among();
+        Item {
+            of: Some(of),
+            summary: Some(summary),
+            resource: None,
+            before: item.before.filter(|_| is_shown),
+            after: item.after.filter(|_| is_shown),
+            receipt: item.receipt.filter(|_| !waits),
+            hint: item.hint.filter(|_| !waits),
+            ..item
+        }
+    }
+
     fn among(self) -> Item {
         Item {
+            of: None,
+            summary: None,
             principal: None,
             resource: Some(self.wanted.resource),
             outcome: self.outcome,
@@ -340,6 +395,9 @@ fn next_step(outcome: Outcome, receipt: Option<&str>) -> Option<String> {
         Outcome::Unknown => Some(format!(
             "check_change{receipt} looks at what is so now; do not ask for it again before that"
         )),
+        Outcome::PartlyDone => Some(format!(
+            "check_change{receipt} tells of each, and gives the changes that are left for a new call"
+        )),
         Outcome::Refused => Some(Kind::Refused.next_step().to_owned()),
         Outcome::Rejected => Some(Kind::Rejected.next_step().to_owned()),
         Outcome::Unavailable => Some("call again later".to_owned()),
@@ -370,6 +428,7 @@ fn phrase(outcome: Outcome) -> &'static str {
         Outcome::Refused => "Refused, nothing was sent",
         Outcome::Invalid => "Cannot be done as asked, nothing was sent",
         Outcome::Rejected => "The vendor said no",
+        Outcome::PartlyDone => "Done in part",
         Outcome::Mismatch => "Sent, and not as asked",
         Outcome::Unknown => "May have happened, is not sent again",
     }

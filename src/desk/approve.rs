@@ -8,7 +8,7 @@ use super::status::unknown_tool;
 use super::{Answer, Call, ConsentQuestion, Desk, Person};
 use crate::catalogue;
 use crate::failure::Failure;
-use crate::ledger::{Content, Request, State};
+use crate::ledger::{AskedAt, Content, Request, State};
 use crate::requester::Requester;
 use crate::text;
 use crate::vendors::Tenant;
@@ -86,21 +86,26 @@ impl Desk {
     /// Why a request is not carried out here, where it is not: its tenant is not configured, or
     /// it was asked under another policy.
     pub async fn elsewhere(&self, request: &Request) -> Option<String> {
-        let vendor = request.content.vendor.as_deref().unwrap_or_default();
-        let any = || self.config.tenants_of(vendor).next();
-        match self.tenant_for(&request.content).or_else(any) {
-            Some(tenant) if tenant.read_only => {
-                Some(format!("{} is read-only here", tenant.id.word()))
+        let places = request.content.places();
+        for AskedAt { vendor, .. } in &places {
+            let vendor = vendor.as_deref().unwrap_or_default();
+            if self.config.tenants_of(vendor).next().is_none() {
+                return Some(format!("{vendor} is not configured here"));
             }
-            Some(tenant) => self.is_elsewhere(tenant, request).await,
-            None => Some(format!("{vendor} is not configured here")),
         }
+        let locked = places.iter().filter_map(|at| self.tenant_at(at)).find(|one| one.read_only);
+        if let Some(tenant) = locked {
+            return Some(format!("{} is read-only here", tenant.id.word()));
+        }
+        let here: Vec<_> = self.config.tenants.iter().collect();
+        self.is_elsewhere(&here, request).await
     }
 
-    /// The tenant that a request was asked for, where it is configured here.
-    fn tenant_for(&self, content: &Content) -> Option<&Tenant> {
-        let (vendor, place) = (content.vendor.as_deref()?, content.asked_at()?);
-        let is = |tenant: &&Tenant| tenant.id.is(vendor, place, content.tenant_name.as_deref());
+    /// The tenant that was asked for, where it is configured here.
+    fn tenant_at(&self, asked: &AskedAt) -> Option<&Tenant> {
+        let AskedAt { vendor, place, name, .. } = asked;
+        let vendor = vendor.as_deref()?;
+        let is = |tenant: &&Tenant| tenant.id.is(vendor, place, name.as_deref());
         self.config.tenants.iter().find(is)
     }
 
@@ -108,7 +113,8 @@ impl Desk {
     pub async fn run_request(&self, request: &Request, by: &Requester) -> Answer {
         let Content { tool, mut arguments, client, .. } = request.content.clone();
         if catalogue::takes_tenant(&tool)
-            && let Some(tenant) = self.tenant_for(&request.content)
+            && let [only] = request.content.places().as_slice()
+            && let Some(tenant) = self.tenant_at(only)
         {
             arguments.insert(catalogue::TENANT.to_owned(), tenant.id.word().into());
         }

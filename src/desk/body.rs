@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::short::rows;
 use crate::access::{Access, Named, Outcome};
@@ -53,6 +53,12 @@ pub struct Changed {
     pub after: Option<Vec<Row>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// What a set has not in it, and why: somebody may have to do it elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// What could not be read, so that it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_known: Vec<Problem>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
@@ -108,6 +114,12 @@ pub struct RowRole {
 /// One of several changes, or one part of a change that a vendor takes whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
+    /// At which tenant, where others are at another.
+    #[serde(flatten)]
+    pub of: Option<Of>,
+    /// The change in words, where others beside it are of other tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Named>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +139,17 @@ pub struct Item {
     pub request: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor_status: Option<u16>,
+}
+
+/// A change that is no part of a set, and what somebody may do about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    #[serde(flatten)]
+    pub of: Of,
+    pub summary: String,
+    pub why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// What a look found. Rows are what the tools made of the vendors' lists, each of its own kind.
@@ -193,8 +216,18 @@ pub struct Checked {
     pub now: Option<Vec<Access>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Checked>,
+    /// Of a set, the changes that were not done: as another call lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remaining: Vec<ChangeLeft>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// A change as a call for several lists it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeLeft {
+    pub tool: String,
+    pub arguments: Map<String, Value>,
 }
 
 /// What else is recorded of a change or a request.
@@ -347,6 +380,8 @@ impl Changed {
             before: None,
             after: None,
             items: Vec::new(),
+            left_out: Vec::new(),
+            not_known: Vec::new(),
             warnings: Vec::new(),
             policy: None,
             approved_by: None,
@@ -363,6 +398,8 @@ impl From<Part> for Item {
     fn from(part: Part) -> Self {
         let Part { principal, resource, outcome, before, after } = part;
         Self {
+            of: None,
+            summary: None,
             principal: Some(principal),
             resource: Some(resource),
             outcome,

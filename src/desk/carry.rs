@@ -2,23 +2,25 @@
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use serde_json::json;
 use tracing::Instrument as _;
 
 use super::lag::{NOT_YET, look_again};
 use super::prepare::{Next, Prepared, Sendable, Settled};
 use super::taking::ConsentGrant;
-use super::task::ChangeContext;
+use super::task::{ChangeContext, Task};
 use super::{Call, Desk, StepResult, sending};
 use crate::access::{Access, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::guard::{Permitted, Verdict};
 use crate::intent::{Cause, Intent, LONGEST_LINE};
 use crate::ledger::{Closing, Opened, Spent};
-use crate::outbound::{self, Fate};
+use crate::outbound::{self, Deadline, Fate};
 use crate::requester::Requester;
 use crate::tools::{Snapshot, Step, Verification, WriteReply};
 use crate::vendors::VendorReader;
@@ -33,58 +35,124 @@ enum Said {
     Unclear(String),
 }
 
+/// On what tasks are carried out: a yes, or that nobody has to be asked.
+#[derive(Clone, Copy)]
+pub(super) struct On<'a> {
+    pub(super) grant: Option<&'a ConsentGrant>,
+    /// The receipt of the set that they are of.
+    pub(super) receipt: Option<&'a str>,
+}
+
+/// What the tasks at one tenant need to know of all the others.
+struct Carrying<'a> {
+    context: &'a ChangeContext,
+    on: &'a On<'a>,
+    call: &'a Call,
+    deadline: Deadline,
+    /// What each of them wants.
+    siblings: Vec<Access>,
+    begun: AtomicUsize,
+}
+
 impl Desk {
-    /// Carries the tasks out one after the other, and stops at the first that fails: what was not
-    /// started is said.
+    /// Carries the tasks out: those of a tenant one after the other, and tenants side by side. One that
+    /// fails stops what rests on it, and the others of its change: what was not started is said.
     pub(super) async fn carry(
         &self,
         context: &ChangeContext,
         prepared: Vec<Prepared<'_>>,
-        given: Option<&ConsentGrant>,
-        reader: &VendorReader<'_>,
+        on: &On<'_>,
         call: &Call,
+        deadline: Deadline,
     ) -> Vec<StepResult> {
         self.forget_names();
-        let siblings: Vec<_> = prepared.iter().map(|one| one.task.step.wanted()).collect();
-        let (mut items, mut sent, mut stopped) = (Vec::new(), false, false);
-        for (index, mut one) in prepared.into_iter().enumerate() {
-            let step = one.task.step.as_ref();
-            if stopped || (call.withdrawn)() {
-                stopped = true;
-                items.push(one.not_started());
-                continue;
-            }
-            (call.progress)(format!("{} ({} of {})", step.summary(), index + 1, siblings.len()));
-            if sent {
-                // An earlier item may have changed what this one rests on.
-                match self.prepare(context, one.task, reader).await {
-                    Ok(again) => one = again,
-                    Err(failure) => {
-                        items.push(one.stopped(&failure));
-                        stopped = true;
-                        continue;
-                    }
-                }
-            }
-            let digest = |one: &Prepared<'_>| one.digest(&siblings, self.guard.hash());
-            let agreed = given.map(|given| given.covers(index, &digest(&one)));
-            let mut item = match self.permit(context, one, agreed).await {
-                Ok((permitted, before)) => {
-                    sent = true;
-                    let receipt = given.map(|given| given.receipt(index, siblings.len()));
-                    self.act(context, step, permitted, receipt, &before, reader).await
-                }
-                Err(item) => *item,
+        let siblings = prepared.iter().map(|one| one.task.step.wanted().clone()).collect();
+        let begun = AtomicUsize::new(0);
+        let all = &Carrying { context, on, call, deadline, siblings, begun };
+        let mut lanes: Vec<Vec<(usize, Prepared<'_>)>> = Vec::new();
+        for (index, one) in prepared.into_iter().enumerate() {
+            let is_there = |lane: &&mut Vec<(usize, Prepared<'_>)>| {
+                let first = lane.first().map(|(_, first)| first.task.request.tenant);
+                first.is_some_and(|tenant| std::ptr::eq(tenant, one.task.request.tenant))
             };
-            if item.receipt().is_some() {
-                item.approved_by = given.and_then(ConsentGrant::by);
+            match lanes.iter_mut().find(is_there) {
+                Some(lane) => lane.push((index, one)),
+                None => lanes.push(vec![(index, one)]),
             }
-            stopped = item.outcome.is_error();
-            items.push(item);
         }
+        let carried = lanes.into_iter().map(|lane| self.carry_lane(all, lane));
+        let mut items: Vec<_> = join_all(carried).await.into_iter().flatten().collect();
+        items.sort_by_key(|(index, _)| *index);
         // What others read meanwhile may no longer be so.
         self.forget_names();
+        items.into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// Carries out the tasks at one tenant, in their order.
+    async fn carry_lane(
+        &self,
+        all: &Carrying<'_>,
+        lane: Vec<(usize, Prepared<'_>)>,
+    ) -> Vec<(usize, StepResult)> {
+        let (mut items, mut sent) = (Vec::new(), false);
+        let mut failed: Vec<&Task<'_>> = Vec::new();
+        for (index, one) in lane {
+            let task = one.task;
+            if one.conflict().is_some() && all.context.is_set() {
+                // It was left out, and is no part of what was agreed to.
+                items.push((index, one.left_aside()));
+                continue;
+            }
+            if (all.call.withdrawn)() || failed.iter().any(|under| task.rests_on(under)) {
+                failed.push(task);
+                items.push((index, one.not_started()));
+                continue;
+            }
+            let item = self.carry_one(all, index, one, &mut sent).await;
+            if item.outcome.is_error() {
+                failed.push(task);
+            }
+            items.push((index, item));
+        }
         items
+    }
+
+    /// Carries one task out. After another was sent, which may have changed what it rests on, it is
+    /// looked at again.
+    async fn carry_one(
+        &self,
+        all: &Carrying<'_>,
+        index: usize,
+        mut one: Prepared<'_>,
+        sent: &mut bool,
+    ) -> StepResult {
+        let Carrying { context, on, call, siblings, .. } = all;
+        let step = one.task.step.as_ref();
+        let count = all.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        (call.progress)(format!("{} ({count} of {})", step.summary(), siblings.len()));
+        let deadline = context.deadline(all.deadline);
+        let reader = one.task.request.reader(&self.wire, None, deadline);
+        if *sent {
+            match self.prepare(context, one.task, &reader, &[]).await {
+                Ok(again) => one = Prepared { is_upon_others: one.is_upon_others, ..again },
+                Err(failure) => return one.stopped(&failure),
+            }
+        }
+        let siblings: Vec<_> = siblings.iter().collect();
+        let digest = |one: &Prepared<'_>| one.digest(&siblings, self.guard.hash());
+        let agreed = on.grant.map(|grant| grant.covers(index, &digest(&one)));
+        let mut item = match self.permit(context, one, agreed).await {
+            Ok((permitted, before)) => {
+                *sent = true;
+                let receipt = on.item(index, siblings.len());
+                self.act(context, step, permitted, receipt, &before, &reader).await
+            }
+            Err(item) => *item,
+        };
+        if item.receipt().is_some() {
+            item.approved_by = on.grant.and_then(ConsentGrant::by);
+        }
+        item
     }
 
     /// The permit of one step, or how it ends without one.
@@ -282,6 +350,25 @@ impl Desk {
         if unseen && let Some(receipt) = item.receipt() {
             item.hint = Some(look_again(receipt));
         }
+    }
+}
+
+impl On<'_> {
+    /// The receipt of one of so many changes, where it is not one of its own.
+    fn item(&self, index: usize, of: usize) -> Option<String> {
+        match (self.receipt, self.grant) {
+            (Some(set), _) => Some(format!("{set}.{}", index + 1)),
+            (None, Some(grant)) => Some(grant.receipt(index, of)),
+            (None, None) => None,
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Whether it must not begin where another failed: another access of the same change, or one where
+    /// this one writes.
+    fn rests_on(&self, other: &Task<'_>) -> bool {
+        self.item == other.item || self.meets(other.step.wanted())
     }
 }
 

@@ -1,8 +1,10 @@
-//! One change, from its arguments to its answer: as often as a person is asked, the road is taken again
-//! from the look-ups on.
+//! What one call asks for, from its arguments to its answer: one change, or several as one. As often as a
+//! person is asked, the road is taken again from the look-ups on.
 
-use serde_json::Value;
+use futures_util::future::join_all;
+use serde_json::{Map, Value};
 
+use super::body::LeftOut;
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;
@@ -14,174 +16,313 @@ use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::Request;
 use crate::outbound::{CALL, Deadline};
-use crate::tools::{Common, Lasting, Run, Step, Tool};
+use crate::requester::Requester;
+use crate::tools::{Common, Lasting, Run, Spec, Step, Tool};
 use crate::vendors::{Notes, Organization, Tenant, VendorReader};
 
-/// Where a change comes from.
-pub(super) struct Origin {
-    pub(super) called: OriginalCall,
+/// One change that is wished for: of one tool, at one tenant.
+pub(super) struct Wish<'a> {
+    pub(super) tool: &'static Tool,
+    pub(super) tenant: &'a Tenant,
+    /// What that tool's schema says, with what all changes share.
+    pub(super) arguments: Map<String, Value>,
     pub(super) cause: Cause,
     /// What must still be so, where it takes an earlier change back.
     pub(super) undoing: Option<UndoPrecondition>,
+    /// How the call names it, where it is one of several.
+    pub(super) label: Option<String>,
+}
+
+/// What a call asks for.
+pub(super) struct Asked<'a> {
+    pub(super) called: OriginalCall,
+    /// The tool that the answer is of.
+    pub(super) spec: &'static Spec,
+    pub(super) wishes: Vec<Wish<'a>>,
+    /// Several changes as one, and not a change by itself.
+    pub(super) set: Option<SetTerms>,
+}
+
+/// What is said of a set as a whole.
+#[derive(Default)]
+pub(super) struct SetTerms {
+    pub(super) dry_run: bool,
+    /// What is no part of it, and why.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// How far a round came.
 pub(super) enum RoundEnd {
     /// To its end; or to a question that the client takes to its person.
-    Done(Vec<StepResult>, Option<Pending>),
+    Done(Finished),
     /// Somebody was asked and agreed: all of it is looked at again before it is sent.
     Agreed(Box<Request>),
 }
 
+/// What became of the accesses of a call.
+#[derive(Default)]
+pub(super) struct Finished {
+    pub(super) items: Vec<StepResult>,
+    pub(super) pending: Option<Pending>,
+    /// The receipt of all of them together.
+    pub(super) receipt: Option<String>,
+}
+
 /// How often a person is asked anew because the access moved while they were thinking.
 const ROUNDS: usize = 3;
+/// As many accesses as one set may change.
+const MOST: usize = 100;
 
-impl Desk {
-    /// Takes a change down the road, on a yes that was brought with it or without one.
-    pub(super) async fn change(
-        &self,
-        tool: &Tool,
-        tenant: &Tenant,
-        mut call: Call,
-        origin: Origin,
-    ) -> Answer {
-        if tenant.read_only {
-            let failure = catalogue::read_only(tool.spec.name, [tenant].into_iter());
-            return Answer::stopped(tool.spec, &failure).at(tenant.said());
-        }
-        let mut in_hand = InHand::default();
-        match self.taken(tenant, &mut call).await {
-            Ok(Some(taken)) => in_hand.hold(taken),
-            Ok(None) => {}
-            Err(failure) => return Answer::stopped(tool.spec, &failure).at(tenant.said()),
-        }
-        let caller = call.requester.clone();
-        let answer = self.change_on(tool, tenant, call, origin, &mut in_hand).await;
-        self.conclude_all(&in_hand, &answer, &caller).await;
-        answer.at(tenant.said())
+impl<'a> Asked<'a> {
+    /// One change by itself.
+    pub(super) fn one(called: OriginalCall, wish: Wish<'a>) -> Self {
+        Self { called, spec: wish.tool.spec, wishes: vec![wish], set: None }
     }
 
-    /// A change, on a yes that was taken for it or without one.
+    /// The tenant of a change by itself.
+    fn tenant(&self) -> Option<&'a Tenant> {
+        let only = self.wishes.first().filter(|_| self.set.is_none());
+        only.map(|wish| wish.tenant)
+    }
+
+    /// Why nothing of it may be changed, where one of its tenants is only to be looked at.
+    fn locked(&self) -> Option<Failure> {
+        let locked = self.wishes.iter().find(|wish| wish.tenant.read_only)?;
+        let failure = catalogue::read_only(locked.tool.spec.name, [locked.tenant].into_iter());
+        Some(labelled(failure, locked.label.as_deref()))
+    }
+}
+
+impl Desk {
+    /// Takes what a call asks for down the road, on a yes that was brought with it or without one.
+    pub(super) async fn change(&self, asked: Asked<'_>, mut call: Call) -> Answer {
+        let (spec, tenant) = (asked.spec, asked.tenant());
+        let said = tenant.and_then(Tenant::said);
+        let stopped = |failure: &Failure| Answer::stopped(spec, failure).at(said);
+        if let Some(failure) = asked.locked() {
+            return stopped(&failure);
+        }
+        let here = tenant.map_or_else(|| self.config.tenants.iter().collect(), |one| vec![one]);
+        let mut in_hand = InHand::default();
+        match self.taken(&here, &mut call).await {
+            Ok(Some(taken)) => in_hand.hold(taken),
+            Ok(None) => {}
+            Err(failure) => return stopped(&failure),
+        }
+        let caller = call.requester.clone();
+        let answer = self.change_on(asked, &here, call, &mut in_hand).await;
+        self.conclude_all(&in_hand, &answer, &caller).await;
+        answer.at(said)
+    }
+
+    /// The same, on a yes that was taken for it or without one.
     async fn change_on(
         &self,
-        tool: &Tool,
-        tenant: &Tenant,
+        asked: Asked<'_>,
+        here: &[&Tenant],
         mut call: Call,
-        origin: Origin,
         in_hand: &mut InHand,
     ) -> Answer {
+        let spec = asked.spec;
+        let stopped = |failure: &Failure| Answer::stopped(spec, failure);
+        let mut left_out = Vec::new();
         let approved = in_hand.now.as_ref().map(|taken| &taken.request);
-        let (mut context, mut request) =
-            match self.describe_request(tool, tenant, &mut call, origin, approved) {
-                Ok(asked) => asked,
-                Err(failure) => return Answer::stopped(tool.spec, &failure),
-            };
-        request.organization = tenant.organization(&self.wire).await;
+        let described = self.describe(asked, &mut call, approved, &mut left_out);
+        let (mut context, mut requests) = match described {
+            Ok(described) => described,
+            Err(failure) => return stopped(&failure),
+        };
+        for request in &mut requests {
+            request.organization = request.tenant.organization(&self.wire).await;
+        }
         context.changes_this_hour = self.changes_this_hour(&context.caller).await;
-        let earlier = context.undoing.as_ref().map(|undoing| undoing.earlier.clone());
-        let earlier = &earlier.unwrap_or_default();
         for _ in 0..ROUNDS {
             if in_hand.now.is_some() {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.forget_names();
             }
-            // A relative end counts from when access begins, however long a person took to agree.
-            request.term = match request.term.begun(self.now()) {
-                Ok(term) => term,
-                Err(failure) => return Answer::stopped(tool.spec, &failure),
-            };
-            let (deadline, cache) = (Deadline::after(CALL), Some(&self.names));
-            let reader =
-                VendorReader { tenant, wire: &self.wire, deadline, cache, earlier, notes: None };
-            let tasks = match self.resolve(&request, &reader, &call).await {
+            for request in &mut requests {
+                // A relative end counts from when access begins, however long a person took to agree.
+                match request.term.begun(self.now()) {
+                    Ok(term) => request.term = term,
+                    Err(failure) => return stopped(&request.labelled(failure)),
+                }
+            }
+            let tasks = match self.resolve_all(&requests, &call).await {
                 Ok(tasks) => tasks,
-                Err(failure) => return Answer::stopped(tool.spec, &failure),
+                Err(failure) => return stopped(&failure),
             };
+            if context.is_set() && tasks.len() > MOST {
+                return stopped(&too_many(tasks.len()));
+            }
             context.width = tasks.len();
             context.reads = self.reads(&tasks);
-            match self.round(&context, &tasks, &reader, &call, in_hand.now.take()).await {
-                Ok(RoundEnd::Done(mut items, pending)) => {
-                    for (item, task) in items.iter_mut().zip(&tasks) {
+            match self.round(&context, &tasks, here, &call, in_hand.now.take()).await {
+                Ok(RoundEnd::Done(mut done)) => {
+                    for (item, task) in done.items.iter_mut().zip(&tasks) {
                         item.show(task.step.as_ref());
                     }
-                    return Answer::changed(tool.spec, items).asking(pending);
+                    return match context.is_set() {
+                        true => self.answer_to_set(spec, done, &tasks, left_out),
+                        false => Answer::changed(spec, done.items).asking(done.pending),
+                    };
                 }
                 Ok(RoundEnd::Agreed(request)) => {
-                    match self.take(tenant, *request, &context.caller).await {
+                    match self.take(here, *request, &context.caller).await {
                         Ok(agreed) => in_hand.hold(agreed),
-                        Err(failure) => return Answer::stopped(tool.spec, &failure),
+                        Err(failure) => return stopped(&failure),
                     }
                 }
                 Err(stop) => {
                     if let Some(refusal) = prepare::refusal(&context, &stop) {
                         self.ledger.refuse_plainly(refusal, &context.caller).await;
                     }
-                    return Answer::stopped_at(&stop);
+                    return match context.is_set() {
+                        true => stopped(&stop.task.request.labelled(stop.failure.clone())),
+                        false => Answer::stopped_at(&stop),
+                    };
                 }
             }
         }
         let failure = Failure::refused("the access kept changing while a person was asked")
             .hint("call again when it has settled");
-        Answer::stopped(tool.spec, &failure)
+        stopped(&failure)
     }
 
-    /// Names to ids: a task for each access that changes.
+    /// Names to ids: a task for each access that changes, in the order of the requests.
+    ///
+    /// # Errors
+    /// All that means nothing, or several things, at once.
+    async fn resolve_all<'t>(
+        &self,
+        requests: &'t [ChangeRequest<'t>],
+        call: &Call,
+    ) -> Result<Vec<Task<'t>>, Failure> {
+        (call.progress)("looking up names".to_owned());
+        let deadline = Deadline::after(CALL);
+        let resolved = requests.iter().enumerate().map(|(item, request)| async move {
+            let resolved = self.resolve(item, request, deadline).await;
+            resolved.map_err(|failure| request.labelled(failure))
+        });
+        let tasks = Failure::every(join_all(resolved).await).inspect_err(|_| {
+            // What is not known now may be in a moment.
+            self.forget_names();
+        })?;
+        Ok(tasks.into_iter().flatten().collect())
+    }
+
     async fn resolve<'t>(
         &self,
+        item: usize,
         request: &'t ChangeRequest<'t>,
-        reader: &VendorReader<'_>,
-        call: &Call,
+        deadline: Deadline,
     ) -> Result<Vec<Task<'t>>, Failure> {
         let Run::Change { resolve, .. } = request.tool.run else {
             return Err(Failure::invalid("this tool changes nothing"));
         };
-        (call.progress)("looking up names".to_owned());
         let notes = Notes::default();
-        let reader = VendorReader { notes: Some(&notes), ..*reader };
-        let steps = resolve(request.arguments.clone(), &reader).await.inspect_err(|_| {
-            // What is not known now may be in a moment.
-            self.forget_names();
-        })?;
+        let reader = request.reader(&self.wire, Some(&self.names), deadline);
+        let reader = VendorReader { notes: Some(&notes), ..reader };
+        let steps = resolve(request.arguments.clone(), &reader).await?;
         let notes = notes.into_all();
         let task = |mut step: Box<dyn Step>| {
             step.set_term(request.term);
-            Task { step, request, notes: notes.clone() }
+            Task { step, request, item, notes: notes.clone() }
         };
         Ok(steps.into_iter().map(task).collect())
     }
 
     /// Who asks, and for what.
-    fn describe_request<'a>(
+    fn describe<'a>(
         &self,
-        tool: &'a Tool,
-        tenant: &'a Tenant,
+        asked: Asked<'a>,
         call: &mut Call,
-        origin: Origin,
         approved: Option<&Request>,
-    ) -> Result<(ChangeContext, ChangeRequest<'a>), Failure> {
-        let Origin { called, cause, undoing } = origin;
-        let mut arguments = std::mem::take(&mut call.arguments);
-        let Common { reason, dry_run } = Common::take(&mut arguments)?;
-        let lasting = Lasting::take(tool.spec.effect, &mut arguments)?;
+        left_out: &mut Vec<LeftOut>,
+    ) -> Result<(ChangeContext, Vec<ChangeRequest<'a>>), Failure> {
+        let Asked { called, wishes, set, .. } = asked;
         // What an earlier call had asked for is what was agreed to.
-        let agreed = approved.and_then(|request| consent::term(request, &called));
-        let term = agreed.map_or_else(|| lasting.term(self.now()), Ok)?;
+        let agreed = approved.filter(|_| set.is_none());
+        let agreed = agreed.and_then(|request| consent::term(request, &called));
+        let set_size = set.is_some().then_some(wishes.len());
+        let SetTerms { mut dry_run, left_out: left } = set.unwrap_or_default();
+        *left_out = left;
+        let mut requests = Vec::new();
+        for mut wish in wishes {
+            let label = wish.label.clone();
+            let own = |failure| labelled(failure, label.as_deref());
+            let common = Common::take(&mut wish.arguments).map_err(own)?;
+            dry_run |= common.dry_run.unwrap_or(false);
+            let lasting = Lasting::take(wish.tool.spec.effect, &mut wish.arguments).map_err(own)?;
+            let term = agreed.map_or_else(|| lasting.term(self.now()), Ok).map_err(own)?;
+            requests.push(wish.request(common.reason, term));
+        }
         let caller = call.requester.clone();
-        let own = || caller.name().to_owned();
         let context = ChangeContext {
-            requester: approved.map_or_else(own, |request| request.requester.clone()),
+            requester: requester(&caller, approved),
             caller,
             client: call.client.clone(),
             called,
-            cause,
-            undoing,
-            dry_run: dry_run.unwrap_or(false),
+            dry_run,
+            set_size,
             width: 1,
             changes_this_hour: 0,
             reads: Reads::default(),
         };
-        let organization = Organization::Unknown;
-        let arguments = Value::Object(arguments);
-        Ok((context, ChangeRequest { tool, tenant, organization, arguments, reason, term }))
+        Ok((context, requests))
     }
+}
+
+/// Whose wish it is: of a request that was approved, whoever asked then.
+fn requester(caller: &Requester, approved: Option<&Request>) -> String {
+    approved.map_or_else(|| caller.name().to_owned(), |request| request.requester.clone())
+}
+
+impl<'a> Wish<'a> {
+    /// A change for its own sake.
+    pub(super) fn new(
+        tool: &'static Tool,
+        tenant: &'a Tenant,
+        arguments: Map<String, Value>,
+    ) -> Self {
+        Self { tool, tenant, arguments, cause: Cause::Request, undoing: None, label: None }
+    }
+
+    fn request(self, reason: Option<String>, term: crate::tools::Term) -> ChangeRequest<'a> {
+        let Self { tool, tenant, arguments, cause, undoing, label } = self;
+        ChangeRequest {
+            tool,
+            tenant,
+            organization: Organization::Unknown,
+            arguments: Value::Object(arguments),
+            reason,
+            term,
+            cause,
+            undoing,
+            label,
+        }
+    }
+}
+
+impl ChangeRequest<'_> {
+    /// The same trouble, of this one among others.
+    fn labelled(&self, failure: Failure) -> Failure {
+        labelled(failure, self.label.as_deref())
+    }
+}
+
+/// The same trouble as one of a change that others stand beside, by its own argument there.
+pub(super) fn labelled(failure: Failure, label: Option<&str>) -> Failure {
+    match label {
+        Some(label) => failure.within(label, ARGUMENTS),
+        None => failure,
+    }
+}
+
+/// Where a set has what is of one of its changes.
+pub(super) const ARGUMENTS: &str = "arguments";
+
+fn too_many(count: usize) -> Failure {
+    Failure::invalid(format!("this would change {count} accesses, and one set changes at most {MOST}"))
+        .hint("ask for it in several calls, each with a part of the changes")
 }

@@ -132,6 +132,7 @@ fn shown(record: &Record) -> Checked {
         hint: None,
         now: None,
         changes: Vec::new(),
+        remaining: Vec::new(),
         warnings: Vec::new(),
     }
 }

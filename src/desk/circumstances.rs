@@ -32,7 +32,7 @@ impl Desk {
             Effect::Look => {
                 self.guard.look(spec.name, client, &self.circumstances(requester.name(), 0))
             }
-            Effect::Grant | Effect::Revoke | Effect::Undo => Ok(()),
+            Effect::Grant | Effect::Revoke | Effect::Undo | Effect::Set => Ok(()),
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
-use super::task::ChangeContext;
+use super::task::{ChangeContext, ChangeRequest};
 use super::zone::Zone;
 use super::{Call, Desk, OriginalCall};
 use crate::access::Access;
@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
 use crate::json::is_same_set;
-use crate::ledger::{Answered, Asking, Channel, Content, Decision, Request, State};
+use crate::ledger::{Answered, AskedAt, Asking, Channel, Content, Decision, Request, State};
 use crate::requester::Requester;
 use crate::tools::Term;
 use crate::vendors::Tenant;
@@ -84,6 +84,15 @@ pub struct Pending {
     pub state: String,
 }
 
+/// What a person is to be asked.
+pub(super) struct Sought<'a> {
+    pub(super) context: &'a ChangeContext,
+    pub(super) question: &'a ConsentQuestion,
+    pub(super) digest: &'a str,
+    /// The tenants at which a yes may be for this call.
+    pub(super) here: &'a [&'a Tenant],
+}
+
 /// How asking went.
 pub(super) enum ConsentOutcome {
     Approved(Request),
@@ -107,14 +116,14 @@ impl Desk {
     /// to others elsewhere. A no counts wherever it is said.
     pub(super) async fn client_answered(
         &self,
-        tenant: &Tenant,
+        here: &[&Tenant],
         told: &ClientAnswer,
         requester: &Requester,
     ) -> Result<Request, Failure> {
         let receipt = self.unseal(&told.state, requester).await?;
         let request = self.request(&receipt, State::Waiting).await?;
         if matches!(told.reply, PersonReply::Yes(_))
-            && let Some(why) = self.is_elsewhere(tenant, &request).await
+            && let Some(why) = self.is_elsewhere(here, &request).await
         {
             let why =
                 format!("this yes to {receipt} is not for here: {why}; the request stays open");
@@ -150,13 +159,12 @@ impl Desk {
     /// Asks whoever is there.
     pub(super) async fn obtain_consent(
         &self,
-        context: &ChangeContext,
+        sought: &Sought<'_>,
         prepared: &[Prepared<'_>],
-        question: &ConsentQuestion,
-        digest: &str,
         follows: Option<&str>,
         call: &Call,
     ) -> Result<ConsentOutcome, Failure> {
+        let Sought { context, question, digest, here } = *sought;
         let content = Content {
             policy: Some(self.guard.hash().to_owned()),
             follows: follows.map(str::to_owned),
@@ -166,8 +174,7 @@ impl Desk {
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
         if let Some(approved) = self.ledger.approved_already(&asking, &call.requester).await?
-            && let Some(first) = prepared.first()
-            && self.is_elsewhere(first.task.request.tenant, &approved).await.is_none()
+            && self.is_elsewhere(here, &approved).await.is_none()
             && self.vouched(&approved, &in_words_of(&approved, context, prepared)).is_ok()
         {
             // Somebody said yes to this very question, and nobody has carried it out yet.
@@ -350,7 +357,8 @@ impl Prepared<'_> {
     /// A digest of everything that would happen, and of what it rests on, beside what its siblings in
     /// the call want.
     pub(super) fn digest(&self, siblings: &[&Access], policy: &str) -> String {
-        self.next.digest(siblings, policy, self.task.request.term.from)
+        let (from, is_upon_others) = (self.task.request.term.from, self.is_upon_others);
+        self.next.digest(siblings, policy, from, is_upon_others)
     }
 }
 
@@ -372,7 +380,13 @@ impl Next {
 
     /// The items of one call change each other's surroundings: what they themselves want is left out
     /// of the others'.
-    fn digest(&self, siblings: &[&Access], policy: &str, from: Timestamp) -> String {
+    fn digest(
+        &self,
+        siblings: &[&Access],
+        policy: &str,
+        from: Timestamp,
+        is_upon_others: bool,
+    ) -> String {
         let Some((intent, rules)) = self.judged() else { return "already".to_owned() };
         let own = |row: &&Access| {
             intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.is(row))
@@ -402,7 +416,7 @@ impl Next {
             "ingredients": ingredients,
             "typed": self.typed(),
             "arguments": intent.arguments,
-            "request": intent.request(),
+            "request": intent.request(is_upon_others),
             "before": foreign(&intent.before),
             "after": foreign(&intent.after),
             "expires_at": intent.expires_at.map(|end| end.to_string()),
@@ -426,23 +440,60 @@ fn content(
     prepared: &[Prepared<'_>],
     question: &ConsentQuestion,
 ) -> Content {
-    let intents: Vec<_> = prepared.iter().filter_map(|one| one.next.judged()).collect();
-    let first = intents.first().map(|(intent, _)| intent);
-    let request = prepared.first().map(|one| one.task.request);
+    let first = prepared.first().map(|one| one.task.request);
+    let is_single = |_: &&ChangeRequest<'_>| !context.is_set();
+    let at = prepared.iter().find_map(|one| one.next.intent()).filter(|_| !context.is_set());
+    let vendor = first.filter(is_single).and_then(|request| request.tool.spec.vendor);
     Content {
-        tool: context.called.tool.clone(),
-        arguments: context.called.arguments.clone(),
-        vendor: request.and_then(|request| request.tool.spec.vendor).map(str::to_owned),
-        tenant: first.map(|intent| intent.tenant.clone()),
-        tenant_name: first.and_then(|intent| intent.tenant_name.clone()),
-        organization: first.and_then(|intent| intent.organization.clone()),
-        term: request.map(|request| request.term),
-        client: context.client.clone(),
+        vendor: vendor.map(str::to_owned),
+        tenant: at.map(|intent| intent.tenant.clone()),
+        tenant_name: at.and_then(|intent| intent.tenant_name.clone()),
+        organization: at.and_then(|intent| intent.organization.clone()),
+        term: first.filter(is_single).map(|request| request.term),
         summary: question.summary.clone(),
         question: question.text.clone(),
         typed: question.typed.clone(),
-        rules: intents.iter().flat_map(|(_, rules)| rules.iter().cloned()).collect(),
-        intents: intents.iter().map(|(intent, _)| intent.recorded()).collect(),
+        ..changes(context, prepared)
+    }
+}
+
+/// A set that nobody has to be asked about, as the ledger keeps it.
+pub(super) fn content_of_set(
+    context: &ChangeContext,
+    prepared: &[Prepared<'_>],
+    policy: &str,
+) -> Content {
+    let summary = ConsentQuestion::summary(prepared);
+    Content { policy: Some(policy.to_owned()), summary, ..changes(context, prepared) }
+}
+
+/// Each change that is to be sent, and where.
+fn changes(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Content {
+    let numbered = prepared.iter().enumerate();
+    let judged: Vec<_> =
+        numbered.filter_map(|(at, one)| Some((at + 1, one.next.judged()?))).collect();
+    let mut places: Vec<AskedAt> = Vec::new();
+    for (_, (intent, _)) in judged.iter().filter(|_| context.is_set()) {
+        let at = AskedAt {
+            vendor: Some(intent.vendor.to_owned()),
+            place: intent.tenant.clone(),
+            name: intent.tenant_name.clone(),
+            organization: intent.organization.clone(),
+        };
+        if !places.contains(&at) {
+            places.push(at);
+        }
+    }
+    let numbers = judged.iter().map(|(number, _)| *number);
+    let rules = judged.iter().flat_map(|(_, (_, rules))| rules.iter().cloned());
+    Content {
+        tool: context.called.tool.clone(),
+        arguments: context.called.arguments.clone(),
+        client: context.client.clone(),
+        rules: rules.collect(),
+        numbers: if context.is_set() { numbers.collect() } else { Vec::new() },
+        places,
+        intents: judged.iter().map(|(_, (intent, _))| intent.recorded()).collect(),
         ..Content::default()
     }
 }
@@ -474,7 +525,7 @@ mod tests {
         edit(&mut asked);
         let Edited { intent, policy, typed } = asked;
         let asked = Box::new(NeedsConsent::supposed(intent, policy, typed));
-        Next::Judged(Verdict::Ask(asked)).digest(&[], "rules", now)
+        Next::Judged(Verdict::Ask(asked)).digest(&[], "rules", now, false)
     }
 
     /// Each by itself is another question, though its words may be the same.

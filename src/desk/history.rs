@@ -321,7 +321,7 @@ impl Desk {
         let (vendor, _, name) = entry.place();
         let tenant = self.config.said(vendor, name).map(str::to_owned);
         let of = refusal.vendor.clone().map(|vendor| Of::new(vendor).at(tenant));
-        let (now, changes, warnings) = (None, Vec::new(), Vec::new());
+        let (now, changes, remaining, warnings) = (None, Vec::new(), Vec::new(), Vec::new());
         let time = at;
         Some(Checked {
             receipt,
@@ -336,6 +336,7 @@ impl Desk {
             hint,
             now,
             changes,
+            remaining,
             warnings,
         })
     }

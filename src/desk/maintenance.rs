@@ -4,16 +4,18 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 
+use super::change::Asked;
 use super::consent::GOOD;
 use super::lag::{GONE_PERHAPS, may_lag};
 use super::status::{holds, nobody_knows};
 use super::undo_precondition::Outlook;
-use super::{Call, Desk, OriginalCall, Person};
+use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::{CarriedOutBy, Lock, Record, Request, Right, State};
 use crate::outbound::{Urgency, urgent};
+use crate::tools::undo_change;
 use crate::vendors::Same;
 
 /// What became of one change.
@@ -291,7 +293,10 @@ impl Desk {
         );
         // What rules were told of the grant, they are told of what its end gives back.
         let reason = record.reason.clone();
-        let answer = self.take_back(undoing, call, (called, cause), reason).await;
+        let answer = match self.inverse_of(undoing, cause, reason).await {
+            Ok(wish) => self.change(Asked::one(called, wish), call).await,
+            Err(failure) => Answer::stopped(&undo_change::SPEC, &failure),
+        };
         let (outcome, said) = answer.describe();
         let may_be_open = matches!(outcome, Outcome::Unconfirmed | Outcome::Unknown);
         if may_be_open && self.taker(record).await?.is_some() {

@@ -1,24 +1,29 @@
 //! What a step would do: read, planned and judged; nothing is sent.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::round::Stop;
-use super::task::{ChangeContext, ChangeRequest, Task};
+use super::task::{ChangeContext, ChangeRequest, Task, lanes};
 use super::{Desk, StepResult, lowering};
 use crate::access::{Access, Outcome};
+use crate::cache::Cache;
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
 use crate::guard::{NeedsConsent, Permitted, Verdict, VerdictRecord};
 use crate::intent::{Cause, Intent, ReadForRules};
 use crate::ledger::Record;
+use crate::outbound::Deadline;
 use crate::tools::{Effect, Plan, Snapshot, Step};
-use crate::vendors::VendorReader;
+use crate::vendors::{Read, VendorReader};
 
 /// A task with the access there is, and what is to be done.
 pub(super) struct Prepared<'t> {
     pub(super) task: &'t Task<'t>,
     pub(super) before: Snapshot,
     pub(super) next: Next,
+    /// What is there is what earlier changes of the set are to leave.
+    pub(super) is_upon_others: bool,
 }
 
 /// What is to be done about an access.
@@ -62,20 +67,54 @@ struct Planned {
 }
 
 impl Desk {
+    /// Prepares all, each upon what those before it are to leave.
+    ///
     /// # Errors
-    /// At the first step that cannot be prepared.
+    /// At the first step that cannot be prepared. In a set, one that the access there is stands against is
+    /// left out, and what rests on it.
     pub(super) async fn prepare_all<'t>(
         &self,
         context: &ChangeContext,
         tasks: &'t [Task<'t>],
-        reader: &VendorReader<'_>,
+        cache: &Cache<Read>,
+        deadline: Deadline,
     ) -> Result<Vec<Prepared<'t>>, Stop<'t>> {
-        let mut prepared = Vec::new();
-        for task in tasks {
-            let one = self.prepare(context, task, reader).await;
-            prepared.push(one.map_err(|failure| Stop { task, failure, read: None })?);
+        let lanes = lanes(tasks).into_iter();
+        let lanes = lanes.map(|lane| self.prepare_lane(context, tasks, lane, cache, deadline));
+        let mut all: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
+        all.sort_by_key(|(index, _)| *index);
+        all.into_iter().map(|(_, one)| one).collect()
+    }
+
+    /// Prepares the tasks at one tenant, in their order, and ends at the first that cannot be.
+    async fn prepare_lane<'t>(
+        &self,
+        context: &ChangeContext,
+        tasks: &'t [Task<'t>],
+        lane: Vec<usize>,
+        cache: &Cache<Read>,
+        deadline: Deadline,
+    ) -> Vec<(usize, Result<Prepared<'t>, Stop<'t>>)> {
+        let mut done: Vec<(usize, Result<Prepared<'t>, Stop<'t>>)> = Vec::new();
+        for (index, task) in lane.into_iter().filter_map(|index| Some((index, tasks.get(index)?))) {
+            let earlier: Vec<_> = done.iter().filter_map(|(_, one)| one.as_ref().ok()).collect();
+            let reader =
+                task.request.reader(&self.wire, Some(cache), context.deadline(deadline));
+            let one = match left_out(task, &earlier) {
+                Some(left_out) => Ok(left_out),
+                None => self.prepare(context, task, &reader, &earlier).await,
+            };
+            let one = one.or_else(|failure| match failure.kind {
+                Kind::Refused if context.is_set() => Ok(Prepared::stands_against(task, failure)),
+                _ => Err(Stop { task, failure, read: None }),
+            });
+            let ends = one.is_err();
+            done.push((index, one));
+            if ends {
+                break;
+            }
         }
-        Ok(prepared)
+        done
     }
 
     /// Reads, plans and judges one task. The policy speaks before what stands in the way at the
@@ -85,27 +124,28 @@ impl Desk {
         context: &ChangeContext,
         task: &'t Task<'t>,
         reader: &VendorReader<'_>,
+        earlier: &[&Prepared<'_>],
     ) -> Result<Prepared<'t>, Failure> {
-        let step = task.step.as_ref();
-        if context.cause == Cause::Request {
-            self.nothing_unseen(task.request, step, &context.caller).await?;
+        let (step, request) = (task.step.as_ref(), task.request);
+        if request.cause == Cause::Request {
+            self.nothing_unseen(request, step, &context.caller).await?;
         }
-        let before = step.current(reader).await?;
-        let ending = matches!(context.cause, Cause::Expiry(_));
-        let moved = context.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
+        let (before, is_upon_others) = task.upon(step.current(reader).await?, earlier);
+        let ending = matches!(request.cause, Cause::Expiry(_));
+        let moved = request.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
         let planned = |draft, after, warnings| {
-            let cause = context.cause.clone();
+            let cause = request.cause.clone();
             Planned { cause, draft, after, warnings }
         };
         let plan = step.plan(&before).map(|plan| plan.saying(&task.notes));
         let (planned, conflict) = match (plan, moved) {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
-                match self.plan_already_so(context, task, &before, warnings).await? {
+                match self.plan_already_so(task, &before, warnings).await? {
                     AlreadySo::EndMoves(planned) => (*planned, None),
                     AlreadySo::Unchanged(warnings) => {
                         let next = Next::Already(outcome, warnings);
-                        return Ok(Prepared { task, before, next });
+                        return Ok(Prepared { task, before, next, is_upon_others });
                     }
                 }
             }
@@ -120,7 +160,7 @@ impl Desk {
         };
         let intent = self.intent(context, task, &before, planned).await?;
         let next = self.judge(context, step, intent, conflict).await?;
-        Ok(Prepared { task, before, next })
+        Ok(Prepared { task, before, next, is_upon_others })
     }
 
     /// What the rules say of a change, and of its end; and then what stands in its way at the vendor.
@@ -133,7 +173,7 @@ impl Desk {
     ) -> Result<Next, Failure> {
         intent.check_length()?;
         let at = self.circumstances(&context.requester, context.changes_this_hour);
-        if matches!(context.cause, Cause::Expiry(_)) {
+        if matches!(intent.cause, Cause::Expiry(_)) {
             self.may_leave(step, &intent, &at)?;
         }
         let foreseen = self.foresee(step, &intent).await;
@@ -155,14 +195,13 @@ impl Desk {
     /// cannot be read.
     async fn plan_already_so(
         &self,
-        context: &ChangeContext,
         task: &Task<'_>,
         before: &Snapshot,
         mut warnings: Vec<String>,
     ) -> Result<AlreadySo, Failure> {
         let (step, request) = (task.step.as_ref(), task.request);
         let refused = |what: String, hint: String| Err(Failure::refused(what).hint(hint));
-        if request.tool.spec.effect != Effect::Grant || context.cause != Cause::Request {
+        if request.tool.spec.effect != Effect::Grant || request.cause != Cause::Request {
             return Ok(AlreadySo::Unchanged(warnings));
         }
         let timed = self.ledger.timed(&request.whose(step.wanted()), key(step.wanted())).await?;
@@ -208,7 +247,7 @@ impl Desk {
         let shift = step.shift(&before.rows, &after);
         let lowering = match spec.effect {
             Effect::Grant => lowering::of(step, &before.rows, &after),
-            Effect::Look | Effect::Revoke | Effect::Undo => Vec::new(),
+            Effect::Look | Effect::Revoke | Effect::Undo | Effect::Set => Vec::new(),
         };
         let mut intent = Intent {
             vendor: tenant.vendor.name,
@@ -225,7 +264,7 @@ impl Desk {
             needs: spec.needs,
             summary: match spec.effect {
                 Effect::Grant => lowering::summary(step, shift, &before.rows, &after),
-                Effect::Look | Effect::Revoke | Effect::Undo => step.summary(),
+                Effect::Look | Effect::Revoke | Effect::Undo | Effect::Set => step.summary(),
             },
             wanted: step.wanted().clone(),
             arguments: step.arguments(),
@@ -239,6 +278,7 @@ impl Desk {
             ingredients: step.ingredients(),
             own: step.is_self(),
             width: context.width,
+            set_size: context.set_size.unwrap_or(1),
             expires_at: term.until,
             lasts: term.lasts,
             upon: Vec::new(),
@@ -265,7 +305,63 @@ pub(super) fn key(access: &Access) -> [&str; 3] {
     [&access.principal.id, &access.role.id, &access.resource.id]
 }
 
+/// A task that rests on one that is left out, as one that is left out too.
+fn left_out<'t>(task: &'t Task<'t>, earlier: &[&Prepared<'_>]) -> Option<Prepared<'t>> {
+    let is_under = |one: &&&Prepared<'_>| {
+        one.conflict().is_some() && task.meets(one.task.step.wanted())
+    };
+    let under = earlier.iter().find(is_under)?.task.step.summary();
+    let failure = Failure::refused(format!("it rests on a change that is left out: {under}"))
+        .hint("ask for it again when that is settled");
+    Some(Prepared::stands_against(task, failure))
+}
+
+impl Task<'_> {
+    /// What there will be where this one writes, once the earlier ones of its set are done; and whether
+    /// they have a part in it.
+    fn upon(&self, mut now: Snapshot, earlier: &[&Prepared<'_>]) -> (Snapshot, bool) {
+        let mut is_upon_others = false;
+        for intent in earlier.iter().filter_map(|one| one.next.intent()) {
+            let differs = |rows: &[Access], others: &[Access]| -> Vec<Access> {
+                let own = |row: &&Access| {
+                    self.meets(row) && !others.iter().any(|other| other.is_still(row))
+                };
+                rows.iter().filter(own).cloned().collect()
+            };
+            let gone = differs(&intent.before, &intent.after);
+            let come = differs(&intent.after, &intent.before);
+            is_upon_others |= !gone.is_empty() || !come.is_empty();
+            now.rows.retain(|row| !gone.iter().any(|gone| gone.is(row)));
+            now.rows.extend(come);
+        }
+        (now, is_upon_others)
+    }
+}
+
+impl<'t> Prepared<'t> {
+    /// A task that something stands against; what there is was not kept.
+    fn stands_against(task: &'t Task<'t>, failure: Failure) -> Self {
+        let (before, next) = (Snapshot::default(), Next::Conflict(failure));
+        Self { task, before, next, is_upon_others: false }
+    }
+}
+
+impl Next {
+    /// What is to be done, where something is and the rules do not forbid it.
+    pub(super) fn intent(&self) -> Option<&Intent> {
+        match self {
+            Self::Judged(Verdict::Allow(permitted)) => Some(permitted.intent()),
+            Self::Judged(Verdict::Ask(asked)) => Some(asked.intent()),
+            Self::Judged(Verdict::Deny(_)) | Self::Already(..) | Self::Conflict(_) => None,
+        }
+    }
+}
+
 impl Prepared<'_> {
+    pub(super) fn is_to_be_sent(&self) -> bool {
+        self.next.intent().is_some()
+    }
+
     pub(super) fn before(&self) -> &[Access] {
         &self.before.rows
     }
@@ -314,6 +410,15 @@ impl Prepared<'_> {
     /// The step, where nothing of it was begun.
     pub(super) fn not_started(&self) -> StepResult {
         StepResult::not_started(self.task.step.as_ref(), self.before())
+    }
+
+    /// The step, where something stands against it, and others beside it go on.
+    pub(super) fn left_aside(self) -> StepResult {
+        let step = self.task.step.as_ref();
+        match self.settle() {
+            Settled::Finished(item) => *item,
+            Settled::Sendable(_, before) => StepResult::not_started(step, &before.rows),
+        }
     }
 
     /// The step, stopped before anything of it was sent.

@@ -1,6 +1,7 @@
 //! What a person is asked: everything that would happen, in plain words.
 
 use super::PersonReply;
+use super::question_table::{counted, table};
 use super::prepare::{Next, Prepared};
 use super::status::called;
 use super::task::{ChangeContext, Task};
@@ -44,30 +45,36 @@ impl ConsentQuestion {
         let mut items = Vec::new();
         let (mut typed, mut why) = (None, Vec::new());
         for Prepared { task, next, .. } in prepared {
-            let intent = match next {
-                Next::Judged(Verdict::Ask(asked)) => {
-                    if asked.typed() {
-                        typed = Some(to_be_typed(&asked.intent().wanted.principal));
-                    }
-                    why.push(asked.why());
-                    asked.intent()
+            if let Next::Judged(Verdict::Ask(asked)) = next {
+                if asked.typed() {
+                    typed = Some(to_be_typed(&asked.intent().wanted.principal));
                 }
-                Next::Judged(Verdict::Allow(permitted)) => permitted.intent(),
-                Next::Judged(Verdict::Deny(_)) | Next::Already(..) | Next::Conflict(_) => continue,
-            };
-            items.push(Item { task, intent });
+                why.push(asked.why());
+            }
+            items.extend(next.intent().map(|intent| Item { task, intent }));
         }
-        let summary: Vec<_> = items.iter().map(|item| item.intent.summary.as_str()).collect();
-        let summary = text::clean(&summary.join("; "));
+        let summary = Self::summary(prepared);
+        if context.is_set() {
+            let typed = typed.map(|_| counted(items.len()));
+            let text = table((context, zone), prepared, &items, &why, typed.as_deref());
+            return Self { summary, text, typed };
+        }
         let text = lines((context, zone), &items, &why, typed.as_deref());
         Self { summary, text, typed }
+    }
+
+    /// All that would be sent, in one line.
+    pub(super) fn summary(prepared: &[Prepared<'_>]) -> String {
+        let intents = prepared.iter().filter_map(|one| one.next.intent());
+        let summary: Vec<_> = intents.map(|intent| intent.summary.as_str()).collect();
+        text::clean(&summary.join("; "))
     }
 }
 
 /// A change that a person is asked about, among others.
-struct Item<'a> {
-    task: &'a Task<'a>,
-    intent: &'a Intent,
+pub(super) struct Item<'a> {
+    pub(super) task: &'a Task<'a>,
+    pub(super) intent: &'a Intent,
 }
 
 fn lines(
@@ -91,21 +98,33 @@ fn lines(
     for warning in dedup(warnings.map(String::as_str)) {
         lines.push(format!("Warning: {warning}"));
     }
-    lines.extend(dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")));
-    lines.extend(ids(items));
-    if let Some(reason) = first.and_then(|item| item.task.request.reason.as_ref()) {
-        let says = if context.client.is_some() { "The assistant says" } else { "The reason given" };
-        lines.push(format!("{says}: {}", text::quote(Word::Reason, reason)));
-    }
+    lines.extend(below(context, items, why));
     if let Some(name) = typed {
         lines.push(format!("To agree, type the name of who gets it, without quotes: “{name}”"));
     }
-    // Nothing is cut here: a person agrees to what they see. Names and reasons were, each by itself.
+    stripped(&lines)
+}
+
+/// What stands below the changes and their warnings: the rules that ask, ids, and why it is wanted.
+pub(super) fn below(context: &ChangeContext, items: &[Item<'_>], why: &[&str]) -> Vec<String> {
+    let mut lines: Vec<_> =
+        dedup(why.iter().copied()).into_iter().map(|why| format!("Policy: {why}")).collect();
+    lines.extend(ids(items));
+    let says = if context.client.is_some() { "The assistant says" } else { "The reason given" };
+    let reasons = items.iter().filter_map(|item| item.task.request.reason.as_deref());
+    for reason in dedup(reasons) {
+        lines.push(format!("{says}: {}", text::quote(Word::Reason, reason)));
+    }
+    lines
+}
+
+/// Nothing is cut here: a person agrees to what they see. Names and reasons were, each by itself.
+pub(super) fn stripped(lines: &[String]) -> String {
     lines.iter().map(|line| text::strip(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// The rows before and after; where a whole list is set, those of whoever gains or loses something.
-fn changed(step: &dyn Step, intent: &Intent) -> (Vec<Access>, Vec<Access>) {
+pub(super) fn changed(step: &dyn Step, intent: &Intent) -> (Vec<Access>, Vec<Access>) {
     let (before, after) = (intent.before.as_slice(), intent.after.as_slice());
     if step.difference(before, after).is_none() {
         return (before.to_vec(), after.to_vec());
@@ -155,7 +174,7 @@ fn to_be_typed(principal: &Named) -> String {
     }
 }
 
-fn who(context: &ChangeContext) -> String {
+pub(super) fn who(context: &ChangeContext) -> String {
     let requester = text::quote(Word::Id, &context.requester);
     match &context.client {
         Some(client) if !text::is_blank(client) => {
@@ -222,7 +241,7 @@ fn rows(step: &dyn Step, rows: &[Access], of: Option<&Intent>, zone: &Zone) -> S
     if shown.is_empty() { "no such access".to_owned() } else { shown.join("; ") }
 }
 
-fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(super) fn dedup<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = Vec::new();
     for text in texts.filter(|text| !text.is_empty()) {
         if !seen.contains(&text) {

@@ -1,6 +1,7 @@
 //! From steps to what becomes of them: prepared, judged, agreed to, carried out.
 
-use super::change::RoundEnd;
+use super::carry::On;
+use super::change::{Finished, RoundEnd};
 use super::consent::{self, ConsentOutcome};
 use super::prepare::{Next, Prepared, Settled};
 use super::question::ConsentQuestion;
@@ -16,7 +17,7 @@ use crate::guard::Verdict;
 use crate::intent::Cause;
 use crate::ledger::Request;
 use crate::outbound::{CALL, Deadline};
-use crate::vendors::VendorReader;
+use crate::vendors::Tenant;
 
 /// A task at which a call ends, before anything was sent.
 pub(super) struct Stop<'t> {
@@ -28,7 +29,8 @@ pub(super) struct Stop<'t> {
 
 impl Desk {
     /// Prepares all tasks, and asks a person where one is needed who has not agreed yet; otherwise
-    /// carries the tasks out, unless that is not wanted or one of them is denied.
+    /// carries the tasks out, unless that is not wanted or one of them is denied. `here` are the tenants
+    /// at which a yes may be for this call.
     ///
     /// # Errors
     /// At a task that cannot be prepared, before anything was sent.
@@ -36,36 +38,37 @@ impl Desk {
         &self,
         context: &ChangeContext,
         tasks: &'t [Task<'t>],
-        reader: &VendorReader<'_>,
+        here: &[&Tenant],
         call: &Call,
         taken: Option<Taken>,
     ) -> Result<RoundEnd, Stop<'t>> {
-        let Some(first) = tasks.first() else { return Ok(RoundEnd::Done(Vec::new(), None)) };
+        let Some(first) = tasks.first() else { return Ok(RoundEnd::Done(Finished::default())) };
         let stopped = |failure| Stop { task: first, failure, read: None };
         let turn = self.turns.take(keys(tasks), context.dry_run).await.map_err(stopped)?;
-        let now = Cache::lasting(CALL);
-        let reader = VendorReader { cache: Some(&now), deadline: Deadline::after(CALL), ..*reader };
+        let (now, deadline) = (Cache::lasting(CALL), Deadline::after(CALL));
         (call.progress)("reading the access there is".to_owned());
-        let prepared = self.prepare_all(context, tasks, &reader).await?;
+        let prepared = self.prepare_all(context, tasks, &now, deadline).await?;
         let is_denied = prepared.iter().any(Prepared::is_denied);
-        if !is_denied && let Some(conflict) = conflict(&prepared) {
+        if !is_denied
+            && !context.is_set()
+            && let Some(conflict) = conflict(&prepared)
+        {
             return Err(conflict);
         }
         if context.dry_run {
-            return Ok(RoundEnd::Done(preview(prepared), None));
+            return Ok(RoundEnd::Done(Finished::of(preview(prepared))));
         }
         if is_denied {
-            return Ok(RoundEnd::Done(self.refuse(context, prepared).await, None));
+            return Ok(RoundEnd::Done(Finished::of(self.refuse(context, prepared).await)));
         }
         let read = prepared.first().map(|one| one.before().to_vec());
         let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
-        let reader = VendorReader { cache: None, ..reader };
         let asks = prepared.iter().any(Prepared::asks);
         if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
-            let items = self.carry(context, prepared, None, &reader, call).await;
-            return Ok(RoundEnd::Done(items, None));
+            let done = self.carry_unasked(context, prepared, call, deadline).await.map_err(stopped)?;
+            return Ok(RoundEnd::Done(done));
         }
-        if matches!(context.cause, Cause::Expiry(_)) {
+        if tasks.iter().any(|task| matches!(task.request.cause, Cause::Expiry(_))) {
             return Err(stopped(
                 Failure::refused("the policy wants a person for this end").hint(
                     "a person takes it back with `grantor undo` and the receipt of the grant",
@@ -81,8 +84,11 @@ impl Desk {
             let question = ConsentQuestion::about(context, &prepared, &zone);
             match self.match_consent(taken, digests.clone(), &question).map_err(stopped)? {
                 ConsentMatch::Matched(grant) => {
-                    let items = self.carry(context, prepared, Some(&grant), &reader, call).await;
-                    return Ok(RoundEnd::Done(items, None));
+                    let of_set = context.is_set().then(|| grant.of());
+                    let on = On { grant: Some(&grant), receipt: of_set };
+                    let items = self.carry(context, prepared, &on, call, deadline).await;
+                    let receipt = of_set.map(str::to_owned);
+                    return Ok(RoundEnd::Done(Finished { receipt, ..Finished::of(items) }));
                 }
                 // Nobody is asked here, and what was agreed to is something else.
                 ConsentMatch::AskAgain { .. } if !asks => return Err(stopped(taking::moved())),
@@ -92,19 +98,40 @@ impl Desk {
         }
         let digest = consent::whole(&digests);
         drop(turn);
-        let sought = self
-            .obtain_consent(context, &prepared, &question, &digest, follows.as_deref(), call)
-            .await;
+        let asking = consent::Sought { context, question: &question, digest: &digest, here };
+        let sought = self.obtain_consent(&asking, &prepared, follows.as_deref(), call).await;
         match sought.map_err(stopped)? {
             ConsentOutcome::Approved(request) => Ok(RoundEnd::Agreed(Box::new(request))),
             // What the person said is in the ledger under the request: it is no refusal beside it.
             ConsentOutcome::Refused(failure) => {
-                Ok(RoundEnd::Done(not_agreed_to(&prepared, &failure), None))
+                Ok(RoundEnd::Done(Finished::of(not_agreed_to(&prepared, &failure))))
             }
             ConsentOutcome::Waiting(request, pending) => {
-                Ok(RoundEnd::Done(waiting(prepared, &request), pending))
+                let items = waiting(prepared, &request);
+                let receipt = Some(request.receipt);
+                Ok(RoundEnd::Done(Finished { pending, receipt, ..Finished::of(items) }))
             }
         }
+    }
+
+    /// Carries out what nobody has to be asked about; a set is written down first as what it is.
+    async fn carry_unasked(
+        &self,
+        context: &ChangeContext,
+        prepared: Vec<Prepared<'_>>,
+        call: &Call,
+        deadline: Deadline,
+    ) -> Result<Finished, Failure> {
+        let receipt = match context.is_set() && prepared.iter().any(Prepared::is_to_be_sent) {
+            true => {
+                let content = consent::content_of_set(context, &prepared, self.guard.hash());
+                Some(self.ledger.begin_set(&content, &context.caller).await?)
+            }
+            false => None,
+        };
+        let on = On { grant: None, receipt: receipt.as_deref() };
+        let items = self.carry(context, prepared, &on, call, deadline).await;
+        Ok(Finished { receipt, ..Finished::of(items) })
     }
 
     /// One refusal refuses the whole call, before any of it is sent.
@@ -130,6 +157,12 @@ impl Desk {
             });
         }
         items
+    }
+}
+
+impl Finished {
+    fn of(items: Vec<StepResult>) -> Self {
+        Self { items, ..Self::default() }
     }
 }
 

@@ -14,14 +14,18 @@ tokio::task_local! {
 /// What is known of one call from outside it.
 #[derive(Clone)]
 pub struct Sending {
-    /// One, which whoever sends holds; it is gone once the call is given up.
-    right: Arc<Semaphore>,
+    /// Whoever sends holds one, and those of several tenants do at the same time; all are gone once the
+    /// call is given up.
+    rights: Arc<Semaphore>,
     begun: Arc<AtomicBool>,
 }
 
+/// More than a call has tenants.
+const AT_ONCE: u32 = 1_024;
+
 impl Default for Sending {
     fn default() -> Self {
-        Self { right: Arc::new(Semaphore::new(1)), begun: Arc::default() }
+        Self { rights: Arc::new(Semaphore::new(AT_ONCE as usize)), begun: Arc::default() }
     }
 }
 
@@ -34,8 +38,8 @@ impl Sending {
     /// Waits until nothing is on its way; after that, nothing is sent any more.
     pub async fn give_up(&self) {
         // Closed, it has nothing to wait for.
-        if let Ok(right) = self.right.acquire().await {
-            right.forget();
+        if let Ok(rights) = self.rights.acquire_many(AT_ONCE).await {
+            rights.forget();
         }
     }
 
@@ -49,7 +53,7 @@ impl Sending {
 /// calls without being told of this may always send.
 pub(super) fn begin() -> Option<Option<OwnedSemaphorePermit>> {
     let Ok(sending) = SENDING.try_with(Clone::clone) else { return Some(None) };
-    let right = sending.right.try_acquire_owned().ok()?;
+    let right = sending.rights.try_acquire_owned().ok()?;
     sending.begun.store(true, Relaxed);
     Some(Some(right))
 }

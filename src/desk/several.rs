@@ -1,16 +1,24 @@
 //! A request, and what was sent of it: one change, or several under receipts of their own.
 
+use serde_json::{Map, Value};
+
 use super::Desk;
-use super::body::{Checked, Marks, Of};
+use super::body::{ChangeLeft, Checked, Marks, Of};
 use super::step_result::StepResult;
 use crate::access::Outcome;
+use crate::catalogue;
 use crate::failure::Failure;
-use crate::ledger::{Channel, Decision, Record, Request, State};
+use crate::ledger::{Channel, Content, Decision, Record, Request, State};
 use crate::requester::Requester;
 use crate::text;
+use crate::tools::{LASTING, undo_change};
 
 /// More than a call has items.
 const MOST: usize = 100;
+const NONE_RECORDED: &str = "it was to be carried out, and no change of it is recorded";
+/// What to do about changes that were not done.
+const REMAINING: &str = "what is listed under remaining was not done, and is not sent on that consent any \
+    more: give it as changes of apply_changes to ask for it again";
 
 impl Desk {
     /// A receipt that is no change: a request, perhaps for several. Items whose end is not settled
@@ -35,13 +43,54 @@ impl Desk {
         for item in self.items(&request).await? {
             changes.push(self.item(item, by).await);
         }
+        let is_set = request.content.is_set();
+        let remaining = if is_set { self.remaining(&request, &changes) } else { Vec::new() };
         if changes.is_empty() {
-            return Ok(body);
+            return Ok(Checked { remaining, ..body });
         }
         let unsent = intents(&request).saturating_sub(changes.len());
         let outcomes: Vec<_> = changes.iter().map(|item| item.outcome).collect();
-        let (outcome, note) = together(&outcomes, unsent);
-        Ok(Checked { outcome, changes, ..body }.noted(note))
+        let (mut outcome, note) = together(&outcomes, unsent);
+        if is_set {
+            let unsent = std::iter::repeat_n(Outcome::Unavailable, unsent);
+            outcome = word(&outcomes.into_iter().chain(unsent).collect::<Vec<_>>());
+        }
+        let hint = (!remaining.is_empty()).then(|| REMAINING.to_owned());
+        Ok(Checked { outcome, changes, remaining, hint, ..body }.noted(note))
+    }
+
+    /// The changes of a set that were not begun, or not done, as another call lists them.
+    fn remaining(&self, request: &Request, done: &[Checked]) -> Vec<ChangeLeft> {
+        let Content { intents, numbers, .. } = &request.content;
+        let is_left = |number: &usize| {
+            let receipt = format!("{}.{number}", request.receipt);
+            let own = done.iter().find(|one| one.receipt == receipt);
+            own.is_none_or(|own| own.outcome == Outcome::Unavailable)
+        };
+        let left = numbers.iter().zip(intents).filter(|(number, _)| is_left(number));
+        left.filter_map(|(_, intent)| self.as_call(intent)).collect()
+    }
+
+    /// A change that the ledger keeps, as a call for it.
+    fn as_call(&self, intent: &Value) -> Option<ChangeLeft> {
+        let text = |field: &str| intent.get(field).and_then(Value::as_str);
+        if let Some(receipt) = text("undoes") {
+            let arguments = Map::from_iter([("receipt".to_owned(), receipt.into())]);
+            return Some(ChangeLeft { tool: undo_change::SPEC.name.to_owned(), arguments });
+        }
+        let tool = text("tool")?.to_owned();
+        let Value::Object(mut arguments) = intent.get("arguments")?.clone() else { return None };
+        let own = ["lasts", "expires_at"].iter().find_map(|name| Some((*name, text(name)?)));
+        if let Some((name, end)) = own {
+            let name = if name == "lasts" { LASTING[0] } else { LASTING[1] };
+            arguments.insert(name.to_owned(), end.into());
+        }
+        let reason = text("reason").map(|reason| ("reason".to_owned(), reason.into()));
+        arguments.extend(reason);
+        if let Some(name) = self.config.said(text("vendor")?, text("tenant_name")) {
+            arguments.insert(catalogue::TENANT.to_owned(), name.into());
+        }
+        Some(ChangeLeft { tool, arguments })
     }
 
     /// A request among changes, with its tenant where answers name that.
@@ -72,7 +121,11 @@ impl Desk {
     /// nothing under it.
     pub(super) async fn items(&self, request: &Request) -> Result<Vec<Record>, Failure> {
         let (mut items, sent) = (Vec::new(), intents(request));
-        for number in 1..=MOST {
+        let numbers = match request.content.is_set() {
+            true => request.content.numbers.clone(),
+            false => (1..=MOST).collect(),
+        };
+        for number in numbers {
             if items.len() == sent {
                 break;
             }
@@ -101,6 +154,30 @@ fn together(outcomes: &[Outcome], unsent: usize) -> (Outcome, String) {
     (worst, format!("{count} {changes}: {told}"))
 }
 
+/// The word for the changes of a set: the worst of theirs, or that some are done and some are not. Pure.
+pub(super) fn word(outcomes: &[Outcome]) -> Outcome {
+    let any = |outcome| outcomes.contains(&outcome);
+    let worst = outcomes.iter().copied().max().unwrap_or(Outcome::AlreadyPresent);
+    if any(Outcome::AwaitingConsent) {
+        // Nothing was sent yet, of what is left out neither.
+        return Outcome::AwaitingConsent;
+    }
+    let is_done = |outcome: &Outcome| !outcome.is_error() && *outcome != Outcome::Preview;
+    match worst.is_error() && outcomes.iter().any(is_done) {
+        true => Outcome::PartlyDone,
+        false => worst,
+    }
+}
+
+/// How many changes of a set ended how, and what the worst of them says. Pure.
+pub(super) fn counted(outcomes: &[Outcome], worst: Option<&StepResult>) -> String {
+    let (_, told) = together(outcomes, 0);
+    match worst.and_then(|item| item.note.as_ref().map(|note| (&item.summary, note))) {
+        Some((summary, note)) => format!("{told}; {summary} ({note})"),
+        None => told,
+    }
+}
+
 /// A request for consent, among changes.
 fn asked(request: &Request) -> Checked {
     let (outcome, note) = match request.state {
@@ -111,7 +188,7 @@ fn asked(request: &Request) -> Checked {
                 concluded.outcome,
                 format!("its approval was taken, and nothing was sent: {}", concluded.note),
             ),
-            None => (Outcome::Unavailable, "approved, and no change of it is recorded".to_owned()),
+            None => (Outcome::Unavailable, NONE_RECORDED.to_owned()),
         },
         _ => (Outcome::Refused, format!("the request {}", request.words())),
     };
@@ -151,6 +228,7 @@ fn asked(request: &Request) -> Checked {
         hint,
         now: None,
         changes: Vec::new(),
+        remaining: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! A yes is taken before anything is looked at again, by whom it is for; from then on it is gone.
 
+use jiff::Timestamp;
 use serde::Deserialize as _;
 
 use super::consent::{Person, whole};
@@ -9,7 +10,7 @@ use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
-use crate::ledger::{Answered, Channel, Decision, Request, Spent, State, UnsentConsent};
+use crate::ledger::{Answered, AskedAt, Channel, Decision, Request, Spent, State, UnsentConsent};
 use crate::requester::Requester;
 use crate::text::{self, Word};
 use crate::vendors::{Same, Tenant};
@@ -31,6 +32,8 @@ pub(super) struct InHand {
 pub(super) struct ConsentGrant {
     spent: Spent,
     by: Option<String>,
+    /// When it is no longer good for what was not begun.
+    until: Option<Timestamp>,
     digests: Vec<String>,
 }
 
@@ -46,11 +49,20 @@ pub(super) enum ConsentMatch {
 impl ConsentGrant {
     /// Makes sure that the consent is for this very item.
     pub(super) fn covers(&self, index: usize, digest: &str) -> Result<&Spent, Failure> {
+        if self.until.is_some_and(|until| until < Timestamp::now()) {
+            return Err(Failure::refused("the person's yes was good for ten minutes, which are over")
+                .hint("call again with what was not done: the person is asked anew"));
+        }
         if self.digests.get(index).is_some_and(|known| known == digest) {
             return Ok(&self.spent);
         }
         Err(Failure::refused("the access changed since a person agreed")
             .hint("call again: the person is asked anew"))
+    }
+
+    /// The request that it answers.
+    pub(super) fn of(&self) -> &str {
+        self.spent.receipt()
     }
 
     /// Who said it.
@@ -79,7 +91,7 @@ impl Desk {
     /// The answer is no, it is not one to a question that waits, or it is for another tenant.
     pub(super) async fn taken(
         &self,
-        tenant: &Tenant,
+        here: &[&Tenant],
         call: &mut Call,
     ) -> Result<Option<Taken>, Failure> {
         let requester = &call.requester;
@@ -88,10 +100,10 @@ impl Desk {
             Person::Approved(receipt) => self.request(receipt, State::Approved).await?,
             Person::Between(told) => {
                 let Some(told) = told.take() else { return Ok(None) };
-                self.client_answered(tenant, &told, requester).await?
+                self.client_answered(here, &told, requester).await?
             }
         };
-        self.take(tenant, request, requester).await.map(Some)
+        self.take(here, request, requester).await.map(Some)
     }
 
     /// Takes a yes, after comparing what it is for with where it would be carried out.
@@ -101,11 +113,11 @@ impl Desk {
     /// not hold, was taken, or has lapsed.
     pub(super) async fn take(
         &self,
-        tenant: &Tenant,
+        here: &[&Tenant],
         request: Request,
         by: &Requester,
     ) -> Result<Taken, Failure> {
-        if let Some(why) = self.is_elsewhere(tenant, &request).await {
+        if let Some(why) = self.is_elsewhere(here, &request).await {
             let receipt = &request.receipt;
             return Err(Failure::refused(format!("request {receipt} is not for here: {why}"))
                 .hint("it is carried out by a Grantor that is set up as when it was asked"));
@@ -123,23 +135,25 @@ impl Desk {
         Ok(Taken { request, spent })
     }
 
-    /// Why a request is not for this process to carry out, where it is not.
-    pub(super) async fn is_elsewhere(&self, tenant: &Tenant, request: &Request) -> Option<String> {
-        let (content, id) = (&request.content, &tenant.id);
-        let (vendor, name) = (content.vendor.as_deref(), content.tenant_name.as_deref());
-        let vendor = vendor.unwrap_or(id.vendor);
-        if !content.asked_at().is_some_and(|place| id.is(vendor, place, name)) {
-            let asked = match content.asked_at() {
-                Some(place) => called(place, name),
-                None => "a tenant that was not recorded".to_owned(),
-            };
-            let here = called(&id.place, id.name.as_deref());
-            return Some(format!("it was asked for {asked}, and this is {here}"));
+    /// Why a request is not for this process to carry out, where it is not: `here` are the tenants that it
+    /// may be for.
+    pub(super) async fn is_elsewhere(
+        &self,
+        here: &[&Tenant],
+        request: &Request,
+    ) -> Option<String> {
+        let content = &request.content;
+        let places = content.places();
+        if places.is_empty() {
+            let here = told(here.iter().copied());
+            return Some(format!(
+                "it was asked for a tenant that was not recorded, and this is {here}"
+            ));
         }
-        let organization = tenant.organization(&self.wire).await;
-        if organization.is(content.organization.as_deref()) == Same::No {
-            let asked_for = content.organization.as_deref().unwrap_or_default();
-            return Some(format!("it was asked for {asked_for}, and the credential is another's"));
+        for place in &places {
+            if let Some(why) = self.is_another(here, place).await {
+                return Some(why);
+            }
         }
         // None of the first release's questions is one of today's: a yes to it is taken where it was
         // asked, and is asked for anew.
@@ -147,6 +161,26 @@ impl Desk {
             return Some("it was asked under another policy than the one in force here".to_owned());
         }
         self.signed_for_others(request)
+    }
+
+    /// Why none of these tenants is the one that a request was asked for.
+    async fn is_another(&self, here: &[&Tenant], asked: &AskedAt) -> Option<String> {
+        let AskedAt { vendor, place, name, organization } = asked;
+        let is = |tenant: &&&Tenant| {
+            let vendor = vendor.as_deref().unwrap_or(tenant.id.vendor);
+            tenant.id.is(vendor, place, name.as_deref())
+        };
+        let Some(tenant) = here.iter().find(is) else {
+            let of_vendor = |tenant: &&Tenant| vendor.as_ref().is_none_or(|it| tenant.id.vendor == it);
+            let here = told(here.iter().copied().filter(of_vendor));
+            let asked = called(place, name.as_deref());
+            return Some(format!("it was asked for {asked}, and this is {here}"));
+        };
+        let own = tenant.organization(&self.wire).await;
+        (own.is(organization.as_deref()) == Same::No).then(|| {
+            let asked_for = organization.as_deref().unwrap_or_default();
+            format!("it was asked for {asked_for}, and the credential is another's")
+        })
     }
 
     /// Whose signature approved a request, where this configuration does not go by it. Where it goes
@@ -197,8 +231,9 @@ impl Desk {
             return Ok(ConsentMatch::AskAgain { receipt: request.receipt });
         }
         self.vouched(&request, &question.text)?;
+        let until = request.answered.as_ref().and_then(|answered| answered.until);
         let by = request.answered.map(|answered| answered.by);
-        Ok(ConsentMatch::Matched(ConsentGrant { spent, by, digests }))
+        Ok(ConsentMatch::Matched(ConsentGrant { spent, by, until, digests }))
     }
 
     /// Records what came of each yes that a call took, where nothing was sent on it.
@@ -231,6 +266,13 @@ impl Desk {
         let concluded = UnsentConsent { outcome, note: note.to_owned(), followed_by };
         self.ledger.conclude(receipt, &concluded, by).await;
     }
+}
+
+/// Tenants in words.
+fn told<'t>(tenants: impl Iterator<Item = &'t Tenant>) -> String {
+    let told = tenants.map(|tenant| called(&tenant.id.place, tenant.id.name.as_deref()));
+    let told = told.collect::<Vec<_>>().join(" or ");
+    if told.is_empty() { "none of its vendor".to_owned() } else { told }
 }
 
 /// What is said of a yes to something else.

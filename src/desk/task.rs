@@ -8,11 +8,13 @@ use tokio::sync::{Mutex, OnceCell};
 use super::OriginalCall;
 use super::undo_precondition::UndoPrecondition;
 use crate::access::Access;
+use crate::cache::Cache;
 use crate::intent::{Cause, Holdings};
 use crate::ledger::{Record, Whose};
+use crate::outbound::{CALL, Deadline, Wire};
 use crate::requester::Requester;
-use crate::tools::{Step, Term, Tool, whose};
-use crate::vendors::{Organization, Tenant};
+use crate::tools::{Holds, Run, Step, Term, Tool, whose};
+use crate::vendors::{Organization, Read, Tenant, VendorReader};
 
 /// Whose call it is, and what holds for all that it changes.
 pub(super) struct ChangeContext {
@@ -21,11 +23,10 @@ pub(super) struct ChangeContext {
     pub(super) caller: Requester,
     pub(super) client: Option<String>,
     pub(super) called: OriginalCall,
-    pub(super) cause: Cause,
-    /// What must still be so, where it takes an earlier change back.
-    pub(super) undoing: Option<UndoPrecondition>,
     /// Nothing is sent, and nobody is asked.
     pub(super) dry_run: bool,
+    /// How many changes are asked for as one; none where the call is a change itself.
+    pub(super) set_size: Option<usize>,
     /// How many accesses the call changes.
     pub(super) width: usize,
     /// What the requester had sent in the hour before it.
@@ -55,9 +56,41 @@ pub(super) struct ChangeRequest<'a> {
     pub(super) arguments: Value,
     pub(super) reason: Option<String>,
     pub(super) term: Term,
+    pub(super) cause: Cause,
+    /// What must still be so, where it takes an earlier change back.
+    pub(super) undoing: Option<UndoPrecondition>,
+    /// How a set calls it, which has others beside it.
+    pub(super) label: Option<String>,
+}
+
+impl ChangeContext {
+    pub(super) fn is_set(&self) -> bool {
+        self.set_size.is_some()
+    }
+
+    /// Until when one access may take: all of a change together, and each of a set by itself.
+    pub(super) fn deadline(&self, of_all: Deadline) -> Deadline {
+        if self.is_set() { Deadline::after(CALL) } else { of_all }
+    }
 }
 
 impl ChangeRequest<'_> {
+    /// Asks its tenant.
+    pub(super) fn reader<'r>(
+        &'r self,
+        wire: &'r Wire,
+        cache: Option<&'r Cache<Read>>,
+        deadline: Deadline,
+    ) -> VendorReader<'r> {
+        let earlier = self.undoing.as_ref().map_or(&[][..], |undoing| &undoing.earlier);
+        VendorReader { tenant: self.tenant, wire, deadline, cache, earlier, notes: None }
+    }
+
+    /// Whether its tool writes a whole list, others' rows with its own.
+    pub(super) fn writes_lists(&self) -> bool {
+        matches!(self.tool.run, Run::Change { holds: Holds::List, .. })
+    }
+
     /// Whose changes of an access are this one's tenant's.
     pub(super) fn whose(&self, access: &Access) -> Whose {
         whose(self.tenant, &access.resource.id, &self.organization)
@@ -68,6 +101,31 @@ impl ChangeRequest<'_> {
 pub(super) struct Task<'a> {
     pub(super) step: Box<dyn Step>,
     pub(super) request: &'a ChangeRequest<'a>,
+    /// Which of the call's requests that is.
+    pub(super) item: usize,
     /// What is to be said of how names became ids.
     pub(super) notes: Vec<String>,
+}
+
+impl Task<'_> {
+    /// Whether a row stands where this one writes.
+    pub(super) fn meets(&self, row: &Access) -> bool {
+        let wanted = self.step.wanted();
+        row.resource.id == wanted.resource.id
+            && (row.principal.is(&wanted.principal) || self.request.writes_lists())
+            && self.step.is_in_scope(row)
+    }
+}
+
+/// The places of tasks in their list, tenant by tenant: at one they go in order, and tenants side by side.
+pub(super) fn lanes(tasks: &[Task<'_>]) -> Vec<Vec<usize>> {
+    let mut lanes: Vec<(&Tenant, Vec<usize>)> = Vec::new();
+    for (index, task) in tasks.iter().enumerate() {
+        let tenant = task.request.tenant;
+        match lanes.iter_mut().find(|(known, _)| std::ptr::eq(*known, tenant)) {
+            Some((_, lane)) => lane.push(index),
+            None => lanes.push((tenant, vec![index])),
+        }
+    }
+    lanes.into_iter().map(|(_, lane)| lane).collect()
 }

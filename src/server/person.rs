@@ -104,7 +104,7 @@ fn form(question: &ConsentQuestion) -> Result<ElicitRequestParams, ErrorData> {
         schema = json!({
             "type": "object",
             "properties": {
-                TYPED: { "type": "string", "title": "Who gets the access", "description": about },
+                TYPED: { "type": "string", "title": "To agree", "description": about },
             },
             "required": [TYPED],
         });

@@ -40,21 +40,27 @@ const UNKNOWN_HINT: &str = "rename or leave out what is not there: the tool's in
 /// # Errors
 /// All that does not fit, at once, each by its argument.
 pub fn fit(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    fit_as(tool, &tool.schema, arguments)
+    fit_as(tool, &tool.schema, "", arguments)
 }
 
-/// The same where the tool is served with another schema.
+/// The same where the tool is served with another schema, and where `at` is the path of its arguments in the
+/// call.
 ///
 /// # Errors
 /// As [`fit`].
 pub fn fit_as(
     tool: &Tool,
     schema: &Value,
+    at: &str,
     arguments: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
     let mut fitting = Fitting::default();
-    let fitted = fitting.object(schema, "", arguments);
-    let mut troubles = (tool.wrong)(&fitted);
+    let fitted = fitting.object(schema, at, arguments);
+    let inside = |trouble: Failure| match trouble.argument.clone() {
+        Some(argument) if !at.is_empty() => trouble.of(&format!("{at}.{argument}")),
+        _ => trouble,
+    };
+    let mut troubles: Vec<_> = (tool.wrong)(&fitted).into_iter().map(inside).collect();
     let said = |one: &Failure, all: &[Failure]| {
         one.argument.is_some() && all.iter().any(|other| other.argument == one.argument)
     };
@@ -68,7 +74,7 @@ pub fn fit_as(
     }
     // By itself it is told where the clock counts: an end that was agreed to is refused otherwise.
     if tool.spec.effect == Effect::Grant
-        && let Some(trouble) = Lasting::trouble(&fitted, Timestamp::now())
+        && let Some(trouble) = Lasting::trouble(&fitted, Timestamp::now()).map(inside)
         && !said(&trouble, &troubles)
     {
         troubles.push(trouble);
@@ -151,6 +157,7 @@ impl Fitting {
             }
         };
         match (kind(schema), given) {
+            ("object", Value::Object(fields)) if is_open(schema) => Value::Object(fields),
             ("object", Value::Object(fields)) => Value::Object(self.object(schema, at, fields)),
             ("array", Value::Array(items)) => self.list(schema, at, items),
             ("string", Value::String(text)) => match wrong_text(schema, &text) {
@@ -202,6 +209,11 @@ impl Fitting {
         }
         Value::Array(fitted)
     }
+}
+
+/// Whether an object may hold anything: another schema says what.
+fn is_open(schema: &Value) -> bool {
+    schema.get("additionalProperties") == Some(&Value::Bool(true))
 }
 
 /// In which way a value says nothing.

@@ -37,7 +37,7 @@ pub struct Lasting {
 
 /// The names of [`Common`]'s fields, and of [`Lasting`]'s.
 const COMMON: [&str; 2] = ["reason", "dry_run"];
-pub(super) const LASTING: [&str; 2] = ["expires_in", "expires_at"];
+pub const LASTING: [&str; 2] = ["expires_in", "expires_at"];
 const LONGEST_REASON: usize = 1000;
 
 impl Common {

@@ -36,6 +36,8 @@ pub enum State {
 pub enum Event {
     Asked,
     Answered(Decision),
+    /// Several changes were begun as one about which nobody had to be asked.
+    Begun,
     /// A process took the yes, to carry it out.
     Spent,
     Opened,
@@ -71,6 +73,7 @@ impl State {
     pub fn after(self, event: Event) -> Self {
         match (self, event) {
             (Self::Unasked, Event::Asked) => Self::Waiting,
+            (Self::Unasked, Event::Begun) => Self::Spent,
             (Self::Unasked, _) => Self::Unasked,
             (Self::Waiting, Event::Answered(Decision::Approved)) => Self::Approved,
             (Self::Approved, Event::Spent) => Self::Spent,
@@ -87,7 +90,7 @@ impl State {
             (Self::Waiting, Event::Spent | Event::Opened | Event::Closed | Event::Found) => {
                 Self::Broken
             }
-            (Self::Waiting | Self::Approved, Event::Asked) => Self::Broken,
+            (Self::Waiting | Self::Approved, Event::Asked | Event::Begun) => Self::Broken,
             (Self::Approved, Event::Answered(Decision::Approved)) => Self::Broken,
             (Self::Waiting | Self::Approved, event) if event.is_break() => Self::Broken,
             // Whoever cannot carry it leaves it to those who can, and an index decides nothing.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::meaning::{ACCEPTED, BROKEN};
+use super::request::SET;
 use crate::failure::Failure;
 use crate::intent::{LONGEST_LINE, shortened, too_much};
 
@@ -26,7 +27,7 @@ pub(super) fn fit(event: &str, mut content: Value) -> Result<Value, Failure> {
     }
     let is = |key: &str, word: &str| content.get(key).is_some_and(|value| value == word);
     let takes = is("effect", "revoke") || content.get("ends").is_some_and(Value::is_string);
-    if event == "asked" || event == "open" && !takes {
+    if event == "asked" || event == SET || event == "open" && !takes {
         return Err(too_much());
     }
     if let Value::Object(fields) = &mut content {

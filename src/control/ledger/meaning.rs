@@ -21,7 +21,7 @@ pub(super) fn understood(line: &str) -> Result<Value, String> {
     let read = match event {
         "open" => fits::<Record>(&line),
         "close" | "found" => fits::<End>(&line),
-        "asked" => fits::<request::AskedLine>(&line),
+        "asked" | request::SET => fits::<request::AskedLine>(&line),
         "answered" => fits::<Answered>(&line),
         "extended" => {
             let end = line.get("expires_at").unwrap_or(&Value::Null);

@@ -50,12 +50,32 @@ pub struct Content {
     pub rules: Vec<String>,
     /// Each change, as the ledger keeps it.
     pub intents: Vec<Value>,
+    /// Which of a set's changes each of those is, counted from one; empty where it is no set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<usize>,
+    /// The tenants that a set is for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<AskedAt>,
     /// The hash of the rules in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The request in whose place it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follows: Option<String>,
+}
+
+/// A tenant that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedAt {
+    /// None in the first release's lines.
+    pub vendor: Option<String>,
+    /// Where it is: its base URL.
+    pub place: String,
+    /// The operator's name for it, where it has one beside the vendor's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
 }
 
 /// How a request was answered.
@@ -116,6 +136,8 @@ pub struct UnsentConsent {
     pub followed_by: Option<String>,
 }
 
+/// The line that begins a set which nobody has to be asked about.
+pub(super) const SET: &str = "set";
 /// The field of an answer that names the request in whose favour it was withdrawn.
 pub(super) const FOLLOWED_BY: &str = "followed_by";
 
@@ -136,7 +158,26 @@ impl Content {
         self.policy.is_none()
     }
 
-    /// The tenant that it was asked for, where that was kept.
+    /// Whether it is several changes as one.
+    pub fn is_set(&self) -> bool {
+        !self.numbers.is_empty()
+    }
+
+    /// The tenants that it was asked for, where those were kept.
+    pub fn places(&self) -> Vec<AskedAt> {
+        let of_one = |place: &str| AskedAt {
+            vendor: self.vendor.clone(),
+            place: place.to_owned(),
+            name: self.tenant_name.clone(),
+            organization: self.organization.clone(),
+        };
+        match self.is_set() {
+            true => self.places.clone(),
+            false => self.asked_at().map(of_one).into_iter().collect(),
+        }
+    }
+
+    /// The one tenant that it was asked for, where it is no set and that was kept.
     pub fn asked_at(&self) -> Option<&str> {
         match self.is_of_first_release() {
             true => self.intents.first()?.get("tenant")?.as_str(),
@@ -161,10 +202,12 @@ impl Content {
             && self.asked_at() == other.asked_at()
             && self.tenant_name == other.tenant_name
             && self.organization == other.organization
+            && self.places == other.places
             && (is_same_call || (!own.is_empty() && own == others))
     }
 
-    /// The changes by what they come to: by ids, with their reason and how long they last.
+    /// The changes by what they come to: by ids, with their reason and how long they last. Those of a set
+    /// in their order.
     fn changes(&self) -> Vec<String> {
         let end = self.term.map(|term| match term.lasts {
             Some(lasts) => json!({ "lasts": lasts }),
@@ -172,10 +215,13 @@ impl Content {
         });
         let of = |intent: &Value| {
             let fields = ["tool", "arguments", "undoes", "reason"].map(|name| intent.get(name));
-            json!([fields, end]).to_string()
+            let own = intent.get("expires_at").filter(|_| self.is_set());
+            json!([fields, end, own]).to_string()
         };
         let mut changes: Vec<_> = self.intents.iter().map(of).collect();
-        changes.sort_unstable();
+        if !self.is_set() {
+            changes.sort_unstable();
+        }
         changes
     }
 }
@@ -213,6 +259,10 @@ impl Request {
                     Err(_) => Event::LineDamaged,
                 },
                 Some("spent") => Event::Spent,
+                Some(SET) => {
+                    asked = asked.or(AskedLine::deserialize(line).ok());
+                    Event::Begun
+                }
                 Some("concluded") => {
                     concluded = UnsentConsent::deserialize(line).ok();
                     continue;

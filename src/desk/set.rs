@@ -1,0 +1,153 @@
+//! Several changes as one: what a call lists becomes wishes, which take the one road together.
+
+use serde_json::{Map, Value};
+
+use super::body::{LeftOut, Of};
+use super::change::{ARGUMENTS, Asked, Finished, SetTerms, Wish, labelled};
+use super::step_result::StepResult;
+use super::task::Task;
+use super::{Answer, Call, Desk, OriginalCall};
+use crate::catalogue::{self, Found};
+use crate::failure::Failure;
+use crate::intent::Cause;
+use crate::text::{self, Word};
+use crate::tools::apply_changes::{self, ApplyChanges, ChangeCall};
+use crate::tools::{Effect, LASTING, Run, SetOf, Spec, Tool, changing, meant, parse};
+
+/// What holds for each change of a set that says nothing of it.
+struct Shared {
+    reason: Option<Value>,
+    /// The end of grants: its argument, and when that is.
+    end: Option<(&'static str, Value)>,
+}
+
+impl Desk {
+    /// Takes several changes down the road as one.
+    pub(super) async fn set(
+        &self,
+        tool: &'static Tool,
+        of: SetOf,
+        call: Call,
+        called: OriginalCall,
+    ) -> Answer {
+        let wished = match of {
+            SetOf::Listed => self.wishes(&call).await,
+        };
+        match wished {
+            Ok((wishes, terms)) => {
+                let asked = Asked { called, spec: tool.spec, wishes, set: Some(terms) };
+                self.change(asked, call).await
+            }
+            Err(failure) => Answer::stopped(tool.spec, &failure),
+        }
+    }
+
+    /// The changes that a call lists.
+    ///
+    /// # Errors
+    /// All that is wrong with any of them, at once.
+    async fn wishes(&self, call: &Call) -> Result<(Vec<Wish<'_>>, SetTerms), Failure> {
+        let shared = Shared::of(&call.arguments);
+        let ApplyChanges { changes, dry_run, .. } = parse(Value::Object(call.arguments.clone()))?;
+        let mut wishes = Vec::new();
+        for (index, change) in changes.into_iter().enumerate() {
+            let label = format!("changes[{index}]");
+            wishes.push(self.listed_one(change, &label, &shared, call).await);
+        }
+        let dry_run = dry_run.unwrap_or(false);
+        Ok((Failure::every(wishes)?, SetTerms { dry_run, left_out: Vec::new() }))
+    }
+
+    async fn listed_one(
+        &self,
+        change: ChangeCall,
+        label: &str,
+        shared: &Shared,
+        call: &Call,
+    ) -> Result<Wish<'_>, Failure> {
+        let ChangeCall { tool: name, mut arguments } = change;
+        let tool = match catalogue::find(name.as_str().trim(), &self.config) {
+            Found::On(tool) => tool,
+            Found::Off(_, failure) => return Err(failure.of(&format!("{label}.tool"))),
+            Found::Unknown => return Err(no_change(name.as_str(), &self.config).of(&format!("{label}.tool"))),
+        };
+        if arguments.contains_key(DRY_RUN) {
+            return Err(Failure::invalid("is said of all changes together, beside them")
+                .of(&format!("{label}.{ARGUMENTS}.{DRY_RUN}")));
+        }
+        let inside = |failure: Failure| labelled(failure, Some(label));
+        shared.complete(tool, &mut arguments);
+        let (fit, at) = (catalogue::fit, format!("{label}.{ARGUMENTS}"));
+        match &tool.run {
+            Run::Change { .. } => {}
+            Run::Undo => {
+                let (arguments, _) = fit(tool, &self.config, &at, arguments)?;
+                let wish = self.undo_wish(arguments, &call.requester).await.map_err(inside)?;
+                return Ok(Wish { label: Some(label.to_owned()), ..wish });
+            }
+            Run::Look(_) | Run::Check | Run::Set(_) => {
+                return Err(no_change(name.as_str(), &self.config).of(&format!("{label}.tool")));
+            }
+        }
+        let (arguments, named) = fit(tool, &self.config, &at, arguments)?;
+        let tenant = self.tenant(tool, named.as_deref());
+        let tenant = tenant.ok_or_else(|| inside(super::vendor_missing(tool.spec)))?;
+        let label = Some(label.to_owned());
+        Ok(Wish { tool, tenant, arguments, cause: Cause::Request, undoing: None, label })
+    }
+
+    /// What is said of a set.
+    pub(super) fn answer_to_set(
+        &self,
+        spec: &Spec,
+        done: Finished,
+        tasks: &[Task<'_>],
+        left_out: Vec<LeftOut>,
+    ) -> Answer {
+        let Finished { items, pending, receipt } = done;
+        let at = |(item, task): (StepResult, &Task<'_>)| {
+            let tenant = task.request.tenant;
+            let of = Of::new(tenant.vendor.name).at(tenant.said().map(str::to_owned));
+            (item, of)
+        };
+        let items = items.into_iter().zip(tasks).map(at).collect();
+        Answer::of_set(spec, receipt, items, left_out).asking(pending)
+    }
+}
+
+const DRY_RUN: &str = "dry_run";
+
+impl Shared {
+    fn of(arguments: &Map<String, Value>) -> Self {
+        let end = LASTING.iter().find_map(|name| Some((*name, arguments.get(*name)?.clone())));
+        Self { reason: arguments.get("reason").cloned(), end }
+    }
+
+    /// Puts what holds for all into a change that says nothing of it.
+    fn complete(&self, tool: &Tool, arguments: &mut Map<String, Value>) {
+        if let Some(reason) = &self.reason
+            && !arguments.contains_key("reason")
+        {
+            arguments.insert("reason".to_owned(), reason.clone());
+        }
+        let ends = LASTING.iter().any(|name| arguments.contains_key(*name));
+        if let Some((name, end)) = &self.end
+            && tool.spec.effect == Effect::Grant
+            && !ends
+        {
+            arguments.insert((*name).to_owned(), end.clone());
+        }
+    }
+}
+
+/// That this is no tool that makes one change.
+fn no_change(name: &str, config: &crate::config::Config) -> Failure {
+    let names: Vec<&str> = catalogue::listed(config)
+        .filter(|tool| changing(tool))
+        .map(|tool| tool.spec.name)
+        .collect();
+    let near = meant(name, &names);
+    let shown = text::quote(Word::Caller, name);
+    Failure::invalid(format!("{shown} is no tool that makes one change{near}"))
+        .hint(format!("{} takes these: {}", apply_changes::SPEC.name, names.join(", ")))
+}

@@ -1,0 +1,186 @@
+//! Several changes as one: planned each upon what those before it leave, one question, one yes, a receipt for
+//! all and one for each.
+
+use serde_json::{Value, json};
+
+use super::harness::{Answer, Era, World, parsed, status};
+use super::person::{Client, no, types, yes};
+use super::writes::GRANTS;
+
+const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
+const SET: &str = "apply_changes";
+
+fn agrees(form: &Value) -> Value {
+    if form["properties"]["grantee"].is_object() { types(form) } else { yes(form) }
+}
+
+fn change(tool: &str, arguments: Value) -> Value {
+    json!({ "tool": tool, "arguments": arguments })
+}
+
+fn set(changes: impl IntoIterator<Item = Value>) -> Value {
+    json!({ "changes": changes.into_iter().collect::<Vec<_>>() })
+}
+
+fn role(tool: &str, who: &str, role: &str, asset: &str) -> Value {
+    change(tool, json!({ "userKey": who, "roleKey": role, "assetKeys": [asset] }))
+}
+
+fn grant(who: &str, what: &str, asset: &str) -> Value {
+    role("grant_asset_role", who, what, asset)
+}
+
+fn revoke(who: &str, what: &str, asset: &str) -> Value {
+    role("revoke_asset_role", who, what, asset)
+}
+
+/// One change at each vendor.
+fn everywhere() -> Value {
+    let all = [0, 1, 7, 3, 4].map(|at| &GRANTS[at]);
+    set(all.map(|grant| change(grant.tool, parsed(grant.arguments))))
+}
+
+fn items(answer: &Answer) -> Vec<&str> {
+    let items = answer.body["items"].as_array().unwrap_or_else(|| panic!("{:#}", answer.body));
+    items.iter().map(|item| item["outcome"].as_str().unwrap()).collect()
+}
+
+const SAM: &str = "user@example.com";
+const GRACE: &str = "grace.okafor@example.com";
+
+#[tokio::test]
+async fn one_question_one_yes_and_a_receipt_for_all_and_for_each() {
+    for era in ERAS {
+        let world = World::asking().await;
+        let mut client = Client::start(&world, era).await;
+        let (asked, answer) = client.call(SET, &everywhere(), agrees).await;
+        assert_eq!(answer.outcome(), "confirmed", "{era:?}: {:#}", answer.body);
+        assert_eq!(asked.len(), 1, "{asked:#?}");
+        println!("{}", asked[0].message);
+        assert_eq!(items(&answer), ["confirmed"; 5]);
+        assert_eq!(world.writes().len(), 5);
+        let receipt = answer.body["receipt"].as_str().unwrap();
+        for (index, item) in answer.body["items"].as_array().unwrap().iter().enumerate() {
+            assert_eq!(item["receipt"], format!("{receipt}.{}", index + 1), "{item:#}");
+            assert_eq!(item["vendor"], GRANTS[index].vendor);
+        }
+        let check = json!({ "receipt": receipt });
+        let shown = client.ask("check_change", &check, json!({})).await.answer();
+        assert_eq!(shown.outcome(), "confirmed", "{:#}", shown.body);
+        assert_eq!(shown.body["changes"].as_array().unwrap().len(), 5);
+        assert!(shown.body.get("remaining").is_none(), "{:#}", shown.body);
+        let (asked, undone) = client.call("undo_change", &check, agrees).await;
+        assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
+        assert_eq!((asked.len(), items(&undone).len()), (1, 5), "{asked:#?}");
+        let again = client.call("undo_change", &check, agrees).await.1;
+        assert_eq!(again.outcome(), "refused", "{:#}", again.body);
+    }
+}
+
+#[tokio::test]
+async fn each_is_planned_on_what_those_before_it_leave() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Modern).await;
+    let changes = set([revoke(GRACE, "Tester", "Orders"), grant(GRACE, "Developer", "Orders")]);
+    let (asked, answer) = client.call(SET, &changes, agrees).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let lines: Vec<_> = asked[0].message.lines().skip(1).take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "1. − “Grace Okafor” (grace.okafor@example.com): “Tester” on “Orders” — outsystems",
+            "2. + “Grace Okafor” (grace.okafor@example.com): “Developer” on “Orders” — outsystems",
+        ]
+    );
+    let receipt = json!({ "receipt": answer.body["receipt"] });
+    let (_, undone) = client.call("undo_change", &receipt, agrees).await;
+    assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
+    let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
+    let there = client.ask("list_access", &there, json!({})).await.answer();
+    assert_eq!(there.rows("rows"), ["Tester on Orders"], "{:#}", there.body);
+}
+
+#[tokio::test]
+async fn what_fails_stops_what_rests_on_it_and_nothing_else() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    world.inject("outsystems", "DELETE", "/organization-roles/", status(403));
+    let changes = set([
+        revoke(GRACE, "Tester", "Orders"),
+        grant(GRACE, "Developer", "Orders"),
+        grant(SAM, "Tester", "Billing"),
+        change(GRANTS[1].tool, parsed(GRANTS[1].arguments)),
+    ]);
+    let answer = server.call(SET, changes.clone()).await;
+    assert_eq!(answer.outcome(), "partly_done", "{:#}", answer.body);
+    assert_eq!(items(&answer), ["rejected", "unavailable", "confirmed", "confirmed"]);
+    assert!(answer.is_error);
+    let check = json!({ "receipt": answer.body["receipt"] });
+    let shown = server.call("check_change", check).await;
+    assert_eq!(shown.outcome(), "partly_done", "{:#}", shown.body);
+    let left = &shown.body["remaining"];
+    assert_eq!(left.as_array().unwrap().len(), 1, "{left:#}");
+    assert_eq!(left[0]["tool"], "grant_asset_role");
+    let again = server.call(SET, json!({ "changes": left })).await;
+    assert_eq!(items(&again), ["refused"], "Tester still stands there: {:#}", again.body);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_and_nothing_is_sent() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    for (changes, parts) in [
+        (
+            set([grant("Nobody", "Tester", "Orders"), grant(SAM, "Tester", "Nowhere")]),
+            &["changes[0].arguments.userKey: ", "changes[1].arguments.assetKeys"][..],
+        ),
+        (set([change("grant_role", json!({}))]), &["changes[0].tool: ", "grant_asset_role"]),
+        (set([change("list_access", json!({}))]), &["changes[0].tool: "]),
+        (set([change(SET, everywhere())]), &["changes[0].tool: "]),
+        (
+            set([change("grant_asset_role", json!({ "userkey": SAM }))]),
+            &["changes[0]", "userkey", "changes[0].arguments.roleKey"],
+        ),
+        (
+            set([change("grant_asset_role", json!({ "dry_run": true }))]),
+            &["changes[0].arguments.dry_run: "],
+        ),
+        (json!({ "changes": [] }), &["changes: needs at least one entry"]),
+        (set(vec![grant(SAM, "Tester", "Orders"); 51]), &["changes: may hold at most 50"]),
+        (set([change("undo_change", json!({ "receipt": "gr-none" }))]), &["changes[0].arguments.receipt"]),
+    ] {
+        let answer = server.call(SET, changes.clone()).await;
+        assert_eq!(answer.outcome(), "invalid", "{changes}: {:#}", answer.body);
+        for part in parts {
+            let said = format!("{} {}", answer.summary(), answer.hint());
+            assert!(said.contains(part), "{part:?} is not in {said}");
+        }
+    }
+    assert_eq!(world.writes().len(), 0);
+}
+
+#[tokio::test]
+async fn one_denial_stops_the_set_and_says_which() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Modern).await;
+    let changes = set([grant(SAM, "Tester", "Billing"), grant(SAM, "Administrator", "Orders")]);
+    let (asked, answer) = client.call(SET, &changes, agrees).await;
+    assert_eq!((answer.outcome(), asked.len()), ("refused", 0), "{:#}", answer.body);
+    assert!(answer.summary().contains("“Administrator”"), "{:#}", answer.body);
+    assert_eq!(world.writes().len(), 0);
+}
+
+#[tokio::test]
+async fn what_the_access_there_stands_against_is_left_out_and_named() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Legacy).await;
+    let changes = set([grant(GRACE, "Developer", "Orders"), grant(SAM, "Tester", "Billing")]);
+    let (asked, answer) = client.call(SET, &changes, agrees).await;
+    assert_eq!(answer.outcome(), "partly_done", "{:#}", answer.body);
+    assert_eq!(items(&answer), ["refused", "confirmed"]);
+    let question = &asked[0].message;
+    assert!(question.contains("\nLeft out: grant “Developer” on “Orders”"), "{question}");
+    assert!(question.starts_with("An assistant") && question.contains(" to 1 change:"), "{question}");
+    let (_, refused) = client.call(SET, &everywhere(), no).await;
+    assert_eq!(refused.outcome(), "refused", "{:#}", refused.body);
+}
