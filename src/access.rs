@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -200,6 +201,12 @@ impl Access {
             expires_at: None,
             pending: false,
         }
+    }
+
+    /// Whether it would stand after then if only the vendor ended it.
+    pub fn ends_after(&self, time: Timestamp) -> bool {
+        let end = self.expires_at.as_deref().and_then(|end| end.parse::<Timestamp>().ok());
+        end.is_none_or(|end| end > time)
     }
 
     /// Whether both rows say the same of the same: names and ends aside.

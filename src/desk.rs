@@ -22,11 +22,13 @@ mod lag;
 mod look;
 mod lowering;
 mod maintenance;
+mod moving_end;
 mod overlap;
 mod past_grants;
 mod prepare;
 mod question;
 mod question_table;
+mod replacing;
 mod request_state;
 mod review;
 mod round;
@@ -76,7 +78,7 @@ use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Common, Lasting, Run, Spec, Tool, fit};
 use crate::vendors::{Read, Tenant};
-use change::{Asked, Wish};
+use change::{Asked, SetTerms, Wish};
 use step_result::StepResult;
 use turns::Turns;
 use zone::Zone;
@@ -269,7 +271,13 @@ impl Desk {
             (Run::Change { .. }, Some(tenant)) => {
                 let mut call = call;
                 let arguments = std::mem::take(&mut call.arguments);
-                self.change(Asked::one(called, Wish::new(tool, tenant, arguments)), call).await
+                match self.replacing(Wish::new(tool, tenant, arguments)).await {
+                    Ok(wishes) => {
+                        let asked = Asked::several(called, tool.spec, wishes, SetTerms::default());
+                        self.change(asked, call).await
+                    }
+                    Err(failure) => Answer::stopped(tool.spec, &failure).at(tenant.said()),
+                }
             }
             (Run::Change { .. }, None) => Answer::stopped(tool.spec, &vendor_missing(tool.spec)),
         };

@@ -26,6 +26,7 @@ mod remove_project_acl;
 mod revoke_asset_role;
 mod revoke_permission;
 mod set_asset_permissions;
+pub mod set_expiry;
 mod set_project_acl;
 mod space_entry;
 mod step;
@@ -51,13 +52,14 @@ use crate::vendors::{Organization, Tenant, VendorReader};
 pub use arguments::{fit, fit_as, meant};
 use apply_changes::ApplyChanges;
 use check_change::CheckChange;
-pub use common::{Common, LASTING, Lasting};
+pub use common::{COMMON, Common, LASTING, Lasting};
 pub use look::{MOST_BYTES, write_cursor};
-pub use step::{Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
+pub use step::{Given, Part, Plan, Replacement, Snapshot, Step, Verification, WriteReply};
+use set_expiry::SetExpiry;
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
-pub static TOOLS: [Tool; 17] = [
+pub static TOOLS: [Tool; 18] = [
     Tool::look::<list_roles::ListRoles>(),
     Tool::look::<find_principals::FindPrincipals>(),
     Tool::look::<find_resources::FindResources>(),
@@ -73,6 +75,7 @@ pub static TOOLS: [Tool; 17] = [
     Tool::change::<remove_project_acl::RemoveProjectAcl>(),
     Tool::change::<set_asset_permissions::SetAssetPermissions>(),
     Tool::other::<ApplyChanges>(&apply_changes::SPEC, |_| Vec::new(), Run::Set(SetOf::Listed)),
+    Tool::other::<SetExpiry>(&set_expiry::SPEC, set_expiry::wrong, Run::Set(SetOf::End)),
     Tool::other::<CheckChange>(&check_change::SPEC, check_change::wrong, Run::Check),
     Tool::other::<UndoChange>(&undo_change::SPEC, |_| Vec::new(), Run::Undo),
 ];
@@ -271,6 +274,8 @@ pub enum Run {
 pub enum SetOf {
     /// The call lists them.
     Listed,
+    /// The end of a grant moves: mostly one change, or two where the vendor keeps the end.
+    End,
 }
 
 impl Tool {

@@ -205,6 +205,7 @@ impl Supposed {
             conclusive: true,
             width: self.width.unwrap_or(1),
             set_size: self.set_size.unwrap_or(1),
+            since: None,
             expires_at,
             lasts: self.expires_in,
             upon: Vec::new(),

@@ -68,6 +68,8 @@ pub struct Intent {
     pub own: bool,
     /// What each gains or loses, where the change is for several at once: judged one by one, too.
     pub rows: Vec<JudgedPart>,
+    /// When the access was first given, where it was there before and its end moves.
+    pub since: Option<Timestamp>,
     /// How many accesses the same call changes.
     pub width: usize,
     /// How many changes are asked for as one.
@@ -205,15 +207,17 @@ impl Term {
         }
     }
 
-    /// What a consent is bound to: the times of one that lasts so long are not known yet.
+    /// What a consent is bound to: when access begins that begins with the yes is not known yet, nor when
+    /// it ends where it lasts so long.
     pub fn bound(self, mut value: Value) -> Value {
-        let Some(lasts) = self.lasts else { return value };
         let from = self.from.to_string();
-        let until = self.until.map(|until| until.to_string());
+        let lasts = self.lasts.zip(self.until).map(|(lasts, until)| (until.to_string(), lasts));
         let mut left = vec![&mut value];
         while let Some(value) = left.pop() {
             match value {
-                Value::String(text) if Some(&*text) == until.as_ref() => {
+                Value::String(text)
+                    if let Some((_, lasts)) = lasts.as_ref().filter(|(until, _)| text == until) =>
+                {
                     *text = format!("its beginning, and {}", lasts.words());
                 }
                 Value::String(text) if *text == from => "its beginning".clone_into(text),
@@ -290,6 +294,14 @@ impl Intent {
         }
     }
 
+    /// The same, where it takes away what would have stood: its end comes sooner.
+    pub fn shorten(&mut self) {
+        (self.effect, self.lowering, self.privileged) = (Effect::Revoke, true, None);
+        for row in &mut self.rows {
+            (row.effect, row.privileged) = (Effect::Revoke, None);
+        }
+    }
+
     /// # Errors
     /// It is more than one line of the ledger holds: what cannot be recorded is not done. What takes
     /// access back is.
@@ -327,8 +339,15 @@ impl Intent {
             "client": self.client,
             "request": self.draft.as_ref().map(Draft::shown).map(shortened),
         });
-        if let Some(lasts) = self.lasts {
-            crate::json::put(&mut recorded, "lasts", json!(lasts));
+        let more = [
+            ("lasts", self.lasts.map(|lasts| json!(lasts))),
+            ("since", self.since.map(|since| since.to_string().into())),
+            ("extends", self.cause.extends().map(Value::from)),
+        ];
+        for (name, value) in more {
+            if let Some(value) = value {
+                crate::json::put(&mut recorded, name, value);
+            }
         }
         recorded
     }
@@ -371,6 +390,14 @@ pub fn shortened(mut request: Value) -> Value {
 }
 
 impl Cause {
+    /// The receipt whose end the change moves.
+    pub fn extends(&self) -> Option<&str> {
+        match self {
+            Self::Extension(receipt) => Some(receipt),
+            Self::Request | Self::Undo(_) | Self::Expiry(_) => None,
+        }
+    }
+
     /// The receipt that the change undoes.
     pub fn undoes(&self) -> Option<&str> {
         match self {

@@ -68,7 +68,7 @@ pub use consent::State;
 pub use files::{MOVED, SetAside};
 pub use locks::{Lock, Locks, Right};
 pub use past::{Entry as PastEntry, Past, PastPage, Place, Position, Refusal, Told, Who};
-pub use record::{End, Record};
+pub use record::{End, MovedEnd, Record};
 pub use request::{Answered, AskedAt, Asking, Content, Decision, Request, UnsentConsent};
 pub use standing::Standing;
 pub use trouble::Trouble;

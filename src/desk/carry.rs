@@ -98,6 +98,10 @@ impl Desk {
         let mut failed: Vec<&Task<'_>> = Vec::new();
         for (index, one) in lane {
             let task = one.task;
+            if task.request.is_fallback {
+                items.push((index, self.fall_back(all, index, one, &items, &mut sent).await));
+                continue;
+            }
             if one.conflict().is_some() && all.context.is_set() {
                 // It was left out, and is no part of what was agreed to.
                 items.push((index, one.left_aside()));
@@ -115,6 +119,28 @@ impl Desk {
             items.push((index, item));
         }
         items
+    }
+
+    /// Gives back what was taken for a change that is known not to have come about; while that is not known,
+    /// nothing more is sent.
+    async fn fall_back(
+        &self,
+        all: &Carrying<'_>,
+        index: usize,
+        one: Prepared<'_>,
+        done: &[(usize, StepResult)],
+        sent: &mut bool,
+    ) -> StepResult {
+        let ended = |before: usize| {
+            let at = index.checked_sub(before)?;
+            done.iter().find(|(known, _)| *known == at).map(|(_, item)| item.outcome)
+        };
+        let is_due = ended(2) == Some(Outcome::Confirmed) && ended(1).is_some_and(Outcome::is_nothing);
+        if !is_due {
+            return one.not_started();
+        }
+        let item = self.carry_one(all, index, one, sent).await;
+        StepResult { is_due, ..item }
     }
 
     /// Carries one task out. After another was sent, which may have changed what it rests on, it is

@@ -2,6 +2,7 @@
 //! person is asked, the road is taken again from the look-ups on.
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::body::LeftOut;
@@ -14,7 +15,7 @@ use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
 use crate::catalogue;
 use crate::failure::Failure;
 use crate::intent::Cause;
-use crate::ledger::Request;
+use crate::ledger::{Record, Request};
 use crate::outbound::{CALL, Deadline};
 use crate::requester::Requester;
 use crate::tools::{Common, Lasting, Run, Spec, Step, Tool};
@@ -31,7 +32,17 @@ pub(super) struct Wish<'a> {
     pub(super) undoing: Option<UndoPrecondition>,
     /// How the call names it, where it is one of several.
     pub(super) label: Option<String>,
+    /// The grant whose end it moves.
+    pub(super) extending: Option<Box<Record>>,
+    /// When the access was first given, where it was there before.
+    pub(super) since: Option<Timestamp>,
+    /// What is made only where the wish before it is known not to have come about.
+    pub(super) fallback: Option<Fallback>,
 }
+
+/// Marks a wish that gives back what the one two before it took, where the one between is known not to stand.
+#[derive(Clone, Copy)]
+pub(super) struct Fallback;
 
 /// What a call asks for.
 pub(super) struct Asked<'a> {
@@ -77,6 +88,24 @@ impl<'a> Asked<'a> {
     /// One change by itself.
     pub(super) fn one(called: OriginalCall, wish: Wish<'a>) -> Self {
         Self { called, spec: wish.tool.spec, wishes: vec![wish], set: None }
+    }
+
+    /// Several changes as one; one that stands by itself is only itself.
+    pub(super) fn several(
+        called: OriginalCall,
+        spec: &'static Spec,
+        mut wishes: Vec<Wish<'a>>,
+        terms: SetTerms,
+    ) -> Self {
+        match wishes.as_mut_slice() {
+            [only] if only.label.is_none() && terms.left_out.is_empty() => {
+                if terms.dry_run {
+                    only.arguments.insert("dry_run".to_owned(), true.into());
+                }
+                Self { called, spec: only.tool.spec, wishes, set: None }
+            }
+            _ => Self { called, spec, wishes, set: Some(terms) },
+        }
     }
 
     /// The tenant of a change by itself.
@@ -155,7 +184,7 @@ impl Desk {
             if context.is_set() && tasks.len() > MOST {
                 return stopped(&too_many(tasks.len()));
             }
-            context.width = tasks.len();
+            context.width = tasks.iter().filter(|task| !task.request.is_fallback).count();
             context.reads = self.reads(&tasks);
             match self.round(&context, &tasks, here, &call, in_hand.now.take()).await {
                 Ok(RoundEnd::Done(mut done)) => {
@@ -226,7 +255,7 @@ impl Desk {
         let steps = resolve(request.arguments.clone(), &reader).await?;
         let notes = notes.into_all();
         let task = |mut step: Box<dyn Step>| {
-            step.set_term(request.term);
+            step.set_term(request.held_term());
             Task { step, request, item, notes: notes.clone() }
         };
         Ok(steps.into_iter().map(task).collect())
@@ -244,7 +273,8 @@ impl Desk {
         // What an earlier call had asked for is what was agreed to.
         let agreed = approved.filter(|_| set.is_none());
         let agreed = agreed.and_then(|request| consent::term(request, &called));
-        let set_size = set.is_some().then_some(wishes.len());
+        let wanted = wishes.iter().filter(|wish| wish.fallback.is_none()).count();
+        let set_size = set.is_some().then_some(wanted);
         let SetTerms { mut dry_run, left_out: left } = set.unwrap_or_default();
         *left_out = left;
         let mut requests = Vec::new();
@@ -285,11 +315,21 @@ impl<'a> Wish<'a> {
         tenant: &'a Tenant,
         arguments: Map<String, Value>,
     ) -> Self {
-        Self { tool, tenant, arguments, cause: Cause::Request, undoing: None, label: None }
+        Self {
+            tool,
+            tenant,
+            arguments,
+            cause: Cause::Request,
+            undoing: None,
+            label: None,
+            extending: None,
+            since: None,
+            fallback: None,
+        }
     }
 
     fn request(self, reason: Option<String>, term: crate::tools::Term) -> ChangeRequest<'a> {
-        let Self { tool, tenant, arguments, cause, undoing, label } = self;
+        let Self { tool, tenant, arguments, cause, undoing, label, extending, since, fallback } = self;
         ChangeRequest {
             tool,
             tenant,
@@ -300,6 +340,9 @@ impl<'a> Wish<'a> {
             cause,
             undoing,
             label,
+            extending,
+            since,
+            is_fallback: fallback.is_some(),
         }
     }
 }

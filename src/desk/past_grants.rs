@@ -7,7 +7,7 @@ use super::prepare::key;
 use super::task::{ChangeContext, Task};
 use crate::access::{Access, Named};
 use crate::intent::{Cause, History, Intent, NEVER};
-use crate::ledger::{Record, Whose};
+use crate::ledger::{MovedEnd, Record, Whose};
 use crate::tools::{Effect, TOOLS};
 
 /// What is counted, and up to when.
@@ -83,7 +83,7 @@ impl Count<'_> {
         let own = || given.iter().filter(|record| self.is_theirs(record));
         let of_access = || own().filter(|record| self.gave_it(record));
         let moved = |record: &Record, from: Timestamp| {
-            let moved = record.extended.iter().filter(|(at, _)| *at >= from);
+            let moved = record.extended.iter().filter(|moved| moved.at >= from && !moved.is_sooner);
             u32::try_from(moved.count()).unwrap_or(u32::MAX)
         };
         let first = of_access().map(|record| record.opened().max(self.since)).min();
@@ -94,8 +94,10 @@ impl Count<'_> {
         };
         let once = |record: &Record| u32::from(record.opened() >= self.today);
         let mine = |record: &&Record| {
-            let by = |(at, by): &&(Timestamp, String)| *at >= self.today && by == self.requester;
-            let moved = u32::try_from(record.extended.iter().filter(by).count());
+            let is_own = |moved: &&MovedEnd| {
+                moved.at >= self.today && moved.by == self.requester && !moved.is_sooner
+            };
+            let moved = u32::try_from(record.extended.iter().filter(is_own).count());
             let opened = if record.requester == self.requester { once(record) } else { 0 };
             opened.saturating_add(moved.unwrap_or(u32::MAX))
         };
@@ -168,7 +170,14 @@ mod tests {
         let end = json!({ "outcome": outcome, "after": [wanted] });
         record.end = (outcome != "-").then(|| serde_json::from_value(end).unwrap());
         let moved = moved.split(',').filter_map(|moved| moved.split_once('@'));
-        record.extended = moved.map(|(by, at)| (at.parse().unwrap(), by.to_owned())).collect();
+        record.extended = moved
+            .map(|(by, at)| MovedEnd {
+                at: at.parse().unwrap(),
+                by: by.to_owned(),
+                is_sooner: false,
+                item: None,
+            })
+            .collect();
         record
     }
 

@@ -59,11 +59,11 @@ enum AlreadySo {
 }
 
 /// What a change would come to.
-struct Planned {
-    cause: Cause,
-    draft: Option<Draft>,
-    after: Vec<Access>,
-    warnings: Vec<String>,
+pub(super) struct Planned {
+    pub(super) cause: Cause,
+    pub(super) draft: Option<Draft>,
+    pub(super) after: Vec<Access>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Desk {
@@ -97,7 +97,8 @@ impl Desk {
     ) -> Vec<(usize, Result<Prepared<'t>, Stop<'t>>)> {
         let mut done: Vec<(usize, Result<Prepared<'t>, Stop<'t>>)> = Vec::new();
         for (index, task) in lane.into_iter().filter_map(|index| Some((index, tasks.get(index)?))) {
-            let earlier: Vec<_> = done.iter().filter_map(|(_, one)| one.as_ref().ok()).collect();
+            let earlier = done.iter().filter_map(|(_, one)| one.as_ref().ok());
+            let earlier: Vec<_> = earlier.filter(|one| task.comes_after(one.task)).collect();
             let reader =
                 task.request.reader(&self.wire, Some(cache), context.deadline(deadline));
             let one = match left_out(task, &earlier) {
@@ -131,6 +132,9 @@ impl Desk {
             self.nothing_unseen(request, step, &context.caller).await?;
         }
         let (before, is_upon_others) = task.upon(step.current(reader).await?, earlier);
+        if let Some(record) = &request.extending {
+            return self.prepare_move(context, task, before, record).await;
+        }
         let ending = matches!(request.cause, Cause::Expiry(_));
         let moved = request.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
         let planned = |draft, after, warnings| {
@@ -164,7 +168,7 @@ impl Desk {
     }
 
     /// What the rules say of a change, and of its end; and then what stands in its way at the vendor.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         context: &ChangeContext,
         step: &dyn Step,
@@ -233,7 +237,7 @@ impl Desk {
         }
     }
 
-    async fn intent(
+    pub(super) async fn intent(
         &self,
         context: &ChangeContext,
         task: &Task<'_>,
@@ -277,6 +281,7 @@ impl Desk {
             contains: step.contains(),
             ingredients: step.ingredients(),
             own: step.is_self(),
+            since: task.request.since,
             width: context.width,
             set_size: context.set_size.unwrap_or(1),
             expires_at: term.until,
@@ -317,6 +322,13 @@ fn left_out<'t>(task: &'t Task<'t>, earlier: &[&Prepared<'_>]) -> Option<Prepare
 }
 
 impl Task<'_> {
+    /// Whether it is made with the other done: what is made in another's place is not, nor after what is
+    /// not to be made.
+    fn comes_after(&self, other: &Self) -> bool {
+        let is_in_its_place = self.request.is_fallback && other.item + 1 == self.item;
+        !other.request.is_fallback && !is_in_its_place
+    }
+
     /// What there will be where this one writes, once the earlier ones of its set are done; and whether
     /// they have a part in it.
     fn upon(&self, mut now: Snapshot, earlier: &[&Prepared<'_>]) -> (Snapshot, bool) {

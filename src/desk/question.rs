@@ -55,7 +55,8 @@ impl ConsentQuestion {
         }
         let summary = Self::summary(prepared);
         if context.is_set() {
-            let typed = typed.map(|_| counted(items.len()));
+            let wanted = items.iter().filter(|item| !item.task.request.is_fallback).count();
+            let typed = typed.map(|_| counted(wanted));
             let text = table((context, zone), prepared, &items, &why, typed.as_deref());
             return Self { summary, text, typed };
         }
@@ -65,7 +66,8 @@ impl ConsentQuestion {
 
     /// All that would be sent, in one line.
     pub(super) fn summary(prepared: &[Prepared<'_>]) -> String {
-        let intents = prepared.iter().filter_map(|one| one.next.intent());
+        let wanted = prepared.iter().filter(|one| !one.task.request.is_fallback);
+        let intents = wanted.filter_map(|one| one.next.intent());
         let summary: Vec<_> = intents.map(|intent| intent.summary.as_str()).collect();
         text::clean(&summary.join("; "))
     }

@@ -31,10 +31,18 @@ pub(super) fn table(
     why: &[&str],
     typed: Option<&str>,
 ) -> String {
-    let count = counted(items.len());
+    let wanted = items.iter().filter(|item| !item.task.request.is_fallback);
+    let count = counted(wanted.count());
     let mut lines = vec![format!("{} asks for your consent to {count}:", who(context))];
-    for (number, item) in items.iter().enumerate() {
-        lines.extend(told(number + 1, item, zone));
+    let mut number = 0;
+    for item in items {
+        if item.task.request.is_fallback {
+            let back = told(number, item, zone);
+            lines.extend(back.iter().map(|line| format!("   if that is not done: {line}")));
+            continue;
+        }
+        number += 1;
+        lines.extend(told(number, item, zone));
     }
     for one in prepared {
         let Some(conflict) = one.conflict() else { continue };

@@ -9,7 +9,6 @@ use super::task::Task;
 use super::{Answer, Call, Desk, OriginalCall};
 use crate::catalogue::{self, Found};
 use crate::failure::Failure;
-use crate::intent::Cause;
 use crate::text::{self, Word};
 use crate::tools::apply_changes::{self, ApplyChanges, ChangeCall};
 use crate::tools::{Effect, LASTING, Run, SetOf, Spec, Tool, changing, meant, parse};
@@ -32,14 +31,22 @@ impl Desk {
     ) -> Answer {
         let wished = match of {
             SetOf::Listed => self.wishes(&call).await,
+            SetOf::End => self.end_moved(&call).await,
         };
         match wished {
             Ok((wishes, terms)) => {
-                let asked = Asked { called, spec: tool.spec, wishes, set: Some(terms) };
-                self.change(asked, call).await
+                self.change(Asked::several(called, tool.spec, wishes, terms), call).await
             }
             Err(failure) => Answer::stopped(tool.spec, &failure),
         }
+    }
+
+    /// The changes that move the end of a grant.
+    async fn end_moved(&self, call: &Call) -> Result<(Vec<Wish<'_>>, SetTerms), Failure> {
+        let mut arguments = call.arguments.clone();
+        let dry_run = arguments.shift_remove(DRY_RUN) == Some(Value::Bool(true));
+        let wishes = self.expiry_wishes(arguments, &call.requester).await?;
+        Ok((wishes, SetTerms { dry_run, left_out: Vec::new() }))
     }
 
     /// The changes that a call lists.
@@ -55,7 +62,8 @@ impl Desk {
             wishes.push(self.listed_one(change, &label, &shared, call).await);
         }
         let dry_run = dry_run.unwrap_or(false);
-        Ok((Failure::every(wishes)?, SetTerms { dry_run, left_out: Vec::new() }))
+        let wishes = Failure::every(wishes)?.into_iter().flatten().collect();
+        Ok((wishes, SetTerms { dry_run, left_out: Vec::new() }))
     }
 
     async fn listed_one(
@@ -64,7 +72,7 @@ impl Desk {
         label: &str,
         shared: &Shared,
         call: &Call,
-    ) -> Result<Wish<'_>, Failure> {
+    ) -> Result<Vec<Wish<'_>>, Failure> {
         let ChangeCall { tool: name, mut arguments } = change;
         let tool = match catalogue::find(name.as_str().trim(), &self.config) {
             Found::On(tool) => tool,
@@ -83,17 +91,22 @@ impl Desk {
             Run::Undo => {
                 let (arguments, _) = fit(tool, &self.config, &at, arguments)?;
                 let wish = self.undo_wish(arguments, &call.requester).await.map_err(inside)?;
-                return Ok(Wish { label: Some(label.to_owned()), ..wish });
+                return Ok(vec![Wish { label: Some(label.to_owned()), ..wish }]);
             }
-            Run::Look(_) | Run::Check | Run::Set(_) => {
+            Run::Set(SetOf::End) => {
+                let (arguments, _) = fit(tool, &self.config, &at, arguments)?;
+                let wishes = self.expiry_wishes(arguments, &call.requester).await;
+                return Ok(labelled_all(wishes.map_err(inside)?, label));
+            }
+            Run::Look(_) | Run::Check | Run::Set(SetOf::Listed) => {
                 return Err(no_change(name.as_str(), &self.config).of(&format!("{label}.tool")));
             }
         }
         let (arguments, named) = fit(tool, &self.config, &at, arguments)?;
         let tenant = self.tenant(tool, named.as_deref());
         let tenant = tenant.ok_or_else(|| inside(super::vendor_missing(tool.spec)))?;
-        let label = Some(label.to_owned());
-        Ok(Wish { tool, tenant, arguments, cause: Cause::Request, undoing: None, label })
+        let wishes = self.replacing(Wish::new(tool, tenant, arguments)).await;
+        Ok(labelled_all(wishes.map_err(inside)?, label))
     }
 
     /// What is said of a set.
@@ -110,12 +123,21 @@ impl Desk {
             let of = Of::new(tenant.vendor.name).at(tenant.said().map(str::to_owned));
             (item, of)
         };
-        let items = items.into_iter().zip(tasks).map(at).collect();
+        let is_told = |(item, task): &(StepResult, &Task<'_>)| {
+            !task.request.is_fallback || item.is_due || item.is_denied()
+        };
+        let items = items.into_iter().zip(tasks).filter(is_told).map(at).collect();
         Answer::of_set(spec, receipt, items, left_out).asking(pending)
     }
 }
 
 const DRY_RUN: &str = "dry_run";
+
+/// Wishes as those of one change that a set lists.
+fn labelled_all<'a>(wishes: Vec<Wish<'a>>, label: &str) -> Vec<Wish<'a>> {
+    let labelled = |wish| Wish { label: Some(label.to_owned()), ..wish };
+    wishes.into_iter().map(labelled).collect()
+}
 
 impl Shared {
     fn of(arguments: &Map<String, Value>) -> Self {

@@ -16,6 +16,8 @@ use crate::tools::{Part, Step};
 pub(super) struct StepResult {
     pub(super) outcome: Outcome,
     pub(super) receipt: Option<String>,
+    /// What was only to be made in another's place was to be made.
+    pub(super) is_due: bool,
     pub(super) summary: String,
     pub(super) wanted: Access,
     pub(super) expires_at: Option<String>,
@@ -53,6 +55,7 @@ impl StepResult {
         Self {
             outcome,
             receipt: None,
+            is_due: false,
             summary: step.summary(),
             wanted: step.wanted().clone(),
             expires_at: None,
@@ -155,6 +158,10 @@ impl StepResult {
         let mut item = Self::new(step, failure.outcome(), before);
         item.fail(failure);
         item
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.verdict == "deny")
     }
 
     /// Sorts the rows for a reader: part by part, without those that do not matter.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -61,6 +62,12 @@ pub(super) struct ChangeRequest<'a> {
     pub(super) undoing: Option<UndoPrecondition>,
     /// How a set calls it, which has others beside it.
     pub(super) label: Option<String>,
+    /// The grant whose end it moves.
+    pub(super) extending: Option<Box<Record>>,
+    /// When the access was first given, where it was there before.
+    pub(super) since: Option<Timestamp>,
+    /// It is only made where the request before it is known not to have come about.
+    pub(super) is_fallback: bool,
 }
 
 impl ChangeContext {
@@ -84,6 +91,13 @@ impl ChangeRequest<'_> {
     ) -> VendorReader<'r> {
         let earlier = self.undoing.as_ref().map_or(&[][..], |undoing| &undoing.earlier);
         VendorReader { tenant: self.tenant, wire, deadline, cache, earlier, notes: None }
+    }
+
+    /// For how long the access is to stand that is looked for: as it was given, where its end moves.
+    pub(super) fn held_term(&self) -> Term {
+        let Some(record) = &self.extending else { return self.term };
+        let until = record.wanted().expires_at.and_then(|end| end.parse().ok());
+        Term { until, lasts: None, ..self.term }
     }
 
     /// Whether its tool writes a whole list, others' rows with its own.

@@ -144,15 +144,14 @@ impl Desk {
             Found::Off(_, failure) => return Err(failure),
             Found::Unknown => return Err(unknown_tool(inverse.tool)),
         };
-        let undoing = Some(undoing);
-        Ok(Wish { tool, tenant, arguments, cause, undoing, label: None })
+        Ok(Wish { cause, undoing: Some(undoing), ..Wish::new(tool, tenant, arguments) })
     }
 
     /// What undoing a change rests on.
     ///
     /// # Errors
     /// There is nothing to undo, or it is not known what it did.
-    async fn undoable(
+    pub(super) async fn undoable(
         &self,
         record: Record,
         by: &Requester,

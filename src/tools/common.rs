@@ -36,7 +36,7 @@ pub struct Lasting {
 }
 
 /// The names of [`Common`]'s fields, and of [`Lasting`]'s.
-const COMMON: [&str; 2] = ["reason", "dry_run"];
+pub const COMMON: [&str; 2] = ["reason", "dry_run"];
 pub const LASTING: [&str; 2] = ["expires_in", "expires_at"];
 const LONGEST_REASON: usize = 1000;
 
@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(first, second);
         assert_ne!(first, bound(json!({ "expires_in": "PT2M" })).0);
         let (first, second) = bound(json!({ "expires_at": "2027-01-01T00:01:00Z" }));
-        assert_eq!(first["after"], second["after"]);
+        assert_eq!(first, second, "it begins with the yes");
+        assert_ne!(first, bound(json!({ "expires_at": "2027-01-01T00:02:00Z" })).0);
     }
 }

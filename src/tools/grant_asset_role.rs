@@ -5,7 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
-use super::{Change, Effect, Inverse, Plan, Snapshot, Spec, Step, Term, Verification, privilege};
+use super::{
+    Change, Effect, Inverse, Plan, Replacement, Snapshot, Spec, Step, Term, Verification, privilege,
+};
 use crate::access::{Access, Outcome};
 use crate::argument::{Name, Uuid};
 use crate::failure::Failure;
@@ -16,7 +18,7 @@ use crate::vendors::VendorReader;
 use crate::vendors::outsystems::{self, same_key};
 
 /// Grant an OutSystems organization role to a user for one or more assets. Stops where the user
-/// holds another role on an asset.
+/// holds another role on an asset, or replaces it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GrantAssetRole {
@@ -29,6 +31,9 @@ pub struct GrantAssetRole {
     asset_keys: Vec<Name>,
     /// The portfolio (UUID); the main one if left out.
     portfolio_key: Option<Uuid>,
+    /// Take the role that stands there instead of stopping.
+    #[serde(rename = "replace")]
+    _replace: Option<bool>,
 }
 
 /// One user, one role, one asset, with an end or without.
@@ -81,6 +86,8 @@ impl Change for GrantAssetRole {
 }
 
 impl Granting {
+    const TOOL: &str = GrantAssetRole::SPEC.name;
+
     /// Whether the row ends when it was asked to: an end that is not there would be for ever.
     fn ends_as_wanted(&self, row: &Access) -> bool {
         self.period.is_none_or(|period| end(row) == Some(period.end))
@@ -195,6 +202,26 @@ impl Step for Granting {
         Box::pin(self.of.current(reader))
     }
 
+    fn replacement(&self, now: &Snapshot) -> Option<Replacement> {
+        let mut there = now.rows.iter().filter(|row| !has_ended(row, SignedDuration::ZERO));
+        if self.row(there.clone()).is_some() {
+            return None;
+        }
+        let old = there.find(|row| self.of.is_there(row))?;
+        let own = Access { principal: self.of.wanted.principal.clone(), ..old.clone() };
+        let mut back = asset_role::arguments(&own);
+        let more = [("portfolioKey", &old.within), ("expires_at", &old.expires_at)];
+        for (name, value) in more {
+            if let Some(value) = value {
+                put(&mut back, name, value.as_str());
+            }
+        }
+        Some(Replacement {
+            take: Inverse { tool: "revoke_asset_role", arguments: asset_role::arguments(&own) },
+            back: Inverse { tool: Self::TOOL, arguments: back },
+        })
+    }
+
     fn arguments(&self) -> Value {
         let mut arguments = self.of.arguments();
         if let Some(portfolio) = &self.portfolio {
@@ -217,7 +244,7 @@ impl Step for Granting {
                 other.role.label(),
                 other.resource.label(),
             ))
-            .hint("revoke that role first if the new one should take its place"));
+            .hint("if the new one should take its place, call again with replace: true"));
         }
         let mut body = json!({ "assetKeys": [self.of.wanted.resource.id] });
         if let Some(Period { start, end }) = self.period {

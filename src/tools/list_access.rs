@@ -150,8 +150,9 @@ impl<'a> Known<'a> {
                 Some(((whose, key), receipt)) => (end(ends, whose, key), receipt),
                 None => (None, None),
             };
-            let end = end.map(|end| end.to_string());
-            access.expires_at = access.expires_at.or(end);
+            if let Some(end) = end.filter(|end| access.ends_after(*end)) {
+                access.expires_at = Some(end.to_string());
+            }
             Shown { access, granted_here: receipt.is_some(), receipt }
         })
     }

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::Term;
+use super::{Inverse, Term};
 use crate::access::{Access, Approval, Named, Outcome};
 use crate::draft::Draft;
 use crate::failure::Failure;
@@ -140,6 +140,11 @@ pub trait Step: Send + Sync {
         None
     }
 
+    /// What has to be taken first where this change would stand, and how that is given back. Pure.
+    fn replacement(&self, _now: &Snapshot) -> Option<Replacement> {
+        None
+    }
+
     /// What goes with what they held there before, in words, where that can be told.
     fn goes(&self, _was: &Access, _is: &Access) -> Option<String> {
         None
@@ -195,6 +200,15 @@ pub struct Part {
     pub outcome: Outcome,
     pub before: Vec<Access>,
     pub after: Vec<Access>,
+}
+
+/// What stands where a change would, by ids.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The change that takes it.
+    pub take: Inverse,
+    /// The change that gives it back, with its own end.
+    pub back: Inverse,
 }
 
 /// Rows that do not stand yet, and what the guard should know of them.

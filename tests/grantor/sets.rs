@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::harness::{Answer, Era, World, parsed, status};
 use super::person::{Client, no, types, yes};
-use super::writes::GRANTS;
+use super::writes::{GRANTS, Grant};
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 const SET: &str = "apply_changes";
@@ -147,7 +147,7 @@ async fn all_that_is_wrong_is_told_at_once_and_nothing_is_sent() {
         ),
         (json!({ "changes": [] }), &["changes: needs at least one entry"]),
         (set(vec![grant(SAM, "Tester", "Orders"); 51]), &["changes: may hold at most 50"]),
-        (set([change("undo_change", json!({ "receipt": "gr-none" }))]), &["changes[0].arguments.receipt"]),
+        (set([change("undo_change", json!({ "receipt": "gr-none" }))]), &["changes[0]: receipt: "]),
     ] {
         let answer = server.call(SET, changes.clone()).await;
         assert_eq!(answer.outcome(), "invalid", "{changes}: {:#}", answer.body);
@@ -183,4 +183,110 @@ async fn what_the_access_there_stands_against_is_left_out_and_named() {
     assert!(question.starts_with("An assistant") && question.contains(" to 1 change:"), "{question}");
     let (_, refused) = client.call(SET, &everywhere(), no).await;
     assert_eq!(refused.outcome(), "refused", "{:#}", refused.body);
+}
+
+#[tokio::test]
+async fn a_role_is_replaced_in_one_step_and_given_back_where_the_new_one_is_known_not_to_come() {
+    let developer = json!({ "userKey": GRACE, "roleKey": "Developer", "assetKeys": ["Orders"], "replace": true });
+    let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
+    for (fault, outcome, told, stands) in [
+        (None, "confirmed", &["confirmed", "confirmed"][..], &["Developer on Orders"][..]),
+        (Some(status(403)), "partly_done", &["confirmed", "rejected", "confirmed"], &["Tester on Orders"]),
+        (Some(status(500)), "partly_done", &["confirmed", "unknown"], &[]),
+    ] {
+        let world = World::asking().await;
+        let mut client = Client::start(&world, Era::Modern).await;
+        let is_faulty = fault.is_some();
+        if let Some(fault) = fault {
+            world.inject("outsystems", "POST", "/organization-roles/", fault);
+        }
+        let (asked, answer) = client.call("grant_asset_role", &developer, agrees).await;
+        assert_eq!(answer.outcome(), outcome, "{:#}", answer.body);
+        assert_eq!(items(&answer), told, "{:#}", answer.body);
+        assert_eq!(asked.len(), 1, "{asked:#?}");
+        let question = &asked[0].message;
+        assert!(question.contains("\n   if that is not done: 2. + “Grace Okafor”"), "{question}");
+        let now = client.ask("list_access", &there, json!({})).await.answer();
+        assert_eq!(now.rows("rows"), stands, "{:#}", now.body);
+        if !is_faulty {
+            let receipt = json!({ "receipt": answer.body["receipt"] });
+            let (_, undone) = client.call("undo_change", &receipt, agrees).await;
+            assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
+            let now = client.ask("list_access", &there, json!({})).await.answer();
+            assert_eq!(now.rows("rows"), ["Tester on Orders"], "{:#}", now.body);
+        }
+    }
+}
+
+/// Access begins with the yes: the vendor is told so, and whoever thinks before is asked once.
+#[tokio::test]
+async fn who_takes_a_moment_to_agree_is_not_asked_again() {
+    let thinks = |form: &Value| {
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+        agrees(form)
+    };
+    for era in ERAS {
+        let world = World::asking().await;
+        let mut client = Client::start(&world, era).await;
+        let mut timed = parsed(GRANTS[0].arguments);
+        timed["expires_at"] = "2099-01-01T00:00:00Z".into();
+        let (asked, answer) = client.call(GRANTS[0].tool, &timed, thinks).await;
+        assert_eq!((answer.outcome(), asked.len()), ("confirmed", 1), "{era:?}: {:#}", answer.body);
+    }
+}
+
+/// A grant at each vendor, as one of [`GRANTS`], and what lists it in few requests.
+const LISTED: [(usize, &str); 5] = [
+    (0, r#"{"principal": "user@example.com"}"#),
+    (1, r#"{"principal": "user@example.com"}"#),
+    (7, r#"{"resource": "Staging"}"#),
+    (3, r#"{"resource": "/Harbor/Integrations"}"#),
+    (4, r#"{"resource": "BillingService"}"#),
+];
+
+#[tokio::test]
+async fn an_end_moves_out_in_and_away_at_every_vendor() {
+    for (at, listed) in LISTED {
+        let Grant { tool, vendor, arguments, .. } = GRANTS[at];
+        let world = World::asking().await;
+        let mut client = Client::start(&world, Era::Legacy).await;
+        let mut arguments = parsed(arguments);
+        arguments["expires_in"] = "PT8H".into();
+        let (_, granted) = client.call(tool, &arguments, agrees).await;
+        assert_eq!(granted.outcome(), "confirmed", "{tool}: {:#}", granted.body);
+        let mut receipt = granted.body["receipt"].clone();
+        let is_vendors = tool == "grant_asset_role";
+        for (end, moves_vendor) in [
+            (json!({ "expires_in": "P2D" }), is_vendors),
+            (json!({ "expires_in": "PT1H" }), false),
+            (json!({ "never": true }), is_vendors),
+            (json!({ "expires_in": "PT4H" }), false),
+        ] {
+            let mut moved = end.clone();
+            moved["receipt"] = receipt.clone();
+            let writes = world.writes().len();
+            let (asked, answer) = client.call("set_expiry", &moved, agrees).await;
+            assert_eq!(answer.outcome(), "confirmed", "{tool} {end}: {:#}", answer.body);
+            assert_eq!(asked.len(), 1, "{tool} {end}: {asked:#?}");
+            let sent = world.writes().len() - writes;
+            assert_eq!(sent, if moves_vendor { 2 } else { 0 }, "{tool} {end}: {:#}", answer.body);
+            if moves_vendor {
+                receipt = answer.body["items"][1]["receipt"].clone();
+            }
+            let mut list = parsed(listed);
+            list["vendor"] = vendor.into();
+            list["granted_here"] = true.into();
+            let rows = client.ask("list_access", &list, json!({})).await.answer();
+            let row = &rows.body["rows"][0];
+            let is_open = end.get("never").is_some();
+            assert!(row.is_object(), "{tool}: {:#}", rows.body);
+            assert_eq!(row.get("expires_at").is_none(), is_open, "{tool} {end}: {:#}", rows.body);
+        }
+        let undo = json!({ "receipt": receipt });
+        let (_, undone) = client.call("undo_change", &undo, agrees).await;
+        assert_eq!(undone.outcome(), "confirmed", "{tool}: {:#}", undone.body);
+        let over = json!({ "receipt": receipt, "never": true });
+        let (_, over) = client.call("set_expiry", &over, agrees).await;
+        assert_eq!(over.outcome(), "refused", "{tool}: {:#}", over.body);
+    }
 }

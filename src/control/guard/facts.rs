@@ -213,7 +213,7 @@ fn reaches_far(intent: &Intent, touched: usize) -> bool {
 
 fn action(intent: &Intent, effect: Effect) -> &'static str {
     match (&intent.cause, effect) {
-        (Cause::Request, _) if intent.lowering => LOWERING,
+        (Cause::Request | Cause::Extension(_), _) if intent.lowering => LOWERING,
         // The tool gives; here it takes away.
         (Cause::Request | Cause::Extension(_), Effect::Revoke) if intent.effect != effect => {
             LOWERING
@@ -291,7 +291,7 @@ fn change<'w>(
     fields.add_some("undoes", intent.cause.undoes(), text);
     fields.add_some("ends", intent.cause.ends(), text);
     fields.add_some("expires_in_minutes", intent.expires_at, |end| {
-        Value::new_long(minutes(at.now, end))
+        Value::new_long(minutes(intent.since.unwrap_or(at.now), end))
     });
     fields
 }

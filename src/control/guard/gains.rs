@@ -14,7 +14,7 @@ pub(super) fn gaining<'i>(intent: &'i Intent) -> Vec<&'i Named> {
         }
     };
     if intent.rows.is_empty() {
-        if matches!(intent.cause, Cause::Extension(_)) {
+        if extends(intent) {
             add(&intent.wanted.principal);
         }
         intent.after.iter().filter(|row| is_more(intent, row)).for_each(|row| add(&row.principal));
@@ -36,8 +36,12 @@ pub(super) fn gaining<'i>(intent: &'i Intent) -> Vec<&'i Named> {
 /// not read whole.
 pub(super) fn narrows(intent: &Intent) -> bool {
     let outlasts = !intent.upon.is_empty() && !replaced(&intent.before, &intent.after).is_empty();
-    let extends = matches!(intent.cause, Cause::Extension(_));
-    intent.conclusive && !extends && !outlasts && gaining(intent).is_empty()
+    intent.conclusive && !extends(intent) && !outlasts && gaining(intent).is_empty()
+}
+
+/// Whether it is there for longer. An end that comes sooner gives nothing.
+fn extends(intent: &Intent) -> bool {
+    matches!(intent.cause, Cause::Extension(_)) && !intent.lowering
 }
 
 /// The row as it stood before.

@@ -22,7 +22,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn since(&self, then: Timestamp) -> Result<Vec<Record>, Failure> {
         let mut records = self.changes(Changes::Recent(then)).await?;
-        let is_moved = |record: &Record| record.extended.iter().any(|(at, _)| *at >= then);
+        let is_moved = |record: &Record| record.extended.iter().any(|moved| moved.at >= then);
         records.retain(|record| record.opened() >= then || is_moved(record));
         records.sort_by_key(Record::opened);
         Ok(records)

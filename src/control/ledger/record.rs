@@ -81,9 +81,12 @@ pub struct Record {
     /// or gave it anew.
     #[serde(skip)]
     pub superseded_by: Option<String>,
-    /// When its end was moved, and who had it moved.
+    /// When the access was first given, where an earlier grant was taken back for this one.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// When its end was moved.
     #[serde(skip)]
-    pub extended: Vec<(Timestamp, String)>,
+    pub extended: Vec<MovedEnd>,
     /// Why its end needs nothing more.
     #[serde(skip)]
     pub over: Option<String>,
@@ -94,6 +97,18 @@ pub struct Record {
     /// word, and its end is for a person.
     #[serde(skip)]
     pub damage: Option<String>,
+}
+
+/// A move of a change's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedEnd {
+    pub at: Timestamp,
+    /// Who had it moved.
+    pub by: String,
+    /// The access stands for less time than before.
+    pub is_sooner: bool,
+    /// Which change of a set it was, by its receipt.
+    pub item: Option<String>,
 }
 
 /// How a change ended.
@@ -144,8 +159,13 @@ impl Record {
             Some("extended") => {
                 self.expires_at = text("expires_at").and_then(|end| end.parse().ok());
                 self.overdue = None;
-                let time = text("time").and_then(|time| time.parse().ok()).unwrap_or_default();
-                self.extended.push((time, text("requester").unwrap_or_default()));
+                let content = |path: &str| line.pointer(path).and_then(Value::as_str);
+                self.extended.push(MovedEnd {
+                    at: text("time").and_then(|time| time.parse().ok()).unwrap_or_default(),
+                    by: text("requester").unwrap_or_default(),
+                    is_sooner: content("/content/extension/effect") == Some("revoke"),
+                    item: content("/content/item").map(str::to_owned),
+                });
             }
             Some("over") => self.over = text("note"),
             Some("overdue") => self.overdue = text("why"),
@@ -180,6 +200,11 @@ impl Record {
     /// When it was opened.
     pub fn opened(&self) -> Timestamp {
         self.time.parse().unwrap_or_default()
+    }
+
+    /// When the access was first given.
+    pub fn begun(&self) -> Timestamp {
+        self.since.unwrap_or_else(|| self.opened())
     }
 
     /// Whether its time has come by then to be taken back.

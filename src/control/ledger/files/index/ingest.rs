@@ -11,7 +11,7 @@ use crate::control::ledger::chain::{Keys, Link};
 use crate::control::ledger::files::segment::{self, Segment};
 use crate::control::ledger::follow::{Follow, Seen};
 use crate::control::ledger::told::Told;
-use crate::control::ledger::{Record, Request, State, Trouble, meaning};
+use crate::control::ledger::{MovedEnd, Record, Request, State, Trouble, meaning};
 
 /// What was read on.
 #[derive(Default)]
@@ -264,7 +264,7 @@ fn keep_moved(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
 
 /// Keeps when the end of a change was moved.
 fn keep_extended(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
-    for (time, requester) in &record.extended {
+    for MovedEnd { at: time, by: requester, .. } in &record.extended {
         change
             .prepare_cached("INSERT OR IGNORE INTO extended VALUES (?, ?, ?)")
             .and_then(|mut keep| keep.execute(params![record.receipt, at(*time), requester]))
