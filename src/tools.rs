@@ -49,13 +49,13 @@ use crate::ledger::{Ledger, Record, Trouble, Whose};
 use crate::outbound::{Deadline, Wire};
 use crate::schema;
 use crate::vendors::{Organization, Tenant, VendorReader};
-pub use arguments::{fit, fit_as, meant};
 use apply_changes::ApplyChanges;
+pub use arguments::{fit, fit_as, meant};
 use check_change::CheckChange;
 pub use common::{COMMON, Common, LASTING, Lasting};
 pub use look::{MOST_BYTES, write_cursor};
-pub use step::{Given, Part, Plan, Replacement, Snapshot, Step, Verification, WriteReply};
 use set_expiry::SetExpiry;
+pub use step::{Given, Part, Plan, Replacement, Snapshot, Step, Verification, WriteReply};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.

@@ -355,7 +355,8 @@ impl Intent {
     /// The request with the version it depends on, for the digest that consent is bound to. What rests on
     /// other changes of its set depends on a version that those bring about.
     pub fn request(&self, is_upon_others: bool) -> Value {
-        let version = |draft: &'_ Draft| draft.version().filter(|_| !is_upon_others).map(str::to_owned);
+        let version =
+            |draft: &'_ Draft| draft.version().filter(|_| !is_upon_others).map(str::to_owned);
         json!(self.draft.as_ref().map(|draft| (draft.shown(), version(draft))))
     }
 }

@@ -135,7 +135,8 @@ impl Desk {
             let at = index.checked_sub(before)?;
             done.iter().find(|(known, _)| *known == at).map(|(_, item)| item.outcome)
         };
-        let is_due = ended(2) == Some(Outcome::Confirmed) && ended(1).is_some_and(Outcome::is_nothing);
+        let is_due =
+            ended(2) == Some(Outcome::Confirmed) && ended(1).is_some_and(Outcome::is_nothing);
         if !is_due {
             return one.not_started();
         }

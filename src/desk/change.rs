@@ -329,7 +329,8 @@ impl<'a> Wish<'a> {
     }
 
     fn request(self, reason: Option<String>, term: crate::tools::Term) -> ChangeRequest<'a> {
-        let Self { tool, tenant, arguments, cause, undoing, label, extending, since, fallback } = self;
+        let Self { tool, tenant, arguments, cause, undoing, label, extending, since, fallback } =
+            self;
         ChangeRequest {
             tool,
             tenant,
@@ -366,6 +367,8 @@ pub(super) fn labelled(failure: Failure, label: Option<&str>) -> Failure {
 pub(super) const ARGUMENTS: &str = "arguments";
 
 fn too_many(count: usize) -> Failure {
-    Failure::invalid(format!("this would change {count} accesses, and one set changes at most {MOST}"))
-        .hint("ask for it in several calls, each with a part of the changes")
+    Failure::invalid(format!(
+        "this would change {count} accesses, and one set changes at most {MOST}"
+    ))
+    .hint("ask for it in several calls, each with a part of the changes")
 }

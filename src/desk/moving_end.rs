@@ -39,7 +39,8 @@ impl Desk {
         let is_shared = |(name, _): &(&String, &Value)| {
             LASTING.contains(&name.as_str()) || name.as_str() == "reason"
         };
-        let shared = arguments.iter().filter(is_shared).map(|(name, one)| (name.clone(), one.clone()));
+        let shared =
+            arguments.iter().filter(is_shared).map(|(name, one)| (name.clone(), one.clone()));
         let shared: Map<_, _> = shared.collect();
         let mut wish = Wish::new(tool, tenant, own(&record));
         wish.arguments.extend(shared.clone());
@@ -145,8 +146,10 @@ impl Desk {
     ) -> Result<Prepared<'t>, Failure> {
         let (step, until) = (task.step.as_ref(), task.request.term.until);
         let gone = || {
-            Failure::refused("the access is not there as it was given, so that it has no end to move")
-                .hint("look at it with list_access, and grant what is wanted")
+            Failure::refused(
+                "the access is not there as it was given, so that it has no end to move",
+            )
+            .hint("look at it with list_access, and grant what is wanted")
         };
         let Plan::Already { mut warnings, .. } = step.plan(&before)?.saying(&task.notes) else {
             return Err(gone());

@@ -83,7 +83,11 @@ impl Desk {
         let lanes = lanes.map(|lane| self.prepare_lane(context, tasks, lane, cache, deadline));
         let mut all: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
         all.sort_by_key(|(index, _)| *index);
-        all.into_iter().map(|(_, one)| one).collect()
+        let mut prepared = Vec::new();
+        for (_, one) in all {
+            prepared.push(one?);
+        }
+        Ok(prepared)
     }
 
     /// Prepares the tasks at one tenant, in their order, and ends at the first that cannot be.
@@ -99,16 +103,18 @@ impl Desk {
         for (index, task) in lane.into_iter().filter_map(|index| Some((index, tasks.get(index)?))) {
             let earlier = done.iter().filter_map(|(_, one)| one.as_ref().ok());
             let earlier: Vec<_> = earlier.filter(|one| task.comes_after(one.task)).collect();
-            let reader =
-                task.request.reader(&self.wire, Some(cache), context.deadline(deadline));
+            let reader = task.request.reader(&self.wire, Some(cache), context.deadline(deadline));
             let one = match left_out(task, &earlier) {
                 Some(left_out) => Ok(left_out),
                 None => self.prepare(context, task, &reader, &earlier).await,
             };
-            let one = one.or_else(|failure| match failure.kind {
-                Kind::Refused if context.is_set() => Ok(Prepared::stands_against(task, failure)),
-                _ => Err(Stop { task, failure, read: None }),
-            });
+            let one = match one {
+                Ok(one) => Ok(one),
+                Err(failure) if context.is_set() && failure.kind == Kind::Refused => {
+                    Ok(Prepared::stands_against(task, failure))
+                }
+                Err(failure) => Err(Stop { task, failure, read: None }),
+            };
             let ends = one.is_err();
             done.push((index, one));
             if ends {
@@ -312,9 +318,8 @@ pub(super) fn key(access: &Access) -> [&str; 3] {
 
 /// A task that rests on one that is left out, as one that is left out too.
 fn left_out<'t>(task: &'t Task<'t>, earlier: &[&Prepared<'_>]) -> Option<Prepared<'t>> {
-    let is_under = |one: &&&Prepared<'_>| {
-        one.conflict().is_some() && task.meets(one.task.step.wanted())
-    };
+    let is_under =
+        |one: &&&Prepared<'_>| one.conflict().is_some() && task.meets(one.task.step.wanted());
     let under = earlier.iter().find(is_under)?.task.step.summary();
     let failure = Failure::refused(format!("it rests on a change that is left out: {under}"))
         .hint("ask for it again when that is settled");

@@ -1,8 +1,8 @@
 //! What a person is asked: everything that would happen, in plain words.
 
 use super::PersonReply;
-use super::question_table::{counted, table};
 use super::prepare::{Next, Prepared};
+use super::question_table::{counted, table};
 use super::status::called;
 use super::task::{ChangeContext, Task};
 use super::zone::Zone;
@@ -369,6 +369,12 @@ mod tests {
             arguments: json!({}),
             reason: case.reason.map(str::to_owned),
             term: Term::new(now, None, None),
+            cause: case.cause.clone(),
+            undoing: None,
+            label: None,
+            extending: None,
+            since: None,
+            is_fallback: false,
         };
         let context = ChangeContext {
             requester: "sam".to_owned(),
@@ -378,9 +384,8 @@ mod tests {
                 tool: tool.spec.name.to_owned(),
                 arguments: serde_json::Map::new(),
             },
-            cause: case.cause.clone(),
-            undoing: None,
             dry_run: false,
+            set_size: None,
             width: case.intents.len(),
             changes_this_hour: 0,
             reads: crate::desk::task::Reads::default(),
@@ -391,13 +396,13 @@ mod tests {
         let at = Circumstances { requester: "sam", changes_this_hour: 0, now };
         let task = |wanted: &Access| {
             let step = Box::new(Told { wanted: wanted.clone(), list: case.list });
-            Task { step, request: &request, notes: Vec::new() }
+            Task { step, request: &request, item: 0, notes: Vec::new() }
         };
         let tasks: Vec<_> = case.intents.iter().map(|intent| task(&intent.wanted)).collect();
         let prepared = tasks.iter().zip(case.intents).map(|(task, intent)| {
             let intent = Intent { cause: case.cause.clone(), ..intent };
             let next = Next::Judged(guard.judge(intent, &at));
-            Prepared { task, before: Snapshot::default(), next }
+            Prepared { task, before: Snapshot::default(), next, is_upon_others: false }
         });
         ConsentQuestion::about(&context, &prepared.collect::<Vec<_>>(), &case.zone)
     }

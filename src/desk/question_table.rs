@@ -119,16 +119,19 @@ fn parts<'a>(before: &'a [Access], after: &'a [Access]) -> Vec<Line<'a>> {
     let gone = before.iter().filter(|row| differs(row, after)).map(|row| (row, false));
     let come = after.iter().filter(|row| differs(row, before)).map(|row| (row, true));
     for (row, comes) in gone.chain(come) {
-        let at = lines.iter().position(|line| line.whom.is(&row.principal));
-        let line = match at.and_then(|at| lines.get_mut(at)) {
-            Some(line) => line,
-            None => {
-                lines.push(Line { whom: &row.principal, gone: Vec::new(), come: Vec::new() });
-                let last = lines.len() - 1;
-                &mut lines[last]
+        let (mut gone, mut come) = (Vec::new(), Vec::new());
+        if comes {
+            come.push(row)
+        } else {
+            gone.push(row)
+        }
+        match lines.iter_mut().find(|line| line.whom.is(&row.principal)) {
+            Some(line) => {
+                line.gone.append(&mut gone);
+                line.come.append(&mut come);
             }
-        };
-        if comes { line.come.push(row) } else { line.gone.push(row) }
+            None => lines.push(Line { whom: &row.principal, gone, come }),
+        }
     }
     lines
 }
@@ -165,7 +168,9 @@ fn ends(intent: &Intent, zone: &Zone) -> String {
     match (intent.lasts, intent.expires_at) {
         (Some(lasts), _) => format!(", for {} from then", lasts.words()),
         (None, Some(end)) => format!(", until {}", zone.tell(&end.to_string())),
-        (None, None) if matches!(intent.cause, Cause::Extension(_)) => ", without an end".to_owned(),
+        (None, None) if matches!(intent.cause, Cause::Extension(_)) => {
+            ", without an end".to_owned()
+        }
         (None, None) => String::new(),
     }
 }

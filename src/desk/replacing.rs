@@ -35,7 +35,8 @@ impl Desk {
         let (tenant, wire) = (wish.tenant, &self.wire);
         let reader = VendorReader { tenant, wire, deadline, cache, earlier: &[], notes: None };
         let is_own = |(name, _): &(&String, &Value)| !is_shared(name);
-        let own = wish.arguments.iter().filter(is_own).map(|(name, one)| (name.clone(), one.clone()));
+        let own =
+            wish.arguments.iter().filter(is_own).map(|(name, one)| (name.clone(), one.clone()));
         let steps = resolve(Value::Object(own.collect()), &reader).await?;
         let mut found = Vec::new();
         for step in &steps {

@@ -65,7 +65,8 @@ impl Desk {
         let stopped = |failure| Stop { read: read.clone(), ..stopped(failure) };
         let asks = prepared.iter().any(Prepared::asks);
         if !asks && (taken.is_none() || prepared.iter().all(Prepared::is_already)) {
-            let done = self.carry_unasked(context, prepared, call, deadline).await.map_err(stopped)?;
+            let done =
+                self.carry_unasked(context, prepared, call, deadline).await.map_err(stopped)?;
             return Ok(RoundEnd::Done(done));
         }
         if tasks.iter().any(|task| matches!(task.request.cause, Cause::Expiry(_))) {

@@ -77,7 +77,9 @@ impl Desk {
         let tool = match catalogue::find(name.as_str().trim(), &self.config) {
             Found::On(tool) => tool,
             Found::Off(_, failure) => return Err(failure.of(&format!("{label}.tool"))),
-            Found::Unknown => return Err(no_change(name.as_str(), &self.config).of(&format!("{label}.tool"))),
+            Found::Unknown => {
+                return Err(no_change(name.as_str(), &self.config).of(&format!("{label}.tool")));
+            }
         };
         if arguments.contains_key(DRY_RUN) {
             return Err(Failure::invalid("is said of all changes together, beside them")
@@ -170,6 +172,9 @@ fn no_change(name: &str, config: &crate::config::Config) -> Failure {
         .collect();
     let near = meant(name, &names);
     let shown = text::quote(Word::Caller, name);
-    Failure::invalid(format!("{shown} is no tool that makes one change{near}"))
-        .hint(format!("{} takes these: {}", apply_changes::SPEC.name, names.join(", ")))
+    Failure::invalid(format!("{shown} is no tool that makes one change{near}")).hint(format!(
+        "{} takes these: {}",
+        apply_changes::SPEC.name,
+        names.join(", ")
+    ))
 }

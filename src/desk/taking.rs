@@ -50,8 +50,10 @@ impl ConsentGrant {
     /// Makes sure that the consent is for this very item.
     pub(super) fn covers(&self, index: usize, digest: &str) -> Result<&Spent, Failure> {
         if self.until.is_some_and(|until| until < Timestamp::now()) {
-            return Err(Failure::refused("the person's yes was good for ten minutes, which are over")
-                .hint("call again with what was not done: the person is asked anew"));
+            return Err(Failure::refused(
+                "the person's yes was good for ten minutes, which are over",
+            )
+            .hint("call again with what was not done: the person is asked anew"));
         }
         if self.digests.get(index).is_some_and(|known| known == digest) {
             return Ok(&self.spent);
@@ -137,11 +139,7 @@ impl Desk {
 
     /// Why a request is not for this process to carry out, where it is not: `here` are the tenants that it
     /// may be for.
-    pub(super) async fn is_elsewhere(
-        &self,
-        here: &[&Tenant],
-        request: &Request,
-    ) -> Option<String> {
+    pub(super) async fn is_elsewhere(&self, here: &[&Tenant], request: &Request) -> Option<String> {
         let content = &request.content;
         let places = content.places();
         if places.is_empty() {
@@ -171,7 +169,8 @@ impl Desk {
             tenant.id.is(vendor, place, name.as_deref())
         };
         let Some(tenant) = here.iter().find(is) else {
-            let of_vendor = |tenant: &&Tenant| vendor.as_ref().is_none_or(|it| tenant.id.vendor == it);
+            let of_vendor =
+                |tenant: &&Tenant| vendor.as_ref().is_none_or(|it| tenant.id.vendor == it);
             let here = told(here.iter().copied().filter(of_vendor));
             let asked = called(place, name.as_deref());
             return Some(format!("it was asked for {asked}, and this is {here}"));

@@ -29,12 +29,7 @@ impl Desk {
         self.undo_or_try(call, called, false).await
     }
 
-    async fn undo_or_try(
-        &self,
-        mut call: Call,
-        called: OriginalCall,
-        is_dry_run: bool,
-    ) -> Answer {
+    async fn undo_or_try(&self, mut call: Call, called: OriginalCall, is_dry_run: bool) -> Answer {
         let arguments = std::mem::take(&mut call.arguments);
         let asked = match self.undo_of(arguments, called, &call.requester, is_dry_run).await {
             Ok(asked) => asked,
@@ -71,8 +66,10 @@ impl Desk {
         }
         let (wishes, left_out) = self.undo_all(items, reason, by).await?;
         if wishes.is_empty() {
-            return Err(Failure::refused(format!("nothing of {receipt} stands that could be undone"))
-                .hint(format!("check_change {receipt} says where each of its changes is")));
+            return Err(Failure::refused(format!(
+                "nothing of {receipt} stands that could be undone"
+            ))
+            .hint(format!("check_change {receipt} says where each of its changes is")));
         }
         let set = Some(SetTerms { dry_run, left_out });
         Ok(Asked { called, spec: &undo_change::SPEC, wishes, set })

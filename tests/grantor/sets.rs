@@ -180,7 +180,10 @@ async fn what_the_access_there_stands_against_is_left_out_and_named() {
     assert_eq!(items(&answer), ["refused", "confirmed"]);
     let question = &asked[0].message;
     assert!(question.contains("\nLeft out: grant “Developer” on “Orders”"), "{question}");
-    assert!(question.starts_with("An assistant") && question.contains(" to 1 change:"), "{question}");
+    assert!(
+        question.starts_with("An assistant") && question.contains(" to 1 change:"),
+        "{question}"
+    );
     let (_, refused) = client.call(SET, &everywhere(), no).await;
     assert_eq!(refused.outcome(), "refused", "{:#}", refused.body);
 }
@@ -191,7 +194,12 @@ async fn a_role_is_replaced_in_one_step_and_given_back_where_the_new_one_is_know
     let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
     for (fault, outcome, told, stands) in [
         (None, "confirmed", &["confirmed", "confirmed"][..], &["Developer on Orders"][..]),
-        (Some(status(403)), "partly_done", &["confirmed", "rejected", "confirmed"], &["Tester on Orders"]),
+        (
+            Some(status(403)),
+            "partly_done",
+            &["confirmed", "rejected", "confirmed"],
+            &["Tester on Orders"],
+        ),
         (Some(status(500)), "partly_done", &["confirmed", "unknown"], &[]),
     ] {
         let world = World::asking().await;
@@ -221,6 +229,10 @@ async fn a_role_is_replaced_in_one_step_and_given_back_where_the_new_one_is_know
 /// Access begins with the yes: the vendor is told so, and whoever thinks before is asked once.
 #[tokio::test]
 async fn who_takes_a_moment_to_agree_is_not_asked_again() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the person takes this long, and nobody else is here"
+    )]
     let thinks = |form: &Value| {
         std::thread::sleep(std::time::Duration::from_millis(1_100));
         agrees(form)
@@ -248,7 +260,8 @@ const LISTED: [(usize, &str); 5] = [
 async fn an_end_moves_out_in_and_away_at_every_vendor() {
     for (at, listed) in LISTED {
         let Grant { tool, vendor, arguments, .. } = GRANTS[at];
-        let world = World::asking().await;
+        // Nobody waits for a vendor's minute.
+        let world = World::asking().await.set("GRANTOR_TEST_HASTE", "60");
         let mut client = Client::start(&world, Era::Legacy).await;
         let mut arguments = parsed(arguments);
         arguments["expires_in"] = "PT8H".into();
