@@ -19,6 +19,7 @@ mod foresight;
 mod history;
 mod holdings;
 mod lag;
+mod listed;
 mod look;
 mod lowering;
 mod maintenance;
@@ -55,10 +56,11 @@ use serde_json::{Map, Value};
 pub use answer::Answer;
 pub use approve::Carried;
 pub use body::{
-    Body, Changed, Checked, HistoryRow, Item, Listed, Looked, Marks, Of, Problem, Row, RowRole,
+    Body, ChangeLeft, Changed, Checked, Item, LeftOut, Looked, Marks, Of, Problem, Row, RowRole,
     Unasked,
 };
 pub use consent::{ClientAnswer, Consult, Pending, Person, PersonReply};
+pub use listed::{HistoryRow, Listed};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
 pub use review::{AccessRow, ReviewPage, Unread};

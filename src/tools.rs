@@ -52,7 +52,7 @@ use crate::vendors::{Organization, Tenant, VendorReader};
 use apply_changes::ApplyChanges;
 pub use arguments::{fit, fit_as, meant};
 use check_change::CheckChange;
-pub use common::{COMMON, Common, LASTING, Lasting};
+pub use common::{COMMON, Common, LASTING, Lasting, STARTS, starting};
 pub use look::{MOST_BYTES, write_cursor};
 use set_expiry::SetExpiry;
 pub use step::{Given, Part, Plan, Replacement, Snapshot, Step, Verification, WriteReply};

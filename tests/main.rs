@@ -319,6 +319,11 @@ mod busy;
 #[path = "grantor/unheard.rs"]
 mod unheard;
 
+/// What people want done, in their words.
+#[cfg(unix)]
+#[path = "grantor/jobs_done.rs"]
+mod jobs_done;
+
 /// Several changes as one.
 #[cfg(unix)]
 #[path = "grantor/sets.rs"]

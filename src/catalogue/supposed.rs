@@ -31,7 +31,10 @@ pub struct Supposed {
     pub privileged: Option<String>,
     pub own: bool,
     pub width: Option<usize>,
+    /// How many changes are asked for as one.
     pub set_size: Option<usize>,
+    /// The tool that was called, where another asked for several changes as one.
+    pub called: Option<String>,
     /// What each gains or loses, where the call is for several at once.
     pub rows: Vec<Part>,
     /// What the grantee holds besides, as roles on resources.
@@ -87,7 +90,7 @@ pub struct Held {
 
 impl Supposed {
     /// All that may be said of a change.
-    pub const FIELDS: [&str; 25] = [
+    pub const FIELDS: [&str; 27] = [
         "grantee",
         "role",
         "resource",
@@ -99,6 +102,8 @@ impl Supposed {
         "privileged",
         "own",
         "width",
+        "set_size",
+        "called",
         "rows",
         "holds",
         "holds_all",
@@ -205,6 +210,7 @@ impl Supposed {
             conclusive: true,
             width: self.width.unwrap_or(1),
             set_size: self.set_size.unwrap_or(1),
+            called: self.called.unwrap_or_else(|| tool.to_owned()),
             since: None,
             expires_at,
             lasts: self.expires_in,

@@ -53,8 +53,8 @@ enum Command {
     grantor policy explain grant_asset_role --offline '{\"resource\": {\"name\": \"Orders\"}, \
     \"privileged\": \"manages users\", \"expires_in\": \"PT8H\"}'\n\n\
     Offline a change may have: grantee, role and resource, each {id, name, kind, email}; permissions, \
-    tenant (its host), tenant_name, organization, scope, privileged (why), own, width, rows [{grantee, \
-    role, permissions, privileged, own, loses}], holds [{role, resource}], holds_all, history {extends, \
+    tenant (its host), tenant_name, organization, scope, privileged (why), own, width, set_size, called, \
+    rows [{grantee, role, permissions, privileged, own, loses}], holds [{role, resource}], holds_all, history {extends, \
     extensions, total_minutes, requester_today, grantee_today, undone_minutes}, reason, client \
     (NAME VERSION), expires_in, expires_at, undoes, ends, extends, requester, changes_this_hour, now. \
     What is left out is supposed, and `supposed` names it.\n\n\

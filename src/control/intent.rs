@@ -68,12 +68,15 @@ pub struct Intent {
     pub own: bool,
     /// What each gains or loses, where the change is for several at once: judged one by one, too.
     pub rows: Vec<JudgedPart>,
-    /// When the access was first given, where it was there before and its end moves.
+    /// When the access was first given, where it was there before and its end moves; or when it begins,
+    /// where that is later.
     pub since: Option<Timestamp>,
     /// How many accesses the same call changes.
     pub width: usize,
     /// How many changes are asked for as one.
     pub set_size: usize,
+    /// The tool that was called: another than its own where it asked for several changes as one.
+    pub called: String,
     /// When Grantor, or the vendor, takes it back.
     pub expires_at: Option<Timestamp>,
     /// How long it lasts, where that is what was asked.
@@ -162,6 +165,9 @@ pub struct Term {
     /// How long it lasts, where that is what was asked: it counts from when access begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasts: Option<Duration>,
+    /// When it is to begin, where that is another time than when it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Timestamp>,
 }
 
 /// The most that a line of the ledger holds of one change.
@@ -187,7 +193,25 @@ impl Effect {
 
 impl Term {
     pub fn new(from: Timestamp, until: Option<Timestamp>, lasts: Option<Duration>) -> Self {
-        Self { from: whole(from), until: until.map(whole), lasts }
+        Self { from: whole(from), until: until.map(whole), lasts, starts: None }
+    }
+
+    /// The same, where it begins then. How long it lasts counts from there.
+    ///
+    /// # Errors
+    /// That time has come already.
+    pub fn starting(self, at: Timestamp, now: Timestamp) -> Result<Self, Failure> {
+        if at <= now {
+            return Err(Failure::invalid("must be a time to come")
+                .of("starts_at")
+                .hint("leave it out for what is to begin at once"));
+        }
+        let term = Self { starts: Some(whole(at)), ..self }.begun(now)?;
+        match term.until {
+            Some(end) if end <= whole(at) => Err(Failure::invalid("it would end before it begins")
+                .hint("give an end that comes after starts_at")),
+            _ => Ok(term),
+        }
     }
 
     /// The same, where access begins now.
@@ -195,6 +219,7 @@ impl Term {
     /// # Errors
     /// It would have ended by now, or has no end that a calendar knows.
     pub fn begun(self, now: Timestamp) -> Result<Self, Failure> {
+        let now = self.starts.map_or(now, |starts| starts.max(now));
         let until = match self.lasts {
             Some(lasts) => lasts.after(now).map(whole),
             None => self.until,
@@ -220,7 +245,9 @@ impl Term {
                 {
                     *text = format!("its beginning, and {}", lasts.words());
                 }
-                Value::String(text) if *text == from => "its beginning".clone_into(text),
+                Value::String(text) if *text == from && self.starts.is_none() => {
+                    "its beginning".clone_into(text);
+                }
                 Value::Array(values) => left.extend(values),
                 Value::Object(fields) => left.extend(fields.values_mut()),
                 _ => {}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Pending;
-use super::body::{Body, Changed, Checked, Item, LeftOut, Listed, Looked, Of, Problem, Unasked};
+use super::body::{Body, Changed, Checked, Item, LeftOut, Looked, Of, Problem, Unasked};
+use super::listed::Listed;
 use super::round::Stop;
 use super::several::{self as set, after_what_is_left, several};
 use super::short::rows;

@@ -18,7 +18,7 @@ use crate::intent::Cause;
 use crate::ledger::{Record, Request};
 use crate::outbound::{CALL, Deadline};
 use crate::requester::Requester;
-use crate::tools::{Common, Lasting, Run, Spec, Step, Tool};
+use crate::tools::{Common, Lasting, Run, Spec, Step, Tool, starting};
 use crate::vendors::{Notes, Organization, Tenant, VendorReader};
 
 /// One change that is wished for: of one tool, at one tenant.
@@ -284,7 +284,9 @@ impl Desk {
             let common = Common::take(&mut wish.arguments).map_err(own)?;
             dry_run |= common.dry_run.unwrap_or(false);
             let lasting = Lasting::take(wish.tool.spec.effect, &mut wish.arguments).map_err(own)?;
-            let term = agreed.map_or_else(|| lasting.term(self.now()), Ok).map_err(own)?;
+            let starts = starting(&mut wish.arguments).map_err(own)?;
+            let term = agreed.map_or_else(|| lasting.term_from(self.now(), starts), Ok);
+            let term = term.map_err(own)?;
             requests.push(wish.request(common.reason, term));
         }
         let caller = call.requester.clone();

@@ -391,7 +391,8 @@ impl Next {
         let own = |row: &&Access| {
             intent.wanted.is(row) || !siblings.iter().any(|sibling| sibling.is(row))
         };
-        let term = Term { from, until: intent.expires_at, lasts: intent.lasts };
+        let starts = intent.wanted.starts_at.as_ref().and_then(|at| at.parse().ok());
+        let term = Term { starts, ..Term::new(from, intent.expires_at, intent.lasts) };
         let foreign = |rows: &[Access]| {
             let rows = rows.iter().filter(own).map(|row| term.bound(json!(row)).to_string());
             let mut rows: Vec<_> = rows.collect();

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::body::{Checked, HistoryRow, Listed, Of};
+use super::body::{Checked, Of};
+use super::listed::{HistoryRow, Listed};
 use super::writing::clean;
 use super::{Answer, Desk};
 use crate::access::{Named, Outcome};

@@ -121,9 +121,9 @@ fn parts<'a>(before: &'a [Access], after: &'a [Access]) -> Vec<Line<'a>> {
     for (row, comes) in gone.chain(come) {
         let (mut gone, mut come) = (Vec::new(), Vec::new());
         if comes {
-            come.push(row)
+            come.push(row);
         } else {
-            gone.push(row)
+            gone.push(row);
         }
         match lines.iter_mut().find(|line| line.whom.is(&row.principal)) {
             Some(line) => {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::ledger::{Channel, Content, Decision, Record, Request, State};
 use crate::requester::Requester;
 use crate::text;
-use crate::tools::{LASTING, undo_change};
+use crate::tools::{LASTING, STARTS, undo_change};
 
 /// More than a call has items.
 const MOST: usize = 100;
@@ -85,6 +85,8 @@ impl Desk {
             let name = if name == "lasts" { LASTING[0] } else { LASTING[1] };
             arguments.insert(name.to_owned(), end.into());
         }
+        let starts = intent.pointer("/wanted/starts_at").map(|at| (STARTS.to_owned(), at.clone()));
+        arguments.extend(starts);
         let reason = text("reason").map(|reason| ("reason".to_owned(), reason.into()));
         arguments.extend(reason);
         if let Some(name) = self.config.said(text("vendor")?, text("tenant_name")) {

@@ -75,6 +75,11 @@ impl ChangeContext {
         self.set_size.is_some()
     }
 
+    /// The tool that was called for a change of this one.
+    pub(super) fn called_for(&self, tool: &str) -> String {
+        if self.is_set() { self.called.tool.clone() } else { tool.to_owned() }
+    }
+
     /// Until when one access may take: all of a change together, and each of a set by itself.
     pub(super) fn deadline(&self, of_all: Deadline) -> Deadline {
         if self.is_set() { Deadline::after(CALL) } else { of_all }
@@ -97,7 +102,7 @@ impl ChangeRequest<'_> {
     pub(super) fn held_term(&self) -> Term {
         let Some(record) = &self.extending else { return self.term };
         let until = record.wanted().expires_at.and_then(|end| end.parse().ok());
-        Term { until, lasts: None, ..self.term }
+        Term { until, lasts: None, ..record.term() }
     }
 
     /// Whether its tool writes a whole list, others' rows with its own.

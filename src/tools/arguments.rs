@@ -10,7 +10,7 @@ mod wanted;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::common::Lasting;
+use super::common::{Lasting, STARTS};
 use super::{Effect, Tool, parse};
 use crate::argument;
 use crate::failure::Failure;
@@ -31,6 +31,8 @@ struct Fitting {
 /// The longest name, id, key or address, where the schema names no other bound.
 const LONGEST_NAME: u64 = 256;
 const HINT: &str = "mend what is named, and call again";
+const NO_BEGINNING: &str =
+    "this vendor keeps no time at which access begins: ask for it when it is to begin";
 const UNKNOWN_HINT: &str = "rename or leave out what is not there: the tool's inputSchema lists its \
     arguments";
 
@@ -144,7 +146,8 @@ impl Fitting {
             "" => Failure::invalid(format!("there is no argument {shown}{near}{names}")),
             at => Failure::invalid(format!("there is no {shown} in it{near}{names}")).of(at),
         };
-        self.troubles.push(trouble.hint(UNKNOWN_HINT));
+        let hint = if name == STARTS { NO_BEGINNING } else { UNKNOWN_HINT };
+        self.troubles.push(trouble.hint(hint));
     }
 
     /// A value as its schema says; null where it is wrong, so that what is given is known to be.

@@ -57,6 +57,19 @@ impl Common {
     }
 }
 
+/// The argument of when a grant begins, where a vendor keeps that.
+pub const STARTS: &str = "starts_at";
+
+/// Takes when a grant begins out of its arguments.
+///
+/// # Errors
+/// It is no time.
+pub fn starting(arguments: &mut Map<String, Value>) -> Result<Option<Timestamp>, Failure> {
+    let Some(given) = arguments.shift_remove(STARTS) else { return Ok(None) };
+    let time: Time = parse(given).map_err(|failure| failure.of(STARTS))?;
+    Ok(Some(time.timestamp()))
+}
+
 impl Lasting {
     /// Takes the arguments of a grant's end out of a grant's arguments.
     ///
@@ -64,6 +77,15 @@ impl Lasting {
     /// One of them has the wrong type.
     pub fn take(effect: Effect, arguments: &mut Map<String, Value>) -> Result<Self, Failure> {
         if effect == Effect::Grant { take(arguments, &LASTING) } else { Ok(Self::default()) }
+    }
+
+    /// The same, where it begins at another time than now.
+    ///
+    /// # Errors
+    /// As [`term`](Self::term), or that time has come already.
+    pub fn term_from(self, now: Timestamp, starts: Option<Timestamp>) -> Result<Term, Failure> {
+        let term = self.term(now)?;
+        starts.map_or(Ok(term), |starts| term.starting(starts, now))
     }
 
     /// # Errors

@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
 use super::{
-    Change, Effect, Inverse, Plan, Replacement, Snapshot, Spec, Step, Term, Verification, privilege,
+    Change, Effect, Inverse, LASTING, Plan, Replacement, STARTS, Snapshot, Spec, Step, Term,
+    Verification, privilege,
 };
 use crate::access::{Access, Outcome};
-use crate::argument::{Name, Uuid};
+use crate::argument::{Name, Time, Uuid};
 use crate::failure::Failure;
 use crate::json::put;
 use crate::ledger::Record;
@@ -34,6 +35,9 @@ pub struct GrantAssetRole {
     /// Take the role that stands there instead of stopping.
     #[serde(rename = "replace")]
     _replace: Option<bool>,
+    /// When it begins, if later; with an end.
+    #[serde(rename = "starts_at")]
+    _starts_at: Option<Time>,
 }
 
 /// One user, one role, one asset, with an end or without.
@@ -64,7 +68,13 @@ impl Change for GrantAssetRole {
     };
 
     fn wrong(given: &Map<String, Value>) -> Vec<Failure> {
-        asset_role::wrong(given)
+        let ends = LASTING.iter().any(|name| given.get(*name).is_some_and(|end| !end.is_null()));
+        let mut wrong = asset_role::wrong(given);
+        if given.get(STARTS).is_some_and(|start| !start.is_null()) && !ends {
+            let open = "needs an end: OutSystems keeps both as one period";
+            wrong.push(Failure::invalid(open).of(STARTS).hint("give expires_in or expires_at too"));
+        }
+        wrong
     }
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
@@ -91,6 +101,17 @@ impl Granting {
     /// Whether the row ends when it was asked to: an end that is not there would be for ever.
     fn ends_as_wanted(&self, row: &Access) -> bool {
         self.period.is_none_or(|period| end(row) == Some(period.end))
+    }
+
+    /// Whether the row begins when it was asked to, or has begun where it was to begin at once.
+    fn begins_as_wanted(&self, row: &Access) -> bool {
+        let start = |row: &Access| row.starts_at.as_ref()?.parse::<Timestamp>().ok();
+        match start(&self.of.wanted) {
+            Some(wanted) => {
+                start(row) == Some(wanted) || has_begun(row) && wanted <= Timestamp::now()
+            }
+            None => has_begun(row),
+        }
     }
 
     /// The same role on the same asset in another portfolio is another grant.
@@ -123,6 +144,10 @@ impl Granting {
     /// What a row that is there already means for a request with or without an end.
     fn already(&self, row: &Access) -> Result<Plan, Failure> {
         if let Some(start) = &row.starts_at {
+            if self.begins_as_wanted(row) && self.ends_as_wanted(row) {
+                let outcome = Outcome::AlreadyPresent;
+                return Ok(Plan::Already { outcome, warnings: Vec::new() });
+            }
             let start = text::quoted(start);
             return Err(Failure::refused(format!(
                 "the role is assigned there, and begins at {start} only"
@@ -177,6 +202,7 @@ impl Step for Granting {
     fn set_term(&mut self, term: Term) {
         self.period = term.until.map(|end| Period { start: term.from, end });
         self.of.wanted.expires_at = term.until.map(|end| end.to_string());
+        self.of.wanted.starts_at = term.starts.map(|start| start.to_string());
     }
 
     fn privileged(&self) -> Option<String> {
@@ -270,11 +296,9 @@ impl Step for Granting {
                 "the role is there, and its portfolio is {there}"
             ));
         }
-        if !has_begun(row) {
-            let start = text::quoted(row.starts_at.as_deref().unwrap_or_default());
-            return Verification::Elsewise(format!(
-                "the role is there, and begins at {start} only"
-            ));
+        if !self.begins_as_wanted(row) {
+            let start = text::quoted(row.starts_at.as_deref().unwrap_or("now"));
+            return Verification::Elsewise(format!("the role is there, and begins at {start}"));
         }
         if !self.ends_as_wanted(row) {
             let end = text::quoted(row.expires_at.as_deref().unwrap_or("never"));

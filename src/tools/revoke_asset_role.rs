@@ -1,11 +1,13 @@
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
 use super::{
-    Change, Effect, Inverse, Plan, Snapshot, Spec, Step, Verification, WriteReply, one_way,
+    Change, Effect, Inverse, LASTING, Plan, STARTS, Snapshot, Spec, Step, Verification, WriteReply,
+    one_way,
 };
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
@@ -56,14 +58,20 @@ impl Change for RevokeAssetRole {
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
         let wanted = record.wanted();
         let row = record.before.iter().find(|row| asset_role::is_same(row, &wanted));
-        if let Some(start) = row.and_then(|row| row.starts_at.as_deref()) {
+        let (start, end) =
+            row.map_or((None, None), |row| (row.starts_at.as_deref(), row.expires_at.as_deref()));
+        if let (Some(start), None) = (start, end) {
             let start = text::quoted(start);
             return Err(Failure::refused(format!("what was revoked was to begin at {start} only"))
                 .hint("granting it from here would give it at once; assign it in the ODC portal"));
         }
         let mut arguments = asset_role::arguments(&wanted);
-        if let Some(end) = row.and_then(|row| row.expires_at.as_deref()) {
-            crate::json::put(&mut arguments, "expires_at", end);
+        let is_to_come =
+            |start: &&str| start.parse().is_ok_and(|at: Timestamp| at > Timestamp::now());
+        for (name, time) in [(STARTS, start.filter(is_to_come)), (LASTING[1], end)] {
+            if let Some(time) = time {
+                crate::json::put(&mut arguments, name, time);
+            }
         }
         // Without it OutSystems takes the main one.
         if let Some(portfolio) = row.and_then(|row| row.within.as_deref()) {

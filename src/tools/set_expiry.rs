@@ -14,10 +14,14 @@ pub struct SetExpiry {
     pub receipt: Name,
     /// From now.
     pub expires_in: Option<Duration>,
+    /// Instead.
     pub expires_at: Option<Time>,
+    /// Instead: no end.
     pub never: Option<bool>,
+    /// Why.
     #[schemars(length(max = 1000))]
     pub reason: Option<String>,
+    /// Only show it.
     pub dry_run: Option<bool>,
 }
 

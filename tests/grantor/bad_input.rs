@@ -112,7 +112,7 @@ async fn an_argument_that_nobody_knows_brings_those_there_are() {
             "grant_asset_role",
             "until",
             "there is no argument \"until\"; there are userKey, roleKey, assetKeys, portfolioKey, \
-             expires_in, expires_at, reason, dry_run",
+             replace, starts_at, expires_in, expires_at, reason, dry_run",
         ),
         unknown(
             "revoke_asset_role",

@@ -131,7 +131,9 @@ async fn schemas_use_only_what_every_client_understands() {
             each_schema(&tool[root], root, &mut |place, schema| hygiene(name, place, schema));
         }
         each_schema(&tool["inputSchema"], "", &mut |place, schema| {
-            if schema["type"] == "object" {
+            // What is in it another tool's schema says.
+            let is_open = place == ".changes[].arguments";
+            if schema["type"] == "object" && !is_open {
                 assert_eq!(schema["additionalProperties"], false, "{name}{place}");
             }
         });
@@ -192,7 +194,7 @@ async fn each_example_is_accepted_and_fits_its_schema() {
             let field = field.as_str().unwrap();
             assert!(arguments.get(field).is_some(), "{name}: the example lacks {field}");
         }
-        if tool.spec.effect == Effect::Undo {
+        if arguments.get("receipt").is_some() {
             // There is no receipt that every ledger has.
             let answer = server.call(name, arguments).await;
             assert!(answer.summary().contains("has no change"), "{:#}", answer.body);
@@ -213,7 +215,7 @@ async fn each_example_of_a_change_changes_something() {
     let server = world.serve().await;
     let changes = TOOLS.iter().filter(|tool| tool.spec.effect.writes());
     let mut idle = Vec::new();
-    for tool in changes.filter(|tool| tool.spec.effect != Effect::Undo) {
+    for tool in changes.filter(|tool| !tool.spec.example.contains("receipt")) {
         let answer = server.call(tool.spec.name, parsed(tool.spec.example)).await;
         if answer.outcome() != "confirmed" {
             idle.push(format!("{} is {}", tool.spec.name, answer.outcome()));

@@ -171,7 +171,7 @@ async fn outsystems_another_role_on_the_asset_stops_the_call() {
             tool: "grant_asset_role",
             arguments: r#"{"userKey": "grace.okafor@example.com", "roleKey": "Developer", "assetKeys": ["Orders"]}"#,
             outcome: "refused",
-            says: &["Tester", "Orders", "revoke that role first"],
+            says: &["Tester", "Orders", "call again with replace: true"],
             ..Trap::default()
         })
         .await;

@@ -278,6 +278,8 @@ fn change<'w>(
     fields.add("scope", || text(&intent.wanted.scope));
     fields.add("width", || count(width(intent, touched.len())));
     fields.add("wide", || Value::new_bool(reaches_far(intent, touched.len())));
+    fields.add("called", || text(&intent.called));
+    fields.add("set_size", || count(intent.set_size));
     fields.add("changes_this_hour", || Value::new_long(at.changes_this_hour.into()));
     fields.add_some("reason", intent.reason.as_deref(), text);
     fields.add_some("client", intent.client.as_deref(), text);

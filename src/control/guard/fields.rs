@@ -40,7 +40,7 @@ pub struct Fact {
 use Origin::{Assistant, Client, Clock, Declared, Ledger, Tool, Vendor};
 
 /// All of them, in the order of the schema.
-pub const FIELDS: [Field; 60] = [
+pub const FIELDS: [Field; 62] = [
     of("resource.vendor", Tool),
     of("resource.kind", Vendor),
     of("resource.id", Vendor),
@@ -70,6 +70,8 @@ pub const FIELDS: [Field; 60] = [
     of("context.scope", Vendor),
     of("context.width", Tool),
     of("context.wide", Tool),
+    of("context.called", Tool),
+    of("context.set_size", Tool),
     of("context.before", Vendor),
     of("context.after", Vendor),
     of("context.narrows", Vendor),

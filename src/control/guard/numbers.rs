@@ -50,7 +50,7 @@ fn range(field: &str) -> Option<(i64, i64)> {
         ("context.now" | "context.here", "hour") => (0, 23),
         ("context.now" | "context.here", "minute") => (0, 59),
         ("context.now" | "context.here", "weekday") => (1, 7),
-        ("context", "width") => (1, i64::MAX),
+        ("context", "width" | "set_size") => (1, i64::MAX),
         ("context", "changes_this_hour" | "reason_length" | "expires_in_minutes")
         | ("context.history", _) => (0, i64::MAX),
         _ => return None,

@@ -27,6 +27,9 @@ const NO_TOOLS: [&str; 8] = [
     "undo_by_granting",
     "undo_by_revoking",
 ];
+/// Tools that ask for several changes as one, none of which is an action: each of those is judged by itself.
+pub const SETS: [&str; 5] =
+    ["apply_changes", "copy_access", "remove_all_access", "set_expiry", "undo_change"];
 /// What people call what the schema calls otherwise.
 const CALLED: [(&str, &str); 14] = [
     ("person", "user"),
@@ -67,6 +70,7 @@ fn listed(field: &str) -> Option<Vec<String>> {
         "context.effect" => owned(&["grant", "revoke"]),
         "context.grantee.kind" | "context.kinds" | "context.gains.kinds" => owned(&KINDS),
         "context.tool" => TOOLS.clone(),
+        "context.called" => TOOLS.iter().cloned().chain(owned(&SETS)).collect(),
         _ => return None,
     })
 }

@@ -214,7 +214,8 @@ impl Record {
 
     /// From when to when it was wanted.
     pub fn term(&self) -> Term {
-        Term { from: self.opened(), until: self.expires_at, lasts: None }
+        let starts = self.wanted.starts_at.as_ref().and_then(|at| at.parse().ok());
+        Term { starts, ..Term::new(self.opened(), self.expires_at, None) }
     }
 
     pub fn outcome(&self) -> Option<Outcome> {

@@ -390,7 +390,7 @@ mod tests {
     fn term(minutes: Option<i64>) -> Term {
         let from = Timestamp::UNIX_EPOCH;
         let until = minutes.map(|minutes| from + jiff::SignedDuration::from_mins(minutes));
-        Term { from, until, lasts: None }
+        Term::new(from, until, None)
     }
 
     #[test]
