@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod dry_run;
 mod expire;
+mod install;
 mod ledger;
 mod paint;
 mod person;
@@ -87,6 +88,9 @@ struct Global {
         value_delimiter = ','
     )]
     tenants: Vec<String>,
+    /// Print JSON, on a terminal too
+    #[arg(long = "json", global = true, display_order = 108)]
+    as_json: bool,
 }
 
 #[derive(Subcommand)]
@@ -106,6 +110,9 @@ enum Command {
     #[command(after_help = "Examples:\n  grantor doctor\n  grantor --sandbox doctor\n\n\
         Exit status: 0 all that is configured is well, 1 something is wrong or nothing is configured.")]
     Doctor,
+    /// Have an MCP client start this program, or list what each starts
+    #[command(after_help = install::AFTER)]
+    Install(install::Arguments),
     /// Undo a change by its receipt
     Undo(undo::Arguments),
     /// List what waits for a person; approve, deny or carry it out
@@ -207,6 +214,7 @@ async fn run(cli: Cli) -> Ran {
         Command::Call(arguments) => call::run(&cli.global, arguments).await,
         Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,
         Command::Doctor => doctor::run(&cli.global).await,
+        Command::Install(arguments) => install::run(&cli.global, &arguments).await,
         Command::Undo(arguments) => undo::run(&cli.global, arguments).await,
         Command::Requests(arguments) => requests::run(&cli.global, arguments).await,
         Command::Expire => expire::run(&cli.global).await,

@@ -37,6 +37,10 @@ mod crowd;
 #[path = "grantor/jobs.rs"]
 mod jobs;
 
+/// This program as a server of MCP clients, in homes that nobody lives in.
+#[path = "grantor/install.rs"]
+mod install;
+
 /// What people say, and the call that serves it.
 #[path = "grantor/utterances.rs"]
 mod utterances;

@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let desk = Desk::new(config)?;
     match arguments.command {
         Command::Export(arguments) => export::run(&desk, arguments).await,
-        Command::Diff(arguments) => diff::run(&desk, &arguments).await,
+        Command::Diff(arguments) => diff::run(&desk, &arguments, global.as_json).await,
     }
 }
 

@@ -26,16 +26,13 @@ pub(super) struct Arguments {
     /// Why the access is needed; kept in the ledger
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Print JSON on a terminal too
-    #[arg(long = "json")]
-    as_json: bool,
 }
 
 impl Arguments {
     /// A call that another subcommand stands for.
     pub(super) fn new(tool: &str, json: String, reason: Option<String>) -> Self {
         let tool = tool.to_owned();
-        Self { tool, json: Some(json), dry_run: false, reason, as_json: false }
+        Self { tool, json: Some(json), dry_run: false, reason }
     }
 }
 
@@ -72,7 +69,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         paint::complain(&format!("there is no tool {tool:?}{near}; `grantor tools` lists them"));
         return Ok(ExitCode::from(2));
     };
-    let shown = show(&answer, arguments.as_json, tools::changes(&tool))?;
+    let shown = show(&answer, global.as_json, tools::changes(&tool))?;
     Ok(ends(&answer, shown))
 }
 

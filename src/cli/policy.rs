@@ -36,9 +36,6 @@ enum Command {
     Check {
         /// The policy; without it, the one in force
         file: Option<PathBuf>,
-        /// Print JSON: {ok, rules, findings}
-        #[arg(long = "json")]
-        as_json: bool,
     },
     /// Say what the policy makes of a change, rule by rule; nothing is sent
     Explain(Explain),
@@ -76,9 +73,6 @@ struct Explain {
     /// Who asks, in place of the user of the operating system
     #[arg(long, value_name = "USER")]
     requester: Option<String>,
-    /// Print JSON on a terminal too
-    #[arg(long = "json")]
-    as_json: bool,
 }
 
 /// The changes that were judged, and what the call answered where there was one.
@@ -94,7 +88,7 @@ const NOT_ASKED: u8 = 4;
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     match arguments.command {
-        Command::Check { file, as_json } => policy_check::run(global, file, as_json),
+        Command::Check { file } => policy_check::run(global, file),
         Command::Test(table) => policy_test::run(global, table).await,
         Command::Explain(explain) => match explain.fields() {
             Ok(fields) => explain.run(global, fields).await,
@@ -158,7 +152,7 @@ impl Explain {
         } else {
             self.dry_run(global, fields).await?
         };
-        if self.as_json || !std::io::stdout().is_terminal() {
+        if global.as_json || !std::io::stdout().is_terminal() {
             let mut body = json!({ "judged": found.judged });
             // Facts hold names as vendors send them.
             text::clean_value(&mut body);

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// List what waits, what is approved and not sent, and what is overdue (the default)
-    List(list::Listing),
+    List,
     /// Read a request's question, agree to it at this terminal, and have it carried out
     Approve(approve::Arguments),
     /// Say no to a request, also after it was approved and before it is sent
@@ -59,8 +59,8 @@ enum Command {
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
-    match arguments.command.unwrap_or_else(|| Command::List(list::Listing::default())) {
-        Command::List(arguments) => list::run(global, &arguments).await,
+    match arguments.command.unwrap_or(Command::List) {
+        Command::List => list::run(global).await,
         Command::Approve(arguments) => approve::run(global, arguments).await,
         Command::Deny { receipt, reason } => deny(global, &receipt, reason).await,
         Command::Run => run_approved(global).await,

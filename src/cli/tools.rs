@@ -9,11 +9,8 @@ use crate::catalogue;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  grantor tools --read-only\n  grantor --sandbox tools --json")]
 pub(super) struct Arguments {
-    /// Print the definitions exactly as `tools/list` serves them
-    #[arg(long)]
-    json: bool,
     /// Print a SHA-256 over the definitions, to notice when they change
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "as_json")]
     hash: bool,
 }
 
@@ -25,7 +22,7 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
     let tools: Vec<_> = catalogue::listed(&setup.config).collect();
     let definitions =
         Value::Array(tools.iter().map(|tool| catalogue::served(tool, &setup.config)).collect());
-    let text = if arguments.json {
+    let text = if global.as_json {
         format!("{definitions:#}\n")
     } else if arguments.hash {
         let hash = digest(&SHA256, definitions.to_string().as_bytes());

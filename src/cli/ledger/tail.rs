@@ -13,20 +13,17 @@ pub(super) struct Arguments {
     /// How many lines
     #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = LINES)]
     lines: usize,
-    /// Print the lines as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 const LINES: usize = 20;
 
 impl Default for Arguments {
     fn default() -> Self {
-        Self { lines: LINES, json: false }
+        Self { lines: LINES }
     }
 }
 
-pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
+pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -> Ran {
     let last = Arc::new(Mutex::new(VecDeque::new()));
     let (kept, most) = (last.clone(), arguments.lines);
     let keep = move |line: &str| {
@@ -43,7 +40,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
         paint::note(&format!("nothing was written to {} yet", ledger.place()));
     }
     for line in &last {
-        if arguments.json {
+        if as_json {
             paint::json(line)?;
         } else {
             paint::lines(&shown(line))?;
