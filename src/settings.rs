@@ -34,6 +34,11 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
 }
 
+/// The words that this process was started with, its own name first.
+pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::args_os()
+}
+
 /// This program, by the path that whoever started it used where that leads to it: past no link, so that a
 /// link that an upgrade moves is what is named.
 ///
@@ -42,7 +47,7 @@ pub fn environment(name: &str) -> Option<String> {
 pub fn program() -> std::io::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let real = exe.canonicalize()?;
-    let called = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    let called = PathBuf::from(arguments().next().unwrap_or_default());
     let places: Vec<PathBuf> = match called.components().count() {
         0 => Vec::new(),
         1 => {

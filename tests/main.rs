@@ -41,6 +41,10 @@ mod jobs;
 #[path = "grantor/install.rs"]
 mod install;
 
+/// What anybody at a terminal expects of a command.
+#[path = "grantor/manners.rs"]
+mod manners;
+
 /// What people say, and the call that serves it.
 #[path = "grantor/utterances.rs"]
 mod utterances;

@@ -229,10 +229,10 @@ fn print(place: &Place<'_>, entry: &Entry) -> std::io::Result<()> {
     paint::raw(pasted.as_bytes())?;
     match file {
         Some(file) => {
-            paint::note(&format!("it belongs in {}; then: {}", file.display(), client.then))
+            paint::note(&format!("it belongs in {}; then: {}", file.display(), client.then));
         }
         None => {
-            paint::note(&format!("{} is not written to: paste this {}", client.title, client.then))
+            paint::note(&format!("{} is not written to: paste this {}", client.title, client.then));
         }
     }
     if client.format == Format::Yaml {
@@ -289,7 +289,9 @@ fn list(global: &Global) -> Ran {
         }
     }
     paint::lines(&shown)?;
-    paint::note("`grantor install CLIENT` installs it, with the options it is given");
+    paint::note(
+        "`grantor install` with a name of these has that client start it, with the options given here",
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -307,10 +309,8 @@ pub(super) fn lines(found: &Found, program: &std::path::Path) -> Vec<String> {
         return vec![with(DIM, why)];
     }
     let line = |(name, started): &(String, Started)| {
-        let whose = match started.is_program(program) {
-            true => String::new(),
-            false => format!("  {}", with(WAITS, "another program than this one")),
-        };
+        let fault = started.fault(program);
+        let whose = fault.map(|fault| format!("  {}", with(WAITS, fault))).unwrap_or_default();
         let starts = text::clean(&typed(&started.command, &started.args));
         format!("{}: {starts}{whose}", text::clean(name))
     };

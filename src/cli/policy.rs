@@ -4,12 +4,14 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{
-    Global, Ran, call, dry_run::DryRun, paint, policy_check, policy_test, setup, setup::Setup,
+    Global, Ran, call, complete, dry_run::DryRun, paint, policy_check, policy_test, setup,
+    setup::Setup,
 };
 use crate::catalogue::Supposed;
 use crate::config::Config;
@@ -58,6 +60,7 @@ enum Command {
     Exit status: 0 allowed, 3 asked, 1 denied, 4 no rule was asked, 2 wrong usage.")]
 struct Explain {
     /// The changing tool, or undo_change; `grantor tools` lists them
+    #[arg(add = ArgValueCandidates::new(complete::tools))]
     tool: String,
     /// Its arguments as a JSON object, or - to read them from stdin [default: {}]; of undo_change a receipt
     json: Option<String>,

@@ -154,6 +154,21 @@ impl Started {
         names_it(&self.command) || self.args.iter().any(names_it)
     }
 
+    /// Why the client cannot start it as it stands, or starts another program.
+    pub fn fault(&self, program: &Path) -> Option<&'static str> {
+        let command = Path::new(&self.command);
+        let is_path = command.components().count() > 1;
+        if self.is_program(program) {
+            None
+        } else if is_path && !command.exists() {
+            Some("there is no such program")
+        } else if is_path {
+            Some("that is another program than this one")
+        } else {
+            Some("which program that is depends on the client's PATH: an absolute path does not")
+        }
+    }
+
     /// Whether its command is exactly this program.
     pub fn is_program(&self, program: &Path) -> bool {
         let [one, other] = [Path::new(&self.command), program].map(std::fs::canonicalize);

@@ -183,7 +183,7 @@ pub static CLIENTS: [Client; 16] = [
         shape: Shape { also: &[("disabled", "false")], ..PLAIN },
         user: None,
         project: None,
-        then: "under MCP Servers, Configure MCP Servers, which opens cline_mcp_settings.json",
+        then: "under MCP Servers, Configure MCP Servers, which opens its file",
     },
     Client {
         name: "copilot-cli",

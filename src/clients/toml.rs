@@ -157,7 +157,7 @@ pub(super) fn take(text: &str, client: &Client, name: &str) -> Result<String, Wr
         && !own.is_dotted()
     {
         let mut lines = Vec::new();
-        spans(own, text, &mut lines);
+        spans(own, &mut lines);
         return Ok(cut(text, lines));
     }
     let mut document = parsed(text)?;
@@ -168,12 +168,12 @@ pub(super) fn take(text: &str, client: &Client, name: &str) -> Result<String, Wr
 }
 
 /// From the header of a table to the end of its last line, and the same of those in it.
-fn spans(table: &Table, text: &str, found: &mut Vec<Range<usize>>) {
+fn spans(table: &Table, found: &mut Vec<Range<usize>>) {
     let mut whole = table.span().filter(|_| !table.is_implicit());
     for (key, item) in table.iter() {
         match item {
-            Item::Table(inner) if !inner.is_dotted() => spans(inner, text, found),
-            Item::ArrayOfTables(tables) => tables.iter().for_each(|one| spans(one, text, found)),
+            Item::Table(inner) if !inner.is_dotted() => spans(inner, found),
+            Item::ArrayOfTables(tables) => tables.iter().for_each(|one| spans(one, found)),
             _ => {
                 let key = table.key(key).and_then(toml_edit::Key::span);
                 for span in [key, item.span()].into_iter().flatten() {

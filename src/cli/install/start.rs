@@ -159,7 +159,7 @@ pub(super) fn warn(global: &Global, client: &Client, entry: &Entry, here: &Confi
     }
     if Path::new(&entry.command).components().any(|part| part.as_os_str() == "target") {
         paint::note(
-            "it is in a folder of builds, which may be cleared: `cargo install --path .` copies it",
+            "it is in a folder of builds, which may be cleared: put it where it stays, and install that one",
         );
     }
 }

@@ -46,6 +46,10 @@ pub(super) async fn run(global: &Global) -> Ran {
     if lines.is_empty() && troubles.is_empty() {
         paint::note("nothing waits, and nothing is overdue");
     }
+    if !lines.is_empty() {
+        let heads = format!("{:<8}  {:<29}  WHAT", "STATE", "RECEIPT");
+        lines.insert_str(0, &format!("  {}\n", with(DIM, &heads)));
+    }
     paint::lines(&lines)?;
     if requests.iter().any(|request| request.state == State::Waiting) {
         paint::note(HOW);
@@ -68,7 +72,8 @@ fn line(desk: &Desk, request: &Request, now: Timestamp) -> String {
     let about =
         format!("{at}{age} old, until {}, asked by {requester}", paint::time(until(request)));
     let summary = text::clean(&request.content.summary);
-    let (word, about) = (with(style, request.state.as_str()), with(DIM, &text::clean(&about)));
+    let word = with(style, &format!("{:<8}", request.state.as_str()));
+    let about = with(DIM, &text::clean(&about));
     format!("  {word}  {receipt}  {summary}  {about}\n")
 }
 
@@ -79,7 +84,7 @@ fn late(desk: &Desk, record: &Record) -> String {
     let why = why(record);
     let at = at(of_record(desk, record));
     let about = text::clean(&format!("{at}was to end {end}, asked by {requester}: {why}"));
-    let (word, summary) = (with(BAD, "overdue"), text::clean(summary));
+    let (word, summary) = (with(BAD, "overdue "), text::clean(summary));
     format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
 }
 
