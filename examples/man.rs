@@ -10,8 +10,7 @@ fn main() -> ExitCode {
     let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
         return told("which folder? cargo run --features man --example man -- DIR");
     };
-    let mut command = Cli::command();
-    command.build();
+    let command = Cli::command().disable_help_subcommand(true);
     let written =
         std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
     match written {
