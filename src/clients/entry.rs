@@ -143,15 +143,17 @@ impl Started {
         Some(Self { command: words.next()?, args: words.collect(), env: env.collect() })
     }
 
-    /// Whether it is about this program, started in whatever way: by its path, or by something that
-    /// fetches it.
+    /// Whether it is about this program, started in whatever way: by its path, whatever it is called there,
+    /// or by something that fetches it.
     pub fn is_grantor(&self) -> bool {
         let names_it = |word: &String| {
             let file = word.rsplit(['/', '\\']).next().unwrap_or(word);
             let stem = file.split(['.', ':', '@']).next().unwrap_or(file);
             stem == OWN || stem.strip_prefix(OWN).is_some_and(|rest| rest.starts_with('-'))
         };
-        names_it(&self.command) || self.args.iter().any(names_it)
+        names_it(&self.command)
+            || self.args.iter().any(names_it)
+            || std::env::current_exe().is_ok_and(|own| self.is_program(&own))
     }
 
     /// Why the client cannot start it as it stands, or starts another program.

@@ -296,6 +296,31 @@ async fn a_link_stays_a_link_and_permissions_stay() {
     assert_eq!(read(&kept), "{}");
 }
 
+/// A link is named and not what it leads to: an upgrade moves it. It may have any name.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_program_under_another_name_is_itself() {
+    let home = Home::new();
+    let link = home.path("access");
+    std::os::unix::fs::symlink(PROGRAM, &link).unwrap();
+    let linked = async |arguments: &[&str]| {
+        let mut command = Command::new(&link);
+        command.env_clear().env("HOME", home.0.path()).args(arguments);
+        command.stdin(std::process::Stdio::null());
+        let ran = run(command).await;
+        assert_eq!(ran.status, 0, "{arguments:?}: {ran:#?}");
+        ran
+    };
+    linked(&["--sandbox", "install", "cursor"]).await;
+    let path = home.file("cursor");
+    assert_eq!(parsed(&read(&path))["mcpServers"]["grantor"]["command"], json!(link));
+    linked(&["--sandbox", "install", "cursor"]).await;
+    let checked = linked(&["install", "cursor", "--check"]).await;
+    assert!(checked.stdout.contains("answers"), "{checked:#?}");
+    linked(&["install", "cursor", "--remove"]).await;
+    assert_eq!(parsed(&read(&path)), json!({ "mcpServers": {} }));
+}
+
 /// A client starts it without this shell: what was said here goes into the options, and no secret into a
 /// file.
 #[tokio::test]
