@@ -3,13 +3,17 @@
 mod access;
 mod call;
 mod changes;
+mod complete;
 mod completions;
 mod demo;
 mod doctor;
 mod dry_run;
 mod expire;
+mod explained;
+mod install;
 mod ledger;
 mod paint;
+mod pairs;
 mod person;
 mod policy;
 mod policy_check;
@@ -20,6 +24,7 @@ mod sandbox;
 mod serve;
 mod setup;
 mod status;
+mod time;
 mod tools;
 mod undo;
 
@@ -28,6 +33,7 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::ArgValueCandidates;
 
 use crate::config::Flags;
 use crate::invocation::{self, Options};
@@ -57,43 +63,52 @@ have to agree, or nothing can be read back); 1 failed, refused, or left undone; 
 Every variable can also be set in the configuration file, and every secret X as X_FILE: see the \
 README.";
 
+/// The heading of what every command takes.
+const GLOBAL: &str = "Options of every command";
+
 #[derive(Args, Clone)]
 struct Global {
     /// Use the five embedded fake vendors instead of real ones
-    #[arg(long, global = true, display_order = 101)]
+    #[arg(long, global = true, help_heading = GLOBAL, display_order = 101)]
     sandbox: bool,
     /// Configuration file [default: $XDG_CONFIG_HOME/grantor/config.toml]
-    #[arg(long, global = true, display_order = 102, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, display_order = 102, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Rules of your own, in Cedar, in place of the built-in ones
-    #[arg(long, global = true, display_order = 103, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, display_order = 103, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Where the ledger is kept [default: $XDG_STATE_HOME/grantor]
-    #[arg(long, global = true, display_order = 104, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, display_order = 104, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// Change nothing: changing tools are not listed and are refused
-    #[arg(long, global = true, display_order = 105)]
+    #[arg(long, global = true, help_heading = GLOBAL, display_order = 105)]
     read_only: bool,
     /// Only these vendors [default: all that are configured]
-    #[arg(long = "vendor", global = true, display_order = 106, value_name = "NAME,…", value_delimiter = ',',
+    #[arg(long = "vendor", global = true, help_heading = GLOBAL, display_order = 106, value_name = "NAME,…", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(VENDORS.iter().map(|vendor| vendor.name)))]
     vendors: Vec<String>,
     /// Only these tenants [default: all that are configured]
     #[arg(
         long = "tenant",
-        global = true,
+        global = true, help_heading = GLOBAL,
         display_order = 107,
         value_name = "NAME,…",
-        value_delimiter = ','
+        value_delimiter = ',',
+        add = ArgValueCandidates::new(complete::tenants)
     )]
     tenants: Vec<String>,
+    /// Print JSON, on a terminal too
+    #[arg(long = "json", global = true, help_heading = GLOBAL, display_order = 108)]
+    as_json: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Serve MCP over stdin and stdout (the default)
-    #[command(after_help = "An MCP client starts it. In the client's configuration:\n  \
-        {\"mcpServers\": {\"grantor\": {\"command\": \"grantor\", \"args\": [\"serve\"]}}}")]
+    #[command(
+        after_help = "An MCP client starts it: `grantor install` writes that into the client's \
+        configuration. By hand:\n  {\"mcpServers\": {\"grantor\": {\"command\": \"/absolute/path/of/grantor\", \"args\": [\"serve\"]}}}"
+    )]
     Serve,
     /// Watch an assistant's calls grant access at five fake vendors
     #[command(after_help = "It needs no account and no configuration, and leaves nothing behind.")]
@@ -106,6 +121,9 @@ enum Command {
     #[command(after_help = "Examples:\n  grantor doctor\n  grantor --sandbox doctor\n\n\
         Exit status: 0 all that is configured is well, 1 something is wrong or nothing is configured.")]
     Doctor,
+    /// Have an MCP client start this program, or list what each starts
+    #[command(after_help = install::AFTER)]
+    Install(install::Arguments),
     /// Undo a change by its receipt
     Undo(undo::Arguments),
     /// List what waits for a person; approve, deny or carry it out
@@ -136,6 +154,13 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+impl Command {
+    /// What it prints is a protocol, a story or a script.
+    fn has_no_data(&self) -> bool {
+        matches!(self, Self::Serve | Self::Demo | Self::Completions(_))
+    }
+}
+
 impl Global {
     /// Keeps what the commands need that messages name.
     fn keep(&self) {
@@ -162,6 +187,7 @@ impl Global {
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
     crate::observe::hush_panics();
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => return usage(&told),
@@ -201,12 +227,17 @@ type Ran = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn run(cli: Cli) -> Ran {
     cli.global.keep();
+    if cli.global.as_json && cli.command.as_ref().is_none_or(Command::has_no_data) {
+        paint::complain("--json is of no use here: this prints no data of its own");
+        return Ok(ExitCode::from(2));
+    }
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&cli.global).await,
         Command::Demo => demo::run().await,
         Command::Call(arguments) => call::run(&cli.global, arguments).await,
         Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,
         Command::Doctor => doctor::run(&cli.global).await,
+        Command::Install(arguments) => install::run(&cli.global, &arguments).await,
         Command::Undo(arguments) => undo::run(&cli.global, arguments).await,
         Command::Requests(arguments) => requests::run(&cli.global, arguments).await,
         Command::Expire => expire::run(&cli.global).await,

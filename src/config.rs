@@ -127,6 +127,12 @@ const OWN: &[Variable] = &[Variable {
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
 
+/// Where a file is looked for that nothing names.
+pub fn usual_file() -> Option<PathBuf> {
+    let project = directories::ProjectDirs::from("", "", "grantor");
+    project.map(|dirs| dirs.config_dir().join("config.toml"))
+}
+
 /// Who asks where nobody else is named: the user of the operating system.
 pub fn requester() -> Requester {
     Requester::named(whoami::username().unwrap_or_else(|_| "unknown".to_owned()))

@@ -14,6 +14,7 @@ pub mod control;
 pub mod desk;
 
 pub mod cache;
+pub mod clients;
 pub mod config;
 mod given;
 mod invocation;

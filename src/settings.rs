@@ -34,6 +34,33 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
 }
 
+/// The words that this process was started with, its own name first.
+pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::args_os()
+}
+
+/// This program, by the path that whoever started it used where that leads to it: past no link, so that a
+/// link that an upgrade moves is what is named.
+///
+/// # Errors
+/// It is gone, or nothing says where it is.
+pub fn program() -> std::io::Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    let real = exe.canonicalize()?;
+    let called = PathBuf::from(arguments().next().unwrap_or_default());
+    let places: Vec<PathBuf> = match called.components().count() {
+        0 => Vec::new(),
+        1 => {
+            let path = environment("PATH").unwrap_or_default();
+            std::env::split_paths(&path).map(|folder| folder.join(&called)).collect()
+        }
+        _ => vec![std::path::absolute(&called)?],
+    };
+    let is_it =
+        |path: &PathBuf| path.is_absolute() && path.canonicalize().is_ok_and(|found| found == real);
+    Ok(places.into_iter().find(is_it).unwrap_or(exe))
+}
+
 /// What is set for one vendor. Reading a setting that is missing or wrong gives the sentence that
 /// says so; [`all`] gathers such sentences.
 pub struct Settings {

@@ -37,6 +37,14 @@ mod crowd;
 #[path = "grantor/jobs.rs"]
 mod jobs;
 
+/// This program as a server of MCP clients, in homes that nobody lives in.
+#[path = "grantor/install.rs"]
+mod install;
+
+/// What anybody at a terminal expects of a command.
+#[path = "grantor/manners.rs"]
+mod manners;
+
 /// What people say, and the call that serves it.
 #[path = "grantor/utterances.rs"]
 mod utterances;

@@ -42,8 +42,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let Setup { config, sandbox: _sandbox } = setup;
     let desk = Desk::new(config)?;
     match arguments.command {
-        Command::Export(arguments) => export::run(&desk, arguments).await,
-        Command::Diff(arguments) => diff::run(&desk, &arguments).await,
+        Command::Export(arguments) => export::run(&desk, arguments, global.as_json).await,
+        Command::Diff(arguments) => diff::run(&desk, &arguments, global.as_json).await,
     }
 }
 

@@ -1,45 +1,57 @@
 use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
+use clap_complete::ArgValueCandidates;
 use serde_json::{Map, Value};
 
-use super::{Global, Ran, paint, person, setup::Setup, status};
+use super::tools::{help as tools_help, unknown};
+use super::{Cli, Global, Ran, complete, paint, pairs, person, setup::Setup, status};
 use crate::access::Outcome;
 use crate::desk::{Answer, Body, Call, Desk};
-use crate::tools::{self, TOOLS, meant};
-use crate::{given, json};
+use crate::{given, json, tools};
 
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  grantor --sandbox call list_roles '{\"query\": \"Developer\"}'\n  \
     grantor --sandbox call grant_asset_role '{\"userKey\": \
-    \"user@example.com\", \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}' --dry-run"
+    \"user@example.com\", \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}' --dry-run\n  \
+    grantor --sandbox call grant_asset_role userKey=user@example.com roleKey=Developer assetKeys=Orders\n  \
+    grantor call assign_environment_role --help    # what this tool takes\n\nA KEY=VALUE is text, or what the \
+    tool's schema says: a number, true, a list of one, or JSON. What is further in has a dot: role.name=support.",
+    disable_help_flag = true
 )]
 pub(super) struct Arguments {
     /// The tool's name; `grantor tools` lists them
-    tool: String,
-    /// Its arguments as a JSON object, or - to read them from stdin [default: {}]
-    json: Option<String>,
+    #[arg(required_unless_present = "help", add = ArgValueCandidates::new(complete::tools))]
+    tool: Option<String>,
+    /// Its arguments as KEY=VALUE, or a JSON object, or - to read that from stdin
+    #[arg(value_name = "KEY=VALUE|JSON")]
+    given: Vec<String>,
     /// Show exactly what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
     /// Why the access is needed; kept in the ledger
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Print JSON on a terminal too
-    #[arg(long = "json")]
-    as_json: bool,
+    /// Print help; behind a tool's name, what that tool takes
+    #[arg(short, long)]
+    help: bool,
 }
 
 impl Arguments {
     /// A call that another subcommand stands for.
     pub(super) fn new(tool: &str, json: String, reason: Option<String>) -> Self {
-        let tool = tool.to_owned();
-        Self { tool, json: Some(json), dry_run: false, reason, as_json: false }
+        let tool = Some(tool.to_owned());
+        Self { tool, given: vec![json], dry_run: false, reason, help: false }
     }
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
+    let Some(tool) = arguments.tool.clone() else { return help() };
+    if arguments.help {
+        return tools_help(global, &tool);
+    }
     let fields = match read(&arguments) {
         Ok(fields) => fields,
         Err(trouble) => {
@@ -51,7 +63,6 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     setup.warn();
     let Setup { config, sandbox: _sandbox } = setup;
     let desk = Desk::new(config)?;
-    let tool = arguments.tool.clone();
     let progress: Box<dyn Fn(String) + Send + Sync> = if io::stderr().is_terminal() {
         Box::new(|what| paint::note(&what))
     } else {
@@ -59,7 +70,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     };
     let call = Call {
         requester: desk.requester().clone(),
-        tool: arguments.tool,
+        tool: tool.clone(),
         arguments: fields,
         client: None,
         asked: None,
@@ -68,12 +79,20 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         person: person::person(),
     };
     let Ok(answer) = desk.call(call).await else {
-        let near = meant(&tool, &TOOLS.each_ref().map(|one| one.spec.name));
-        paint::complain(&format!("there is no tool {tool:?}{near}; `grantor tools` lists them"));
+        paint::complain(&unknown(&tool));
         return Ok(ExitCode::from(2));
     };
-    let shown = show(&answer, arguments.as_json, tools::changes(&tool))?;
+    let shown = show(&answer, global.as_json, tools::changes(&tool))?;
     Ok(ends(&answer, shown))
+}
+
+/// The help of this command itself.
+fn help() -> Ran {
+    let mut command = Cli::command();
+    command.build();
+    let own = command.find_subcommand_mut("call").map(clap::Command::render_long_help);
+    paint::lines(&own.map(|own| own.ansi().to_string()).unwrap_or_default())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// For a person at a terminal, JSON elsewhere. Whether it could be written: where what `is_change`
@@ -156,14 +175,16 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
 }
 
 fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
-    let mut fields = object(arguments.json.as_deref())?;
+    let mut fields = pairs::read(&arguments.given)?;
     let flags = [
         ("dry_run", "--dry-run", arguments.dry_run.then_some(Value::Bool(true))),
         ("reason", "--reason", arguments.reason.clone().map(Value::String)),
     ];
     for (name, flag, value) in flags {
         let Some(value) = value else { continue };
-        let there = fields.get(name).filter(|there| **there != value);
+        let is_same =
+            |there: &Value| *there == value || value == true && there.as_str() == Some("true");
+        let there = fields.get(name).filter(|there| !is_same(there));
         if there.is_some_and(|there| !there.is_null()) {
             return Err(format!("{name} is in the arguments, and {flag} says otherwise: give one"));
         }

@@ -66,11 +66,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     all: bool,
     /// The form [default: a table on a terminal, JSON elsewhere]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "as_json")]
     format: Option<Format>,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
     /// Show receipts and ids in the table
     #[arg(long)]
     ids: bool,
@@ -101,7 +98,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         let is_usage = answer.outcome() == Some(Outcome::Invalid);
         return Ok(if is_usage { ExitCode::from(2) } else { ExitCode::FAILURE });
     };
-    let format = match (arguments.json, arguments.format) {
+    let format = match (global.as_json, arguments.format) {
         (true, _) => Format::Json,
         (false, Some(format)) => format,
         (false, None) if io::stdout().is_terminal() => Format::Table,

@@ -1,21 +1,21 @@
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, Ran};
+use super::{Ran, complete};
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  \
-    grantor completions bash > ~/.local/share/bash-completion/completions/grantor")]
+    grantor completions bash > ~/.local/share/bash-completion/completions/grantor\n\n\
+    The script asks this program for words, tools, tenants and receipts among them: make it anew after an \
+    upgrade.")]
 pub(super) struct Arguments {
     /// The shell to complete in
     shell: Shell,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ran {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "grantor", &mut script);
+    let script = complete::script(arguments.shell)?;
     super::paint::raw(&script)?;
     Ok(ExitCode::SUCCESS)
 }

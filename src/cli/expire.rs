@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::paint::{self, GOOD, WAITS, with};
 use super::setup::{self, Setup};
@@ -20,11 +21,11 @@ pub(super) async fn run(global: &Global) -> Ran {
     let claim = desk.claimed().await;
     let troubles = desk.ledger().troubles().await?;
     let failure = match claim {
-        Ok(_claim) => return report(&desk.expire().await?, "nothing is due", &troubles),
+        Ok(_claim) => return report(global, &desk.expire().await?, "nothing is due", &troubles),
         Err(failure) => failure,
     };
     // Nothing can be recorded, so nothing is taken back; what should have been can be read.
-    report(&unmaintained(&desk, &failure).await?, "nothing is due", &troubles)?;
+    report(global, &unmaintained(&desk, &failure).await?, "nothing is due", &troubles)?;
     Err(failure.into())
 }
 
@@ -54,7 +55,15 @@ pub(super) fn not_read_only(config: &Config) -> Result<(), Failure> {
 }
 
 /// One line each: on stdout what is as it should be, on stderr what somebody has to look at.
-pub(super) fn report(reports: &[MaintenanceReport], nothing: &str, troubles: &[Trouble]) -> Ran {
+pub(super) fn report(
+    global: &Global,
+    reports: &[MaintenanceReport],
+    nothing: &str,
+    troubles: &[Trouble],
+) -> Ran {
+    if global.as_json {
+        return as_json(reports, troubles);
+    }
     if reports.is_empty() && troubles.is_empty() && super::person::is_here() {
         paint::note(nothing);
     }
@@ -83,4 +92,26 @@ fn line(outcome: Outcome, receipt: &str, summary: &str, said: &str) -> String {
     let style = if outcome.exit_status() == 0 { GOOD } else { WAITS };
     let (word, told) = (with(style, outcome.as_str()), text::clean(&format!("{summary}: {said}")));
     format!("  {word}  {receipt}  {told}\n")
+}
+
+/// The same as data: what was done, and what is left for a person.
+fn as_json(reports: &[MaintenanceReport], troubles: &[Trouble]) -> Ran {
+    let one = |one: &MaintenanceReport| {
+        let MaintenanceReport { receipt, summary, ending } = one;
+        let (outcome, why, is_elsewhere) = match ending {
+            Ending::Done(outcome, said) => (Some(outcome.as_str()), said, false),
+            Ending::Left(why) => (None, why, false),
+            Ending::Elsewhere(why) => (None, why, true),
+        };
+        let mut told = json!({ "receipt": receipt, "summary": summary, "outcome": outcome,
+            "left": one.is_left() || outcome.is_none(), "elsewhere": is_elsewhere, "said": why });
+        text::clean_value(&mut told);
+        told
+    };
+    let body = json!({ "changes": reports.iter().map(one).collect::<Vec<_>>() });
+    let out = paint::json_text(&format!("{body:#}"));
+    let gist = reports.iter().map(|one| one.receipt.as_str()).collect::<Vec<_>>().join(", ");
+    let is_told = paint::told(&out, &format!("this was about {gist}"));
+    status::tell(troubles);
+    Ok(status::reports(reports, troubles, is_told))
 }

@@ -37,9 +37,9 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let desk = Desk::new(config)?;
     match arguments.command.unwrap_or_else(|| Command::Tail(tail::Arguments::default())) {
-        Command::Tail(arguments) => tail::run(desk.ledger(), &arguments).await,
+        Command::Tail(arguments) => tail::run(desk.ledger(), &arguments, global.as_json).await,
         Command::Accept => accept::run(desk.ledger(), desk.requester()).await,
-        Command::Verify(arguments) => verify::run(desk.ledger(), arguments).await,
+        Command::Verify(arguments) => verify::run(desk.ledger(), arguments, global.as_json).await,
         Command::Export(arguments) => export::run(desk.ledger(), &arguments).await,
     }
 }

@@ -4,12 +4,14 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::{
-    Global, Ran, call, dry_run::DryRun, paint, policy_check, policy_test, setup, setup::Setup,
+    Global, Ran, call, complete, dry_run::DryRun, paint, policy_check, policy_test, setup,
+    setup::Setup,
 };
 use crate::catalogue::Supposed;
 use crate::config::Config;
@@ -36,9 +38,6 @@ enum Command {
     Check {
         /// The policy; without it, the one in force
         file: Option<PathBuf>,
-        /// Print JSON: {ok, rules, findings}
-        #[arg(long = "json")]
-        as_json: bool,
     },
     /// Say what the policy makes of a change, rule by rule; nothing is sent
     Explain(Explain),
@@ -61,6 +60,7 @@ enum Command {
     Exit status: 0 allowed, 3 asked, 1 denied, 4 no rule was asked, 2 wrong usage.")]
 struct Explain {
     /// The changing tool, or undo_change; `grantor tools` lists them
+    #[arg(add = ArgValueCandidates::new(complete::tools))]
     tool: String,
     /// Its arguments as a JSON object, or - to read them from stdin [default: {}]; of undo_change a receipt
     json: Option<String>,
@@ -76,9 +76,6 @@ struct Explain {
     /// Who asks, in place of the user of the operating system
     #[arg(long, value_name = "USER")]
     requester: Option<String>,
-    /// Print JSON on a terminal too
-    #[arg(long = "json")]
-    as_json: bool,
 }
 
 /// The changes that were judged, and what the call answered where there was one.
@@ -94,7 +91,7 @@ const NOT_ASKED: u8 = 4;
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     match arguments.command {
-        Command::Check { file, as_json } => policy_check::run(global, file, as_json),
+        Command::Check { file } => policy_check::run(global, file),
         Command::Test(table) => policy_test::run(global, table).await,
         Command::Explain(explain) => match explain.fields() {
             Ok(fields) => explain.run(global, fields).await,
@@ -158,7 +155,7 @@ impl Explain {
         } else {
             self.dry_run(global, fields).await?
         };
-        if self.as_json || !std::io::stdout().is_terminal() {
+        if global.as_json || !std::io::stdout().is_terminal() {
             let mut body = json!({ "judged": found.judged });
             // Facts hold names as vendors send them.
             text::clean_value(&mut body);

@@ -9,7 +9,7 @@ use super::{Global, Ran, paint, policy::table, setup};
 use crate::config::Config;
 use crate::guard::{Finding, Guard, PolicyError, Rule};
 
-pub(super) fn run(global: &Global, file: Option<PathBuf>, as_json: bool) -> Ran {
+pub(super) fn run(global: &Global, file: Option<PathBuf>) -> Ran {
     let (guard, path) = match file {
         Some(file) => (Guard::load(Some(&file), false), Some(file)),
         None => {
@@ -23,7 +23,7 @@ pub(super) fn run(global: &Global, file: Option<PathBuf>, as_json: bool) -> Ran 
         Err(error) => error.findings().collect(),
     };
     let ok = guard.is_ok() && !found.iter().any(Finding::fails);
-    if as_json {
+    if global.as_json {
         let rules = guard.as_ref().map(Guard::rules).unwrap_or_default();
         let rules: Vec<_> = rules.iter().map(rule).collect();
         let body = json!({ "ok": ok, "rules": rules, "findings": found });

@@ -28,9 +28,6 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct Arguments {
     /// The table, in TOML
     file: PathBuf,
-    /// Print JSON on a terminal too
-    #[arg(long = "json")]
-    as_json: bool,
 }
 
 const AFTER: &str = "\
@@ -120,7 +117,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         outcomes.push(bench.outcome(case).await);
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.as_wanted).count();
-    if arguments.as_json || !std::io::stdout().is_terminal() {
+    if global.as_json || !std::io::stdout().is_terminal() {
         let body = json!({ "cases": outcomes, "total": outcomes.len(), "failed": failed,
             "findings": found });
         paint::json(&format!("{body:#}"))?;

@@ -9,5 +9,5 @@ pub(super) async fn run(global: &Global) -> Ran {
     let desk = Desk::new(config)?;
     let _claim = desk.claimed().await?;
     let troubles = desk.ledger().troubles().await?;
-    expire::report(&desk.reconcile().await?, "every change has an end", &troubles)
+    expire::report(global, &desk.reconcile().await?, "every change has an end", &troubles)
 }

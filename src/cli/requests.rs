@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use clap_complete::ArgValueCandidates;
 use jiff::SignedDuration;
+use serde_json::json;
 
-use super::{Global, Ran, expire, paint, setup::Setup, status};
+use super::{Global, Ran, complete, expire, paint, setup::Setup, status};
 use crate::desk::Desk;
 
 /// As long as the reason for a change may be.
@@ -25,7 +27,7 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// List what waits, what is approved and not sent, and what is overdue (the default)
-    List(list::Listing),
+    List,
     /// Read a request's question, agree to it at this terminal, and have it carried out
     Approve(approve::Arguments),
     /// Say no to a request, also after it was approved and before it is sent
@@ -33,6 +35,7 @@ enum Command {
         grantor requests deny gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --reason 'the wrong Sam'")]
     Deny {
         /// The receipt of the request; `grantor requests` lists them
+        #[arg(add = ArgValueCandidates::new(complete::receipts))]
         receipt: String,
         /// Why not; kept in the ledger
         #[arg(long, value_name = "TEXT")]
@@ -59,8 +62,8 @@ enum Command {
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
-    match arguments.command.unwrap_or_else(|| Command::List(list::Listing::default())) {
-        Command::List(arguments) => list::run(global, &arguments).await,
+    match arguments.command.unwrap_or(Command::List) {
+        Command::List => list::run(global).await,
         Command::Approve(arguments) => approve::run(global, arguments).await,
         Command::Deny { receipt, reason } => deny(global, &receipt, reason).await,
         Command::Run => run_approved(global).await,
@@ -77,7 +80,10 @@ async fn deny(global: &Global, receipt: &str, reason: Option<String>) -> Ran {
     }
     let desk = Desk::new(config)?;
     desk.deny(receipt, reason, desk.requester()).await?;
-    let line = format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied"));
+    let line = match global.as_json {
+        true => paint::json_text(&json!({ "receipt": receipt, "state": "denied" }).to_string()),
+        false => format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied")),
+    };
     let is_told = paint::told(&line, &format!("{receipt} is denied"));
     Ok(status::worst([u8::from(!is_told)]))
 }
@@ -92,5 +98,5 @@ async fn run_approved(global: &Global) -> Ran {
     let troubles = desk.ledger().troubles().await?;
     let reports = desk.run_approved(SignedDuration::ZERO).await?;
     let nothing = "nothing that was approved waits to be sent";
-    expire::report(&reports, nothing, &troubles)
+    expire::report(global, &reports, nothing, &troubles)
 }

@@ -24,6 +24,14 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
     if arguments.reset {
         sandbox.reset()?;
     }
+    if global.as_json {
+        let all = sandbox.environment().into_iter();
+        let all = all.map(|(name, value)| (name.to_owned(), serde_json::Value::String(value)));
+        let all: serde_json::Map<_, _> = all.collect();
+        paint::raw(format!("{:#}\n", serde_json::Value::Object(all)).as_bytes())?;
+        tokio::signal::ctrl_c().await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut lines = String::from("# The five fake vendors are running. Ctrl-C stops them.\n");
     for (name, value) in sandbox.environment() {
         lines.push_str(&format!("export {name}='{}'\n", value.replace('\'', r"'\''")));

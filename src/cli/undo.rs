@@ -1,4 +1,5 @@
-use super::{Global, Ran, call};
+use super::{Global, Ran, call, complete};
+use clap_complete::ArgValueCandidates;
 
 #[derive(clap::Args)]
 #[command(
@@ -7,6 +8,7 @@ use super::{Global, Ran, call};
 )]
 pub(super) struct Arguments {
     /// The receipt of the change to undo; `grantor call check_change` lists the latest
+    #[arg(add = ArgValueCandidates::new(complete::receipts))]
     receipt: String,
     /// Why; kept in the ledger
     #[arg(long, value_name = "TEXT")]

@@ -53,9 +53,7 @@ impl File {
         if let Some(path) = named(sources, sources.flags.config.as_deref(), "GRANTOR_CONFIG")? {
             return Self::read(&path, NAMED);
         }
-        let project = directories::ProjectDirs::from("", "", "grantor");
-        let usual = project.map(|dirs| dirs.config_dir().join("config.toml"));
-        match usual {
+        match super::usual_file() {
             Some(path) if path.exists() => Self::read(&path, NAMED),
             _ => Ok(Self::default()),
         }

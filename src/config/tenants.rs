@@ -206,8 +206,11 @@ pub(super) fn chosen<'d>(
         }
     }
     if let Some(name) = names.iter().find(|name| !words.contains(name)) {
+        let near = words.iter().filter_map(|word| Some((crate::text::slips(name, word)?, word)));
+        let near = near.min().map(|(_, word)| format!(" (did you mean {word}?)"));
+        let near = near.unwrap_or_default();
         return Err(ConfigError(format!(
-            "{by} names {name:?}, and there is no such tenant; there are {known}"
+            "{by} names {name:?}, and there is no such tenant{near}; there are {known}"
         )));
     }
     Ok(all.into_iter().filter(|one| names.iter().any(|name| name == one.word())).collect())

@@ -240,21 +240,6 @@ async fn the_hash_changes_with_the_tools_alone() {
 }
 
 #[tokio::test]
-async fn shells_are_given_completions() {
-    for shell in ["bash", "zsh", "fish"] {
-        let home = tempfile::tempdir().unwrap();
-        let mut command = bare(home.path());
-        command.args(["completions", shell]);
-        let ran = run(command).await;
-        assert_eq!(ran.status, 0);
-        for word in ["doctor", "completions", "--sandbox"] {
-            let known = ran.stdout.contains(word.trim_start_matches('-'));
-            assert!(known, "{shell} is not told of {word}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn help_and_version_are_plain_and_short() {
     let help = check(World::new().await, &["--help"], 0).await;
     for word in ["demo", "doctor", "call", "tools", "sandbox", "completions", "Exit status"] {

@@ -572,7 +572,7 @@ async fn a_ledger_that_cannot_be_written_is_read() {
         (&["ledger", "verify"][..], "whole"),
         (&["requests"], &*receipt),
         (&["ledger", "export"], &receipt),
-        (&["ledger", "tail"], &receipt),
+        (&["ledger", "tail", "--ids"], &receipt),
         (&["call", "check_change", &format!("{{\"receipt\": \"{receipt}\"}}")], &receipt),
     ] {
         let Some(ran) = in_a_room(&world, READ_ONLY, arguments).await else { return };

@@ -23,9 +23,6 @@ pub(super) struct Arguments {
     old: PathBuf,
     /// The later one [default: the access there is now]
     new: Option<PathBuf>,
-    /// Print JSON on a terminal too
-    #[arg(long = "json")]
-    as_json: bool,
 }
 
 /// One access that came, went, or has another end.
@@ -47,7 +44,7 @@ enum What {
     EndMoved,
 }
 
-pub(super) async fn run(desk: &Desk, arguments: &Arguments) -> Ran {
+pub(super) async fn run(desk: &Desk, arguments: &Arguments, as_json: bool) -> Ran {
     let old = read(&arguments.old)?;
     let new = match &arguments.new {
         Some(file) => read(file)?,
@@ -62,7 +59,7 @@ pub(super) async fn run(desk: &Desk, arguments: &Arguments) -> Ran {
     changes.retain(|change| change.opened() <= until + SignedDuration::from_secs(1));
     let missing = not_compared(&old, &new);
     let moves = compare(&old, &new, &changes, &missing);
-    if arguments.as_json || !io::IsTerminal::is_terminal(&io::stdout()) {
+    if as_json || !io::IsTerminal::is_terminal(&io::stdout()) {
         paint::lines(&format!("{}\n", serde_json::to_string_pretty(&moves)?))?;
     } else {
         paint::lines(&table(&moves))?;

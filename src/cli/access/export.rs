@@ -16,7 +16,7 @@ use crate::owner_only;
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The form: a table for programs, data, or a page for people
-    #[arg(long, value_enum, default_value = "csv")]
+    #[arg(long, value_enum, default_value = "csv", conflicts_with = "as_json")]
     format: Format,
     /// Where to write it [default: stdout]
     #[arg(short, long, value_name = "FILE")]
@@ -30,8 +30,9 @@ enum Format {
     Html,
 }
 
-pub(super) async fn run(desk: &Desk, arguments: Arguments) -> Ran {
+pub(super) async fn run(desk: &Desk, arguments: Arguments, as_json: bool) -> Ran {
     let Arguments { format, output } = arguments;
+    let format = if as_json { Format::Json } else { format };
     let partial = output.as_deref().map(Partial::beside);
     let report = collect(desk, partial.as_ref()).await?;
     let written = match format {

@@ -1,52 +1,99 @@
 use std::collections::VecDeque;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use clap_complete::ArgValueCandidates;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
-use crate::cli::{Ran, status};
+use crate::cli::{Ran, complete, status, time};
+use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::text;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  grantor ledger tail --follow\n  \
+    grantor ledger tail --person alex.kim@example.com --since P7D\n  \
+    grantor ledger tail --receipt gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --json\n\nA TIME is RFC 3339, a day, or how \
+    long ago, such as P7D. `grantor changes` lists changes and requests, and not lines.")]
 pub(super) struct Arguments {
     /// How many lines
     #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = LINES)]
     lines: usize,
-    /// Print the lines as JSON
+    /// Only lines of this receipt
+    #[arg(long, value_name = "RECEIPT", add = ArgValueCandidates::new(complete::receipts))]
+    receipt: Option<String>,
+    /// Only lines that have this person's name, address or id, wherever in them
+    #[arg(long, value_name = "PERSON")]
+    person: Option<String>,
+    /// Only lines of this kind: asked, answered, open, close, refused and others
+    #[arg(long, value_name = "EVENT")]
+    event: Option<String>,
+    /// Only what was written from then on
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Go on with what is written from now on, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// Show receipts
     #[arg(long)]
-    json: bool,
+    ids: bool,
 }
 
 const LINES: usize = 20;
+/// How often it is looked for new lines.
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl Default for Arguments {
     fn default() -> Self {
-        Self { lines: LINES, json: false }
+        Self {
+            lines: LINES,
+            receipt: None,
+            person: None,
+            event: None,
+            since: None,
+            follow: false,
+            ids: false,
+        }
     }
 }
 
-pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
-    let last = Arc::new(Mutex::new(VecDeque::new()));
-    let (kept, most) = (last.clone(), arguments.lines);
-    let keep = move |line: &str| {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(line.to_owned());
-        if kept.len() > most {
-            kept.pop_front();
+pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -> Ran {
+    let wanted = match Wanted::of(arguments, Timestamp::now()) {
+        Ok(wanted) => Arc::new(wanted),
+        Err(trouble) => {
+            paint::complain(&trouble);
+            return Ok(ExitCode::from(2));
         }
-        Ok(true)
     };
-    ledger.walk(keep).await?;
-    let last = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
-    if last.is_empty() {
-        paint::note(&format!("nothing was written to {} yet", ledger.place()));
+    let (mut seen, last) = read(ledger, &wanted, 0, arguments.lines).await?;
+    if last.is_empty() && !arguments.follow {
+        paint::note(&match seen {
+            0 => format!("nothing was written to {} yet", ledger.place()),
+            _ => "no line is as asked for".to_owned(),
+        });
     }
-    for line in &last {
-        if arguments.json {
-            paint::json(line)?;
-        } else {
-            paint::lines(&shown(line))?;
+    let show = Show { as_json, has_receipts: arguments.ids, zone: TimeZone::system() };
+    if !as_json && !last.is_empty() {
+        paint::lines(&show.heads())?;
+    }
+    show.all(&last)?;
+    if arguments.follow {
+        let mut size = None;
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            // All of it is read again only where there is more.
+            let now = std::fs::metadata(ledger.place()).ok().map(|file| file.len());
+            if now.is_some() && now == size {
+                continue;
+            }
+            size = now;
+            let (all, new) = read(ledger, &wanted, seen, usize::MAX).await?;
+            seen = all;
+            show.all(&new)?;
         }
     }
     let troubles = ledger.watched().await;
@@ -54,24 +101,137 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     Ok(status::worst([status::of(&troubles)]))
 }
 
-/// A line for a person: when, what, and how it went.
-fn shown(line: &str) -> String {
-    let Ok(line) = serde_json::from_str::<Value>(line) else {
-        return format!("  {}\n", with(BAD, "a line that cannot be read"));
+/// How many lines there are, and the last of those behind the first `seen` that are wanted.
+async fn read(
+    ledger: &Ledger,
+    wanted: &Arc<Wanted>,
+    seen: u64,
+    most: usize,
+) -> Result<(u64, VecDeque<String>), Failure> {
+    let found = Arc::new(Mutex::new((0, VecDeque::new())));
+    let (kept, wanted) = (found.clone(), wanted.clone());
+    let keep = move |line: &str| {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.0 += 1;
+        if kept.0 > seen && wanted.fits(line) {
+            kept.1.push_back(line.to_owned());
+            if kept.1.len() > most {
+                kept.1.pop_front();
+            }
+        }
+        Ok(true)
     };
-    let field = |name: &str| text::clean(string(&line, name).unwrap_or_default());
-    let (time, event, receipt) = (field("time"), field("event"), field("receipt"));
-    let time = seconds(&time);
-    let style = match (event.as_str(), string(&line, "outcome")) {
-        ("refused" | "overdue", _) => BAD,
-        ("asked", _) => WAITS,
-        ("close" | "found", Some("confirmed")) => GOOD,
-        ("close" | "found", _) => WAITS,
-        _ => DIM,
-    };
-    let what = text::clean(&describe(&line, &event));
-    let word = with(style, &format!("{event:<8}"));
-    format!("  {}  {word}  {receipt}  {what}\n", with(DIM, &time))
+    ledger.walk(keep).await?;
+    let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(found)
+}
+
+/// Which lines are wanted.
+struct Wanted {
+    receipt: Option<String>,
+    person: Option<String>,
+    event: Option<String>,
+    since: Option<Timestamp>,
+}
+
+impl Wanted {
+    /// # Errors
+    /// A time that is none.
+    fn of(arguments: &Arguments, now: Timestamp) -> Result<Self, String> {
+        let Arguments { receipt, person, event, since, .. } = arguments;
+        let since = since.as_ref().map(|text| {
+            time::from(text, now).ok_or_else(|| {
+                format!(
+                    "--since {text:?} is no time: give RFC 3339, a day, or how long ago, as P7D"
+                )
+            })
+        });
+        let person = person.as_ref().map(|person| text::folded(person));
+        Ok(Self {
+            receipt: receipt.clone(),
+            person,
+            event: event.clone(),
+            since: since.transpose()?,
+        })
+    }
+
+    fn fits(&self, line: &str) -> bool {
+        let Self { receipt, person, event, since } = self;
+        if receipt.is_none() && person.is_none() && event.is_none() && since.is_none() {
+            return true;
+        }
+        let Ok(line) = serde_json::from_str::<Value>(line) else { return false };
+        let is = |name: &str, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| string(&line, name) == Some(wanted))
+        };
+        let time = string(&line, "time").and_then(|time| time.parse::<Timestamp>().ok());
+        // A change names its request, and an end the grant.
+        let is_of = ["receipt", "request", "ends", "undoes"].iter().any(|name| is(name, receipt));
+        is_of
+            && is("event", event)
+            && since.is_none_or(|since| time.is_some_and(|time| time >= since))
+            && person.as_ref().is_none_or(|person| names(&line, person))
+    }
+}
+
+/// Whether a text somewhere in a value is this, or has it as one of its names in quotes or brackets.
+fn names(value: &Value, person: &str) -> bool {
+    match value {
+        Value::String(text) => {
+            let text = text::folded(text);
+            let parts = text.split(['“', '”', '(', ')', '<', '>', '"']);
+            text == person || parts.map(str::trim).any(|part| part == person)
+        }
+        Value::Array(items) => items.iter().any(|item| names(item, person)),
+        Value::Object(fields) => fields.values().any(|field| names(field, person)),
+        _ => false,
+    }
+}
+
+/// How lines are shown.
+struct Show {
+    as_json: bool,
+    has_receipts: bool,
+    zone: TimeZone,
+}
+
+impl Show {
+    fn heads(&self) -> String {
+        let receipt =
+            if self.has_receipts { format!("{:<29}  ", "RECEIPT") } else { String::new() };
+        format!("  {}\n", with(DIM, &format!("{:<19}  {:<8}  {receipt}WHAT", "WHEN", "EVENT")))
+    }
+
+    fn all(&self, lines: &VecDeque<String>) -> std::io::Result<()> {
+        for line in lines {
+            match self.as_json {
+                true => paint::json(line)?,
+                false => paint::lines(&self.shown(line))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A line for a person: when, what, and how it went.
+    fn shown(&self, line: &str) -> String {
+        let Ok(line) = serde_json::from_str::<Value>(line) else {
+            return format!("  {}\n", with(BAD, "a line that cannot be read"));
+        };
+        let field = |name: &str| text::clean(string(&line, name).unwrap_or_default());
+        let (time, event, receipt) = (field("time"), field("event"), field("receipt"));
+        let time = time::local(&time, &self.zone);
+        let receipt = if self.has_receipts { format!("{receipt}  ") } else { String::new() };
+        let style = match (event.as_str(), string(&line, "outcome")) {
+            ("refused" | "overdue", _) => BAD,
+            ("asked", _) => WAITS,
+            ("close" | "found", Some("confirmed")) => GOOD,
+            ("close" | "found", _) => WAITS,
+            _ => DIM,
+        };
+        let what = text::clean(&describe(&line, &event));
+        let word = with(style, &format!("{event:<8}"));
+        format!("  {}  {word}  {receipt}{what}\n", with(DIM, &time))
+    }
 }
 
 /// What a line says, in words.

@@ -1,6 +1,8 @@
+use serde_json::{Value, json};
+
 use crate::cli::paint::{self, DIM, GOOD, with};
 use crate::cli::{Ran, status};
-use crate::ledger::{Audit, Head, Ledger};
+use crate::ledger::{Audit, Break, Head, Ledger};
 use crate::text;
 
 #[derive(clap::Args)]
@@ -23,8 +25,12 @@ const CANNOT: [&str; 4] = [
     "what was done at a vendor without Grantor",
 ];
 
-pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
+pub(super) async fn run(ledger: &Ledger, arguments: Arguments, as_json: bool) -> Ran {
     let audit = ledger.audit(arguments.head).await?;
+    if as_json {
+        paint::json(&format!("{:#}", data(&audit)))?;
+        return Ok(status::worst([u8::from(!audit.is_whole())]));
+    }
     for found in &audit.breaks {
         let line = if found.line == 0 { String::new() } else { format!(":{}", found.line) };
         paint::complain(&format!("{}{line}: {}", found.file, found.what));
@@ -34,6 +40,29 @@ pub(super) async fn run(ledger: &Ledger, arguments: Arguments) -> Ran {
     }
     paint::lines(&describe(&audit))?;
     Ok(status::worst([u8::from(!audit.is_whole())]))
+}
+
+/// What was found, as data.
+fn data(audit: &Audit) -> Value {
+    let one = |found: &Break| {
+        json!({ "file": found.file, "line": found.line, "what": found.what,
+        "hash": found.hash })
+    };
+    let mut told = json!({
+        "whole": audit.is_whole(),
+        "head": audit.head.as_ref().map(Head::to_string),
+        "lines": audit.lines,
+        "files": audit.files,
+        "first": audit.first,
+        "torn": audit.torn,
+        "accepted": audit.known,
+        "breaks": audit.breaks.iter().map(one).collect::<Vec<_>>(),
+        "more_breaks": audit.more,
+        "passed_over": audit.passed_over,
+        "does_not_show": CANNOT,
+    });
+    text::clean_value(&mut told);
+    told
 }
 
 fn describe(audit: &Audit) -> String {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::approvers::key::ApproverKey;
 use crate::approvers::{Approvers, Proof, Statement};
 use crate::cli::call::{self, show};
 use crate::cli::setup::Setup;
-use crate::cli::{Global, Ran, paint, person};
+use crate::cli::{Global, Ran, complete, paint, person};
 use crate::desk::{Carried, ConsentQuestion, Desk};
 use crate::failure::Failure;
 use crate::ledger::{Channel, Decision, Request};
@@ -21,6 +22,7 @@ use crate::ledger::{Channel, Decision, Request};
     grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --key grantor-ada.pem")]
 pub(super) struct Arguments {
     /// The receipt of the request; `grantor requests` lists them
+    #[arg(add = ArgValueCandidates::new(complete::receipts))]
     receipt: String,
     /// Sign with this key, where approvers are set; `grantor requests key` makes one
     #[arg(long, value_name = "FILE")]
@@ -70,7 +72,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         message: format!("not approved: {}", failure.message),
         ..failure
     })?;
-    carry_out(&desk, &request).await
+    carry_out(&desk, &request, global.as_json).await
 }
 
 /// The approver's key file, where a signature is what counts.
@@ -116,7 +118,7 @@ async fn sign(
 }
 
 /// Carries an approved request out here, or says who will.
-async fn carry_out(desk: &Desk, request: &Request) -> Ran {
+async fn carry_out(desk: &Desk, request: &Request, as_json: bool) -> Ran {
     let receipt = &request.receipt;
     let begun = || paint::note("approved; carrying it out");
     let answer = match desk.carry_out(request, begun, desk.requester()).await? {
@@ -130,7 +132,7 @@ async fn carry_out(desk: &Desk, request: &Request) -> Ran {
             return Ok(ExitCode::from(3));
         }
     };
-    let shown = show(&answer, false, true)?;
+    let shown = show(&answer, as_json, true)?;
     // What check_change says of a change is an answer, however the change ended.
     Ok(call::ends_as(&answer, answer.ended(), shown))
 }

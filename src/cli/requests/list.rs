@@ -9,13 +9,6 @@ use crate::invocation;
 use crate::ledger::{Content, Record, Request, State, Trouble};
 use crate::text;
 
-#[derive(clap::Args, Default)]
-pub(super) struct Listing {
-    /// Print JSON, with the questions
-    #[arg(long)]
-    json: bool,
-}
-
 /// What is known of an end of which nothing is recorded: nobody has tried, or whoever did may yet
 /// succeed.
 const DUE: &str = "its time is over, and nothing is recorded of an end: a running server tries every few \
@@ -28,7 +21,7 @@ const OPEN: &str = "its time is over, and how it ended is not recorded: a runnin
 const HOW: &str = "`grantor requests approve RECEIPT` shows what it asks and takes a yes; \
                    `grantor requests deny RECEIPT` says no";
 
-pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
+pub(super) async fn run(global: &Global) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let desk = Desk::new(config)?;
     let now = Timestamp::now();
@@ -36,7 +29,7 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     let overdue = desk.ledger().late(now).await?;
     let troubles = desk.ledger().troubles().await?;
     let status = status::worst([status::of(&troubles)]);
-    if arguments.json {
+    if global.as_json {
         let requests: Vec<_> = requests.iter().map(|one| request(&desk, one)).collect();
         let overdue: Vec<_> = overdue.iter().map(|one| end(&desk, one)).collect();
         let mut body = json!({ "requests": requests, "overdue": overdue });
@@ -52,6 +45,10 @@ pub(super) async fn run(global: &Global, arguments: &Listing) -> Ran {
     lines.extend(overdue.iter().map(|record| late(&desk, record)));
     if lines.is_empty() && troubles.is_empty() {
         paint::note("nothing waits, and nothing is overdue");
+    }
+    if !lines.is_empty() {
+        let heads = format!("{:<8}  {:<29}  WHAT", "STATE", "RECEIPT");
+        lines.insert_str(0, &format!("  {}\n", with(DIM, &heads)));
     }
     paint::lines(&lines)?;
     if requests.iter().any(|request| request.state == State::Waiting) {
@@ -75,7 +72,8 @@ fn line(desk: &Desk, request: &Request, now: Timestamp) -> String {
     let about =
         format!("{at}{age} old, until {}, asked by {requester}", paint::time(until(request)));
     let summary = text::clean(&request.content.summary);
-    let (word, about) = (with(style, request.state.as_str()), with(DIM, &text::clean(&about)));
+    let word = with(style, &format!("{:<8}", request.state.as_str()));
+    let about = with(DIM, &text::clean(&about));
     format!("  {word}  {receipt}  {summary}  {about}\n")
 }
 
@@ -86,7 +84,7 @@ fn late(desk: &Desk, record: &Record) -> String {
     let why = why(record);
     let at = at(of_record(desk, record));
     let about = text::clean(&format!("{at}was to end {end}, asked by {requester}: {why}"));
-    let (word, summary) = (with(BAD, "overdue"), text::clean(summary));
+    let (word, summary) = (with(BAD, "overdue "), text::clean(summary));
     format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
 }
 

@@ -1,0 +1,337 @@
+//! What somebody at a terminal expects of any command: words, data, help, completions, slips.
+
+use std::collections::BTreeMap;
+
+use clap::CommandFactory as _;
+use grantor::cli::Cli;
+use grantor::tools::TOOLS;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::golden;
+use super::harness::{PATIENCE, Ran, World, bare, parsed, run};
+use super::terminal::Terminal;
+use super::writes::GRANTS;
+
+/// Every argument of every tool is explained, whichever tools there are.
+#[tokio::test]
+async fn a_tools_arguments_are_told_in_words() {
+    let world = World::new().await;
+    for tool in &TOOLS {
+        let name = tool.spec.name;
+        let told = world.run(&["tools", name]).await;
+        assert_eq!(told.status, 0, "{told:#?}");
+        let helped = world.run(&["call", name, "--help"]).await;
+        assert_eq!((helped.status, &helped.stdout), (0, &told.stdout), "{name}");
+        let schema = &*tool.schema;
+        for (key, argument) in schema["properties"].as_object().unwrap() {
+            let line = told.stdout.lines().find(|line| line.trim_start().starts_with(key.as_str()));
+            assert!(line.is_some(), "{name} does not tell of {key}: {}", told.stdout);
+            for inner in argument["properties"].as_object().into_iter().flatten() {
+                let dotted = format!("{key}.{}", inner.0);
+                let mut lines = told.stdout.lines().map(str::trim_start);
+                let is_told = lines.any(|line| line.starts_with(&dotted));
+                assert!(is_told, "{name}: {dotted}: {}", told.stdout);
+            }
+        }
+        assert!(told.stdout.lines().all(|line| line.chars().count() <= 80), "{}", told.stdout);
+        let data = parsed(&world.run(&["tools", name, "--json"]).await.stdout);
+        assert_eq!(data["name"], name);
+    }
+    // Help does not wait for a configuration that is right.
+    let home = tempfile::tempdir().unwrap();
+    let mut command = bare(home.path());
+    command.args(["--config", "/nowhere.toml", "call", "list_roles", "-h"]);
+    let ran = run(command).await;
+    assert!(ran.status == 0 && ran.stdout.contains("query"), "{ran:#?}");
+    let own = world.run(&["call", "--help"]).await;
+    assert!(own.status == 0 && own.stdout.contains("Usage: grantor call"), "{own:#?}");
+}
+
+#[tokio::test]
+async fn arguments_may_be_pairs_and_are_what_the_schema_says() {
+    let world = World::new().await;
+    let preview = async |arguments: &[&str]| {
+        let ran = world.run(&[&["call"][..], arguments, &["--dry-run"]].concat()).await;
+        assert_eq!(ran.status, 0, "{arguments:?}: {ran:#?}");
+        parsed(&ran.stdout)
+    };
+    let pairs = ["userKey=user@example.com", "roleKey=Developer", "assetKeys=Orders"];
+    let typed = preview(&[&[GRANTS[0].tool][..], &pairs].concat()).await;
+    let json = preview(&[GRANTS[0].tool, GRANTS[0].arguments]).await;
+    assert_eq!(typed["request"], json["request"]);
+    let list = r#"assetKeys=["Orders","Billing"]"#;
+    let two = preview(&[GRANTS[0].tool, pairs[0], pairs[1], list]).await;
+    assert_eq!(two["items"].as_array().map(Vec::len), Some(2));
+    let dotted = ["role.name=member", "user.name=marta.lindqvist@example.com"];
+    let typed = preview(&[&[GRANTS[2].tool][..], &dotted].concat()).await;
+    let json = preview(&[GRANTS[2].tool, GRANTS[2].arguments]).await;
+    assert_eq!(typed["request"], json["request"]);
+    let ran = world.run(&["call", "list_roles", "vendor=dfns", "limit=1"]).await;
+    assert_eq!(parsed(&ran.stdout)["rows"].as_array().map(Vec::len), Some(1), "{ran:#?}");
+    for (arguments, status, says) in [
+        (&["list_roles", "query=a", "query=b"][..], 2, "given twice: query"),
+        (&["list_roles", r#"{"query": "a"}"#, "query=b"], 2, "given twice: query"),
+        (&["list_roles", "dfns"], 2, "KEY=VALUE"),
+        (&["list_roles", "limit=many"], 1, "limit"),
+        (&["list_roles", "qery=a"], 1, "did you mean query?"),
+    ] {
+        let ran = world.run(&[&["call"][..], arguments].concat()).await;
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(ran.status == status && told.contains(says), "{arguments:?}: {ran:#?}");
+    }
+    assert!(world.writes().is_empty());
+}
+
+/// One rule for data: `--json` is understood everywhere, and what it prints is JSON.
+#[tokio::test]
+async fn every_command_has_its_data() {
+    let world = World::new().await;
+    let done = world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
+    let receipt = parsed(&done.stdout)["receipt"].as_str().unwrap().to_owned();
+    let old = world.path("old.json");
+    let old = old.to_str().unwrap();
+    let export = world.run(&["access", "export", "--vendor", "redox", "--json"]).await;
+    std::fs::write(old, &export.stdout).unwrap();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/examples/freeze.test.toml");
+    let call = r#"{"permissionId": "Treasury Viewer", "identityId": "user@example.com"}"#;
+    for arguments in [
+        &["access", "export", "--vendor", "redox"][..],
+        &["access", "diff", old, old],
+        &["call", "list_roles"],
+        &["changes"],
+        &["doctor"],
+        &["expire"],
+        &["install"],
+        &["install", "cursor", "--print"],
+        &["install", "cursor"],
+        &["install", "cursor", "--remove"],
+        &["ledger", "verify"],
+        &["policy", "check"],
+        &["policy", "explain", "assign_permission", call],
+        &["policy", "test", table],
+        &["reconcile"],
+        &["requests"],
+        &["requests", "list"],
+        &["requests", "run"],
+        &["tools"],
+        &["tools", "list_roles"],
+        &["undo", &receipt],
+    ] {
+        let ran = world.run(&[arguments, &["--json"]].concat()).await;
+        let read = serde_json::from_str::<Value>(&ran.stdout);
+        assert!(read.is_ok() && ran.status == 0, "{arguments:?}: {ran:#?}");
+    }
+    let lines = world.run(&["ledger", "tail", "--json"]).await;
+    assert!(lines.stdout.lines().count() > 1, "{lines:#?}");
+    for line in lines.stdout.lines() {
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+    for arguments in [&["serve"][..], &[], &["demo"], &["completions", "bash"]] {
+        let ran = world.run(&[arguments, &["--json"]].concat()).await;
+        assert!(ran.status == 2 && ran.stderr.contains("--json"), "{arguments:?}: {ran:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_is_filtered_and_followed() {
+    let world = World::new().await;
+    let mut receipts = Vec::new();
+    for grant in [&GRANTS[1], &GRANTS[3]] {
+        let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+        receipts.push(parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned());
+    }
+    let tail = async |arguments: &[&str]| -> Vec<Value> {
+        let ran = world.run(&[&["ledger", "tail", "--json"][..], arguments].concat()).await;
+        assert_eq!(ran.status, 0, "{ran:#?}");
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let all = tail(&[]).await;
+    let own = tail(&["--receipt", &receipts[0]]).await;
+    assert!(!own.is_empty() && own.len() < all.len(), "{own:#?}");
+    assert!(own.iter().all(|line| line["receipt"] == receipts[0]), "{own:#?}");
+    let closed = tail(&["--event", "close"]).await;
+    assert!(closed.len() == 2 && closed.iter().all(|line| line["event"] == "close"));
+    let sams = tail(&["--person", "User@Example.com"]).await;
+    assert!(!sams.is_empty() && tail(&["--person", "user@example"]).await.is_empty());
+    assert_eq!(tail(&["--since", "P1D"]).await, all);
+    assert!(tail(&["--since", "2999-01-01"]).await.is_empty());
+    let wrong = world.run(&["ledger", "tail", "--since", "soon"]).await;
+    assert!(wrong.status == 2 && wrong.stderr.contains("--since"), "{wrong:#?}");
+    let words = world.run(&["ledger", "tail"]).await.stdout;
+    assert!(words.contains("WHEN") && !words.contains(&receipts[0]), "{words}");
+    assert!(world.run(&["ledger", "tail", "--ids"]).await.stdout.contains(&receipts[0]));
+
+    let mut command = world.command(["ledger", "tail", "--json", "--follow", "--event", "close"]);
+    command.stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = async || {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        parsed(&line.expect("nothing is followed").unwrap().unwrap())
+    };
+    assert_eq!([next().await, next().await].map(|line| line["event"].clone()), ["close", "close"]);
+    let ran = world.run(&["undo", &receipts[0]]).await;
+    let undone = parsed(&ran.stdout)["receipt"].clone();
+    assert_eq!(next().await["receipt"], undone, "{ran:#?}");
+}
+
+/// What a shell is offered for the last of these words.
+async fn offered(world: &World, words: &[&str]) -> String {
+    let mut command = world.command(["--", "grantor"]);
+    command.args(words).env("GRANTOR_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+    command.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+    let ran = run(command).await;
+    assert_eq!(ran.status, 0, "{words:?}: {ran:#?}");
+    ran.stdout
+}
+
+#[tokio::test]
+async fn a_shell_is_offered_what_there_is() {
+    let world = World::new().await;
+    let done = world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
+    let receipt = parsed(&done.stdout)["receipt"].as_str().unwrap().to_owned();
+    let config = world.path("c.toml");
+    std::fs::write(
+        &config,
+        "[tenants.odc-dev]\nvendor = \"outsystems\"\nportal_url = \"https://x.example.org\"\n\
+         client_id = \"a\"\nclient_secret = \"bbbbbbbb\"\n",
+    )
+    .unwrap();
+    let config = config.to_str().unwrap();
+    for (words, has) in [
+        (&["doc"][..], "doctor"),
+        (&["call", "grant_as"], "grant_asset_role"),
+        (&["tools", "list_"], "list_roles"),
+        (&["undo", "gr-"], &receipt),
+        (&["requests", "approve", ""], &receipt),
+        (&["install", "claude-"], "claude-desktop"),
+        (&["--config", config, "--tenant", "odc"], "odc-dev"),
+        (&["--vendor", "df"], "dfns"),
+    ] {
+        let told = offered(&world, words).await;
+        assert!(told.lines().any(|line| line == has), "{words:?}: {told}");
+    }
+    // What cannot be read is not offered, and nothing else is said.
+    assert_eq!(offered(&world, &["--config", "/nowhere.toml", "undo", "gr-"]).await, "");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = world.run(&["completions", shell]).await;
+        let asks = ran.stdout.contains("GRANTOR_COMPLETE") && ran.stdout.contains("grantor");
+        assert!(ran.status == 0 && asks, "{shell}: {ran:#?}");
+    }
+}
+
+/// A client may have a variable of a like name for itself.
+#[tokio::test]
+async fn a_variable_for_other_programs_completes_nothing() {
+    let world = World::new().await;
+    let mut command = world.command(["tools"]);
+    command.env("COMPLETE", "bash");
+    let ran = run(command).await;
+    assert!(ran.status == 0 && ran.stdout.contains("list_roles"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn a_server_that_somebody_starts_by_hand_says_so() {
+    let world = World::new().await;
+    let mut terminal = Terminal::start(world.command(["serve"]));
+    terminal.shows("serving MCP on stdin and stdout").await;
+}
+
+/// Help that a narrow screen breaks in the middle of a table cannot be read.
+#[test]
+fn help_fits_eighty_columns() {
+    fn look(command: &clap::Command, wide: &mut Vec<String>) {
+        let help = command.clone().term_width(80).render_long_help().to_string();
+        let long = help.lines().filter(|line| line.chars().count() > 80);
+        wide.extend(long.map(|line| format!("{}: {line}", command.get_name())));
+        command.get_subcommands().for_each(|one| look(one, wide));
+    }
+    let mut command = Cli::command().term_width(80);
+    command.build();
+    let mut wide = Vec::new();
+    look(&command, &mut wide);
+    assert!(wide.is_empty(), "{}", wide.join("\n"));
+}
+
+/// What each slip is told, in a pipe.
+#[tokio::test]
+async fn a_slip_is_told_what_was_meant() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("c.toml");
+    std::fs::write(&config, "[tenants.odc-dev]\nvendor = \"outsystems\"\n").unwrap();
+    let mut told = String::new();
+    for line in [
+        "docter",
+        "request",
+        "call grant_asset_rol",
+        "tools list_role",
+        "call",
+        "call list_roles dfns",
+        "call list_roles query=a query=b",
+        "install claude-cod",
+        "install cursor --print --check",
+        "--vendor dnfs tools",
+        "--config c.toml --tenant odc-dve tools",
+        "ledger tial",
+        "ledger tail --since soon",
+        "policy explain list_role",
+        "undo",
+        "completions cobol",
+        "serve --json",
+        "tools --hash --json",
+    ] {
+        let mut command = bare(home.path());
+        command.current_dir(home.path()).args(line.split(' '));
+        let Ran { status, stdout, stderr } = run(command).await;
+        assert!(status != 0 && stdout.is_empty(), "{line}: {stdout}");
+        assert!(!stderr.contains('\u{1b}'), "{line}: {stderr}");
+        told.push_str(&format!(
+            "$ grantor {line}\n{}\nexit status {status}\n\n",
+            stderr.trim_end()
+        ));
+    }
+    let told = told.replace(&*home.path().to_string_lossy(), "~");
+    let files = BTreeMap::from([("slips.txt".to_owned(), told)]);
+    golden::check("tests/golden/slips", "a_slip_is_told_what_was_meant", &files);
+}
+
+/// What doctor says at the end: how many of each, and the one thing to do first.
+#[tokio::test]
+async fn doctor_says_what_to_do_first() {
+    let doctor = async |world: &World| parsed(&world.run(&["doctor", "--json"]).await.stdout);
+    let world = World::new().await;
+    let well = doctor(&world).await;
+    assert_eq!(well["ok"], true, "{well}");
+    assert!(well["next"].as_str().unwrap().contains("grantor install"), "{well}");
+    world.run(&["install", "cursor"]).await;
+    let told = world.run(&["doctor"]).await.stdout;
+    assert!(told.contains("Cursor starts grantor: "), "{told}");
+    let timer = doctor(&world).await;
+    assert!(timer["next"].as_str().unwrap().contains("grantor expire"), "{timer}");
+    let units = world.path(".config/systemd/user");
+    std::fs::create_dir_all(units.join("timers.target.wants")).unwrap();
+    let unit = "[Service]\nExecStart=/usr/bin/grantor expire\n";
+    std::fs::write(units.join("own.service"), unit).unwrap();
+    let idle = doctor(&world).await;
+    assert!(idle["next"].as_str().unwrap().contains("the timer"), "{idle}");
+    std::fs::write(units.join("timers.target.wants/own.timer"), "").unwrap();
+    let all = doctor(&world).await;
+    assert!(all["next"].as_str().unwrap().starts_with("nothing"), "{all}");
+
+    let world = World::new().await.set("DFNS_AUTH_TOKEN", "${user_config.dfns_auth_token}");
+    let half = doctor(&world).await;
+    assert_eq!(half["ok"], false);
+    assert!(half["next"].as_str().unwrap().contains("Dfns"), "{half}");
+    let is_told = |one: &Value| one["text"].as_str().unwrap().contains("placeholder");
+    assert!(half["findings"].as_array().unwrap().iter().any(is_told), "{half}");
+
+    let home = tempfile::tempdir().unwrap();
+    let mut command = bare(home.path());
+    command.args(["doctor", "--json"]);
+    let none = run(command).await;
+    let body = parsed(&none.stdout);
+    assert!(none.status == 1 && body["ok"] == json!(false), "{none:#?}");
+    assert!(body["next"].as_str().unwrap().contains(".config/grantor/config.toml"), "{body}");
+}
