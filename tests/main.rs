@@ -105,6 +105,10 @@ mod policy;
 #[path = "grantor/agreement.rs"]
 mod agreement;
 
+/// Rules that do not mean what they say, and what a server makes of them.
+#[path = "grantor/misread.rs"]
+mod misread;
+
 /// Tables of decisions, and the policies and sentences that have one.
 #[path = "grantor/policy_test.rs"]
 mod policy_test;
