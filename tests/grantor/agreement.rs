@@ -659,6 +659,11 @@ async fn run(seed: u64, cases: usize) -> Tally {
     let mut dice = Dice(seed);
     let mut bench = Bench::new().await;
     let (mut tally, mut round) = (Tally::default(), 0);
+    for (policy, asked) in chosen() {
+        let judged = tally.judged.iter().sum::<usize>();
+        tally.case(&bench, &policy, &asked, false, "chosen").await;
+        assert!(tally.judged.iter().sum::<usize>() > judged, "{asked:?} is not judged");
+    }
     for nth in 0.. {
         let judged = tally.judged.iter().sum::<usize>();
         if judged >= cases {
@@ -674,37 +679,7 @@ async fn run(seed: u64, cases: usize) -> Tally {
         if earnest {
             asked.now = Timestamp::now();
         }
-        bench.rules(&policy);
-        let explained = bench.explained(&asked).await;
-        let judged = explained["judged"].as_array().unwrap();
-        if judged.is_empty() {
-            continue;
-        }
-        let about = format!("seed {seed}, case {nth}: {asked:?}\n{policy}");
-        let oracle = Oracle::new(&policy);
-        let mut whole: Option<Judgement> = None;
-        for one in judged {
-            let (found, differences) = oracle.differences(one);
-            let told = differences.iter().map(|difference| format!("{difference}\n{about}{one:#}"));
-            tally.differences.extend(told);
-            tally.rows += one["rows"].as_array().map_or(0, Vec::len);
-            let vendor = one["facts"]["resource"]["vendor"].as_str().unwrap();
-            tally.vendors.insert(vendor.to_owned());
-            whole = Some(match whole {
-                Some(whole) => whole.stricter(found),
-                None => found,
-            });
-        }
-        let Judgement { verdict, .. } = whole.unwrap();
-        tally.judged[verdict as usize] += 1;
-        tally.tools.insert(asked.tool);
-        let body = bench.call(&asked, Some(asked.now), true).await;
-        tally.compare(verdict, &body, &about, "tried");
-        let tells_time = policy.contains(".now.") || policy.contains(".here.");
-        if earnest && !tells_time {
-            let body = bench.call(&asked, None, false).await;
-            tally.compare(verdict, &body, &about, "in earnest");
-        }
+        tally.case(&bench, &policy, &asked, earnest, &format!("seed {seed}, case {nth}")).await;
     }
     let Tally { judged, rows, vendors, tools, tried, earnest, .. } = &tally;
     println!(
@@ -713,7 +688,96 @@ async fn run(seed: u64, cases: usize) -> Tally {
     tally
 }
 
+/// What made-up cases come upon too seldom.
+fn chosen() -> Vec<(String, Asked)> {
+    let asked = |tool, arguments| {
+        let (client, now) = (None, Timestamp::now());
+        Asked { tool, arguments, requester: "ada", client, now }
+    };
+    let all = "@id(\"all\") permit (principal, action, resource);\n";
+    let with = |rule: &str| format!("{all}{rule}\n");
+    let list = |entries: Value| {
+        asked(
+            "set_asset_permissions",
+            json!({ "asset": "CustomerPortalApi", "userGroupAssetPermission": entries }),
+        )
+    };
+    let user = |who: &str, level: &str| json!({ "user": who, "permission": level });
+    let mut chosen = vec![
+        // One of them is privileged, and the others are not.
+        (
+            with(
+                "@id(\"no\") forbid (principal, action, resource is Resource) when { context has privilege };",
+            ),
+            list(json!([{ "group": "Everyone", "permission": "Full" }, user("HARBOR\\srivera", "View")])),
+        ),
+        // What comes in the place of another role takes that away.
+        (
+            with("@id(\"no\") forbid (principal, action in Action::\"revoke\", resource);"),
+            asked(
+                "assign_environment_role",
+                json!({ "environmentId": "Staging", "role": { "name": "support" }, "user": { "name": PEOPLE[0] } }),
+            ),
+        ),
+        // Each has a permit, and all together have none.
+        (
+            "@id(\"users\") permit (principal, action, resource is Resource) when { context.grantee.kind == \"user\" };\n"
+                .to_owned(),
+            list(json!([user("HARBOR\\srivera", "View"), user("HARBOR\\akim", "View")])),
+        ),
+    ];
+    // One of several is asked about, whichever.
+    for asset in ["Orders", "Billing", "Customer Portal"] {
+        let rule = format!(
+            "@id(\"ask\") @ask permit (principal, action, resource is Resource) when {{ resource has name && resource.name == {asset:?} }};"
+        );
+        let assets = ["Orders", "Billing", "Customer Portal"];
+        let named = json!({ "userKey": PEOPLE[3], "roleKey": "Tester", "assetKeys": assets });
+        chosen.push((with(&rule), asked("grant_asset_role", named)));
+    }
+    chosen
+}
+
 impl Tally {
+    /// One change under one policy, unless nobody has to judge it.
+    async fn case(
+        &mut self,
+        bench: &Bench,
+        policy: &str,
+        asked: &Asked,
+        earnest: bool,
+        case: &str,
+    ) {
+        bench.rules(policy);
+        let explained = bench.explained(asked).await;
+        let judged = explained["judged"].as_array().unwrap();
+        let about = format!("{case}: {asked:?}\n{policy}");
+        let oracle = Oracle::new(policy);
+        let mut whole: Option<Judgement> = None;
+        for one in judged {
+            let (found, differences) = oracle.differences(one);
+            let told = differences.iter().map(|difference| format!("{difference}\n{about}{one:#}"));
+            self.differences.extend(told);
+            self.rows += one["rows"].as_array().map_or(0, Vec::len);
+            let vendor = one["facts"]["resource"]["vendor"].as_str().unwrap();
+            self.vendors.insert(vendor.to_owned());
+            whole = Some(match whole {
+                Some(whole) => whole.stricter(found),
+                None => found,
+            });
+        }
+        let Some(Judgement { verdict, .. }) = whole else { return };
+        self.judged[verdict as usize] += 1;
+        self.tools.insert(asked.tool);
+        let body = bench.call(asked, Some(asked.now), true).await;
+        self.compare(verdict, &body, &about, "tried");
+        let tells_time = policy.contains(".now.") || policy.contains(".here.");
+        if earnest && !tells_time {
+            let body = bench.call(asked, None, false).await;
+            self.compare(verdict, &body, &about, "in earnest");
+        }
+    }
+
     fn compare(&mut self, verdict: Verdict, body: &Value, about: &str, how: &str) {
         let found = live(body);
         let count = if how == "tried" { &mut self.tried } else { &mut self.earnest };

@@ -595,12 +595,20 @@ async fn the_extension_of_an_old_grant_is_counted() {
     let between = granted + moved.duration_since(granted) / 2;
     let thirty = SignedDuration::from_hours(30 * 24);
     let after = SignedDuration::from_secs(1);
-    for (now, extensions) in [(moved, 1), (between + thirty, 1), (moved + thirty + after, 0)] {
+    let minutes = |days: i64| days * 24 * 60;
+    // What began longer ago began thirty days ago.
+    for (now, extensions, total) in [
+        (moved, 1, minutes(80)),
+        (between + thirty, 1, minutes(110)),
+        (moved + thirty + after, 0, minutes(110)),
+    ] {
         let (asked, now) = (days(80).to_string(), now.to_string());
         let ran = world.run(&["policy", "explain", tool, &asked, "--now", &now]).await;
         let body = parsed(&ran.stdout);
         let history = &body["judged"][0]["facts"]["context"]["history"];
         assert_eq!(history["extensions"], extensions, "{now}: {body:#}");
+        let told = history["total_minutes"].as_i64().unwrap();
+        assert!((total..total + 2).contains(&told), "{now}: {told} for {total}");
     }
 }
 
