@@ -331,7 +331,7 @@ impl Dice {
         Asked {
             tool,
             arguments,
-            requester: *self.of(&REQUESTERS),
+            requester: REQUESTERS[self.below(REQUESTERS.len())],
             client: *self.of(&clients),
             now: Timestamp::now() + SignedDuration::from_hours(hours),
         }
