@@ -20,9 +20,9 @@ mod common;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use grantor::catalogue;
 use grantor::catalogue::Supposed;
-use grantor::config::{Config, Flags, Sources};
+use grantor::config::{Config, Flags, Sources, zone_of};
 use grantor::desk::{Call, Desk};
-use grantor::guard::{Circumstances, Guard, Verdict};
+use grantor::guard::{Accounts, Circumstances, Declared, Guard, Label, Verdict};
 use grantor::intent::Intent;
 use grantor::sandbox::{Options, Sandbox};
 use grantor::tools::TOOLS;
@@ -145,6 +145,7 @@ fn judging(criterion: &mut Criterion) {
         bencher.iter_batched(|| asked.clone(), judge, BatchSize::SmallInput);
     });
     group.finish();
+    judging_rows();
     let usual = slowest("one change by 50 rules", || asked.clone(), judge);
     slowest("one that a rule forbids", || denied.clone(), judge);
     // What the machine itself makes of work that takes the same time each time.
@@ -154,6 +155,84 @@ fn judging(criterion: &mut Criterion) {
     let as_long = usual.as_nanos() * 10_000_000 / started.elapsed().as_nanos();
     let as_long = u64::try_from(as_long).unwrap();
     slowest("plain arithmetic that takes as long", || as_long, rounds);
+}
+
+/// What one row costs by fifty rules that name every word there is, where all that they ask for has been read:
+/// alone, and as one of ten that a call is for.
+fn judging_rows() {
+    let guard = Guard::compile("bench.cedar", &fifty_rules_of_new_words(), false).unwrap();
+    assert_eq!(guard.rules().len(), 50);
+    let guard = guard.declaring(declared());
+    let at = Circumstances { requester: "ada", changes_this_hour: 3, now: now() };
+    let judge = |intent: Intent| guard.judge(intent, &at);
+    let alone = known(&json!({}));
+    assert!(matches!(judge(alone.clone()), Verdict::Ask(_)));
+    slowest("one row by 50 rules of new words", || alone.clone(), judge);
+    let row = |nth: usize| {
+        json!({ "grantee": { "id": format!("u-{nth}"), "email": format!("u{nth}@example.com") },
+            "role": { "id": ROLE, "name": "View" } })
+    };
+    let ten = known(&json!({ "rows": (0..10).map(row).collect::<Vec<_>>() }));
+    assert!(matches!(judge(ten.clone()), Verdict::Ask(_)));
+    slowest("ten rows and the whole, by the same", || ten.clone(), judge);
+}
+
+/// A change of which all is known that rules can ask for.
+fn known(more: &Value) -> Intent {
+    let mut supposed = json!({
+        "grantee": { "id": USER, "name": "Sam Rivera", "email": "user@example.com" },
+        "role": { "id": ROLE, "name": "Developer" },
+        "permissions": ["R", "X"],
+        "resource": { "id": ASSET, "name": "Orders" },
+        "holds": [{ "role": "Tester", "resource": "Billing" }, { "role": "View", "resource": "Reports" }],
+        "history": { "extensions": 1, "total_minutes": 600, "requester_today": 2 },
+        "reason": "OPS-7: joins the team",
+        "client": "some-client 1.0",
+        "expires_in": "PT8H",
+    });
+    let fields = supposed.as_object_mut().unwrap();
+    fields.extend(more.as_object().unwrap().clone());
+    let supposed: Supposed = serde_json::from_value(supposed).unwrap();
+    supposed.intent("grant_asset_role", now()).unwrap()
+}
+
+fn declared() -> Declared {
+    let label = |word: &str, like: &str| Label::new(word.to_owned(), None, None, Some(like));
+    let labels =
+        vec![label("production", "*prod*"), label("test", "*test*"), label("money", "*bill*")];
+    let team = |name: &str| (name.to_owned(), ["ada".to_owned(), "ben".to_owned()].into());
+    let own = Accounts::new(&["ada@example.com".to_owned()], [].into()).unwrap();
+    Declared {
+        time_zone: Some(("Europe/Berlin".to_owned(), zone_of("Europe/Berlin").unwrap())),
+        teams: [team("payments"), team("on-call")].into(),
+        accounts: [("ada".to_owned(), own)].into(),
+        labels,
+    }
+}
+
+/// The built-in rules, and others that forbid nothing of it and have to be looked through to know.
+fn fifty_rules_of_new_words() -> String {
+    let conditions = [
+        "!(context has for_self) || context.for_self",
+        "context.gains.domains.containsAny([\"example.org\", \"example.net\", \"\"])",
+        "resource.folded like \"*prod*\" || resource.labels.contains(\"production\")",
+        "!context.holds_all || context.holds.containsAll([\"Tester on Billing\", \"Approver\"])",
+        "if context has history then context.history.extensions > 2 || context.history.total_minutes > 43200 else true",
+        "!context.ticket_projects.contains(\"OPS\") || context.reason_length < 10",
+        "context.here.weekday > 5 && !(principal in Team::\"on-call\")",
+        "!context.role.known || context.role.permissions.contains(\"W\")",
+        "context has client_name && context.client_name == \"elsewhere\"",
+    ];
+    let mut text = include_str!("../policies/default.cedar").to_owned();
+    for number in 0..45 {
+        let when = conditions.get(number % conditions.len()).unwrap();
+        text.push_str(&format!(
+            "@id(\"rule-{number}\") forbid (principal, action in Action::\"grant\", resource) \
+             when {{ context.width > {} || {when} }};\n",
+            100 + number
+        ));
+    }
+    text
 }
 
 /// Half of the times are no longer than this.

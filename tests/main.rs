@@ -108,6 +108,15 @@ mod facts;
 /// Who may grant what: the rules that are handed out, and those that must not be used.
 #[path = "grantor/policy.rs"]
 mod policy;
+
+/// One change judged three ways: by a call, as it is explained, and by Cedar alone.
+#[path = "grantor/agreement.rs"]
+mod agreement;
+
+/// Rules that do not mean what they say, and what a server makes of them.
+#[path = "grantor/misread.rs"]
+mod misread;
+
 /// Tables of decisions, and the policies and sentences that have one.
 #[path = "grantor/policy_test.rs"]
 mod policy_test;

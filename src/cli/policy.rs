@@ -252,7 +252,9 @@ fn facts(judged: &Judged) -> String {
         let value = text::clean(&value.to_string());
         (field.name, text::short(&value, LONGEST_FACT).into_owned(), field.from.words())
     });
-    let all: Vec<_> = about.into_iter().chain(facts).collect();
+    // Of the whole call it is so, and of this one it is not.
+    let absent = judged.absent.iter().map(|name| (*name, "absent".to_owned(), "of this one"));
+    let all: Vec<_> = about.into_iter().chain(facts).chain(absent).collect();
     let width = all.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
     let line = |(name, value, from): &(&str, String, &str)| {
         format!("    {name:width$}  {value}  {}\n", with(DIM, from))

@@ -15,7 +15,7 @@ use super::paint::{BAD, DIM, GOOD, with};
 use super::{Global, Ran, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
-use crate::guard::{Circumstances, Finding, Guard, Judged, Severity};
+use crate::guard::{Circumstances, Finding, Guard, Judged, Severity, VerdictRecord};
 use crate::sandbox::Sandbox;
 use crate::text;
 use crate::tools::meant;
@@ -232,18 +232,8 @@ impl<'g> Bench<'g> {
 
 /// What all of them come to: one that is denied denies the call.
 fn strictest(judged: &[Judged]) -> Option<Found> {
-    let verdicts = ["deny", "ask", "allow"].into_iter();
-    let mut worst = verdicts.map(|verdict| {
-        let all = judged.iter().map(|one| &one.policy);
-        (verdict, all.filter(|policy| policy.verdict == verdict).collect::<Vec<_>>())
-    });
-    let (verdict, policies) = worst.find(|(_, policies)| !policies.is_empty())?;
-    let mut rules: Vec<String> = Vec::new();
-    for rule in policies.iter().flat_map(|policy| &policy.rules) {
-        if !rules.contains(rule) {
-            rules.push(rule.clone());
-        }
-    }
+    let VerdictRecord { verdict, rules } =
+        VerdictRecord::strictest(judged.iter().map(|one| &one.policy))?;
     Some(Found { verdict, rules })
 }
 

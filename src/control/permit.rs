@@ -14,6 +14,7 @@
 //! [`Spent`]: a person's yes that is used up on disk. An [`Opened`] is on disk before anything leaves.
 //! None can be copied, made elsewhere, or changed once it is made.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,6 +55,23 @@ pub struct VerdictRecord {
     pub verdict: &'static str,
     /// The rules that decided it.
     pub rules: Vec<String>,
+}
+
+impl VerdictRecord {
+    /// The strictest of several, by all the rules that say so.
+    pub fn strictest<'v>(all: impl Iterator<Item = &'v Self>) -> Option<Self> {
+        let rank = |of: &Self| ["allow", "ask", "deny"].iter().position(|word| *word == of.verdict);
+        all.cloned().reduce(|mut one, other| match rank(&one).cmp(&rank(&other)) {
+            Ordering::Less => other,
+            Ordering::Greater => one,
+            Ordering::Equal => {
+                let fresh = other.rules.into_iter().filter(|rule| !one.rules.contains(rule));
+                let fresh: Vec<_> = fresh.collect();
+                one.rules.extend(fresh);
+                one
+            }
+        })
+    }
 }
 
 /// A consent that is used up, on disk: good for what was asked, and for nothing else.

@@ -14,6 +14,7 @@ use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::cache::Shared;
 use crate::failure::{Failure, Kind};
+use crate::guard::VerdictRecord;
 use crate::ledger::{Trouble, describe, warned};
 use crate::text;
 use crate::tools::{self, Rows, Spec};
@@ -186,7 +187,12 @@ impl Answer {
                 .map(rows),
             expires_at: items.iter().find_map(|item| item.expires_at.clone()),
             hint: worst.and_then(|item| item.hint.clone()),
-            policy: worst.and_then(|item| item.policy.clone()),
+            policy: VerdictRecord::strictest(
+                items
+                    .iter()
+                    .filter(|item| item.outcome == outcome)
+                    .filter_map(|item| item.policy.as_ref()),
+            ),
             approved_by: items.iter().find_map(|item| item.approved_by.clone()),
             ..ended(outcome, &several(done, &items, worst))
         };

@@ -15,7 +15,7 @@ pub struct ListRoles {
     vendor: Option<Which>,
     /// Part of a role's name.
     query: Option<Name>,
-    /// Only roles that contain this permission, as the vendor names it.
+    /// Only roles that contain this permission, as the vendor names it; the narrowest first.
     permission: Option<Name>,
     /// Default 50.
     limit: Option<Limit>,

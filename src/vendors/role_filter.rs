@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::listing::both;
 use super::pick::{Known, NameOrId, pick};
-use super::{Find, Listing, Reach, Vendor, VendorReader};
+use super::{Find, ListPosition, Listing, Reach, Vendor, VendorReader};
 use crate::access::{Access, Role};
 use crate::failure::{Failure, Kind};
 use crate::text;
@@ -40,7 +40,11 @@ pub fn access<'a>(
     })
 }
 
-/// The roles of a tenant, less what the filter leaves out.
+/// The page of a list that is in an order of its own, not the vendor's.
+const BY_PERMISSIONS: &str = "by how much they contain";
+
+/// The roles of a tenant, less what the filter leaves out. Those that contain a permission are in the order of
+/// how much else they contain, the least first, where all can be read.
 pub fn roles<'a>(
     reader: &'a VendorReader<'a>,
     (find, filter): (Find, RoleFilter),
@@ -50,11 +54,21 @@ pub fn roles<'a>(
         if filter.is_empty() {
             return (vendor.roles)(reader, find).await;
         }
-        let Listing { rows, problem, .. } = (vendor.roles)(reader, Find::all()).await?;
+        let all = (vendor.roles)(reader, Find::all()).await?;
         if let Some(untold) = filter.untold(vendor) {
             return Err(untold);
         }
-        let filter = filter.meaning(&rows, problem.is_none())?;
+        let filter = filter.meaning(&all.rows, all.problem.is_none())?;
+        let goes_on = find.from.page.as_deref() == Some(BY_PERMISSIONS);
+        let is_whole = all.problem.is_none() && all.waits.is_none() && all.next.is_none();
+        let begins = is_whole && find.from == ListPosition::default();
+        if filter.permission.is_some() && (goes_on || begins) {
+            return match all.waits.or(all.problem) {
+                // The place is one in another order than the vendor's: it is good once all can be read.
+                Some(trouble) => Err(trouble),
+                None => Ok(filter.least_first(all.rows, &find)),
+            };
+        }
         let mut listing = (vendor.roles)(reader, find).await?;
         listing.retain(|role| filter.fits(role));
         Ok(listing)
@@ -103,6 +117,19 @@ impl RoleFilter {
                 failure.hint("list_roles tells what each role contains")
             })?;
         Ok(Self { permission: Some(picked.0.to_owned()), ..self })
+    }
+
+    /// Those of all roles that are looked for, the one that contains least first.
+    fn least_first(&self, mut roles: Vec<Role>, find: &Find) -> Listing<Role> {
+        roles.retain(|role| {
+            find.fits(&[role.name.as_deref().unwrap_or_default()]) && self.fits(role)
+        });
+        roles.sort_by_key(|role| role.permissions.len());
+        let mut listing = Listing::part(roles, &find.from, find.limit, None);
+        for place in listing.places.iter_mut().chain(&mut listing.next) {
+            place.page = Some(BY_PERMISSIONS.to_owned());
+        }
+        listing
     }
 
     /// Whether a role is one of those that are looked for.

@@ -1,7 +1,7 @@
 use grantor::catalogue::Supposed;
 use grantor::config::{Config, Flags, Sources};
 use grantor::guard::{Circumstances, Declared, Guard, Verdict};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::harness::{Ran, World, parsed};
@@ -354,7 +354,7 @@ fn a_denial_says_whom_to_turn_to() {
 }
 
 /// A world with rules and a configuration of its own.
-async fn world(rules: &str, file: &str) -> World {
+pub async fn world(rules: &str, file: &str) -> World {
     let world = World::new().await;
     let [rules_at, file_at] = ["own.cedar", "own.toml"].map(|name| world.path(name));
     std::fs::write(&rules_at, rules).unwrap();
@@ -363,9 +363,9 @@ async fn world(rules: &str, file: &str) -> World {
     world.set("GRANTOR_CONFIG", file_at.to_str().unwrap())
 }
 
-const ALL: &str = "@id(\"all\") permit (principal, action, resource);\n";
+pub const ALL: &str = "@id(\"all\") permit (principal, action, resource);\n";
 
-fn forbid(when: &str) -> String {
+pub fn forbid(when: &str) -> String {
     format!(
         "{ALL}@id(\"no\") forbid (principal, action in Action::\"grant\", resource is Resource) when {{ {when} }};\n"
     )
@@ -377,7 +377,7 @@ async fn call(world: &World, tool: &str, arguments: &Value) -> (Ran, Value) {
     (ran, body)
 }
 
-fn role(role: &str, asset: &str) -> Value {
+pub fn role(role: &str, asset: &str) -> Value {
     json!({ "userKey": "user@example.com", "roleKey": role, "assetKeys": [asset] })
 }
 
@@ -571,6 +571,103 @@ async fn extensions_are_counted() {
     for (lasts, outcome) in [("PT1H", "confirmed"), ("PT2H", "confirmed"), ("PT3H", "refused")] {
         let (_, body) = call(&world, tool, &acl(lasts)).await;
         assert_eq!(body["outcome"], outcome, "{lasts}: {body:#}");
+    }
+}
+
+/// A grant that is older than thirty days was given long ago, and its end may have moved since.
+#[tokio::test]
+async fn the_extension_of_an_old_grant_is_counted() {
+    let rules = forbid("if context has history then context.history.extensions >= 9 else true");
+    let world = world(&rules, "").await;
+    let tool = "assign_permission";
+    let days = |days: u8| json!({ "permissionId": "Treasury Viewer", "identityId": "user@example.com", "expires_in": format!("P{days}D") });
+    for lasts in [60, 70] {
+        let (_, body) = call(&world, tool, &days(lasts)).await;
+        assert_eq!(body["outcome"], "confirmed", "{body:#}");
+    }
+    let lines = world.ledger();
+    let time = |event: &str| -> Timestamp {
+        let line = lines.iter().find(|line| line["event"] == event);
+        line.unwrap()["time"].as_str().unwrap().parse().unwrap()
+    };
+    // A moment from which thirty days reach back to between the two.
+    let (granted, moved) = (time("open"), time("extended"));
+    let between = granted + moved.duration_since(granted) / 2;
+    let thirty = SignedDuration::from_hours(30 * 24);
+    let after = SignedDuration::from_secs(1);
+    let minutes = |days: i64| days * 24 * 60;
+    // What began longer ago began thirty days ago.
+    for (now, extensions, total) in [
+        (moved, 1, minutes(80)),
+        (between + thirty, 1, minutes(110)),
+        (moved + thirty + after, 0, minutes(110)),
+    ] {
+        let (asked, now) = (days(80).to_string(), now.to_string());
+        let ran = world.run(&["policy", "explain", tool, &asked, "--now", &now]).await;
+        let body = parsed(&ran.stdout);
+        let history = &body["judged"][0]["facts"]["context"]["history"];
+        assert_eq!(history["extensions"], extensions, "{now}: {body:#}");
+        let told = history["total_minutes"].as_i64().unwrap();
+        assert!((total..total + 2).contains(&told), "{now}: {told} for {total}");
+    }
+}
+
+/// Whoever starts the program does not choose what time it is where its rules are.
+#[tokio::test]
+async fn a_variable_does_not_move_the_time_zone_of_the_rules() {
+    let world = world(ALL, "[grantor]\ntime_zone = \"Europe/Berlin\"\n").await;
+    let zones = world.path("zones");
+    std::fs::create_dir_all(zones.join("Europe")).unwrap();
+    std::fs::copy("/usr/share/zoneinfo/Asia/Tokyo", zones.join("Europe/Berlin")).unwrap();
+    let world = world.set("TZDIR", zones.to_str().unwrap()).set("TZ", "Asia/Tokyo");
+    let arguments = role("Tester", "Billing").to_string();
+    let ran = world.run(&["policy", "explain", GRANT, &arguments, "--now", NOW]).await;
+    let body = parsed(&ran.stdout);
+    let here = &body["judged"][0]["facts"]["context"]["here"];
+    assert_eq!((&here["hour"], &here["minute"]), (&json!(0), &json!(30)), "{body:#}");
+}
+
+/// What a vendor's approvers have not agreed to is nobody's yet, and may be somebody's in a moment.
+#[tokio::test]
+async fn what_waits_for_a_vendors_approvers_is_not_held() {
+    let rules = forbid("!context.holds_all || context.holds.contains(\"Vault Custodian\")");
+    let world = world(&rules, "").await;
+    let permission = |name: &str| json!({ "permissionId": name, "identityId": "user@example.com" });
+    let (_, body) = call(&world, "assign_permission", &permission("Payments Approver")).await;
+    assert_eq!(body["outcome"], "pending_vendor_approval", "{body:#}");
+    let explained = async |status: i32| {
+        let arguments = permission("Treasury Viewer").to_string();
+        let ran = world.run(&["policy", "explain", "assign_permission", &arguments]).await;
+        assert_eq!(ran.status, status, "{ran:#?}");
+        let context = parsed(&ran.stdout)["judged"][0]["facts"]["context"].clone();
+        let holds = context["holds"].as_array().unwrap().clone();
+        (context["holds_all"].clone(), holds.contains(&json!("Payments Approver")))
+    };
+    assert_eq!(explained(1).await, (json!(false), false));
+    world.sandbox.decide_approval(&super::traps::approval(&world).await, true).unwrap();
+    assert_eq!(explained(0).await, (json!(true), true));
+}
+
+/// What a group gives stays, whatever becomes of one's own.
+#[tokio::test]
+async fn who_loses_what_they_hold_themselves_still_holds_what_a_group_gives() {
+    let holds = forbid("!context.holds_all || context.holds.contains(\"nothing\")");
+    let world = world(ALL, "").await.set("SNAPLOGIC_INTERNAL_READS", "1");
+    let entry = |who: &str| json!({ "project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": who });
+    let same = json!("Read & Execute, and all assets inside on /Harbor/Integrations");
+    for (who, stays) in [("jonas.weber@example.com", true), ("user@example.com", false)] {
+        std::fs::write(world.path("own.cedar"), ALL).unwrap();
+        let mut given = entry(who);
+        (given["permission_list"], given["inherit"]) = (json!(["R", "X"]), json!(true));
+        let (_, body) = call(&world, "set_project_acl", &given).await;
+        assert_eq!(body["outcome"], "confirmed", "{body:#}");
+        std::fs::write(world.path("own.cedar"), &holds).unwrap();
+        let asked = entry(who).to_string();
+        let ran = world.run(&["policy", "explain", "remove_project_acl", &asked]).await;
+        let context = parsed(&ran.stdout)["judged"][0]["facts"]["context"].clone();
+        let has = |set: &str| context[set].as_array().unwrap().contains(&same);
+        assert_eq!((has("before"), has("holds")), (true, stays), "{who}: {context:#}");
+        assert_eq!(context["holds_all"], true, "{who}: {context:#}");
     }
 }
 

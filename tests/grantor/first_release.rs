@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -155,6 +155,55 @@ async fn what_was_done_under_it_is_listed() {
     assert_eq!(row("refused")["rules"], json!(["privileged-role"]));
 }
 
+/// A list without any word is of the last day and of what is not finished; one that asks for all, or for a
+/// place, begins at the first.
+#[tokio::test]
+async fn what_is_long_ago_is_listed_where_all_or_a_place_is_asked_for() {
+    // All of it two days earlier, whenever the sample was made.
+    let old = Upgraded::with(&dated(|line| {
+        for field in ["time", "until"] {
+            let time = line[field].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+            if let Some(time) = time {
+                line[field] = (time - SignedDuration::from_hours(48)).to_string().into();
+            }
+        }
+    }));
+    let list = async |options: &[&str]| {
+        let ran = old.run(&[&["changes", "--json"], options].concat()).await;
+        assert_eq!(ran.status, 0, "{ran:#?}");
+        parsed(&ran.stdout)["changes"].as_array().unwrap().clone()
+    };
+    let has = |rows: &[Value], kind: &str| {
+        let own = receipt(kind);
+        rows.iter().any(|row| row["receipt"] == own)
+    };
+    let plain = list(&[]).await;
+    for (kind, unfinished) in [
+        ("killed", true),
+        ("due at Dfns", true),
+        ("overdue", true),
+        ("undone", false),
+        ("refused", false),
+        ("denied", false),
+    ] {
+        assert_eq!(has(&plain, kind), unfinished, "{kind}: {plain:#?}");
+    }
+    let open = ["open", "due", "overdue"];
+    assert!(plain.iter().all(|row| open.contains(&row["state"].as_str().unwrap())), "{plain:#?}");
+    let all = list(&["--all"]).await;
+    assert_eq!(all.len(), KINDS.len() - 1, "{all:#?}");
+    for vendor in ["dfns", "redox", "snaplogic", "centrasite", "outsystems"] {
+        let of_vendor = list(&["--vendor", vendor]).await;
+        let is_of = |row: &&Value| row["vendor"] == vendor;
+        let wanted: Vec<_> = all.iter().filter(is_of).map(|row| &row["receipt"]).collect();
+        let found: Vec<_> = of_vendor.iter().map(|row| &row["receipt"]).collect();
+        assert!(!wanted.is_empty() && found == wanted, "{vendor}: {found:?} {wanted:?}");
+    }
+    // Sent, and nobody knows how it ended.
+    let open = list(&["--state", "open"]).await;
+    assert!(has(&open, "killed") && !has(&open, "undone") && !has(&open, "for long"), "{open:#?}");
+}
+
 #[tokio::test]
 async fn it_is_read_whole() {
     let old = Upgraded::new();
@@ -279,18 +328,25 @@ async fn an_old_approval_is_asked_for_anew() {
     assert_eq!(asked["content"]["follows"], receipt("approved").as_str(), "{asked:#}");
 }
 
-/// The sample, with what was asked and answered in it dated now, and the chain made anew.
+/// The sample, with what was asked and answered in it dated now.
 fn asked_just_now() -> String {
     let now = Timestamp::now();
-    let (mut text, mut last) = (String::new(), "0".repeat(64));
-    for line in lines() {
-        let mut line = parsed(&line);
+    dated(|line| {
         if ["asked", "answered"].iter().any(|event| line["event"] == *event) {
             line["time"] = now.to_string().into();
             if line["until"].is_string() {
-                line["until"] = (now + jiff::SignedDuration::from_mins(9)).to_string().into();
+                line["until"] = (now + SignedDuration::from_mins(9)).to_string().into();
             }
         }
+    })
+}
+
+/// The sample with other times, and the chain made anew.
+fn dated(date: impl Fn(&mut Value)) -> String {
+    let (mut text, mut last) = (String::new(), "0".repeat(64));
+    for line in lines() {
+        let mut line = parsed(&line);
+        date(&mut line);
         line["prev"] = last.into();
         line.as_object_mut().unwrap().shift_remove("seal");
         let sealed = line.to_string();

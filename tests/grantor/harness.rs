@@ -118,8 +118,13 @@ impl World {
     }
 
     pub fn variable(&self, name: &str) -> &str {
+        self.lookup(name).unwrap_or_else(|| panic!("{name} is not set"))
+    }
+
+    /// What the children are given, for a desk in this process.
+    pub fn lookup(&self, name: &str) -> Option<&str> {
         let found = self.environment.iter().find(|(known, _)| known == name);
-        &found.unwrap_or_else(|| panic!("{name} is not set")).1
+        found.map(|(_, value)| value.as_str())
     }
 
     /// Tokens come straight from the vendors, whatever is put between for everything else.

@@ -208,6 +208,28 @@ async fn each_state_lists_what_stands_so() {
     assert_eq!(look(&server, json!({ "state": "due" })).await, Vec::<Value>::new());
 }
 
+/// Open is what was sent and is not finished: the vendor's approvers hold it, or nobody knows how it ended.
+#[tokio::test]
+async fn what_is_sent_and_not_finished_is_open() {
+    let world = World::new().await.set("GRANTOR_POLICY", example("automation").to_str().unwrap());
+    let server = world.serve().await;
+    let permission = |name: &str| json!({ "permissionId": name, "identityId": SAM });
+    let held = server.call("assign_permission", permission("Payments Approver")).await;
+    assert_eq!(held.outcome(), "pending_vendor_approval", "{:#}", held.body);
+    let done = server.call("assign_permission", permission("Treasury Viewer")).await;
+    assert_eq!(done.outcome(), "confirmed", "{:#}", done.body);
+    let open = look(&server, json!({ "state": "open" })).await;
+    assert_eq!(receipts(&open), [receipt(&held)], "{open:#?}");
+    assert_eq!(open[0]["waits_for"], "the vendor's approvers", "{open:#?}");
+    // It is not finished until somebody has found out, and then it is.
+    world.sandbox.decide_approval(&super::traps::approval(&world).await, true).unwrap();
+    let found = server.call("check_change", json!({ "receipt": receipt(&held) })).await;
+    assert_eq!(found.outcome(), "confirmed", "{:#}", found.body);
+    assert_eq!(look(&server, json!({ "state": "open" })).await, Vec::<Value>::new());
+    let finished = look(&server, json!({ "state": "done" })).await;
+    assert_eq!(receipts(&finished).len(), 2, "{finished:#?}");
+}
+
 /// Where a signature is needed, whoever asks learns whose.
 #[tokio::test]
 async fn what_waits_for_approvers_names_them() {

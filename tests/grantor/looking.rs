@@ -332,7 +332,8 @@ async fn a_permission_leads_to_its_roles_and_to_who_holds_them() {
         server.call("list_roles", json!({ "vendor": "dfns", "permission": permission })).await;
     let has =
         |role: &Value| role["permissions"].as_array().is_some_and(|all| all.contains(&permission));
-    let expected: Vec<_> = rows(&roles).iter().filter(|role| has(role)).collect();
+    let mut expected: Vec<_> = rows(&roles).iter().filter(|role| has(role)).collect();
+    expected.sort_by_key(|role| role["permissions"].as_array().map(Vec::len));
     assert!(!expected.is_empty() && expected.len() < rows(&roles).len(), "{permission}");
     assert_eq!(rows(&with).iter().collect::<Vec<_>>(), expected);
     let ids: BTreeSet<_> = expected.iter().map(|role| role["id"].to_string()).collect();
@@ -343,6 +344,42 @@ async fn a_permission_leads_to_its_roles_and_to_who_holds_them() {
     let none =
         server.call("list_access", json!({ "vendor": "dfns", "permission": "No:Such" })).await;
     assert_eq!(rows(&none).len(), 0);
+}
+
+/// Of the roles that contain a permission the one that contains least else comes first, on whatever page.
+#[tokio::test]
+async fn roles_with_a_permission_are_listed_by_how_much_else_they_contain() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    for (vendor, permission, first, count) in
+        [("outsystems", "View logs", "Tester", 5), ("dfns", "Wallets:Read", "Reports Reader", 4)]
+    {
+        let whole = json!({ "vendor": vendor, "permission": permission });
+        let all = server.call("list_roles", whole.clone()).await;
+        let sizes: Vec<_> =
+            rows(&all).iter().map(|row| row["permissions"].as_array().unwrap().len()).collect();
+        assert!(sizes.is_sorted() && sizes.len() >= count, "{vendor}: {:#}", all.body);
+        assert_eq!(rows(&all)[0]["name"], first, "{:#}", all.body);
+        // The vendor's own list is in another order.
+        let plain = server.call("list_roles", json!({ "vendor": vendor })).await;
+        assert_ne!(rows(&plain)[0]["name"], first, "{:#}", plain.body);
+        let mut paged = Vec::new();
+        let mut look = whole;
+        look["limit"] = json!(1);
+        for _ in 0..=sizes.len() {
+            let page = server.call("list_roles", look.clone()).await;
+            paged.extend(rows(&page).iter().cloned());
+            match page.body["next_cursor"].as_str() {
+                Some(cursor) => look["cursor"] = json!(cursor),
+                None => break,
+            }
+        }
+        assert_eq!(&paged, rows(&all), "{vendor}");
+    }
+    // Part of a name still counts.
+    let named = json!({ "vendor": "outsystems", "permission": "View logs", "query": "e" });
+    let named = server.call("list_roles", named).await;
+    assert!(rows(&named).iter().all(|row| row["name"].as_str().unwrap().contains('e')));
 }
 
 /// A list that the vendor's rate cuts short goes on where it stopped.

@@ -935,6 +935,35 @@ async fn a_policy_is_listed_rule_by_rule() {
     assert!(ran.status == 0 && ran.stdout.contains("ticket-required"), "{ran:#?}");
 }
 
+/// Of several, whichever is asked about or denied: the whole call is, and the answer says by which rule.
+#[tokio::test]
+async fn the_strictest_verdict_on_one_of_several_is_that_of_the_call() {
+    let assets = ["Orders", "Billing", "Customer Portal"];
+    let call = json!({ "userKey": "user@example.com", "roleKey": "Tester", "assetKeys": assets });
+    for asset in assets {
+        for (head, verdict, outcome) in
+            [("@ask permit", "ask", "awaiting_consent"), ("forbid", "deny", "refused")]
+        {
+            let rules = format!(
+                "@id(\"all\")\n{PERMIT};\n@id(\"one\") {head} (principal, action in Action::\"grant\", \
+                 resource)\nwhen {{ resource has name && resource.name == {asset:?} }};\n"
+            );
+            let (world, _) = world(&rules).await;
+            let preview = world.run(&["call", GRANT, &call.to_string(), "--dry-run"]).await;
+            let policy = json!({ "verdict": verdict, "rules": ["one"] });
+            let preview = parsed(&preview.stdout);
+            assert_eq!(preview["policy"], policy, "{asset}: {preview:#}");
+            let body = parsed(&world.run(&["call", GRANT, &call.to_string()]).await.stdout);
+            assert_eq!(
+                (&body["outcome"], &body["policy"]),
+                (&json!(outcome), &policy),
+                "{asset}: {body:#}"
+            );
+            assert!(world.writes().is_empty());
+        }
+    }
+}
+
 /// How `policy explain` ends, and what it says of one rule.
 async fn explain(arguments: &[&str], ends: i32, rule: &str) -> Value {
     let world = World::new().await.set("GRANTOR_POLICY", "");

@@ -369,6 +369,60 @@ async fn most_sentences_can_be_said_and_are_decided_as_they_say() {
     }
 }
 
+/// What a new author writes, and what they mean by it.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wrong {
+    /// What most of the files begin with.
+    base: String,
+    file: Vec<WrongFile>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrongFile {
+    kind: String,
+    meant: String,
+    rules: String,
+    table: String,
+}
+
+/// What `check --json` would write in place of a line makes the file decide as its author means.
+#[tokio::test]
+async fn what_check_would_write_makes_a_wrong_file_decide_as_it_is_meant() {
+    let Wrong { base, file: files } = toml::from_str(include_str!("wrong_files.toml")).unwrap();
+    assert!(files.len() >= 10, "{} files", files.len());
+    let world = World::new().await;
+    let (policy, path) = (world.path("wrong.cedar"), world.path("wrong.test.toml"));
+    let check = async || {
+        let ran = world.run(&["policy", "check", policy.to_str().unwrap(), "--json"]).await;
+        parsed(&ran.stdout)["findings"].as_array().unwrap().clone()
+    };
+    let test = async || world.run(&["policy", "test", path.to_str().unwrap()]).await;
+    for WrongFile { kind, meant, rules, table } in files {
+        std::fs::write(&policy, format!("{base}{rules}")).unwrap();
+        std::fs::write(&path, format!("policy = \"wrong.cedar\"\n{table}")).unwrap();
+        let ran = test().await;
+        assert_ne!(ran.status, 0, "{meant}: as it stands it decides so: {rules}");
+        let mut found = check().await;
+        assert!(found.iter().any(|one| one["kind"] == *kind), "{meant}: {found:#?}");
+        for _ in 0..3 {
+            // What is said of one line rests on the others as they are.
+            let Some(one) = found.iter().find(|one| one["replacement"].is_string()) else { break };
+            let text = std::fs::read_to_string(&policy).unwrap();
+            let mut lines: Vec<_> = text.lines().collect();
+            let at = usize::try_from(one["line"].as_u64().unwrap()).unwrap() - 1;
+            lines[at] = one["replacement"].as_str().unwrap();
+            std::fs::write(&policy, lines.join("\n") + "\n").unwrap();
+            found = check().await;
+        }
+        let text = std::fs::read_to_string(&policy).unwrap();
+        assert!(found.is_empty(), "{meant}: {found:#?}\n{text}");
+        let ran = test().await;
+        assert_eq!(ran.status, 0, "{meant}: {text}{ran:#?}");
+    }
+}
+
 /// What the page on writing rules shows is what there is: its rules load, and its links lead somewhere.
 #[tokio::test]
 async fn what_the_page_on_writing_rules_shows_holds() {

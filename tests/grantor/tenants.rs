@@ -413,6 +413,32 @@ async fn rules_know_the_name() {
     }
 }
 
+/// A label names a tenant as its operator does, and nobody is told that there is no such tenant.
+#[tokio::test]
+async fn a_label_is_that_of_the_tenant_by_the_operators_name() {
+    let world = two_each(World::new().await).await;
+    let config = world.variable("GRANTOR_CONFIG").to_owned();
+    let text = std::fs::read_to_string(&config).unwrap();
+    let labels = "\n[[labels]]\nlabel = \"test\"\ntenant = \"one-dfns\"\n\
+                  \n[[labels]]\nlabel = \"lost\"\ntenant = \"three-dfns\"\n";
+    std::fs::write(&config, text + labels).unwrap();
+    let rules = world.path("rules.cedar");
+    let text = "@id(\"look\") permit (principal, action in Action::\"look\", resource);\n\
+                @id(\"test\") permit (principal, action in Action::\"grant\", resource)\n\
+                when { resource.labels == [\"test\"] };\n";
+    std::fs::write(&rules, text).unwrap();
+    let world = world.set("GRANTOR_POLICY", rules.to_str().unwrap());
+    let made = &GRANTS[1];
+    for (name, outcome) in [("one-dfns", "preview"), ("two-dfns", "refused")] {
+        let more = with_dry(&json!({ "tenant": name }));
+        let (_, body) = call(&world, made.tool, &with(made.arguments, &more)).await;
+        assert_eq!(body["outcome"], outcome, "{name}: {body:#}");
+    }
+    let said = world.run(&["doctor"]).await.stdout;
+    assert!(said.contains("label \"lost\": there is no tenant \"three-dfns\""), "{said}");
+    assert!(!said.contains("label \"test\""), "{said}");
+}
+
 /// A doctor examines each, and the instructions and the list of tools name them.
 #[tokio::test]
 async fn they_are_named_wherever_somebody_looks() {

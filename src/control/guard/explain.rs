@@ -25,6 +25,9 @@ pub struct Judged {
     /// What the rules were told; of one of several, what is not as it is of the whole call.
     #[serde(serialize_with = "fields::nested")]
     pub facts: Vec<Fact>,
+    /// Facts of the whole call that one of several does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<&'static str>,
     pub rules: Vec<Explained>,
     /// What the rules say of each whose access changes, where it is not one alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -62,6 +65,9 @@ impl Guard {
         let cases: Vec<_> = judged.iter().map(|one| case(one.as_ref())).collect();
         let mut judged = self.judged(intent.summary.clone(), &ruling, &cases, rows);
         for row in &mut judged.rows {
+            let has = |fact: &&Fact| row.facts.iter().any(|own| own.field == fact.field);
+            let lacks = judged.facts.iter().filter(|fact| !has(fact));
+            row.absent = lacks.map(|fact| fact.field.name).collect();
             row.facts.retain(|fact| !judged.facts.contains(fact));
         }
         judged
@@ -110,6 +116,7 @@ impl Guard {
             principal,
             action: actions.join(", "),
             facts,
+            absent: Vec::new(),
             rules: self.rules().iter().map(explain).collect(),
             rows,
         }

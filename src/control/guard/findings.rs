@@ -370,6 +370,52 @@ mod tests {
             r#"when { resource.folded like "*prod*" }"#,
         ),
         (
+            "set",
+            r#"when { "token" in context.kinds }"#,
+            r#"when { context.kinds.contains("token") }"#,
+        ),
+        (
+            "set",
+            r#"when { context.kinds.contains(["token", "group"]) }"#,
+            r#"when { context.kinds.containsAll(["token", "group"]) }"#,
+        ),
+        (
+            "set",
+            r#"when { resource.id.contains("Harbor") }"#,
+            r#"when { resource.id like "*Harbor*" }"#,
+        ),
+        (
+            "set",
+            r#"when { !resource.id.contains("Harbor") }"#,
+            r#"when { !(resource.id like "*Harbor*") }"#,
+        ),
+        (
+            "principal",
+            r#"when { principal == "ada" }"#,
+            r#"when { principal == Requester::"ada" }"#,
+        ),
+        (
+            "unknown_field",
+            r#"when { context.grantee.email == "Ada@example.com" }"#,
+            r#"when { context.gains.emails.contains("ada@example.com") }"#,
+        ),
+        (
+            "load",
+            r#"unless { context.reason.length() >= 20 }"#,
+            r#"unless { context.reason_length >= 20 }"#,
+        ),
+        ("load", "when { context.grantees.size() > 3 }", "when { context.width > 3 }"),
+        (
+            "load",
+            r#"when { context.kinds.includes("token") }"#,
+            r#"when { context.kinds.contains("token") }"#,
+        ),
+        (
+            "load",
+            r#"when { resource.id.endsWith("/shared") }"#,
+            r#"when { resource.id like "*/shared" }"#,
+        ),
+        (
             "load",
             r#"when { resource.id.startsWith("/Harbor") }"#,
             r#"when { resource.id like "/Harbor*" }"#,
@@ -409,6 +455,18 @@ mod tests {
                 "nobody_is_asked",
                 format!("{BASE}@id(\"a\") @ask permit (principal, action, resource);"),
                 format!("{BASE}{ask};"),
+            ),
+            (
+                "nobody_is_asked",
+                all("@id(\"a\") @ask permit (principal, action == Action::\"expire\", resource);"),
+                all(
+                    "@id(\"a\") @ask permit (principal, action == Action::\"grant_asset_role\", resource);",
+                ),
+            ),
+            (
+                "nobody_is_asked",
+                all("@id(\"a\") @ask permit (principal, action in Action::\"look\", resource);"),
+                all("@id(\"a\") @ask permit (principal, action in Action::\"undo\", resource);"),
             ),
             ("covered", all(&format!("{ask};")), all(&format!("{ask} when {{ context.wide }};"))),
             (
@@ -469,6 +527,20 @@ mod tests {
                 ),
             ),
             (
+                "load",
+                all("@id(\"f\") forbid (principal, action == \"grant\", resource);"),
+                all("@id(\"f\") forbid (principal, action in Action::\"grant\", resource);"),
+            ),
+            (
+                "load",
+                all(
+                    "@id(\"f\") forbid (principal == \"ada\", action in Action::\"grant\", resource);",
+                ),
+                all(
+                    "@id(\"f\") forbid (principal == Requester::\"ada\", action in Action::\"grant\", resource);",
+                ),
+            ),
+            (
                 "number",
                 forbid("when { context.now.hour > 24 }"),
                 forbid("when { context.now.hour > 22 }"),
@@ -485,6 +557,10 @@ mod tests {
             ),
         ] {
             assert!(kinds(&bad).contains(&kind), "{kind} {bad}: {:#?}", found(&bad));
+            let mended = mended(&bad, kind);
+            // That a text does not load is found by whoever reads it; what it should be is found here.
+            let loads = Guard::compile("x", &mended, false).is_ok();
+            assert!(loads && (kind != "load" || mended != bad), "{bad}: {mended}");
             assert_eq!(kinds(&good), Vec::<&str>::new(), "{good}: {:#?}", found(&good));
         }
     }

@@ -191,6 +191,12 @@ mod tests {
             ("context.gains.domains", "", None),
             ("context.gains.emails", "", None),
             ("resource.tenant", "https://prod.example.com/x", Some(Some("prod.example.com"))),
+            ("resource.tenant", "Prod.example.com", Some(Some("prod.example.com"))),
+            ("context.tenant", "ODC-prod", Some(Some("odc-prod"))),
+            ("context.gains.emails", "Ada@example.com", Some(Some("ada@example.com"))),
+            ("context.gains.emails", "example.com", Some(None)),
+            ("context.gains.domains", "Example.com", Some(Some("example.com"))),
+            ("context.gains.domains", "münchen.de", Some(Some("xn--mnchen-3ya.de"))),
             ("resource.name", "Anything At All", None),
         ] {
             let wrong = wrong(field, word).map(|wrong| wrong.meant);

@@ -336,10 +336,15 @@ fn set(text: &str, rule: &Written<'_>, spot: &Spot<'_>) -> Option<Finding> {
             format!("{}.contains({})", written(arg2)?, written(arg1)?)
         }
         BinaryOp::Contains if is_set(arg1) && matches!(arg2.expr_kind(), ExprKind::Set(_)) => {
-            format!("{}.containsAll({})", written(arg1)?, written(arg2)?)
+            // What a method is called of stands in one piece with the call.
+            format!("{}.containsAll({})", path(arg1)?, written(arg2)?)
         }
         BinaryOp::Contains if path(arg1).is_some() && !is_set(arg1) => {
-            format!("{} like \"*{}*\"", written(arg1)?, string(arg2)?.escape_debug())
+            let like = format!("{} like \"*{}*\"", path(arg1)?, string(arg2)?.escape_debug());
+            let turned = |above: &Spot<'_>| {
+                matches!(above.expr.expr_kind(), ExprKind::UnaryApp { op: UnaryOp::Not, .. })
+            };
+            if rule.parent(spot).is_some_and(turned) { format!("({like})") } else { like }
         }
         _ => return None,
     };
