@@ -14,6 +14,8 @@ mod change;
 mod check;
 mod circumstances;
 mod consent;
+mod content;
+mod exchange;
 mod fitting;
 mod foresight;
 mod history;
@@ -44,6 +46,7 @@ mod task;
 mod turns;
 mod undo;
 mod undo_precondition;
+mod upon;
 mod writing;
 mod zone;
 

@@ -336,6 +336,11 @@ mod busy;
 #[path = "grantor/unheard.rs"]
 mod unheard;
 
+/// Processes that are killed at each change of a set.
+#[cfg(unix)]
+#[path = "grantor/sets_killed.rs"]
+mod sets_killed;
+
 /// What people want done, in their words.
 #[cfg(unix)]
 #[path = "grantor/jobs_done.rs"]

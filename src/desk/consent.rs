@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use super::content;
 use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
-use super::task::{ChangeContext, ChangeRequest};
+use super::task::ChangeContext;
 use super::zone::Zone;
 use super::{Call, Desk, OriginalCall};
 use crate::access::Access;
@@ -21,7 +22,7 @@ use crate::failure::Failure;
 use crate::guard::Verdict;
 use crate::intent::Intent;
 use crate::json::is_same_set;
-use crate::ledger::{Answered, AskedAt, Asking, Channel, Content, Decision, Request, State};
+use crate::ledger::{Answered, Asking, Channel, Content, Decision, Request, State};
 use crate::requester::Requester;
 use crate::tools::Term;
 use crate::vendors::Tenant;
@@ -169,7 +170,7 @@ impl Desk {
             policy: Some(self.guard.hash().to_owned()),
             follows: follows.map(str::to_owned),
             zone: self.zone().name().map(str::to_owned),
-            ..content(context, prepared, question)
+            ..content::asked(context, prepared, question)
         };
         let until = Timestamp::now() + WAITS;
         let asking = Asking { digest, until, content };
@@ -363,7 +364,8 @@ impl Prepared<'_> {
 }
 
 impl Next {
-    fn judged(&self) -> Option<(&Intent, &[String])> {
+    /// What is to be done, and the rules that let it, where the rules do not forbid it.
+    pub(super) fn judged(&self) -> Option<(&Intent, &[String])> {
         match self {
             Self::Judged(Verdict::Allow(permitted)) => {
                 Some((permitted.intent(), &permitted.policy().rules))
@@ -434,69 +436,6 @@ impl Next {
 fn in_words_of(request: &Request, context: &ChangeContext, prepared: &[Prepared<'_>]) -> String {
     let zone = Zone::named(request.content.zone.as_deref());
     ConsentQuestion::about(context, prepared, &zone).text
-}
-
-fn content(
-    context: &ChangeContext,
-    prepared: &[Prepared<'_>],
-    question: &ConsentQuestion,
-) -> Content {
-    let first = prepared.first().map(|one| one.task.request);
-    let is_single = |_: &&ChangeRequest<'_>| !context.is_set();
-    let at = prepared.iter().find_map(|one| one.next.intent()).filter(|_| !context.is_set());
-    let vendor = first.filter(is_single).and_then(|request| request.tool.spec.vendor);
-    Content {
-        vendor: vendor.map(str::to_owned),
-        tenant: at.map(|intent| intent.tenant.clone()),
-        tenant_name: at.and_then(|intent| intent.tenant_name.clone()),
-        organization: at.and_then(|intent| intent.organization.clone()),
-        term: first.filter(is_single).map(|request| request.term),
-        summary: question.summary.clone(),
-        question: question.text.clone(),
-        typed: question.typed.clone(),
-        ..changes(context, prepared)
-    }
-}
-
-/// A set that nobody has to be asked about, as the ledger keeps it.
-pub(super) fn content_of_set(
-    context: &ChangeContext,
-    prepared: &[Prepared<'_>],
-    policy: &str,
-) -> Content {
-    let summary = ConsentQuestion::summary(prepared);
-    Content { policy: Some(policy.to_owned()), summary, ..changes(context, prepared) }
-}
-
-/// Each change that is to be sent, and where.
-fn changes(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Content {
-    let numbered = prepared.iter().enumerate();
-    let judged: Vec<_> =
-        numbered.filter_map(|(at, one)| Some((at + 1, one.next.judged()?))).collect();
-    let mut places: Vec<AskedAt> = Vec::new();
-    for (_, (intent, _)) in judged.iter().filter(|_| context.is_set()) {
-        let at = AskedAt {
-            vendor: Some(intent.vendor.to_owned()),
-            place: intent.tenant.clone(),
-            name: intent.tenant_name.clone(),
-            organization: intent.organization.clone(),
-        };
-        if !places.contains(&at) {
-            places.push(at);
-        }
-    }
-    let numbers = judged.iter().map(|(number, _)| *number);
-    let rules = judged.iter().flat_map(|(_, (_, rules))| rules.iter().cloned());
-    Content {
-        tool: context.called.tool.clone(),
-        arguments: context.called.arguments.clone(),
-        client: context.client.clone(),
-        rules: rules.collect(),
-        numbers: if context.is_set() { numbers.collect() } else { Vec::new() },
-        places,
-        intents: judged.iter().map(|(_, (intent, _))| intent.recorded()).collect(),
-        ..Content::default()
-    }
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 use super::carry::On;
 use super::change::{Finished, RoundEnd};
 use super::consent::{self, ConsentOutcome};
+use super::content;
 use super::prepare::{Next, Prepared, Settled};
 use super::question::ConsentQuestion;
 use super::step_result::StepResult;
@@ -125,7 +126,7 @@ impl Desk {
     ) -> Result<Finished, Failure> {
         let receipt = match context.is_set() && prepared.iter().any(Prepared::is_to_be_sent) {
             true => {
-                let content = consent::content_of_set(context, &prepared, self.guard.hash());
+                let content = content::of_set(context, &prepared, self.guard.hash());
                 Some(self.ledger.begin_set(&content, &context.caller).await?)
             }
             false => None,

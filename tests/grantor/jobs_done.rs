@@ -230,11 +230,11 @@ const JOBS: [Job; 19] = [
         before: &[],
         calls: &[(
             "set_project_acl",
-            r#"{"project_or_space_path": "/Harbor/Integrations", "grant_type": "USER", "grantee": "Sam Rivera", "permission_list": ["R"]}"#,
+            r#"{"project_or_space_path": "/Harbor/Integrations/Orders", "grant_type": "USER", "grantee": "Sam Rivera", "permission_list": ["R"]}"#,
         )],
         questions: 1,
         ends: "confirmed",
-        told: &["all assets inside"],
+        told: &["SnapLogic widens a project to /Harbor/Integrations"],
     },
     Job {
         said: "Grace from Tester to Developer on Orders",
@@ -272,13 +272,16 @@ const JOBS: [Job; 19] = [
     Job {
         said: "Marta only View on BillingService",
         before: &[],
-        calls: &[(
-            "set_asset_permissions",
-            r#"{"asset": "BillingService", "userGroupAssetPermission": [{"user": "Marta Lindqvist", "permission": "View"}]}"#,
-        )],
+        calls: &[
+            ("list_access", r#"{"vendor": "centrasite", "resource": "BillingService"}"#),
+            (
+                "set_asset_permissions",
+                r#"{"asset": "BillingService", "removeExistingPermission": true, "userGroupAssetPermission": [{"user": "Priya Raman", "permission": "Full"}, {"group": "Users", "permission": "View"}, {"user": "Marta Lindqvist", "permission": "View"}]}"#,
+            ),
+        ],
         questions: 1,
         ends: "confirmed",
-        told: &["“Modify” → “View”"],
+        told: &["lower access", "before: “Marta Lindqvist”", "“Modify”"],
     },
     Job {
         said: "From Monday 08:00: Sam tester on Orders",

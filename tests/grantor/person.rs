@@ -80,6 +80,12 @@ impl Client {
 
     /// Sends a call, with what else its parameters hold, and waits for an answer or a question.
     pub async fn ask(&mut self, tool: &str, arguments: &Value, more: Value) -> Heard {
+        self.send(tool, arguments, more).await;
+        self.next().await
+    }
+
+    /// Sends a call, and waits for nothing.
+    pub async fn send(&mut self, tool: &str, arguments: &Value, more: Value) {
         self.last += 1;
         let mut params = json!({ "name": tool, "arguments": arguments });
         if let Era::Modern = self.era {
@@ -95,7 +101,6 @@ impl Client {
         let request =
             json!({ "jsonrpc": "2.0", "id": self.last, "method": "tools/call", "params": params });
         self.raw.send(&request).await;
-        self.next().await
     }
 
     /// The next answer or question.
@@ -142,8 +147,13 @@ impl Client {
             let more = json!({ "requestState": state, "inputResponses": { "consent": reply } });
             return self.ask(tool, arguments, more).await;
         }
-        self.raw.send(&json!({ "jsonrpc": "2.0", "id": asked.id, "result": reply })).await;
+        self.say(asked, reply).await;
         self.next().await
+    }
+
+    /// Answers a question while its call waits, and waits for nothing.
+    pub async fn say(&mut self, asked: &Asked, reply: Value) {
+        self.raw.send(&json!({ "jsonrpc": "2.0", "id": asked.id, "result": reply })).await;
     }
 
     /// Calls a tool, and lets the person answer every question; what was asked, and the answer.
