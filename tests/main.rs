@@ -341,6 +341,11 @@ mod unheard;
 #[path = "grantor/sets_killed.rs"]
 mod sets_killed;
 
+/// What a yes to several changes is good for, and limits that they do not pass.
+#[cfg(unix)]
+#[path = "grantor/sets_agreed.rs"]
+mod sets_agreed;
+
 /// What people want done, in their words.
 #[cfg(unix)]
 #[path = "grantor/jobs_done.rs"]
