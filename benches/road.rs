@@ -213,7 +213,7 @@ fn declared() -> Declared {
 /// The built-in rules, and others that forbid nothing of it and have to be looked through to know.
 fn fifty_rules_of_new_words() -> String {
     let conditions = [
-        "!(context has for_self) || context.for_self",
+        "if context has for_self then context.for_self else true",
         "context.gains.domains.containsAny([\"example.org\", \"example.net\", \"\"])",
         "resource.folded like \"*prod*\" || resource.labels.contains(\"production\")",
         "!context.holds_all || context.holds.containsAll([\"Tester on Billing\", \"Approver\"])",
