@@ -1,6 +1,7 @@
 //! What is carried out without a call: ends that are due, changes whose writer died, and requests
 //! that somebody has approved.
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 
@@ -152,16 +153,34 @@ impl Desk {
         Ok(all)
     }
 
-    /// Takes back what is due of the changes that have an end, each once.
+    /// Takes back what is due of the changes that have an end, each once: those of a tenant in their order,
+    /// and tenants side by side, so that one that is slow keeps no other waiting.
     async fn expire_settled(&self) -> Result<Vec<MaintenanceReport>, Failure> {
+        let mut lanes: Vec<Vec<(usize, Record)>> = Vec::new();
+        for due in self.ledger.due(Timestamp::now()).await?.into_iter().enumerate() {
+            let is_there = |lane: &&mut Vec<(usize, Record)>| {
+                lane.first().is_some_and(|(_, first)| is_at_one_tenant(first, &due.1))
+            };
+            match lanes.iter_mut().find(is_there) {
+                Some(lane) => lane.push(due),
+                None => lanes.push(vec![due]),
+            }
+        }
+        let lanes = lanes.into_iter().map(|lane| self.expire_lane(lane));
+        let mut reports: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
+        reports.sort_by_key(|(index, _)| *index);
+        Ok(reports.into_iter().map(|(_, report)| report).collect())
+    }
+
+    async fn expire_lane(&self, lane: Vec<(usize, Record)>) -> Vec<(usize, MaintenanceReport)> {
         let mut reports = Vec::new();
-        for record in self.ledger.due(Timestamp::now()).await? {
+        for (index, record) in lane {
             // One that cannot be recorded stops no other.
             let ending = self.ending_of(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
-            reports.push(MaintenanceReport::new(&record, ending));
+            reports.push((index, MaintenanceReport::new(&record, ending)));
         }
-        Ok(reports)
+        reports
     }
 
     async fn ending_of(&self, record: &Record) -> Result<Ending, Failure> {
@@ -375,6 +394,14 @@ impl Desk {
         }
         Ok(reports)
     }
+}
+
+/// Whether both changes are at one tenant, by what their lines say of it.
+fn is_at_one_tenant(one: &Record, other: &Record) -> bool {
+    let at = |record: &Record| {
+        (record.vendor.clone(), record.tenant.clone(), record.tenant_name.clone())
+    };
+    at(one) == at(other)
 }
 
 /// Whether a request was approved that long ago, and not within a call: whoever made such a call

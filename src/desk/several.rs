@@ -174,6 +174,9 @@ pub(super) fn word(outcomes: &[Outcome]) -> Outcome {
 /// How many changes of a set ended how, and what the worst of them says. Pure.
 pub(super) fn counted(outcomes: &[Outcome], worst: Option<&StepResult>) -> String {
     let (_, told) = together(outcomes, 0);
+    // Where all have one word, the answer has said it.
+    let is_one = outcomes.iter().all(|outcome| Some(outcome) == outcomes.first());
+    let told = told.split(": ").next().filter(|_| is_one).unwrap_or(&told).to_owned();
     match worst.and_then(|item| item.note.as_ref().map(|note| (&item.summary, note))) {
         Some((summary, note)) => format!("{told}; {summary} ({note})"),
         None => told,

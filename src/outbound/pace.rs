@@ -206,6 +206,30 @@ mod tests {
         }
     }
 
+    /// The most accesses that a set changes, each looked at, sent and read back at the slowest documented rate,
+    /// come to their end while the yes to it is good.
+    #[test]
+    fn the_largest_set_ends_within_the_life_of_its_yes() {
+        let (accesses, requests_each, good) = (100, 4, Duration::from_mins(10));
+        let clock = FakeRelativeClock::default();
+        let quota = quota(100, Duration::from_mins(1)).unwrap();
+        let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
+        // What came before has used up what may be sent at once.
+        while limiter.check().is_ok() {}
+        let (mut sent, mut taken) = (0, Duration::ZERO);
+        while sent < accesses * requests_each {
+            match limiter.check() {
+                Ok(()) => sent += 1,
+                Err(early) => {
+                    let wait = early.wait_time_from(clock.now());
+                    clock.advance(wait);
+                    taken += wait;
+                }
+            }
+        }
+        assert!(taken <= good, "{taken:?}");
+    }
+
     #[tokio::test]
     async fn a_pause_is_everybodys_and_never_for_good() {
         let pace = Pace::default();

@@ -148,7 +148,7 @@ const JOBS: [Job; 19] = [
         ],
         questions: 1,
         ends: "confirmed",
-        told: &["2 changes: 2 confirmed"],
+        told: &["Done and read back: 2 changes"],
     },
     Job {
         said: "Read for finance-team on /Harbor/Finance and View on the Reports asset: that of the REST service",

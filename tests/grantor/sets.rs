@@ -303,3 +303,20 @@ async fn an_end_moves_out_in_and_away_at_every_vendor() {
         assert_eq!(over.outcome(), "refused", "{tool}: {:#}", over.body);
     }
 }
+
+#[tokio::test]
+async fn what_waits_is_listed_at_each_of_its_vendors() {
+    let world = World::asking().await;
+    let server = world.serve().await;
+    let waits = server.call(SET, everywhere()).await;
+    assert_eq!(waits.outcome(), "awaiting_consent", "{:#}", waits.body);
+    for vendor in ["outsystems", "dfns", "redox", "snaplogic", "centrasite"] {
+        let list =
+            server.call("check_change", json!({ "vendor": vendor, "state": "waiting" })).await;
+        let receipt = list.body.pointer("/changes/0/receipt");
+        assert_eq!(receipt, waits.body.get("receipt"), "{vendor}: {:#}", list.body);
+    }
+    let who = json!({ "principal": "marta.lindqvist@example.com", "state": "waiting" });
+    let list = server.call("check_change", who).await;
+    assert_eq!(list.body["changes"], json!([]), "she is in none of them");
+}

@@ -320,11 +320,25 @@ impl Entry {
         }
     }
 
+    /// Each tenant that it is of, as [`place`](Self::place): a set may be of several.
+    fn places(&self) -> Vec<(String, Option<String>, Option<String>)> {
+        if let Told::Asked(request) = &self.told
+            && request.content.is_set()
+        {
+            let all = request.content.places().into_iter();
+            return all
+                .map(|at| (at.vendor.unwrap_or_default(), Some(at.place), at.name))
+                .collect();
+        }
+        let (vendor, place, name) = self.place();
+        vec![(vendor.to_owned(), place.map(str::to_owned), name.map(str::to_owned))]
+    }
+
     /// Whether it is one of those that are looked for.
     pub(super) fn fits(&self, find: &Past) -> bool {
         let standing = self.standing(find.now);
         let last = self.sent().unwrap_or(self.time).max(self.time);
-        let (vendor, place, name) = self.place();
+        let places = self.places();
         let is_recent = find.since.is_none_or(|since| last >= since);
         let is_unfinished = standing.is_unfinished()
             || matches!(&self.told, Told::Change(record, _) if record.end.is_none());
@@ -332,9 +346,14 @@ impl Entry {
             && find.until.is_none_or(|until| self.time < until)
             && find.standing.is_none_or(|wanted| wanted == standing)
             && find.requester.as_ref().is_none_or(|wanted| wanted == self.requester())
-            && (find.vendors.is_empty() || find.vendors.iter().any(|wanted| wanted == vendor))
+            && (find.vendors.is_empty()
+                || places.iter().any(|(vendor, ..)| find.vendors.iter().any(|one| one == vendor)))
             && (find.tenants.is_empty()
-                || find.tenants.iter().any(|tenant| tenant.is(vendor, place, name)))
+                || places.iter().any(|(vendor, place, name)| {
+                    find.tenants
+                        .iter()
+                        .any(|tenant| tenant.is(vendor, place.as_deref(), name.as_deref()))
+                }))
             && find.who.as_ref().is_none_or(|who| self.principals().iter().any(|one| who.is(one)))
     }
 }
