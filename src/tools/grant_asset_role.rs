@@ -5,11 +5,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
+use super::giving::{Gives, replaces};
 use super::{
     Change, Effect, Inverse, LASTING, Plan, Replacement, STARTS, Snapshot, Spec, Step, Term,
     Verification, privilege,
 };
-use crate::access::{Access, Outcome};
+use crate::access::{Access, Named, Outcome};
 use crate::argument::{Name, Time, Uuid};
 use crate::failure::Failure;
 use crate::json::put;
@@ -85,6 +86,25 @@ impl Change for GrantAssetRole {
             Box::new(Granting { of, portfolio, period: None })
         };
         Ok(roles.into_iter().map(step).collect())
+    }
+
+    /// In the portfolio where the other holds it. OutSystems keeps one role an asset.
+    fn gives(row: &Access, to: &Named, there: &[Access]) -> Option<Gives> {
+        if row.scope != "asset" {
+            return Some(Gives::Not(asset_role::of_organization()));
+        }
+        if let Some(own) = there.first() {
+            return Some(match there.iter().any(|own| asset_role::is_same(own, row)) {
+                true => Gives::Already,
+                false => Gives::Not(replaces(own, Self::SPEC.name)),
+            });
+        }
+        let given = Access { principal: to.clone(), ..row.clone() };
+        let mut arguments = asset_role::arguments(&given);
+        if let Some(portfolio) = &row.within {
+            put(&mut arguments, "portfolioKey", portfolio.as_str());
+        }
+        Some(Gives::With(arguments))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::giving::{Gives, replaces};
 use super::{Given, Plan, Snapshot, Step, Verification, WriteReply, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
 use crate::argument::Name;
@@ -108,6 +109,26 @@ pub(super) fn arguments(place: &str, wanted: &Access, role: Option<&Access>) -> 
         put(&mut arguments, "role", json!({ "id": row.role.id }));
     }
     arguments
+}
+
+/// How somebody is given the role of a row, where that is in such a place: Redox keeps one role a place.
+pub(super) fn gives(
+    tool: &str,
+    place: &str,
+    row: &Access,
+    (to, there): (&Named, &[Access]),
+) -> Option<Gives> {
+    if !place.starts_with(row.scope.as_ref()) {
+        return None;
+    }
+    Some(match there.first() {
+        Some(own) if own.role.id == row.role.id => Gives::Already,
+        Some(own) => Gives::Not(replaces(own, tool)),
+        None => {
+            let given = Access { principal: to.clone(), ..row.clone() };
+            Gives::With(arguments(place, &given, Some(row)))
+        }
+    })
 }
 
 impl MemberRole {

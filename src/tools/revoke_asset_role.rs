@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
 use super::{
-    Change, Effect, Inverse, LASTING, Plan, STARTS, Snapshot, Spec, Step, Verification, WriteReply,
-    one_way,
+    Change, Effect, Inverse, LASTING, Plan, STARTS, Snapshot, Spec, Step, Takes, Verification,
+    WriteReply, one_way,
 };
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
@@ -53,6 +53,13 @@ impl Change for RevokeAssetRole {
         let roles =
             asset_role::resolve(reader, &self.user_key, &self.role_key, &self.asset_keys).await?;
         Ok(roles.into_iter().map(|role| Box::new(Revoking(role)) as Box<dyn Step>).collect())
+    }
+
+    fn takes(row: &Access, _: &[Access]) -> Option<Takes> {
+        Some(match row.scope.as_ref() {
+            "asset" => Ok(asset_role::arguments(row)),
+            _ => Err(asset_role::of_organization()),
+        })
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
