@@ -134,7 +134,7 @@ impl Changed {
         let word = phrase(outcome);
         let sentence = match done {
             Some(done) => self.summary.replacen(phrase(done), word, 1),
-            None if outcome == Outcome::Unconfirmed => nothing(of, &aside),
+            None if outcome == Outcome::Unconfirmed => UNSEEN.to_owned(),
             None => format!("{word}: {}", nothing(of, &aside)),
         };
         let mut sentences = match of {
@@ -159,14 +159,16 @@ impl Changed {
 }
 
 /// What is said where nothing was to be done.
-fn nothing(of: Wholesale, aside: &Aside) -> String {
-    let what = match of {
-        Wholesale::Removed if aside.is_unseen() => "Nothing is seen that can be taken",
+fn nothing(of: Wholesale, aside: &Aside) -> &'static str {
+    match of {
+        Wholesale::Removed if aside.is_unseen() => "nothing is seen that can be taken",
         Wholesale::Removed => "there is nothing that can be taken",
         Wholesale::Copied => "there is nothing to copy that is not there already",
-    };
-    what.to_owned()
+    }
 }
+
+/// The same where something may be there that nobody is shown: that nothing is left is never said then.
+const UNSEEN: &str = "Nothing is seen that can be taken";
 
 /// What to do about a word that what stands aside has changed.
 fn next_step(outcome: Outcome, aside: &Aside) -> Option<String> {
@@ -284,7 +286,7 @@ mod tests {
                 2,
                 &[Kind::Unavailable],
                 "Access is left that cannot be taken here: member on 4271 at redox, and 1 more. What is held \
-                 at dfns is not all known. Not done, can be tried again: there is nothing that can be taken",
+                 at dfns is not all known. Not done, can be tried again: nothing is seen that can be taken",
             ),
         ] {
             let empty = Changed::new(Outcome::AlreadyPresent, String::new());

@@ -5,22 +5,23 @@ use super::look::Which;
 use super::{Effect, Spec};
 use crate::argument::{Duration, Name};
 
-/// Give somebody what another holds directly and they lack, as one. Ends stay; says what is not copied, and
-/// why.
+/// Give somebody what another holds directly and they lack. Ends stay. Says what is not copied, and why.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyAccess {
-    /// Who holds it: e-mail, id or exact name.
+    /// E-mail, id or exact name.
     pub from: Name,
-    /// Who gets it.
+    /// Likewise.
     pub to: Name,
-    /// Only there.
+    /// Only this one.
     pub vendor: Option<Which>,
-    /// Not these: roles or resources, by id or exact name.
-    #[schemars(length(min = 1, max = 50))]
+    /// Roles or resources: ids or exact names.
+    #[schemars(length(max = 50))]
     pub except: Option<Vec<Name>>,
+    /// Why; kept in the ledger.
     #[schemars(length(max = 1000))]
     pub reason: Option<String>,
+    /// Only show the request.
     pub dry_run: Option<bool>,
     /// At the latest.
     pub expires_in: Option<Duration>,

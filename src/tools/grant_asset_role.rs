@@ -590,4 +590,37 @@ mod tests {
         let arguments = r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#;
         assert_eq!(inverse, format!("revoke_asset_role {arguments}"));
     }
+
+    /// A role on an asset, in its portfolio; never in place of another, and never for the organization.
+    #[test]
+    fn a_role_on_an_asset_is_given_as_another_holds_it() {
+        use super::super::giving::tests::{given, row, somebody};
+        let vendor = &outsystems::VENDOR;
+        let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, "user"));
+        let granted =
+            r#"grant_asset_role {"userKey":"sam","roleKey":"developer","assetKeys":["orders"]}"#;
+        let placed = r#"grant_asset_role {"userKey":"sam","roleKey":"developer","assetKeys":["orders"],"portfolioKey":"c498b6e7-3648-445e-9afa-3a387f006745"}"#;
+        for (scope, wanted, own, told) in [
+            ("asset", "developer on orders", None, granted),
+            ("asset", "developer on orders in c498b6e7-3648-445e-9afa-3a387f006745", None, placed),
+            ("asset", "developer on orders", Some("tester on billing"), granted),
+            ("asset", "developer on orders", Some("developer on orders"), "already"),
+            ("asset", "developer on orders", Some("DEVELOPER on orders"), "already"),
+            (
+                "asset",
+                "developer on orders",
+                Some("tester on orders"),
+                "not: sam holds tester there, and it would take the place of that",
+            ),
+            (
+                "organization",
+                "developer on organization",
+                None,
+                "not: it counts for the whole organization, and only roles on assets are changed from here",
+            ),
+        ] {
+            let held: Vec<_> = own.map(|own| row(&sam, scope, own)).into_iter().collect();
+            assert_eq!(given(vendor, &row(&ana, scope, wanted), &held), told, "{wanted} {own:?}");
+        }
+    }
 }

@@ -693,4 +693,48 @@ mod tests {
             assert_eq!(step.arguments().to_string(), arguments);
         }
     }
+
+    /// Redox keeps one role a place: none is replaced by a copy, and one of the organization is not taken.
+    #[test]
+    fn a_role_is_given_where_there_is_none_and_taken_in_an_environment() {
+        use super::super::giving::tests::{given, row, somebody, taken};
+        let vendor = &redox::VENDOR;
+        let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, "user"));
+        let replaced = "not: sam holds r-support there, and it would take the place of that";
+        for (scope, wanted, own, told) in [
+            (
+                "environment",
+                "r-engineer on env-1",
+                None,
+                r#"assign_environment_role {"user":{"id":"sam"},"environmentId":"env-1","role":{"id":"r-engineer"}}"#,
+            ),
+            ("environment", "r-engineer on env-1", Some("r-engineer on env-1"), "already"),
+            ("environment", "r-engineer on env-1", Some("r-support on env-1"), replaced),
+            ("organization", "r-admin on 4271", Some("r-admin on 4271"), "already"),
+            ("organization", "r-admin on 4271", Some("r-support on 4271"), replaced),
+            (
+                "organization",
+                "r-admin on 4271",
+                None,
+                r#"assign_organization_role {"user":{"id":"sam"},"organizationId":"4271","role":{"id":"r-admin"}}"#,
+            ),
+        ] {
+            let held: Vec<_> = own.map(|own| row(&sam, scope, own)).into_iter().collect();
+            assert_eq!(given(vendor, &row(&ana, scope, wanted), &held), told, "{wanted} {own:?}");
+        }
+        for (scope, text, told) in [
+            (
+                "environment",
+                "r-engineer on env-1",
+                r#"remove_environment_role {"user":{"id":"ana"},"environmentId":"env-1"}"#,
+            ),
+            (
+                "organization",
+                "r-member on 4271",
+                "not: Redox lets an organization role be replaced, and not be taken away",
+            ),
+        ] {
+            assert_eq!(taken(vendor, &row(&ana, scope, text), &[]), told);
+        }
+    }
 }

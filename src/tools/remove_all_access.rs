@@ -5,17 +5,18 @@ use super::look::Which;
 use super::{Effect, Spec};
 use crate::argument::Name;
 
-/// Take all access of somebody that can be taken, as one. Says what a person must do elsewhere, and what is
-/// not known.
+/// Take all of somebody's access that can be taken. Says what is left, and what is not known.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveAllAccess {
     /// E-mail, id or exact name.
     pub principal: Name,
-    /// Only there.
+    /// Only this one.
     pub vendor: Option<Which>,
+    /// Why; kept in the ledger.
     #[schemars(length(max = 1000))]
     pub reason: Option<String>,
+    /// Only show the request.
     pub dry_run: Option<bool>,
 }
 

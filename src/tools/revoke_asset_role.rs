@@ -299,4 +299,24 @@ mod tests {
         );
         assert_eq!(Revoking(supposed(false)).already_outcome(), Outcome::AlreadyAbsent);
     }
+
+    #[test]
+    fn a_role_on_an_asset_is_taken_and_one_of_the_organization_is_not() {
+        use super::super::giving::tests::{row, somebody, taken};
+        let ana = somebody("ana", "user");
+        let gone =
+            r#"revoke_asset_role {"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#;
+        for (scope, text, told) in [
+            ("asset", "developer on orders", gone),
+            ("asset", "developer on orders from 2099-01-01T00:00:00Z", gone),
+            ("asset", "developer on orders until 2099-01-01T00:00:00Z", gone),
+            (
+                "organization",
+                "developer on organization",
+                "not: it counts for the whole organization, and only roles on assets are changed from here",
+            ),
+        ] {
+            assert_eq!(taken(&outsystems::VENDOR, &row(&ana, scope, text), &[]), told);
+        }
+    }
 }

@@ -787,4 +787,44 @@ mod tests {
         let arguments = format!(r#"{{{target},"permission_list":["R"],"inherit":false}}"#);
         assert_eq!(set("R").arguments().to_string(), arguments);
     }
+
+    /// A list takes the place of one that it holds all of, and of no other.
+    #[test]
+    fn permissions_on_a_space_are_given_where_nothing_is_lost_by_it() {
+        use super::super::giving::tests::{given_to, row, somebody, taken};
+        let vendor = &snaplogic::VENDOR;
+        let scope = "project_space";
+        let of = |kind: &str, letters: &str, inherit: bool| {
+            let (kind, letters) =
+                (kind.to_uppercase(), json!(letters.split(',').collect::<Vec<_>>()));
+            format!(
+                r#"set_project_acl {{"project_or_space_path":"/acme/Orders","grant_type":"{kind}","grantee":"sam","permission_list":{letters},"inherit":{inherit}}}"#
+            )
+        };
+        let replaced = "not: sam holds W there, and it would take the place of that".to_owned();
+        for kind in ["user", "group"] {
+            let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, kind));
+            for (wanted, own, told) in [
+                ("R,X", None, of(kind, "R,X", false)),
+                ("R,X+inherit", None, of(kind, "R,X", true)),
+                ("R,X", Some("R"), of(kind, "R,X", false)),
+                ("R,X", Some("R,W,X+inherit"), "already".to_owned()),
+                ("R,X", Some("W"), replaced.clone()),
+                ("O,R", None, "not: “O” is not granted from here".to_owned()),
+            ] {
+                let at = |who, role: &str| row(who, scope, &format!("{role} on /acme/Orders"));
+                let held: Vec<_> = own.map(|own| at(&sam, own)).into_iter().collect();
+                assert_eq!(
+                    given_to(vendor, &at(&ana, wanted), &sam, &held),
+                    told,
+                    "{wanted} {own:?}"
+                );
+            }
+            let gone = format!(
+                r#"remove_project_acl {{"project_or_space_path":"/acme/Orders","grant_type":"{}","grantee":"ana"}}"#,
+                kind.to_uppercase()
+            );
+            assert_eq!(taken(vendor, &row(&ana, scope, "R,X on /acme/Orders"), &[]), gone);
+        }
+    }
 }
