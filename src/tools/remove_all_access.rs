@@ -27,5 +27,5 @@ pub const SPEC: Spec = Spec {
     vendor: None,
     needs: "that of each change",
     docs: "the endpoints of each change",
-    example: r#"{"principal": "jonas.weber@example.com"}"#,
+    example: r#"{"principal": "jonas.weber@example.com", "vendor": "outsystems"}"#,
 };

@@ -156,8 +156,8 @@ async fn what_cannot_be_copied_is_told_with_its_reason() {
     server.stop().await;
     let rules = world.path("no-views.cedar");
     let own = "@id(\"all\") permit (principal, action, resource);\n\
-        @id(\"no-views\") @contact(\"ask Ada\") forbid (principal, action == Action::\"grant\", resource)\n\
-        when { context.role.name == \"View\" };\n";
+        @id(\"no-views\") @contact(\"ask Ada\") forbid (principal, action in Action::\"grant\", resource)\n\
+        when { context.role has name && context.role.name == \"View\" };\n";
     std::fs::write(&rules, own).unwrap();
     let world = world.set("GRANTOR_POLICY", rules.to_str().unwrap());
     let mut client = Client::start(&world, Era::Modern).await;
