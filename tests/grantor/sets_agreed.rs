@@ -41,8 +41,10 @@ async fn moves(world: &World) {
     let rules = world.path("elsewhere.cedar");
     std::fs::write(&rules, "@id(\"all\") permit (principal, action, resource);\n").unwrap();
     let state = world.path("elsewhere");
-    let variables =
-        [("GRANTOR_POLICY", rules.to_str().unwrap()), ("GRANTOR_STATE_DIR", state.to_str().unwrap())];
+    let variables = [
+        ("GRANTOR_POLICY", rules.to_str().unwrap()),
+        ("GRANTOR_STATE_DIR", state.to_str().unwrap()),
+    ];
     let other = world.serve_with(&variables).await;
     let taken = role("revoke_asset_role", GRACE, "Tester", "Orders");
     let answer = other.call("revoke_asset_role", taken["arguments"].clone()).await;
@@ -123,9 +125,11 @@ async fn a_yes_to_a_set_is_good_once() {
 #[tokio::test]
 async fn whoever_types_another_number_has_not_agreed() {
     let world = World::asking().await;
-    let wide = set(vec![json!({ "tool": "assign_permission", "arguments": {
+    let wide = set(vec![
+        json!({ "tool": "assign_permission", "arguments": {
         "permissionId": "Treasury Viewer", "identityId": "user@example.com" } }),
-        grant("user@example.com", "Tester", "Billing")]);
+        grant("user@example.com", "Tester", "Billing"),
+    ]);
     for (typed, outcome) in [("3 changes", "refused"), ("2 changes", "confirmed")] {
         let arguments = wide.to_string();
         let mut terminal = Terminal::start(world.command(["call", SET, &arguments]));
@@ -168,8 +172,14 @@ async fn no_limit_is_passed_by_extending_again_and_again() {
         @id("eight-hours") forbid (principal, action in Action::"grant", resource)
         unless { context has expires_in_minutes && context.expires_in_minutes <= 480 };"#;
     for (tool, arguments) in [
-        ("grant_asset_role", json!({ "userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"] })),
-        ("assign_permission", json!({ "permissionId": "Treasury Viewer", "identityId": "user@example.com" })),
+        (
+            "grant_asset_role",
+            json!({ "userKey": "user@example.com", "roleKey": "Developer", "assetKeys": ["Orders"] }),
+        ),
+        (
+            "assign_permission",
+            json!({ "permissionId": "Treasury Viewer", "identityId": "user@example.com" }),
+        ),
     ] {
         let world = World::new().await;
         let file = world.path("eight.cedar");
@@ -185,7 +195,8 @@ async fn no_limit_is_passed_by_extending_again_and_again() {
         assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
         let mut receipt = granted.body["receipt"].clone();
         for (end, outcome) in [("PT7H", "confirmed"), ("PT9H", "refused"), ("PT6H", "confirmed")] {
-            let moved = server.call("set_expiry", json!({ "receipt": receipt, "expires_in": end })).await;
+            let moved =
+                server.call("set_expiry", json!({ "receipt": receipt, "expires_in": end })).await;
             assert_eq!(moved.outcome(), outcome, "{tool} {end}: {:#}", moved.body);
             if let Some(anew) = moved.body.pointer("/items/1/receipt").filter(|it| it.is_string()) {
                 receipt = anew.clone();
@@ -206,10 +217,19 @@ async fn no_cap_is_passed_by_asking_for_several_at_once() {
     let world = world.set("GRANTOR_TEST_HASTE", "60");
     let mut client = Client::start(&world, Era::Modern).await;
     let assets = json!(["Orders", "Billing", "Customer Portal"]);
-    let people = ["user@example.com", "alex.kim@example.com", "a.kim@example.com", "hiro.tanaka@example.com",
-        "tomas.ferreira@example.com", "jonas.weber@example.com", "marta.lindqvist@example.com"];
-    let of = |who: &str| json!({ "tool": "grant_asset_role", "arguments": {
-        "userKey": who, "roleKey": "Tester", "assetKeys": assets } });
+    let people = [
+        "user@example.com",
+        "alex.kim@example.com",
+        "a.kim@example.com",
+        "hiro.tanaka@example.com",
+        "tomas.ferreira@example.com",
+        "jonas.weber@example.com",
+        "marta.lindqvist@example.com",
+    ];
+    let of = |who: &str| {
+        json!({ "tool": "grant_asset_role", "arguments": {
+        "userKey": who, "roleKey": "Tester", "assetKeys": assets } })
+    };
     let all = set(people.iter().map(|who| of(who)).collect());
     let (asked, answer) = client.call(SET, &all, agrees).await;
     assert_eq!((answer.outcome(), asked.len()), ("refused", 0), "{:#}", answer.body);
