@@ -174,7 +174,38 @@ pub fn fit(
 
 /// A tool exactly as `tools/list` serves it in this configuration.
 pub fn served(tool: &Tool, config: &Config) -> Value {
-    defined(tool, input(tool, config).into_owned())
+    let mut input = input(tool, config).into_owned();
+    if let Some(Value::Array(vendors)) = input.pointer_mut("/properties/vendor/enum") {
+        // Whoever names another all the same is told what it lacks.
+        let is_here = |name: &Value| config.tenants.iter().any(|one| name == one.vendor.name);
+        vendors.retain(is_here);
+        let is_only = vendors.len() == 1;
+        let properties = input.get_mut("properties").and_then(Value::as_object_mut);
+        if let Some(properties) = properties.filter(|_| is_only) {
+            properties.shift_remove("vendor");
+        }
+    }
+    for name in SHARED {
+        let is_told = told_before(tool, name, config);
+        let argument = input.pointer_mut(&format!("/properties/{name}"));
+        if let Some(Value::Object(argument)) = argument.filter(|_| is_told) {
+            argument.shift_remove("description");
+        }
+    }
+    defined(tool, input)
+}
+
+/// Arguments that mean the same wherever they stand: what the first tool of the list that has one says of it
+/// holds for all.
+const SHARED: [&str; 7] =
+    ["vendor", "limit", "cursor", "reason", "dry_run", "expires_in", "expires_at"];
+
+/// Whether an earlier tool of the list describes an argument in the same words.
+fn told_before(tool: &Tool, name: &str, config: &Config) -> bool {
+    let of = |tool: &Tool| tool.schema.pointer(&format!("/properties/{name}")).cloned();
+    let own = of(tool);
+    let earlier = listed(config).take_while(|other| other.spec.name != tool.spec.name);
+    own.is_some() && earlier.into_iter().any(|other| of(other) == own)
 }
 
 /// The same where each vendor has one tenant.
@@ -196,11 +227,11 @@ fn defined(tool: &Tool, mut input: Value) -> Value {
             Run::Check => schema::check_output(),
             Run::Change { .. } | Run::Undo | Run::Set(_) => schema::change_output(),
         },
-        "annotations": {
-            "readOnlyHint": looks,
-            "destructiveHint": !looks,
-            "idempotentHint": looks,
-            "openWorldHint": true,
+        // What the protocol takes for granted is left out: that a tool changes something, each time anew, and
+        // reaches others.
+        "annotations": match looks {
+            true => json!({ "readOnlyHint": true }),
+            false => json!({ "destructiveHint": true }),
         },
     })
 }
@@ -278,7 +309,8 @@ mod tests {
             let required = required.is_some_and(|names| names.contains(&json!(TENANT)));
             let named = tool["inputSchema"]["properties"][TENANT]["enum"].as_array().map(Vec::len);
             let (wanted, name) = match tool["name"].as_str().unwrap() {
-                "undo_change" => ((None, false), &tool["name"]),
+                "apply_changes" | "copy_access" | "remove_all_access" | "set_expiry"
+                | "undo_change" => ((None, false), &tool["name"]),
                 _ if tool["annotations"]["readOnlyHint"] == true => {
                     ((Some(10), false), &tool["name"])
                 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod approve;
+mod aside;
 mod body;
 mod call_summary;
 mod carry;
@@ -15,10 +16,13 @@ mod check;
 mod circumstances;
 mod consent;
 mod content;
+mod copying;
 mod exchange;
+mod expanding;
 mod fitting;
 mod foresight;
 mod history;
+mod holders;
 mod holdings;
 mod lag;
 mod listed;

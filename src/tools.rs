@@ -14,13 +14,16 @@ mod assign_permission;
 mod assignment;
 pub mod check_change;
 mod common;
+pub mod copy_access;
 mod find_principals;
 mod find_resources;
+mod giving;
 mod grant_asset_role;
 pub mod list_access;
 pub mod list_roles;
 mod look;
 mod member_role;
+pub mod remove_all_access;
 mod remove_environment_role;
 mod remove_project_acl;
 mod revoke_asset_role;
@@ -53,13 +56,16 @@ use apply_changes::ApplyChanges;
 pub use arguments::{fit, fit_as, meant};
 use check_change::CheckChange;
 pub use common::{COMMON, Common, LASTING, Lasting, STARTS, starting};
-pub use look::{MOST_BYTES, write_cursor};
+use copy_access::CopyAccess;
+pub use giving::{Gives, OneChange, Takes, giving, takes_from_list, taking};
+pub use look::{MOST_BYTES, Which, write_cursor};
+use remove_all_access::RemoveAllAccess;
 use set_expiry::SetExpiry;
 pub use step::{Given, Part, Plan, Replacement, Snapshot, Step, Verification, WriteReply};
 use undo_change::UndoChange;
 
 /// Every tool, in the order clients see them.
-pub static TOOLS: [Tool; 18] = [
+pub static TOOLS: [Tool; 20] = [
     Tool::look::<list_roles::ListRoles>(),
     Tool::look::<find_principals::FindPrincipals>(),
     Tool::look::<find_resources::FindResources>(),
@@ -75,10 +81,15 @@ pub static TOOLS: [Tool; 18] = [
     Tool::change::<remove_project_acl::RemoveProjectAcl>(),
     Tool::change::<set_asset_permissions::SetAssetPermissions>(),
     Tool::other::<ApplyChanges>(&apply_changes::SPEC, |_| Vec::new(), Run::Set(SetOf::Listed)),
+    Tool::other::<CopyAccess>(&copy_access::SPEC, |_| Vec::new(), COPY),
+    Tool::other::<RemoveAllAccess>(&remove_all_access::SPEC, |_| Vec::new(), REMOVE),
     Tool::other::<SetExpiry>(&set_expiry::SPEC, set_expiry::wrong, Run::Set(SetOf::End)),
     Tool::other::<CheckChange>(&check_change::SPEC, check_change::wrong, Run::Check),
     Tool::other::<UndoChange>(&undo_change::SPEC, |_| Vec::new(), Run::Undo),
 ];
+
+const COPY: Run = Run::Set(SetOf::Wholesale(Wholesale::Copied));
+const REMOVE: Run = Run::Set(SetOf::Wholesale(Wholesale::Removed));
 
 /// What is true of a tool before anyone calls it.
 #[derive(Debug)]
@@ -147,6 +158,18 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     /// # Errors
     /// What was there before is not known.
     fn inverse(record: &Record) -> Result<Inverse, Failure>;
+
+    /// How this tool gives somebody an access as a row of another has it; none where rows of that kind are
+    /// not its own. `there` is what they hold on that resource themselves.
+    fn gives(_row: &Access, _to: &Named, _there: &[Access]) -> Option<Gives> {
+        None
+    }
+
+    /// How it takes a row from its holder; none where such rows are not its own. `there` is all that is held
+    /// on that resource, where the tool writes a whole list.
+    fn takes(_row: &Access, _there: &[Access]) -> Option<Takes> {
+        None
+    }
 
     /// What an administrator can do by hand where the vendor cannot be reached by program.
     ///
@@ -259,6 +282,8 @@ pub enum Run {
         rebase: RebaseFn,
         resolve: ResolveFn,
         inverse: fn(&Record) -> Result<Inverse, Failure>,
+        gives: fn(&Access, &Named, &[Access]) -> Option<Gives>,
+        takes: fn(&Access, &[Access]) -> Option<Takes>,
         by_hand: fn(Value) -> Result<Option<Value>, Failure>,
     },
     /// Looks at receipts, and at vendors for their sake.
@@ -274,8 +299,19 @@ pub enum Run {
 pub enum SetOf {
     /// The call lists them.
     Listed,
+    /// They are what people hold whom the call names.
+    Wholesale(Wholesale),
     /// The end of a grant moves: mostly one change, or two where the vendor keeps the end.
     End,
+}
+
+/// What becomes of all that somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wholesale {
+    /// Another is given it.
+    Copied,
+    /// It is taken.
+    Removed,
 }
 
 impl Tool {
@@ -297,7 +333,15 @@ impl Tool {
         let (resolve, by_hand) = (resolve::<C> as ResolveFn, by_hand::<C>);
         let rebase: RebaseFn =
             |earlier, is_own, reader| Box::pin(C::rebase(earlier, is_own, reader));
-        let run = Run::Change { holds: C::HOLDS, rebase, resolve, inverse: C::inverse, by_hand };
+        let run = Run::Change {
+            holds: C::HOLDS,
+            rebase,
+            resolve,
+            inverse: C::inverse,
+            gives: C::gives,
+            takes: C::takes,
+            by_hand,
+        };
         Self { spec: &C::SPEC, schema: LazyLock::new(change_input::<C>), wrong: C::wrong, run }
     }
 }

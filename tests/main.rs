@@ -49,6 +49,10 @@ mod manners;
 #[path = "grantor/utterances.rs"]
 mod utterances;
 
+/// What one holds given to another, and all that somebody holds taken.
+#[path = "grantor/copying.rs"]
+mod copying;
+
 /// What was asked for, refused and done: found by whom, by when and by where it stands.
 #[path = "grantor/history.rs"]
 mod history;

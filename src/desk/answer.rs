@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Pending;
+use super::aside::Aside;
 use super::body::{Body, Changed, Checked, Item, LeftOut, Looked, Of, Problem, Unasked};
 use super::listed::Listed;
 use super::round::Stop;
@@ -17,7 +18,7 @@ use crate::failure::{Failure, Kind};
 use crate::guard::VerdictRecord;
 use crate::ledger::{Trouble, describe, warned};
 use crate::text;
-use crate::tools::{self, Rows, Spec};
+use crate::tools::{self, Rows, Spec, Wholesale};
 
 /// What a call answers. What it tells leaves only by `write` and `shown`, which clean it.
 #[derive(Clone, Debug, PartialEq)]
@@ -240,6 +241,14 @@ impl Answer {
         Self::of_change(changed)
     }
 
+    /// The same of a set whose call names no changes, with what stands beside them.
+    pub(super) fn beside(self, of: Wholesale, aside: Aside) -> Self {
+        match self.body {
+            Body::Changed(changed) => Self::of_change(changed.beside(of, aside)),
+            _ => self,
+        }
+    }
+
     fn of_change(mut changed: Changed) -> Self {
         let outcome = changed.outcome;
         if changed.hint.is_none() {
@@ -420,7 +429,7 @@ fn next_step(outcome: Outcome, receipt: Option<&str>) -> Option<String> {
 }
 
 /// An outcome in a few plain words, for summaries.
-fn phrase(outcome: Outcome) -> &'static str {
+pub(super) fn phrase(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Preview => "Would be sent",
         Outcome::AlreadyPresent => "Already so, nothing changed",

@@ -5,11 +5,11 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::body::LeftOut;
+use super::aside::{self, Aside};
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;
-use super::task::{ChangeContext, ChangeRequest, Reads, Task};
+use super::task::{ChangeContext, ChangeRequest, Expanded, Reads, Task};
 use super::undo_precondition::UndoPrecondition;
 use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
 use crate::catalogue;
@@ -18,7 +18,7 @@ use crate::intent::Cause;
 use crate::ledger::{Record, Request};
 use crate::outbound::{CALL, Deadline};
 use crate::requester::Requester;
-use crate::tools::{Common, Lasting, Run, Spec, Step, Tool, starting};
+use crate::tools::{Common, Lasting, Run, Spec, Step, Tool, Wholesale, starting};
 use crate::vendors::{Notes, Organization, Tenant, VendorReader};
 
 /// One change that is wished for: of one tool, at one tenant.
@@ -38,6 +38,8 @@ pub(super) struct Wish<'a> {
     pub(super) since: Option<Timestamp>,
     /// What is made only where the wish before it is known not to have come about.
     pub(super) fallback: Option<Fallback>,
+    /// What it comes from, where the call does not name it.
+    pub(super) of: Option<Box<Expanded>>,
 }
 
 /// Marks a wish that gives back what the one two before it took, where the one between is known not to stand.
@@ -59,7 +61,9 @@ pub(super) struct Asked<'a> {
 pub(super) struct SetTerms {
     pub(super) dry_run: bool,
     /// What is no part of it, and why.
-    pub(super) left_out: Vec<LeftOut>,
+    pub(super) aside: Aside,
+    /// What the call is, where it names no changes: those are found out anew as often as they are looked at.
+    pub(super) expands: Option<Wholesale>,
 }
 
 /// How far a round came.
@@ -82,7 +86,7 @@ pub(super) struct Finished {
 /// How often a person is asked anew because the access moved while they were thinking.
 const ROUNDS: usize = 3;
 /// As many accesses as one set may change.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
 impl<'a> Asked<'a> {
     /// One change by itself.
@@ -98,7 +102,9 @@ impl<'a> Asked<'a> {
         terms: SetTerms,
     ) -> Self {
         match wishes.as_mut_slice() {
-            [only] if only.label.is_none() && terms.left_out.is_empty() => {
+            [only]
+                if only.label.is_none() && only.of.is_none() && terms.aside.left_out.is_empty() =>
+            {
                 if terms.dry_run {
                     only.arguments.insert("dry_run".to_owned(), true.into());
                 }
@@ -149,26 +155,30 @@ impl Desk {
         &self,
         asked: Asked<'_>,
         here: &[&Tenant],
-        mut call: Call,
+        call: Call,
         in_hand: &mut InHand,
     ) -> Answer {
         let spec = asked.spec;
         let stopped = |failure: &Failure| Answer::stopped(spec, failure);
-        let mut left_out = Vec::new();
         let approved = in_hand.now.as_ref().map(|taken| &taken.request);
-        let described = self.describe(asked, &mut call, approved, &mut left_out);
-        let (mut context, mut requests) = match described {
+        let (mut context, mut requests) = match self.describe(asked, &call, approved).await {
             Ok(described) => described,
             Err(failure) => return stopped(&failure),
         };
-        for request in &mut requests {
-            request.organization = request.tenant.organization(&self.wire).await;
-        }
-        context.changes_this_hour = self.changes_this_hour(&context.caller).await;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             if in_hand.now.is_some() {
                 // What somebody agreed to is looked up anew: a role may contain more by now.
                 self.forget_names();
+            }
+            if round > 0
+                && let Some(of) = context.expands
+            {
+                // What there is to change may have grown while a person was asked.
+                let again = self.describe_again((spec, of), &context, &call);
+                (context, requests) = match again.await {
+                    Ok(described) => described,
+                    Err(failure) => return stopped(&failure),
+                };
             }
             for request in &mut requests {
                 // A relative end counts from when access begins, however long a person took to agree.
@@ -177,7 +187,7 @@ impl Desk {
                     Err(failure) => return stopped(&request.labelled(failure)),
                 }
             }
-            let tasks = match self.resolve_all(&requests, &call).await {
+            let tasks = match self.resolve_all(&mut context, &requests, &call).await {
                 Ok(tasks) => tasks,
                 Err(failure) => return stopped(&failure),
             };
@@ -192,7 +202,7 @@ impl Desk {
                         item.show(task.step.as_ref());
                     }
                     return match context.is_set() {
-                        true => self.answer_to_set(spec, done, &tasks, left_out),
+                        true => self.answer_to_set(spec, done, &tasks, &context),
                         false => Answer::changed(spec, done.items).asking(done.pending),
                     };
                 }
@@ -221,9 +231,11 @@ impl Desk {
     /// Names to ids: a task for each access that changes, in the order of the requests.
     ///
     /// # Errors
-    /// All that means nothing, or several things, at once.
+    /// All that means nothing, or several things, at once; what the call itself does not name stands aside
+    /// instead.
     async fn resolve_all<'t>(
         &self,
+        context: &mut ChangeContext,
         requests: &'t [ChangeRequest<'t>],
         call: &Call,
     ) -> Result<Vec<Task<'t>>, Failure> {
@@ -233,7 +245,16 @@ impl Desk {
             let resolved = self.resolve(item, request, deadline).await;
             resolved.map_err(|failure| request.labelled(failure))
         });
-        let tasks = Failure::every(join_all(resolved).await).inspect_err(|_| {
+        let mut resolved = join_all(resolved).await;
+        if context.expands.is_some() {
+            for (request, tasks) in requests.iter().zip(&mut resolved) {
+                if let Err(failure) = tasks {
+                    context.aside.put(aside::of(request.tenant), request.told(), failure);
+                    *tasks = Ok(Vec::new());
+                }
+            }
+        }
+        let tasks = Failure::every(resolved).inspect_err(|_| {
             // What is not known now may be in a moment.
             self.forget_names();
         })?;
@@ -253,7 +274,8 @@ impl Desk {
         let reader = request.reader(&self.wire, Some(&self.names), deadline);
         let reader = VendorReader { notes: Some(&notes), ..reader };
         let steps = resolve(request.arguments.clone(), &reader).await?;
-        let notes = notes.into_all();
+        let mut notes = notes.into_all();
+        notes.extend(request.of.iter().flat_map(|of| of.notes.iter().cloned()));
         let task = |mut step: Box<dyn Step>| {
             step.set_term(request.held_term());
             Task { step, request, item, notes: notes.clone() }
@@ -262,12 +284,11 @@ impl Desk {
     }
 
     /// Who asks, and for what.
-    fn describe<'a>(
+    async fn describe<'a>(
         &self,
         asked: Asked<'a>,
-        call: &mut Call,
+        call: &Call,
         approved: Option<&Request>,
-        left_out: &mut Vec<LeftOut>,
     ) -> Result<(ChangeContext, Vec<ChangeRequest<'a>>), Failure> {
         let Asked { called, wishes, set, .. } = asked;
         // What an earlier call had asked for is what was agreed to.
@@ -275,8 +296,7 @@ impl Desk {
         let agreed = agreed.and_then(|request| consent::term(request, &called));
         let wanted = wishes.iter().filter(|wish| wish.fallback.is_none()).count();
         let set_size = set.is_some().then_some(wanted);
-        let SetTerms { mut dry_run, left_out: left } = set.unwrap_or_default();
-        *left_out = left;
+        let SetTerms { mut dry_run, aside, expands } = set.unwrap_or_default();
         let mut requests = Vec::new();
         for mut wish in wishes {
             let label = wish.label.clone();
@@ -289,6 +309,9 @@ impl Desk {
             let term = term.map_err(own)?;
             requests.push(wish.request(common.reason, term));
         }
+        for request in &mut requests {
+            request.organization = request.tenant.organization(&self.wire).await;
+        }
         let caller = call.requester.clone();
         let context = ChangeContext {
             requester: requester(&caller, approved),
@@ -298,10 +321,25 @@ impl Desk {
             dry_run,
             set_size,
             width: 1,
-            changes_this_hour: 0,
+            changes_this_hour: self.changes_this_hour(&call.requester).await,
             reads: Reads::default(),
+            expands,
+            aside,
         };
         Ok((context, requests))
+    }
+
+    /// The same of a call that names no changes, by what there is to change now.
+    async fn describe_again(
+        &self,
+        (spec, of): (&'static Spec, Wholesale),
+        context: &ChangeContext,
+        call: &Call,
+    ) -> Result<(ChangeContext, Vec<ChangeRequest<'_>>), Failure> {
+        let (wishes, terms) = self.expand(of, call).await?;
+        let asked = Asked { called: context.called.clone(), spec, wishes, set: Some(terms) };
+        let (again, requests) = self.describe(asked, call, None).await?;
+        Ok((ChangeContext { requester: context.requester.clone(), ..again }, requests))
     }
 }
 
@@ -327,11 +365,12 @@ impl<'a> Wish<'a> {
             extending: None,
             since: None,
             fallback: None,
+            of: None,
         }
     }
 
     fn request(self, reason: Option<String>, term: crate::tools::Term) -> ChangeRequest<'a> {
-        let Self { tool, tenant, arguments, cause, undoing, label, extending, since, fallback } =
+        let Self { tool, tenant, arguments, cause, undoing, label, extending, since, fallback, of } =
             self;
         ChangeRequest {
             tool,
@@ -346,6 +385,7 @@ impl<'a> Wish<'a> {
             extending,
             since,
             is_fallback: fallback.is_some(),
+            of,
         }
     }
 }

@@ -110,7 +110,10 @@ impl Desk {
                 None => self.prepare(context, task, &reader, &earlier).await,
             };
             let one = match one {
-                Ok(one) => Ok(one),
+                Ok(one) => Ok(one.setting_denials_aside()),
+                Err(failure) if task.request.of.is_some() => {
+                    Ok(Prepared::stands_against(task, failure))
+                }
                 Err(failure) if context.is_set() && failure.kind == Kind::Refused => {
                     Ok(Prepared::stands_against(task, failure))
                 }
@@ -149,6 +152,7 @@ impl Desk {
             Planned { cause, draft, after, warnings }
         };
         let plan = step.plan(&before).map(|plan| plan.saying(&task.notes));
+        let plan = plan.and_then(|plan| request.keeps_others(&before, plan));
         let (planned, conflict) = match (plan, moved) {
             (Ok(Plan::Already { .. }), Some(moved)) if !ending => return Err(moved),
             (Ok(Plan::Already { outcome, warnings }), _) => {
@@ -318,6 +322,19 @@ pub(super) fn key(access: &Access) -> [&str; 3] {
     [&access.principal.id, &access.role.id, &access.resource.id]
 }
 
+impl Prepared<'_> {
+    /// The same, where a call does not name the change: one that the rules deny stands aside then.
+    fn setting_denials_aside(self) -> Self {
+        match self.next {
+            Next::Judged(Verdict::Deny(denied)) if self.task.request.of.is_some() => {
+                let failure = Failure::refused(denied.message).hint(denied.hint);
+                Self { next: Next::Conflict(failure), ..self }
+            }
+            next => Self { next, ..self },
+        }
+    }
+}
+
 impl Next {
     /// What is to be done, where something is and the rules do not forbid it.
     pub(super) fn intent(&self) -> Option<&Intent> {
@@ -366,9 +383,7 @@ impl Prepared<'_> {
             Next::Already(outcome, warnings) => {
                 finished(StepResult::already(step, outcome, &before.rows, warnings))
             }
-            Next::Conflict(failure) => {
-                finished(StepResult::stopped(step, Some(&before.rows), &failure))
-            }
+            Next::Conflict(failure) => finished(StepResult::left_out(step, &before.rows, &failure)),
             Next::Judged(Verdict::Deny(denied)) => finished(StepResult::refused(step, &denied)),
             Next::Judged(Verdict::Allow(permitted)) => {
                 Settled::Sendable(Sendable::Allowed(permitted), before)

@@ -375,6 +375,7 @@ mod tests {
             extending: None,
             since: None,
             is_fallback: false,
+            of: None,
         };
         let context = ChangeContext {
             requester: "sam".to_owned(),
@@ -389,6 +390,8 @@ mod tests {
             width: case.intents.len(),
             changes_this_hour: 0,
             reads: crate::desk::task::Reads::default(),
+            expands: None,
+            aside: crate::desk::aside::Aside::default(),
         };
         let rules = r#"@id("asks") @ask("somebody should look") permit(principal, action, resource);
             @id("no") forbid(principal, action in Action::"grant", resource) when { context.own };"#;

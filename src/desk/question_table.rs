@@ -48,6 +48,7 @@ pub(super) fn table(
         let Some(conflict) = one.conflict() else { continue };
         lines.push(format!("Left out: {}: {}", one.task.step.summary(), conflict.message));
     }
+    lines.extend(context.aside.lines());
     lines.extend(lasting(items).map(str::to_owned));
     lines.extend(warnings(items));
     lines.extend(places(items));
@@ -62,6 +63,7 @@ pub(super) fn table(
 fn lasting(items: &[Item<'_>]) -> Option<&'static str> {
     let stays = |Item { task, intent }: &&Item<'_>| {
         task.request.tool.spec.effect == Effect::Grant
+            && !parts(&intent.before, &intent.after).iter().all(|line| line.come.is_empty())
             && matches!(intent.cause, Cause::Request | Cause::Extension(_))
             && intent.expires_at.is_none()
     };

@@ -179,7 +179,7 @@ fn conflict<'t>(prepared: &[Prepared<'t>]) -> Option<Stop<'t>> {
 /// What a dry run shows. Where one item is denied, what stands in the way of another is no use.
 fn preview(prepared: Vec<Prepared<'_>>) -> Vec<StepResult> {
     let item = |one: Prepared<'_>| {
-        if one.conflict().is_some() {
+        if one.conflict().is_some() && one.task.request.of.is_none() {
             return one.not_started();
         }
         let step = one.task.step.as_ref();

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::body::{LeftOut, Of};
+use super::aside;
 use super::change::{ARGUMENTS, Asked, Finished, SetTerms, Wish, labelled};
 use super::step_result::StepResult;
-use super::task::Task;
+use super::task::{ChangeContext, Task};
 use super::{Answer, Call, Desk, OriginalCall};
 use crate::catalogue::{self, Found};
 use crate::failure::Failure;
@@ -32,6 +32,7 @@ impl Desk {
         let wished = match of {
             SetOf::Listed => self.wishes(&call).await,
             SetOf::End => self.end_moved(&call).await,
+            SetOf::Wholesale(of) => self.expand(of, &call).await,
         };
         match wished {
             Ok((wishes, terms)) => {
@@ -46,7 +47,7 @@ impl Desk {
         let mut arguments = call.arguments.clone();
         let dry_run = arguments.shift_remove(DRY_RUN) == Some(Value::Bool(true));
         let wishes = self.expiry_wishes(arguments, &call.requester).await?;
-        Ok((wishes, SetTerms { dry_run, left_out: Vec::new() }))
+        Ok((wishes, SetTerms { dry_run, ..SetTerms::default() }))
     }
 
     /// The changes that a call lists.
@@ -63,7 +64,7 @@ impl Desk {
         }
         let dry_run = dry_run.unwrap_or(false);
         let wishes = Failure::every(wishes)?.into_iter().flatten().collect();
-        Ok((wishes, SetTerms { dry_run, left_out: Vec::new() }))
+        Ok((wishes, SetTerms { dry_run, ..SetTerms::default() }))
     }
 
     async fn listed_one(
@@ -100,7 +101,7 @@ impl Desk {
                 let wishes = self.expiry_wishes(arguments, &call.requester).await;
                 return Ok(labelled_all(wishes.map_err(inside)?, label));
             }
-            Run::Look(_) | Run::Check | Run::Set(SetOf::Listed) => {
+            Run::Look(_) | Run::Check | Run::Set(SetOf::Listed | SetOf::Wholesale(_)) => {
                 return Err(no_change(name.as_str(), &self.config).of(&format!("{label}.tool")));
             }
         }
@@ -117,19 +118,21 @@ impl Desk {
         spec: &Spec,
         done: Finished,
         tasks: &[Task<'_>],
-        left_out: Vec<LeftOut>,
+        context: &ChangeContext,
     ) -> Answer {
         let Finished { items, pending, receipt } = done;
-        let at = |(item, task): (StepResult, &Task<'_>)| {
-            let tenant = task.request.tenant;
-            let of = Of::new(tenant.vendor.name).at(tenant.said().map(str::to_owned));
-            (item, of)
-        };
+        let at = |(item, task): (StepResult, &Task<'_>)| (item, aside::of(task.request.tenant));
         let is_told = |(item, task): &(StepResult, &Task<'_>)| {
             !task.request.is_fallback || item.is_due || item.is_denied()
         };
-        let items = items.into_iter().zip(tasks).filter(is_told).map(at).collect();
-        Answer::of_set(spec, receipt, items, left_out).asking(pending)
+        let items = items.into_iter().zip(tasks).filter(is_told).map(at);
+        let mut aside = context.aside.clone();
+        let Some(expands) = context.expands else {
+            return Answer::of_set(spec, receipt, items.collect(), aside.left_out).asking(pending);
+        };
+        let (out, items): (Vec<_>, Vec<_>) = items.partition(|(item, _)| item.is_left_out);
+        out.into_iter().for_each(|(item, of)| aside.put_step(of, item));
+        Answer::of_set(spec, receipt, items, Vec::new()).beside(expands, aside).asking(pending)
     }
 }
 

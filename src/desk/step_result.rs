@@ -47,6 +47,8 @@ pub(super) struct StepResult {
     /// What a reader should know about the outcome.
     pub(super) note: Option<String>,
     pub(super) hint: Option<String>,
+    /// Something stands against it, and the others of its set go on without it.
+    pub(super) is_left_out: bool,
 }
 
 impl StepResult {
@@ -75,6 +77,7 @@ impl StepResult {
             held: None,
             note: None,
             hint: None,
+            is_left_out: false,
         }
     }
 
@@ -152,6 +155,10 @@ impl StepResult {
                 .to_owned(),
         );
         item
+    }
+
+    pub(super) fn left_out(step: &dyn Step, before: &[Access], failure: &Failure) -> Self {
+        Self { is_left_out: true, ..Self::stopped(step, Some(before), failure) }
     }
 
     pub(super) fn stopped(step: &dyn Step, before: Option<&[Access]>, failure: &Failure) -> Self {

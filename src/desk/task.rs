@@ -7,14 +7,16 @@ use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::OriginalCall;
+use super::aside::Aside;
 use super::undo_precondition::UndoPrecondition;
 use crate::access::Access;
 use crate::cache::Cache;
+use crate::failure::Failure;
 use crate::intent::{Cause, Holdings};
 use crate::ledger::{Record, Whose};
 use crate::outbound::{CALL, Deadline, Wire};
 use crate::requester::Requester;
-use crate::tools::{Holds, Run, Step, Term, Tool, whose};
+use crate::tools::{Holds, Plan, Run, Snapshot, Step, Term, Tool, Wholesale, whose};
 use crate::vendors::{Organization, Read, Tenant, VendorReader};
 
 /// Whose call it is, and what holds for all that it changes.
@@ -34,6 +36,10 @@ pub(super) struct ChangeContext {
     pub(super) changes_this_hour: u32,
     /// What the rules alone ask for: read once for all that the call changes.
     pub(super) reads: Reads,
+    /// What the call is, where it names people and no changes.
+    pub(super) expands: Option<Wholesale>,
+    /// What is no part of a set, and what is not known.
+    pub(super) aside: Aside,
 }
 
 /// What was read for the rules of one call.
@@ -68,6 +74,18 @@ pub(super) struct ChangeRequest<'a> {
     pub(super) since: Option<Timestamp>,
     /// It is only made where the request before it is known not to have come about.
     pub(super) is_fallback: bool,
+    /// What it comes from, where the call does not name it.
+    pub(super) of: Option<Box<Expanded>>,
+}
+
+/// What a change comes from that a call does not name itself: what somebody was seen to hold.
+pub(super) struct Expanded {
+    /// The access as it was seen, of whoever gets it or loses it.
+    pub(super) row: Access,
+    /// It is taken, and nothing beside it.
+    pub(super) is_taken: bool,
+    /// What is to be said of how names became ids.
+    pub(super) notes: Vec<String>,
 }
 
 impl ChangeContext {
@@ -94,7 +112,8 @@ impl ChangeRequest<'_> {
         cache: Option<&'r Cache<Read>>,
         deadline: Deadline,
     ) -> VendorReader<'r> {
-        let earlier = self.undoing.as_ref().map_or(&[][..], |undoing| &undoing.earlier);
+        let seen = self.of.as_ref().map_or(&[][..], |of| std::slice::from_ref(&of.row));
+        let earlier = self.undoing.as_ref().map_or(seen, |undoing| &undoing.earlier);
         VendorReader { tenant: self.tenant, wire, deadline, cache, earlier, notes: None }
     }
 
@@ -103,6 +122,34 @@ impl ChangeRequest<'_> {
         let Some(record) = &self.extending else { return self.term };
         let until = record.wanted().expires_at.and_then(|end| end.parse().ok());
         Term { until, lasts: None, ..record.term() }
+    }
+
+    /// In words, before anything of it is looked up.
+    pub(super) fn told(&self) -> String {
+        let Some(Expanded { row, .. }) = self.of.as_deref() else {
+            return self.tool.spec.title.to_owned();
+        };
+        let (role, resource, who) = (row.role.said(), row.resource.label(), row.principal.label());
+        format!("{role} on {resource} of {who}")
+    }
+
+    /// A plan that takes one row, where it takes none of others': who came onto a list since it was read
+    /// would go with it.
+    pub(super) fn keeps_others(&self, before: &Snapshot, plan: Plan) -> Result<Plan, Failure> {
+        let Some(Expanded { row, is_taken: true, .. }) = self.of.as_deref() else {
+            return Ok(plan);
+        };
+        let Plan::Send { after, .. } = &plan else { return Ok(plan) };
+        let is_kept = |other: &Access| after.iter().any(|kept| kept.is(other));
+        let mut others = before.rows.iter().filter(|other| !other.principal.is(&row.principal));
+        match others.find(|other| !is_kept(other)) {
+            Some(other) => Err(Failure::refused(format!(
+                "what {} holds there has changed meanwhile, and would go with it",
+                other.principal.label()
+            ))
+            .hint("call again: the list is read anew")),
+            None => Ok(plan),
+        }
     }
 
     /// Whether its tool writes a whole list, others' rows with its own.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::aside::Aside;
 use super::body::{LeftOut, Of};
 use super::change::{Asked, SetTerms, Wish};
 use super::status::{holds, unknown_tool};
@@ -71,7 +72,8 @@ impl Desk {
             ))
             .hint(format!("check_change {receipt} says where each of its changes is")));
         }
-        let set = Some(SetTerms { dry_run, left_out });
+        let aside = Aside { left_out, ..Aside::default() };
+        let set = Some(SetTerms { dry_run, aside, expands: None });
         Ok(Asked { called, spec: &undo_change::SPEC, wishes, set })
     }
 

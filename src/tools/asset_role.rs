@@ -101,6 +101,14 @@ impl AssetRole {
     }
 }
 
+/// That a role of the whole organization is neither given nor taken from here.
+pub(super) fn of_organization() -> Failure {
+    Failure::refused(
+        "it counts for the whole organization, and only roles on assets are changed from here",
+    )
+    .hint("an administrator changes it in the ODC portal, on the user's own page")
+}
+
 /// Whether both rows are of one role on one asset.
 pub(super) fn is_same(one: &Access, other: &Access) -> bool {
     same_key(&one.role.id, &other.role.id) && same_key(&one.resource.id, &other.resource.id)

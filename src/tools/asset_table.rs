@@ -903,4 +903,35 @@ mod tests {
             assert_eq!(inverse, undoes);
         }
     }
+
+    /// Given by combining, and taken by a list of all others, of whom there must be one.
+    #[test]
+    fn an_entry_is_combined_with_what_is_held_and_taken_by_the_list_of_others() {
+        use super::super::giving::tests::{given, row, somebody, taken};
+        let vendor = &centrasite::VENDOR;
+        let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, "user"));
+        let api = somebody("ana", "group");
+        let at = |who, level: &str| row(who, "asset", &format!("{level} on a-1"));
+        let set = r#"set_asset_permissions {"asset":"a-1","userGroupAssetPermission":[{"permission":"Modify","user":"sam"}]}"#;
+        for (wanted, own, told) in [
+            ("Modify", None, set),
+            ("Modify", Some("View"), set),
+            ("Modify", Some("Full"), "already"),
+        ] {
+            let held: Vec<_> = own.map(|own| at(&sam, own)).into_iter().collect();
+            assert_eq!(given(vendor, &at(&ana, wanted), &held), told, "{wanted} {own:?}");
+        }
+        let alone = "not: nobody else is on the asset's list, and an empty list cannot be set";
+        let rest = r#"set_asset_permissions {"asset":"a-1","userGroupAssetPermission":[{"permission":"View","group":"ana"},{"permission":"Full","user":"sam"}],"removeExistingPermission":true}"#;
+        let own = at(&ana, "Modify");
+        // A group may have the id of a user.
+        let others = [at(&api, "View"), own.clone(), at(&sam, "Full")];
+        for (there, told) in [(&others[..], rest), (&others[1..2], alone), (&[], alone)] {
+            assert_eq!(taken(vendor, &own, there), told, "{there:?}");
+        }
+        let many = (0..=100).map(|n| somebody(&format!("u{n}"), "user"));
+        let many: Vec<_> = many.map(|who| row(&who, "asset", "View on a-1")).collect();
+        let many = taken(vendor, &own, &many);
+        assert_eq!(many, "not: more than 100 others are on the asset's list");
+    }
 }

@@ -3,7 +3,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
-use super::{Change, Effect, Holds, Inverse, Spec, Step};
+use super::{Change, Effect, Gives, Holds, Inverse, Spec, Step};
+use crate::access::{Access, Named};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -53,6 +54,10 @@ impl Change for AssignEnvironmentRole {
         });
         let (place, (role, user)) = Failure::both(place, Failure::both(role, user))?;
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
+    }
+
+    fn gives(row: &Access, to: &Named, there: &[Access]) -> Option<Gives> {
+        member_role::gives(Self::SPEC.name, "environmentId", row, (to, there))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

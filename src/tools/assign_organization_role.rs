@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
-use super::{Change, Effect, Holds, Inverse, Spec, Step};
-use crate::access::Resource;
+use super::{Change, Effect, Gives, Holds, Inverse, Spec, Step, Takes};
+use crate::access::{Access, Named, Resource};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -22,6 +22,9 @@ pub struct AssignOrganizationRole {
     /// The member.
     user: Reference,
 }
+
+/// The argument that names the place.
+const ORGANIZATION: &str = "organizationId";
 
 impl Change for AssignOrganizationRole {
     const SPEC: Spec = Spec {
@@ -59,6 +62,24 @@ impl Change for AssignOrganizationRole {
         let (role, user) = Failure::both(role, user)?;
         let place = Resource::new("organization", organization, None);
         Ok(vec![Box::new(MemberRole::new(place, Some(role), user))])
+    }
+
+    fn gives(row: &Access, to: &Named, there: &[Access]) -> Option<Gives> {
+        member_role::gives(Self::SPEC.name, ORGANIZATION, row, (to, there))
+    }
+
+    /// Redox sets such a role, and has no way to take it away.
+    fn takes(row: &Access, _: &[Access]) -> Option<Takes> {
+        (row.scope == "organization").then(|| {
+            let who = row.principal.label();
+            Err(Failure::refused(
+                "Redox lets an organization role be replaced, and not be taken away",
+            )
+            .hint(format!(
+                "an organization owner removes {who} in the Redox dashboard; until then \
+                     assign_organization_role can set a lesser role"
+            )))
+        })
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -2,7 +2,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::assignment::{PermissionAssignment, arguments};
-use super::{Change, Effect, Inverse, Spec, Step};
+use super::{Change, Effect, Gives, Inverse, Spec, Step};
+use crate::access::{Access, Named};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -39,6 +40,11 @@ impl Change for AssignPermission {
         );
         let (permission, identity) = Failure::both(permission, identity)?;
         Ok(vec![Box::new(PermissionAssignment::assigned(reader, permission, identity).await?)])
+    }
+
+    fn gives(row: &Access, to: &Named, _: &[Access]) -> Option<Gives> {
+        let given = Access { principal: to.clone(), ..row.clone() };
+        Some(Gives::With(arguments(&given)))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

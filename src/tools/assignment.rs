@@ -612,4 +612,22 @@ mod tests {
         assert_eq!(assigning.summary(), "assign “Treasury Viewer” to “Sam” (us-1)");
         assert_eq!(revoking.summary(), "revoke “Treasury Viewer” from “Sam” (us-1)");
     }
+
+    /// Whoever holds a permission: a person, a group, a token.
+    #[test]
+    fn a_permission_is_given_and_taken_by_ids() {
+        use super::super::giving::tests::{given_to, row, somebody, taken};
+        for kind in ["user", "group", "service_account", "token"] {
+            let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, kind));
+            let held = row(&ana, "organization", "pm-1 on organization");
+            assert_eq!(
+                given_to(&dfns::VENDOR, &held, &sam, &[]),
+                r#"assign_permission {"permissionId":"pm-1","identityId":"sam"}"#
+            );
+            assert_eq!(
+                taken(&dfns::VENDOR, &held, &[]),
+                r#"revoke_permission {"permissionId":"pm-1","identityId":"ana"}"#
+            );
+        }
+    }
 }

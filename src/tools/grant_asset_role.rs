@@ -5,11 +5,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
+use super::giving::{Gives, replaces};
 use super::{
     Change, Effect, Inverse, LASTING, Plan, Replacement, STARTS, Snapshot, Spec, Step, Term,
     Verification, privilege,
 };
-use crate::access::{Access, Outcome};
+use crate::access::{Access, Named, Outcome};
 use crate::argument::{Name, Time, Uuid};
 use crate::failure::Failure;
 use crate::json::put;
@@ -85,6 +86,25 @@ impl Change for GrantAssetRole {
             Box::new(Granting { of, portfolio, period: None })
         };
         Ok(roles.into_iter().map(step).collect())
+    }
+
+    /// In the portfolio where the other holds it. OutSystems keeps one role an asset.
+    fn gives(row: &Access, to: &Named, there: &[Access]) -> Option<Gives> {
+        if row.scope != "asset" {
+            return Some(Gives::Not(asset_role::of_organization()));
+        }
+        if let Some(own) = there.first() {
+            return Some(match there.iter().any(|own| asset_role::is_same(own, row)) {
+                true => Gives::Already,
+                false => Gives::Not(replaces(own, Self::SPEC.name)),
+            });
+        }
+        let given = Access { principal: to.clone(), ..row.clone() };
+        let mut arguments = asset_role::arguments(&given);
+        if let Some(portfolio) = &row.within {
+            put(&mut arguments, "portfolioKey", portfolio.as_str());
+        }
+        Some(Gives::With(arguments))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
@@ -569,5 +589,38 @@ mod tests {
         let inverse = undone(GrantAssetRole::inverse(&record(timed.wanted(), &[], true)));
         let arguments = r#"{"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#;
         assert_eq!(inverse, format!("revoke_asset_role {arguments}"));
+    }
+
+    /// A role on an asset, in its portfolio; never in place of another, and never for the organization.
+    #[test]
+    fn a_role_on_an_asset_is_given_as_another_holds_it() {
+        use super::super::giving::tests::{given, row, somebody};
+        let vendor = &outsystems::VENDOR;
+        let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, "user"));
+        let granted =
+            r#"grant_asset_role {"userKey":"sam","roleKey":"developer","assetKeys":["orders"]}"#;
+        let placed = r#"grant_asset_role {"userKey":"sam","roleKey":"developer","assetKeys":["orders"],"portfolioKey":"c498b6e7-3648-445e-9afa-3a387f006745"}"#;
+        for (scope, wanted, own, told) in [
+            ("asset", "developer on orders", None, granted),
+            ("asset", "developer on orders in c498b6e7-3648-445e-9afa-3a387f006745", None, placed),
+            ("asset", "developer on orders", Some("tester on billing"), granted),
+            ("asset", "developer on orders", Some("developer on orders"), "already"),
+            ("asset", "developer on orders", Some("DEVELOPER on orders"), "already"),
+            (
+                "asset",
+                "developer on orders",
+                Some("tester on orders"),
+                "not: sam holds tester there, and it would take the place of that",
+            ),
+            (
+                "organization",
+                "developer on organization",
+                None,
+                "not: it counts for the whole organization, and only roles on assets are changed from here",
+            ),
+        ] {
+            let held: Vec<_> = own.map(|own| row(&sam, scope, own)).into_iter().collect();
+            assert_eq!(given(vendor, &row(&ana, scope, wanted), &held), told, "{wanted} {own:?}");
+        }
     }
 }

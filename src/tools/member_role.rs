@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::giving::{Gives, replaces};
 use super::{Given, Plan, Snapshot, Step, Verification, WriteReply, one_way};
 use crate::access::{ANY_ROLE, Access, Named, Outcome, Resource};
 use crate::argument::Name;
@@ -108,6 +109,26 @@ pub(super) fn arguments(place: &str, wanted: &Access, role: Option<&Access>) -> 
         put(&mut arguments, "role", json!({ "id": row.role.id }));
     }
     arguments
+}
+
+/// How somebody is given the role of a row, where that is in such a place: Redox keeps one role a place.
+pub(super) fn gives(
+    tool: &str,
+    place: &str,
+    row: &Access,
+    (to, there): (&Named, &[Access]),
+) -> Option<Gives> {
+    if !place.starts_with(row.scope.as_ref()) {
+        return None;
+    }
+    Some(match there.first() {
+        Some(own) if own.role.id == row.role.id => Gives::Already,
+        Some(own) => Gives::Not(replaces(own, tool)),
+        None => {
+            let given = Access { principal: to.clone(), ..row.clone() };
+            Gives::With(arguments(place, &given, Some(row)))
+        }
+    })
 }
 
 impl MemberRole {
@@ -670,6 +691,50 @@ mod tests {
         ] {
             assert_eq!(step.summary(), summary);
             assert_eq!(step.arguments().to_string(), arguments);
+        }
+    }
+
+    /// Redox keeps one role a place: none is replaced by a copy, and one of the organization is not taken.
+    #[test]
+    fn a_role_is_given_where_there_is_none_and_taken_in_an_environment() {
+        use super::super::giving::tests::{given, row, somebody, taken};
+        let vendor = &redox::VENDOR;
+        let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, "user"));
+        let replaced = "not: sam holds r-support there, and it would take the place of that";
+        for (scope, wanted, own, told) in [
+            (
+                "environment",
+                "r-engineer on env-1",
+                None,
+                r#"assign_environment_role {"user":{"id":"sam"},"environmentId":"env-1","role":{"id":"r-engineer"}}"#,
+            ),
+            ("environment", "r-engineer on env-1", Some("r-engineer on env-1"), "already"),
+            ("environment", "r-engineer on env-1", Some("r-support on env-1"), replaced),
+            ("organization", "r-admin on 4271", Some("r-admin on 4271"), "already"),
+            ("organization", "r-admin on 4271", Some("r-support on 4271"), replaced),
+            (
+                "organization",
+                "r-admin on 4271",
+                None,
+                r#"assign_organization_role {"user":{"id":"sam"},"organizationId":"4271","role":{"id":"r-admin"}}"#,
+            ),
+        ] {
+            let held: Vec<_> = own.map(|own| row(&sam, scope, own)).into_iter().collect();
+            assert_eq!(given(vendor, &row(&ana, scope, wanted), &held), told, "{wanted} {own:?}");
+        }
+        for (scope, text, told) in [
+            (
+                "environment",
+                "r-engineer on env-1",
+                r#"remove_environment_role {"user":{"id":"ana"},"environmentId":"env-1"}"#,
+            ),
+            (
+                "organization",
+                "r-member on 4271",
+                "not: Redox lets an organization role be replaced, and not be taken away",
+            ),
+        ] {
+            assert_eq!(taken(vendor, &row(&ana, scope, text), &[]), told);
         }
     }
 }

@@ -3,7 +3,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::member_role::{self, MemberRole, Reference};
-use super::{Change, Effect, Holds, Inverse, Spec, Step};
+use super::{Change, Effect, Holds, Inverse, Spec, Step, Takes};
+use crate::access::Access;
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -53,6 +54,11 @@ impl Change for RemoveEnvironmentRole {
         let own = members.filter(|_| configured).find(|member| member.user.id == user.id);
         let beside = own.map(|member| member.role.clone());
         Ok(vec![Box::new(MemberRole::new(place, None, user).beside(beside))])
+    }
+
+    fn takes(row: &Access, _: &[Access]) -> Option<Takes> {
+        let own = row.scope == "environment";
+        own.then(|| Ok(member_role::arguments("environmentId", row, None)))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

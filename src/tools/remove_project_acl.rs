@@ -2,7 +2,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::space_entry::{self, GrantType, SpaceEntry};
-use super::{Change, Effect, Holds, Inverse, Spec, Step};
+use super::{Change, Effect, Holds, Inverse, Spec, Step, Takes};
+use crate::access::Access;
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -38,6 +39,10 @@ impl Change for RemoveProjectAcl {
         let path = self.project_or_space_path.as_str();
         let entry = SpaceEntry::resolve(reader, path, self.grant_type, &self.grantee, None).await?;
         Ok(vec![Box::new(entry)])
+    }
+
+    fn takes(row: &Access, _: &[Access]) -> Option<Takes> {
+        Some(Ok(space_entry::arguments(row)))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::asset_role::{self, AssetRole};
 use super::{
-    Change, Effect, Inverse, LASTING, Plan, STARTS, Snapshot, Spec, Step, Verification, WriteReply,
-    one_way,
+    Change, Effect, Inverse, LASTING, Plan, STARTS, Snapshot, Spec, Step, Takes, Verification,
+    WriteReply, one_way,
 };
 use crate::access::{Access, Outcome};
 use crate::argument::Name;
@@ -53,6 +53,13 @@ impl Change for RevokeAssetRole {
         let roles =
             asset_role::resolve(reader, &self.user_key, &self.role_key, &self.asset_keys).await?;
         Ok(roles.into_iter().map(|role| Box::new(Revoking(role)) as Box<dyn Step>).collect())
+    }
+
+    fn takes(row: &Access, _: &[Access]) -> Option<Takes> {
+        Some(match row.scope.as_ref() {
+            "asset" => Ok(asset_role::arguments(row)),
+            _ => Err(asset_role::of_organization()),
+        })
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {
@@ -291,5 +298,25 @@ mod tests {
             "revoke “Developer” on “Orders” from “Ana” (ana)"
         );
         assert_eq!(Revoking(supposed(false)).already_outcome(), Outcome::AlreadyAbsent);
+    }
+
+    #[test]
+    fn a_role_on_an_asset_is_taken_and_one_of_the_organization_is_not() {
+        use super::super::giving::tests::{row, somebody, taken};
+        let ana = somebody("ana", "user");
+        let gone =
+            r#"revoke_asset_role {"userKey":"ana","roleKey":"developer","assetKeys":["orders"]}"#;
+        for (scope, text, told) in [
+            ("asset", "developer on orders", gone),
+            ("asset", "developer on orders from 2099-01-01T00:00:00Z", gone),
+            ("asset", "developer on orders until 2099-01-01T00:00:00Z", gone),
+            (
+                "organization",
+                "developer on organization",
+                "not: it counts for the whole organization, and only roles on assets are changed from here",
+            ),
+        ] {
+            assert_eq!(taken(&outsystems::VENDOR, &row(&ana, scope, text), &[]), told);
+        }
     }
 }

@@ -3,7 +3,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::assignment::{PermissionAssignment, arguments};
-use super::{Change, Effect, Inverse, Spec, Step};
+use super::{Change, Effect, Inverse, Spec, Step, Takes};
+use crate::access::Access;
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -75,6 +76,10 @@ impl Change for RevokePermission {
         };
         let revoked = PermissionAssignment::revoked(reader, role, principal, assignment, doubt);
         Ok(vec![Box::new(revoked.await?)])
+    }
+
+    fn takes(row: &Access, _: &[Access]) -> Option<Takes> {
+        Some(Ok(arguments(row)))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::asset_table::{self, AssetTable, WantedEntry, is_called, wanted};
-use super::{Change, Effect, Holds, Inverse, IsOwn, Spec, Step};
-use crate::access::{Access, PrincipalKind};
+use super::{Change, Effect, Gives, Holds, Inverse, IsOwn, Spec, Step, Takes};
+use crate::access::{Access, Named, PrincipalKind};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::json::put;
@@ -72,6 +72,7 @@ enum ProfileLevel {
 }
 
 const MOST_PROFILES: usize = 100;
+const MOST_ENTRIES: usize = 100;
 
 impl Change for SetAssetPermissions {
     const SPEC: Spec = Spec {
@@ -153,6 +154,40 @@ impl Change for SetAssetPermissions {
             rows.extend(others.iter().cloned());
         }
         Ok(())
+    }
+
+    /// Combined with what they hold: the higher of each counts.
+    fn gives(row: &Access, to: &Named, there: &[Access]) -> Option<Gives> {
+        let wanted = Holding::parse(&row.role.id);
+        if there.iter().any(|own| Holding::parse(&own.role.id).covers(&wanted)) {
+            return Some(Gives::Already);
+        }
+        let given = entry(&Access { principal: to.clone(), ..row.clone() });
+        Some(Gives::With(json!({
+            "asset": row.resource.id,
+            "userGroupAssetPermission": [given],
+        })))
+    }
+
+    /// By a list of all others: nothing else lowers anything.
+    fn takes(row: &Access, there: &[Access]) -> Option<Takes> {
+        let others = there.iter().filter(|other| !other.principal.is(&row.principal));
+        let others: Vec<_> = others.map(entry).collect();
+        if others.is_empty() {
+            let trouble = "nobody else is on the asset's list, and an empty list cannot be set";
+            let hint = "clear the asset's permissions in CentraSite";
+            return Some(Err(Failure::refused(trouble).hint(hint)));
+        }
+        if others.len() > MOST_ENTRIES {
+            let trouble = format!("more than {MOST_ENTRIES} others are on the asset's list");
+            let hint = "take the entry off the asset's permissions in CentraSite";
+            return Some(Err(Failure::refused(trouble).hint(hint)));
+        }
+        Some(Ok(json!({
+            "asset": row.resource.id,
+            "userGroupAssetPermission": others,
+            "removeExistingPermission": true,
+        })))
     }
 
     /// The table as it was, whole: combining could not lower anything.

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::space_entry::{self, GrantType, SpaceEntry};
-use super::{Change, Effect, Holds, Inverse, Spec, Step};
+use super::{Change, Effect, Gives, Holds, Inverse, Spec, Step};
+use crate::access::{Access, Named};
 use crate::argument::Name;
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -58,6 +59,10 @@ impl Change for SetProjectAcl {
         let entry =
             SpaceEntry::resolve(reader, path, self.grant_type, &self.grantee, wanted).await?;
         Ok(vec![Box::new(entry)])
+    }
+
+    fn gives(row: &Access, to: &Named, there: &[Access]) -> Option<Gives> {
+        Some(space_entry::gives(Self::SPEC.name, row, to, there))
     }
 
     fn inverse(record: &Record) -> Result<Inverse, Failure> {

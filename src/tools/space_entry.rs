@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::giving::{Gives, replaces};
 use super::{Given, Inverse, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
@@ -60,12 +61,7 @@ pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
         )
         .hint("set or remove the access by hand"));
     }
-    let group = wanted.principal.kind.as_deref() == Some("group");
-    let mut arguments = json!({
-        "project_or_space_path": wanted.resource.id,
-        "grant_type": if group { GrantType::Group } else { GrantType::User },
-        "grantee": wanted.principal.id,
-    });
+    let mut arguments = arguments(&wanted);
     let Some(earlier) = earlier else {
         return Ok(Inverse { tool: "remove_project_acl", arguments });
     };
@@ -73,6 +69,40 @@ pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
     put(&mut arguments, "permission_list", json!(letters));
     put(&mut arguments, "inherit", inherit);
     Ok(Inverse { tool: "set_project_acl", arguments })
+}
+
+/// A grantee and a space, by ids, as arguments of either tool.
+pub(super) fn arguments(row: &Access) -> Value {
+    json!({
+        "project_or_space_path": row.resource.id,
+        "grant_type": if is_group(&row.principal) { GrantType::Group } else { GrantType::User },
+        "grantee": row.principal.id,
+    })
+}
+
+/// How somebody is given the permissions of a row: a list that holds all of theirs takes its place.
+pub(super) fn gives(tool: &str, row: &Access, to: &Named, there: &[Access]) -> Gives {
+    let (letters, inherit) = letters(&row.role.id);
+    if let Some(other) = letters.iter().find(|letter| !["R", "W", "X"].contains(letter)) {
+        let other = text::quote(Word::Vendor, other);
+        let hint = "whoever administers SnapLogic sets it there";
+        return Gives::Not(
+            Failure::refused(format!("{other} is not granted from here")).hint(hint),
+        );
+    }
+    if let Some(own) = there.first() {
+        let [theirs, wanted] = [own, row].map(|row| parts(&row.role.id));
+        if theirs.is_superset(&wanted) {
+            return Gives::Already;
+        }
+        if !wanted.is_superset(&theirs) {
+            return Gives::Not(replaces(own, tool));
+        }
+    }
+    let mut arguments = arguments(&Access { principal: to.clone(), ..row.clone() });
+    put(&mut arguments, "permission_list", json!(letters));
+    put(&mut arguments, "inherit", inherit);
+    Gives::With(arguments)
 }
 
 impl SpaceEntry {
@@ -756,5 +786,45 @@ mod tests {
         assert_eq!(remove().summary(), "remove all access on /acme/Orders from ada@example.com");
         let arguments = format!(r#"{{{target},"permission_list":["R"],"inherit":false}}"#);
         assert_eq!(set("R").arguments().to_string(), arguments);
+    }
+
+    /// A list takes the place of one that it holds all of, and of no other.
+    #[test]
+    fn permissions_on_a_space_are_given_where_nothing_is_lost_by_it() {
+        use super::super::giving::tests::{given_to, row, somebody, taken};
+        let vendor = &snaplogic::VENDOR;
+        let scope = "project_space";
+        let of = |kind: &str, letters: &str, inherit: bool| {
+            let (kind, letters) =
+                (kind.to_uppercase(), json!(letters.split(',').collect::<Vec<_>>()));
+            format!(
+                r#"set_project_acl {{"project_or_space_path":"/acme/Orders","grant_type":"{kind}","grantee":"sam","permission_list":{letters},"inherit":{inherit}}}"#
+            )
+        };
+        let replaced = "not: sam holds W there, and it would take the place of that".to_owned();
+        for kind in ["user", "group"] {
+            let [ana, sam] = ["ana", "sam"].map(|id| somebody(id, kind));
+            for (wanted, own, told) in [
+                ("R,X", None, of(kind, "R,X", false)),
+                ("R,X+inherit", None, of(kind, "R,X", true)),
+                ("R,X", Some("R"), of(kind, "R,X", false)),
+                ("R,X", Some("R,W,X+inherit"), "already".to_owned()),
+                ("R,X", Some("W"), replaced.clone()),
+                ("O,R", None, "not: “O” is not granted from here".to_owned()),
+            ] {
+                let at = |who, role: &str| row(who, scope, &format!("{role} on /acme/Orders"));
+                let held: Vec<_> = own.map(|own| at(&sam, own)).into_iter().collect();
+                assert_eq!(
+                    given_to(vendor, &at(&ana, wanted), &sam, &held),
+                    told,
+                    "{wanted} {own:?}"
+                );
+            }
+            let gone = format!(
+                r#"remove_project_acl {{"project_or_space_path":"/acme/Orders","grant_type":"{}","grantee":"ana"}}"#,
+                kind.to_uppercase()
+            );
+            assert_eq!(taken(vendor, &row(&ana, scope, "R,X on /acme/Orders"), &[]), gone);
+        }
     }
 }
