@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::{Access, Named, Outcome};
-use crate::desk::{Body, Changed, Checked, HistoryRow, Listed, Looked, Marks, Of, Problem, Shown};
+use crate::desk::{
+    Body, Changed, Checked, HistoryRow, Item, LeftOut, Listed, Looked, Marks, Of, Problem, Shown,
+};
 use crate::failure::Candidate;
 use crate::invocation;
 use crate::text::{self, Word};
@@ -184,6 +186,8 @@ fn changed(told: &Changed, is_error: bool, sandbox: bool) -> String {
     }
     let after = if unsent { "then" } else { "now" };
     shown.push_str(&access_lines(told.after().as_deref(), after));
+    shown.extend(told.items.iter().filter_map(|item| one_of_several(item, &told.items)));
+    shown.push_str(&aside(told));
     shown.push_str(&noted(&told.warnings));
     shown.extend(told.candidates.iter().map(candidate));
     let more = [
@@ -212,6 +216,40 @@ fn checked(told: &Checked, is_error: bool, sandbox: bool) -> String {
         ("receipt", Some(&told.receipt)),
     ];
     ended(told.outcome, &told.summary, is_error) + &noted(&told.warnings) + &marks(&more, sandbox)
+}
+
+/// One of the changes of a set, where it has words of its own: how it ended, and at whom.
+fn one_of_several(item: &Item, all: &[Item]) -> Option<String> {
+    let summary = item.summary.as_ref()?;
+    let place =
+        |item: &Item| item.of.as_ref().map(|of| of.tenant.clone().unwrap_or(of.vendor.to_string()));
+    let widest = |of: &dyn Fn(&Item) -> usize| all.iter().map(of).max().unwrap_or_default();
+    let at = widest(&|item| place(item).unwrap_or_default().len());
+    let word = widest(&|item| item.outcome.as_str().len());
+    let place = place(item).unwrap_or_default();
+    let outcome = with(
+        if item.outcome.is_error() { BAD } else { GOOD },
+        &format!("{:word$}", item.outcome.as_str()),
+    );
+    let note = item.note.as_ref().filter(|_| item.outcome.is_error());
+    let note = note.map(|note| format!("\n  {}  {note}", with(DIM, "   why"))).unwrap_or_default();
+    Some(format!("  {outcome}  {place:at$}  {summary}{note}\n"))
+}
+
+/// What is no part of a set, and what could not be read.
+fn aside(told: &Changed) -> String {
+    let mut shown = String::new();
+    for LeftOut { of, summary, why, hint } in &told.left_out {
+        let place = of.tenant.as_deref().unwrap_or(&of.vendor);
+        shown.push_str(&format!("  {}  {place}: {summary}: {why}\n", with(WAITS, "left out")));
+        let hint = hint.iter().map(|hint| format!("  {}  {hint}\n", with(DIM, "      do")));
+        shown.extend(hint);
+    }
+    for Problem { of, message, .. } in &told.not_known {
+        let place = of.tenant.as_deref().unwrap_or(&of.vendor);
+        shown.push_str(&format!("  {}  {place}: {message}\n", with(WAITS, "not known")));
+    }
+    shown
 }
 
 /// A request as it was, or would be, sent.

@@ -108,7 +108,7 @@ impl Desk {
             };
             match taking(tenant.vendor, row, there) {
                 Ok(change) => {
-                    expansion.wish(tenant, change, Expanded::taking(row, &holder.notes), None)
+                    expansion.wish(tenant, change, Expanded::taking(row, &holder.notes), None);
                 }
                 Err(failure) => expansion.against(tenant, row, failure),
             }

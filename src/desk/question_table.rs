@@ -38,7 +38,11 @@ pub(super) fn table(
     for item in items {
         if item.task.request.is_fallback {
             let back = told(number, item, zone);
-            lines.extend(back.iter().map(|line| format!("   if that is not done: {line}")));
+            let back =
+                back.iter().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit()));
+            let back = back
+                .map(|line| format!("   if {number} is not done{}", line.replacen('.', ":", 1)));
+            lines.extend(back);
             continue;
         }
         number += 1;

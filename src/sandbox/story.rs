@@ -23,9 +23,10 @@ const SCENE: Scene =
 /// Stands for the receipt of the change in the scene before.
 pub const RECEIPT: &str = "$RECEIPT";
 
-/// A grant at each vendor, five that are stopped, a revocation and its undoing, and one that ends by
-/// itself.
-pub const SCENES: [Scene; 17] = [
+/// A grant at each vendor, five that are stopped, a revocation and its undoing, one that ends by itself; then
+/// several as one: somebody starts as a colleague did, a role takes another's place, somebody leaves, and all
+/// of that is taken back.
+pub const SCENES: [Scene; 21] = [
     Scene {
         asks: "Sam starts on the Orders app today. Make Sam a developer there.",
         tool: "grant_asset_role",
@@ -145,6 +146,35 @@ pub const SCENES: [Scene; 17] = [
         tool: "grant_asset_role",
         arguments: r#"{"userKey": "user@example.com", "roleKey": "Developer", "assetKeys": []}"#,
         outcome: "refused",
+        ..SCENE
+    },
+    Scene {
+        asks: "Grace becomes a developer on Orders, in place of what she has there.",
+        tool: "grant_asset_role",
+        arguments: r#"{"userKey": "grace.okafor@example.com", "roleKey": "Developer", "assetKeys": ["Orders"], "replace": true}"#,
+        outcome: "confirmed",
+        ..SCENE
+    },
+    Scene {
+        asks: "Jonas leaves today. Take everything away.",
+        tool: "remove_all_access",
+        arguments: r#"{"principal": "jonas.weber@example.com", "reason": "leaves the company"}"#,
+        // What cannot be taken from here is named, with what a person does about it.
+        outcome: "partly_done",
+        ..SCENE
+    },
+    Scene {
+        asks: "Onboard Hiro like Alex, the one of alex.kim@.",
+        tool: "copy_access",
+        arguments: r#"{"from": "alex.kim@example.com", "to": "hiro.tanaka@example.com", "vendor": "outsystems", "reason": "joins Orders"}"#,
+        outcome: "confirmed",
+        ..SCENE
+    },
+    Scene {
+        asks: "He starts next week only. Undo all of that.",
+        tool: "undo_change",
+        arguments: r#"{"receipt": "$RECEIPT", "reason": "starts next week"}"#,
+        outcome: "confirmed",
         ..SCENE
     },
 ];

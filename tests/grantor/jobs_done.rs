@@ -62,7 +62,54 @@ const LAST_OF_HIRO: (&str, &str) =
     ("check_change", r#"{"principal": "Hiro Tanaka", "state": "done", "limit": 1}"#);
 const ENVIRONMENT: &str = "assign_environment_role";
 
-const JOBS: [Job; 19] = [
+const JOBS: [Job; 23] = [
+    Job {
+        said: "Onboard Sam like Alex (alex.kim@) on everything",
+        before: &[],
+        calls: &[(
+            "copy_access",
+            r#"{"from": "alex.kim@example.com", "to": "Sam Rivera <user@example.com>"}"#,
+        )],
+        questions: 1,
+        ends: "confirmed",
+        // CentraSite knows nobody by an address, and is accounted for.
+        told: &["“Developer” on “Orders”", "engineer", "centrasite", "not_known"],
+    },
+    Job {
+        said: "Jonas leaves today, everything",
+        before: &[],
+        calls: &[("remove_all_access", r#"{"principal": "jonas.weber@example.com"}"#)],
+        questions: 1,
+        ends: "partly_done",
+        told: &[
+            "“Customer Portal”",
+            "left_out",
+            "not_known",
+            "Redox lets an organization role be replaced",
+        ],
+    },
+    Job {
+        said: "The same in dev, not prod: where there is but one, nobody has to say",
+        before: &[],
+        calls: &[(
+            GRANT,
+            r#"{"tenant": "outsystems", "userKey": "Sam Rivera", "roleKey": "Tester", "assetKeys": ["Billing"]}"#,
+        )],
+        questions: 1,
+        ends: "confirmed",
+        told: &["outsystems"],
+    },
+    Job {
+        said: "Show me first what onboarding Hiro like Alex would be",
+        before: &[],
+        calls: &[(
+            "copy_access",
+            r#"{"from": "alex.kim@example.com", "to": "Hiro Tanaka", "dry_run": true}"#,
+        )],
+        questions: 0,
+        ends: "preview",
+        told: &["“Developer” on “Orders”"],
+    },
     Job {
         said: "Marta moves to Finance: off the Customer Portal team, onto Finance",
         before: &[(

@@ -213,7 +213,7 @@ async fn a_role_is_replaced_in_one_step_and_given_back_where_the_new_one_is_know
         assert_eq!(items(&answer), told, "{:#}", answer.body);
         assert_eq!(asked.len(), 1, "{asked:#?}");
         let question = &asked[0].message;
-        assert!(question.contains("\n   if that is not done: 2. + “Grace Okafor”"), "{question}");
+        assert!(question.contains("\n   if 2 is not done: + “Grace Okafor”"), "{question}");
         let now = client.ask("list_access", &there, json!({})).await.answer();
         assert_eq!(now.rows("rows"), stands, "{:#}", now.body);
         if !is_faulty {
