@@ -84,6 +84,9 @@ impl Desk {
             }
             if one.conflict().is_some() && all.context.is_set() {
                 // It was left out, and is no part of what was agreed to.
+                if let Some(denied) = &one.denied {
+                    self.ledger.refuse(denied, &all.context.caller).await;
+                }
                 items.push((index, one.left_aside()));
                 continue;
             }

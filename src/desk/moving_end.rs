@@ -156,7 +156,7 @@ impl Desk {
         };
         if until == record.expires_at {
             let next = Next::Already(Outcome::AlreadyPresent, warnings);
-            return Ok(Prepared { task, before, next, is_upon_others: false });
+            return Ok(Prepared { task, before, next, is_upon_others: false, denied: None });
         }
         warnings.push(match (record.expires_at, until) {
             (Some(was), Some(_)) if is_sooner(until, record) => {
@@ -174,7 +174,7 @@ impl Desk {
         }
         intent.summary = format!("{}: {}", moved(until, record), step.summary());
         let next = self.judge(context, step, intent, None).await?;
-        Ok(Prepared { task, before, next, is_upon_others: false })
+        Ok(Prepared { task, before, next, is_upon_others: false, denied: None })
     }
 }
 

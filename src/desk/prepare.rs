@@ -11,7 +11,7 @@ use crate::access::{Access, Outcome};
 use crate::cache::Cache;
 use crate::draft::Draft;
 use crate::failure::{Failure, Kind};
-use crate::guard::{NeedsConsent, Permitted, Verdict, VerdictRecord};
+use crate::guard::{Denied, NeedsConsent, Permitted, Verdict, VerdictRecord};
 use crate::intent::{Cause, Intent, ReadForRules};
 use crate::ledger::Record;
 use crate::outbound::Deadline;
@@ -25,6 +25,8 @@ pub(super) struct Prepared<'t> {
     pub(super) next: Next,
     /// What is there is what earlier changes of the set are to leave.
     pub(super) is_upon_others: bool,
+    /// The denial that it stands aside for, where the call does not name the change.
+    pub(super) denied: Option<Box<Denied>>,
 }
 
 /// What is to be done about an access.
@@ -160,7 +162,7 @@ impl Desk {
                     AlreadySo::EndMoves(planned) => (*planned, None),
                     AlreadySo::Unchanged(warnings) => {
                         let next = Next::Already(outcome, warnings);
-                        return Ok(Prepared { task, before, next, is_upon_others });
+                        return Ok(Prepared { task, before, next, is_upon_others, denied: None });
                     }
                 }
             }
@@ -175,7 +177,7 @@ impl Desk {
         };
         let intent = self.intent(context, task, &before, planned).await?;
         let next = self.judge(context, step, intent, conflict).await?;
-        Ok(Prepared { task, before, next, is_upon_others })
+        Ok(Prepared { task, before, next, is_upon_others, denied: None })
     }
 
     /// What the rules say of a change, and of its end; and then what stands in its way at the vendor.
@@ -327,8 +329,8 @@ impl Prepared<'_> {
     fn setting_denials_aside(self) -> Self {
         match self.next {
             Next::Judged(Verdict::Deny(denied)) if self.task.request.of.is_some() => {
-                let failure = Failure::refused(denied.message).hint(denied.hint);
-                Self { next: Next::Conflict(failure), ..self }
+                let failure = Failure::refused(&denied.message).hint(&denied.hint);
+                Self { next: Next::Conflict(failure), denied: Some(denied), ..self }
             }
             next => Self { next, ..self },
         }

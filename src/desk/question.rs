@@ -405,7 +405,13 @@ mod tests {
         let prepared = tasks.iter().zip(case.intents).map(|(task, intent)| {
             let intent = Intent { cause: case.cause.clone(), ..intent };
             let next = Next::Judged(guard.judge(intent, &at));
-            Prepared { task, before: Snapshot::default(), next, is_upon_others: false }
+            Prepared {
+                task,
+                before: Snapshot::default(),
+                next,
+                is_upon_others: false,
+                denied: None,
+            }
         });
         ConsentQuestion::about(&context, &prepared.collect::<Vec<_>>(), &case.zone)
     }

@@ -49,6 +49,6 @@ impl<'t> Prepared<'t> {
     /// A task that something stands against; what there is was not kept.
     pub(super) fn stands_against(task: &'t Task<'t>, failure: Failure) -> Self {
         let (before, next) = (Snapshot::default(), Next::Conflict(failure));
-        Self { task, before, next, is_upon_others: false }
+        Self { task, before, next, is_upon_others: false, denied: None }
     }
 }

@@ -400,7 +400,7 @@ mod tests {
                 json!({ "userkey": "Sam", "roleKey": 7, "assetKeys": [], "expires_in": "7 days" }),
                 "assetKeys: is empty, and OutSystems would take that for the whole organization; \
                  there is no argument \"userkey\" (did you mean userKey?); there are userKey, \
-                 roleKey, assetKeys, portfolioKey, replace, expires_in, expires_at, reason, dry_run; \
+                 roleKey, assetKeys, portfolioKey, replace, starts_at, expires_in, expires_at, reason, dry_run; \
                  roleKey: must be text (The organization role: key (UUID) or exact name), not 7; \
                  expires_in: must be a positive ISO 8601 duration such as P7D or PT8H, not \
                  \"7 days\"; userKey: is missing; it must be text (The user: key (UUID), e-mail \

@@ -317,8 +317,11 @@ impl Step for Granting {
             ));
         }
         if !self.begins_as_wanted(row) {
-            let start = text::quoted(row.starts_at.as_deref().unwrap_or("now"));
-            return Verification::Elsewise(format!("the role is there, and begins at {start}"));
+            let when = match &row.starts_at {
+                Some(start) => format!("begins at {} only", text::quoted(start)),
+                None => "has begun already".to_owned(),
+            };
+            return Verification::Elsewise(format!("the role is there, and {when}"));
         }
         if !self.ends_as_wanted(row) {
             let end = text::quoted(row.expires_at.as_deref().unwrap_or("never"));

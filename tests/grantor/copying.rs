@@ -215,6 +215,11 @@ async fn what_is_privileged_is_never_copied_under_the_built_in_rules() {
     for summary in told(&answer, "items", "summary") {
         assert!(!summary.contains("Administrator") && !summary.contains("owner"), "{summary}");
     }
+    // What was left out of a copy that was made is on record as what it is.
+    client.call(COPY, &json!({ "from": priya, "to": SAM }), agrees).await;
+    let refused = ask(&mut client, "check_change", json!({ "state": "refused" })).await;
+    let recorded = refused.body["changes"].to_string();
+    assert!(recorded.contains("privileged-role"), "{:#}", refused.body);
 }
 
 #[tokio::test]

@@ -100,11 +100,11 @@ const JOBS: [Job; 23] = [
         told: &["outsystems"],
     },
     Job {
-        said: "Show me first what onboarding Hiro like Alex would be",
+        said: "Show me first what onboarding Hiro (hiro.tanaka@) like Alex (alex.kim@) would be",
         before: &[],
         calls: &[(
             "copy_access",
-            r#"{"from": "alex.kim@example.com", "to": "Hiro Tanaka", "dry_run": true}"#,
+            r#"{"from": "alex.kim@example.com", "to": "hiro.tanaka@example.com", "dry_run": true}"#,
         )],
         questions: 0,
         ends: "preview",

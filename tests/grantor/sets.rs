@@ -1,6 +1,9 @@
 //! Several changes as one: planned each upon what those before it leave, one question, one yes, a receipt for
 //! all and one for each.
 
+use std::time::Duration;
+
+use grantor::sandbox::FaultKind;
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Era, World, parsed, status};
@@ -188,42 +191,124 @@ async fn what_the_access_there_stands_against_is_left_out_and_named() {
     assert_eq!(refused.outcome(), "refused", "{:#}", refused.body);
 }
 
+/// What comes of the second write, and what stands then: the new, the old, or neither as far as is known.
+struct Second {
+    fault: fn() -> FaultKind,
+    /// The word for the new one, and whether the old one is given back.
+    outcome: &'static str,
+    back: bool,
+    /// Whether it got there.
+    applied: bool,
+}
+
+const fn second(
+    fault: fn() -> FaultKind,
+    outcome: &'static str,
+    back: bool,
+    applied: bool,
+) -> Second {
+    Second { fault, outcome, back, applied }
+}
+
+const SILENCE: Duration = Duration::from_secs(600);
+const SECONDS: [Second; 13] = [
+    second(|| status(400), "rejected", true, false),
+    second(|| status(401), "confirmed", false, true),
+    second(|| status(403), "rejected", true, false),
+    second(|| status(404), "rejected", true, false),
+    second(|| status(409), "rejected", true, false),
+    second(|| status(422), "rejected", true, false),
+    second(|| status(500), "unknown", false, false),
+    second(|| status(503), "unknown", false, false),
+    second(|| FaultKind::DropBefore, "unknown", false, false),
+    second(|| FaultKind::DropAfter, "confirmed", false, true),
+    second(|| FaultKind::Truncate, "confirmed", false, true),
+    second(|| FaultKind::Garble, "confirmed", false, true),
+    second(|| FaultKind::StallAfter(SILENCE), "confirmed", false, true),
+];
+
+/// The old one is given back only where the new one is known not to have come, and with its own end.
 #[tokio::test]
-async fn a_role_is_replaced_in_one_step_and_given_back_where_the_new_one_is_known_not_to_come() {
-    let developer = json!({ "userKey": GRACE, "roleKey": "Developer", "assetKeys": ["Orders"], "replace": true });
-    let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
-    for (fault, outcome, told, stands) in [
-        (None, "confirmed", &["confirmed", "confirmed"][..], &["Developer on Orders"][..]),
-        (
-            Some(status(403)),
-            "partly_done",
-            &["confirmed", "rejected", "confirmed"],
-            &["Tester on Orders"],
-        ),
-        (Some(status(500)), "partly_done", &["confirmed", "unknown"], &[]),
-    ] {
+async fn what_was_taken_is_given_back_where_the_new_is_known_not_to_have_come() {
+    for case in &SECONDS {
+        let Second { fault, outcome, back, applied } = case;
+        let fault = fault();
+        let what = format!("{fault:?}");
         let world = World::asking().await;
         let mut client = Client::start(&world, Era::Modern).await;
-        let is_faulty = fault.is_some();
-        if let Some(fault) = fault {
-            world.inject("outsystems", "POST", "/organization-roles/", fault);
-        }
+        let developer = json!({ "userKey": GRACE, "roleKey": "Developer", "assetKeys": ["Orders"],
+            "replace": true });
+        world.inject("outsystems", "POST", "/organization-roles/", fault);
         let (asked, answer) = client.call("grant_asset_role", &developer, agrees).await;
-        assert_eq!(answer.outcome(), outcome, "{:#}", answer.body);
-        assert_eq!(items(&answer), told, "{:#}", answer.body);
-        assert_eq!(asked.len(), 1, "{asked:#?}");
+        let told: Vec<_> =
+            ["confirmed", outcome].into_iter().chain(back.then_some("confirmed")).collect();
+        assert_eq!(items(&answer), told, "{what}: {:#}", answer.body);
+        let word = if *outcome == "confirmed" { "confirmed" } else { "partly_done" };
+        assert_eq!(answer.outcome(), word, "{what}: {:#}", answer.body);
         let question = &asked[0].message;
         assert!(question.contains("\n   if 2 is not done: + “Grace Okafor”"), "{question}");
+        let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
         let now = client.ask("list_access", &there, json!({})).await.answer();
-        assert_eq!(now.rows("rows"), stands, "{:#}", now.body);
-        if !is_faulty {
-            let receipt = json!({ "receipt": answer.body["receipt"] });
-            let (_, undone) = client.call("undo_change", &receipt, agrees).await;
-            assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
-            let now = client.ask("list_access", &there, json!({})).await.answer();
-            assert_eq!(now.rows("rows"), ["Tester on Orders"], "{:#}", now.body);
+        let stands = match (applied, back) {
+            (true, _) => vec!["Developer on Orders"],
+            (false, true) => vec!["Tester on Orders"],
+            (false, false) => vec![],
+        };
+        assert_eq!(now.rows("rows"), stands, "{what}: {:#}", now.body);
+        if *outcome == "unknown" {
+            let check = json!({ "receipt": answer.body["receipt"] });
+            let shown = client.ask("check_change", &check, json!({})).await.answer();
+            let told = shown.body.to_string();
+            assert!(told.contains("“Tester”") && told.contains("“Developer”"), "{what}: {told}");
         }
     }
+}
+
+/// The same where the end of a grant moves outward that OutSystems keeps.
+#[tokio::test]
+async fn an_end_that_cannot_move_outward_is_given_back_as_it_was() {
+    for case in &SECONDS {
+        let Second { fault, outcome, back, applied } = case;
+        let fault = fault();
+        let what = format!("{fault:?}");
+        let world = World::asking().await;
+        let mut client = Client::start(&world, Era::Legacy).await;
+        let mut timed = parsed(GRANTS[0].arguments);
+        timed["expires_at"] = "2099-01-01T00:00:00Z".into();
+        let (_, granted) = client.call(GRANTS[0].tool, &timed, agrees).await;
+        world.inject("outsystems", "POST", "/organization-roles/", fault);
+        let longer =
+            json!({ "receipt": granted.body["receipt"], "expires_at": "2099-02-01T00:00:00Z" });
+        let (asked, answer) = client.call("set_expiry", &longer, agrees).await;
+        assert_eq!(asked.len(), 1, "{what}: {asked:#?}");
+        let told: Vec<_> =
+            ["confirmed", outcome].into_iter().chain(back.then_some("confirmed")).collect();
+        assert_eq!(items(&answer), told, "{what}: {:#}", answer.body);
+        let there = json!({ "vendor": "outsystems", "principal": SAM, "resource": "Orders" });
+        let now = client.ask("list_access", &there, json!({})).await.answer();
+        let end = now.body.pointer("/rows/0/expires_at").and_then(Value::as_str);
+        let stands = match (applied, back) {
+            (true, _) => Some("2099-02-01T00:00:00Z"),
+            (false, true) => Some("2099-01-01T00:00:00Z"),
+            (false, false) => None,
+        };
+        assert_eq!(end, stands, "{what}: {:#}", now.body);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_took_anothers_place_is_undone_with_the_old_one() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Modern).await;
+    let developer = json!({ "userKey": GRACE, "roleKey": "Developer", "assetKeys": ["Orders"], "replace": true });
+    let (_, answer) = client.call("grant_asset_role", &developer, agrees).await;
+    assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
+    let receipt = json!({ "receipt": answer.body["receipt"] });
+    let (_, undone) = client.call("undo_change", &receipt, agrees).await;
+    assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
+    let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
+    let now = client.ask("list_access", &there, json!({})).await.answer();
+    assert_eq!(now.rows("rows"), ["Tester on Orders"], "{:#}", now.body);
 }
 
 /// Access begins with the yes: the vendor is told so, and whoever thinks before is asked once.
@@ -234,7 +319,7 @@ async fn who_takes_a_moment_to_agree_is_not_asked_again() {
         reason = "the person takes this long, and nobody else is here"
     )]
     let thinks = |form: &Value| {
-        std::thread::sleep(std::time::Duration::from_millis(1_100));
+        std::thread::sleep(Duration::from_millis(1_100));
         agrees(form)
     };
     for era in ERAS {
