@@ -360,7 +360,8 @@ async fn changes_are_exported_as_events_of_user_access() {
 async fn the_last_lines_are_shown() {
     let world = written().await;
     let ran = world.run(&["ledger", "tail", "-n", "2"]).await;
-    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    // A heading stands above the two.
+    assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
     assert!(ran.stdout.contains("BillingService") && ran.stdout.contains("confirmed"));
     assert!(!ran.stdout.contains('\u{1b}'), "no colour in a pipe");
     let world = World::new().await;
