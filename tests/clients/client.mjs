@@ -153,7 +153,7 @@ for (const [number, scene] of scenario.entries()) {
       await step(`${scene.session}: lists the tools, in ${ERA}`, async () => {
         assert.equal(session.era(), ERA);
         const tools = await session.tools();
-        assert.equal(tools.length, 16);
+        assert.equal(tools.length, 20);
         assert.ok(tools.every((tool) => tool.outputSchema && tool.title));
       });
       for (const one of scene.steps) await step(one.step, () => take(session, person, one, kept));

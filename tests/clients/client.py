@@ -175,7 +175,7 @@ async def scenes():
                     era = session.sdk.protocol_version
                     assert era == os.environ["ERA"], f"the era is {era}"
                     tools = await session.tools()
-                    assert len(tools) == 16, f"{len(tools)} tools"
+                    assert len(tools) == 20, f"{len(tools)} tools"
                     assert all(tool["outputSchema"] and tool["title"] for tool in tools)
                 for one in scene["steps"]:
                     with step(one["step"]):
