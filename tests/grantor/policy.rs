@@ -1182,3 +1182,26 @@ async fn check_fails_by_what_is_found_and_serving_does_not() {
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:#?}");
     assert_eq!(world.run(&["policy", "check", "--jsn"]).await.status, 2);
 }
+
+/// The end of access that moves is counted from when the access was first given.
+#[test]
+fn an_extension_is_as_long_as_all_of_it() {
+    let rules = r#"@id("all") permit (principal, action, resource);
+        @id("eight-hours") forbid (principal, action in Action::"grant", resource)
+        when { context has expires_in_minutes && context.expires_in_minutes > 480 };"#;
+    let guard = Guard::compile("eight.cedar", rules, false).unwrap();
+    let now: jiff::Timestamp = NOW.parse().unwrap();
+    let at = Circumstances { requester: "alice", changes_this_hour: 0, now };
+    for (hours_ago, verdict) in [(0, "allow"), (6, "allow"), (7, "deny")] {
+        let supposed: Supposed =
+            serde_json::from_value(json!({ "expires_in": "PT2H", "extends": "gr-1" })).unwrap();
+        let mut intent = supposed.intent(GRANT, now).unwrap();
+        intent.since = Some(now - jiff::SignedDuration::from_hours(hours_ago));
+        let found = match guard.judge(intent, &at) {
+            Verdict::Allow(_) => "allow",
+            Verdict::Ask(_) => "ask",
+            Verdict::Deny(_) => "deny",
+        };
+        assert_eq!(found, verdict, "first given {hours_ago} hours ago");
+    }
+}

@@ -103,6 +103,18 @@ async fn each_is_planned_on_what_those_before_it_leave() {
     assert_eq!(there.rows("rows"), ["Tester on Orders"], "{:#}", there.body);
 }
 
+/// What an earlier one gives is there for a later one: it is no change any more, and nobody is asked about it.
+#[tokio::test]
+async fn what_an_earlier_one_gives_is_not_given_again() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Legacy).await;
+    let changes = set([grant(SAM, "Tester", "Billing"), grant(SAM, "Tester", "Billing")]);
+    let (asked, answer) = client.call(SET, &changes, agrees).await;
+    assert_eq!(items(&answer), ["confirmed", "already_present"], "{:#}", answer.body);
+    assert!(asked[0].message.contains(" to 1 change:"), "{}", asked[0].message);
+    assert_eq!(world.writes().len(), 1);
+}
+
 #[tokio::test]
 async fn what_fails_stops_what_rests_on_it_and_nothing_else() {
     let world = World::new().await;
