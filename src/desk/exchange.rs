@@ -44,7 +44,9 @@ impl Desk {
         reader: &VendorReader<'_>,
     ) -> StepResult {
         match &permitted.intent().cause {
-            Cause::Extension(of) => self.extend(step, of, &permitted, &context.caller).await,
+            Cause::Extension(of) => {
+                self.extend(step, of, &permitted, receipt, &context.caller).await
+            }
             Cause::Request | Cause::Undo(_) | Cause::Expiry(_) => {
                 self.send(context, step, permitted, receipt, before, reader).await
             }
@@ -57,6 +59,7 @@ impl Desk {
         step: &dyn Step,
         of: &str,
         permitted: &Permitted,
+        item: Option<String>,
         by: &Requester,
     ) -> StepResult {
         let intent = permitted.intent();
@@ -64,7 +67,7 @@ impl Desk {
             return StepResult::not_started(step, &intent.before);
         };
         let content = json!({ "extension": intent.recorded(), "policy": permitted.policy(),
-            "consent": permitted.consent() });
+            "consent": permitted.consent(), "item": item });
         match self.ledger.extend(of, intent.expires_at, content, by).await {
             Ok(()) => StepResult::extended(step, of, intent, permitted.policy().clone()),
             Err(failure) => StepResult::stopped(step, Some(&intent.before), &failure),

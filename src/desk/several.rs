@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::ledger::{Channel, Content, Decision, Record, Request, State};
 use crate::requester::Requester;
 use crate::text;
-use crate::tools::{LASTING, STARTS, undo_change};
+use crate::tools::{LASTING, STARTS, set_expiry, undo_change};
 
 /// More than a call has items.
 const MOST: usize = 100;
@@ -43,6 +43,7 @@ impl Desk {
         for item in self.items(&request).await? {
             changes.push(self.item(item, by).await);
         }
+        changes.extend(self.moved_ends(&request).await?);
         let is_set = request.content.is_set();
         let remaining = if is_set { self.remaining(&request, &changes) } else { Vec::new() };
         if changes.is_empty() {
@@ -57,6 +58,25 @@ impl Desk {
         }
         let hint = (!remaining.is_empty()).then(|| REMAINING.to_owned());
         Ok(Checked { outcome, changes, remaining, hint, ..body }.noted(note))
+    }
+
+    /// The ends that a set moved: each is told under its own receipt, and stands in the lines of its grant.
+    async fn moved_ends(&self, request: &Request) -> Result<Vec<Checked>, Failure> {
+        let Content { intents, numbers, .. } = &request.content;
+        let mut moved = Vec::new();
+        for (number, intent) in numbers.iter().zip(intents) {
+            let Some(of) = intent.get("extends").and_then(Value::as_str) else { continue };
+            let receipt = Some(format!("{}.{number}", request.receipt));
+            let Some(record) = self.ledger.find(of).await? else { continue };
+            if !record.extended.iter().any(|end| end.item == receipt) {
+                continue;
+            }
+            let summary = intent.get("summary").and_then(Value::as_str).unwrap_or(&record.summary);
+            let (summary, outcome) = (summary.to_owned(), Outcome::Confirmed);
+            let receipt = receipt.unwrap_or_default();
+            moved.push(Checked { receipt, summary, outcome, ..self.shown(&record) });
+        }
+        Ok(moved)
     }
 
     /// The changes of a set that were not begun, or not done, as another call lists them.
@@ -77,6 +97,9 @@ impl Desk {
         if let Some(receipt) = text("undoes") {
             let arguments = Map::from_iter([("receipt".to_owned(), receipt.into())]);
             return Some(ChangeLeft { tool: undo_change::SPEC.name.to_owned(), arguments });
+        }
+        if let Some(receipt) = text("extends") {
+            return Some(end_left(receipt, intent));
         }
         let tool = text("tool")?.to_owned();
         let Value::Object(mut arguments) = intent.get("arguments")?.clone() else { return None };
@@ -135,6 +158,20 @@ impl Desk {
         }
         Ok(items)
     }
+}
+
+/// The move of an end that was not made, as a call for it.
+fn end_left(receipt: &str, intent: &Value) -> ChangeLeft {
+    let own = |name: &str| intent.get(name).filter(|end| !end.is_null()).cloned();
+    let end = match (own("lasts"), own("expires_at")) {
+        (Some(lasts), _) => (LASTING[0], lasts),
+        (None, Some(at)) => (LASTING[1], at),
+        (None, None) => ("never", true.into()),
+    };
+    let reason = own("reason").map(|reason| ("reason", reason));
+    let all = [("receipt", receipt.into()), end].into_iter().chain(reason);
+    let arguments = all.map(|(name, value)| (name.to_owned(), value)).collect();
+    ChangeLeft { tool: set_expiry::SPEC.name.to_owned(), arguments }
 }
 
 /// The word for several changes, of which the worst counts, and how many ended how. Pure.

@@ -417,3 +417,21 @@ async fn what_waits_is_listed_at_each_of_its_vendors() {
     let list = server.call("check_change", who).await;
     assert_eq!(list.body["changes"], json!([]), "she is in none of them");
 }
+
+/// An end that moves as one of several is told under the receipt of the set, and is not left to be done.
+#[tokio::test]
+async fn an_end_that_moves_among_others_is_told_with_them() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let mut timed = parsed(GRANTS[1].arguments);
+    timed["expires_in"] = "PT8H".into();
+    let granted = server.call(GRANTS[1].tool, timed).await;
+    let longer = json!({ "receipt": granted.body["receipt"], "expires_in": "P2D" });
+    let changes = set([change("set_expiry", longer), grant(SAM, "Tester", "Billing")]);
+    let answer = server.call(SET, changes).await;
+    assert_eq!(items(&answer), ["confirmed", "confirmed"], "{:#}", answer.body);
+    let shown = server.call("check_change", json!({ "receipt": answer.body["receipt"] })).await;
+    assert_eq!(shown.outcome(), "confirmed", "{:#}", shown.body);
+    assert_eq!(shown.body["changes"].as_array().unwrap().len(), 2, "{:#}", shown.body);
+    assert!(shown.body.get("remaining").is_none(), "{:#}", shown.body);
+}
