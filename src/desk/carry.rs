@@ -150,7 +150,8 @@ impl Desk {
         }
         let siblings: Vec<_> = siblings.iter().collect();
         let digest = |one: &Prepared<'_>| one.digest(&siblings, self.guard.hash());
-        let agreed = on.grant.map(|grant| grant.covers(index, &digest(&one)));
+        let in_time = !one.task.request.is_fallback;
+        let agreed = on.grant.map(|grant| grant.covers(index, &digest(&one), in_time));
         let mut item = match self.permit(context, one, agreed).await {
             Ok((permitted, before)) => {
                 *sent = true;
@@ -180,16 +181,17 @@ impl Desk {
             Settled::Finished(item) => return Err(item),
             Settled::Sendable(sendable, before) => (sendable, before),
         };
+        if let Some(Err(failure)) = agreed {
+            // What somebody agreed to is all of it, also what no rule asks about.
+            return Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)));
+        }
         let asked = match sendable {
             Sendable::Allowed(permitted) => return Ok((permitted, before)),
             Sendable::NeedsConsent(asked) => asked,
         };
         match agreed {
             Some(Ok(spent)) => Ok((asked.approved(spent), before)),
-            Some(Err(failure)) => {
-                Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)))
-            }
-            None => {
+            Some(Err(_)) | None => {
                 let failure = Failure::refused("a person must approve this, and was not asked")
                     .hint("call again: the person is asked then");
                 Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)))

@@ -37,6 +37,9 @@ pub(super) fn of_set(context: &ChangeContext, prepared: &[Prepared<'_>], policy:
 /// Each change that is to be sent, and where.
 fn changes(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Content {
     let numbered = prepared.iter().enumerate();
+    let is_back = |one: &Prepared<'_>| one.task.request.is_fallback;
+    let backs = numbered.clone().filter(|(_, one)| is_back(one)).map(|(at, _)| at + 1).collect();
+    let numbered = numbered.filter(|(_, one)| !is_back(one));
     let judged: Vec<_> =
         numbered.filter_map(|(at, one)| Some((at + 1, one.next.judged()?))).collect();
     let mut places: Vec<AskedAt> = Vec::new();
@@ -59,6 +62,7 @@ fn changes(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Content {
         client: context.client.clone(),
         rules: rules.collect(),
         numbers: if context.is_set() { numbers.collect() } else { Vec::new() },
+        backs,
         places,
         intents: judged.iter().map(|(_, (intent, _))| intent.recorded()).collect(),
         ..Content::default()

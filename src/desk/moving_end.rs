@@ -19,7 +19,7 @@ use crate::intent::Cause;
 use crate::ledger::Record;
 use crate::requester::Requester;
 use crate::tools::set_expiry::SetExpiry;
-use crate::tools::{Effect, LASTING, Plan, Snapshot, Tool, parse};
+use crate::tools::{Effect, LASTING, Plan, STARTS, Snapshot, Tool, parse};
 use crate::vendors::Tenant;
 
 impl Desk {
@@ -167,7 +167,8 @@ impl Desk {
             (None, _) => "it had no end, and has one now".to_owned(),
         });
         let cause = Cause::Extension(record.receipt.clone());
-        let planned = Planned { cause, draft: None, after: before.rows.clone(), warnings };
+        let (after, since) = (before.rows.clone(), Some(record.begun()));
+        let planned = Planned { cause, draft: None, after, warnings, since };
         let mut intent = self.intent(context, task, &before, planned).await?;
         if is_sooner(until, record) {
             intent.shorten();
@@ -183,9 +184,15 @@ fn vendors_end(record: &Record) -> Option<Timestamp> {
     record.wanted().expires_at?.parse().ok()
 }
 
-/// The arguments of a grant's tool, as they were sent.
+/// The arguments of a grant's tool, as they were sent, with a beginning that is still to come.
 fn own(record: &Record) -> Map<String, Value> {
-    record.arguments.as_object().cloned().unwrap_or_default()
+    let mut own = record.arguments.as_object().cloned().unwrap_or_default();
+    let start = record
+        .wanted()
+        .starts_at
+        .filter(|start| start.parse().is_ok_and(|start: Timestamp| start > Timestamp::now()));
+    own.extend(start.map(|start| (STARTS.to_owned(), start.into())));
+    own
 }
 
 /// Whether an end takes access away that would have stood.

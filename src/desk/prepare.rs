@@ -1,6 +1,7 @@
 //! What a step would do: read, planned and judged; nothing is sent.
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::round::Stop;
@@ -67,6 +68,8 @@ pub(super) struct Planned {
     pub(super) draft: Option<Draft>,
     pub(super) after: Vec<Access>,
     pub(super) warnings: Vec<String>,
+    /// When the access was first given, where it stands and its end moves.
+    pub(super) since: Option<Timestamp>,
 }
 
 impl Desk {
@@ -127,6 +130,7 @@ impl Desk {
                 break;
             }
         }
+        replace_whole_or_not(&mut done);
         done
     }
 
@@ -151,7 +155,7 @@ impl Desk {
         let moved = request.undoing.as_ref().and_then(|undoing| undoing.check(step, &before).err());
         let planned = |draft, after, warnings| {
             let cause = request.cause.clone();
-            Planned { cause, draft, after, warnings }
+            Planned { cause, draft, after, warnings, since: None }
         };
         let plan = step.plan(&before).map(|plan| plan.saying(&task.notes));
         let plan = plan.and_then(|plan| request.keeps_others(&before, plan));
@@ -234,8 +238,9 @@ impl Desk {
                     Some(_) => format!("it was to end at {end}, and ends later"),
                     None => format!("it was to end at {end}, and no longer ends"),
                 });
+                let since = Some(record.begun());
                 let (cause, after) = (Cause::Extension(record.receipt), before.rows.clone());
-                let planned = Planned { cause, draft: None, after, warnings };
+                let planned = Planned { cause, draft: None, after, warnings, since };
                 Ok(AlreadySo::EndMoves(Box::new(planned)))
             }
             (Some((end, record)), Some(until)) if until < end => refused(
@@ -257,7 +262,7 @@ impl Desk {
         before: &Snapshot,
         planned: Planned,
     ) -> Result<Intent, Failure> {
-        let Planned { cause, draft, after, warnings } = planned;
+        let Planned { cause, draft, after, warnings, since } = planned;
         let ChangeRequest { tool, tenant, organization, reason, term, .. } = task.request;
         let (step, spec) = (task.step.as_ref(), tool.spec);
         let extends = matches!(cause, Cause::Extension(_));
@@ -294,7 +299,7 @@ impl Desk {
             contains: step.contains(),
             ingredients: step.ingredients(),
             own: step.is_self(),
-            since: task.request.since.or(term.starts),
+            since: since.or(task.request.since).or(term.starts),
             width: context.width,
             set_size: context.set_size.unwrap_or(1),
             called: context.called_for(spec.name),
@@ -316,6 +321,23 @@ impl Desk {
         }
         intent.read = self.read_for_rules(context, task, &intent).await;
         Ok(intent)
+    }
+}
+
+/// What is taken for another that is left out stays, and so it does where it could not be given back.
+fn replace_whole_or_not(done: &mut [(usize, Result<Prepared<'_>, Stop<'_>>)]) {
+    let windows = done.len().saturating_sub(2);
+    for at in 0..windows {
+        let Some([(_, Ok(take)), (_, Ok(give)), (_, Ok(back))]) = done.get_mut(at..at + 3) else {
+            continue;
+        };
+        if !back.task.request.is_fallback || take.conflict().is_some() {
+            continue;
+        }
+        let Some(failure) = give.conflict().or(back.conflict()).cloned() else { continue };
+        for one in [take, give, back] {
+            one.next = Next::Conflict(failure.clone());
+        }
     }
 }
 

@@ -49,7 +49,12 @@ impl Desk {
         if changes.is_empty() {
             return Ok(Checked { remaining, ..body });
         }
-        let unsent = intents(&request).saturating_sub(changes.len());
+        let is_back = |change: &&Checked| {
+            let number = change.receipt.rsplit('.').next().and_then(|number| number.parse().ok());
+            number.is_some_and(|number: usize| request.content.backs.contains(&number))
+        };
+        let backs = changes.iter().filter(is_back).count();
+        let unsent = intents(&request).saturating_sub(changes.len() - backs);
         let outcomes: Vec<_> = changes.iter().map(|item| item.outcome).collect();
         let (mut outcome, note) = together(&outcomes, unsent);
         if is_set {
@@ -66,14 +71,13 @@ impl Desk {
         let mut moved = Vec::new();
         for (number, intent) in numbers.iter().zip(intents) {
             let Some(of) = intent.get("extends").and_then(Value::as_str) else { continue };
-            let receipt = Some(format!("{}.{number}", request.receipt));
+            let receipt = format!("{}.{number}", request.receipt);
             let Some(record) = self.ledger.find(of).await? else { continue };
-            if !record.extended.iter().any(|end| end.item == receipt) {
+            if !record.extended.iter().any(|end| end.item.as_ref() == Some(&receipt)) {
                 continue;
             }
             let summary = intent.get("summary").and_then(Value::as_str).unwrap_or(&record.summary);
             let (summary, outcome) = (summary.to_owned(), Outcome::Confirmed);
-            let receipt = receipt.unwrap_or_default();
             moved.push(Checked { receipt, summary, outcome, ..self.shown(&record) });
         }
         Ok(moved)
@@ -147,11 +151,11 @@ impl Desk {
     pub(super) async fn items(&self, request: &Request) -> Result<Vec<Record>, Failure> {
         let (mut items, sent) = (Vec::new(), intents(request));
         let numbers = match request.content.is_set() {
-            true => request.content.numbers.clone(),
+            true => [request.content.numbers.clone(), request.content.backs.clone()].concat(),
             false => (1..=MOST).collect(),
         };
         for number in numbers {
-            if items.len() == sent {
+            if items.len() == sent && !request.content.is_set() {
                 break;
             }
             items.extend(self.ledger.find(&format!("{}.{number}", request.receipt)).await?);

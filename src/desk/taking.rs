@@ -47,9 +47,15 @@ pub(super) enum ConsentMatch {
 }
 
 impl ConsentGrant {
-    /// Makes sure that the consent is for this very item.
-    pub(super) fn covers(&self, index: usize, digest: &str) -> Result<&Spent, Failure> {
-        if self.until.is_some_and(|until| until < Timestamp::now()) {
+    /// Makes sure that the consent is for this very item, and not over: what was taken under it is given back
+    /// under it, however long the rest took.
+    pub(super) fn covers(
+        &self,
+        index: usize,
+        digest: &str,
+        in_time: bool,
+    ) -> Result<&Spent, Failure> {
+        if in_time && self.until.is_some_and(|until| until < Timestamp::now()) {
             return Err(Failure::refused(
                 "the person's yes was good for ten minutes, which are over",
             )

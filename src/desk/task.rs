@@ -133,18 +133,23 @@ impl ChangeRequest<'_> {
         format!("{role} on {resource} of {who}")
     }
 
-    /// A plan that takes one row, where it takes none of others': who came onto a list since it was read
-    /// would go with it.
+    /// A plan that takes one row, where it changes nothing of others': who came onto a list since it was read
+    /// would go with it, and who went from it would come back.
     pub(super) fn keeps_others(&self, before: &Snapshot, plan: Plan) -> Result<Plan, Failure> {
         let Some(Expanded { row, is_taken: true, .. }) = self.of.as_deref() else {
             return Ok(plan);
         };
         let Plan::Send { after, .. } = &plan else { return Ok(plan) };
-        let is_kept = |other: &Access| after.iter().any(|kept| kept.is(other));
-        let mut others = before.rows.iter().filter(|other| !other.principal.is(&row.principal));
-        match others.find(|other| !is_kept(other)) {
+        let others = |rows: &[Access]| -> Vec<Access> {
+            rows.iter().filter(|other| !other.principal.is(&row.principal)).cloned().collect()
+        };
+        let (then, now) = (others(&before.rows), others(after));
+        let lacks = |rows: &[Access], other: &Access| !rows.iter().any(|one| one.is(other));
+        let gone = then.iter().filter(|other| lacks(&now, other));
+        let come = now.iter().filter(|other| lacks(&then, other));
+        match gone.chain(come).next() {
             Some(other) => Err(Failure::refused(format!(
-                "what {} holds there has changed meanwhile, and would go with it",
+                "what {} holds there has changed meanwhile, and would change with it",
                 other.principal.label()
             ))
             .hint("call again: the list is read anew")),

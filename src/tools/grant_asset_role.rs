@@ -254,9 +254,17 @@ impl Step for Granting {
             return None;
         }
         let old = there.find(|row| self.of.is_there(row))?;
+        if old.starts_at.is_some() && old.expires_at.is_none() {
+            // Given back from here it would begin at once.
+            return None;
+        }
         let own = Access { principal: self.of.wanted.principal.clone(), ..old.clone() };
         let mut back = asset_role::arguments(&own);
-        let more = [("portfolioKey", &old.within), ("expires_at", &old.expires_at)];
+        let more = [
+            ("portfolioKey", &old.within),
+            (STARTS, &old.starts_at),
+            (LASTING[1], &old.expires_at),
+        ];
         for (name, value) in more {
             if let Some(value) = value {
                 put(&mut back, name, value.as_str());

@@ -316,11 +316,36 @@ async fn a_role_that_took_anothers_place_is_undone_with_the_old_one() {
     let (_, answer) = client.call("grant_asset_role", &developer, agrees).await;
     assert_eq!(answer.outcome(), "confirmed", "{:#}", answer.body);
     let receipt = json!({ "receipt": answer.body["receipt"] });
+    // What would have been given back is none of what is left to do.
+    let shown = client.ask("check_change", &receipt, json!({})).await.answer();
+    assert_eq!(shown.outcome(), "confirmed", "{:#}", shown.body);
+    assert!(shown.body.get("remaining").is_none(), "{:#}", shown.body);
     let (_, undone) = client.call("undo_change", &receipt, agrees).await;
     assert_eq!(undone.outcome(), "confirmed", "{:#}", undone.body);
     let there = json!({ "vendor": "outsystems", "principal": GRACE, "resource": "Orders" });
     let now = client.ask("list_access", &there, json!({})).await.answer();
     assert_eq!(now.rows("rows"), ["Tester on Orders"], "{:#}", now.body);
+}
+
+/// What is to begin later and is moved begins no sooner for that.
+#[tokio::test]
+async fn what_begins_later_begins_no_sooner_when_its_end_moves() {
+    let world = World::new().await;
+    let server = world.serve().await;
+    let mut later = parsed(GRANTS[0].arguments);
+    later["starts_at"] = "2099-05-01T00:00:00Z".into();
+    later["expires_at"] = "2099-05-10T00:00:00Z".into();
+    let granted = server.call(GRANTS[0].tool, later).await;
+    assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
+    let longer =
+        json!({ "receipt": granted.body["receipt"], "expires_at": "2099-05-20T00:00:00Z" });
+    let moved = server.call("set_expiry", longer).await;
+    assert_eq!(moved.outcome(), "confirmed", "{:#}", moved.body);
+    let there =
+        server.call("list_access", json!({ "vendor": "outsystems", "principal": SAM })).await;
+    let row = &there.body["rows"][0];
+    assert_eq!(row["starts_at"], "2099-05-01T00:00:00Z", "{:#}", there.body);
+    assert_eq!(row["expires_at"], "2099-05-20T00:00:00Z", "{:#}", there.body);
 }
 
 /// Access begins with the yes: the vendor is told so, and whoever thinks before is asked once.

@@ -53,6 +53,9 @@ pub struct Content {
     /// Which of a set's changes each of those is, counted from one; empty where it is no set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<usize>,
+    /// Which of a set's changes give something back where another is not done: none of those above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backs: Vec<usize>,
     /// The tenants that a set is for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<AskedAt>,
