@@ -25,6 +25,7 @@ mod history;
 mod holders;
 mod holdings;
 mod lag;
+mod lanes;
 mod listed;
 mod look;
 mod lowering;

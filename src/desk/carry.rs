@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::join_all;
-
+use super::lanes::{Lane, side_by_side};
 use super::prepare::{Next, Prepared, Sendable, Settled};
 use super::taking::ConsentGrant;
 use super::task::{ChangeContext, Task};
@@ -49,31 +48,16 @@ impl Desk {
         let siblings = prepared.iter().map(|one| one.task.step.wanted().clone()).collect();
         let begun = AtomicUsize::new(0);
         let all = &Carrying { context, on, call, deadline, siblings, begun };
-        let mut lanes: Vec<Vec<(usize, Prepared<'_>)>> = Vec::new();
-        for (index, one) in prepared.into_iter().enumerate() {
-            let is_there = |lane: &&mut Vec<(usize, Prepared<'_>)>| {
-                let first = lane.first().map(|(_, first)| first.task.request.tenant);
-                first.is_some_and(|tenant| std::ptr::eq(tenant, one.task.request.tenant))
-            };
-            match lanes.iter_mut().find(is_there) {
-                Some(lane) => lane.push((index, one)),
-                None => lanes.push(vec![(index, one)]),
-            }
-        }
-        let carried = lanes.into_iter().map(|lane| self.carry_lane(all, lane));
-        let mut items: Vec<_> = join_all(carried).await.into_iter().flatten().collect();
-        items.sort_by_key(|(index, _)| *index);
+        let is_one =
+            |one: &Prepared<'_>, other: &Prepared<'_>| one.task.is_at_one_tenant(other.task);
+        let items = side_by_side(prepared, is_one, |lane| self.carry_lane(all, lane)).await;
         // What others read meanwhile may no longer be so.
         self.forget_names();
-        items.into_iter().map(|(_, item)| item).collect()
+        items
     }
 
     /// Carries out the tasks at one tenant, in their order.
-    async fn carry_lane(
-        &self,
-        all: &Carrying<'_>,
-        lane: Vec<(usize, Prepared<'_>)>,
-    ) -> Vec<(usize, StepResult)> {
+    async fn carry_lane(&self, all: &Carrying<'_>, lane: Lane<Prepared<'_>>) -> Lane<StepResult> {
         let (mut items, mut sent) = (Vec::new(), false);
         let mut failed: Vec<&Task<'_>> = Vec::new();
         for (index, one) in lane {

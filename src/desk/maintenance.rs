@@ -1,13 +1,13 @@
 //! What is carried out without a call: ends that are due, changes whose writer died, and requests
 //! that somebody has approved.
 
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 
 use super::change::Asked;
 use super::consent::GOOD;
 use super::lag::{GONE_PERHAPS, may_lag};
+use super::lanes::{Lane, side_by_side};
 use super::status::{holds, nobody_knows};
 use super::undo_precondition::Outlook;
 use super::{Answer, Call, Desk, OriginalCall, Person};
@@ -156,23 +156,11 @@ impl Desk {
     /// Takes back what is due of the changes that have an end, each once: those of a tenant in their order,
     /// and tenants side by side, so that one that is slow keeps no other waiting.
     async fn expire_settled(&self) -> Result<Vec<MaintenanceReport>, Failure> {
-        let mut lanes: Vec<Vec<(usize, Record)>> = Vec::new();
-        for due in self.ledger.due(Timestamp::now()).await?.into_iter().enumerate() {
-            let is_there = |lane: &&mut Vec<(usize, Record)>| {
-                lane.first().is_some_and(|(_, first)| is_at_one_tenant(first, &due.1))
-            };
-            match lanes.iter_mut().find(is_there) {
-                Some(lane) => lane.push(due),
-                None => lanes.push(vec![due]),
-            }
-        }
-        let lanes = lanes.into_iter().map(|lane| self.expire_lane(lane));
-        let mut reports: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
-        reports.sort_by_key(|(index, _)| *index);
-        Ok(reports.into_iter().map(|(_, report)| report).collect())
+        let due = self.ledger.due(Timestamp::now()).await?;
+        Ok(side_by_side(due, is_at_one_tenant, |lane| self.expire_lane(lane)).await)
     }
 
-    async fn expire_lane(&self, lane: Vec<(usize, Record)>) -> Vec<(usize, MaintenanceReport)> {
+    async fn expire_lane(&self, lane: Lane<Record>) -> Lane<MaintenanceReport> {
         let mut reports = Vec::new();
         for (index, record) in lane {
             // One that cannot be recorded stops no other.

@@ -10,10 +10,8 @@ use serde_json::{Map, Value};
 use super::Desk;
 use super::change::{Fallback, Wish};
 use super::prepare::{Next, Planned, Prepared};
-use super::status::unknown_tool;
 use super::task::{ChangeContext, Task};
 use crate::access::Outcome;
-use crate::catalogue::{self, Found};
 use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::Record;
@@ -89,14 +87,6 @@ impl Desk {
         let reason = reason.and_then(|reason| reason.as_str().map(str::to_owned));
         let take = self.inverse_of(self.undoable(record, by).await?, cause, reason).await?;
         Ok(vec![take, give, back])
-    }
-
-    fn known_tool(&self, name: &str) -> Result<&'static Tool, Failure> {
-        match catalogue::find(name, &self.config) {
-            Found::On(tool) => Ok(tool),
-            Found::Off(_, failure) => Err(failure),
-            Found::Unknown => Err(unknown_tool(name)),
-        }
     }
 
     /// The grant of this receipt, where it stands as far as the ledger knows.

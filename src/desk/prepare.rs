@@ -1,11 +1,11 @@
 //! What a step would do: read, planned and judged; nothing is sent.
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::lanes::{Lane, side_by_side};
 use super::round::Stop;
-use super::task::{ChangeContext, ChangeRequest, Task, lanes};
+use super::task::{ChangeContext, ChangeRequest, Task};
 use super::upon::left_out;
 use super::{Desk, StepResult, lowering};
 use crate::access::{Access, Outcome};
@@ -85,12 +85,11 @@ impl Desk {
         cache: &Cache<Read>,
         deadline: Deadline,
     ) -> Result<Vec<Prepared<'t>>, Stop<'t>> {
-        let lanes = lanes(tasks).into_iter();
-        let lanes = lanes.map(|lane| self.prepare_lane(context, tasks, lane, cache, deadline));
-        let mut all: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
-        all.sort_by_key(|(index, _)| *index);
+        let work = |lane| self.prepare_lane(context, lane, cache, deadline);
+        let is_one = |one: &&Task<'_>, other: &&Task<'_>| one.is_at_one_tenant(other);
+        let all = side_by_side(tasks, is_one, work).await;
         let mut prepared = Vec::new();
-        for (_, one) in all {
+        for one in all {
             prepared.push(one?);
         }
         Ok(prepared)
@@ -100,13 +99,12 @@ impl Desk {
     async fn prepare_lane<'t>(
         &self,
         context: &ChangeContext,
-        tasks: &'t [Task<'t>],
-        lane: Vec<usize>,
+        lane: Lane<&'t Task<'t>>,
         cache: &Cache<Read>,
         deadline: Deadline,
-    ) -> Vec<(usize, Result<Prepared<'t>, Stop<'t>>)> {
-        let mut done: Vec<(usize, Result<Prepared<'t>, Stop<'t>>)> = Vec::new();
-        for (index, task) in lane.into_iter().filter_map(|index| Some((index, tasks.get(index)?))) {
+    ) -> Lane<Result<Prepared<'t>, Stop<'t>>> {
+        let mut done: Lane<Result<Prepared<'t>, Stop<'t>>> = Vec::new();
+        for (index, task) in lane {
             let earlier = done.iter().filter_map(|(_, one)| one.as_ref().ok());
             let earlier: Vec<_> = earlier.filter(|one| task.comes_after(one.task)).collect();
             let reader = task.request.reader(&self.wire, Some(cache), context.deadline(deadline));

@@ -5,8 +5,6 @@ use serde_json::{Map, Value};
 
 use super::Desk;
 use super::change::{Fallback, Wish};
-use super::status::unknown_tool;
-use crate::catalogue::{self, Found};
 use crate::failure::Failure;
 use crate::intent::Effect;
 use crate::outbound::{CALL, Deadline};
@@ -70,11 +68,7 @@ impl Desk {
             let mut arguments = change.arguments.as_object().cloned().unwrap_or_default();
             let kept = shared.iter().filter(|(name, _)| !LASTING.contains(&name.as_str()));
             arguments.extend(kept.map(|(name, one)| (name.clone(), one.clone())));
-            match catalogue::find(change.tool, &self.config) {
-                Found::On(tool) => Ok((tool, arguments)),
-                Found::Off(_, failure) => Err(failure),
-                Found::Unknown => Err(unknown_tool(change.tool)),
-            }
+            Ok((self.known_tool(change.tool)?, arguments))
         };
         let (taking, taken) = because(take)?;
         let (giving, given) = because(back)?;

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 use crate::ledger::{Closing, Record, Whose};
 use crate::outbound::{CALL, Deadline};
 use crate::requester::Requester;
-use crate::tools::{Run, Snapshot, Verification};
+use crate::tools::{Run, Snapshot, Tool, Verification};
 use crate::vendors::{Organization, Same, Tenant, VendorReader};
 
 /// Where a change stands, as reading the vendor shows.
@@ -103,6 +103,15 @@ impl Desk {
             _ => now.rows,
         };
         Ok(ChangeStatus { rows, shown, ..found })
+    }
+
+    /// A tool by its name, where it is on.
+    pub(super) fn known_tool(&self, name: &str) -> Result<&'static Tool, Failure> {
+        match catalogue::find(name, &self.config) {
+            Found::On(tool) => Ok(tool),
+            Found::Off(_, failure) => Err(failure),
+            Found::Unknown => Err(unknown_tool(name)),
+        }
     }
 
     /// The tenant that a change was made at, and whether the credential is known to be the same

@@ -179,6 +179,10 @@ pub(super) struct Task<'a> {
 }
 
 impl Task<'_> {
+    pub(super) fn is_at_one_tenant(&self, other: &Self) -> bool {
+        std::ptr::eq(self.request.tenant, other.request.tenant)
+    }
+
     /// Whether a row stands where this one writes.
     pub(super) fn meets(&self, row: &Access) -> bool {
         let wanted = self.step.wanted();
@@ -186,17 +190,4 @@ impl Task<'_> {
             && (row.principal.is(&wanted.principal) || self.request.writes_lists())
             && self.step.is_in_scope(row)
     }
-}
-
-/// The places of tasks in their list, tenant by tenant: at one they go in order, and tenants side by side.
-pub(super) fn lanes(tasks: &[Task<'_>]) -> Vec<Vec<usize>> {
-    let mut lanes: Vec<(&Tenant, Vec<usize>)> = Vec::new();
-    for (index, task) in tasks.iter().enumerate() {
-        let tenant = task.request.tenant;
-        match lanes.iter_mut().find(|(known, _)| std::ptr::eq(*known, tenant)) {
-            Some((_, lane)) => lane.push(index),
-            None => lanes.push((tenant, vec![index])),
-        }
-    }
-    lanes.into_iter().map(|(_, lane)| lane).collect()
 }

@@ -10,7 +10,6 @@ use super::status::{holds, unknown_tool};
 use super::undo_precondition::{Outlook, UndoPrecondition, run_of};
 use super::{Answer, Call, Desk, OriginalCall, UnknownTool};
 use crate::access::Outcome;
-use crate::catalogue::{self, Found};
 use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::{End, Record, State};
@@ -138,11 +137,7 @@ impl Desk {
         if grants {
             undoing.keep_end(&mut arguments)?;
         }
-        let tool = match catalogue::find(inverse.tool, &self.config) {
-            Found::On(tool) => tool,
-            Found::Off(_, failure) => return Err(failure),
-            Found::Unknown => return Err(unknown_tool(inverse.tool)),
-        };
+        let tool = self.known_tool(inverse.tool)?;
         Ok(Wish { cause, undoing: Some(undoing), ..Wish::new(tool, tenant, arguments) })
     }
 
