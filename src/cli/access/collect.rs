@@ -98,15 +98,15 @@ impl Partial {
     }
 }
 
-/// The time, to the second.
-fn now() -> String {
-    let now = Timestamp::now();
-    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+/// The second that a moment is in. It is never after the moment: what was done between the two would else
+/// count as done before the reading began.
+fn second_of(moment: Timestamp) -> String {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment).to_string()
 }
 
 fn blank(asked: &[String]) -> Report {
     let (format, asked) = (FORMAT.to_owned(), asked.to_owned());
-    Report { format, asked, begun: now(), ..Report::default() }
+    Report { format, asked, begun: second_of(Timestamp::now()), ..Report::default() }
 }
 
 /// All access there is. Where a file keeps what was read, it goes on with what an earlier run left.
@@ -152,7 +152,7 @@ pub(super) async fn collect(desk: &Desk, partial: Option<&Partial>) -> Result<Re
         }
     }
     progress.finish_and_clear();
-    report.ended = now();
+    report.ended = second_of(Timestamp::now());
     report.sandbox = config.sandbox;
     Ok(report)
 }
@@ -208,5 +208,16 @@ mod tests {
         partial.remove().unwrap();
         partial.remove().unwrap();
         assert!(!partial.path.exists());
+    }
+
+    #[test]
+    fn a_second_begins_no_later_than_what_is_in_it() {
+        for (moment, second) in [
+            ("2026-11-28T06:30:00Z", "2026-11-28T06:30:00Z"),
+            ("2026-11-28T06:30:00.499Z", "2026-11-28T06:30:00Z"),
+            ("2026-11-28T06:30:00.999999Z", "2026-11-28T06:30:00Z"),
+        ] {
+            assert_eq!(super::second_of(moment.parse().unwrap()), second);
+        }
     }
 }
