@@ -418,19 +418,19 @@ pub fn shortened(mut request: Value) -> Value {
 }
 
 impl Cause {
-    /// The receipt whose end the change moves.
-    pub fn extends(&self) -> Option<&str> {
-        match self {
-            Self::Extension(receipt) => Some(receipt),
-            Self::Request | Self::Undo(_) | Self::Expiry(_) => None,
-        }
-    }
-
     /// The receipt that the change undoes.
     pub fn undoes(&self) -> Option<&str> {
         match self {
             Self::Undo(receipt) => Some(receipt),
             Self::Request | Self::Expiry(_) | Self::Extension(_) => None,
+        }
+    }
+
+    /// The receipt whose end the change moves.
+    pub fn extends(&self) -> Option<&str> {
+        match self {
+            Self::Extension(receipt) => Some(receipt),
+            Self::Request | Self::Undo(_) | Self::Expiry(_) => None,
         }
     }
 

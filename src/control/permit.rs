@@ -98,6 +98,11 @@ impl Permitted {
         Self { intent, policy, consent: None }
     }
 
+    /// The same as a part of what a person agreed to, which is all of a set: also what no rule asks about.
+    pub fn agreed(self: Box<Self>, spent: &Spent) -> Box<Self> {
+        Box::new(Self { consent: Some(spent.receipt.clone()), ..*self })
+    }
+
     pub fn intent(&self) -> &Intent {
         &self.intent
     }

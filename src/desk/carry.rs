@@ -165,21 +165,21 @@ impl Desk {
             Settled::Finished(item) => return Err(item),
             Settled::Sendable(sendable, before) => (sendable, before),
         };
-        if let Some(Err(failure)) = agreed {
+        let permitted = match (agreed, sendable) {
             // What somebody agreed to is all of it, also what no rule asks about.
-            return Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)));
-        }
-        let asked = match sendable {
-            Sendable::Allowed(permitted) => return Ok((permitted, before)),
-            Sendable::NeedsConsent(asked) => asked,
-        };
-        match agreed {
-            Some(Ok(spent)) => Ok((asked.approved(spent), before)),
-            Some(Err(_)) | None => {
-                let failure = Failure::refused("a person must approve this, and was not asked")
-                    .hint("call again: the person is asked then");
-                Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure)))
+            (Some(agreed), sendable) => agreed.map(|spent| match sendable {
+                Sendable::Allowed(permitted) => permitted.agreed(spent),
+                Sendable::NeedsConsent(asked) => asked.approved(spent),
+            }),
+            (None, Sendable::Allowed(permitted)) => Ok(permitted),
+            (None, Sendable::NeedsConsent(_)) => {
+                let failure = Failure::refused("a person must approve this, and was not asked");
+                Err(failure.hint("call again: the person is asked then"))
             }
+        };
+        match permitted {
+            Ok(permitted) => Ok((permitted, before)),
+            Err(failure) => Err(Box::new(StepResult::stopped(step, Some(&before.rows), &failure))),
         }
     }
 }

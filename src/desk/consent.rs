@@ -424,6 +424,7 @@ impl Next {
             "after": foreign(&intent.after),
             "expires_at": intent.expires_at.map(|end| end.to_string()),
             "undoes": intent.cause.undoes(),
+            "extends": intent.cause.extends(),
             "reason": intent.reason,
             "warnings": intent.warnings,
             "rules": rules,
@@ -447,6 +448,7 @@ mod tests {
     use super::*;
     use crate::catalogue::Supposed;
     use crate::guard::{NeedsConsent, VerdictRecord};
+    use crate::intent::Cause;
 
     /// A change that a person is asked about, to be made another one.
     struct Edited {
@@ -472,7 +474,7 @@ mod tests {
     #[test]
     fn whatever_a_person_agreed_to_is_in_the_digest() {
         type Edit = fn(&mut Edited);
-        let edits: [(&str, Edit); 16] = [
+        let edits: [(&str, Edit); 17] = [
             ("privileged", |asked| asked.intent.privileged = Some("it manages users".to_owned())),
             ("typed", |asked| asked.typed = true),
             ("contains", |asked| asked.intent.contains.push("deploy".to_owned())),
@@ -488,7 +490,8 @@ mod tests {
             ("before", |asked| asked.intent.before.push(asked.intent.wanted.clone())),
             ("after", |asked| asked.intent.after.clear()),
             ("expires_at", |asked| asked.intent.expires_at = Some(Timestamp::MAX)),
-            ("undoes", |asked| asked.intent.cause = crate::intent::Cause::Undo("gr-1".to_owned())),
+            ("undoes", |asked| asked.intent.cause = Cause::Undo("gr-1".to_owned())),
+            ("extends", |asked| asked.intent.cause = Cause::Extension("gr-1".to_owned())),
         ];
         let mut seen = vec![digest(|_| ())];
         assert_eq!(seen, [digest(|_| ())], "the same twice");

@@ -29,10 +29,13 @@ impl Desk {
         let Some(until) = intent.expires_at else { return Ok(None) };
         let at = Circumstances { requester: "", changes_this_hour: 0, now: until };
         let mut given = Given::default();
-        if intent.draft.is_some() {
-            let (inverse, left) = self.leaves(intent, until).await?;
+        if intent.draft.is_some() || matches!(intent.cause, Cause::Extension(_)) {
+            let record = self.ending(intent, until).await?;
+            let given_then = record.end.iter().flat_map(|end| &end.after);
+            let there: Vec<_> = intent.after.iter().chain(given_then).cloned().collect();
+            let (inverse, left) = self.leaves(intent, record, until).await?;
             if inverse.grants() {
-                given = step.given(&intent.after, &left);
+                given = step.given(&there, &left);
             }
             let end = end_of(intent, &inverse, &intent.after, &left);
             self.guard.end(&end, &at).map_err(|why| kept_not(&why))?;
@@ -46,14 +49,27 @@ impl Desk {
         Ok(comes_back.then(|| format!("at its end comes back: {}", named(&given.rows))))
     }
 
-    /// The change that will end this one, as things are, and what it leaves of the rows there are.
+    /// What will be ended: an earlier grant where its end moves, or else what this change will have left.
+    async fn ending(&self, intent: &Intent, until: Timestamp) -> Result<Record, Failure> {
+        if let Cause::Extension(receipt) = &intent.cause {
+            let Some(mut record) = self.ledger.find(receipt).await? else {
+                return Err(self.not_found(receipt).await);
+            };
+            record.expires_at = Some(until);
+            return Ok(record);
+        }
+        let mut record = Record::foreseen(intent)?;
+        record.time = Timestamp::now().to_string();
+        Ok(record)
+    }
+
+    /// The change that will end that one, as things are, and what it leaves of the rows there are.
     async fn leaves(
         &self,
         intent: &Intent,
+        mut record: Record,
         until: Timestamp,
     ) -> Result<(Inverse, Vec<Access>), Failure> {
-        let mut record = Record::foreseen(intent)?;
-        record.time = Timestamp::now().to_string();
         let holds = holds(intent.tool);
         let places = places(&record, holds);
         if holds != crate::tools::Holds::Many {

@@ -10,6 +10,20 @@ use crate::intent::{Cause, Intent};
 use crate::text::{self, Word};
 use crate::tools::Effect;
 
+/// How lines say when access ends.
+struct Saying<'a> {
+    zone: &'a Zone,
+    /// Some of it ends: what does not says so.
+    ends: bool,
+}
+
+/// What stands before a line, and what warnings call it.
+enum Number {
+    Change(usize),
+    /// What is made where that change is not done.
+    InsteadOf(usize),
+}
+
 /// One line of the table.
 struct Line<'a> {
     whom: &'a Named,
@@ -17,6 +31,8 @@ struct Line<'a> {
     gone: Vec<&'a Access>,
     come: Vec<&'a Access>,
 }
+
+const WITHOUT_END: &str = ", without an end";
 
 /// So many changes, as a person types it who agrees.
 pub(super) fn counted(count: usize) -> String {
@@ -34,19 +50,9 @@ pub(super) fn table(
     let wanted = items.iter().filter(|item| !item.task.request.is_fallback);
     let count = counted(wanted.count());
     let mut lines = vec![format!("{} asks for your consent to {count}:", who(context))];
-    let mut number = 0;
-    for item in items {
-        if item.task.request.is_fallback {
-            let back = told(number, item, zone);
-            let back =
-                back.iter().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit()));
-            let back = back
-                .map(|line| format!("   if {number} is not done{}", line.replacen('.', ":", 1)));
-            lines.extend(back);
-            continue;
-        }
-        number += 1;
-        lines.extend(told(number, item, zone));
+    let says = Saying { zone, ends: items.iter().any(|item| item.intent.expires_at.is_some()) };
+    for (number, item) in numbered(items) {
+        lines.extend(told(&number, item, &says));
     }
     for one in prepared {
         let Some(conflict) = one.conflict() else { continue };
@@ -72,8 +78,7 @@ fn lasting(items: &[Item<'_>]) -> Option<&'static str> {
             && intent.expires_at.is_none()
     };
     let grants = |Item { task, .. }: &&Item<'_>| task.request.tool.spec.effect == Effect::Grant;
-    let ends = items.iter().any(|item| item.intent.expires_at.is_some());
-    if ends {
+    if items.iter().any(|item| item.intent.expires_at.is_some()) {
         return Some("Ends: as the lines say; Grantor then takes it back, without asking again");
     }
     let any = items.iter().filter(grants).any(|item| stays(&item));
@@ -98,16 +103,46 @@ fn at(intent: &Intent) -> String {
     }
 }
 
+/// Each item with its number, as a person counts them who agrees.
+fn numbered<'i>(
+    items: &'i [Item<'i>],
+) -> impl Iterator<Item = (Number, &'i Item<'i>)> + Clone + 'i {
+    items.iter().scan(0, |count, item| {
+        *count += usize::from(!item.task.request.is_fallback);
+        let number = match item.task.request.is_fallback {
+            true => Number::InsteadOf(*count),
+            false => Number::Change(*count),
+        };
+        Some((number, item))
+    })
+}
+
+impl Number {
+    fn before_a_line(&self) -> String {
+        match self {
+            Self::Change(number) => format!("{number}."),
+            Self::InsteadOf(number) => format!("   if {number} is not done:"),
+        }
+    }
+
+    fn in_a_warning(&self) -> String {
+        match self {
+            Self::Change(number) => number.to_string(),
+            Self::InsteadOf(number) => format!("if {number} is not done"),
+        }
+    }
+}
+
 /// The lines of one change: each of those whose access it changes.
-fn told(number: usize, Item { task, intent }: &Item<'_>, zone: &Zone) -> Vec<String> {
-    let at = at(intent);
+fn told(number: &Number, Item { task, intent }: &Item<'_>, says: &Saying<'_>) -> Vec<String> {
+    let (number, at) = (number.before_a_line(), at(intent));
     let (before, after) = changed(task.step.as_ref(), intent);
     let mut lines: Vec<_> = parts(&before, &after)
         .into_iter()
-        .map(|line| format!("{number}. {} — {at}{}", line.words(), until(intent, &line, zone)))
+        .map(|line| format!("{number} {} — {at}{}", line.words(), says.until(intent, &line)))
         .collect();
     if lines.is_empty() {
-        lines.push(format!("{number}. {} — {at}{}", intent.summary, ends(intent, zone)));
+        lines.push(format!("{number} {} — {at}{}", intent.summary, says.ends(intent)));
     }
     if let Some(receipt) = intent.cause.undoes() {
         lines.push(format!("   undoes {receipt}"));
@@ -160,24 +195,28 @@ impl Line<'_> {
     }
 }
 
-/// When what comes begins and ends.
-fn until(intent: &Intent, line: &Line<'_>, zone: &Zone) -> String {
-    let Some(row) = line.come.first() else { return String::new() };
-    let start = row.starts_at.as_ref().map(|at| format!(", from {}", zone.tell(at)));
-    let own = row.expires_at.as_ref().filter(|_| intent.expires_at.is_none());
-    let own = own.map(|at| format!(", until {}", zone.tell(at)));
-    format!("{}{}", start.unwrap_or_default(), own.unwrap_or_else(|| ends(intent, zone)))
-}
+impl Saying<'_> {
+    /// When what comes begins and ends.
+    fn until(&self, intent: &Intent, line: &Line<'_>) -> String {
+        let Some(row) = line.come.first() else { return String::new() };
+        let start = row.starts_at.as_ref().map(|at| format!(", from {}", self.zone.tell(at)));
+        let own = row.expires_at.as_ref().filter(|_| intent.expires_at.is_none());
+        let end = match own {
+            Some(at) => format!(", until {}", self.zone.tell(at)),
+            None if self.ends && intent.expires_at.is_none() => WITHOUT_END.to_owned(),
+            None => self.ends(intent),
+        };
+        format!("{}{end}", start.unwrap_or_default())
+    }
 
-/// When a change ends, where it does.
-fn ends(intent: &Intent, zone: &Zone) -> String {
-    match (intent.lasts, intent.expires_at) {
-        (Some(lasts), _) => format!(", for {} from then", lasts.words()),
-        (None, Some(end)) => format!(", until {}", zone.tell(&end.to_string())),
-        (None, None) if matches!(intent.cause, Cause::Extension(_)) => {
-            ", without an end".to_owned()
+    /// When a change ends, where it does.
+    fn ends(&self, intent: &Intent) -> String {
+        match (intent.lasts, intent.expires_at) {
+            (Some(lasts), _) => format!(", for {} from then", lasts.words()),
+            (None, Some(end)) => format!(", until {}", self.zone.tell(&end.to_string())),
+            (None, None) if intent.cause.extends().is_some() => WITHOUT_END.to_owned(),
+            (None, None) => String::new(),
         }
-        (None, None) => String::new(),
     }
 }
 
@@ -185,9 +224,9 @@ fn ends(intent: &Intent, zone: &Zone) -> String {
 fn warnings(items: &[Item<'_>]) -> Vec<String> {
     let all = items.iter().flat_map(|item| item.intent.warnings.iter().map(String::as_str));
     let of = |warning: &str| {
-        let own = items.iter().enumerate();
+        let own = numbered(items);
         let own = own.filter(|(_, item)| item.intent.warnings.iter().any(|it| it == warning));
-        let numbers: Vec<_> = own.map(|(at, _)| (at + 1).to_string()).collect();
+        let numbers: Vec<_> = own.map(|(number, _)| number.in_a_warning()).collect();
         match numbers.len() == items.len() {
             true => format!("Warning: {warning}"),
             false => format!("Warning ({}): {warning}", numbers.join(", ")),

@@ -260,13 +260,17 @@ impl Desk {
 
     /// Records what came of a yes that was taken, where nothing was sent on it.
     async fn conclude(&self, receipt: &str, answer: &Answer, by: &Requester) {
-        let own = |other: String| other == receipt || other.starts_with(&format!("{receipt}."));
-        if answer.receipts().any(own) {
+        let outcome = answer.outcome().unwrap_or(Outcome::Unknown);
+        let waits = outcome == Outcome::AwaitingConsent;
+        // A set has its receipt whatever became of it: its items say whether anything was sent.
+        let is_sent = match answer.body.items() {
+            [] => answer.receipt() == Some(receipt),
+            items => items.iter().any(|item| item.receipt.is_some()),
+        };
+        if is_sent && !waits {
             return;
         }
-        let outcome = answer.outcome().unwrap_or(Outcome::Unknown);
         let note = answer.body.summary();
-        let waits = outcome == Outcome::AwaitingConsent;
         let followed_by = answer.receipt().filter(|_| waits).map(str::to_owned);
         let concluded = UnsentConsent { outcome, note: note.to_owned(), followed_by };
         self.ledger.conclude(receipt, &concluded, by).await;

@@ -355,6 +355,27 @@ async fn an_end_that_would_give_what_is_forbidden_is_not_agreed_to() {
     assert!(world.writes().is_empty() && free.writes().is_empty());
 }
 
+/// The same where an end is put on what had none: what comes back then was never agreed to before.
+#[tokio::test]
+async fn an_end_that_is_put_on_later_says_what_comes_back() {
+    let world = World::unguarded().await;
+    let admin = json!({ "role": { "name": "admin" }, "user": { "name": SAM } });
+    let receipt = done(&world, "assign_organization_role", &admin).await;
+    let ends = json!({ "receipt": receipt, "expires_in": "PT1H", "dry_run": true });
+    let body = call(&world, "set_expiry", &ends).await;
+    assert!(body["warnings"].to_string().contains("at its end comes back: “member”"), "{body:#}");
+    let path = world.path("rules.cedar");
+    let rules = r#"@id("all") permit (principal, action, resource);
+        @id("no-members") forbid (principal, action in Action::"grant", resource)
+        when { context.role has name && context.role.name == "member" };"#;
+    std::fs::write(&path, rules).unwrap();
+    let mut command = world.command(["call", "set_expiry", &ends.to_string()]);
+    command.env("GRANTOR_POLICY", &path);
+    let body = parsed(&super::harness::run(command).await.stdout);
+    assert_eq!(body["outcome"], "refused", "{body:#}");
+    assert!(body["summary"].as_str().unwrap().contains("it would give back “member”"), "{body:#}");
+}
+
 /// A rule that was made since is asked again when the end comes.
 #[tokio::test]
 async fn an_end_that_gives_is_judged_again_when_it_comes() {

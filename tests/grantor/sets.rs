@@ -103,6 +103,44 @@ async fn each_is_planned_on_what_those_before_it_leave() {
     assert_eq!(there.rows("rows"), ["Tester on Orders"], "{:#}", there.body);
 }
 
+/// A line is numbered as a person counts the changes, and so are its warnings; what does not end says so
+/// where others do.
+#[tokio::test]
+async fn lines_and_warnings_count_alike_and_each_says_its_end() {
+    let world = World::asking().await;
+    let mut client = Client::start(&world, Era::Legacy).await;
+    let developer = json!({ "userKey": GRACE, "roleKey": "Developer", "assetKeys": ["Orders"],
+        "replace": true });
+    let listed = |at: usize| change(GRANTS[at].tool, parsed(GRANTS[at].arguments));
+    let engineer = json!({ "environmentId": "Staging", "role": { "name": "engineer" },
+        "user": { "name": GRACE }, "expires_in": "PT1H" });
+    let timed = change("assign_environment_role", engineer);
+    let changes = set([change("grant_asset_role", developer), listed(1), timed]);
+    let (asked, answer) = client.call(SET, &changes, |_| json!({ "action": "decline" })).await;
+    assert_eq!(answer.outcome(), "refused", "{:#}", answer.body);
+    let lines: Vec<_> = asked[0].message.lines().collect();
+    let grace = "“Grace Okafor” (grace.okafor@example.com)";
+    let expected = [
+        format!("1. − {grace}: “Tester” on “Orders” — outsystems"),
+        format!("2. + {grace}: “Developer” on “Orders” — outsystems, without an end"),
+        format!(
+            "   if 2 is not done: + {grace}: “Tester” on “Orders” — outsystems, without an end"
+        ),
+        "3. + “Sam Rivera” (user@example.com): “Treasury Viewer” on organization — dfns, without an end"
+            .to_owned(),
+        format!(
+            "4. ± {grace}: “engineer” on “Staging” in place of “support” on “Staging” — redox, \
+             for 1 hour from then"
+        ),
+        "Ends: as the lines say; Grantor then takes it back, without asking again".to_owned(),
+    ];
+    assert_eq!(lines[1..7], expected, "{lines:#?}");
+    let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with("Warning")).collect();
+    let backed = format!("at its end comes back: “support” on “Staging” for {grace}");
+    let expected = ["this replaces the role “support”", &backed];
+    assert_eq!(warnings, expected.map(|warning| format!("Warning (4): {warning}")).each_ref());
+}
+
 /// What an earlier one gives is there for a later one: it is no change any more, and nobody is asked about it.
 #[tokio::test]
 async fn what_an_earlier_one_gives_is_not_given_again() {

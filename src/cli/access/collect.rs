@@ -217,7 +217,7 @@ mod tests {
             ("2026-11-28T06:30:00.499Z", "2026-11-28T06:30:00Z"),
             ("2026-11-28T06:30:00.999999Z", "2026-11-28T06:30:00Z"),
         ] {
-            assert_eq!(super::second_of(moment.parse().unwrap()), second);
+            assert_eq!(second_of(moment.parse().unwrap()), second);
         }
     }
 }
