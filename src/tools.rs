@@ -159,6 +159,11 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     /// What was there before is not known.
     fn inverse(record: &Record) -> Result<Inverse, Failure>;
 
+    /// What of an earlier change stays where it is taken back, in words; none where all of it goes.
+    fn stays(_record: &Record) -> Option<&'static str> {
+        None
+    }
+
     /// How this tool gives somebody an access as a row of another has it; none where rows of that kind are
     /// not its own. `there` is what they hold on that resource themselves.
     fn gives(_row: &Access, _to: &Named, _there: &[Access]) -> Option<Gives> {
@@ -282,6 +287,7 @@ pub enum Run {
         rebase: RebaseFn,
         resolve: ResolveFn,
         inverse: fn(&Record) -> Result<Inverse, Failure>,
+        stays: fn(&Record) -> Option<&'static str>,
         gives: fn(&Access, &Named, &[Access]) -> Option<Gives>,
         takes: fn(&Access, &[Access]) -> Option<Takes>,
         by_hand: fn(Value) -> Result<Option<Value>, Failure>,
@@ -338,6 +344,7 @@ impl Tool {
             rebase,
             resolve,
             inverse: C::inverse,
+            stays: C::stays,
             gives: C::gives,
             takes: C::takes,
             by_hand,

@@ -10,6 +10,7 @@ use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;
 use super::task::{ChangeContext, ChangeRequest, Expanded, Reads, Task};
+use super::undo::stays;
 use super::undo_precondition::UndoPrecondition;
 use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
 use crate::catalogue;
@@ -276,6 +277,8 @@ impl Desk {
         let steps = resolve(request.arguments.clone(), &reader).await?;
         let mut notes = notes.into_all();
         notes.extend(request.of.iter().flat_map(|of| of.notes.iter().cloned()));
+        let taken_back = request.undoing.as_ref();
+        notes.extend(taken_back.and_then(|undoing| stays(&undoing.record)).map(str::to_owned));
         let task = |mut step: Box<dyn Step>| {
             step.set_term(request.held_term());
             Task { step, request, item, notes: notes.clone() }

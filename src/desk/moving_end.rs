@@ -11,7 +11,7 @@ use super::Desk;
 use super::change::{Fallback, Wish};
 use super::prepare::{Next, Planned, Prepared};
 use super::task::{ChangeContext, Task};
-use crate::access::Outcome;
+use crate::access::{Access, Outcome};
 use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::Record;
@@ -141,8 +141,12 @@ impl Desk {
             )
             .hint("look at it with list_access, and grant what is wanted")
         };
-        let Plan::Already { mut warnings, .. } = step.plan(&before)?.saying(&task.notes) else {
-            return Err(gone());
+        let is_there = |after: &[Access]| before.is_unchanged(&before.with(after.to_owned()), step);
+        let mut warnings = match step.plan(&before)?.saying(&task.notes) {
+            Plan::Already { warnings, .. } => warnings,
+            // What is passed on to dependent objects is sent however the object itself stands.
+            Plan::Send { after, warnings, .. } if is_there(&after) => warnings,
+            Plan::Send { .. } => return Err(gone()),
         };
         if until == record.expires_at {
             let next = Next::Already(Outcome::AlreadyPresent, warnings);

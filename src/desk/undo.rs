@@ -214,6 +214,14 @@ fn is_nothing_to_undo(record: &Record) -> Option<String> {
     Some(format!("it is {}: there is nothing to undo", outcome.as_str()))
 }
 
+/// What of a change stays where it is taken back.
+pub(super) fn stays(record: &Record) -> Option<&'static str> {
+    match run_of(&record.tool) {
+        Some(Run::Change { stays, .. }) => stays(record),
+        _ => None,
+    }
+}
+
 /// The change that restores what was there before another.
 pub(super) fn inverse(record: &Record) -> Result<Inverse, Failure> {
     match run_of(&record.tool) {

@@ -160,7 +160,8 @@ impl AssetTable {
         }
         if self.propagate || self.propagate_profiles {
             warnings
-                .push("dependent objects change too; which ones, only CentraSite knows".to_owned());
+                .push("dependent objects change too (which ones, only CentraSite knows); an undo or an end takes \
+                 nothing back there".to_owned());
         }
         warnings
     }
@@ -790,7 +791,7 @@ mod tests {
                      whole list";
         let bo = "bo loses “View”: the whole list is replaced (an owner keeps Full)";
         let manage = "a role such as Manage Assets may reach the asset whatever is set on it";
-        let dependents = "dependent objects change too; which ones, only CentraSite knows";
+        let dependents = "dependent objects change too (which ones, only CentraSite knows); an undo or an end takes nothing back there";
         for (replace, propagate, asked, now, told) in [
             (false, false, &["user ada View"][..], &[][..], &[empty][..]),
             (false, false, &["user ada Modify"], &["user ada View"], &[]),

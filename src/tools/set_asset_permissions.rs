@@ -206,6 +206,16 @@ impl Change for SetAssetPermissions {
         Ok(Inverse { tool: "set_asset_permissions", arguments })
     }
 
+    /// Where it was passed on to, only CentraSite knows, and so what was there before.
+    fn stays(record: &Record) -> Option<&'static str> {
+        let of = Self::deserialize(&record.arguments).ok()?;
+        let objects = of.propagate_permissions_to_dependent_objects == Some(true);
+        let profiles = of.propagate_profile_permissions == Some(true);
+        (objects || profiles).then_some(
+            "what was passed on to dependent objects stays there: look at them in CentraSite",
+        )
+    }
+
     /// The policy action's four parameters, as its dialog names them.
     fn by_hand(&self) -> Result<Option<Value>, Failure> {
         let entry = |entry: &Entry| {

@@ -340,6 +340,11 @@ impl Snapshot {
             && now.iter().all(|row| then.iter().any(|other| row.is_still(other)))
     }
 
+    /// The same with other rows.
+    pub fn with(&self, rows: Vec<Access>) -> Self {
+        Self { rows, ..self.clone() }
+    }
+
     /// The rows of `self` that `now` no longer has.
     pub fn lost(&self, now: &Self) -> Vec<Access> {
         let gone = |row: &&Access| !now.rows.iter().any(|other| row.is(other));

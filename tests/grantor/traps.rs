@@ -1426,3 +1426,26 @@ async fn centrasite_the_bridges_own_warnings_are_passed_on() {
     assert!(answer.warnings().contains("OrderArchive was skipped"), "{}", answer.warnings());
     assert!(answer.warnings().contains("dependent objects change too"), "{}", answer.warnings());
 }
+
+/// What was passed on to dependent objects is not taken back there, by an end or by hand, and that is said.
+#[tokio::test]
+async fn centrasite_what_was_passed_on_stays_and_is_named() {
+    let world = World::unguarded().await;
+    let server = world.serve().await;
+    let arguments = json!({
+        "asset": "OrderService",
+        "userGroupAssetPermission": [{ "user": "Sam Rivera", "permission": "View" }],
+        "propagatePermissionsToDependentObjects": true,
+    });
+    let granted = server.call("set_asset_permissions", arguments).await;
+    let stays = "an undo or an end takes nothing back there";
+    assert!(granted.warnings().contains(stays), "{:#}", granted.body);
+    let receipt = &granted.body["receipt"];
+    let ends = json!({ "receipt": receipt, "expires_in": "PT1H" });
+    let answer = server.call("set_expiry", ends).await;
+    assert_eq!(answer.outcome(), "confirmed", "the access is there: {:#}", answer.body);
+    assert!(answer.warnings().contains(stays), "{:#}", answer.body);
+    let undone = server.call("undo_change", json!({ "receipt": receipt })).await;
+    let named = "what was passed on to dependent objects stays there";
+    assert!(undone.warnings().contains(named), "{:#}", undone.body);
+}
