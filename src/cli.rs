@@ -18,6 +18,7 @@ mod person;
 mod policy;
 mod policy_check;
 mod policy_test;
+mod question;
 mod reconcile;
 mod requests;
 mod sandbox;

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use futures_util::future::BoxFuture;
 
 use super::paint;
+use super::question::{laid_out, width};
 use crate::desk::{ConsentQuestion, Consult, Person, PersonReply};
 use crate::ledger::Channel;
 
@@ -23,10 +24,11 @@ pub(super) fn is_here() -> bool {
 /// Shows a question and reads one line.
 pub(super) fn ask(question: &ConsentQuestion) -> PersonReply {
     let prompt = match &question.typed {
-        Some(_) => "Type the name to agree, or press Enter to leave it: ",
+        Some(_) => "Type it to agree, or press Enter to leave it: ",
         None => "Type yes to agree, or press Enter to leave it: ",
     };
-    let text = format!("{}\n{}", question.text, paint::with(paint::BOLD, prompt));
+    let shown = laid_out(&question.text, width());
+    let text = format!("{shown}{}", paint::with(paint::BOLD, prompt));
     let mut out = anstream::stderr();
     if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
         return PersonReply::Silence;

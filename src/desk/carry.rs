@@ -1,6 +1,7 @@
 //! Tasks that may be sent, carried out: those of a tenant one after the other, and tenants side by side.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::lanes::{Lane, side_by_side};
 use super::prepare::{Next, Prepared, Sendable, Settled};
@@ -13,6 +14,9 @@ use crate::guard::{Permitted, Verdict};
 use crate::ledger::Spent;
 use crate::outbound::Deadline;
 use crate::tools::Snapshot;
+
+/// Who waits no longer than this is not told for how long.
+const SOON: Duration = Duration::from_secs(5);
 
 /// On what tasks are carried out: a yes, or that nobody has to be asked.
 #[derive(Clone, Copy)]
@@ -31,6 +35,7 @@ struct Carrying<'a> {
     /// What each of them wants.
     siblings: Vec<Access>,
     begun: AtomicUsize,
+    since: Instant,
 }
 
 impl Desk {
@@ -46,8 +51,8 @@ impl Desk {
     ) -> Vec<StepResult> {
         self.forget_names();
         let siblings = prepared.iter().map(|one| one.task.step.wanted().clone()).collect();
-        let begun = AtomicUsize::new(0);
-        let all = &Carrying { context, on, call, deadline, siblings, begun };
+        let (begun, since) = (AtomicUsize::new(0), Instant::now());
+        let all = &Carrying { context, on, call, deadline, siblings, begun, since };
         let is_one =
             |one: &Prepared<'_>, other: &Prepared<'_>| one.task.is_at_one_tenant(other.task);
         let items = side_by_side(prepared, is_one, |lane| self.carry_lane(all, lane)).await;
@@ -123,7 +128,8 @@ impl Desk {
         let Carrying { context, on, call, siblings, .. } = all;
         let step = one.task.step.as_ref();
         let count = all.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        (call.progress)(format!("{} ({count} of {})", step.summary(), siblings.len()));
+        let left = about(all.since.elapsed(), count - 1, siblings.len());
+        (call.progress)(format!("{} ({count} of {}{left})", step.summary(), siblings.len()));
         let deadline = context.deadline(all.deadline);
         let reader = one.task.request.reader(&self.wire, None, deadline);
         if *sent {
@@ -184,6 +190,14 @@ impl Desk {
     }
 }
 
+/// How long the others will take, by what those before them took; nothing where that is soon. Pure.
+fn about(taken: Duration, done: usize, all: usize) -> String {
+    let each = u32::try_from(done).ok().and_then(|done| taken.checked_div(done));
+    let left = u32::try_from(all.saturating_sub(done)).unwrap_or(u32::MAX);
+    let left = each.map(|each| each.saturating_mul(left)).filter(|left| *left >= SOON);
+    left.map(|left| format!(", about {} s more", left.as_secs())).unwrap_or_default()
+}
+
 impl On<'_> {
     /// The receipt of one of so many changes, where it is not one of its own.
     fn item(&self, index: usize, of: usize) -> Option<String> {
@@ -200,5 +214,24 @@ impl Task<'_> {
     /// this one writes.
     fn rests_on(&self, other: &Task<'_>) -> bool {
         self.item == other.item || self.meets(other.step.wanted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_was_done() {
+        for (seconds, done, all, said) in [
+            (0, 0, 10, ""),
+            (30, 0, 10, ""),
+            (6, 3, 10, ", about 14 s more"),
+            (6, 9, 10, ""),
+            (60, 99, 100, ""),
+            (600, 50, 100, ", about 600 s more"),
+        ] {
+            assert_eq!(about(Duration::from_secs(seconds), done, all), said, "{done} of {all}");
+        }
     }
 }

@@ -207,7 +207,7 @@ async fn at_a_terminal(case: Case) {
     let approve = ["requests", "approve", &receipt, "--vendor", "snaplogic"];
     let mut terminal = Terminal::start(world.command(approve));
     let is_wide = grant.vendor == "dfns";
-    terminal.shows(if is_wide { "Type the name" } else { "Type yes" }).await;
+    terminal.shows(if is_wide { "Type it to agree" } else { "Type yes" }).await;
     terminal.types(if is_wide { "Sam Rivera" } else { "yes" }).await;
     let (status, seen) = terminal.ends().await;
     assert_eq!(status, 3, "{what}: {seen}");
@@ -231,5 +231,36 @@ async fn a_role_that_changes_after_the_question_is_not_granted_on_the_old_yes() 
         join_all(cases.iter().map(|case| through_a_client(*case, Era::Legacy))).await;
         join_all(cases.iter().map(|case| through_a_client(*case, Era::Modern))).await;
         join_all(cases.iter().map(|case| at_a_terminal(*case))).await;
+    }
+}
+
+/// The same in a set: what the other changes want does not go either, until a person has agreed anew.
+#[tokio::test]
+async fn a_set_with_a_role_that_changes_is_not_sent_on_the_old_yes() {
+    for case in cases().into_iter().filter(|case| case.grant == DFNS && case.comes != Comes::Sent) {
+        for era in [Era::Legacy, Era::Modern] {
+            let (world, changed, _proxy) = world(case).await;
+            let what = case.what;
+            let mut client = Client::start(&world, era).await;
+            let change = |at: usize| {
+                let grant = &GRANTS[at];
+                json!({ "tool": grant.tool, "arguments": parsed(grant.arguments) })
+            };
+            let set = json!({ "changes": [change(OUTSYSTEMS), change(DFNS)] });
+            let asked = client.question("apply_changes", &set).await;
+            changed.store(true, SeqCst);
+            let types = types(&asked.form);
+            let heard = client.reply("apply_changes", &set, &asked, types).await;
+            assert_eq!(world.writes().len(), 0, "{era:?} {what}");
+            match (case.comes, heard) {
+                (Comes::Refused, Heard::Answer(answer)) => {
+                    assert_eq!(answer.outcome(), "refused", "{what}: {:#}", answer.body);
+                }
+                (Comes::AskedAnew | Comes::Typed, Heard::Question(again)) => {
+                    assert!(again.message.contains(" to 2 changes:"), "{what}: {}", again.message);
+                }
+                (comes, heard) => panic!("{era:?} {what}: {comes:?}, {heard:?}"),
+            }
+        }
     }
 }

@@ -145,13 +145,13 @@ async fn a_wide_change_takes_the_name_of_who_gets_it() {
     let name = kept(&world, &receipt).await.content.typed.unwrap();
     for line in ["yes", "", &name[1..]] {
         let mut terminal = approve(&world, &receipt, &[]);
-        terminal.shows("Type the name to agree").await;
+        terminal.shows("Type it to agree").await;
         terminal.types(line).await;
         assert_eq!(terminal.ends().await.0, 1, "{line:?}");
         assert_eq!(state(&world, &receipt).await, "waiting");
     }
     let mut terminal = approve(&world, &receipt, &[]);
-    terminal.shows("Type the name to agree").await;
+    terminal.shows("Type it to agree").await;
     terminal.types(&name).await;
     let (status, seen) = terminal.ends().await;
     assert_eq!(status, 0, "{seen}");

@@ -383,7 +383,7 @@ async fn a_name_mistyped_at_a_terminal_is_asked_for_once_more() {
         let world = World::asking().await;
         let grant = &super::writes::GRANTS[1];
         let mut terminal = Terminal::start(world.command(["call", grant.tool, grant.arguments]));
-        terminal.shows("Type the name to agree").await;
+        terminal.shows("Type it to agree").await;
         let asked = world.ledger().remove(0);
         let name = asked["content"]["typed"].as_str().unwrap();
         for (number, line) in lines.iter().enumerate() {

@@ -209,6 +209,36 @@ async fn no_limit_is_passed_by_extending_again_and_again() {
     }
 }
 
+/// What rules allow is a part of what a person agreed to, too: its line names the yes, and the yes it is for.
+#[tokio::test]
+async fn what_no_rule_asks_about_is_sent_on_the_yes_to_all() {
+    let world = World::asking().await;
+    let rules = world.path("some.cedar");
+    let some = r#"@id("free") permit (principal, action, resource);
+        @id("asks") @ask("a person agrees") permit (principal, action in Action::"grant", resource)
+        when { context.role has name && context.role.name == "Developer" };"#;
+    std::fs::write(&rules, some).unwrap();
+    let world = world.set("GRANTOR_POLICY", rules.to_str().unwrap());
+    for (era, asset) in ERAS.into_iter().zip(["Billing", "Customer Portal"]) {
+        let mut client = Client::start(&world, era).await;
+        let wanted = set(vec![
+            grant("tomas.ferreira@example.com", "Developer", asset),
+            grant("user@example.com", "Tester", asset),
+        ]);
+        let (asked, answer) = client.call(SET, &wanted, agrees).await;
+        assert_eq!((asked.len(), answer.outcome()), (1, "confirmed"), "{:#}", answer.body);
+        let receipt = answer.body["receipt"].as_str().unwrap();
+        let own = |line: &Value| {
+            line["event"] == "open" && line["receipt"].as_str().unwrap().starts_with(receipt)
+        };
+        let opened: Vec<_> = world.ledger().into_iter().filter(own).collect();
+        assert_eq!(opened.len(), 2, "{opened:#?}");
+        for line in opened {
+            assert_eq!(line["consent"], *receipt, "{line:#}");
+        }
+    }
+}
+
 /// What is counted is counted over the whole set, and over sets.
 #[tokio::test]
 async fn no_cap_is_passed_by_asking_for_several_at_once() {
