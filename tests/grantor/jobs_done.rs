@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::harness::{Answer, Era, World};
+use super::harness::{Answer, Era, World, status};
 use super::person::{Asked, Client, types, yes};
 use super::short::tokens;
 
@@ -62,7 +62,9 @@ const LAST_OF_HIRO: (&str, &str) =
     ("check_change", r#"{"principal": "Hiro Tanaka", "state": "done", "limit": 1}"#);
 const ENVIRONMENT: &str = "assign_environment_role";
 
-const JOBS: [Job; 23] = [
+const DFNS_IS_DOWN: &str = "Onboard Sam like Alex (alex.kim@) on everything, while Dfns is down";
+
+const JOBS: [Job; 24] = [
     Job {
         said: "Onboard Sam like Alex (alex.kim@) on everything",
         before: &[],
@@ -74,6 +76,17 @@ const JOBS: [Job; 23] = [
         ends: "confirmed",
         // CentraSite knows nobody by an address, and is accounted for.
         told: &["“Developer” on “Orders”", "engineer", "centrasite", "not_known"],
+    },
+    Job {
+        said: DFNS_IS_DOWN,
+        before: &[],
+        calls: &[(
+            "copy_access",
+            r#"{"from": "alex.kim@example.com", "to": "Sam Rivera <user@example.com>"}"#,
+        )],
+        questions: 1,
+        ends: "partly_done",
+        told: &["Not known: dfns: ", "“Developer” on “Orders”", "call again when"],
     },
     Job {
         said: "Jonas leaves today, everything",
@@ -371,6 +384,11 @@ async fn done(job: &Job, era: Era) -> (usize, usize, usize) {
     }
     let set = set.split('.').next().unwrap_or_default();
     (somebody.calls, somebody.tokens, somebody.asked) = (0, 0, Vec::new());
+    if job.said == DFNS_IS_DOWN {
+        for _ in 0..40 {
+            world.inject("dfns", "GET", "/", status(503));
+        }
+    }
     let mut last: Option<Answer> = None;
     for (tool, arguments) in job.calls {
         let arguments = arguments.replace("SET", set);
