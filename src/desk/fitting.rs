@@ -20,6 +20,9 @@ const WELL_BYTES: usize = 8_000;
 const REQUEST_BYTES: usize = 12_000;
 /// What is said of what is left out.
 const SAYING: usize = 1_200;
+/// What shows the rows that are left out.
+const NOW: &str = "list_access shows what there is now";
+const FEWER: &str = "the same for one vendor at a time, or for fewer, shows the others";
 /// The longest note of an item, in characters, where there are too many.
 const NOTE: usize = 100;
 
@@ -29,11 +32,19 @@ trait Whole: Serialize {
 
     fn receipt(&self) -> Option<&str>;
     fn entries(&mut self) -> &mut Vec<Self::Entry>;
-    /// Cuts the rows beside the items to what there is room for; of each list by its name how many
-    /// there were, and how many are kept.
-    fn cut(&mut self, length: Length) -> Vec<(&'static str, usize, usize)>;
+    /// Cuts the rows beside the items to what there is room for.
+    fn cut(&mut self, length: Length) -> Vec<Cut>;
     fn request(&mut self) -> Option<&mut Option<Value>>;
     fn warnings(&mut self) -> &mut Vec<String>;
+}
+
+/// What was cut of a list of rows.
+struct Cut {
+    list: &'static str,
+    all: usize,
+    kept: usize,
+    /// What shows the others.
+    see: &'static str,
 }
 
 /// One of several.
@@ -62,9 +73,15 @@ impl Whole for Changed {
         &mut self.items
     }
 
-    fn cut(&mut self, length: Length) -> Vec<(&'static str, usize, usize)> {
+    fn cut(&mut self, length: Length) -> Vec<Cut> {
         let rows = [("before", self.before.as_mut()), ("after", self.after.as_mut())];
-        rows.into_iter().filter_map(|(name, rows)| Some(length.cut(name, rows?))).collect()
+        let rows = rows.into_iter().filter_map(|(name, rows)| Some(length.cut(name, NOW, rows?)));
+        let rows: Vec<_> = rows.collect();
+        let aside = [
+            length.cut("left_out", FEWER, &mut self.left_out),
+            length.cut("not_known", FEWER, &mut self.not_known),
+        ];
+        rows.into_iter().chain(aside).collect()
     }
 
     fn request(&mut self) -> Option<&mut Option<Value>> {
@@ -87,8 +104,8 @@ impl Whole for Checked {
         &mut self.changes
     }
 
-    fn cut(&mut self, length: Length) -> Vec<(&'static str, usize, usize)> {
-        self.now.as_mut().map(|rows| length.cut("now", rows)).into_iter().collect()
+    fn cut(&mut self, length: Length) -> Vec<Cut> {
+        self.now.as_mut().map(|rows| length.cut("now", NOW, rows)).into_iter().collect()
     }
 
     fn request(&mut self) -> Option<&mut Option<Value>> {
@@ -172,14 +189,10 @@ impl Length {
         clean(part, self.sandbox).to_string().len()
     }
 
-    fn cut<T: Serialize>(
-        self,
-        name: &'static str,
-        rows: &mut Vec<T>,
-    ) -> (&'static str, usize, usize) {
+    fn cut<T: Serialize>(self, list: &'static str, see: &'static str, rows: &mut Vec<T>) -> Cut {
         let (all, kept) = (rows.len(), self.fitting(rows.iter(), ROWS_BYTES));
         rows.truncate(kept);
-        (name, all, kept)
+        Cut { list, all, kept, see }
     }
 
     /// How many of the first there is room for.
@@ -223,10 +236,9 @@ fn without_details<W: Whole>(body: &mut W, of: fn(&W::Entry) -> bool) -> Vec<Str
 }
 
 fn rows<W: Whole>(body: &mut W, length: Length) -> Vec<String> {
-    let cuts = body.cut(length).into_iter().filter(|(_, all, kept)| kept < all);
-    let said = |(name, all, kept)| {
-        let rows = format!("of {all} rows of {name} only the first {kept} are here");
-        format!("{rows}: list_access shows what there is now")
+    let cuts = body.cut(length).into_iter().filter(|cut| cut.kept < cut.all);
+    let said = |Cut { list, all, kept, see }| {
+        format!("of {all} rows of {list} only the first {kept} are here: {see}")
     };
     cuts.map(said).collect()
 }
@@ -397,6 +409,19 @@ mod tests {
         assert_eq!((items.len(), with_rows), (41, vec![json!("mismatch")]));
         let told = said(&body);
         assert!(told[1].starts_with("of 40 items") && told[1].contains("check_change"), "{told:?}");
+    }
+
+    /// What nobody does from here may be much, and is counted.
+    #[test]
+    fn what_is_left_out_of_a_set_is_counted() {
+        let out = json!({ "vendor": "redox", "summary": "x".repeat(300), "why": "w", "hint": "h" });
+        let body = json!({ "outcome": "partly_done", "summary": "s", "left_out": vec![out; 400] });
+        let body = fitted(read(body, true));
+        assert!(body.to_string().len() <= MOST_BYTES);
+        let kept = body["left_out"].as_array().unwrap().len();
+        let told = said(&body);
+        let counted = format!("of 400 rows of left_out only the first {kept} are here");
+        assert!(kept > 10 && told[0].starts_with(&counted), "{kept} {told:?}");
     }
 
     /// A list of one asset is as long as the vendor keeps it.
