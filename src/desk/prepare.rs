@@ -264,6 +264,7 @@ impl Desk {
         let ChangeRequest { tool, tenant, organization, reason, term, .. } = task.request;
         let (step, spec) = (task.step.as_ref(), tool.spec);
         let extends = matches!(cause, Cause::Extension(_));
+        let called = context.called_for(spec.name, &cause);
         let shift = step.shift(&before.rows, &after);
         let lowering = match spec.effect {
             Effect::Grant => lowering::of(step, &before.rows, &after),
@@ -300,7 +301,7 @@ impl Desk {
             since: since.or(task.request.since).or(term.starts),
             width: context.width,
             set_size: context.set_size.unwrap_or(1),
-            called: context.called_for(spec.name),
+            called,
             expires_at: term.until,
             lasts: term.lasts,
             upon: Vec::new(),

@@ -93,9 +93,9 @@ impl ChangeContext {
         self.set_size.is_some()
     }
 
-    /// The tool that was called for a change of this one.
-    pub(super) fn called_for(&self, tool: &str) -> String {
-        if self.is_set() { self.called.tool.clone() } else { tool.to_owned() }
+    /// The tool that was called for a change of this one; nobody calls for an end that comes.
+    pub(super) fn called_for(&self, tool: &str, cause: &Cause) -> String {
+        if cause.ends().is_some() { tool.to_owned() } else { self.called.tool.clone() }
     }
 
     /// Until when one access may take: all of a change together, and each of a set by itself.

@@ -239,6 +239,34 @@ async fn what_no_rule_asks_about_is_sent_on_the_yes_to_all() {
     }
 }
 
+/// Rules know by which tool the end of a grant moves, and that it is undone.
+#[tokio::test]
+async fn rules_know_the_tool_that_was_called() {
+    let world = World::unguarded().await;
+    let rules = world.path("called.cedar");
+    let called = r#"@id("all") permit (principal, action, resource);
+        @id("no-moving") forbid (principal, action, resource)
+        when { context has called && context.called == "set_expiry" };
+        @id("no-undo") forbid (principal, action, resource)
+        when { context has called && context.called == "undo_change" };"#;
+    std::fs::write(&rules, called).unwrap();
+    let world = world.set("GRANTOR_POLICY", rules.to_str().unwrap());
+    let server = world.serve().await;
+    let acl = json!({ "project_or_space_path": "/Harbor/Integrations", "grant_type": "USER",
+        "grantee": "user@example.com", "permission_list": ["R"] });
+    let granted = server.call("set_project_acl", acl).await;
+    assert_eq!(granted.outcome(), "confirmed", "{:#}", granted.body);
+    let receipt = &granted.body["receipt"];
+    for (tool, arguments, rule) in [
+        ("set_expiry", json!({ "receipt": receipt, "expires_in": "PT1H" }), "no-moving"),
+        ("undo_change", json!({ "receipt": receipt }), "no-undo"),
+    ] {
+        let answer = server.call(tool, arguments).await;
+        assert_eq!(answer.outcome(), "refused", "{tool}: {:#}", answer.body);
+        assert!(answer.body.to_string().contains(rule), "{tool}: {:#}", answer.body);
+    }
+}
+
 /// What is counted is counted over the whole set, and over sets.
 #[tokio::test]
 async fn no_cap_is_passed_by_asking_for_several_at_once() {
