@@ -154,6 +154,11 @@ impl Sandbox {
         self.office.journal.read()
     }
 
+    /// How many requests the fakes have received: the journal keeps only the last of many.
+    pub fn received(&self) -> usize {
+        self.office.journal.received()
+    }
+
     /// The next request that matches gets this fault, once.
     pub fn inject(&self, fault: Fault) {
         self.office.faults.add(fault);

@@ -64,6 +64,12 @@ impl Journal {
         }
     }
 
+    /// How many requests there were, those that are no longer kept among them.
+    pub fn received(&self) -> usize {
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.forgotten + pages.seen.len()
+    }
+
     pub fn read(&self) -> Vec<Seen> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.seen.iter().cloned().collect()
