@@ -101,6 +101,10 @@ mod readme;
 #[path = "grantor/eras.rs"]
 mod eras;
 
+/// What a person starts from a client's menu: texts that lead to calls, and ask nobody.
+#[path = "grantor/prompts.rs"]
+mod prompts;
+
 /// An upper bound that nothing loosens.
 #[path = "grantor/read_only.rs"]
 mod read_only;
