@@ -97,6 +97,11 @@ mod messages;
 #[path = "grantor/readme.rs"]
 mod readme;
 
+/// The ways to a secret that are written down are tried.
+#[cfg(unix)]
+#[path = "grantor/recipes.rs"]
+mod recipes;
+
 /// Two protocol eras from one binary, each exactly as its clients expect it.
 #[path = "grantor/eras.rs"]
 mod eras;
