@@ -126,6 +126,28 @@ async fn the_commands_of_each_vendors_page_work() {
     }
 }
 
+/// The first grant comes as far as the person's yes, and each command ends as one that did its part.
+#[tokio::test]
+async fn the_first_grant_goes_as_far_as_the_yes() {
+    let text = readme();
+    let (_, after) = text.split_once("<!-- first grant -->").unwrap();
+    let world = World::asking().await;
+    let mut ended = Vec::new();
+    for line in blocks(after, "sh")[0].lines().filter_map(|line| line.strip_prefix("grantor ")) {
+        let line = line.split(" #").next().unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        if words.contains(&"gr-…") {
+            assert!(ended.len() == 3 && words[..2] == ["requests", "approve"], "{line}");
+            continue;
+        }
+        let ran = world.run(&words).await;
+        assert!(words != ["requests"] || ran.stdout.contains("waiting"), "{ran:#?}");
+        ended.push(ran.status);
+    }
+    assert_eq!(ended, [0, 3, 0, 0]);
+    assert!(world.writes().is_empty());
+}
+
 /// What is there to paste is what `grantor install` writes or prints.
 #[tokio::test]
 async fn what_is_pasted_into_a_client_is_what_install_would_write() {
