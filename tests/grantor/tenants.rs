@@ -121,6 +121,23 @@ async fn prompts_name_a_tenant_where_a_vendor_has_several() {
     assert!(world.sandbox.journal().is_empty());
 }
 
+/// A prompt that ends with a change is not offered where each tenant is closed to changes by itself.
+#[tokio::test]
+async fn no_changing_prompt_is_offered_where_every_tenant_is_read_only() {
+    for (closed, offered) in [("read_only = true", 1), ("read_only = false", 4)] {
+        let world = without_variables(World::new().await);
+        write(&world, &section(&world, "dfns", "own-dfns", closed));
+        let mut raw = world.serve_raw();
+        raw.hello("2025-11-25").await;
+        let list = raw.ask(1, "prompts/list", json!({})).await;
+        assert_eq!(
+            list["result"]["prompts"].as_array().unwrap().len(),
+            offered,
+            "{closed}: {list}"
+        );
+    }
+}
+
 /// The rows of a look, as the tenant and whether it was granted here.
 async fn marks(world: &World, vendor: &str, look: &str) -> Vec<(String, bool)> {
     let (status, body) =
