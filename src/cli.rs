@@ -28,6 +28,7 @@ mod status;
 mod time;
 mod tools;
 mod undo;
+mod wrapped;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

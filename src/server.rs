@@ -3,9 +3,11 @@
 //! Both protocol eras over stdio: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
 
 mod gate;
+mod icon;
 mod line;
 mod maintenance;
 mod person;
+mod prompts;
 mod shutdown;
 mod stdio;
 
@@ -14,10 +16,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult,
-    Implementation, InitializeRequestParams, InitializeResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
-    ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, DiscoverResult, GetPromptRequestParams, GetPromptResponse,
+    InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult, ListToolsResult,
+    MetaObject, PaginatedRequestParams, ProgressNotificationParam, PromptsCapability,
+    ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RunningService, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
@@ -119,10 +122,8 @@ async fn finished(
 impl Handler {
     fn new(desk: Desk, unheard: Unheard, shutdown: Shutdown) -> Self {
         let config = desk.config();
-        let server =
-            Implementation::new("grantor", env!("CARGO_PKG_VERSION")).with_title("Grantor");
-        let info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(server)
+        let info = ServerConfig::new(capabilities(config))
+            .with_server_info(icon::pictured())
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
@@ -143,10 +144,7 @@ impl Handler {
         let modern = context.protocol_version()? >= ProtocolVersion::V_2026_07_28;
         modern.then(|| {
             let mut meta = MetaObject::new();
-            meta.insert(
-                "io.modelcontextprotocol/serverInfo".to_owned(),
-                json!(self.info.server_info),
-            );
+            meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(icon::plain()));
             meta
         })
     }
@@ -168,7 +166,9 @@ impl ServerHandler for Handler {
         }
         self.maintenance.message();
         context.peer.set_peer_info(request.clone());
-        self.negotiate_initialize(&request)
+        let mut result = self.negotiate_initialize(&request)?;
+        result.server_info = icon::of_revision(&result.protocol_version);
+        Ok(result)
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -183,17 +183,46 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         self.maintenance.message();
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params(
-                "the list has one page, so no cursor is valid",
-                None,
-            ));
-        }
+        one_page(request)?;
         let mut result = ListToolsResult::with_all_items(self.tools().to_vec());
         result.meta = self.meta(&context);
-        if result.meta.is_some() {
-            result.ttl_ms = Some(TTL_MS);
-        }
+        result.ttl_ms = result.meta.as_ref().map(|_| TTL_MS);
+        Ok(result)
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        self.maintenance.message();
+        one_page(request)?;
+        let prompts = prompts::listed(self.desk.config());
+        let mut result = ListPromptsResult::with_all_items(prompts);
+        result.meta = self.meta(&context);
+        result.ttl_ms = result.meta.as_ref().map(|_| TTL_MS);
+        Ok(result)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        self.maintenance.message();
+        let mut result = prompts::filled(self.desk.config(), request)?;
+        result.meta = self.meta(&context);
+        Ok(result.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        self.maintenance.message();
+        let mut result = prompts::completed(self.desk.config(), &request)?;
+        result.meta = self.meta(&context);
         Ok(result)
     }
 
@@ -253,6 +282,25 @@ impl ServerHandler for Handler {
         result.meta = meta;
         Ok(CallToolResponse::Complete(result))
     }
+}
+
+/// What is there: prompts, and what completes their arguments, where one makes sense here.
+fn capabilities(config: &Config) -> ServerCapabilities {
+    let mut capabilities = ServerCapabilities::builder().enable_tools().build();
+    if !prompts::listed(config).is_empty() {
+        capabilities.prompts = Some(PromptsCapability::default());
+        capabilities.completions = Some(JsonObject::new());
+    }
+    capabilities
+}
+
+/// Lists are short, and have one page.
+fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    if request.is_some_and(|request| request.cursor.is_some()) {
+        let trouble = "the list has one page, so no cursor is valid";
+        return Err(ErrorData::invalid_params(trouble, None));
+    }
+    Ok(())
 }
 
 /// What a call came to.

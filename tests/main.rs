@@ -97,9 +97,18 @@ mod messages;
 #[path = "grantor/readme.rs"]
 mod readme;
 
+/// The ways to a secret that are written down are tried.
+#[cfg(unix)]
+#[path = "grantor/recipes.rs"]
+mod recipes;
+
 /// Two protocol eras from one binary, each exactly as its clients expect it.
 #[path = "grantor/eras.rs"]
 mod eras;
+
+/// What a person starts from a client's menu: texts that lead to calls, and ask nobody.
+#[path = "grantor/prompts.rs"]
+mod prompts;
 
 /// An upper bound that nothing loosens.
 #[path = "grantor/read_only.rs"]

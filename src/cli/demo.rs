@@ -10,6 +10,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Ran;
 use super::paint::{self, BAD, BOLD, DIM, GOOD, WAITS, with};
+use super::wrapped::wrapped;
 use crate::access::Outcome;
 use crate::desk::Shown;
 use crate::sandbox::story::{RECEIPT, SCENES, Scene};
@@ -45,16 +46,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn run() -> Ran {
     let scratch = Scratch::new()?;
     let mut client = Client::start(&scratch.0).await?;
-    paint::lines(&opening(&client.hello().await?))?;
+    paint::lines(&wrapped(&opening(&client.hello().await?)))?;
     let (mut surprises, mut receipt) = (0, String::new());
     for scene in &SCENES {
         let arguments = scene.arguments.replace(RECEIPT, &receipt);
-        paint::lines(&request(scene, &arguments))?;
+        paint::lines(&wrapped(&request(scene, &arguments)))?;
         let answer = client.play(scene, &arguments).await?;
         let is_error = answer.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let body = answer.get("structuredContent").cloned().unwrap_or_default();
         let shown = Shown::read(body, is_error, true);
-        paint::lines(&paint::answer(&shown))?;
+        paint::lines(&wrapped(&paint::answer(&shown)))?;
         let word = shown.body.ended().map_or("", Outcome::as_str);
         shown.body.receipt().unwrap_or_default().clone_into(&mut receipt);
         if word != scene.outcome {
@@ -110,19 +111,19 @@ fn question(message: &Value, agrees: bool, name: Option<&str>) -> String {
 
 fn closing() -> Result<String, Error> {
     let command = std::env::current_exe()?;
+    let shown = command.display();
     let config = json!({
         "mcpServers": { "grantor": { "command": command, "args": ["--sandbox"] } }
     });
-    Ok(format!(
-        "\n{} {}\n{}\n{config:#}\n",
+    let told = format!(
+        "\n{} {}\n",
         with(GOOD, "That was the demo."),
-        "Put this into your client's MCP configuration to try it from there; without --sandbox it \
-         uses the vendors whose credentials are in its environment (see the README).",
-        with(
-            DIM,
-            &format!("Claude Code: claude mcp add grantor -- {} --sandbox", command.display())
-        ),
-    ))
+        "To try it from your own client, run the first line for Claude Code, or with another client's \
+         name; any other client takes what is below. Without --sandbox it uses the vendors that are \
+         configured (see the README).",
+    );
+    let install = with(BOLD, &format!("{shown} --sandbox install claude-code"));
+    Ok(format!("{}\n  {install}\n\n{config:#}\n", wrapped(&told)))
 }
 
 impl Client {
@@ -185,7 +186,7 @@ impl Client {
             let mut message: Value = serde_json::from_str(&line)?;
             if message.get("method").is_some_and(|method| method == "elicitation/create") {
                 let name = message.pointer(TYPED).and_then(Value::as_str).and_then(asked_for);
-                paint::lines(&question(&message, agrees, name))?;
+                paint::lines(&wrapped(&question(&message, agrees, name)))?;
                 let reply = match name {
                     _ if !agrees => json!({ "action": "decline" }),
                     Some(name) => json!({ "action": "accept", "content": { "grantee": name } }),

@@ -24,6 +24,8 @@ const FIRST = mode === "1";
 // A grant that passes the gate of hold.py on its way, and one that any person may be asked about.
 const HELD = { asset: "BillingService", userGroupAssetPermission: [{ group: "API Team", permission: "Modify" }] };
 const ASKED = { userKey: "marta.lindqvist@example.com", roleKey: "Tester", assetKeys: ["Billing"] };
+const PROMPTS = ["onboard", "offboard", "access_review", "time_boxed_grant"];
+const LEAVER = { person: "jonas.weber@example.com" };
 const LONGEST = 60_000;
 
 const need = createRequire(join(folder, "here.js"));
@@ -69,6 +71,13 @@ async function opened(command, args, { person, environment } = {}, use) {
         options = { timeout: LONGEST, ...options };
         return FIRST ? client.callTool(parameters, undefined, options) : client.callTool(parameters, options);
       },
+      prompts: async () => (await client.listPrompts()).prompts,
+      prompt: (name, given) => client.getPrompt({ name, arguments: given }),
+      complete: async (prompt, argument, value) => {
+        const ref = { type: "ref/prompt", name: prompt };
+        return (await client.complete({ ref, argument: { name: argument, value } })).completion.values;
+      },
+      server: () => client.getServerVersion(),
       era: () => (FIRST ? era : client.getNegotiatedProtocolVersion()),
     });
   } finally {
@@ -155,6 +164,14 @@ for (const [number, scene] of scenario.entries()) {
         const tools = await session.tools();
         assert.equal(tools.length, 20);
         assert.ok(tools.every((tool) => tool.outputSchema && tool.title));
+      });
+      await step(`${scene.session}: lists the prompts, makes one and completes an argument`, async () => {
+        assert.deepEqual((await session.prompts()).map(({ name }) => name), PROMPTS);
+        const { messages } = await session.prompt("offboard", LEAVER);
+        assert.ok(messages.length === 1 && messages[0].content.text.includes(LEAVER.person), JSON.stringify(messages));
+        await assert.rejects(session.prompt("offboard", {}), ({ code }) => code === -32602);
+        assert.deepEqual(await session.complete("offboard", "vendor", "sn"), ["snaplogic"]);
+        assert.match(session.server().icons[0].src, /^data:image\/png;base64,/);
       });
       for (const one of scene.steps) await step(one.step, () => take(session, person, one, kept));
     });

@@ -26,6 +26,8 @@ FIRST = mode == "1"
 # A grant that passes the gate of hold.py on its way, and one that any person may be asked about.
 HELD = {"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}
 ASKED = {"userKey": "marta.lindqvist@example.com", "roleKey": "Tester", "assetKeys": ["Billing"]}
+PROMPTS = ["onboard", "offboard", "access_review", "time_boxed_grant"]
+LEAVER = {"person": "jonas.weber@example.com"}
 LONGEST = 60
 
 if FIRST:
@@ -66,6 +68,18 @@ class Session:
     async def tools(self):
         result = await self.sdk.list_tools()
         return result.model_dump(by_alias=True, mode="json")["tools"]
+
+    async def prompts(self):
+        return [prompt.name for prompt in (await self.sdk.list_prompts()).prompts]
+
+    async def prompt(self, name, given):
+        result = await self.sdk.get_prompt(name, given)
+        return result.model_dump(by_alias=True, mode="json")["messages"]
+
+    async def complete(self, prompt, argument, typed):
+        ref = types.PromptReference(type="ref/prompt", name=prompt)
+        result = await self.sdk.complete(ref, {"name": argument, "value": typed})
+        return result.completion.values
 
     async def cancel(self, call):
         if FIRST:
@@ -177,6 +191,17 @@ async def scenes():
                     tools = await session.tools()
                     assert len(tools) == 20, f"{len(tools)} tools"
                     assert all(tool["outputSchema"] and tool["title"] for tool in tools)
+                with step(f"{scene['session']}: lists the prompts, makes one and completes an argument"):
+                    assert await session.prompts() == PROMPTS
+                    messages = await session.prompt("offboard", LEAVER)
+                    assert len(messages) == 1 and LEAVER["person"] in messages[0]["content"]["text"], messages
+                    try:
+                        made = await session.prompt("offboard", {})
+                    except McpError as error:
+                        assert error.error.code == -32602, error.error
+                    else:
+                        raise AssertionError(f"made: {made}")
+                    assert await session.complete("offboard", "vendor", "sn") == ["snaplogic"]
                 for one in scene["steps"]:
                     with step(one["step"]):
                         await take(session, person, one, kept)

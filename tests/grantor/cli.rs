@@ -375,6 +375,10 @@ async fn the_demo_ends_each_scene_as_the_story_says() {
         rest = after;
     }
     assert!(rest.contains("mcpServers"), "it ends with how to go on");
+    // A small terminal shows every line whole; only what has no blank to break at is longer.
+    let wide = |line: &&str| line.chars().count() > 80 && line.trim_start().contains(", ");
+    let (scenes, _) = ran.stdout.split_once("That was the demo").unwrap();
+    assert_eq!(scenes.lines().find(wide), None);
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0, "nothing is left behind");
     assert!(world.sandbox.journal().is_empty(), "it has vendors of its own");
     assert!(!world.path("state").exists(), "and a ledger of its own");

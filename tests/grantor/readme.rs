@@ -5,6 +5,7 @@ use grantor::tools::{TOOLS, Tool};
 use grantor::vendors::VENDORS;
 
 use super::golden;
+use super::harness::{World, bare, run_any};
 
 const BEGIN: &str = "<!-- tools -->";
 const END: &str = "<!-- /tools -->";
@@ -21,16 +22,6 @@ fn the_table_of_tools_is_the_catalogue() {
     }
     let how = golden::how("the_table_of_tools_is_the_catalogue");
     assert!(kept == made, "the table in README.md is stale, it should be{made}{how}");
-}
-
-#[test]
-fn every_variable_is_in_the_readme() {
-    let text = readme();
-    for vendor in VENDORS {
-        for variable in vendor.variables {
-            assert!(text.contains(variable.name), "{} is not in README.md", variable.name);
-        }
-    }
 }
 
 fn table() -> String {
@@ -69,4 +60,134 @@ fn readme() -> String {
 
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+/// The pages that belong to README.md, by their folder.
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The blocks of one language in a page.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let begins = format!("\n```{language}\n");
+    text.split(&begins).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+/// A vendor's page names each of its settings and no other vendor's, and its section of the configuration
+/// file is made of them.
+#[test]
+fn each_vendor_has_a_page_with_its_own_settings() {
+    for vendor in VENDORS {
+        let file = format!("vendors/{}.md", vendor.name);
+        let page = page(&file);
+        assert!(readme().contains(&format!("docs/{file}")), "{file} is not linked");
+        for other in VENDORS {
+            for variable in other.variables {
+                let is_own = other.name == vendor.name;
+                let named = page.contains(&format!("`{}`", variable.name));
+                assert_eq!(named, is_own, "{} in {file}", variable.name);
+            }
+        }
+        let section = blocks(&page, "toml").concat();
+        let section: toml::Table = toml::from_str(&section).unwrap();
+        assert_eq!(section.keys().collect::<Vec<_>>(), [vendor.name], "{file}");
+        let tables = vendor.tables.iter().map(|table| table.name.to_owned());
+        let known =
+            vendor.variables.iter().map(|one| one.name[vendor.name.len() + 1..].to_lowercase());
+        let known: Vec<_> = known.chain(tables).collect();
+        for key in section[vendor.name].as_table().unwrap().keys() {
+            assert!(known.contains(key), "{file} sets {key}, which nobody reads");
+        }
+    }
+}
+
+/// The commands of a vendor's page work as they stand, and change nothing.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_commands_of_each_vendors_page_work() {
+    for vendor in VENDORS {
+        let world = World::new().await;
+        let lines = blocks(&page(&format!("vendors/{}.md", vendor.name)), "sh").concat();
+        assert!(lines.contains("doctor") && lines.contains("--dry-run"), "{}", vendor.name);
+        for line in lines.lines() {
+            let rest = line.strip_prefix("grantor ").unwrap_or_else(|| panic!("{line}"));
+            let own = world.command([] as [&str; 0]);
+            let mut shell = tokio::process::Command::new("/bin/sh");
+            shell.env_clear();
+            for (name, value) in own.as_std().get_envs() {
+                shell.env(name, value.unwrap_or_default());
+            }
+            shell.arg("-c").arg(format!("{} {rest}", env!("CARGO_BIN_EXE_grantor")));
+            let ran = run_any(&mut shell).await;
+            assert_eq!(ran.status, 0, "{line}: {ran:#?}");
+        }
+        assert!(world.writes().is_empty(), "{}", vendor.name);
+    }
+}
+
+/// The first grant comes as far as the person's yes, and each command ends as one that did its part.
+#[tokio::test]
+async fn the_first_grant_goes_as_far_as_the_yes() {
+    let text = readme();
+    let (_, after) = text.split_once("<!-- first grant -->").unwrap();
+    let world = World::asking().await;
+    let mut ended = Vec::new();
+    for line in blocks(after, "sh")[0].lines().filter_map(|line| line.strip_prefix("grantor ")) {
+        let line = line.split(" #").next().unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        if words.contains(&"gr-…") {
+            assert!(ended.len() == 3 && words[..2] == ["requests", "approve"], "{line}");
+            continue;
+        }
+        let ran = world.run(&words).await;
+        assert!(words != ["requests"] || ran.stdout.contains("waiting"), "{ran:#?}");
+        ended.push(ran.status);
+    }
+    assert_eq!(ended, [0, 3, 0, 0]);
+    assert!(world.writes().is_empty());
+}
+
+/// What is there to paste is what `grantor install` writes or prints.
+#[tokio::test]
+async fn what_is_pasted_into_a_client_is_what_install_would_write() {
+    let home = tempfile::tempdir().unwrap();
+    let ask = async |arguments: &[&str]| {
+        let mut command = bare(home.path());
+        // What else is set for a test's children would be in the entry.
+        command.env_remove("GRANTOR_POLICY").env_remove("GRANTOR_STATE_DIR").args(arguments);
+        run_any(&mut command).await
+    };
+    let listed = ask(&["install"]).await.stdout;
+    let clients: Vec<_> =
+        listed.lines().skip(1).filter_map(|l| l.split_whitespace().next()).collect();
+    assert!(clients.len() > 10, "{listed}");
+    let kept = page("clients.md");
+    let mut made = String::new();
+    let mut named = Vec::new();
+    for (number, part) in kept.split("<!-- client ").enumerate() {
+        if number == 0 {
+            made.push_str(part);
+            continue;
+        }
+        let (name, rest) = part.split_once(" -->\n```").unwrap();
+        let (language, rest) = rest.split_once('\n').unwrap();
+        let (_, rest) = rest.split_once("```\n").unwrap();
+        let ran = ask(&["--sandbox", "install", name, "--print"]).await;
+        assert_eq!(ran.status, 0, "{ran:#?}");
+        let shown = ran.stdout.replace(env!("CARGO_BIN_EXE_grantor"), "/absolute/path/of/grantor");
+        made.push_str(&format!(
+            "<!-- client {name} -->\n```{language}\n{}\n```\n{rest}",
+            shown.trim_end()
+        ));
+        named.push(name);
+    }
+    assert_eq!(named, clients, "each client has its block");
+    if golden::updating() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
+        std::fs::write(path, made).unwrap();
+        return;
+    }
+    let how = golden::how("what_is_pasted_into_a_client_is_what_install_would_write");
+    assert!(kept == made, "docs/clients.md is stale, it should be\n{made}{how}");
 }

@@ -87,6 +87,57 @@ fn opened(world: &World) -> Vec<Value> {
     world.ledger().into_iter().filter(|line| line["event"] == "open").collect()
 }
 
+/// A prompt takes a tenant where there is a choice, and completion knows which there are.
+#[tokio::test]
+async fn prompts_name_a_tenant_where_a_vendor_has_several() {
+    let world = two_each(World::new().await).await;
+    let mut raw = world.serve_raw();
+    raw.hello("2025-11-25").await;
+    let list = raw.ask(1, "prompts/list", json!({})).await;
+    let takes = |prompt: &Value| {
+        prompt["arguments"].as_array().unwrap().iter().any(|one| one["name"] == "tenant")
+    };
+    let prompts = list["result"]["prompts"].as_array().unwrap();
+    let with: Vec<_> = prompts.iter().filter(|one| takes(one)).map(|one| &one["name"]).collect();
+    assert_eq!(with, ["access_review", "time_boxed_grant"]);
+    let mut complete = json!({
+        "ref": { "type": "ref/prompt", "name": "access_review" },
+        "argument": { "name": "tenant", "value": "TWO-" },
+    });
+    let all = raw.ask(2, "completion/complete", complete.clone()).await;
+    assert_eq!(all["result"]["completion"]["total"], 5, "{all}");
+    complete["context"] = json!({ "arguments": { "vendor": "dfns" } });
+    let one = raw.ask(3, "completion/complete", complete).await;
+    assert_eq!(one["result"]["completion"]["values"], json!(["two-dfns"]));
+    let mut given = json!({ "person": "user@example.com", "role": "Tester", "expires_in": "P1D" });
+    given["tenant"] = json!("two-outsystems");
+    let params = json!({ "name": "time_boxed_grant", "arguments": given });
+    let made = raw.ask(4, "prompts/get", params).await.to_string();
+    assert!(made.contains("two-outsystems") && made.contains("grant_asset_role"), "{made}");
+    assert!(!made.contains("assign_permission"), "a tool of another vendor: {made}");
+    given["tenant"] = json!("three-outsystems");
+    let params = json!({ "name": "time_boxed_grant", "arguments": given });
+    assert_eq!(raw.ask(5, "prompts/get", params).await["error"]["code"], -32602);
+    assert!(world.sandbox.journal().is_empty());
+}
+
+/// A prompt that ends with a change is not offered where each tenant is closed to changes by itself.
+#[tokio::test]
+async fn no_changing_prompt_is_offered_where_every_tenant_is_read_only() {
+    for (closed, offered) in [("read_only = true", 1), ("read_only = false", 4)] {
+        let world = without_variables(World::new().await);
+        write(&world, &section(&world, "dfns", "own-dfns", closed));
+        let mut raw = world.serve_raw();
+        raw.hello("2025-11-25").await;
+        let list = raw.ask(1, "prompts/list", json!({})).await;
+        assert_eq!(
+            list["result"]["prompts"].as_array().unwrap().len(),
+            offered,
+            "{closed}: {list}"
+        );
+    }
+}
+
 /// The rows of a look, as the tenant and whether it was granted here.
 async fn marks(world: &World, vendor: &str, look: &str) -> Vec<(String, bool)> {
     let (status, body) =

@@ -1,0 +1,104 @@
+//! Lines no wider than a small terminal, broken between words and set in where they go on.
+
+/// As wide as a terminal is at least.
+const WIDEST: usize = 80;
+/// What stands before a question that a person is shown.
+const BAR: char = '│';
+
+/// A text whose lines fit; what has no blanks in it stays whole.
+pub(super) fn wrapped(text: &str) -> String {
+    let lines = text.split_inclusive('\n').map(|line| match line.strip_suffix('\n') {
+        Some(line) => format!("{}\n", broken(line)),
+        None => broken(line),
+    });
+    lines.collect()
+}
+
+fn broken(line: &str) -> String {
+    if width(line) <= WIDEST {
+        return line.to_owned();
+    }
+    let hanging = hanging(line);
+    let (mut text, mut used, mut is_first) = (String::new(), 0, true);
+    for word in line.split(' ') {
+        let wide = width(word);
+        // Blanks that the line begins with are no place to break it.
+        let is_begun = width(text.trim()) > 0 && !is_first;
+        if is_begun && used + 1 + wide > WIDEST {
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+            text.push_str(&hanging);
+            used = width(&hanging);
+        } else if !is_first {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += wide;
+        is_first = false;
+    }
+    text
+}
+
+/// What goes before a line's continuation: its bar, or its blanks, and some more; a paragraph has none.
+fn hanging(line: &str) -> String {
+    let bar = line.find(BAR).filter(|_| plain(line).trim_start().starts_with(BAR));
+    if let Some((before, after)) = bar.and_then(|at| line.split_at_checked(at + BAR.len_utf8())) {
+        // The colour of the bar ends behind it.
+        let end = after.strip_prefix('\u{1b}').and_then(|rest| Some(rest.find('m')? + 2));
+        let ends = end.and_then(|end| after.get(..end)).unwrap_or_default();
+        let inner = plain(after);
+        let blanks = inner.len() - inner.trim_start().len() + 2;
+        return format!("{before}{ends}{}", " ".repeat(blanks));
+    }
+    let plain = plain(line);
+    match plain.len() - plain.trim_start().len() {
+        0 => String::new(),
+        blanks => " ".repeat(blanks + 4),
+    }
+}
+
+/// How many columns a text takes: colours take none.
+fn width(text: &str) -> usize {
+    plain(text).chars().count()
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_and_say_the_same() {
+        let long = "word ".repeat(40);
+        for text in [
+            format!("“{long}”\n"),
+            format!("  calls  tool {long}"),
+            format!("  \u{1b}[33m│\u{1b}[0m    after: {long}\n  │  short\n"),
+            "    ".to_owned(),
+        ] {
+            let wrapped = wrapped(&text);
+            assert!(wrapped.lines().all(|line| width(line) <= WIDEST), "{wrapped}");
+            let words = |text: &str| {
+                let plain = plain(text).replace(BAR, " ");
+                plain.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            };
+            assert_eq!(words(&wrapped), words(&text));
+            assert_eq!(wrapped.ends_with('\n'), text.ends_with('\n'));
+        }
+    }
+
+    #[test]
+    fn what_goes_on_is_set_in() {
+        let long = "word ".repeat(20);
+        let question = wrapped(&format!("  │  • {long}"));
+        assert!(question.lines().nth(1).unwrap().starts_with("  │    word"), "{question}");
+        let answer = wrapped(&format!("  confirmed  {long}"));
+        assert!(answer.lines().nth(1).unwrap().starts_with("      word"), "{answer}");
+        let whole = "x".repeat(100);
+        assert_eq!(wrapped(&format!("  {whole}")), format!("  {whole}"));
+    }
+}
