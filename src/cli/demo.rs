@@ -10,6 +10,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Ran;
 use super::paint::{self, BAD, BOLD, DIM, GOOD, WAITS, with};
+use super::question::laid_out;
 use super::wrapped::wrapped;
 use crate::access::Outcome;
 use crate::desk::Shown;
@@ -41,6 +42,8 @@ const SETTINGS: [&str; 8] = [
 ];
 /// Where a form says what is to be typed.
 const TYPED: &str = "/params/requestedSchema/properties/grantee/description";
+/// How wide a question is behind its bar.
+const INSIDE: usize = 75;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run() -> Ran {
@@ -99,6 +102,7 @@ fn asked_for(about: &str) -> Option<&str> {
 /// What a client shows its person, and what this one says.
 fn question(message: &Value, agrees: bool, name: Option<&str>) -> String {
     let text = message.pointer("/params/message").and_then(Value::as_str).unwrap_or("?");
+    let text = laid_out(text, INSIDE);
     let shown: String =
         text.lines().map(|line| format!("  {}  {line}\n", with(WAITS, "│"))).collect();
     let says = match name {
@@ -186,7 +190,7 @@ impl Client {
             let mut message: Value = serde_json::from_str(&line)?;
             if message.get("method").is_some_and(|method| method == "elicitation/create") {
                 let name = message.pointer(TYPED).and_then(Value::as_str).and_then(asked_for);
-                paint::lines(&wrapped(&question(&message, agrees, name)))?;
+                paint::lines(&question(&message, agrees, name))?;
                 let reply = match name {
                     _ if !agrees => json!({ "action": "decline" }),
                     Some(name) => json!({ "action": "accept", "content": { "grantee": name } }),

@@ -1,16 +1,18 @@
 //! A question as a terminal shows it: its words as they were put, in columns where the terminal is wide enough.
 
-use std::borrow::Cow;
-
 use terminal_size::{Width, terminal_size_of};
 use unicode_width::UnicodeWidthStr as _;
+
+use super::wrapped::within;
 
 /// Where nobody says how wide a terminal is.
 const WIDTH: usize = 80;
 /// Lines longer than this are hard to read.
 const WIDEST: usize = 120;
-/// What stands under the first word of a line.
-const INDENT: usize = 5;
+/// How far a line's continuation is set in: a name in it is no line of its own.
+const GOES_ON: usize = 2;
+/// What stands before what somebody gains or loses, where that is a line of its own.
+const UNDER: &str = "     ";
 
 /// One line of a table: who gains or loses, what, and where and until when.
 struct Cells<'a> {
@@ -40,7 +42,7 @@ pub(super) fn laid_out(text: &str, width: usize) -> String {
     let line = |(line, cells): &(&str, Option<Cells<'_>>)| match cells {
         Some(cells) if fits => cells.in_columns(who, what),
         Some(cells) => cells.stacked(width),
-        None => wrapped(line, 0, width),
+        None => within(width, GOES_ON, &format!("{line}\n")),
     };
     lines.iter().map(line).collect()
 }
@@ -67,9 +69,8 @@ impl<'a> Cells<'a> {
     }
 
     fn stacked(&self, width: usize) -> String {
-        let rest = format!("{} {}", self.what, self.place);
-        let indent = " ".repeat(INDENT);
-        format!("{}{indent}{}", wrapped(self.who, INDENT, width), wrapped(&rest, INDENT, width))
+        let Cells { who, what, place } = self;
+        within(width, GOES_ON, &format!("{who}\n{UNDER}{what} {place}\n"))
     }
 }
 
@@ -85,30 +86,6 @@ fn beyond(text: &str, mark: &str) -> Option<usize> {
         }
     }
     None
-}
-
-/// A line in lines that are no wider, those after the first a little further in; its own indent stays.
-fn wrapped(line: &str, indent: usize, width: usize) -> String {
-    let own = line.len() - line.trim_start().len();
-    let margin = " ".repeat(own + if indent == 0 { 2 } else { indent });
-    let mut shown = " ".repeat(own);
-    let mut used = own + indent;
-    for (at, word) in line.split_whitespace().enumerate() {
-        let wide = word.width();
-        let gap: Cow<'_, str> = match at {
-            0 => Cow::Borrowed(""),
-            _ if used + 1 + wide <= width => Cow::Borrowed(" "),
-            _ => {
-                used = margin.len();
-                Cow::Owned(format!("\n{margin}"))
-            }
-        };
-        used += wide + usize::from(&*gap == " ");
-        shown.push_str(&gap);
-        shown.push_str(word);
-    }
-    shown.push('\n');
-    shown
 }
 
 #[cfg(test)]

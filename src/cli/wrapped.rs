@@ -1,30 +1,35 @@
 //! Lines no wider than a small terminal, broken between words and set in where they go on.
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// As wide as a terminal is at least.
 const WIDEST: usize = 80;
-/// What stands before a question that a person is shown.
-const BAR: char = '│';
 
 /// A text whose lines fit; what has no blanks in it stays whole.
 pub(super) fn wrapped(text: &str) -> String {
+    within(WIDEST, 0, text)
+}
+
+/// The same in lines of so many columns, those that go on set in by this much at least.
+pub(super) fn within(most: usize, least: usize, text: &str) -> String {
     let lines = text.split_inclusive('\n').map(|line| match line.strip_suffix('\n') {
-        Some(line) => format!("{}\n", broken(line)),
-        None => broken(line),
+        Some(line) => format!("{}\n", broken(most, least, line)),
+        None => broken(most, least, line),
     });
     lines.collect()
 }
 
-fn broken(line: &str) -> String {
-    if width(line) <= WIDEST {
+fn broken(most: usize, least: usize, line: &str) -> String {
+    if width(line) <= most {
         return line.to_owned();
     }
-    let hanging = hanging(line);
+    let hanging = hanging(least, line);
     let (mut text, mut used, mut is_first) = (String::new(), 0, true);
     for word in line.split(' ') {
         let wide = width(word);
         // Blanks that the line begins with are no place to break it.
         let is_begun = width(text.trim()) > 0 && !is_first;
-        if is_begun && used + 1 + wide > WIDEST {
+        if is_begun && used + 1 + wide > most {
             text.truncate(text.trim_end_matches(' ').len());
             text.push('\n');
             text.push_str(&hanging);
@@ -40,27 +45,18 @@ fn broken(line: &str) -> String {
     text
 }
 
-/// What goes before a line's continuation: its bar, or its blanks, and some more; a paragraph has none.
-fn hanging(line: &str) -> String {
-    let bar = line.find(BAR).filter(|_| plain(line).trim_start().starts_with(BAR));
-    if let Some((before, after)) = bar.and_then(|at| line.split_at_checked(at + BAR.len_utf8())) {
-        // The colour of the bar ends behind it.
-        let end = after.strip_prefix('\u{1b}').and_then(|rest| Some(rest.find('m')? + 2));
-        let ends = end.and_then(|end| after.get(..end)).unwrap_or_default();
-        let inner = plain(after);
-        let blanks = inner.len() - inner.trim_start().len() + 2;
-        return format!("{before}{ends}{}", " ".repeat(blanks));
-    }
+/// What goes before a line's continuation: its blanks, and some more.
+fn hanging(least: usize, line: &str) -> String {
     let plain = plain(line);
     match plain.len() - plain.trim_start().len() {
-        0 => String::new(),
+        0 => " ".repeat(least),
         blanks => " ".repeat(blanks + 4),
     }
 }
 
 /// How many columns a text takes: colours take none.
 fn width(text: &str) -> usize {
-    plain(text).chars().count()
+    plain(text).width()
 }
 
 fn plain(text: &str) -> String {
@@ -77,15 +73,13 @@ mod tests {
         for text in [
             format!("“{long}”\n"),
             format!("  calls  tool {long}"),
-            format!("  \u{1b}[33m│\u{1b}[0m    after: {long}\n  │  short\n"),
+            format!("  \u{1b}[33mafter\u{1b}[0m: {long}\n  short\n"),
             "    ".to_owned(),
         ] {
             let wrapped = wrapped(&text);
             assert!(wrapped.lines().all(|line| width(line) <= WIDEST), "{wrapped}");
-            let words = |text: &str| {
-                let plain = plain(text).replace(BAR, " ");
-                plain.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-            };
+            let words =
+                |text: &str| plain(text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             assert_eq!(words(&wrapped), words(&text));
             assert_eq!(wrapped.ends_with('\n'), text.ends_with('\n'));
         }
@@ -94,8 +88,8 @@ mod tests {
     #[test]
     fn what_goes_on_is_set_in() {
         let long = "word ".repeat(20);
-        let question = wrapped(&format!("  │  • {long}"));
-        assert!(question.lines().nth(1).unwrap().starts_with("  │    word"), "{question}");
+        let question = within(60, 2, &format!("Warning: {long}"));
+        assert!(question.lines().nth(1).unwrap().starts_with("  word"), "{question}");
         let answer = wrapped(&format!("  confirmed  {long}"));
         assert!(answer.lines().nth(1).unwrap().starts_with("      word"), "{answer}");
         let whole = "x".repeat(100);
