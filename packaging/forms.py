@@ -142,9 +142,12 @@ def record(entries, own):
 
 
 def npm(contents):
-    """The package that people install, and the one of this platform that it brings along."""
+    """The package of this platform, and once for all of them the one that people install, which brings it along."""
     product, target = contents.product, contents.target
-    for name, entries in ((product.package, wrapper(contents)), (target.npm(product), platform(contents))):
+    made = {target.npm(product): platform(contents)}
+    if target is table.TARGETS[0]:
+        made[product.package] = wrapper(contents)
+    for name, entries in made.items():
         yield f"{name}-{product.version}.tgz", archive.compressed(archive.tar(entries, "package"))
 
 

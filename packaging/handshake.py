@@ -22,7 +22,15 @@ async def main(version, tools, command, *args):
         assert len(listed) == int(tools), f"it lists {len(listed)} tools, not {tools}"
         found = await session.call_tool("list_roles", {"vendor": "dfns"})
         assert not found.isError, found.content
-        assert found.structuredContent["roles"], "it lists no role"
+        assert found.structuredContent["rows"], "it lists no role"
 
 
-asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), LONGEST))
+def first(trouble):
+    """The one trouble inside a group of them."""
+    return first(trouble.exceptions[0]) if isinstance(trouble, BaseExceptionGroup) else trouble
+
+
+try:
+    asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), LONGEST))
+except Exception as trouble:
+    sys.exit(f"{type(first(trouble)).__name__}: {first(trouble)}")

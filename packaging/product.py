@@ -27,14 +27,18 @@ class Product:
     rust: str
 
     @property
+    def place(self):
+        """Owner and name of the public repository; None where there is none."""
+        found = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", self.repository)
+        return found and found.groups()
+
+    @property
     def owner(self):
-        """Whose the public repository is; None where there is none."""
-        found = re.fullmatch(r"https://github\.com/([\w.-]+)/[\w.-]+", self.repository)
-        return found and found[1]
+        return self.place and self.place[0]
 
     @property
     def is_published(self):
-        return self.owner is not None
+        return self.place is not None
 
     @property
     def registry_name(self):
@@ -45,8 +49,9 @@ class Product:
     @property
     def image(self):
         """The OCI image, without its tag."""
-        host = f"ghcr.io/{self.owner.lower()}" if self.is_published else "not-published.invalid"
-        return f"{host}/{self.name}"
+        if not self.is_published:
+            return f"not-published.invalid/{self.name}"
+        return f"ghcr.io/{'/'.join(self.place)}".lower()
 
     @property
     def contact(self):
