@@ -45,10 +45,6 @@ class Contents:
     notices: str
 
     @property
-    def file(self):
-        return self.product.name + self.target.exe
-
-    @property
     def stem(self):
         return f"{self.product.name}-{self.product.version}-{self.target.triple}"
 
@@ -81,7 +77,7 @@ def pretty(body):
 def tar(contents):
     """What `cargo binstall` and people unpack."""
     name = contents.product.name
-    entries = [contents.program(contents.file), *contents.legal()]
+    entries = [contents.program(name), *contents.legal()]
     entries += [Entry(f"man/{page}", text) for page, text in contents.documents.pages.items()]
     for shell, text in contents.documents.completions.items():
         entries.append(Entry(f"completions/{name}.{shell}", text))
@@ -100,7 +96,7 @@ def wheel(contents):
     start, info = f"{module}-{product.version}", f"{module}-{product.version}.dist-info"
     tag = f"py3-none-{target.wheel}"
     entries = [
-        contents.program(f"{start}.data/scripts/{contents.file}"),
+        contents.program(f"{start}.data/scripts/{contents.product.name}"),
         Entry(f"{module}/__init__.py", (HERE / "launcher.py").read_bytes()),
         Entry.text(f"{info}/METADATA", metadata(contents)),
         Entry.text(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: grantor\nRoot-Is-Purelib: false\nTag: {tag}\n"),
@@ -161,7 +157,7 @@ def npm_about(product):
 def wrapper(contents):
     product = contents.product
     packages = {f"{one.node_os}-{one.node_cpu}": one for one in table.TARGETS}
-    known = {key: {"name": one.npm(product), "file": f"bin/{product.name}{one.exe}"} for key, one in packages.items()}
+    known = {key: {"name": one.npm(product), "file": f"bin/{product.name}"} for key, one in packages.items()}
     launcher = (HERE / "launcher.mjs").read_text().replace("{/* packages */}", json.dumps(known, indent=2))
     body = {
         "name": product.package,
@@ -188,7 +184,7 @@ def platform(contents):
         "preferUnplugged": True,
     }
     told = Entry.text("README.md", f"The program of `{product.package}` for {target.triple}.\n")
-    return [Entry.text("package.json", pretty(body)), told, contents.program(f"bin/{contents.file}"), *contents.legal()]
+    return [Entry.text("package.json", pretty(body)), told, contents.program(f"bin/{contents.product.name}"), *contents.legal()]
 
 
 # Bundles (MCPB)
@@ -198,7 +194,7 @@ def mcpb(contents):
     """A bundle that a client with a form installs. It names one platform, since it has one program."""
     product, target = contents.product, contents.target
     manifest = Entry.text("manifest.json", pretty(manifests_of.mcpb(product, target)))
-    entries = [manifest, contents.program(f"server/{contents.file}"), *contents.legal()]
+    entries = [manifest, contents.program(f"server/{contents.product.name}"), *contents.legal()]
     yield f"{contents.stem}.mcpb", archive.zipped(entries)
 
 

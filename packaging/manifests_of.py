@@ -74,7 +74,7 @@ def variable(title, one):
 
 def mcpb(product, target):
     """A bundle's manifest. What has no default would reach the program as a placeholder: each has an empty one."""
-    program = f"server/{product.name}{target.exe}"
+    program = f"server/{product.name}"
     options = table.facts()["options"]
     asked = {one["variable"].lower(): option(one) for one in options}
     asked |= {one["name"].lower(): user_config(title, one) for title, one in settings()}

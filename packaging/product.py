@@ -72,7 +72,6 @@ class Target:
     node_os: str
     node_cpu: str
     wheel: str
-    exe: str = ""
     debian: str | None = None
     oci: str | None = None
 
@@ -88,11 +87,10 @@ class Target:
 # The oldest glibc on which Linux builds start. Rust itself needs this one.
 GLIBC = (2, 17)
 TARGETS = [
-    Target("x86_64-unknown-linux-gnu", "linux", "x64", "manylinux_2_17_x86_64", "", "amd64", "amd64"),
-    Target("aarch64-unknown-linux-gnu", "linux", "arm64", "manylinux_2_17_aarch64", "", "arm64", "arm64"),
+    Target("x86_64-unknown-linux-gnu", "linux", "x64", "manylinux_2_17_x86_64", "amd64", "amd64"),
+    Target("aarch64-unknown-linux-gnu", "linux", "arm64", "manylinux_2_17_aarch64", "arm64", "arm64"),
     Target("x86_64-apple-darwin", "darwin", "x64", "macosx_11_0_x86_64"),
     Target("aarch64-apple-darwin", "darwin", "arm64", "macosx_11_0_arm64"),
-    Target("x86_64-pc-windows-msvc", "win32", "x64", "win_amd64", ".exe"),
 ]
 
 

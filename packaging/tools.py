@@ -64,7 +64,7 @@ def kept(folder, pins, install):
 def python(name):
     """The folder of the programs of some PyPI packages."""
     folder = CACHE / f"python-{name}"
-    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    programs = folder / "bin"
 
     def install():
         venv.create(folder, with_pip=True)
@@ -98,8 +98,7 @@ def debian(*commands):
 
 def environment(name):
     """This environment, with those PyPI packages' programs first."""
-    folder = CACHE / f"python-{name}"
-    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    programs = CACHE / f"python-{name}" / "bin"
     return os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
 

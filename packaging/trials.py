@@ -161,7 +161,7 @@ def tar(trial):
     wanted = tomllib.loads((table.ROOT / "Cargo.toml").read_text())["package"]["metadata"]["binstall"]
     product = trial.product
     words = {"repo": product.repository, "version": product.version, "name": product.name}
-    words |= {"target": TARGET.triple, "bin": product.name, "binary-ext": TARGET.exe}
+    words |= {"target": TARGET.triple, "bin": product.name, "binary-ext": ""}
     for word, value in words.items():
         wanted = {key: text.replace(f"{{ {word} }}", value) for key, text in wanted.items()}
     expect(wanted["pkg-url"].endswith(f"/v{product.version}/{trial.stem}.tar.gz"), wanted["pkg-url"])
@@ -256,7 +256,7 @@ def fake_vendors(program, env):
 
 def pasted(name, value):
     """What a person puts into a field of one line, where a file holds the value."""
-    return pathlib.Path(value).read_text().replace("\n", " ") if name.endswith("_FILE") else value
+    return pathlib.Path(value).read_text().strip().replace("\n", " ") if name.endswith("_FILE") else value
 
 
 def deb(trial):
