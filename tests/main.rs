@@ -377,3 +377,7 @@ mod short;
 #[cfg(unix)]
 #[path = "grantor/commands.rs"]
 mod commands;
+
+/// What packages and manifests say of this program.
+#[path = "grantor/packaging.rs"]
+mod packaging;

@@ -166,7 +166,7 @@ pub(super) async fn timer(report: &mut Report) -> bool {
     if !cfg!(target_os = "linux") {
         return true;
     }
-    let found = match units() {
+    let found = match units(&folders()) {
         Unit::None => match crontab().await {
             Some(place) => Unit::Enabled(place),
             None => Unit::None,
@@ -202,23 +202,34 @@ enum Unit {
     None,
 }
 
-/// A unit of systemd's that takes back what is due, the user's own before the machine's.
-fn units() -> Unit {
+/// Where a machine has units: a package's user units are switched on in a user's folder, or for all of them.
+const MACHINE: [&str; 4] = [
+    "/etc/systemd/user",
+    "/etc/systemd/system",
+    "/usr/lib/systemd/user",
+    "/usr/lib/systemd/system",
+];
+
+/// Where systemd looks for units, the user's own before the machine's.
+fn folders() -> Vec<PathBuf> {
     let home = settings::environment("HOME").map(PathBuf::from);
     let config = settings::environment("XDG_CONFIG_HOME").map(PathBuf::from);
     let config = config.or_else(|| Some(home?.join(".config")));
     let own = config.map(|config| config.join("systemd/user"));
-    let machine = ["/etc/systemd/user", "/etc/systemd/system", "/usr/lib/systemd/system"];
+    own.into_iter().chain(MACHINE.map(PathBuf::from)).collect()
+}
+
+/// A unit of systemd's that takes back what is due, in the first folder that has one.
+fn units(folders: &[PathBuf]) -> Unit {
     let mut idle = None;
-    for folder in own.into_iter().chain(machine.map(PathBuf::from)) {
-        for service in calling(&folder, "service") {
-            let timer = service.with_extension("timer");
-            let wanted = folder.join(TIMERS).join(timer.file_name().unwrap_or_default());
-            if wanted.symlink_metadata().is_ok() {
-                return Unit::Enabled(timer.display().to_string());
-            }
-            idle.get_or_insert(timer);
+    for service in folders.iter().flat_map(|folder| calling(folder, "service")) {
+        let timer = service.with_extension("timer");
+        let name = timer.file_name().unwrap_or_default();
+        let wanted = |folder: &PathBuf| folder.join(TIMERS).join(name).symlink_metadata().is_ok();
+        if folders.iter().any(wanted) {
+            return Unit::Enabled(timer.display().to_string());
         }
+        idle.get_or_insert(timer);
     }
     idle.map_or(Unit::None, Unit::Idle)
 }
@@ -282,5 +293,21 @@ mod tests {
         ] {
             assert_eq!(calls(text), is_it, "{text}");
         }
+    }
+
+    #[test]
+    fn a_unit_of_a_package_is_switched_on_in_the_users_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, packaged] = ["own", "packaged"].map(|name| dir.path().join(name));
+        std::fs::create_dir_all(own.join(TIMERS)).unwrap();
+        std::fs::create_dir_all(&packaged).unwrap();
+        let service = "[Service]\nExecStart=/usr/bin/grantor expire\n";
+        std::fs::write(packaged.join("grantor-expire.service"), service).unwrap();
+        let timer = packaged.join("grantor-expire.timer");
+        let folders = [own.clone(), packaged];
+        assert!(matches!(units(&folders), Unit::Idle(path) if path == timer));
+        std::fs::write(own.join(TIMERS).join("grantor-expire.timer"), "").unwrap();
+        assert!(matches!(units(&folders), Unit::Enabled(path) if path == timer.to_string_lossy()));
+        assert!(matches!(units(&folders[..1]), Unit::None));
     }
 }
