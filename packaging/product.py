@@ -23,6 +23,7 @@ class Product:
     summary: str
     licence: str
     repository: str
+    images: str
     author: str
     rust: str
 
@@ -51,7 +52,7 @@ class Product:
         """The OCI image, without its tag."""
         if not self.is_published:
             return f"not-published.invalid/{self.name}"
-        return f"ghcr.io/{'/'.join(self.place)}".lower()
+        return f"{self.images}/{'/'.join(self.place)}".lower()
 
     @property
     def contact(self):
@@ -108,6 +109,7 @@ def load(repository=None):
         summary=own["summary"],
         licence=package["license"],
         repository=repository or package["repository"],
+        images=own["images"],
         author=package["authors"][0],
         rust=package["rust-version"],
     )

@@ -190,7 +190,7 @@ mod tests {
             (&["grantor"], true),
             (&[r"C:\Tools\grantor.exe"], true),
             (&["npx", "-y", "grantor-mcp@1.0.0"], true),
-            (&["docker", "run", "-i", "ghcr.io/x/grantor:1.0"], true),
+            (&["docker", "run", "-i", "images.example.com/x/grantor:1.0"], true),
             (&["op", "run", "--", "/opt/grantor"], true),
             (&["/usr/bin/emigrantor"], false),
             (&["grantorial"], false),
