@@ -106,12 +106,12 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve MCP over stdin and stdout (the default)
+    /// Serve MCP over stdin and stdout (the default), or over HTTP
     #[command(
         after_help = "An MCP client starts it: `grantor install` writes that into the client's \
         configuration. By hand:\n  {\"mcpServers\": {\"grantor\": {\"command\": \"/absolute/path/of/grantor\", \"args\": [\"serve\"]}}}"
     )]
-    Serve,
+    Serve(serve::Arguments),
     /// Watch an assistant's calls grant access at five fake vendors
     #[command(after_help = "It needs no account and no configuration, and leaves nothing behind.")]
     Demo,
@@ -159,7 +159,7 @@ enum Command {
 impl Command {
     /// What it prints is a protocol, a story or a script.
     fn has_no_data(&self) -> bool {
-        matches!(self, Self::Serve | Self::Demo | Self::Completions(_))
+        matches!(self, Self::Serve(_) | Self::Demo | Self::Completions(_))
     }
 }
 
@@ -233,8 +233,8 @@ async fn run(cli: Cli) -> Ran {
         paint::complain("--json is of no use here: this prints no data of its own");
         return Ok(ExitCode::from(2));
     }
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(&cli.global).await,
+    match cli.command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
+        Command::Serve(arguments) => serve::run(&cli.global, arguments).await,
         Command::Demo => demo::run().await,
         Command::Call(arguments) => call::run(&cli.global, arguments).await,
         Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,

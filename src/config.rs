@@ -8,6 +8,7 @@ mod declared;
 mod file;
 mod floor;
 mod gather;
+mod http;
 mod paths;
 mod people;
 mod policy;
@@ -28,6 +29,7 @@ use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
 pub use declared::{declared_by, zone_of};
 use file::File;
+pub use http::Http;
 use paths::{expanded, of_environment};
 pub use people::NamedPeople;
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// Whom it names: aliases at each tenant, and the requester's own address.
     pub people: NamedPeople,
+    /// How it is reached over HTTP, where it serves so.
+    pub http: Http,
     /// Secrets that are given as they are: no setting that repeats one is shown.
     pub secrets: Vec<SecretString>,
 }
@@ -291,6 +295,7 @@ impl Config {
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), floor.idle(), own.warnings(), state, odd].concat(),
             people: NamedPeople::default(),
+            http: Http::of(&file),
             secrets: Vec::new(),
         };
         let vendors = wanted(sources, &file)?;

@@ -52,6 +52,7 @@ mod turns;
 mod undo;
 mod undo_precondition;
 mod upon;
+mod visible;
 mod writing;
 mod zone;
 

@@ -17,6 +17,7 @@ pub mod cache;
 pub mod clients;
 pub mod config;
 mod given;
+pub mod identity;
 mod invocation;
 mod json;
 pub mod observe;

@@ -8,6 +8,7 @@
 mod centrasite;
 mod dfns;
 mod faults;
+mod issuer;
 mod journal;
 mod keys;
 mod message;
@@ -34,6 +35,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 pub use self::faults::{Fault, FaultKind};
+pub use self::issuer::Issuer;
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
 pub use self::modes::{

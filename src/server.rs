@@ -1,8 +1,9 @@
 //! The MCP server: the only module that names rmcp.
 //!
-//! Both protocol eras over stdio: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
+//! Both protocol eras, over stdio and over HTTP: `initialize` up to 2025-11-25, and the stateless 2026-07-28.
 
 mod gate;
+mod http;
 mod icon;
 mod line;
 mod maintenance;
@@ -31,10 +32,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalogue;
 use crate::config::Config;
-use crate::desk::{Answer, Call, Desk, Progress, UnknownTool};
+use crate::desk::{Answer, Call, Desk, Person, Progress, UnknownTool};
 use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
+use crate::requester::Requester;
+pub use http::{HttpOptions, serve_http};
 use maintenance::Maintenance;
 use shutdown::{BrokenOff, Shutdown};
 #[doc(hidden)]
@@ -60,8 +63,17 @@ struct Handler {
     info: Arc<ServerConfig>,
     calls: TaskTracker,
     maintenance: Arc<Maintenance>,
-    unheard: Unheard,
+    face: Face,
     shutdown: Shutdown,
+}
+
+/// By which way calls come: it knows whose they are.
+#[derive(Clone)]
+enum Face {
+    /// From one client, whose user is the process's own.
+    Stdio(Unheard),
+    /// From many, each of whom has been asked who they are.
+    Http,
 }
 
 /// How serving a client ended.
@@ -81,7 +93,7 @@ pub async fn serve_stdio(desk: Desk) -> Served {
     let (reader, writer) = rmcp::transport::stdio_pipes();
     let unheard = Unheard::default();
     let (stdio, streams) = Stdio::start(reader, writer, unheard.clone(), &shutdown);
-    let handler = Handler::new(desk, unheard, shutdown.clone());
+    let handler = Handler::new(desk, Face::Stdio(unheard), shutdown.clone());
     let calls = handler.calls.clone();
     let served = match handler.serve(stdio).await {
         Ok(service) => finished(service, &shutdown.input_ended).await,
@@ -120,7 +132,7 @@ async fn finished(
 }
 
 impl Handler {
-    fn new(desk: Desk, unheard: Unheard, shutdown: Shutdown) -> Self {
+    fn new(desk: Desk, face: Face, shutdown: Shutdown) -> Self {
         let config = desk.config();
         let info = ServerConfig::new(capabilities(config))
             .with_server_info(icon::pictured())
@@ -128,7 +140,7 @@ impl Handler {
             .with_instructions(instructions(config));
         let (desk, info, calls) = (Arc::new(desk), Arc::new(info), TaskTracker::new());
         let maintenance = Maintenance::new(desk.clone(), calls.clone(), shutdown.clone());
-        Self { desk, tools: Arc::default(), info, calls, maintenance, unheard, shutdown }
+        Self { desk, tools: Arc::default(), info, calls, maintenance, face, shutdown }
     }
 
     fn tools(&self) -> &[Tool] {
@@ -137,6 +149,31 @@ impl Handler {
             let definitions = catalogue::listed(config).map(|tool| catalogue::served(tool, config));
             definitions.filter_map(|tool| serde_json::from_value(tool).ok()).collect()
         })
+    }
+
+    /// Who calls, and how a person can be asked: over HTTP nobody is, because whoever calls is not who approves.
+    ///
+    /// # Errors
+    /// Nobody has said who calls: then it is nobody's call.
+    fn caller(
+        &self,
+        request: &CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<(Requester, Person), ErrorData> {
+        match self.face {
+            Face::Stdio(_) => {
+                let patience = self.desk.config().consent_wait.map(Duration::from_secs);
+                let ended = &self.shutdown.input_ended;
+                let person = person::person(request, context, patience, ended);
+                Ok((self.desk.requester().clone(), person))
+            }
+            Face::Http => {
+                let parts = context.extensions.get::<hyper::http::request::Parts>();
+                let requester = parts.and_then(|parts| parts.extensions.get::<Requester>());
+                let unknown = || ErrorData::internal_error("it is not known who calls", None);
+                Ok((requester.ok_or_else(unknown)?.clone(), Person::Absent))
+            }
+        }
     }
 
     /// What every modern result carries and no legacy one does.
@@ -226,6 +263,10 @@ impl ServerHandler for Handler {
         Ok(result)
     }
 
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.tools().iter().find(|tool| tool.name == name).cloned()
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
@@ -233,12 +274,11 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         self.maintenance.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
-        let patience = self.desk.config().consent_wait.map(Duration::from_secs);
-        let person = person::person(&request, &context, patience, &self.shutdown.input_ended);
+        let (requester, person) = self.caller(&request, &context)?;
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
-            requester: self.desk.requester().clone(),
+            requester,
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
             client: context
@@ -257,14 +297,16 @@ impl ServerHandler for Handler {
         // A task of its own: it outlives a client that goes, and a panic in it is an answer.
         let (desk, shutdown) = (self.desk.clone(), self.shutdown.clone());
         let (waiting, listener) = (progress(&context, &made), progress(&context, &made));
-        let (unheard, id) = (self.unheard.clone(), context.id.clone());
+        let (face, id, slot) = (self.face.clone(), context.id.clone(), http::slot(&context));
         let answering = async move {
             let answering = shutdown.run_until_abandoned(Box::pin(desk.call(call))).await;
-            if let Ok(Ok(answer)) = &answering
+            if let (Face::Stdio(unheard), Ok(Ok(answer))) = (face, &answering)
                 && answer.pending().is_none()
             {
                 unheard.add(id, answer.receipts().collect());
             }
+            // Its place is taken until its work is done, whether its client waits or not.
+            drop(slot);
             answering
         };
         let answering = self.calls.spawn(telling(listener, answering));

@@ -381,3 +381,15 @@ mod commands;
 /// What packages and manifests say of this program.
 #[path = "grantor/packaging.rs"]
 mod packaging;
+
+/// An issuer of tokens that a test makes, and a server over HTTP that trusts it.
+#[path = "grantor/issuer.rs"]
+mod issuer;
+
+/// Who may call over HTTP, and what they are told who may not.
+#[path = "grantor/http.rs"]
+mod http;
+
+/// What callers see and do over HTTP, each apart from the others.
+#[path = "grantor/http_callers.rs"]
+mod http_callers;

@@ -1,11 +1,54 @@
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::Args;
 
 use super::setup::{self, Setup};
 use super::{Global, Ran, paint};
+use crate::config::{Config, Http};
 use crate::desk::Desk;
+use crate::identity::{ClaimNames, IssuerSettings};
+use crate::sandbox::Issuer;
+use crate::server::{HttpOptions, serve_http, serve_stdio};
 
-pub(super) async fn run(global: &Global) -> Ran {
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What bearers of a sandbox are for.
+const AUDIENCE: &str = "grantor-sandbox";
+
+#[derive(Args, Default)]
+pub(super) struct Arguments {
+    /// Serve over HTTP there, to callers with tokens of the issuers that [http] names
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
+    /// The certificate chain for TLS, in PEM form
+    #[arg(long, value_name = "FILE", requires = "http", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, in PEM form
+    #[arg(long, value_name = "FILE", requires = "http", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front of it has TLS, and passes the host on
+    #[arg(long, requires = "http", conflicts_with = "tls_cert")]
+    behind_proxy: bool,
+}
+
+impl Arguments {
+    /// Whether a client that starts it can speak with it.
+    pub(super) fn is_over_stdio(&self) -> bool {
+        self.http.is_none()
+    }
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
+    match arguments.http {
+        Some(address) => over_http(global, address, arguments).await,
+        None => over_stdio(global).await,
+    }
+}
+
+async fn over_stdio(global: &Global) -> Ran {
     let setup = Setup::load(global).await?;
     setup.warn();
     let Setup { config, sandbox: _sandbox } = setup;
@@ -17,6 +60,61 @@ pub(super) async fn run(global: &Global) -> Ran {
              `grantor --help` says what else there is",
         );
     }
-    crate::server::serve_stdio(desk).await?;
+    serve_stdio(desk).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn over_http(global: &Global, address: SocketAddr, arguments: Arguments) -> Ran {
+    let mut setup = Setup::load(global).await?;
+    let issuer = match global.sandbox {
+        true => Some(of_sandbox(&mut setup.config, address).await?),
+        false => None,
+    };
+    setup.config = setup.config.for_several()?;
+    setup.warn();
+    let Setup { config, sandbox: _sandbox } = setup;
+    let desk = Desk::new(config)?;
+    setup::warn_of_policy(&desk);
+    let tls = arguments.tls_cert.zip(arguments.tls_key);
+    let options = HttpOptions { address, tls, behind_proxy: arguments.behind_proxy };
+    serve_http(desk, &options, |address, url| {
+        paint::note(&format!("serving MCP over HTTP at {address}; clients find it at {url}"));
+        if let Some(issuer) = &issuer {
+            show_bearers(issuer, url);
+        }
+    })
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A sandbox trusts an issuer of its own and no other.
+async fn of_sandbox(config: &mut Config, address: SocketAddr) -> Result<Issuer, Error> {
+    if !address.ip().is_loopback() {
+        let why = "a sandbox gives bearers to whoever asks, so it is served to this machine alone";
+        return Err(format!("{address}: {why}, such as at 127.0.0.1:8080").into());
+    }
+    let issuer = Issuer::start(AUDIENCE).await?;
+    let trusted = IssuerSettings {
+        name: "sandbox".to_owned(),
+        issuer: issuer.url().to_owned(),
+        audiences: vec![AUDIENCE.to_owned()],
+        jwks: None,
+        claims: ClaimNames::default(),
+    };
+    config.http = Http { issuers: vec![trusted], ..Http::default() };
+    Ok(issuer)
+}
+
+/// Says how to get a bearer and what to do with it.
+fn show_bearers(issuer: &Issuer, url: &str) {
+    let token = format!("{}/token", issuer.url());
+    let people: Vec<_> =
+        Issuer::people().map(|(name, scope)| format!("{token}?who={name} ({scope})")).collect();
+    paint::note(&format!("bearers, good for an hour: {}", people.join(", ")));
+    let headers =
+        "-H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream'";
+    let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_roles","arguments":{}}}"#;
+    paint::note(&format!(
+        "try: curl -s {url} -H \"Authorization: Bearer $(curl -s '{token}?who=alex')\" {headers} -d '{message}'"
+    ));
 }

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::declared::{self, Section};
 use super::paths::expanded;
-use super::{ConfigError, Sources, floor, named, people, tenants};
+use super::{ConfigError, Sources, floor, http, named, people, tenants};
 use crate::settings::Variable;
 use crate::vendors::{VENDORS, Vendor};
 
@@ -193,6 +193,10 @@ impl File {
         self.tables_in(tenants::SECTION)
     }
 
+    pub(super) fn section(&self, section: &str) -> Option<&Table> {
+        self.tables.get(section)?.as_table()
+    }
+
     pub(super) fn has_section(&self, section: &str) -> bool {
         self.tables.contains_key(section)
     }
@@ -279,6 +283,15 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             })?;
             continue;
         }
+        if section == http::SECTION {
+            http::check(content).map_err(|(section, key, text)| Mistake {
+                section,
+                nth: 0,
+                key,
+                text,
+            })?;
+            continue;
+        }
         if let Some(declared) = Section::named(section) {
             declared.check(content).map_err(|declared::Wrong { section, nth, key, text }| {
                 Mistake { section, nth, key, text }
@@ -293,7 +306,7 @@ fn check(tables: &Table) -> Result<(), Mistake> {
                 None,
                 format!(
                     "there is no section {section:?}; there are grantor, {known}, tenants, people, \
-                     teams, accounts, labels"
+                     teams, accounts, labels, http"
                 ),
             );
         }

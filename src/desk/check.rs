@@ -9,7 +9,7 @@ use super::status::holds;
 use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::failure::Failure;
-use crate::ledger::Record;
+use crate::ledger::{PastEntry, Record};
 use crate::requester::Requester;
 use crate::tools::check_change::{CheckChange, with_others};
 use crate::tools::parse;
@@ -23,6 +23,7 @@ impl Desk {
         let mut troubles = self.ledger.watched().await;
         // Only whoever asks for it reads a receipt that is settled.
         if let Some(receipt) = receipt
+            && self.may_see(&receipt, &requester).await.unwrap_or(false)
             && !troubles.iter().any(|trouble| trouble.place.contains(&receipt))
             && let Ok(Some(trouble)) = self.ledger.damage_of(&receipt).await
         {
@@ -39,13 +40,18 @@ impl Desk {
     ) -> Result<Answer, Failure> {
         let asked: CheckChange = parse(Value::Object(arguments))?;
         let Some(receipt) = &asked.receipt else {
-            return self.lately(&asked, tenant).await.map(Answer::listed);
+            return self.lately(&asked, tenant, by).await.map(Answer::listed);
         };
         if tenant.is_some() {
             return Err(with_others());
         }
+        self.seen(receipt.as_str(), by).await?;
         let checked = match self.ledger.find(receipt.as_str()).await? {
-            Some(record) => self.looked_at(record, by).await,
+            Some(record) => {
+                let entry = self.ledger.entry(receipt.as_str()).await?;
+                let checked = self.looked_at(record, by).await;
+                checked.map(|checked| checked.asked_by(entry.as_ref()))
+            }
             None => self.asked_for(receipt.as_str(), by).await,
         };
         checked.map(Answer::checked)
@@ -138,6 +144,14 @@ fn shown(record: &Record) -> Checked {
 }
 
 impl Checked {
+    /// With who asked for it, where somebody else carried out what was approved.
+    fn asked_by(self, entry: Option<&PastEntry>) -> Self {
+        match entry {
+            Some(entry) => Self { requester: entry.requester().to_owned(), ..self },
+            None => self,
+        }
+    }
+
     pub(super) fn noted(self, note: impl Into<String>) -> Self {
         Self { note: Some(note.into()), ..self }
     }

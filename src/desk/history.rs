@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::body::{Checked, Of};
 use super::listed::{HistoryRow, Listed};
+use super::visible::narrowed;
 use super::writing::clean;
 use super::{Answer, Desk};
 use crate::access::{Named, Outcome};
@@ -75,7 +76,7 @@ impl Desk {
             }
             sought.find.vendors.extend_from_slice(vendors);
             sought.find.tenants.extend(tenants.iter().map(|name| self.place(name)));
-            self.listed(sought).await
+            self.listed(sought, requester).await
         };
         let answer = listed.await.map_or_else(|failure| Answer::unasked(&failure), Answer::listed);
         answer.read_from(self.ledger.watched().await).finish(self.config.sandbox)
@@ -86,8 +87,9 @@ impl Desk {
         &self,
         asked: &CheckChange,
         tenant: Option<&str>,
+        by: &Requester,
     ) -> Result<Listed, Failure> {
-        self.listed(self.sought(asked, tenant)?).await
+        self.listed(self.sought(asked, tenant)?, by).await
     }
 
     fn sought(&self, asked: &CheckChange, tenant: Option<&str>) -> Result<Sought, Failure> {
@@ -134,9 +136,14 @@ impl Desk {
         }
     }
 
-    async fn listed(&self, sought: Sought) -> Result<Listed, Failure> {
+    async fn listed(&self, sought: Sought, by: &Requester) -> Result<Listed, Failure> {
         let Sought { find, begun, limit } = sought;
-        let page = self.ledger.past(find.clone(), limit).await?;
+        let Some(find) = narrowed(find, by) else { return Ok(Listed::default()) };
+        let mut page = self.ledger.past(find.clone(), limit).await?;
+        if by.caller().is_some() {
+            // Whose these are is not known, and how many there are of somebody is counted over all.
+            (page.unread, page.named) = (Vec::new(), None);
+        }
         let (mut changes, mut warnings) = (Vec::new(), Vec::new());
         let (mut room, mut more, mut last) = (MOST_BYTES - BESIDE, page.more, None);
         for entry in &page.entries {

@@ -6,7 +6,7 @@ use super::body::{Marks, Of};
 use crate::access::{Named, Outcome};
 
 /// What was asked for, refused and done, the newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Listed {
     pub changes: Vec<HistoryRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

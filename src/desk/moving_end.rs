@@ -94,6 +94,7 @@ impl Desk {
         let refused = |why: String| {
             Failure::refused(why).hint("check_change finds the receipt of the grant that stands")
         };
+        self.seen(receipt, by).await?;
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(match self.ledger.request(receipt).await? {
                 Some(request) => refused(format!(

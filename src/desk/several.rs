@@ -44,6 +44,8 @@ impl Desk {
             changes.push(self.item(item, by).await);
         }
         changes.extend(self.moved_ends(&request).await?);
+        // Whoever carried it out is not who asked.
+        changes.iter_mut().for_each(|one| one.requester.clone_from(&request.requester));
         let is_set = request.content.is_set();
         let remaining = if is_set { self.remaining(&request, &changes) } else { Vec::new() };
         if changes.is_empty() {

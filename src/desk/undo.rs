@@ -48,6 +48,7 @@ impl Desk {
     ) -> Result<Asked<'_>, Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(arguments))?;
         let receipt = receipt.as_str();
+        self.seen(receipt, by).await?;
         if let Some(record) = self.ledger.find(receipt).await? {
             let undoing = self.undoable(record, by).await?;
             let cause = Cause::Undo(receipt.to_owned());
@@ -110,6 +111,7 @@ impl Desk {
     ) -> Result<Wish<'_>, Failure> {
         let UndoChange { receipt, reason } = parse(Value::Object(arguments))?;
         let receipt = receipt.as_str();
+        self.seen(receipt, by).await?;
         let Some(record) = self.ledger.find(receipt).await? else {
             return Err(self.no_change(receipt).await?);
         };

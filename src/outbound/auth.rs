@@ -25,6 +25,7 @@ pub use jwt_assertion::JwtAssertion;
 pub use token::Fetched;
 pub use user_action::{Steps, UserAction};
 
+use crate::draft::Base;
 use crate::failure::{Failure, Kind};
 use crate::given;
 use crate::observe::Leg;
@@ -210,6 +211,15 @@ impl From<SecretError> for AuthError {
     fn from(error: SecretError) -> Self {
         Self::Unusable(error.to_string())
     }
+}
+
+/// Reads a document that anybody may read, such as the keys that an issuer signs with; `what` names it for
+/// messages.
+///
+/// # Errors
+/// It cannot be had whole.
+pub async fn document(what: &str, at: &Base, wire: &Wire) -> Result<Vec<u8>, AuthError> {
+    exchange(what, Signed::bare(Frozen::document(at)), wire).await.map(|reply| reply.body)
 }
 
 /// Sends a request of `auth`'s own and sorts what comes back; `what` names the step for messages.

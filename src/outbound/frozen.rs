@@ -67,6 +67,19 @@ impl Frozen {
         })
     }
 
+    /// The document at this very URL.
+    pub(in crate::outbound) fn document(base: &Base) -> Self {
+        let url = base.url().clone();
+        Self {
+            method: "GET",
+            path: url.path().to_owned(),
+            template: url.path().to_owned().into(),
+            url,
+            headers: vec![("accept", JSON.to_owned())],
+            body: None,
+        }
+    }
+
     /// A form for a token endpoint, at this very URL.
     pub(in crate::outbound) fn form(base: &Base, fields: &[(&str, &str)]) -> Self {
         let url = base.url().clone();

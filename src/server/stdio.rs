@@ -67,7 +67,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Lines on their way out.
 const OUTBOX: usize = 256;
 /// What a line turned out to be.
-enum Line {
+pub(super) enum Line {
     Message(Box<ClientJsonRpcMessage>),
     Wrong { id: Option<RequestId>, error: ErrorData },
     Nothing,
@@ -322,7 +322,7 @@ fn weight(line: &[u8]) -> usize {
 }
 
 /// Sorts a line into a message, something to be answered, or nothing. Pure.
-fn understand(line: &[u8]) -> Line {
+pub(super) fn understand(line: &[u8]) -> Line {
     let line = given::unmarked(line);
     if line.iter().all(u8::is_ascii_whitespace) {
         return Line::Nothing;

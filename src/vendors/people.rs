@@ -69,6 +69,11 @@ pub struct Found {
 const ME: &str = "me";
 
 impl People {
+    /// Forgets who the requester is, where there are several.
+    pub fn forget_me(&mut self) {
+        self.me = None;
+    }
+
     pub fn new(aliases: impl IntoIterator<Item = (String, String)>, me: Option<String>) -> Self {
         let aliases = aliases.into_iter().map(|(address, account)| (key(&address), account));
         Self { aliases: aliases.collect(), me }

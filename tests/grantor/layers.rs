@@ -26,7 +26,7 @@ const PURE: [&str; 7] = [
     "text.rs",
 ];
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     Rule {
         name: "only the MCP face names rmcp",
         within: &[],
@@ -43,6 +43,14 @@ const RULES: [Rule; 14] = [
         forbids: &["reqwest"],
         allows: &[],
         breaks: ("outbound/auth.rs", "    reqwest::get(url).await"),
+    },
+    Rule {
+        name: "only who tells who a bearer is names the JWT library",
+        within: &[],
+        except: &["identity.rs", "identity/"],
+        forbids: &["jsonwebtoken"],
+        allows: &[],
+        breaks: ("server/http.rs", "use jsonwebtoken::decode;"),
     },
     Rule {
         name: "only the index of the files names its database",

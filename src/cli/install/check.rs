@@ -93,8 +93,11 @@ fn why_not(place: &Place<'_>, is_own: bool, started: &Started, program: &Path) -
         return Some("it is another program than this one".to_owned());
     }
     let words = std::iter::once(&started.command).chain(&started.args);
-    let is_server = Cli::try_parse_from(words)
-        .is_ok_and(|cli| matches!(cli.command, None | Some(Subcommand::Serve)));
+    let is_server = Cli::try_parse_from(words).is_ok_and(|cli| match cli.command {
+        None => true,
+        Some(Subcommand::Serve(arguments)) => arguments.is_over_stdio(),
+        Some(_) => false,
+    });
     if !is_server {
         return Some("its arguments are not those of a server".to_owned());
     }

@@ -1,0 +1,210 @@
+//! Serving over HTTP: the server's public address, and the issuers whose tokens count.
+
+use toml::{Table, Value};
+use url::Url;
+
+use super::file::File;
+use super::{Config, ConfigError};
+use crate::draft::Base;
+use crate::identity::{ClaimNames, IssuerSettings};
+use crate::text;
+
+/// The section that all of it is in.
+pub(super) const SECTION: &str = "http";
+const ISSUERS: &str = "issuers";
+const PUBLIC_URL: &str = "public_url";
+const ORIGINS: &str = "origins";
+const OWN: [&str; 3] = [PUBLIC_URL, ORIGINS, ISSUERS];
+const ISSUER: &str = "issuer";
+const AUDIENCES: &str = "audiences";
+const JWKS: &str = "jwks_uri";
+const SUBJECT: &str = "subject_claim";
+const CLIENT: &str = "client_claim";
+const EMAIL: &str = "email_claim";
+const SERVICE: &str = "service";
+const OF_ISSUER: [&str; 7] = [ISSUER, AUDIENCES, JWKS, SUBJECT, CLIENT, EMAIL, SERVICE];
+
+/// How this server is reached over HTTP, and by whom.
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    /// Where clients find it, as they write it: what tokens are made for.
+    pub public_url: Option<String>,
+    /// The pages from which a browser may call it.
+    pub origins: Vec<String>,
+    pub issuers: Vec<IssuerSettings>,
+}
+
+/// The section's name, the key where it is one's fault, and what is wrong.
+pub(super) type Wrong = (String, Option<String>, String);
+
+/// The section as it is checked when its file is read.
+pub(super) fn check(content: &Value) -> Result<(), Wrong> {
+    let wrong =
+        |key: Option<&str>, text: String| Err((SECTION.to_owned(), key.map(str::to_owned), text));
+    let Some(content) = content.as_table() else {
+        return wrong(None, format!("{SECTION} must be a section, [{SECTION}]"));
+    };
+    for (key, value) in content {
+        let checked = match key.as_str() {
+            PUBLIC_URL => address(value).map(drop),
+            ORIGINS => texts(value).and_then(|all| all.iter().try_for_each(|one| origin(one))),
+            ISSUERS => {
+                check_issuers(value)?;
+                Ok(())
+            }
+            _ => {
+                let known = OWN.join(", ");
+                let text = format!("there is no setting {key:?} in [{SECTION}]; there are {known}");
+                return wrong(Some(key), text);
+            }
+        };
+        if let Err(trouble) = checked {
+            return wrong(Some(key), format!("{key} in [{SECTION}] {trouble}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_issuers(content: &Value) -> Result<(), Wrong> {
+    let Some(content) = content.as_table() else {
+        let text = format!("{ISSUERS} holds sections, [{SECTION}.{ISSUERS}.NAME]");
+        return Err((SECTION.to_owned(), Some(ISSUERS.to_owned()), text));
+    };
+    let mut known: Vec<&str> = Vec::new();
+    for (name, table) in content {
+        let section = format!("{SECTION}.{ISSUERS}.{name}");
+        let wrong =
+            |key: Option<&str>, text: String| Err((section.clone(), key.map(str::to_owned), text));
+        let Some(table) = table.as_table() else {
+            return wrong(None, format!("{name} must be a section, [{section}]"));
+        };
+        for (key, value) in table {
+            if let Err(trouble) = check_key(key, value) {
+                return wrong(Some(key), format!("{key} in [{section}] {trouble}"));
+            }
+        }
+        let Some(issuer) = table.get(ISSUER).and_then(Value::as_str) else {
+            return wrong(None, format!("[{section}] needs an {ISSUER}, as its tokens name it"));
+        };
+        if known.contains(&issuer) {
+            return wrong(Some(ISSUER), format!("{ISSUER} in [{section}] is another's as well"));
+        }
+        known.push(issuer);
+    }
+    Ok(())
+}
+
+fn check_key(key: &str, value: &Value) -> Result<(), String> {
+    match key {
+        ISSUER => {
+            // Who asks is called ISSUER#SUBJECT.
+            let base = Base::parse(text(value)?).map(drop);
+            base.map_err(str::to_owned)
+        }
+        JWKS => Base::parse(text(value)?).map(drop).map_err(str::to_owned),
+        AUDIENCES => {
+            match texts(value)?.is_empty() {
+                true => Err("must name at least one: a token that is for nobody is for everybody"
+                    .to_owned()),
+                false => Ok(()),
+            }
+        }
+        SUBJECT | CLIENT | EMAIL => text(value).map(drop),
+        SERVICE => match text(value)?.split('=').all(|part| !part.is_empty()) {
+            true => Ok(()),
+            false => Err("must be the name of a claim, or CLAIM=VALUE".to_owned()),
+        },
+        _ => Err(format!("is no setting there; there are {}", OF_ISSUER.join(", "))),
+    }
+}
+
+fn text(value: &Value) -> Result<&str, String> {
+    let fits = |one: &&str| !text::is_blank(one) && text::is_clean(one) && one.trim() == *one;
+    value.as_str().filter(fits).ok_or_else(|| "must be text".to_owned())
+}
+
+fn texts(value: &Value) -> Result<Vec<String>, String> {
+    let all = value.as_array().ok_or_else(|| "must be a list of texts".to_owned())?;
+    all.iter().map(|one| text(one).map(str::to_owned)).collect()
+}
+
+/// The address that clients write: what they name as the resource is compared byte for byte.
+fn address(value: &Value) -> Result<&str, String> {
+    let given = text(value)?;
+    Base::parse(given)?;
+    let url = Url::parse(given).map_err(|_| "is not an absolute URL".to_owned())?;
+    if url.path() == "/" {
+        return Err("must have a path, such as https://grantor.example.com/mcp".to_owned());
+    }
+    if url.path().ends_with('/') || url.path().starts_with("/.well-known") {
+        return Err("must end in a name of its own, such as /mcp".to_owned());
+    }
+    if url.as_str() != given {
+        return Err(format!("must be written as it is sent: {url}"));
+    }
+    Ok(given)
+}
+
+fn origin(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|_| format!("{text:?} is no origin"))?;
+    match url.origin().ascii_serialization() == text {
+        true => Ok(()),
+        false => Err(format!("{text:?} is no origin, such as https://app.example.com")),
+    }
+}
+
+impl Http {
+    /// What a file that was checked says.
+    pub(super) fn of(file: &File) -> Self {
+        let Some(content) = file.section(SECTION) else { return Self::default() };
+        let public_url = content.get(PUBLIC_URL).and_then(Value::as_str).map(str::to_owned);
+        let origins = content.get(ORIGINS).and_then(|all| texts(all).ok()).unwrap_or_default();
+        let issuers = content.get(ISSUERS).and_then(Value::as_table).into_iter().flatten();
+        let issuers = issuers.filter_map(|(name, table)| Some(issuer(name, table.as_table()?)));
+        Self { public_url, origins, issuers: issuers.collect() }
+    }
+}
+
+fn issuer(name: &str, table: &Table) -> IssuerSettings {
+    let said = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
+    let usual = ClaimNames::default();
+    let service = said(SERVICE).map(|said| match said.split_once('=') {
+        Some((claim, value)) => (claim.to_owned(), Some(value.to_owned())),
+        None => (said, None),
+    });
+    IssuerSettings {
+        name: name.to_owned(),
+        issuer: said(ISSUER).unwrap_or_default(),
+        audiences: table.get(AUDIENCES).and_then(|all| texts(all).ok()).unwrap_or_default(),
+        jwks: said(JWKS).and_then(|at| Base::parse(&at).ok()),
+        claims: ClaimNames {
+            subject: said(SUBJECT).unwrap_or(usual.subject),
+            client: said(CLIENT).unwrap_or(usual.client),
+            email: said(EMAIL).unwrap_or(usual.email),
+            service,
+        },
+    }
+}
+
+impl Config {
+    /// The same for a process that serves several people: what is one requester's own is nobody's there.
+    ///
+    /// # Errors
+    /// Nobody could call: no issuer is configured.
+    pub fn for_several(mut self) -> Result<Self, ConfigError> {
+        if self.http.issuers.is_empty() {
+            return Err(ConfigError(format!(
+                "serving over HTTP needs an issuer whose tokens count: [{SECTION}.{ISSUERS}.NAME] with its \
+                 {ISSUER}; docs/http.md says what each identity provider needs"
+            )));
+        }
+        if self.people.me.take().is_some() {
+            self.warnings.push(
+                "“me” names nobody over HTTP, where several people ask: write the address"
+                    .to_owned(),
+            );
+        }
+        self.tenants.iter_mut().for_each(|tenant| tenant.people.forget_me());
+        Ok(self)
+    }
+}

@@ -1,0 +1,154 @@
+//! Reading a token, and deciding whether it counts: pure, given the key.
+
+use std::collections::BTreeSet;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use jsonwebtoken::{Algorithm, Validation, decode};
+use serde_json::{Map, Value};
+
+use super::keys::Key;
+use super::{Bearer, ClaimNames, IssuerSettings, Rejected};
+use crate::requester::{Caller, CallerKind, Requester};
+use crate::text;
+
+/// What a token says of itself, before anything of it is believed: enough to find the key.
+pub(super) struct Read {
+    pub(super) issuer: String,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: Option<String>,
+}
+
+type Claims = Map<String, Value>;
+
+/// Longer than any token is.
+const LONGEST: usize = 16 * 1024;
+/// How far clocks may differ, in seconds.
+const LEEWAY: u64 = 30;
+const ALGORITHMS: [(&str, Algorithm); 5] = [
+    ("RS256", Algorithm::RS256),
+    ("PS256", Algorithm::PS256),
+    ("ES256", Algorithm::ES256),
+    ("ES384", Algorithm::ES384),
+    ("EdDSA", Algorithm::EdDSA),
+];
+/// What the header of an access token calls it, where it says: RFC 9068, or JWTs of no special kind.
+const TYPES: [&str; 3] = ["at+jwt", "application/at+jwt", "jwt"];
+/// What some issuers call an access token among its claims.
+const BEARER: &str = "bearer";
+/// Claims of tokens that are no access tokens: of ID tokens, of log-outs and of other events.
+const FOREIGN: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
+/// A token that only the holder of another key may use: nobody has shown that key.
+const BOUND: &str = "cnf";
+const LONGEST_SUBJECT: usize = 255;
+const REQUIRED: [&str; 4] = ["exp", "iss", "aud", "sub"];
+
+const MALFORMED: Rejected = Rejected::Invalid("it is no signed JWT");
+const WRONG_KIND: Rejected = Rejected::Invalid("it is not an access token");
+
+impl Read {
+    pub(super) fn of(token: &str) -> Result<Self, Rejected> {
+        if token.len() > LONGEST {
+            return Err(Rejected::Invalid("it is too long"));
+        }
+        let parts: Vec<_> = token.split('.').collect();
+        let [header, claims, signature] = parts.as_slice() else { return Err(MALFORMED) };
+        let (header, claims) = (object(header)?, object(claims)?);
+        if signature.is_empty() {
+            return Err(Rejected::Invalid("it is not signed"));
+        }
+        // What a header says is critical must be understood, and nothing of it is.
+        if header.contains_key("crit") {
+            return Err(Rejected::Invalid("it has extensions that are not understood"));
+        }
+        let text = |from: &Claims, name: &str| Some(from.get(name)?.as_str()?.to_owned());
+        let kind = header.get("typ").map(|kind| kind.as_str().unwrap_or_default());
+        if !kind.is_none_or(|kind| TYPES.contains(&kind.to_ascii_lowercase().as_str())) {
+            return Err(WRONG_KIND);
+        }
+        let name = text(&header, "alg").unwrap_or_default();
+        let algorithm = ALGORITHMS.iter().find(|(known, _)| *known == name);
+        let (_, algorithm) = algorithm.ok_or(Rejected::Invalid("its algorithm does not count"))?;
+        let issuer = text(&claims, "iss").ok_or(Rejected::Invalid("it names no issuer"))?;
+        Ok(Self { issuer, algorithm: *algorithm, key: text(&header, "kid") })
+    }
+}
+
+fn object(part: &str) -> Result<Claims, Rejected> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| MALFORMED)?;
+    serde_json::from_slice(&bytes).map_err(|_| MALFORMED)
+}
+
+/// Whom a token names, if this key signed it and it is for this server, now.
+pub(super) fn check(
+    token: &str,
+    read: &Read,
+    key: &Key,
+    settings: &IssuerSettings,
+) -> Result<Bearer, Rejected> {
+    let mut wanted = Validation::new(read.algorithm);
+    wanted.set_required_spec_claims(&REQUIRED);
+    wanted.set_issuer(&[&settings.issuer]);
+    wanted.set_audience(&settings.audiences);
+    (wanted.validate_nbf, wanted.leeway) = (true, LEEWAY);
+    let checked = decode::<Claims>(token, &key.key, &wanted);
+    let claims = checked.map_err(|error| why(error.kind()))?.claims;
+    // A list with the issuer in it would be another's word as well.
+    if claims.get("iss").and_then(Value::as_str) != Some(settings.issuer.as_str()) {
+        return Err(Rejected::Invalid("its issuer is not trusted here"));
+    }
+    if FOREIGN.iter().any(|name| claims.contains_key(*name)) {
+        return Err(WRONG_KIND);
+    }
+    let kind = claims.get("typ").map(|kind| kind.as_str().unwrap_or_default());
+    if !kind.is_none_or(|kind| kind.eq_ignore_ascii_case(BEARER)) {
+        return Err(WRONG_KIND);
+    }
+    if claims.contains_key(BOUND) {
+        return Err(Rejected::Invalid("it is bound to a key that is not shown"));
+    }
+    let caller = caller(&claims, &settings.claims, &settings.issuer)?;
+    Ok(Bearer { requester: Requester::calling(caller), scopes: scopes(&claims) })
+}
+
+fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
+    use jsonwebtoken::errors::ErrorKind as Kind;
+    Rejected::Invalid(match error {
+        Kind::ExpiredSignature => "it has expired",
+        Kind::ImmatureSignature => "it is not valid yet",
+        Kind::InvalidAudience => "it is for another server",
+        Kind::InvalidIssuer => "its issuer is not trusted here",
+        Kind::MissingRequiredClaim(_) => "it lacks one of exp, iss, aud and sub",
+        Kind::InvalidSignature => "its signature does not hold",
+        _ => "it does not hold",
+    })
+}
+
+fn caller(claims: &Claims, names: &ClaimNames, issuer: &str) -> Result<Caller, Rejected> {
+    let said = |name: &str| Some(claims.get(name)?.as_str()?.to_owned());
+    let subject = said(&names.subject).ok_or(Rejected::Invalid("it does not say whom it names"))?;
+    let is_odd = text::is_blank(&subject) || !text::is_clean(&subject);
+    if is_odd || subject.trim() != subject || subject.len() > LONGEST_SUBJECT {
+        return Err(Rejected::Invalid("whom it names cannot be shown"));
+    }
+    let client = said(&names.client);
+    let is_service = said("sub") == client
+        || names.service.as_ref().is_some_and(|(name, value)| match value {
+            Some(value) => said(name).as_ref() == Some(value),
+            None => claims.contains_key(name),
+        });
+    let kind = if is_service { CallerKind::Service } else { CallerKind::Person };
+    let is_unverified = claims.get("email_verified") == Some(&Value::Bool(false));
+    let email = said(&names.email).filter(|_| !is_unverified);
+    Ok(Caller { issuer: issuer.to_owned(), subject, kind, email, client })
+}
+
+/// What the token lets its bearer ask for: `scope` of RFC 9068, a text, or `scp`, a text or a list.
+fn scopes(claims: &Claims) -> BTreeSet<String> {
+    let mut scopes = BTreeSet::new();
+    for said in ["scope", "scp"].iter().filter_map(|name| claims.get(*name)) {
+        let all = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
+        let words = all.iter().filter_map(Value::as_str).flat_map(str::split_whitespace);
+        scopes.extend(words.map(str::to_owned));
+    }
+    scopes
+}

@@ -1,0 +1,311 @@
+//! MCP over HTTP, for several callers: no sessions, and the same handler as over stdio.
+//!
+//! ```text
+//!  connection ─► front: whose host and page, which path ─► bearer: who calls ─► limits ─► scope, from the body
+//!             ─► rmcp ─► Handler, told the requester
+//! ```
+//!
+//! What comes before `bearer` costs next to nothing, and nobody's body is read who may not call.
+
+mod challenge;
+mod front;
+mod limits;
+mod listen;
+mod metrics;
+mod scope;
+mod tls;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use rmcp::RoleServer;
+use rmcp::service::RequestContext;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+
+use super::shutdown::Shutdown;
+use super::stdio::{Line, understand};
+use super::{Face, Handler, Served, Signals};
+use crate::desk::Desk;
+use crate::identity::{Bearer, Identity, Rejected};
+use challenge::Challenge;
+use front::Front;
+use limits::{Limits, Slot};
+use metrics::Metrics;
+
+type Body = BoxBody<Bytes, Infallible>;
+
+/// Where and how to listen.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    pub address: SocketAddr,
+    /// The files of a certificate chain and of its key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Somebody else ends TLS in front of this, and passes the host on.
+    pub behind_proxy: bool,
+}
+
+/// What answers a request.
+struct Site {
+    desk: Arc<Desk>,
+    front: Front,
+    challenge: Challenge,
+    identity: Identity,
+    limits: Arc<Limits>,
+    metrics: Metrics,
+    mcp: StreamableHttpService<Handler, NeverSessionManager>,
+    shutdown: Shutdown,
+}
+
+/// The largest body that is read, and how long reading it may take.
+const LARGEST: usize = 1024 * 1024;
+const BODY: Duration = Duration::from_secs(10);
+/// How long what was asked for may take once the process is asked to end.
+const GRACE: Duration = Duration::from_secs(3);
+/// How soon somebody may try again where nothing is known of when it will do, in seconds.
+const SOON: u64 = 5;
+
+/// Serves until the process is asked to end; `listening` is told where, and where clients find it.
+///
+/// # Errors
+/// It cannot listen there, or must not.
+pub async fn serve_http(
+    desk: Desk,
+    options: &HttpOptions,
+    listening: impl FnOnce(SocketAddr, &str),
+) -> Served {
+    let shutdown = Shutdown::new();
+    let signals = Signals::listen()?;
+    let (listener, tls) = listen::open(options)?;
+    let address = listener.local_addr()?;
+    let handler = Handler::new(desk, Face::Http, shutdown.clone());
+    let (calls, maintenance) = (handler.calls.clone(), handler.maintenance.clone());
+    let site = Arc::new(Site::new(handler, address, &shutdown)?);
+    maintenance.call();
+    listening(address, site.front.public_url());
+    let keeping = tokio::spawn({
+        let site = site.clone();
+        async move { site.identity.keep_keys().await }
+    });
+    let closing = CancellationToken::new();
+    let serving = tokio::spawn(listen::serve(listener, tls, site, closing.clone()));
+    signals.any().await;
+    shutdown.asked.cancel();
+    calls.close();
+    if tokio::time::timeout(GRACE, calls.wait()).await.is_err() {
+        shutdown.abandon_unsent.cancel();
+        if tokio::time::timeout(super::FAREWELL, calls.wait()).await.is_err() {
+            tracing::error!("calls were still in flight; what they sent is open in the ledger");
+        }
+    }
+    closing.cancel();
+    let _ = serving.await;
+    keeping.abort();
+    Ok(())
+}
+
+impl Site {
+    fn new(handler: Handler, address: SocketAddr, shutdown: &Shutdown) -> Result<Self, String> {
+        let desk = handler.desk.clone();
+        let config = desk.config();
+        let front = Front::new(&config.http, address)?;
+        let mut issuers = config.http.issuers.clone();
+        for issuer in issuers.iter_mut().filter(|issuer| issuer.audiences.is_empty()) {
+            issuer.audiences.push(front.public_url().to_owned());
+        }
+        let identity = Identity::new(issuers);
+        let challenge = Challenge::new(&front, config.read_only);
+        // Host and origin are judged in front of it, before anybody is asked who they are.
+        let own = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_sse_retry(None)
+            .with_max_request_body_bytes(2 * LARGEST)
+            .disable_allowed_hosts()
+            .disable_allowed_origins();
+        let mcp = StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), own);
+        let (limits, metrics) = (Arc::default(), Metrics::default());
+        let shutdown = shutdown.clone();
+        Ok(Self { desk, front, challenge, identity, limits, metrics, mcp, shutdown })
+    }
+
+    /// The answer to one request, whatever it is.
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        let health = match path.as_str() {
+            "/livez" => Some(plain(StatusCode::OK, "ok\n")),
+            "/readyz" => Some(self.ready().await),
+            "/metrics" => Some(plain(StatusCode::OK, self.metrics.text(&self.limits))),
+            _ => None,
+        };
+        if let Some(answer) = health {
+            return answer;
+        }
+        let origin = match self.front.admits(&request) {
+            Ok(origin) => origin,
+            Err(trouble) => return self.metrics.counted(plain(StatusCode::FORBIDDEN, trouble)),
+        };
+        let answer = match request.method() {
+            &Method::OPTIONS if origin.is_some() => plain(StatusCode::NO_CONTENT, ""),
+            &Method::GET | &Method::HEAD if self.challenge.is_at(&path) => {
+                self.challenge.metadata(self.identity.issuers())
+            }
+            _ if path == self.front.path() => self.enter(request).await,
+            _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        };
+        self.metrics.counted(front::shared(answer, origin))
+    }
+
+    /// Whether it can serve: tokens can be checked, and the ledger be read.
+    async fn ready(&self) -> Response<Body> {
+        let trouble = if self.shutdown.asked.is_cancelled() {
+            "it is ending\n"
+        } else if !self.identity.is_ready() {
+            "the keys of an issuer are not held\n"
+        } else if self.desk.ledger().requests().await.is_err() {
+            "the ledger cannot be read\n"
+        } else {
+            return plain(StatusCode::OK, "ok\n");
+        };
+        plain(StatusCode::SERVICE_UNAVAILABLE, trouble)
+    }
+
+    /// A request to the MCP endpoint: who calls, whether it is too much, and then what they ask for.
+    async fn enter(&self, request: Request<Incoming>) -> Response<Body> {
+        if self.shutdown.asked.is_cancelled() {
+            return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
+        }
+        let bearer = match self.bearer(&request).await {
+            Ok(bearer) => bearer,
+            Err(answer) => return *answer,
+        };
+        if !scope::may_read(&bearer.scopes) {
+            return self.challenge.insufficient(scope::Needs::Read);
+        }
+        if request.method() != Method::POST {
+            let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "POST is all there is\n");
+            answer.headers_mut().insert("allow", hyper::header::HeaderValue::from_static("POST"));
+            return answer;
+        }
+        match self.limits.admit(bearer.requester.name()) {
+            Ok(slot) => self.serve(request, bearer, slot).await,
+            Err(limits::TooMuch::OfCaller(wait)) => {
+                later(StatusCode::TOO_MANY_REQUESTS, wait, "this caller asks too much at once\n")
+            }
+            Err(limits::TooMuch::OfAll) => {
+                later(StatusCode::SERVICE_UNAVAILABLE, SOON, "too much is asked at once\n")
+            }
+        }
+    }
+
+    async fn bearer(&self, request: &Request<Incoming>) -> Result<Bearer, Box<Response<Body>>> {
+        let mut given = request.headers().get_all(AUTHORIZATION).iter();
+        let token = match (given.next(), given.next()) {
+            (None, _) => return Err(Box::new(self.challenge.unknown())),
+            (Some(only), None) => challenge::token(only.to_str().unwrap_or_default()),
+            (Some(_), Some(_)) => None,
+        };
+        let Some(token) = token else {
+            self.metrics.rejected();
+            return Err(Box::new(self.challenge.invalid("it is no bearer token")));
+        };
+        let checked = self.identity.check(token).await;
+        checked.map_err(|rejected| {
+            self.metrics.rejected();
+            Box::new(match rejected {
+                Rejected::Invalid(why) => {
+                    tracing::info!(target: "grantor", why, "a token does not count");
+                    self.challenge.invalid(why)
+                }
+                Rejected::Unavailable => later(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    SOON,
+                    "the issuer's keys cannot be had\n",
+                ),
+            })
+        })
+    }
+
+    /// What somebody who may call asks for.
+    async fn serve(
+        &self,
+        request: Request<Incoming>,
+        bearer: Bearer,
+        slot: Arc<Slot>,
+    ) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let read = http_body_util::Limited::new(body, LARGEST).collect();
+        let body = match tokio::time::timeout(BODY, read).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB\n");
+            }
+            Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "the body did not come whole\n"),
+            Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
+        };
+        let message = match understand(&body) {
+            Line::Message(message) => message,
+            Line::Wrong { id, error } => return wrong(id, error),
+            Line::Nothing => return plain(StatusCode::BAD_REQUEST, "a message is missing\n"),
+        };
+        let needs = scope::needs(&message);
+        if !scope::may(&bearer.scopes, needs) {
+            return self.challenge.insufficient(needs);
+        }
+        // What was judged is what is served: rmcp reads what was read here, written anew.
+        let Ok(body) = serde_json::to_vec(&message) else {
+            return plain(StatusCode::BAD_REQUEST, "the message cannot be read\n");
+        };
+        parts.headers.remove(AUTHORIZATION);
+        parts.headers.insert(CONTENT_LENGTH, body.len().into());
+        parts.extensions.insert(bearer.requester);
+        parts.extensions.insert(slot.clone());
+        let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
+        self.mcp.handle(request).await.map(|body| limits::Held::new(body, slot).boxed())
+    }
+}
+
+/// The place that a request has among those in flight.
+pub(super) fn slot(context: &RequestContext<RoleServer>) -> Option<Arc<Slot>> {
+    context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Arc<Slot>>().cloned()
+}
+
+/// An error in the protocol's own form.
+fn wrong(id: Option<rmcp::model::RequestId>, error: rmcp::ErrorData) -> Response<Body> {
+    let said = rmcp::model::ServerJsonRpcMessage::error(error, id);
+    json(StatusCode::BAD_REQUEST, serde_json::to_vec(&said).unwrap_or_default())
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+    typed(status, "application/json", body)
+}
+
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    typed(status, "text/plain; charset=utf-8", body)
+}
+
+fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()).boxed());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [("content-type", kind), ("cache-control", "no-store")] {
+        headers.insert(name, hyper::header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A refusal that says when to try again, in seconds.
+fn later(status: StatusCode, wait: u64, body: &'static str) -> Response<Body> {
+    let mut response = plain(status, body);
+    response.headers_mut().insert(RETRY_AFTER, wait.into());
+    response
+}
