@@ -40,6 +40,8 @@ pub struct ClaimNames {
     /// The client that it was made for.
     pub client: String,
     pub email: String,
+    /// The groups they are in; none are asked for where this is not said.
+    pub groups: Option<String>,
     /// What only a token has that a program got in its own name, with the value it has there, or any.
     pub service: Option<(String, Option<String>)>,
 }
@@ -77,6 +79,7 @@ impl Default for ClaimNames {
             subject: "sub".to_owned(),
             client: "client_id".to_owned(),
             email: "email".to_owned(),
+            groups: None,
             service: None,
         }
     }

@@ -17,6 +17,7 @@ use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::Answer;
 use crate::guard::{Circumstances, Fact, Judged, Rule, RuleKind as Kind};
+use crate::requester::Groups;
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse, undo_change};
 
@@ -191,6 +192,7 @@ impl Explain {
         let requester = requester.unwrap_or_else(|| "somebody".to_owned());
         let at = Circumstances {
             requester: &requester,
+            groups: Groups::NONE,
             changes_this_hour: supposed.changes_this_hour,
             now: self.now.unwrap_or_else(|| supposed.now(Timestamp::now())),
         };

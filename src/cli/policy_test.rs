@@ -16,6 +16,7 @@ use super::{Global, Ran, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::guard::{Circumstances, Finding, Guard, Judged, Severity, VerdictRecord};
+use crate::requester::Groups;
 use crate::sandbox::Sandbox;
 use crate::text;
 use crate::tools::meant;
@@ -191,6 +192,7 @@ impl<'g> Bench<'g> {
         }
         let at = Circumstances {
             requester: case.requester.as_deref().unwrap_or("somebody"),
+            groups: Groups::NONE,
             changes_this_hour: supposed.changes_this_hour,
             now: case.now.unwrap_or_else(Timestamp::now),
         };

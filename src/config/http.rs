@@ -21,8 +21,9 @@ const JWKS: &str = "jwks_uri";
 const SUBJECT: &str = "subject_claim";
 const CLIENT: &str = "client_claim";
 const EMAIL: &str = "email_claim";
+const GROUPS: &str = "groups_claim";
 const SERVICE: &str = "service";
-const OF_ISSUER: [&str; 7] = [ISSUER, AUDIENCES, JWKS, SUBJECT, CLIENT, EMAIL, SERVICE];
+const OF_ISSUER: [&str; 8] = [ISSUER, AUDIENCES, JWKS, SUBJECT, CLIENT, EMAIL, GROUPS, SERVICE];
 
 /// How this server is reached over HTTP, and by whom.
 #[derive(Clone, Debug, Default)]
@@ -109,7 +110,7 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
                 false => Ok(()),
             }
         }
-        SUBJECT | CLIENT | EMAIL => text(value).map(drop),
+        SUBJECT | CLIENT | EMAIL | GROUPS => text(value).map(drop),
         SERVICE => match text(value)?.split('=').all(|part| !part.is_empty()) {
             true => Ok(()),
             false => Err("must be the name of a claim, or CLAIM=VALUE".to_owned()),
@@ -181,6 +182,7 @@ fn issuer(name: &str, table: &Table) -> IssuerSettings {
             subject: said(SUBJECT).unwrap_or(usual.subject),
             client: said(CLIENT).unwrap_or(usual.client),
             email: said(EMAIL).unwrap_or(usual.email),
+            groups: said(GROUPS),
             service,
         },
     }

@@ -25,12 +25,12 @@
 //! the rules' text and the schema: a consent names it, and counts under no other.
 //!
 //! ```
-//! # use grantor::{catalogue::Supposed, guard::{Circumstances, Guard, Verdict}};
+//! # use grantor::{catalogue::Supposed, guard::{Circumstances, Guard, Verdict}, requester::Groups};
 //! let rules = r#"@id("anything") permit(principal, action, resource);"#;
 //! let guard = Guard::compile("mine.cedar", rules, false)?;
 //! let now = "2026-07-04T00:00:00Z".parse()?;
 //! let intent = Supposed::default().intent("set_project_acl", now)?;
-//! let at = Circumstances { requester: "sam", changes_this_hour: 0, now };
+//! let at = Circumstances { requester: "sam", groups: Groups::NONE, changes_this_hour: 0, now };
 //! assert!(matches!(guard.judge(intent, &at), Verdict::Allow(_)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -67,6 +67,7 @@ pub use values::minutes;
 pub use super::permit::{Denied, NeedsConsent, Permitted, VerdictRecord};
 use crate::failure::Failure;
 use crate::intent::{Cause, Intent, JudgedPart};
+use crate::requester::Groups;
 use crate::text;
 use facts::{Case, Subject};
 use rules::Rules;
@@ -97,8 +98,10 @@ pub type Witness = dyn Fn(&Intent, &Circumstances<'_>) + Send + Sync;
 /// What bears on a change beside the change itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
-    /// Who asks: the user of the operating system.
+    /// Who asks: the user of the operating system, or a caller as `ISSUER#SUBJECT`.
     pub requester: &'a str,
+    /// What groups they are in.
+    pub groups: &'a Groups,
     /// How many changes the requester has had sent in the hour before.
     pub changes_this_hour: u32,
     pub now: Timestamp,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Who has a call made: the rules know them by this name, the ledger's lines bear it, and a question to a
 /// person says it. At a terminal and over stdio it is the user of the operating system whom the process runs
 /// as. A face that serves several people makes one for each call, of what it has checked of them: over HTTP,
@@ -23,6 +25,16 @@ pub struct Caller {
     pub email: Option<String>,
     /// The client that the token was made for.
     pub client: Option<String>,
+    pub groups: Groups,
+}
+
+/// The groups that an issuer says somebody is in, each as `ISSUER#NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Groups {
+    Told(Vec<String>),
+    /// There are more than a token holds: of no group is it known whether they are in it.
+    Untold,
 }
 
 /// Whether somebody is behind a caller.
@@ -54,10 +66,30 @@ impl Requester {
         self.caller.as_deref()
     }
 
+    /// What is said of the groups they are in; an operating system's user is in none.
+    pub fn groups(&self) -> &Groups {
+        self.caller.as_ref().map_or(Groups::NONE, |caller| &caller.groups)
+    }
+
     /// Whether they may see what somebody of this name asked for. Whoever is at the machine sees all that its
     /// ledger tells; a caller sees what is theirs.
     pub fn may_see(&self, asked_by: &str) -> bool {
         self.caller.is_none() || self.name == asked_by
+    }
+}
+
+impl Groups {
+    /// Nobody says of any.
+    pub const NONE: &Self = &Self::Told(Vec::new());
+
+    pub fn is_none(&self) -> bool {
+        self == Self::NONE
+    }
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self::NONE.clone()
     }
 }
 
@@ -81,6 +113,7 @@ mod tests {
             kind: CallerKind::Person,
             email: None,
             client: None,
+            groups: Groups::default(),
         })
     }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Desk;
 use crate::failure::Failure;
 use crate::guard::Circumstances;
-use crate::requester::Requester;
+use crate::requester::{Groups, Requester};
 use crate::tools::{Effect, Spec};
 
 impl Desk {
@@ -29,9 +29,11 @@ impl Desk {
         client: Option<&str>,
     ) -> Result<(), Failure> {
         match spec.effect {
-            Effect::Look => {
-                self.guard.look(spec.name, client, &self.circumstances(requester.name(), 0))
-            }
+            Effect::Look => self.guard.look(
+                spec.name,
+                client,
+                &self.circumstances(requester.name(), requester.groups(), 0),
+            ),
             Effect::Grant | Effect::Revoke | Effect::Undo | Effect::Set => Ok(()),
         }
     }
@@ -39,8 +41,9 @@ impl Desk {
     pub(super) fn circumstances<'a>(
         &self,
         requester: &'a str,
+        groups: &'a Groups,
         changes_this_hour: u32,
     ) -> Circumstances<'a> {
-        Circumstances { requester, changes_this_hour, now: self.now() }
+        Circumstances { requester, groups, changes_this_hour, now: self.now() }
     }
 }

@@ -60,6 +60,7 @@ fn changes(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Content {
         tool: context.called.tool.clone(),
         arguments: context.called.arguments.clone(),
         client: context.client.clone(),
+        groups: context.groups.clone(),
         rules: rules.collect(),
         numbers: if context.is_set() { numbers.collect() } else { Vec::new() },
         backs,

@@ -379,6 +379,7 @@ mod tests {
         };
         let context = ChangeContext {
             requester: "sam".to_owned(),
+            groups: crate::requester::Groups::default(),
             caller: crate::requester::Requester::named("sam"),
             client: case.client.map(str::to_owned),
             called: OriginalCall {
@@ -396,7 +397,12 @@ mod tests {
         let rules = r#"@id("asks") @ask("somebody should look") permit(principal, action, resource);
             @id("no") forbid(principal, action in Action::"grant", resource) when { context.own };"#;
         let guard = Guard::compile("q.cedar", rules, false).unwrap();
-        let at = Circumstances { requester: "sam", changes_this_hour: 0, now };
+        let at = Circumstances {
+            requester: "sam",
+            groups: crate::requester::Groups::NONE,
+            changes_this_hour: 0,
+            now,
+        };
         let task = |wanted: &Access| {
             let step = Box::new(Told { wanted: wanted.clone(), list: case.list });
             Task { step, request: &request, item: 0, notes: Vec::new() }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::keys::Key;
 use super::{Bearer, ClaimNames, IssuerSettings, Rejected};
-use crate::requester::{Caller, CallerKind, Requester};
+use crate::requester::{Caller, CallerKind, Groups, Requester};
 use crate::text;
 
 /// What a token says of itself, before anything of it is believed: enough to find the key.
@@ -40,6 +40,13 @@ const FOREIGN: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
 /// A token that only the holder of another key may use: nobody has shown that key.
 const BOUND: &str = "cnf";
 const LONGEST_SUBJECT: usize = 255;
+/// How Auth0 ends the subject of a program.
+const PROGRAMS: &str = "@clients";
+/// Where an issuer says that a claim is to be asked for, and that groups are too many for a token.
+const ELSEWHERE: &str = "_claim_names";
+const OVERAGE: &str = "hasgroups";
+const MOST_GROUPS: usize = 500;
+const LONGEST_GROUP: usize = 255;
 const REQUIRED: [&str; 4] = ["exp", "iss", "aud", "sub"];
 
 const MALFORMED: Rejected = Rejected::Invalid("it is no signed JWT");
@@ -125,21 +132,52 @@ fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
 
 fn caller(claims: &Claims, names: &ClaimNames, issuer: &str) -> Result<Caller, Rejected> {
     let said = |name: &str| Some(claims.get(name)?.as_str()?.to_owned());
-    let subject = said(&names.subject).ok_or(Rejected::Invalid("it does not say whom it names"))?;
-    let is_odd = text::is_blank(&subject) || !text::is_clean(&subject);
-    if is_odd || subject.trim() != subject || subject.len() > LONGEST_SUBJECT {
-        return Err(Rejected::Invalid("whom it names cannot be shown"));
-    }
     let client = said(&names.client);
-    let is_service = said("sub") == client
+    let is_service = is_in_its_own_name(claims, client.as_deref())
         || names.service.as_ref().is_some_and(|(name, value)| match value {
             Some(value) => said(name).as_ref() == Some(value),
             None => claims.contains_key(name),
         });
+    // What people are known by, a program may not have.
+    let own = said(&names.subject).or_else(|| said("sub").filter(|_| is_service));
+    let subject = own.ok_or(Rejected::Invalid("it does not say whom it names"))?;
+    let is_odd = text::is_blank(&subject) || !text::is_clean(&subject);
+    if is_odd || subject.trim() != subject || subject.len() > LONGEST_SUBJECT {
+        return Err(Rejected::Invalid("whom it names cannot be shown"));
+    }
     let kind = if is_service { CallerKind::Service } else { CallerKind::Person };
     let is_unverified = claims.get("email_verified") == Some(&Value::Bool(false));
     let email = said(&names.email).filter(|_| !is_unverified);
-    Ok(Caller { issuer: issuer.to_owned(), subject, kind, email, client })
+    let groups = names.groups.as_ref().map(|name| groups(claims, name, issuer));
+    let groups = groups.unwrap_or_default();
+    Ok(Caller { issuer: issuer.to_owned(), subject, kind, email, client, groups })
+}
+
+/// Whether a token is about the very client that it was made for.
+fn is_in_its_own_name(claims: &Claims, client: Option<&str>) -> bool {
+    let subject = claims.get("sub").and_then(Value::as_str);
+    subject.zip(client).is_some_and(|(subject, client)| {
+        subject.strip_suffix(PROGRAMS).unwrap_or(subject) == client
+    })
+}
+
+/// The groups that a claim lists. One that an issuer leaves out says that there are none; one that it says is
+/// elsewhere says nothing, and neither does one that cannot be read whole.
+fn groups(claims: &Claims, name: &str, issuer: &str) -> Groups {
+    let is_elsewhere = |one: &Value| one.get(name).is_some();
+    if claims.get(ELSEWHERE).is_some_and(is_elsewhere)
+        || claims.get(OVERAGE) == Some(&Value::Bool(true))
+    {
+        return Groups::Untold;
+    }
+    let Some(said) = claims.get(name) else { return Groups::default() };
+    let all = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
+    let read = |one: &Value| {
+        let name = one.as_str().filter(|name| !name.is_empty() && name.len() <= LONGEST_GROUP)?;
+        Some(format!("{issuer}#{name}"))
+    };
+    let read: Option<Vec<_>> = all.iter().map(read).collect();
+    read.filter(|groups| groups.len() <= MOST_GROUPS).map_or(Groups::Untold, Groups::Told)
 }
 
 /// What the token lets its bearer ask for: `scope` of RFC 9068, a text, or `scp`, a text or a list.
@@ -151,4 +189,49 @@ fn scopes(claims: &Claims) -> BTreeSet<String> {
         scopes.extend(words.map(str::to_owned));
     }
     scopes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(claims: Value, names: &ClaimNames) -> Result<Caller, Rejected> {
+        let Value::Object(claims) = claims else { panic!("{claims}") };
+        caller(&claims, names, "https://id.example.com")
+    }
+
+    /// As each provider says it; what it says in settings.
+    #[test]
+    fn a_caller_is_a_person_or_a_program_by_what_its_issuer_says() {
+        use CallerKind::{Person, Service};
+        let with =
+            |subject: &str, client: &str, service: Option<(&str, Option<&str>)>| ClaimNames {
+                subject: subject.to_owned(),
+                client: client.to_owned(),
+                service: service.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))),
+                ..ClaimNames::default()
+            };
+        let keycloak = with("sub", "azp", Some(("client_id", None)));
+        let entra = with("oid", "azp", Some(("idtyp", Some("app"))));
+        let okta = with("uid", "cid", None);
+        let auth0 = with("sub", "azp", None);
+        for (names, claims, subject, kind) in [
+            (&ClaimNames::default(), json!({ "sub": "u", "client_id": "c" }), "u", Person),
+            (&ClaimNames::default(), json!({ "sub": "c", "client_id": "c" }), "c", Service),
+            (&ClaimNames::default(), json!({ "sub": "u" }), "u", Person),
+            (&keycloak, json!({ "sub": "u", "azp": "c" }), "u", Person),
+            (&keycloak, json!({ "sub": "u", "azp": "c", "client_id": "c" }), "u", Service),
+            (&entra, json!({ "sub": "pairwise", "oid": "o", "azp": "c" }), "o", Person),
+            (&entra, json!({ "sub": "o", "oid": "o", "azp": "c", "idtyp": "app" }), "o", Service),
+            (&okta, json!({ "sub": "a@example.com", "uid": "00u", "cid": "0oa" }), "00u", Person),
+            (&okta, json!({ "sub": "0oa", "cid": "0oa" }), "0oa", Service),
+            (&auth0, json!({ "sub": "auth0|1", "azp": "c" }), "auth0|1", Person),
+            (&auth0, json!({ "sub": "c@clients", "azp": "c" }), "c@clients", Service),
+        ] {
+            let found = of(claims.clone(), names).unwrap();
+            assert_eq!((found.subject.as_str(), found.kind), (subject, kind), "{claims}");
+        }
+        assert!(of(json!({ "sub": "a@example.com", "cid": "0oa" }), &okta).is_err(), "no uid");
+    }
 }

@@ -1,6 +1,7 @@
 use grantor::catalogue::Supposed;
 use grantor::config::{Config, Flags, Sources};
 use grantor::guard::{Circumstances, Declared, Guard, Verdict};
+use grantor::requester::Groups;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -49,7 +50,8 @@ fn verdict(guard: &Guard, tool: &str, supposed: &Value) -> &'static str {
     let mut supposed: Supposed = serde_json::from_value(supposed.clone()).unwrap();
     let requester = supposed.requester.take().unwrap_or_else(|| "ada".to_owned());
     let now = supposed.now(NOW.parse().unwrap());
-    let at = Circumstances { requester: &requester, changes_this_hour: 0, now };
+    let at =
+        Circumstances { requester: &requester, groups: Groups::NONE, changes_this_hour: 0, now };
     match guard.judge(supposed.intent(tool, now).unwrap(), &at) {
         Verdict::Allow(_) => "allow",
         Verdict::Ask(_) => "ask",
@@ -309,7 +311,8 @@ fn the_administrators_file_alone_declares_where_it_is_there() {
 fn a_team_that_nobody_declares_is_told() {
     let text = "@id(\"a\") permit (principal in Team::\"payments\", action, resource);\n\
                 @id(\"b\") forbid (principal, action in Action::\"grant\", resource)\n\
-                when { principal in Team::\"paymnets\" || principal in Group::\"x\" };";
+                when { principal in Team::\"paymnets\" || principal in Group::\"x\"\n\
+                || principal in Group::\"https://id.example.com#x\" };";
     let guard = Guard::compile("test.cedar", text, false).unwrap();
     assert!(!guard.warnings().iter().any(|warning| warning.contains("team")));
     let (declared, _) = declared(DECLARED).unwrap();
@@ -327,8 +330,12 @@ fn a_denial_says_whom_to_turn_to() {
         let text =
             format!("{annotations} forbid (principal, action in Action::\"grant\", resource);");
         let guard = Guard::compile("test.cedar", &text, false).map_err(|e| e.to_string())?;
-        let at =
-            Circumstances { requester: "ada", changes_this_hour: 0, now: NOW.parse().unwrap() };
+        let at = Circumstances {
+            requester: "ada",
+            groups: Groups::NONE,
+            changes_this_hour: 0,
+            now: NOW.parse().unwrap(),
+        };
         match guard.judge(Supposed::default().intent(GRANT, at.now).unwrap(), &at) {
             Verdict::Deny(denied) => Ok(denied.hint),
             other => panic!("{other:?}"),

@@ -195,10 +195,62 @@ async fn a_caller_approves_nothing_and_what_is_approved_stays_theirs() {
     assert!(theirs.to_string().contains("the ledger has no change"), "{theirs:#}");
 }
 
+/// Rules go by what an issuer says of groups: when somebody asks, and later, when what was approved is carried
+/// out by a process that is in none.
+#[tokio::test]
+async fn rules_know_the_groups_of_a_caller_and_those_of_who_asked() {
+    let key = Key::new("a");
+    let issuer = Issuer::start(&key).await;
+    let world = World::new().await;
+    let rules = world.path("groups.cedar");
+    let group = |name: &str| format!("Group::\"{}#{name}\"", issuer.url);
+    let text = format!(
+        "@id(\"admins\") permit (principal in {}, action, resource);\n\
+         @id(\"helpers\") @ask(\"May they?\") permit (principal in {}, action, resource);\n",
+        group("admins"),
+        group("helpers")
+    );
+    std::fs::write(&rules, text).unwrap();
+    let world = world.set("GRANTOR_POLICY", rules.to_str().unwrap());
+    let team = Team::start(&world, &issuer, "groups_claim = \"groups\"").await.ready().await;
+    let of = |who: &str, more: Value| {
+        let mut claims = issuer.claims(who, BOTH);
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key.sign(&key.header(), &claims)
+    };
+    for (more, outcome, part) in [
+        (json!({ "groups": ["users"] }), "refused", "no rule"),
+        (json!({}), "refused", "no rule"),
+        (json!({ "roles": ["admins"] }), "refused", "no rule"),
+        (json!({ "groups": [format!("{}#admins", issuer.url)] }), "refused", "no rule"),
+        (json!({ "groups": ["admins", 3] }), "refused", "does not say which groups"),
+        (json!({ "_claim_names": { "groups": "src1" } }), "refused", "does not say which groups"),
+        (json!({ "hasgroups": true }), "refused", "does not say which groups"),
+        (json!({ "groups": ["users", "admins"] }), "confirmed", ""),
+    ] {
+        let answer = team.call(&of("ada", more.clone()), "set_project_acl", on_finance(SAM)).await;
+        assert_eq!(answer["outcome"], outcome, "{more}: {answer:#}");
+        assert!(answer.to_string().contains(part), "{more}: {answer:#}");
+    }
+    let helper = of("eve", json!({ "groups": ["helpers"] }));
+    let other = on_finance("marta.lindqvist@example.com");
+    let waiting = team.call(&helper, "set_project_acl", other).await;
+    assert_eq!(waiting["outcome"], "awaiting_consent", "{waiting:#}");
+    let receipt = waiting["receipt"].as_str().unwrap();
+    let ledger = grantor::ledger::Ledger::new(&world.path("state"), None);
+    ledger.answer(receipt, &approved("root"), &requester()).await.unwrap();
+    let log = world.run(&["requests", "run"]).await;
+    let checked = team.call(&helper, "check_change", json!({ "receipt": receipt })).await;
+    assert_eq!(checked["outcome"], "confirmed", "{checked:#} {log:?}");
+}
+
 /// Whoever reads what the server leaves behind cannot call as somebody else.
 #[tokio::test]
 async fn no_token_is_left_anywhere() {
-    let (world, key) = (World::new().await.set("GRANTOR_LOG", "trace"), Key::new("a"));
+    let (world, key) = (
+        World::new().await.set("GRANTOR_LOG", "trace,rmcp=trace,hyper=trace,reqwest=trace"),
+        Key::new("a"),
+    );
     let issuer = Issuer::start(&key).await;
     let team = Team::start(&world, &issuer, "").await.ready().await;
     let token = issuer.token(&key, "ada", BOTH);

@@ -329,7 +329,14 @@ fn every_message_is_in_its_file() {
 }
 
 /// What other programs and protocols call something of theirs, and a field of every list.
-const NAMES_OF_OTHERS: [&str; 10] = [
+const NAMES_OF_OTHERS: [&str; 16] = [
+    // Of OAuth, of the configuration, and of what a watcher counts.
+    "error_description",
+    "resource_metadata",
+    "public_url",
+    "grantor_http_responses_total",
+    "grantor_http_tokens_rejected_total",
+    "grantor_http_requests_in_flight",
     // Lists of an answer.
     "left_out",
     "not_known",

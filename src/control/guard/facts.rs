@@ -13,6 +13,7 @@ use super::values::{count, field, minutes, moment, record, text, words};
 use super::{Circumstances, address, gains, said};
 use crate::access::{Access, Named};
 use crate::intent::{Cause, Effect, History, Intent, JudgedPart};
+use crate::requester::Groups;
 
 /// The schema, and what every request is made with.
 pub(super) struct Language {
@@ -21,6 +22,7 @@ pub(super) struct Language {
     action: EntityTypeName,
     requester: EntityTypeName,
     team: EntityTypeName,
+    group: EntityTypeName,
     resource: EntityTypeName,
     directory: EntityTypeName,
 }
@@ -61,6 +63,7 @@ pub(super) const SCHEMA: &str = include_str!("../../../policies/grantor.cedarsch
 pub(super) const READ_IF_NAMED: [&str; 4] = ["changes_this_hour", "holds", "holds_all", "history"];
 /// The kind of what requesters are in.
 const TEAM: &str = "Team";
+pub(super) const GROUP: &str = "Group";
 /// The kind of whom a call is for, where it is for more than one.
 pub(super) const SEVERAL: &str = "several";
 /// What a tool that sets access does where it takes some away.
@@ -77,6 +80,7 @@ impl Language {
             action: kind("Action")?,
             requester: kind("Requester")?,
             team: kind(TEAM)?,
+            group: kind(GROUP)?,
             resource: kind("Resource")?,
             directory: kind("Directory")?,
             schema,
@@ -103,11 +107,19 @@ impl Language {
         }
         let request = self.request(case, wanted, None)?;
         let mut added = Vec::new();
+        let mut within = Vec::new();
         if wanted(TEAM) {
             let teams = case.declared.teams_of(case.at.requester);
-            let teams = teams.map(|team| named(&self.team, team)).collect();
+            within.extend(teams.map(|team| named(&self.team, team)));
+        }
+        if let Groups::Told(groups) = case.at.groups
+            && wanted(GROUP)
+        {
+            within.extend(groups.iter().map(|group| named(&self.group, group)));
+        }
+        if !within.is_empty() {
             let requester = named(&self.requester, case.at.requester);
-            added.push(Entity::new_no_attrs(requester, teams));
+            added.push(Entity::new_no_attrs(requester, within.into_iter().collect()));
         }
         if let Some(intent) = case.intent() {
             let attributes = resource(intent, case.declared, wanted).pairs.into_iter().collect();

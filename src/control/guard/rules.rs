@@ -10,10 +10,11 @@ use cedar_policy::{
 use miette::Diagnostic;
 use serde_json::Value;
 
-use super::facts::{Case, Language};
+use super::facts::{Case, GROUP, Language};
 use super::findings::{mended, unread};
 use super::ruling::Ruling;
 use super::{PolicyMistake, READ_ONLY, nesting};
+use crate::requester::Groups;
 
 /// A policy that was checked.
 pub(super) struct Rules {
@@ -91,6 +92,9 @@ impl Rules {
     }
 
     pub(super) fn decide(&self, case: Case<'_>) -> Ruling {
+        if *case.at.groups == Groups::Untold && self.mention(GROUP) {
+            return groups_untold();
+        }
         let response = match self.ask(case) {
             Ok(response) => response,
             Err(trouble) => return unjudged(&trouble),
@@ -115,6 +119,18 @@ impl Rules {
         let wanted = |name: &str| self.mention(name);
         let (request, entities) = self.language.ask(case, &wanted)?;
         Ok(Authorizer::new().is_authorized(&request, &self.set, &entities))
+    }
+}
+
+/// What is said where the rules go by groups, and nobody says which ones the requester is in.
+fn groups_untold() -> Ruling {
+    Ruling::Deny {
+        rules: vec!["groups-untold".to_owned()],
+        message: "rules here go by groups, and the token does not say which groups the requester is in"
+            .to_owned(),
+        hint: "they are in more than a token holds: an administrator has the issuer put only those into it \
+               that matter here"
+            .to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::intent::Term;
 use crate::json::is_same_set;
+use crate::requester::Groups;
 
 /// What a person is asked.
 #[derive(Clone, Debug)]
@@ -38,6 +39,9 @@ pub struct Content {
     pub term: Option<Term>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
+    /// What the requester's issuer said of the groups they are in.
+    #[serde(skip_serializing_if = "Groups::is_none")]
+    pub groups: Groups,
     pub summary: String,
     /// The question in words, as a person is shown it.
     pub question: String,

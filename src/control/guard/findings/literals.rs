@@ -242,15 +242,22 @@ fn entity(
             let finding = at(text, rule, "unknown_word", span, message, new);
             Some(finding.hint("a resource is called \"VENDOR:KIND:ID\""))
         }
+        "Group" if is_of_an_issuer(id) => None,
         "Group" => {
-            let message =
-                format!("names the group {id:?}: no issuer says who asks, and nobody is in it");
+            let message = format!(
+                "names the group {id:?}: nobody is in it, because a group is called \"ISSUER#NAME\""
+            );
             let new = Some(format!("Team::{}", quoted(id)));
             let finding = at(text, rule, "group", span, message, new);
             Some(finding.hint("[teams.NAME] in the configuration lists members"))
         }
         _ => None,
     }
+}
+
+/// Whether a group is called as its issuer and that one's name for it.
+fn is_of_an_issuer(group: &str) -> bool {
+    group.split_once('#').is_some_and(|(issuer, name)| issuer.contains("://") && !name.is_empty())
 }
 
 fn requester(
