@@ -1,6 +1,9 @@
 //! What callers see and do over HTTP: each what is theirs, and nobody a yes.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use grantor::sandbox::FaultKind;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::harness::{World, approved, parsed, requester};
 use super::issuer::{BOTH, Issuer, Key, Team, call};
@@ -309,16 +312,82 @@ async fn me_is_nobody_where_several_ask() {
     assert!(team.log().contains("“me” names nobody over HTTP"), "{}", team.log());
 }
 
+/// What has left is finished and told; what comes then is refused, and a watcher sees why.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_server_that_is_asked_to_end_does_so_and_leaves_nothing_open() {
+async fn a_server_that_is_asked_to_end_finishes_what_has_left() {
     let (world, key) = (World::new().await, Key::new("a"));
     let issuer = Issuer::start(&key).await;
     let team = Team::start(&world, &issuer, "").await.ready().await;
     let token = issuer.token(&key, "ada", BOTH);
-    let granted = team.call(&token, "set_project_acl", on_finance(SAM)).await;
-    assert_eq!(granted["outcome"], "confirmed", "{granted:#}");
-    assert_eq!(team.end().await, 0);
+    let grant = &super::writes::GRANTS[3];
+    let silence = FaultKind::StallAfter(std::time::Duration::from_secs(3));
+    world.inject(grant.vendor, grant.method, grant.path, silence);
+    let asked = team.call(&token, "set_project_acl", on_finance(SAM));
+    let ending = async {
+        while world.writes().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        team.terminate().await;
+        while team.get("/readyz").await.status == 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        (team.get("/livez").await, team.post(&token, &call("list_roles", json!({}))).await)
+    };
+    let (answer, (alive, late)) = tokio::join!(asked, ending);
+    assert_eq!(alive.status, 200);
+    assert_eq!(late.status, 503, "{late:?}");
+    assert!(late.head.contains("retry-after: "), "{late:?}");
+    assert_eq!(answer["outcome"], "confirmed", "{answer:#}");
+    assert_eq!(team.ended().await, 0);
     let events: Vec<_> = world.ledger().iter().map(|line| line["event"].to_string()).collect();
     assert_eq!(events, ["\"open\"", "\"close\""]);
+    assert_eq!(world.writes().len(), 1);
+}
+
+/// With a certificate of its own it speaks TLS, and nothing else.
+#[tokio::test]
+async fn it_may_have_tls_of_its_own() {
+    let (world, key) = (World::new().await, Key::new("a"));
+    let issuer = Issuer::start(&key).await;
+    let own = rcgen::generate_simple_self_signed(["grantor.example.com".to_owned()]).unwrap();
+    let (chain, secret) = (world.path("chain.pem"), world.path("key.pem"));
+    let pem = |of: &str, der: &[u8]| {
+        let text = BASE64_STANDARD.encode(der);
+        format!("-----BEGIN {of}-----\n{text}\n-----END {of}-----\n")
+    };
+    std::fs::write(&chain, pem("CERTIFICATE", own.cert.der())).unwrap();
+    std::fs::write(&secret, pem("PRIVATE KEY", &own.signing_key.serialize_der())).unwrap();
+    std::fs::write(world.path("team.toml"), issuer.configuration("")).unwrap();
+    let mut command = world.command(["serve", "--http", "0.0.0.0:0", "--tls-cert"]);
+    command.arg(&chain).arg("--tls-key").arg(&secret);
+    command.env("GRANTOR_CONFIG", world.path("team.toml"));
+    let team = Team::begin(&world, command).await;
+    let address = team.host.replace("0.0.0.0", "127.0.0.1");
+    let mut trusted = tokio_rustls::rustls::RootCertStore::empty();
+    trusted.add(own.cert.der().clone()).unwrap();
+    let config = tokio_rustls::rustls::ClientConfig::builder()
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let name = "grantor.example.com".try_into().unwrap();
+    let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    let token = issuer.token(&key, "ada", BOTH);
+    let body = call("list_roles", json!({ "vendor": "redox" })).to_string();
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nhost: grantor.example.com\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let mut plain = tokio::net::TcpStream::connect(&address).await.unwrap();
+    plain.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&answer));
 }

@@ -253,12 +253,16 @@ impl Team {
         parsed(&came.body)["result"]["structuredContent"].clone()
     }
 
-    /// Asks it to end, and gives its exit status.
+    /// Asks it to end.
     #[cfg(unix)]
-    pub async fn end(mut self) -> i32 {
+    pub async fn terminate(&self) {
         let id = self.child.id().unwrap().to_string();
         let sent = tokio::process::Command::new("kill").args(["-s", "TERM", &id]).status().await;
         assert!(sent.unwrap().success());
+    }
+
+    /// Its exit status, once it has ended.
+    pub async fn ended(mut self) -> i32 {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("it does not end").unwrap().code().unwrap()
     }

@@ -565,6 +565,23 @@ mod tests {
         }
     }
 
+    /// Nobody at this machine is called so; whoever calls over HTTP is.
+    #[test]
+    fn callers_and_their_groups_are_called_as_an_issuer_has_it() {
+        for text in [
+            r#"when { principal == Requester::"https://id.example.com#00uABC" }"#,
+            r#"when { principal in Group::"https://id.example.com#Help Desk" }"#,
+        ] {
+            assert_eq!(kinds(&forbid(text)), Vec::<&str>::new(), "{text}");
+        }
+        for text in [
+            r#"when { principal in Group::"x#y" }"#,
+            r#"when { principal in Group::"https://x#" }"#,
+        ] {
+            assert_eq!(kinds(&forbid(text)), ["group"], "{text}");
+        }
+    }
+
     #[test]
     fn what_may_be_meant_is_only_a_warning() {
         for (text, fails) in [

@@ -276,6 +276,8 @@ fn requester(
     };
     let meant = match known() {
         Some(known) => known.clone(),
+        // A caller is called as an issuer has it.
+        None if id.contains("://") => return None,
         None if id.contains(char::is_uppercase) => id.to_lowercase(),
         None => return None,
     };
