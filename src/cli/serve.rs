@@ -20,7 +20,7 @@ const AUDIENCE: &str = "grantor-sandbox";
 
 #[derive(Args, Default)]
 pub(super) struct Arguments {
-    /// Serve over HTTP there, to callers with tokens of the issuers that [http] names
+    /// Serve over HTTP there, to callers with tokens of the issuers that the configuration names
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
     /// The certificate chain for TLS, in PEM form

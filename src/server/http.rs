@@ -24,7 +24,7 @@ use std::time::Duration;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
@@ -154,7 +154,7 @@ impl Site {
             Ok(origin) => origin,
             Err(trouble) => return self.metrics.counted(plain(StatusCode::FORBIDDEN, trouble)),
         };
-        let answer = match request.method() {
+        let mut answer = match request.method() {
             &Method::OPTIONS if origin.is_some() => plain(StatusCode::NO_CONTENT, ""),
             &Method::GET | &Method::HEAD if self.challenge.is_at(&path) => {
                 self.challenge.metadata(self.identity.issuers())
@@ -162,6 +162,8 @@ impl Site {
             _ if path == self.front.path() => self.enter(request).await,
             _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
         };
+        // Nobody between keeps what was told to one.
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.metrics.counted(front::shared(answer, origin))
     }
 
@@ -193,7 +195,7 @@ impl Site {
         }
         if request.method() != Method::POST {
             let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "POST is all there is\n");
-            answer.headers_mut().insert("allow", hyper::header::HeaderValue::from_static("POST"));
+            answer.headers_mut().insert("allow", HeaderValue::from_static("POST"));
             return answer;
         }
         match self.limits.admit(bearer.requester.name()) {
@@ -298,7 +300,7 @@ fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Resp
     *response.status_mut() = status;
     let headers = response.headers_mut();
     for (name, value) in [("content-type", kind), ("cache-control", "no-store")] {
-        headers.insert(name, hyper::header::HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }
