@@ -10,6 +10,7 @@ mod maintenance;
 mod person;
 mod prompts;
 mod shutdown;
+mod signals;
 mod stdio;
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -40,6 +41,7 @@ use crate::requester::Requester;
 pub use http::{HttpOptions, serve_http};
 use maintenance::Maintenance;
 use shutdown::{BrokenOff, Shutdown};
+use signals::Signals;
 #[doc(hidden)]
 pub use stdio::sorted;
 use stdio::{Stdio, Unheard};
@@ -463,45 +465,6 @@ fn tenants(config: &Config) -> String {
         all => {
             format!("\nTenants, of which a change names one as `tenant`; ask which is meant:{all}.")
         }
-    }
-}
-
-/// The signals that ask the process to end, listened to from before the first byte is read.
-struct Signals {
-    #[cfg(unix)]
-    kinds: [tokio::signal::unix::Signal; 3],
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kind = |kind: SignalKind| signal(kind);
-        let [interrupt, terminate, hangup] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(kind);
-        Ok(Self { kinds: [interrupt?, terminate?, hangup?] })
-    }
-
-    #[cfg(unix)]
-    async fn any(self) {
-        let [mut interrupt, mut terminate, mut hangup] = self.kinds;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "listening can fail elsewhere")]
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn any(self) {
-        // Without a handler the signal keeps its usual effect.
-        let _ = tokio::signal::ctrl_c().await;
     }
 }
 
