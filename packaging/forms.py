@@ -246,7 +246,8 @@ def control(contents, size):
         " .",
         " An AI assistant asks for a change; rules and a person decide about it, and it",
         " is sent once, read back and recorded. User units take back what was granted",
-        " for a time: systemctl --user enable --now grantor-expire.timer",
+        " for a time: systemctl --user enable --now grantor-expire.timer, and loginctl",
+        " enable-linger, without which they stop as their user logs out.",
     ]
     return "\n".join(lines) + "\n"
 

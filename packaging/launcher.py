@@ -8,5 +8,7 @@ NAME = "grantor"
 
 
 def main():
-    program = os.path.join(sysconfig.get_path("scripts"), NAME)
+    # Beside the script that was started, wherever that was installed; else where this Python has its scripts.
+    own = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), NAME)
+    program = own if os.path.isfile(own) else os.path.join(sysconfig.get_path("scripts"), NAME)
     os.execv(program, [program, *sys.argv[1:]])

@@ -5,6 +5,9 @@ use unicode_width::UnicodeWidthStr as _;
 /// As wide as a terminal is at least.
 const WIDEST: usize = 80;
 
+/// What stands in quotes and is no longer than this is not broken.
+const SHORT: usize = 24;
+
 /// A text whose lines fit; what has no blanks in it stays whole.
 pub(super) fn wrapped(text: &str) -> String {
     within(WIDEST, 0, text)
@@ -25,7 +28,8 @@ fn broken(most: usize, least: usize, line: &str) -> String {
     }
     let hanging = hanging(least, line);
     let (mut text, mut used, mut is_first) = (String::new(), 0, true);
-    for word in line.split(' ') {
+    for word in pieces(line) {
+        let word = word.as_str();
         let wide = width(word);
         // Blanks that the line begins with are no place to break it.
         let is_begun = width(text.trim()) > 0 && !is_first;
@@ -43,6 +47,25 @@ fn broken(most: usize, least: usize, line: &str) -> String {
         is_first = false;
     }
     text
+}
+
+/// The words of a line; what stands in quotes and is short is one, as it may have to be typed.
+fn pieces(line: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let is_open = |piece: &String| {
+            let quoted = piece.rsplit('“').next().filter(|_| piece.contains('“'));
+            quoted.is_some_and(|quoted| !quoted.contains('”') && width(quoted) < SHORT)
+        };
+        match pieces.last_mut().filter(|piece| is_open(piece)) {
+            Some(piece) => {
+                piece.push(' ');
+                piece.push_str(word);
+            }
+            None => pieces.push(word.to_owned()),
+        }
+    }
+    pieces
 }
 
 /// What goes before a line's continuation: its blanks, and some more.

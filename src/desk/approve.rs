@@ -144,9 +144,7 @@ impl ConsentQuestion {
         match (reply, &self.typed) {
             (PersonReply::Yes(None), None) => Ok(()),
             (PersonReply::Yes(Some(typed)), Some(name)) if Self::is_typed(name, typed) => Ok(()),
-            (PersonReply::Yes(_), _) => {
-                Err("what you typed is not the name of who gets the access")
-            }
+            (PersonReply::Yes(_), _) => Err("what you typed is not what the question asks for"),
             (PersonReply::No | PersonReply::Closed | PersonReply::Silence, _) => {
                 Err("nobody said yes")
             }

@@ -107,7 +107,7 @@ const WAITS: SignedDuration = SignedDuration::from_hours(24);
 /// How long a yes is good for.
 pub(super) const GOOD: SignedDuration = SignedDuration::from_mins(10);
 /// What is said of a slip of the hand.
-const MISTYPED: &str = "what was typed is not the name of who gets the access";
+const MISTYPED: &str = "what was typed is not what the question asks for";
 /// What a person's no means for whoever called.
 const NO: &str = "tell the requester; the same call asks the person again, so call again only if they \
     changed their mind";

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Desk;
 use super::change::{Fallback, Wish};
-use super::prepare::{Next, Planned, Prepared};
+use super::prepare::{Next, Planned, Prepared, key};
 use super::task::{ChangeContext, Task};
 use crate::access::{Access, Outcome};
 use crate::failure::Failure;
@@ -162,7 +162,13 @@ impl Desk {
             (None, _) => "it had no end, and has one now".to_owned(),
         });
         let cause = Cause::Extension(record.receipt.clone());
-        let (after, since) = (before.rows.clone(), Some(record.begun()));
+        let is_own = |row: &Access| key(row) == key(step.wanted()) && row.expires_at.is_some();
+        let mut after = before.rows.clone();
+        for row in after.iter_mut().filter(|row| is_own(row)) {
+            // The vendor's own end stays where it is; Grantor's comes before it.
+            row.expires_at = until.map(|until| until.to_string()).or(row.expires_at.take());
+        }
+        let since = Some(record.begun());
         let planned = Planned { cause, draft: None, after, warnings, since };
         let mut intent = self.intent(context, task, &before, planned).await?;
         if is_sooner(until, record) {

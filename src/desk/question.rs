@@ -2,7 +2,7 @@
 
 use super::PersonReply;
 use super::prepare::{Next, Prepared};
-use super::question_table::{counted, table};
+use super::question_table::{at, counted, table};
 use super::status::called;
 use super::task::{ChangeContext, Task};
 use super::zone::Zone;
@@ -90,7 +90,7 @@ fn lines(
         let step = task.step.as_ref();
         let place = called(&intent.tenant, intent.tenant_name.as_deref());
         lines.push(format!("• {} — at {}, {place}", intent.summary, intent.vendor));
-        let (before, after) = changed(step, intent);
+        let (before, after) = told_of(intent, changed(step, intent));
         lines.push(format!("  before: {}", rows(step, &before, None, zone)));
         lines.push(format!("  after: {}", rows(step, &after, Some(intent), zone)));
     }
@@ -141,6 +141,7 @@ pub(super) fn changed(step: &dyn Step, intent: &Intent) -> (Vec<Access>, Vec<Acc
 /// The ids behind the names of what is changed: names are what a person reads, ids are what is sent.
 fn ids(items: &[Item<'_>]) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
+    let is_one = items.windows(2).all(|two| matches!(two, [one, other] if at_one(one, other)));
     for Item { task, intent } in items {
         let step = task.step.as_ref();
         let (before, after) = changed(step, intent);
@@ -153,7 +154,8 @@ fn ids(items: &[Item<'_>]) -> Option<String> {
         for one in wanted.chain(of_rows) {
             let (label, id) = (one.label(), text::quote(Word::Id, &one.id));
             let is_told = one.id.is_empty() || one.name.is_none() || label.contains(&id);
-            let told = format!("{label} is {id}");
+            let place = if is_one { String::new() } else { format!(" at {}", at(intent)) };
+            let told = format!("{label}{place} is {id}");
             if !is_told && !said.contains(&told) {
                 said.push(told);
             }
@@ -163,6 +165,29 @@ fn ids(items: &[Item<'_>]) -> Option<String> {
     said.truncate(MOST_ROWS);
     said.extend((more > 0).then(|| format!("and {more} more")));
     (!said.is_empty()).then(|| format!("Ids: {}", said.join("; ")))
+}
+
+/// Without the rows that the change leaves as they are on another resource, of which nobody knows more than an id
+/// that says nothing to a person.
+fn told_of(
+    intent: &Intent,
+    (before, after): (Vec<Access>, Vec<Access>),
+) -> (Vec<Access>, Vec<Access>) {
+    let wanted = &intent.wanted;
+    let is_nameless_elsewhere = |row: &Access| {
+        let Named { id, name, .. } = &row.resource;
+        let is_elsewhere = row.scope == wanted.scope && *id != wanted.resource.id;
+        is_elsewhere && name.is_none() && !id.contains('/')
+    };
+    let told = |rows: &[Access], others: &[Access]| -> Vec<Access> {
+        let stays = |row: &Access| others.iter().any(|other| other.is_still(row));
+        rows.iter().filter(|row| !(is_nameless_elsewhere(row) && stays(row))).cloned().collect()
+    };
+    (told(&before, &after), told(&after, &before))
+}
+
+fn at_one(one: &Item<'_>, other: &Item<'_>) -> bool {
+    one.intent.vendor == other.intent.vendor && one.intent.tenant_name == other.intent.tenant_name
 }
 
 /// A name that can be typed as it is shown, or else the id.
@@ -192,8 +217,9 @@ fn circumstances(Item { task, intent }: &Item<'_>, zone: &Zone) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(lasts) = intent.lasts {
         let words = lasts.words();
+        let from = if intent.cause.extends().is_some() { "your yes" } else { "the grant" };
         lines.push(format!(
-            "Ends: {words} after the grant; Grantor then takes it back, without asking again"
+            "Ends: {words} after {from}; Grantor then takes it back, without asking again"
         ));
     } else if let Some(end) = intent.expires_at {
         let end = zone.tell(&end.to_string());

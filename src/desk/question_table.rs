@@ -96,7 +96,7 @@ fn places(items: &[Item<'_>]) -> Option<String> {
 }
 
 /// What a line calls the tenant.
-fn at(intent: &Intent) -> String {
+pub(super) fn at(intent: &Intent) -> String {
     match &intent.tenant_name {
         Some(name) => format!("{} {}", intent.vendor, text::quote(Word::Id, name)),
         None => intent.vendor.to_owned(),

@@ -170,7 +170,7 @@ impl Shared {
 /// That this is no tool that makes one change.
 fn no_change(name: &str, config: &crate::config::Config) -> Failure {
     let names: Vec<&str> = catalogue::listed(config)
-        .filter(|tool| changing(tool))
+        .filter(|tool| changing(tool) || matches!(tool.run, Run::Set(SetOf::End)))
         .map(|tool| tool.spec.name)
         .collect();
     let near = meant(name, &names);

@@ -144,8 +144,8 @@ impl StepResult {
         intent: &Intent,
         policy: VerdictRecord,
     ) -> Self {
-        let receipt = Some(of.to_owned());
-        Self { receipt, ..Self::planned(step, Outcome::Confirmed, intent, policy) }
+        let (receipt, after) = (Some(of.to_owned()), Some(intent.after.clone()));
+        Self { receipt, after, ..Self::planned(step, Outcome::Confirmed, intent, policy) }
     }
 
     pub(super) fn not_started(step: &dyn Step, before: &[Access]) -> Self {

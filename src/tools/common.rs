@@ -105,7 +105,7 @@ impl Lasting {
             _ => Err(match self.expires_at {
                 Some(_) => Failure::invalid("must be a time to come")
                     .of("expires_at")
-                    .hint("give a later time, or expires_in, which counts from the grant"),
+                    .hint("give a later time, or expires_in, which counts from when it is done"),
                 None => too_long(),
             }),
         }

@@ -316,6 +316,7 @@ async fn doctor_says_what_to_do_first() {
     std::fs::write(units.join("own.service"), unit).unwrap();
     let idle = doctor(&world).await;
     assert!(idle["next"].as_str().unwrap().contains("the timer"), "{idle}");
+    std::fs::write(units.join("own.timer"), "").unwrap();
     std::fs::write(units.join("timers.target.wants/own.timer"), "").unwrap();
     let all = doctor(&world).await;
     assert!(all["next"].as_str().unwrap().starts_with("nothing"), "{all}");

@@ -315,7 +315,7 @@ async fn a_question_about_access_without_an_end_says_so() {
     assert_eq!(free.call("set_project_acl", timed).await.outcome(), "confirmed");
     for (more, says) in [
         (json!({}), ["Ends: never", "and no longer ends"]),
-        (json!({ "expires_in": "PT5H" }), ["Ends: 5 hours after the grant", "and ends later"]),
+        (json!({ "expires_in": "PT5H" }), ["Ends: 5 hours after your yes", "and ends later"]),
     ] {
         let mut client = Client::start(&world, Era::Legacy).await;
         let text = client.question("set_project_acl", &on_finance(&more)).await.message;

@@ -225,8 +225,8 @@ fn units(folders: &[PathBuf]) -> Unit {
     for service in folders.iter().flat_map(|folder| calling(folder, "service")) {
         let timer = service.with_extension("timer");
         let name = timer.file_name().unwrap_or_default();
-        let wanted = |folder: &PathBuf| folder.join(TIMERS).join(name).symlink_metadata().is_ok();
-        if folders.iter().any(wanted) {
+        let wanted = |folder: &PathBuf| folder.join(TIMERS).join(name).is_file();
+        if timer.is_file() && folders.iter().any(wanted) {
             return Unit::Enabled(timer.display().to_string());
         }
         idle.get_or_insert(timer);
@@ -306,7 +306,10 @@ mod tests {
         let timer = packaged.join("grantor-expire.timer");
         let folders = [own.clone(), packaged];
         assert!(matches!(units(&folders), Unit::Idle(path) if path == timer));
-        std::fs::write(own.join(TIMERS).join("grantor-expire.timer"), "").unwrap();
+        let wanted = own.join(TIMERS).join("grantor-expire.timer");
+        std::fs::write(&wanted, "").unwrap();
+        assert!(matches!(units(&folders), Unit::Idle(_)), "there is nothing to start");
+        std::fs::write(&timer, "").unwrap();
         assert!(matches!(units(&folders), Unit::Enabled(path) if path == timer.to_string_lossy()));
         assert!(matches!(units(&folders[..1]), Unit::None));
     }
