@@ -186,6 +186,10 @@ impl Global {
     }
 }
 
+/// What keeps secrets and the ledger to their owner, and the ledger on disk before anything leaves, is Unix's.
+const NOT_HERE: &str = "this system is none that Grantor can keep its word on: run it on Linux or macOS, or in the \
+    Linux subsystem of Windows";
+
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
     crate::observe::hush_panics();
@@ -194,6 +198,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(told) => return usage(&told),
     };
+    if !cfg!(unix) {
+        paint::complain(NOT_HERE);
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let run = match runtime {
         Ok(runtime) => {
