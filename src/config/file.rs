@@ -270,26 +270,17 @@ fn check(tables: &Table) -> Result<(), Mistake> {
         let mistake = |key: Option<&String>, text| {
             Err(Mistake { section: section.clone(), nth: 0, key: key.cloned(), text })
         };
+        let misread = |(section, key, text)| Mistake { section, nth: 0, key, text };
         if section == tenants::SECTION {
             check_tenants(content)?;
             continue;
         }
         if section == people::SECTION {
-            people::check(content).map_err(|(section, key, text)| Mistake {
-                section,
-                nth: 0,
-                key,
-                text,
-            })?;
+            people::check(content).map_err(misread)?;
             continue;
         }
         if section == http::SECTION {
-            http::check(content).map_err(|(section, key, text)| Mistake {
-                section,
-                nth: 0,
-                key,
-                text,
-            })?;
+            http::check(content).map_err(misread)?;
             continue;
         }
         if let Some(declared) = Section::named(section) {
