@@ -63,7 +63,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
-pub use approve::Carried;
+pub use approve::{Carried, Yes};
 pub use body::{
     Body, ChangeLeft, Changed, Checked, Item, LeftOut, Looked, Marks, Of, Problem, Row, RowRole,
     Unasked,

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{Global, Ran, complete, expire, paint, setup::Setup, status};
 use crate::desk::Desk;
+use crate::ledger::Channel;
 
 /// As long as the reason for a change may be.
 const LONGEST_REASON: usize = 1_000;
@@ -79,7 +80,7 @@ async fn deny(global: &Global, receipt: &str, reason: Option<String>) -> Ran {
         return Ok(ExitCode::from(2));
     }
     let desk = Desk::new(config)?;
-    desk.deny(receipt, reason, desk.requester()).await?;
+    desk.deny(receipt, Channel::Command, reason, desk.requester()).await?;
     let line = match global.as_json {
         true => paint::json_text(&json!({ "receipt": receipt, "state": "denied" }).to_string()),
         false => format!("  {}  {receipt}\n", paint::with(paint::GOOD, "denied")),

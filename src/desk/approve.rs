@@ -3,15 +3,28 @@
 
 use serde_json::{Map, Value, json};
 
-use super::consent::PersonReply;
+use super::check::unknown;
+use super::consent::{PersonReply, unsigned};
 use super::status::unknown_tool;
 use super::{Answer, Call, ConsentQuestion, Desk, Person};
 use crate::catalogue;
 use crate::failure::Failure;
-use crate::ledger::{AskedAt, Content, Request, State};
+use crate::ledger::{AskedAt, Channel, Content, Decision, Request, State};
 use crate::requester::Requester;
 use crate::text;
 use crate::vendors::Tenant;
+
+/// Somebody's yes to a request, as a face brings it.
+pub struct Yes<'a> {
+    pub receipt: &'a str,
+    /// Of the question that they were shown.
+    pub digest: &'a str,
+    pub reply: PersonReply,
+    pub who: &'a Requester,
+    pub how: Channel,
+    /// Whose key signed, and the signature, where one is needed.
+    pub proof: Option<(String, Value)>,
+}
 
 /// What became of an approved request.
 pub enum Carried {
@@ -47,6 +60,82 @@ impl Desk {
                 Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
             }
         }
+    }
+
+    /// The request of this receipt, where somebody may see it.
+    ///
+    /// # Errors
+    /// There is none that they may see.
+    pub async fn request_for(&self, receipt: &str, who: &Requester) -> Result<Request, Failure> {
+        self.seen(receipt, who).await?;
+        self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))
+    }
+
+    /// The requests that wait for an answer which somebody may give.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn to_answer(&self, who: &Requester, how: &Channel) -> Result<Vec<Request>, Failure> {
+        let mut all = self.ledger.requests().await?;
+        all.retain(|request| {
+            request.state == State::Waiting && self.may_approve(request, who, how).is_ok()
+        });
+        Ok(all)
+    }
+
+    /// Whether somebody's yes to a request would count.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn may_approve(
+        &self,
+        _request: &Request,
+        who: &Requester,
+        how: &Channel,
+    ) -> Result<(), Failure> {
+        if who.caller().is_some() {
+            return Err(Failure::refused("no rule of the policy lets you approve")
+                .hint("an administrator permits `approve`"));
+        }
+        match how.admits(Decision::Approved, self.approvers.is_some()) {
+            true => Ok(()),
+            false => Err(unsigned()),
+        }
+    }
+
+    /// Records somebody's yes to the question that they were shown; the request as it stands then, which may
+    /// wait for somebody else's yes too.
+    ///
+    /// # Errors
+    /// It does not wait for one, was shown otherwise, is not agreed to, or it is not theirs to approve.
+    pub async fn approve(&self, yes: Yes<'_>) -> Result<Request, Failure> {
+        let Yes { receipt, digest, reply, who, how, proof } = yes;
+        let request = self.waiting(receipt).await?;
+        if request.digest != digest {
+            return Err(Failure::refused("the question is another one by now")
+                .hint("read it again, and answer what it asks now"));
+        }
+        ConsentQuestion::of(&request).agreed(&reply).map_err(Failure::refused)?;
+        self.may_approve(&request, who, &how)?;
+        self.decide(receipt, Decision::Approved, how, proof, who).await?;
+        self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))
+    }
+
+    /// Takes a request back that its requester made.
+    ///
+    /// # Errors
+    /// It is not theirs, or there is nothing to take back any more.
+    pub async fn withdraw(
+        &self,
+        receipt: &str,
+        how: Channel,
+        who: &Requester,
+    ) -> Result<(), Failure> {
+        let request = self.request_for(receipt, who).await?;
+        if request.requester != who.name() {
+            return Err(Failure::refused("only whoever asked for it takes a request back"));
+        }
+        self.decide(receipt, Decision::Withdrawn, how, None, who).await
     }
 
     /// Carries an approved request out where its vendor is configured, and says why not elsewhere.

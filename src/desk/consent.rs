@@ -295,10 +295,11 @@ impl Desk {
     pub async fn deny(
         &self,
         receipt: &str,
+        how: Channel,
         reason: Option<String>,
         requester: &Requester,
     ) -> Result<(), Failure> {
-        self.reject(receipt, Channel::Command, reason, requester).await
+        self.reject(receipt, how, reason, requester).await
     }
 
     /// Records a no, whoever's it is: of an approval that does not hold it is nobody's.
@@ -337,7 +338,7 @@ impl Desk {
     }
 }
 
-fn unsigned() -> Failure {
+pub(super) fn unsigned() -> Failure {
     Failure::refused("only an approver's signature approves here")
         .hint(Channel::Signature.approves_later("RECEIPT").unwrap_or_default())
 }

@@ -20,6 +20,8 @@ pub enum Channel {
     /// An approver's signature under the question, given with `requests approve`; and the end of a request
     /// whose signature does not hold.
     Signature,
+    /// The page in a browser, to which an approver logs in.
+    Page,
     /// `requests deny`, which anybody can run who can write the ledger: it only ever says no.
     Command,
     /// No person: the requester asks the same anew, and this one ends for it.
@@ -47,6 +49,7 @@ impl Channel {
             Self::Elicitation => "elicitation",
             Self::Terminal => "terminal",
             Self::Signature => "signature",
+            Self::Page => "page",
             Self::Command => "command",
             Self::AskedAnew => "asked anew",
             Self::Other(word) => word,
@@ -57,7 +60,7 @@ impl Channel {
     /// without their signature; anybody may say no.
     pub fn admits(&self, decision: Decision, are_approvers_named: bool) -> bool {
         match self {
-            Self::Elicitation | Self::Terminal => {
+            Self::Elicitation | Self::Terminal | Self::Page => {
                 decision != Decision::Approved || !are_approvers_named
             }
             Self::Signature => true,
@@ -68,7 +71,9 @@ impl Channel {
     /// Whether a no by it is the word of the person whom its line names.
     pub fn is_a_persons(&self) -> bool {
         match self {
-            Self::Elicitation | Self::Terminal | Self::Command | Self::Other(_) => true,
+            Self::Elicitation | Self::Terminal | Self::Page | Self::Command | Self::Other(_) => {
+                true
+            }
             // A signature that does not hold is nobody's no.
             Self::Signature | Self::AskedAnew => false,
         }
@@ -78,9 +83,12 @@ impl Channel {
     pub fn carried_out_by(&self) -> CarriedOutBy {
         match self {
             Self::Elicitation => CarriedOutBy::TheCall,
-            Self::Terminal | Self::Signature | Self::Command | Self::AskedAnew | Self::Other(_) => {
-                CarriedOutBy::Anybody
-            }
+            Self::Terminal
+            | Self::Signature
+            | Self::Page
+            | Self::Command
+            | Self::AskedAnew
+            | Self::Other(_) => CarriedOutBy::Anybody,
         }
     }
 
@@ -94,16 +102,19 @@ impl Channel {
             Self::Signature => {
                 Some(format!("an approver runs `grantor requests approve {receipt} --key FILE`"))
             }
-            Self::Elicitation | Self::Command | Self::AskedAnew | Self::Other(_) => None,
+            Self::Elicitation | Self::Page | Self::Command | Self::AskedAnew | Self::Other(_) => {
+                None
+            }
         }
     }
 }
 
 /// All that a line may name; what it names otherwise is another release's.
-const ALL: [Channel; 5] = [
+const ALL: [Channel; 6] = [
     Channel::Elicitation,
     Channel::Terminal,
     Channel::Signature,
+    Channel::Page,
     Channel::Command,
     Channel::AskedAnew,
 ];
@@ -140,6 +151,7 @@ mod tests {
             ("elicitation", Channel::Elicitation, true, false, true, TheCall, ""),
             ("terminal", Channel::Terminal, true, false, true, Anybody, "at a terminal"),
             ("signature", Channel::Signature, true, true, false, Anybody, "--key"),
+            ("page", Channel::Page, true, false, true, Anybody, ""),
             ("command", Channel::Command, false, false, true, Anybody, ""),
             ("asked anew", Channel::AskedAnew, false, false, false, Anybody, ""),
             ("semaphore", Channel::Other("semaphore".to_owned()), false, false, true, Anybody, ""),
