@@ -16,7 +16,7 @@ use grantor::access::Outcome;
 use grantor::catalogue::Supposed;
 use grantor::guard::{Circumstances, Guard, Permitted, Verdict};
 use grantor::ledger::{Closing, Ledger};
-use grantor::requester::{Groups, Requester};
+use grantor::requester::Requester;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -127,7 +127,7 @@ fn permitted(guard: &Guard, number: usize, is_due: bool) -> Box<Permitted> {
     let supposed: Supposed = serde_json::from_value(supposed).unwrap();
     let mut intent = supposed.intent("grant_asset_role", now).unwrap();
     intent.expires_at = is_due.then(|| now - SignedDuration::from_secs(1));
-    let at = Circumstances { requester: "alice", groups: Groups::NONE, changes_this_hour: 0, now };
+    let at = Circumstances { requester: &Requester::named("alice"), changes_this_hour: 0, now };
     match guard.judge(intent, &at) {
         Verdict::Allow(permitted) => permitted,
         other => unreachable!("{other:?}"),

@@ -24,7 +24,7 @@ use grantor::config::{Config, Flags, Sources, zone_of};
 use grantor::desk::{Call, Desk};
 use grantor::guard::{Accounts, Circumstances, Declared, Guard, Label, Verdict};
 use grantor::intent::Intent;
-use grantor::requester::Groups;
+use grantor::requester::Requester;
 use grantor::sandbox::{Options, Sandbox};
 use grantor::tools::TOOLS;
 use jiff::Timestamp;
@@ -137,12 +137,8 @@ fn judging(criterion: &mut Criterion) {
     assert_eq!(guard.rules().len(), 50);
     let asked = change("OPS-7: joins the team");
     let denied = change("FREEZE-3: joins the team");
-    let at = Circumstances {
-        requester: "alice",
-        groups: Groups::NONE,
-        changes_this_hour: 3,
-        now: now(),
-    };
+    let at =
+        Circumstances { requester: &Requester::named("alice"), changes_this_hour: 3, now: now() };
     let judge = |intent: Intent| guard.judge(intent, &at);
     assert!(matches!(judge(asked.clone()), Verdict::Ask(_)));
     assert!(matches!(judge(denied.clone()), Verdict::Deny(_)));
@@ -170,7 +166,7 @@ fn judging_rows() {
     assert_eq!(guard.rules().len(), 50);
     let guard = guard.declaring(declared());
     let at =
-        Circumstances { requester: "ada", groups: Groups::NONE, changes_this_hour: 3, now: now() };
+        Circumstances { requester: &Requester::named("ada"), changes_this_hour: 3, now: now() };
     let judge = |intent: Intent| guard.judge(intent, &at);
     let alone = known(&json!({}));
     assert!(matches!(judge(alone.clone()), Verdict::Ask(_)));

@@ -1,5 +1,6 @@
 //! Tools × configured vendors: what is listed, and what a name means.
 
+mod recalled;
 mod supposed;
 mod untold;
 
@@ -7,6 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+pub use recalled::{Recalled, recalled};
 pub use supposed::Supposed;
 
 use crate::config::Config;

@@ -39,6 +39,7 @@ mod question_table;
 mod replacing;
 mod request_state;
 mod review;
+mod rights;
 mod round;
 mod sending;
 mod set;
@@ -73,6 +74,7 @@ pub use listed::{HistoryRow, Listed};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
 pub use review::{AccessRow, ReviewPage, Unread};
+pub use rights::{Counts, takes};
 pub use sending::Sending;
 pub use writing::Shown;
 

@@ -29,6 +29,10 @@ mod requester;
 #[path = "grantor/review.rs"]
 mod review;
 
+/// Who may see and who may approve what another asked for.
+#[path = "grantor/rights.rs"]
+mod rights;
+
 /// More people than anybody reads at once.
 #[path = "grantor/crowd.rs"]
 mod crowd;

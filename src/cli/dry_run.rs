@@ -18,7 +18,7 @@ pub(super) struct DryRun {
     pub tool: String,
     pub arguments: Map<String, Value>,
     /// Who asks, in place of whom the configuration names.
-    pub requester: Option<String>,
+    pub requester: Option<Requester>,
     pub client: Option<String>,
     /// The time that the rules are to be told.
     pub now: Option<Timestamp>,
@@ -41,7 +41,6 @@ impl DryRun {
         if !undoes {
             arguments.insert("dry_run".to_owned(), Value::Bool(true));
         }
-        let requester = requester.as_ref().map(Requester::named);
         let call = Call {
             requester: requester.unwrap_or_else(|| config.requester.clone()),
             tool: tool.clone(),

@@ -17,7 +17,7 @@ use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::Answer;
 use crate::guard::{Circumstances, Fact, Judged, Rule, RuleKind as Kind};
-use crate::requester::Groups;
+use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse, undo_change};
 
@@ -189,10 +189,9 @@ impl Explain {
             parse(Value::Object(fields)).map_err(|failure| failure.message)?;
         supposed.client = self.client.clone().or(supposed.client);
         let requester = self.requester.clone().or_else(|| supposed.requester.clone());
-        let requester = requester.unwrap_or_else(|| "somebody".to_owned());
+        let requester = Requester::named(requester.unwrap_or_else(|| "somebody".to_owned()));
         let at = Circumstances {
             requester: &requester,
-            groups: Groups::NONE,
             changes_this_hour: supposed.changes_this_hour,
             now: self.now.unwrap_or_else(|| supposed.now(Timestamp::now())),
         };
@@ -207,7 +206,7 @@ impl Explain {
         let rehearsed = DryRun {
             tool: self.tool.clone(),
             arguments: fields,
-            requester: self.requester.clone(),
+            requester: self.requester.as_deref().map(Requester::named),
             client: self.client.clone(),
             now: self.now,
         };

@@ -35,11 +35,17 @@ pub(super) fn run(global: &Global, file: Option<PathBuf>) -> Ran {
 }
 
 fn rule(rule: &Rule) -> Value {
-    let Rule { id, effect, ask, hint, contact, line } = rule;
+    let Rule { id, effect, ask, demand, hint, contact, line } = rule;
     let mut told = json!({ "id": id, "effect": effect.as_str(), "line": line });
     for (name, text) in [("ask", ask), ("hint", hint), ("contact", contact)] {
         if let Some(text) = text {
             crate::json::put(&mut told, name, json!(text));
+        }
+    }
+    if let Some(demand) = demand {
+        crate::json::put(&mut told, "approvals", json!(demand.people));
+        if let Some(group) = &demand.of {
+            crate::json::put(&mut told, "approvers", json!(group));
         }
     }
     told

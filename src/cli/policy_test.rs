@@ -15,8 +15,8 @@ use super::paint::{BAD, DIM, GOOD, with};
 use super::{Global, Ran, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
-use crate::guard::{Circumstances, Finding, Guard, Judged, Severity, VerdictRecord};
-use crate::requester::Groups;
+use crate::guard::{AskedFor, Circumstances, Finding, Guard, Judged, Severity, VerdictRecord};
+use crate::requester::Requester;
 use crate::sandbox::Sandbox;
 use crate::text;
 use crate::tools::meant;
@@ -56,6 +56,9 @@ A change is what `grantor policy explain --offline` takes; `arguments = { … }`
 those of a call, which is tried at the vendors of --sandbox and not sent. A table that names its
 policy is told what it declares itself, and nothing of your configuration; --policy puts another
 in that policy's place. What a vendor never says of a change makes its case fail.
+
+Who may see a request, or approve it, is a case with `viewer` or `approver` beside `requester`; each is a name,
+or of a caller { name = \"ISSUER#SUBJECT\", groups = [\"ISSUER#NAME\"], email, kind, client }.
 
 Exit status: 0 all is decided as wanted, 1 something is not or the policy has what\n`grantor policy check` would mend, 2 wrong usage, table or policy.";
 
@@ -190,15 +193,28 @@ impl<'g> Bench<'g> {
         if !untold.is_empty() {
             return Err(untold);
         }
+        let somebody = Requester::named("somebody");
+        let by = case.requester.as_ref().unwrap_or(&somebody);
+        let (right, who) =
+            case.right.as_ref().map_or((None, by), |(right, who)| (Some(*right), who));
         let at = Circumstances {
-            requester: case.requester.as_deref().unwrap_or("somebody"),
-            groups: Groups::NONE,
+            requester: who,
             changes_this_hour: supposed.changes_this_hour,
             now: case.now.unwrap_or_else(Timestamp::now),
         };
         let supposed = Supposed { client: case.client.clone(), ..supposed.clone() };
         let intent = supposed.intent(case.tool, at.now).map_err(|failure| vec![failure.message])?;
-        strictest(&[self.guard.explain(&intent, &at)]).ok_or_else(Vec::new)
+        let judged = match right {
+            Some(right) if !self.guard.rules_on(right) => {
+                return Err(vec![format!("no rule names {}", right.action())]);
+            }
+            Some(right) => {
+                let asked = AskedFor { intent: &intent, by, approvals: 0 };
+                self.guard.explain_right(right, asked, &at)
+            }
+            None => self.guard.explain(&intent, &at),
+        };
+        strictest(&[judged]).ok_or_else(Vec::new)
     }
 
     async fn real(

@@ -10,14 +10,15 @@
 //! ```
 //!
 //! - `rules` reads a policy's text, checks it in every way that can be checked before the first change, and
-//!   asks Cedar. `nesting` bounds how deep the text goes before anything parses it.
+//!   asks Cedar; `annotations` are what its author put at each rule. `nesting` bounds how deep the text goes before anything parses it.
 //! - `facts` is what rules can speak of: the principal, action and resource of a Cedar request, and its
 //!   context. `policies/grantor.cedarschema` is its contract with authors of policies.
 //!   `fields` lists each, and whose word it is; `declared` is what the configuration says, `gains` who has more
-//!   afterwards, `address` and `said` take texts apart.
+//!   afterwards, `address` and `said` take texts apart, `records` has people and roles as rules see them.
 //! - `findings` are rules that hold and do not mean what they seem to, `words` and `numbers` what a field can
 //!   be, and `teams` finds rules about teams that there are not.
 //! - `ruling` joins what is said of the whole and of each row: a denial outweighs a question, a question a yes.
+//! - `rights` says who may see and who may approve what another asked for.
 //! - `explain` asks the same rules one by one, to say why; it decides nothing.
 //!
 //! A [`Guard`] is read once and never changes; [`Guard::judge`] is pure, so whoever judges the same intent in
@@ -25,17 +26,19 @@
 //! the rules' text and the schema: a consent names it, and counts under no other.
 //!
 //! ```
-//! # use grantor::{catalogue::Supposed, guard::{Circumstances, Guard, Verdict}, requester::Groups};
+//! # use grantor::{catalogue::Supposed, guard::{Circumstances, Guard, Verdict}, requester::Requester};
 //! let rules = r#"@id("anything") permit(principal, action, resource);"#;
 //! let guard = Guard::compile("mine.cedar", rules, false)?;
 //! let now = "2026-07-04T00:00:00Z".parse()?;
 //! let intent = Supposed::default().intent("set_project_acl", now)?;
-//! let at = Circumstances { requester: "sam", groups: Groups::NONE, changes_this_hour: 0, now };
+//! let sam = Requester::named("sam");
+//! let at = Circumstances { requester: &sam, changes_this_hour: 0, now };
 //! assert!(matches!(guard.judge(intent, &at), Verdict::Allow(_)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod address;
+mod annotations;
 mod declared;
 mod explain;
 mod facts;
@@ -44,6 +47,8 @@ mod findings;
 mod gains;
 mod nesting;
 mod numbers;
+mod records;
+mod rights;
 mod rules;
 mod ruling;
 mod said;
@@ -61,13 +66,14 @@ pub use declared::{Accounts, Declared, Label, UNLABELLED};
 pub use explain::{Explained, Judged};
 pub use fields::{FIELDS, Fact, Field, Origin};
 pub use findings::{Finding, Severity};
+pub use rights::{AskedFor, Right};
 pub use rules::{Rule, RuleKind};
 pub use values::minutes;
 
-pub use super::permit::{Denied, NeedsConsent, Permitted, VerdictRecord};
+pub use super::permit::{Demand, Denied, NeedsConsent, Permitted, VerdictRecord};
 use crate::failure::Failure;
 use crate::intent::{Cause, Intent, JudgedPart};
-use crate::requester::Groups;
+use crate::requester::Requester;
 use crate::text;
 use facts::{Case, Subject};
 use rules::Rules;
@@ -98,10 +104,8 @@ pub type Witness = dyn Fn(&Intent, &Circumstances<'_>) + Send + Sync;
 /// What bears on a change beside the change itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
-    /// Who asks: the user of the operating system, or a caller as `ISSUER#SUBJECT`.
-    pub requester: &'a str,
-    /// What groups they are in.
-    pub groups: &'a Groups,
+    /// Who asks; of a right, who would see or approve.
+    pub requester: &'a Requester,
     /// How many changes the requester has had sent in the hour before.
     pub changes_this_hour: u32,
     pub now: Timestamp,
@@ -211,10 +215,12 @@ impl Guard {
                 let policy = VerdictRecord { verdict: "allow", rules };
                 Verdict::Allow(Box::new(Permitted::new(intent, policy)))
             }
-            Ruling::Ask { rules, why } => {
+            Ruling::Ask { rules, why, demands } => {
                 let policy = VerdictRecord { verdict: "ask", rules };
                 let typed = intent.privileged.is_some() || facts::is_wide(&intent);
-                Verdict::Ask(Box::new(NeedsConsent::new(intent, policy, why, typed)))
+                Verdict::Ask(Box::new(
+                    NeedsConsent::new(intent, policy, why, typed).demanding(demands),
+                ))
             }
             Ruling::Deny { rules, message, hint } => {
                 let policy = VerdictRecord { verdict: "deny", rules };

@@ -1,11 +1,16 @@
 //! A resolved change: what guard and person judge, and what the ledger keeps.
 
+mod asked_about;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use asked_about::is_not;
+pub use asked_about::{JUDGED, JudgedFacts};
 
 use crate::access::Access;
 use crate::argument::Duration;
@@ -14,7 +19,8 @@ use crate::failure::Failure;
 use crate::text;
 
 /// What a tool does: hints, retries and policy follow from this word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     Look,
     Grant,
@@ -134,13 +140,16 @@ pub struct Shift {
 }
 
 /// What one of several gains, or loses, by a change that is for all of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JudgedPart {
     pub effect: Effect,
     /// Whose access it is, and the role that comes or goes.
     pub wanted: Access,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileged: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_not")]
     pub own: bool,
 }
 

@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::draft::Draft;
 use crate::intent::Intent;
@@ -38,6 +38,16 @@ pub struct NeedsConsent {
     policy: VerdictRecord,
     why: String,
     typed: bool,
+    demands: Vec<Demand>,
+}
+
+/// Whose yeses a change takes: those of so many different people, all of a group where one is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    pub people: usize,
+    /// A team of the configuration, or an issuer's group as `ISSUER#NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 /// A change that is not to happen, and what would make it possible.
@@ -55,6 +65,20 @@ pub struct VerdictRecord {
     pub verdict: &'static str,
     /// The rules that decided it.
     pub rules: Vec<String>,
+}
+
+impl Demand {
+    /// In words, after "it takes the yes of".
+    pub fn words(&self) -> String {
+        let who = match self.people {
+            1 => "one person".to_owned(),
+            people => format!("{people} different people"),
+        };
+        match &self.of {
+            Some(group) => format!("{who} of {group}"),
+            None => who,
+        }
+    }
 }
 
 impl VerdictRecord {
@@ -124,7 +148,17 @@ impl NeedsConsent {
         why: String,
         typed: bool,
     ) -> Self {
-        Self { intent, policy, why, typed }
+        Self { intent, policy, why, typed, demands: Vec::new() }
+    }
+
+    /// The same, where one yes is not enough or not everybody's.
+    pub(in crate::control) fn demanding(self, demands: Vec<Demand>) -> Self {
+        Self { demands, ..self }
+    }
+
+    /// Whose yeses it takes; nothing where one yes is enough, whoever's that may approve.
+    pub fn demands(&self) -> &[Demand] {
+        &self.demands
     }
 
     /// One that no rule asked for: to try out what is made of it.

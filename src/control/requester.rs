@@ -15,16 +15,19 @@ pub struct Requester {
 }
 
 /// What an issuer says of somebody who calls over a network.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// Who says so, byte for byte as its tokens do. No issuer has a `#` in it.
     pub issuer: String,
     /// Whom it means: unique at that issuer, and never given to somebody else.
     pub subject: String,
     pub kind: CallerKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The client that the token was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    #[serde(default, skip_serializing_if = "Groups::is_none")]
     pub groups: Groups,
 }
 
@@ -38,7 +41,8 @@ pub enum Groups {
 }
 
 /// Whether somebody is behind a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallerKind {
     Person,
     /// A program that acts in its own name.
@@ -55,6 +59,16 @@ impl Requester {
     pub fn calling(caller: Caller) -> Self {
         let name = format!("{}#{}", caller.issuer, caller.subject);
         Self { name, caller: Some(Arc::new(caller)) }
+    }
+
+    /// Whoever made an earlier request, by what was kept of them.
+    pub fn known(name: &str, caller: Option<&Caller>) -> Self {
+        Self { name: name.to_owned(), caller: caller.cloned().map(Arc::new) }
+    }
+
+    /// Whether a program asks in its own name.
+    pub fn is_service(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.kind == CallerKind::Service)
     }
 
     pub fn name(&self) -> &str {

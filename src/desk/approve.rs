@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::check::unknown;
-use super::consent::{PersonReply, unsigned};
+use super::consent::PersonReply;
 use super::status::unknown_tool;
 use super::{Answer, Call, ConsentQuestion, Desk, Person};
 use crate::catalogue;
@@ -83,26 +83,6 @@ impl Desk {
         Ok(all)
     }
 
-    /// Whether somebody's yes to a request would count.
-    ///
-    /// # Errors
-    /// Why it would not.
-    pub fn may_approve(
-        &self,
-        _request: &Request,
-        who: &Requester,
-        how: &Channel,
-    ) -> Result<(), Failure> {
-        if who.caller().is_some() {
-            return Err(Failure::refused("no rule of the policy lets you approve")
-                .hint("an administrator permits `approve`"));
-        }
-        match how.admits(Decision::Approved, self.approvers.is_some()) {
-            true => Ok(()),
-            false => Err(unsigned()),
-        }
-    }
-
     /// Records somebody's yes to the question that they were shown; the request as it stands then, which may
     /// wait for somebody else's yes too.
     ///
@@ -116,8 +96,7 @@ impl Desk {
                 .hint("read it again, and answer what it asks now"));
         }
         ConsentQuestion::of(&request).agreed(&reply).map_err(Failure::refused)?;
-        self.may_approve(&request, who, &how)?;
-        self.decide(receipt, Decision::Approved, how, proof, who).await?;
+        self.decide(&request, Decision::Approved, how, proof, who).await?;
         self.ledger.request(receipt).await?.ok_or_else(|| unknown(receipt))
     }
 
@@ -135,7 +114,7 @@ impl Desk {
         if request.requester != who.name() {
             return Err(Failure::refused("only whoever asked for it takes a request back"));
         }
-        self.decide(receipt, Decision::Withdrawn, how, None, who).await
+        self.decide(&request, Decision::Withdrawn, how, None, who).await
     }
 
     /// Carries an approved request out where its vendor is configured, and says why not elsewhere.

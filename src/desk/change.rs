@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::intent::Cause;
 use crate::ledger::{Record, Request};
 use crate::outbound::{CALL, Deadline};
-use crate::requester::{Groups, Requester};
+use crate::requester::Requester;
 use crate::tools::{Common, Lasting, Run, Spec, Step, Tool, Wholesale, starting};
 use crate::vendors::{Notes, Organization, Tenant, VendorReader};
 
@@ -318,7 +318,6 @@ impl Desk {
         let caller = call.requester.clone();
         let context = ChangeContext {
             requester: requester(&caller, approved),
-            groups: groups(&caller, approved),
             caller,
             client: call.client.clone(),
             called,
@@ -343,20 +342,13 @@ impl Desk {
         let (wishes, terms) = self.expand(of, call).await?;
         let asked = Asked { called: context.called.clone(), spec, wishes, set: Some(terms) };
         let (again, requests) = self.describe(asked, call, None).await?;
-        let (requester, groups) = (context.requester.clone(), context.groups.clone());
-        Ok((ChangeContext { requester, groups, ..again }, requests))
+        Ok((ChangeContext { requester: context.requester.clone(), ..again }, requests))
     }
 }
 
 /// Whose wish it is: of a request that was approved, whoever asked then.
-fn requester(caller: &Requester, approved: Option<&Request>) -> String {
-    approved.map_or_else(|| caller.name().to_owned(), |request| request.requester.clone())
-}
-
-/// The groups of whoever asked, then or now.
-fn groups(caller: &Requester, approved: Option<&Request>) -> Groups {
-    let now = || caller.groups().clone();
-    approved.map_or_else(now, |request| request.content.groups.clone())
+fn requester(caller: &Requester, approved: Option<&Request>) -> Requester {
+    approved.map_or_else(|| caller.clone(), Request::requester)
 }
 
 impl<'a> Wish<'a> {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Desk;
 use crate::failure::Failure;
 use crate::guard::Circumstances;
-use crate::requester::{Groups, Requester};
+use crate::requester::Requester;
 use crate::tools::{Effect, Spec};
 
 impl Desk {
@@ -29,21 +29,16 @@ impl Desk {
         client: Option<&str>,
     ) -> Result<(), Failure> {
         match spec.effect {
-            Effect::Look => self.guard.look(
-                spec.name,
-                client,
-                &self.circumstances(requester.name(), requester.groups(), 0),
-            ),
+            Effect::Look => self.guard.look(spec.name, client, &self.circumstances(requester, 0)),
             Effect::Grant | Effect::Revoke | Effect::Undo | Effect::Set => Ok(()),
         }
     }
 
     pub(super) fn circumstances<'a>(
         &self,
-        requester: &'a str,
-        groups: &'a Groups,
+        requester: &'a Requester,
         changes_this_hour: u32,
     ) -> Circumstances<'a> {
-        Circumstances { requester, groups, changes_this_hour, now: self.now() }
+        Circumstances { requester, changes_this_hour, now: self.now() }
     }
 }

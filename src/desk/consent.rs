@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 use super::content;
 use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
+use super::rights::Counts;
 use super::task::ChangeContext;
 use super::zone::Zone;
 use super::{Call, Desk, OriginalCall};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
-use crate::guard::Verdict;
+use crate::guard::{Demand, Verdict};
 use crate::intent::Intent;
 use crate::json::is_same_set;
 use crate::ledger::{Answered, Asking, Channel, Content, Decision, Request, State};
@@ -48,14 +49,13 @@ pub trait Consult: Send + Sync {
 }
 
 impl Person {
-    /// Whether somebody in the call can be asked whose yes counts.
-    fn may_approve(&self, are_approvers_named: bool) -> bool {
-        let channel = match self {
-            Self::Here(consult) => consult.means(),
-            Self::Between(_) => Channel::Elicitation,
-            Self::Absent | Self::Approved(_) => return false,
-        };
-        channel.admits(Decision::Approved, are_approvers_named)
+    /// How somebody in the call can be asked, where one can.
+    fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::Here(consult) => Some(consult.means()),
+            Self::Between(_) => Some(Channel::Elicitation),
+            Self::Absent | Self::Approved(_) => None,
+        }
     }
 }
 
@@ -185,7 +185,7 @@ impl Desk {
         let request = self.request(&receipt, State::Waiting).await?;
         match &call.person {
             // Nobody in the call is asked whose yes would not count.
-            person if !person.may_approve(self.approvers.is_some()) => {
+            person if !self.counts_in_call(person, &request, &call.requester) => {
                 Ok(ConsentOutcome::Waiting(request, None))
             }
             Person::Here(consult) => {
@@ -193,7 +193,7 @@ impl Desk {
                 if (call.withdrawn)() {
                     if is_new {
                         let (how, by) = (consult.means(), &call.requester);
-                        self.decide(&receipt, Decision::Withdrawn, how, None, by).await?;
+                        self.decide(&request, Decision::Withdrawn, how, None, by).await?;
                     }
                     return Ok(ConsentOutcome::Refused(Failure::refused("the call was withdrawn")));
                 }
@@ -210,6 +210,11 @@ impl Desk {
             }
             Person::Absent | Person::Approved(_) => Ok(ConsentOutcome::Waiting(request, None)),
         }
+    }
+
+    /// Whether somebody in the call can be asked whose yes counts.
+    fn counts_in_call(&self, person: &Person, request: &Request, who: &Requester) -> bool {
+        person.channel().is_some_and(|how| self.may_approve(request, who, &how).is_ok())
     }
 
     /// Asks somebody who is there; what is typed wrongly is a slip, after which they are asked once
@@ -253,45 +258,51 @@ impl Desk {
                     .hint("call again if it is still wanted: the person is asked anew"),
             ),
             PersonReply::Yes(_) => {
-                self.decide(&request.receipt, Decision::Approved, how, None, by).await?;
+                self.decide(request, Decision::Approved, how, None, by).await?;
                 return Ok(ConsentOutcome::Approved(request.clone()));
             }
         };
-        self.decide(&request.receipt, decision, how, None, by).await?;
+        self.decide(request, decision, how, None, by).await?;
         Ok(ConsentOutcome::Refused(refused))
     }
 
-    /// Records a decision on a request.
+    /// Records a decision on a request; a yes only where it counts.
     ///
     /// # Errors
-    /// It is not waiting any more, it takes a signature that is not there, or the ledger cannot be
-    /// written.
-    pub async fn decide(
+    /// It is not waiting any more, it is not theirs to approve, it takes a signature that is not there, or
+    /// the ledger cannot be written.
+    pub(super) async fn decide(
         &self,
-        receipt: &str,
+        request: &Request,
         decision: Decision,
         how: Channel,
         proof: Option<(String, Value)>,
         requester: &Requester,
     ) -> Result<(), Failure> {
-        let is_named = self.approvers.is_some();
-        let lacks_proof = decision == Decision::Approved && is_named && proof.is_none();
-        if lacks_proof || !how.admits(decision, is_named) {
+        let mut answered = Answered::new(decision, requester.name(), how);
+        if decision == Decision::Approved {
+            if self.approvers.is_some() && proof.is_none() {
+                return Err(unsigned());
+            }
+            // A signature speaks for whom the approvers' file names.
+            let signer = proof.as_ref().map(|(by, _)| Requester::named(by.as_str()));
+            let who = signer.as_ref().unwrap_or(requester);
+            let Counts { meets, .. } = self.may_approve(request, who, &answered.how)?;
+            who.name().clone_into(&mut answered.by);
+            answered.proof = proof.map(|(_, proof)| proof);
+            answered.until = Some(Timestamp::now() + GOOD);
+            answered.meets = meets;
+        } else if !answered.how.admits(decision, self.approvers.is_some()) {
             return Err(unsigned());
         }
-        let (by, proof) = match proof {
-            Some((by, proof)) => (by, Some(proof)),
-            None => (requester.name().to_owned(), None),
-        };
-        let until = (decision == Decision::Approved).then(|| Timestamp::now() + GOOD);
-        let answered = Answered { decision, by, how, reason: None, until, proof };
-        self.ledger.answer(receipt, &answered, requester).await
+        self.ledger.answer(&request.receipt, &answered, requester).await
     }
 
-    /// Records a person's no, and their reason.
+    /// Records a person's no, and their reason. Whoever is at the machine may say it; a caller where they could
+    /// approve.
     ///
     /// # Errors
-    /// There is nothing to say no to any more, or the ledger cannot be written.
+    /// It is not theirs to decide, there is nothing to say no to any more, or the ledger cannot be written.
     pub async fn deny(
         &self,
         receipt: &str,
@@ -299,6 +310,10 @@ impl Desk {
         reason: Option<String>,
         requester: &Requester,
     ) -> Result<(), Failure> {
+        if requester.caller().is_some() {
+            let request = self.request_for(receipt, requester).await?;
+            self.has_right_to_approve(&request, requester)?;
+        }
         self.reject(receipt, how, reason, requester).await
     }
 
@@ -310,8 +325,8 @@ impl Desk {
         reason: Option<String>,
         requester: &Requester,
     ) -> Result<(), Failure> {
-        let (decision, by) = (Decision::Denied, requester.name().to_owned());
-        let answered = Answered { decision, by, how, reason, until: None, proof: None };
+        let answered =
+            Answered { reason, ..Answered::new(Decision::Denied, requester.name(), how) };
         self.ledger.answer(receipt, &answered, requester).await
     }
 
@@ -319,16 +334,23 @@ impl Desk {
     /// ledger says of an approval is only what somebody wrote there.
     pub(super) fn vouched(&self, request: &Request, question: &str) -> Result<(), Failure> {
         let Some(approvers) = &self.approvers else { return Ok(()) };
-        let answered = request.answered.as_ref().ok_or_else(unsigned)?;
-        let proof = answered.proof.as_ref().and_then(|proof| Proof::deserialize(proof).ok());
-        let Proof { time, signature, .. } = proof.ok_or_else(unsigned)?;
-        if Timestamp::now().duration_since(time).abs() > GOOD {
-            return Err(Failure::refused("the approver's signature is too old")
-                .hint("call again: the approver is asked anew"));
+        let now = Timestamp::now();
+        let Some((last, earlier)) = request.yeses.split_last() else { return Err(unsigned()) };
+        // The ten minutes count from the last; those before it last as long as the request.
+        let since = now.duration_since(request.time);
+        let ages = earlier.iter().map(|yes| (yes, since)).chain([(last, GOOD)]);
+        for (yes, most) in ages {
+            let proof = yes.proof.as_ref().and_then(|proof| Proof::deserialize(proof).ok());
+            let Proof { time, signature, .. } = proof.ok_or_else(unsigned)?;
+            if now.duration_since(time).abs() > most {
+                return Err(Failure::refused("the approver's signature is too old")
+                    .hint("call again: the approver is asked anew"));
+            }
+            let Request { receipt, digest, .. } = request;
+            let statement = Statement { receipt, digest, question, time };
+            approvers.verify(&statement, &yes.by, &signature)?;
         }
-        let Request { receipt, digest, .. } = request;
-        let statement = Statement { receipt, digest, question, time };
-        approvers.verify(&statement, &answered.by, &signature)
+        Ok(())
     }
 
     /// The digests of all items: what consent is bound to.
@@ -373,6 +395,16 @@ impl Next {
             }
             Self::Judged(Verdict::Ask(asked)) => Some((asked.intent(), &asked.policy().rules)),
             Self::Judged(Verdict::Deny(_)) | Self::Already(..) | Self::Conflict(..) => None,
+        }
+    }
+
+    /// Whose yeses it takes, where a person is asked.
+    pub(super) fn demands(&self) -> &[Demand] {
+        match self {
+            Self::Judged(Verdict::Ask(asked)) => asked.demands(),
+            Self::Judged(Verdict::Allow(_) | Verdict::Deny(_))
+            | Self::Already(..)
+            | Self::Conflict(..) => &[],
         }
     }
 

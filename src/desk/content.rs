@@ -3,7 +3,19 @@
 use super::prepare::Prepared;
 use super::question::ConsentQuestion;
 use super::task::{ChangeContext, ChangeRequest};
+use crate::guard::Demand;
 use crate::ledger::{AskedAt, Content};
+
+/// Whose yeses the changes take, all of them together.
+pub(super) fn demands(prepared: &[Prepared<'_>]) -> Vec<Demand> {
+    let mut demands: Vec<Demand> = Vec::new();
+    for demand in prepared.iter().flat_map(|one| one.next.demands()) {
+        if !demands.contains(demand) {
+            demands.push(demand.clone());
+        }
+    }
+    demands
+}
 
 /// What is kept of a question.
 pub(super) fn asked(
@@ -60,12 +72,13 @@ fn changes(context: &ChangeContext, prepared: &[Prepared<'_>]) -> Content {
         tool: context.called.tool.clone(),
         arguments: context.called.arguments.clone(),
         client: context.client.clone(),
-        groups: context.groups.clone(),
+        caller: context.requester.caller().cloned(),
         rules: rules.collect(),
         numbers: if context.is_set() { numbers.collect() } else { Vec::new() },
         backs,
         places,
-        intents: judged.iter().map(|(_, (intent, _))| intent.recorded()).collect(),
+        intents: judged.iter().map(|(_, (intent, _))| intent.asked_about()).collect(),
+        demands: demands(prepared),
         ..Content::default()
     }
 }

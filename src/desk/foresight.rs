@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::guard::Circumstances;
 use crate::intent::{Cause, Intent};
 use crate::ledger::Record;
-use crate::requester::Groups;
+use crate::requester::Requester;
 use crate::tools::{Effect, Given, Inverse, Step};
 
 /// Where approvers sign, the ledger's word alone gives nobody anything: it can be written by others.
@@ -28,8 +28,8 @@ impl Desk {
         intent: &Intent,
     ) -> Result<Option<String>, Failure> {
         let Some(until) = intent.expires_at else { return Ok(None) };
-        let at =
-            Circumstances { requester: "", groups: Groups::NONE, changes_this_hour: 0, now: until };
+        let nobody = Requester::named("");
+        let at = Circumstances { requester: &nobody, changes_this_hour: 0, now: until };
         let mut given = Given::default();
         if intent.draft.is_some() || matches!(intent.cause, Cause::Extension(_)) {
             let record = self.ending(intent, until).await?;

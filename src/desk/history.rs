@@ -6,13 +6,16 @@ use serde_json::{Map, Value};
 
 use super::body::{Checked, Of};
 use super::listed::{HistoryRow, Listed};
-use super::visible::narrowed;
+use super::rights::takes;
+use super::visible::Seen;
 use super::writing::clean;
 use super::{Answer, Desk};
 use crate::access::{Named, Outcome};
 use crate::argument::{Limit, Moment};
 use crate::failure::Failure;
-use crate::ledger::{Past, PastEntry, Place, Position, Refusal, Standing, State, Told, Who};
+use crate::ledger::{
+    Past, PastEntry, PastPage, Place, Position, Refusal, Request, Standing, State, Told, Who,
+};
 use crate::requester::Requester;
 use crate::text::{self, Word};
 use crate::tools::check_change::{self, CheckChange, Token, Wanted, Which};
@@ -138,19 +141,14 @@ impl Desk {
 
     async fn listed(&self, sought: Sought, by: &Requester) -> Result<Listed, Failure> {
         let Sought { find, begun, limit } = sought;
-        let Some(find) = narrowed(find, by) else { return Ok(Listed::default()) };
-        let mut page = self.ledger.past(find.clone(), limit).await?;
-        if by.caller().is_some() {
-            // Whose these are is not known, and how many there are of somebody is counted over all.
-            (page.unread, page.named) = (Vec::new(), None);
-        }
+        let Seen { page, goes_on } = self.seen_of(find.clone(), limit, by).await?;
         let (mut changes, mut warnings) = (Vec::new(), Vec::new());
-        let (mut room, mut more, mut last) = (MOST_BYTES - BESIDE, page.more, None);
+        let (mut room, mut goes_on, mut last) = (MOST_BYTES - BESIDE, goes_on, None);
         for entry in &page.entries {
             let row = self.row(entry, find.now);
             let length = clean(&row, self.config.sandbox).to_string().len() + MARKS;
             if length > room && !changes.is_empty() {
-                more = true;
+                goes_on = last;
                 break;
             }
             room = room.saturating_sub(length);
@@ -167,10 +165,9 @@ impl Desk {
         warnings.extend(page.unread.iter().map(|receipt| {
             format!("{receipt} is missing from this list: its lines cannot be read or relied on")
         }));
-        let next_cursor = last.filter(|_| more);
-        let next_cursor = next_cursor.map(|after| write_cursor(&Cursor { now: begun, after }));
+        let next_cursor = goes_on.map(|after| write_cursor(&Cursor { now: begun, after }));
         let note = match &find.who {
-            Some(who) => self.who_is_meant(who, &find, &page.entries, page.named).await?,
+            Some(who) => self.who_is_meant(who, &find, &page, by).await?,
             None => None,
         };
         Ok(Listed { changes, next_cursor, note, warnings })
@@ -182,17 +179,17 @@ impl Desk {
         &self,
         who: &Who,
         find: &Past,
-        entries: &[PastEntry],
-        named: Option<usize>,
+        page: &PastPage,
+        by: &Requester,
     ) -> Result<Option<String>, Failure> {
         let said = text::quote(Word::Caller, who.as_str());
-        if named == Some(0) {
+        if page.named == Some(0) {
             return Ok(Some(format!(
                 "nothing that is recorded here names {said}: names are compared as they were recorded, and \
                  some vendors show no addresses; find_principals shows how somebody is called where"
             )));
         }
-        let meant = meant(who, entries);
+        let meant = meant(who, &page.entries);
         if let [one, another, ..] = meant.as_slice()
             && !who.as_str().contains('@')
         {
@@ -211,7 +208,7 @@ impl Desk {
             return Ok(None);
         };
         let namesakes = Past { who: Some(Who::new(name)), ..find.clone() };
-        let namesakes = self.ledger.past(namesakes, NAMESAKES).await?;
+        let namesakes = self.seen_of(namesakes, NAMESAKES, by).await?.page;
         let by_name = |entry: &&PastEntry| {
             let all = entry.principals();
             !all.iter().any(|one| who.is(one)) && all.iter().any(|one| one.email.is_none())
@@ -310,11 +307,18 @@ impl Desk {
     }
 
     /// By whom a question waits, in words.
-    pub(super) fn waits_for(&self, state: State) -> Option<String> {
+    pub(super) fn waits_for(&self, request: &Request) -> Option<String> {
+        if request.state != State::Waiting {
+            return None;
+        }
         let approvers = self.approvers.as_ref().map(|approvers| approvers.all().join(", "));
-        (state == State::Waiting).then(|| match approvers {
-            Some(names) => format!("one of the approvers: {names}"),
-            None => {
+        Some(match (takes(&request.content.demands), approvers) {
+            (Some(takes), Some(names)) => {
+                format!("the yes of {takes}, by the approvers' keys: {names}")
+            }
+            (Some(takes), None) => format!("the yes of {takes}"),
+            (None, Some(names)) => format!("one of the approvers: {names}"),
+            (None, None) => {
                 "any person at a terminal of this machine, or at the client that asked".to_owned()
             }
         })

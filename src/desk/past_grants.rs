@@ -55,7 +55,7 @@ impl Desk {
             whose: &whose,
             access,
             whom: &wanted.principal,
-            requester: &context.requester,
+            requester: context.requester.name(),
             since,
             today,
             now,

@@ -191,7 +191,7 @@ impl Desk {
         conflict: Option<Failure>,
     ) -> Result<Next, Failure> {
         intent.check_length()?;
-        let at = self.circumstances(&context.requester, &context.groups, context.changes_this_hour);
+        let at = self.circumstances(&context.requester, context.changes_this_hour);
         if matches!(intent.cause, Cause::Expiry(_)) {
             self.may_leave(step, &intent, &at)?;
         }

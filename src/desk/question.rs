@@ -1,8 +1,10 @@
 //! What a person is asked: everything that would happen, in plain words.
 
 use super::PersonReply;
+use super::content::demands;
 use super::prepare::{Next, Prepared};
 use super::question_table::{at, counted, table};
+use super::rights::takes;
 use super::status::called;
 use super::task::{ChangeContext, Task};
 use super::zone::Zone;
@@ -53,6 +55,8 @@ impl ConsentQuestion {
             }
             items.extend(next.intent().map(|intent| Item { task, intent }));
         }
+        let takes = takes(&demands(prepared)).map(|takes| format!("it takes the yes of {takes}"));
+        why.extend(takes.as_deref());
         let summary = Self::summary(prepared);
         if context.is_set() {
             let wanted = items.iter().filter(|item| !item.task.request.is_fallback).count();
@@ -202,7 +206,7 @@ fn to_be_typed(principal: &Named) -> String {
 }
 
 pub(super) fn who(context: &ChangeContext) -> String {
-    let requester = text::quote(Word::Id, &context.requester);
+    let requester = text::quote(Word::Id, context.requester.name());
     match &context.client {
         Some(client) if !text::is_blank(client) => {
             format!("An assistant ({}), for {requester},", text::quote(Word::Client, client))
@@ -404,8 +408,7 @@ mod tests {
             of: None,
         };
         let context = ChangeContext {
-            requester: "sam".to_owned(),
-            groups: crate::requester::Groups::default(),
+            requester: crate::requester::Requester::named("sam"),
             caller: crate::requester::Requester::named("sam"),
             client: case.client.map(str::to_owned),
             called: OriginalCall {
@@ -423,12 +426,7 @@ mod tests {
         let rules = r#"@id("asks") @ask("somebody should look") permit(principal, action, resource);
             @id("no") forbid(principal, action in Action::"grant", resource) when { context.own };"#;
         let guard = Guard::compile("q.cedar", rules, false).unwrap();
-        let at = Circumstances {
-            requester: "sam",
-            groups: crate::requester::Groups::NONE,
-            changes_this_hour: 0,
-            now,
-        };
+        let at = Circumstances { requester: &context.requester, changes_this_hour: 0, now };
         let task = |wanted: &Access| {
             let step = Box::new(Told { wanted: wanted.clone(), list: case.list });
             Task { step, request: &request, item: 0, notes: Vec::new() }

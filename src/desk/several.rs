@@ -4,13 +4,14 @@ use serde_json::{Map, Value};
 
 use super::Desk;
 use super::body::{ChangeLeft, Checked, Marks, Of};
+use super::rights::takes;
 use super::step_result::StepResult;
 use crate::access::Outcome;
 use crate::catalogue;
 use crate::failure::Failure;
 use crate::ledger::{Channel, Content, Decision, Record, Request, State};
 use crate::requester::Requester;
-use crate::text;
+use crate::text::{self, Word};
 use crate::tools::{LASTING, STARTS, set_expiry, undo_change};
 
 /// More than a call has items.
@@ -130,7 +131,7 @@ impl Desk {
         let vendor = content.vendor.as_deref().unwrap_or_default();
         let tenant = self.config.said(vendor, content.tenant_name.as_deref());
         let mut asked = asked(request).at(tenant.map(str::to_owned));
-        asked.marks.waits_for = self.waits_for(request.state);
+        asked.marks.waits_for = self.waits_for(request);
         asked
     }
 
@@ -226,10 +227,22 @@ pub(super) fn counted(outcomes: &[Outcome], worst: Option<&StepResult>) -> Strin
     }
 }
 
+/// What a request still takes, in words.
+fn waits(request: &Request) -> String {
+    let by: Vec<_> = request.yeses.iter().map(|yes| text::quote(Word::Id, &yes.by)).collect();
+    match (takes(&request.content.demands), by.as_slice()) {
+        (Some(takes), []) => format!("it takes the yes of {takes}"),
+        (Some(takes), by) => {
+            format!("it takes the yes of {takes}, and has that of {}", by.join(", "))
+        }
+        (None, _) => "a person has to approve it".to_owned(),
+    }
+}
+
 /// A request for consent, among changes.
 fn asked(request: &Request) -> Checked {
     let (outcome, note) = match request.state {
-        State::Waiting => (Outcome::AwaitingConsent, "a person has to approve it".to_owned()),
+        State::Waiting => (Outcome::AwaitingConsent, waits(request)),
         State::Approved => (Outcome::AwaitingConsent, "approved, and not sent yet".to_owned()),
         State::Spent => match &request.concluded {
             Some(concluded) => (

@@ -15,15 +15,13 @@ use crate::failure::Failure;
 use crate::intent::{Cause, Holdings};
 use crate::ledger::{Record, Whose};
 use crate::outbound::{CALL, Deadline, Wire};
-use crate::requester::{Groups, Requester};
+use crate::requester::Requester;
 use crate::tools::{Holds, Plan, Run, Snapshot, Step, Term, Tool, Wholesale, whose};
 use crate::vendors::{Organization, Read, Tenant, VendorReader};
 
 /// Whose call it is, and what holds for all that it changes.
 pub(super) struct ChangeContext {
-    pub(super) requester: String,
-    /// The groups they are in, as was said when they asked.
-    pub(super) groups: Groups,
+    pub(super) requester: Requester,
     /// Who has it carried out, where that is somebody else: the lines are written in their name.
     pub(super) caller: Requester,
     pub(super) client: Option<String>,

@@ -1,10 +1,22 @@
-//! What of the ledger a requester may see: whoever is at the machine all of it, a caller what is theirs.
+//! What of the ledger a requester may see: whoever is at the machine all of it, a caller what is theirs and what
+//! the rules let them see.
 
 use super::Desk;
 use super::check::unknown;
 use crate::failure::Failure;
-use crate::ledger::Past;
+use crate::ledger::{Past, PastPage, Position};
 use crate::requester::Requester;
+
+/// Entries that somebody may see.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) page: PastPage,
+    /// The entry behind which the list goes on, which need not be among them.
+    pub(super) goes_on: Option<Position>,
+}
+
+/// How many entries one call looks at for those that somebody may see; the next begins behind them.
+const MOST_LOOKED_AT: usize = 2_000;
 
 impl Desk {
     /// Whether somebody may see what stands under a receipt. What they may not see is answered as a receipt
@@ -14,7 +26,45 @@ impl Desk {
             return Ok(true);
         }
         let entry = self.ledger.entry(receipt).await?;
-        Ok(entry.is_some_and(|entry| by.may_see(entry.requester())))
+        Ok(entry.is_some_and(|entry| self.sees(&entry, by)))
+    }
+
+    /// What somebody may see of a list, and behind which entry it goes on.
+    pub(super) async fn seen_of(
+        &self,
+        find: Past,
+        limit: usize,
+        by: &Requester,
+    ) -> Result<Seen, Failure> {
+        if by.caller().is_none() {
+            let page = self.ledger.past(find, limit).await?;
+            let goes_on = page.entries.last().filter(|_| page.more).map(|last| last.at);
+            return Ok(Seen { page, goes_on });
+        }
+        if !self.shows_others() {
+            let Some(find) = narrowed(find, by) else { return Ok(Seen::default()) };
+            let page = self.ledger.past(find, limit).await?;
+            let goes_on = page.entries.last().filter(|_| page.more).map(|last| last.at);
+            return Ok(Seen { page: told_to_a_caller(page), goes_on });
+        }
+        let (mut find, mut seen, mut looked_at) = (find, Vec::new(), 0);
+        loop {
+            let page = self.ledger.past(find.clone(), limit).await?;
+            let (last, more) = (page.entries.last().map(|last| last.at), page.more);
+            looked_at += page.entries.len();
+            let mut theirs = page.entries.into_iter().filter(|entry| self.sees(entry, by));
+            let room = limit.saturating_sub(seen.len());
+            seen.extend(theirs.by_ref().take(room));
+            let left = theirs.next().is_some();
+            if left || !more || seen.len() >= limit || looked_at >= MOST_LOOKED_AT {
+                let full = seen.last().map(|last| last.at).filter(|_| left || seen.len() >= limit);
+                let goes_on = full.or(last).filter(|_| left || more);
+                let page =
+                    PastPage { entries: seen, more: goes_on.is_some(), ..PastPage::default() };
+                return Ok(Seen { page, goes_on });
+            }
+            find.after = last;
+        }
     }
 
     /// # Errors
@@ -27,11 +77,13 @@ impl Desk {
     }
 }
 
-/// Leaves of a list what somebody may see; none, where they ask for what another asked for.
-pub(super) fn narrowed(find: Past, by: &Requester) -> Option<Past> {
-    if by.caller().is_none() {
-        return Some(find);
-    }
+/// Leaves of a list what is somebody's own; none, where they ask for what another asked for.
+fn narrowed(find: Past, by: &Requester) -> Option<Past> {
     let asks_for_others = find.requester.as_ref().is_some_and(|asked_by| !by.may_see(asked_by));
     (!asks_for_others).then(|| Past { requester: Some(by.name().to_owned()), ..find })
+}
+
+/// Whose what is unread is, is not known; and how many there are of somebody is counted over all.
+fn told_to_a_caller(page: PastPage) -> PastPage {
+    PastPage { unread: Vec::new(), named: None, ..page }
 }

@@ -89,6 +89,14 @@ impl People {
         self.alias(text.trim()).is_some()
     }
 
+    /// Whether somebody is the account that an address has as its alias here.
+    pub fn is_account_of(&self, address: &str, whom: &Named) -> bool {
+        let account = self.aliases.get(&key(address));
+        account.is_some_and(|account| {
+            whom.id == *account || whom.name.as_deref() == Some(account.as_str())
+        })
+    }
+
     /// The alias for the address that a text is, or that it ends with.
     fn alias<'a>(&'a self, text: &'a str) -> Option<Alias<'a>> {
         if self.aliases.is_empty() {

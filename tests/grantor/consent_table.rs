@@ -194,7 +194,7 @@ impl Scene {
             Decision::Approved => ("root".to_owned(), how, until),
             _ => ("root".to_owned(), how, None),
         };
-        let answered = Answered { decision, by, how, reason: None, until, proof: None };
+        let answered = Answered { until, ..Answered::new(decision, by, how) };
         self.ledger().answer(&self.receipt, &answered, &requester()).await.unwrap();
     }
 

@@ -1,7 +1,7 @@
 use grantor::catalogue::Supposed;
 use grantor::config::{Config, Flags, Sources};
 use grantor::guard::{Circumstances, Declared, Guard, Verdict};
-use grantor::requester::Groups;
+use grantor::requester::Requester;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -49,9 +49,9 @@ fn declared(file: &str) -> Result<(Declared, Vec<String>), String> {
 fn verdict(guard: &Guard, tool: &str, supposed: &Value) -> &'static str {
     let mut supposed: Supposed = serde_json::from_value(supposed.clone()).unwrap();
     let requester = supposed.requester.take().unwrap_or_else(|| "ada".to_owned());
+    let requester = Requester::named(requester);
     let now = supposed.now(NOW.parse().unwrap());
-    let at =
-        Circumstances { requester: &requester, groups: Groups::NONE, changes_this_hour: 0, now };
+    let at = Circumstances { requester: &requester, changes_this_hour: 0, now };
     match guard.judge(supposed.intent(tool, now).unwrap(), &at) {
         Verdict::Allow(_) => "allow",
         Verdict::Ask(_) => "ask",
@@ -331,8 +331,7 @@ fn a_denial_says_whom_to_turn_to() {
             format!("{annotations} forbid (principal, action in Action::\"grant\", resource);");
         let guard = Guard::compile("test.cedar", &text, false).map_err(|e| e.to_string())?;
         let at = Circumstances {
-            requester: "ada",
-            groups: Groups::NONE,
+            requester: &Requester::named("ada"),
             changes_this_hour: 0,
             now: NOW.parse().unwrap(),
         };
@@ -348,9 +347,15 @@ fn a_denial_says_whom_to_turn_to() {
     for (annotations, says) in [
         ("@id(\"a\") @contact(\" \")", "its @contact names nobody"),
         ("@id(\"a\") @contact", "its @contact names nobody"),
-        ("@id(\"a\") @contcat(\"x\")", "there are @id, @ask, @hint and @contact"),
-        ("@id(\"a\") @approvals(\"2\")", "one person's yes is enough"),
-        ("@id(\"a\") @approvers(\"team\")", "one person's yes is enough"),
+        (
+            "@id(\"a\") @contcat(\"x\")",
+            "there are @id, @ask, @hint, @contact, @approvals, @approvers",
+        ),
+        ("@id(\"a\") @approvals(\"2\")", "put them on a permit with @ask"),
+        ("@id(\"a\") @approvers(\"team\")", "put them on a permit with @ask"),
+        ("@id(\"a\") @approvals(\"0\")", "from \"1\" to \"9\""),
+        ("@id(\"a\") @approvals(\"two\")", "from \"1\" to \"9\""),
+        ("@id(\"a\") @approvers(\" \")", "@approvers names nobody"),
     ] {
         let error = denied(annotations).err().unwrap();
         assert!(error.contains(says), "{annotations}: {error}");

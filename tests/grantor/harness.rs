@@ -562,11 +562,7 @@ pub async fn time_is_over(world: &World, receipt: &str) {
 /// A yes as a terminal records it.
 pub fn approved(by: &str) -> Answered {
     Answered {
-        decision: Decision::Approved,
-        by: by.to_owned(),
-        how: Channel::Terminal,
-        reason: None,
         until: Some(Timestamp::now() + SignedDuration::from_mins(10)),
-        proof: None,
+        ..Answered::new(Decision::Approved, by, Channel::Terminal)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use cedar_policy::SchemaFragment;
 use grantor::catalogue::Supposed;
 use grantor::guard::{Circumstances, Guard, Verdict, VerdictRecord};
-use grantor::requester::Groups;
+use grantor::requester::Requester;
 use grantor::tools::{Effect, TOOLS};
 use serde_json::{Value, json};
 
@@ -22,9 +22,10 @@ const REVOKE: &str = "revoke_asset_role";
 fn judge(guard: &Guard, tool: &str, supposed: &Value) -> VerdictRecord {
     let mut supposed: Supposed = serde_json::from_value(supposed.clone()).unwrap();
     let requester = supposed.requester.take().unwrap_or_else(|| "alice".to_owned());
+    let requester = Requester::named(requester);
     let now = supposed.now(NOW.parse().unwrap());
     let changes_this_hour = supposed.changes_this_hour;
-    let at = Circumstances { requester: &requester, groups: Groups::NONE, changes_this_hour, now };
+    let at = Circumstances { requester: &requester, changes_this_hour, now };
     let intent = supposed.intent(tool, now).unwrap();
     let explained = guard.explain(&intent, &at).policy;
     let judged = match guard.judge(intent, &at) {
@@ -111,8 +112,7 @@ fn the_built_in_policy_asks_for_every_change_and_grants_no_privilege() {
     check_common("built in", &guard, &json!({}), "ask", "ask");
     for tool in TOOLS.iter().map(|tool| tool.spec) {
         let at = Circumstances {
-            requester: "alice",
-            groups: Groups::NONE,
+            requester: &Requester::named("alice"),
             changes_this_hour: 0,
             now: NOW.parse().unwrap(),
         };
@@ -404,7 +404,7 @@ fn a_call_for_several_is_judged_row_by_row() {
     check_one(views, &rows(&[row("a", "View"), row("b", "View")]), "allow", &["views"]);
     check_one(views, &both, "deny", &[]);
     let now = NOW.parse().unwrap();
-    let at = Circumstances { requester: "alice", groups: Groups::NONE, changes_this_hour: 0, now };
+    let at = Circumstances { requester: &Requester::named("alice"), changes_this_hour: 0, now };
     let supposed: Supposed = serde_json::from_value(both).unwrap();
     let Verdict::Deny(denied) = compile(&no_full).judge(supposed.intent(SET, now).unwrap(), &at)
     else {
@@ -510,8 +510,7 @@ fn every_tool_is_an_action_in_its_group() {
     let (looks, grants, revokes) = (group("look"), group("grant"), group("revoke"));
     let (undos, ends) = (group("undo"), group("expire"));
     let at = Circumstances {
-        requester: "alice",
-        groups: Groups::NONE,
+        requester: &Requester::named("alice"),
         changes_this_hour: 0,
         now: NOW.parse().unwrap(),
     };
@@ -621,8 +620,7 @@ fn what_reaches_far_is_typed_out_by_the_person_who_approves() {
     ] {
         let supposed: Supposed = serde_json::from_value(supposed).unwrap();
         let now = NOW.parse().unwrap();
-        let at =
-            Circumstances { requester: "alice", groups: Groups::NONE, changes_this_hour: 0, now };
+        let at = Circumstances { requester: &Requester::named("alice"), changes_this_hour: 0, now };
         let shown = format!("{supposed:?}");
         let intent = supposed.intent(GRANT, now).unwrap();
         let Verdict::Ask(asked) = compile(text).judge(intent, &at) else { panic!("{shown}") };
@@ -655,7 +653,7 @@ fn a_question_outweighs_a_yes_and_a_no_outweighs_both() {
         ],
     );
     let now = NOW.parse().unwrap();
-    let at = Circumstances { requester: "alice", groups: Groups::NONE, changes_this_hour: 0, now };
+    let at = Circumstances { requester: &Requester::named("alice"), changes_this_hour: 0, now };
     let intent = |width: usize| {
         serde_json::from_value::<Supposed>(json!({ "width": width }))
             .unwrap()
@@ -1202,7 +1200,7 @@ fn an_extension_is_as_long_as_all_of_it() {
         when { context has expires_in_minutes && context.expires_in_minutes > 480 };"#;
     let guard = Guard::compile("eight.cedar", rules, false).unwrap();
     let now: jiff::Timestamp = NOW.parse().unwrap();
-    let at = Circumstances { requester: "alice", groups: Groups::NONE, changes_this_hour: 0, now };
+    let at = Circumstances { requester: &Requester::named("alice"), changes_this_hour: 0, now };
     for (hours_ago, verdict) in [(0, "allow"), (6, "allow"), (7, "deny")] {
         let supposed: Supposed =
             serde_json::from_value(json!({ "expires_in": "PT2H", "extends": "gr-1" })).unwrap();

@@ -215,18 +215,7 @@ async fn refuse(world: &World) {
     // What comes after it is flushed, so that the head names it.
     let receipt = request(world, OTHER).await;
     ledger(world)
-        .answer(
-            &receipt,
-            &Answered {
-                decision: Decision::Denied,
-                by: "root".to_owned(),
-                how: Channel::Command,
-                reason: None,
-                until: None,
-                proof: None,
-            },
-            &requester(),
-        )
+        .answer(&receipt, &Answered::new(Decision::Denied, "root", Channel::Command), &requester())
         .await
         .unwrap();
 }

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Table;
 use toml::de::DeTable;
 
 use crate::catalogue::Supposed;
 use crate::config;
-use crate::guard::Declared;
+use crate::guard::{Declared, Right};
+use crate::requester::{Caller, CallerKind, Groups, Requester};
 use crate::text;
 use crate::tools::{Effect, TOOLS, meant};
 
@@ -29,7 +31,9 @@ pub(super) struct Case {
     pub name: String,
     pub tool: &'static str,
     pub change: Change,
-    pub requester: Option<String>,
+    pub requester: Option<Requester>,
+    /// Who would see the request, or approve it, where that is the question.
+    pub right: Option<(Right, Requester)>,
     pub client: Option<String>,
     pub now: Option<Timestamp>,
     pub verdict: &'static str,
@@ -48,8 +52,19 @@ pub(super) type Mistakes = Vec<String>;
 
 const WHOLE: [&str; 7] = ["policy", "now", "time_zone", "teams", "accounts", "labels", "case"];
 const DECLARING: [&str; 4] = ["time_zone", "teams", "accounts", "labels"];
-const OF_CASE: [&str; 9] =
-    ["name", "tool", "change", "arguments", "requester", "client", "now", "verdict", "rule"];
+const OF_CASE: [&str; 11] = [
+    "name",
+    "tool",
+    "change",
+    "arguments",
+    "requester",
+    "viewer",
+    "approver",
+    "client",
+    "now",
+    "verdict",
+    "rule",
+];
 const VERDICTS: [&str; 3] = ["allow", "ask", "deny"];
 
 impl Decisions {
@@ -64,6 +79,43 @@ impl Decisions {
         let mut reading = Reading { shown: shown.to_string(), mistakes: Vec::new() };
         let decisions = reading.whole(path, &text, &tables);
         if reading.mistakes.is_empty() { Ok(decisions) } else { Err(reading.mistakes) }
+    }
+}
+
+/// Who a case is about.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Somebody {
+    name: String,
+    kind: Option<CallerKind>,
+    groups: Vec<String>,
+    email: Option<String>,
+    client: Option<String>,
+}
+
+impl Somebody {
+    fn requester(self) -> Result<Requester, &'static str> {
+        if text::is_blank(&self.name) {
+            return Err("must be a name, or a table with one");
+        }
+        let is_plain = self.kind.is_none()
+            && self.groups.is_empty()
+            && self.email.is_none()
+            && self.client.is_none();
+        match self.name.split_once('#').filter(|(issuer, _)| issuer.contains("://")) {
+            None if is_plain => Ok(Requester::named(self.name)),
+            None => Err(
+                "has a name that is no caller's, ISSUER#SUBJECT: nothing else is said of others",
+            ),
+            Some((issuer, subject)) => Ok(Requester::calling(Caller {
+                issuer: issuer.to_owned(),
+                subject: subject.to_owned(),
+                kind: self.kind.unwrap_or(CallerKind::Person),
+                email: self.email,
+                client: self.client,
+                groups: Groups::Told(self.groups),
+            })),
+        }
     }
 }
 
@@ -151,8 +203,19 @@ impl Reading {
             }
             None => None,
         };
-        let [name, tool, requester, client, verdict, rule] =
-            ["name", "tool", "requester", "client", "verdict", "rule"].map(&mut text);
+        let [name, tool, client, verdict, rule] =
+            ["name", "tool", "client", "verdict", "rule"].map(&mut text);
+        let [requester, viewer, approver] =
+            ["requester", "viewer", "approver"].map(|key| self.somebody(line, key, case.get(key)));
+        let right = match (viewer, approver) {
+            (Some(_), Some(_)) => {
+                self.say(line, "a case has a viewer or an approver: write one for each");
+                None
+            }
+            (viewer, approver) => viewer
+                .map(|who| (Right::See, who))
+                .or_else(|| approver.map(|who| (Right::Approve, who))),
+        };
         let own = case.get("now").and_then(|now| self.time(line, now));
         for (key, found) in [("name", &name), ("tool", &tool), ("verdict", &verdict)] {
             if found.is_none() && !case.contains_key(key) {
@@ -162,12 +225,41 @@ impl Reading {
         let tool = tool.and_then(|tool| self.tool(line, &tool));
         let verdict = verdict.and_then(|said| self.verdict(line, &said));
         let change = self.change(line, case);
+        if right.is_some() && matches!(change, Some(Change::Real(_))) {
+            self.say(line, "who may see or approve is tried with a change that is supposed");
+        }
         if self.mistakes.len() > before {
             return None;
         }
         let (name, tool, verdict) = (name?, tool?, verdict?);
         let now = own.or(now);
-        Some(Case { line, name, tool, change: change?, requester, client, now, verdict, rule })
+        let change = change?;
+        Some(Case { line, name, tool, change, requester, right, client, now, verdict, rule })
+    }
+
+    /// A user of the operating system by their name, or a caller `ISSUER#SUBJECT`, with what their issuer says of
+    /// them in a table.
+    fn somebody(
+        &mut self,
+        line: usize,
+        key: &str,
+        said: Option<&toml::Value>,
+    ) -> Option<Requester> {
+        let said = match json(said?) {
+            Value::String(name) => Somebody { name, ..Somebody::default() },
+            said => match serde_path_to_error::deserialize(said) {
+                Ok(said) => said,
+                Err(error) => {
+                    self.say(line, &format!("{key} in [[case]]: {}", error.inner()));
+                    return None;
+                }
+            },
+        };
+        let told = said.requester();
+        if let Err(trouble) = &told {
+            self.say(line, &format!("{key} in [[case]] {trouble}"));
+        }
+        told.ok()
     }
 
     fn tool(&mut self, line: usize, tool: &str) -> Option<&'static str> {

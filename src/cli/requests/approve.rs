@@ -13,9 +13,10 @@ use crate::approvers::{Approvers, Proof, Statement};
 use crate::cli::call::{self, show};
 use crate::cli::setup::Setup;
 use crate::cli::{Global, Ran, complete, paint, person};
-use crate::desk::{Carried, ConsentQuestion, Desk};
+use crate::desk::{Carried, ConsentQuestion, Desk, Yes, takes};
 use crate::failure::Failure;
-use crate::ledger::{Channel, Decision, Request};
+use crate::ledger::{Channel, Request, State};
+use crate::text;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa\n  \
@@ -50,11 +51,12 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     };
     let request = desk.waiting(&receipt).await?;
     let question = ConsentQuestion::of(&request);
-    let agreed = tokio::task::spawn_blocking({
+    let reply = tokio::task::spawn_blocking({
         let question = question.clone();
-        move || question.agreed(&person::ask(&question))
+        move || person::ask(&question)
     });
-    if let Err(why) = agreed.await? {
+    let reply = reply.await?;
+    if let Err(why) = question.agreed(&reply) {
         paint::complain(&format!(
             "not approved: {why}; the request waits until {}",
             paint::time(request.until)
@@ -67,12 +69,35 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         }
         _ => (Channel::Terminal, None),
     };
-    let decided = desk.decide(&receipt, Decision::Approved, how, proof, desk.requester()).await;
-    decided.map_err(|failure| Failure {
+    let (digest, who) = (request.digest.as_str(), desk.requester());
+    let yes = Yes { receipt: &receipt, digest, reply, who, how, proof };
+    let request = desk.approve(yes).await.map_err(|failure| Failure {
         message: format!("not approved: {}", failure.message),
         ..failure
     })?;
-    carry_out(&desk, &request, global.as_json).await
+    match request.state {
+        State::Waiting => still_waits(global, &request),
+        _ => carry_out(&desk, &request, global.as_json).await,
+    }
+}
+
+/// Says that a yes is recorded, and that it takes those of others too.
+fn still_waits(global: &Global, request: &Request) -> Ran {
+    let Request { receipt, yeses, .. } = request;
+    let by: Vec<_> = yeses.iter().map(|yes| text::clean(&yes.by)).collect();
+    let takes = takes(&request.content.demands).unwrap_or_default();
+    if global.as_json {
+        let told =
+            json!({ "receipt": receipt, "state": "waiting", "approved_by": by, "takes": takes });
+        paint::json(&told.to_string())?;
+    } else {
+        paint::note(&format!(
+            "your yes to {receipt} is recorded; it takes the yes of {}, and has that of {}",
+            takes,
+            by.join(", ")
+        ));
+    }
+    Ok(ExitCode::from(3))
 }
 
 /// The approver's key file, where a signature is what counts.

@@ -78,7 +78,7 @@ impl Guard {
         !READ_IF_NAMED.contains(&name) || self.in_force().mention(name)
     }
 
-    fn judged(
+    pub(super) fn judged(
         &self,
         summary: String,
         ruling: &Ruling,
@@ -106,7 +106,7 @@ impl Guard {
         };
         let told = cases.first().and_then(|case| {
             let (request, entities) = language.ask(*case, &|name| self.was_told(name)).ok()?;
-            Some((case.at.requester.to_owned(), fields::facts(&request, &entities)))
+            Some((case.at.requester.name().to_owned(), fields::facts(&request, &entities)))
         });
         let (principal, facts) = told.unwrap_or_default();
         let actions: Vec<_> = cases.iter().map(Case::action).collect();

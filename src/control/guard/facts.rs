@@ -1,6 +1,6 @@
 //! What a policy is told of a change: the words of `policies/grantor.cedarschema`.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
@@ -9,11 +9,13 @@ use cedar_policy::{
 use jiff::tz::TimeZone;
 
 use super::declared::Declared;
-use super::values::{count, field, minutes, moment, record, text, words};
+use super::records::{effect, folded, gained, grantee, history, holdings, holds, names, role};
+use super::rights::{AskedFor, Right};
+use super::values::{count, field, minutes, moment, text, words};
 use super::{Circumstances, address, gains, said};
 use crate::access::{Access, Named};
-use crate::intent::{Cause, Effect, History, Intent, JudgedPart};
-use crate::requester::Groups;
+use crate::intent::{Cause, Effect, Intent, JudgedPart};
+use crate::requester::{Groups, Requester};
 
 /// The schema, and what every request is made with.
 pub(super) struct Language {
@@ -46,6 +48,8 @@ pub(super) enum Subject<'a> {
         tool: &'static str,
         client: Option<&'a str>,
     },
+    /// What somebody may do with what another asked for; of several, for one of them.
+    Right(Right, AskedFor<'a>, Option<&'a JudgedPart>),
 }
 
 /// Whether a rule may ask for a field of this name.
@@ -64,6 +68,8 @@ pub(super) const READ_IF_NAMED: [&str; 4] = ["changes_this_hour", "holds", "hold
 /// The kind of what requesters are in.
 const TEAM: &str = "Team";
 pub(super) const GROUP: &str = "Group";
+/// The field that says who asked.
+pub(super) const REQUESTER: &str = "requester";
 /// The kind of whom a call is for, where it is for more than one.
 pub(super) const SEVERAL: &str = "several";
 /// What a tool that sets access does where it takes some away.
@@ -107,19 +113,10 @@ impl Language {
         }
         let request = self.request(case, wanted, None)?;
         let mut added = Vec::new();
-        let mut within = Vec::new();
-        if wanted(TEAM) {
-            let teams = case.declared.teams_of(case.at.requester);
-            within.extend(teams.map(|team| named(&self.team, team)));
-        }
-        if let Groups::Told(groups) = case.at.groups
-            && wanted(GROUP)
-        {
-            within.extend(groups.iter().map(|group| named(&self.group, group)));
-        }
-        if !within.is_empty() {
-            let requester = named(&self.requester, case.at.requester);
-            added.push(Entity::new_no_attrs(requester, within.into_iter().collect()));
+        added.extend(self.somebody(case.at.requester, case.declared, wanted)?);
+        let asked_by = case.asked_by();
+        if asked_by.name() != case.at.requester.name() {
+            added.extend(self.somebody(asked_by, case.declared, wanted)?);
         }
         if let Some(intent) = case.intent() {
             let attributes = resource(intent, case.declared, wanted).pairs.into_iter().collect();
@@ -134,15 +131,45 @@ impl Language {
         Ok((request, entities))
     }
 
+    /// A requester with what is known of them, as far as a rule asks for it.
+    fn somebody(
+        &self,
+        who: &Requester,
+        declared: &Declared,
+        wanted: FieldFilter<'_>,
+    ) -> Result<Option<Entity>, String> {
+        let mut within = HashSet::new();
+        if wanted(TEAM) {
+            let teams = declared.teams_of(who.name());
+            within.extend(teams.map(|team| named(&self.team, team)));
+        }
+        if let Groups::Told(groups) = who.groups()
+            && wanted(GROUP)
+        {
+            within.extend(groups.iter().map(|group| named(&self.group, group)));
+        }
+        let attributes: HashMap<_, _> = requester(who, wanted).pairs.into_iter().collect();
+        if within.is_empty() && attributes.is_empty() {
+            return Ok(None);
+        }
+        let entity = Entity::new(named(&self.requester, who.name()), attributes, within);
+        entity.map(Some).map_err(|error| error.to_string())
+    }
+
     fn request(
         &self,
         case: Case<'_>,
         wanted: FieldFilter<'_>,
         schema: Option<&Schema>,
     ) -> Result<Request, String> {
-        let context = Context::from_pairs(case.context(wanted).pairs);
+        let mut fields = case.context(wanted);
+        if !matches!(case.subject, Subject::Look { .. }) {
+            let asked_by = named(&self.requester, case.asked_by().name());
+            fields.add(REQUESTER, || Value::new_entity_uid(asked_by));
+        }
+        let context = Context::from_pairs(fields.pairs);
         let context = context.map_err(|error| error.to_string())?;
-        let requester = named(&self.requester, case.at.requester);
+        let requester = named(&self.requester, case.at.requester.name());
         let request =
             Request::new(requester, self.action(case), self.resource(case), context, schema);
         request.map_err(|error| error.to_string())
@@ -150,7 +177,10 @@ impl Language {
 
     fn resource(&self, case: Case<'_>) -> EntityUid {
         match case.subject {
-            Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _) => {
+            Subject::Change(intent)
+            | Subject::Giving(intent)
+            | Subject::Row(intent, _)
+            | Subject::Right(_, AskedFor { intent, .. }, _) => {
                 let id = &intent.wanted.resource.id;
                 named(&self.resource, &format!("{}:{}:{id}", intent.vendor, kind(intent)))
             }
@@ -166,10 +196,26 @@ fn named(kind: &EntityTypeName, id: &str) -> EntityUid {
 impl<'a> Case<'a> {
     fn intent(&self) -> Option<&'a Intent> {
         match self.subject {
-            Subject::Change(intent) | Subject::Giving(intent) | Subject::Row(intent, _) => {
-                Some(intent)
-            }
+            Subject::Change(intent)
+            | Subject::Giving(intent)
+            | Subject::Row(intent, _)
+            | Subject::Right(_, AskedFor { intent, .. }, _) => Some(intent),
             Subject::Look { .. } => None,
+        }
+    }
+
+    /// Whether nobody says which groups somebody is in whom the rules may be about.
+    pub(super) fn is_of_untold_groups(&self) -> bool {
+        [self.at.requester, self.asked_by()].iter().any(|who| *who.groups() == Groups::Untold)
+    }
+
+    /// Whoever made the call; whoever would see or approve it is another.
+    fn asked_by(&self) -> &'a Requester {
+        match self.subject {
+            Subject::Right(_, AskedFor { by, .. }, _) => by,
+            Subject::Change(_) | Subject::Giving(_) | Subject::Row(..) | Subject::Look { .. } => {
+                self.at.requester
+            }
         }
     }
 
@@ -179,6 +225,7 @@ impl<'a> Case<'a> {
             Subject::Giving(intent) => intent.tool,
             Subject::Row(intent, row) => action(intent, row.effect),
             Subject::Look { tool, .. } => tool,
+            Subject::Right(right, ..) => right.action(),
         }
     }
 
@@ -186,6 +233,7 @@ impl<'a> Case<'a> {
         let mut fields = match self.subject {
             Subject::Change(intent) | Subject::Giving(intent) => change(self, intent, None, wanted),
             Subject::Row(intent, row) => change(self, intent, Some(row), wanted),
+            Subject::Right(_, AskedFor { intent, .. }, row) => change(self, intent, row, wanted),
             Subject::Look { tool, client } => {
                 let mut fields = Fields { wanted, pairs: Vec::new() };
                 fields.add("tool", || text(tool));
@@ -262,6 +310,18 @@ fn resource<'w>(intent: &Intent, declared: &Declared, wanted: FieldFilter<'w>) -
     fields
 }
 
+/// What an issuer says of a requester; an operating system's user is a person, of whom nothing else is said.
+fn requester<'w>(who: &Requester, wanted: FieldFilter<'w>) -> Fields<'w> {
+    let mut fields = Fields { wanted, pairs: Vec::new() };
+    let caller = who.caller();
+    fields.add("kind", || text(if who.is_service() { "service" } else { "person" }));
+    fields.add_some("issuer", caller.map(|caller| caller.issuer.as_str()), text);
+    let email = caller.and_then(|caller| address::normal(caller.email.as_deref()?));
+    fields.add_some("email", email.as_deref(), text);
+    fields.add_some("client", caller.and_then(|caller| caller.client.as_deref()), text);
+    fields
+}
+
 fn change<'w>(
     case: &Case<'_>,
     intent: &Intent,
@@ -269,6 +329,10 @@ fn change<'w>(
     wanted: FieldFilter<'w>,
 ) -> Fields<'w> {
     let at = case.at;
+    let approvals = match case.subject {
+        Subject::Right(_, AskedFor { approvals, .. }, _) => approvals,
+        _ => 0,
+    };
     let touched = &touched(intent);
     let mut fields = Fields { wanted, pairs: Vec::new() };
     match row {
@@ -292,6 +356,7 @@ fn change<'w>(
     fields.add("wide", || Value::new_bool(reaches_far(intent, touched.len())));
     fields.add("called", || text(&intent.called));
     fields.add("set_size", || count(intent.set_size));
+    fields.add("approvals", || count(approvals));
     fields.add("changes_this_hour", || Value::new_long(at.changes_this_hour.into()));
     fields.add_some("reason", intent.reason.as_deref(), text);
     fields.add_some("client", intent.client.as_deref(), text);
@@ -336,50 +401,14 @@ fn judged_apart(fields: &mut Fields<'_>, intent: &Intent, row: &JudgedPart) {
     fields.add_some("privilege", row.privileged.as_deref(), text);
 }
 
-/// All that they hold afterwards, by ids and by names.
-fn holds(intent: &Intent, whom: &[&Named]) -> Value {
-    let is_theirs = |row: &&Access| whom.iter().any(|named| named.is(&row.principal));
-    // What is held through a group stays, whatever becomes of one's own.
-    let goes = |row: &Access| {
-        let stays = intent.after.iter().any(|other| other.is(row));
-        let was = |other: &Access| other.is(row) && other.via.is_none();
-        row.via.is_none() && !stays && intent.before.iter().any(was)
-    };
-    let read = intent.read.holds.iter().flat_map(|holds| &holds.rows).filter(|row| !goes(row));
-    let mut held = BTreeSet::new();
-    for Access { role, resource, .. } in read.chain(&intent.after).filter(is_theirs) {
-        for role in names(role) {
-            held.insert(role.to_owned());
-            held.extend(names(resource).map(|resource| format!("{role} on {resource}")));
-        }
-    }
-    words(held.iter().map(String::as_str))
-}
-
-fn history(history: History) -> Value {
-    let History { extends, extensions, total_minutes, .. } = history;
-    record(vec![
-        field("extends", Value::new_bool(extends)),
-        field("extensions", Value::new_long(extensions.into())),
-        field("total_minutes", Value::new_long(total_minutes)),
-        field("requester_today", Value::new_long(history.requester_today.into())),
-        field("grantee_today", Value::new_long(history.grantee_today.into())),
-        field("undone_minutes", Value::new_long(history.undone_minutes)),
-    ])
-}
-
 /// Whether the access is the requester's own; of several only where it is so of all or of none.
 fn is_own(case: &Case<'_>, intent: &Intent, whom: &[&Named]) -> Option<bool> {
     let is_own = |named: &&Named| {
         let (vendor, tenant) = (intent.vendor, intent.tenant_told.as_str());
-        case.declared.is_own(case.at.requester, vendor, tenant, named)
+        case.declared.is_own(case.at.requester.name(), vendor, tenant, named)
     };
     let first = is_own(whom.first()?)?;
     whom.iter().all(|named| is_own(named) == Some(first)).then_some(first)
-}
-
-fn effect(effect: Effect) -> Value {
-    text(if effect == Effect::Revoke { "revoke" } else { "grant" })
 }
 
 /// Everybody whose access is not the same afterwards, and whom the change is for.
@@ -405,61 +434,4 @@ fn touched(intent: &Intent) -> Vec<&Named> {
 /// How many accesses the call changes, those of everybody it touches among them.
 fn width(intent: &Intent, touched: usize) -> usize {
     intent.width.max(touched)
-}
-
-fn grantee(principal: &Named, otherwise: &str) -> Value {
-    let Named { id, name, kind, .. } = principal;
-    let mut fields = vec![
-        field("kind", text(kind.as_deref().unwrap_or(otherwise))),
-        field("id", text(id)),
-        field("folded", folded(principal)),
-    ];
-    fields.extend(name.as_deref().map(|name| field("name", text(name))));
-    record(fields)
-}
-
-fn role(role: &Named, contains: &[String]) -> Value {
-    let permissions = words(contains.iter().map(String::as_str));
-    let mut fields = vec![
-        field("id", text(&role.id)),
-        field("permissions", permissions),
-        field("known", Value::new_bool(!contains.is_empty())),
-        field("folded", folded(role)),
-    ];
-    fields.extend(role.name.as_deref().map(|name| field("name", text(name))));
-    record(fields)
-}
-
-/// The addresses and kinds of those who gain; whoever has no address gains as an empty one.
-fn gained(whom: &[&Named]) -> Value {
-    let emails: BTreeSet<_> =
-        whom.iter().map(|named| address::address(named).unwrap_or_default()).collect();
-    let domains: BTreeSet<_> = emails.iter().map(|email| address::domain(email)).collect();
-    let kinds: BTreeSet<_> =
-        whom.iter().map(|named| named.kind.as_deref().unwrap_or("unknown")).collect();
-    record(vec![
-        field("domains", words(domains.into_iter())),
-        field("emails", words(emails.iter().map(String::as_str))),
-        field("kinds", words(kinds.into_iter())),
-    ])
-}
-
-/// Name and id as one text that letter case and accents do not tell apart.
-fn folded(named: &Named) -> Value {
-    let id = crate::text::folded_for_rules(&named.id);
-    let name = named.name.as_deref().map(crate::text::folded_for_rules);
-    text(name.filter(|name| *name != id).map_or(id.clone(), |name| format!("{name} {id}")).trim())
-}
-
-fn names(named: &Named) -> impl Iterator<Item = &str> {
-    [Some(named.id.as_str()), named.name.as_deref()].into_iter().flatten()
-}
-
-fn holdings(rows: &[Access], touched: &[&Named]) -> Value {
-    let theirs = rows
-        .iter()
-        .filter(|row| !row.pending && touched.iter().any(|named| named.is(&row.principal)));
-    let held: BTreeSet<String> =
-        theirs.map(|row| format!("{} on {}", row.role.bare(), row.resource.bare())).collect();
-    words(held.iter().map(String::as_str))
 }

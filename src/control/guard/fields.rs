@@ -19,6 +19,8 @@ pub enum Origin {
     Tool,
     /// The arguments that the assistant gives, its own words among them: good for denying.
     Assistant,
+    /// Whoever vouches for the requester: the issuer of their token, or the operating system.
+    Issuer,
     /// What the client says of itself: good for denying.
     Client,
     /// What was read at the vendor.
@@ -37,10 +39,14 @@ pub struct Fact {
     pub value: Value,
 }
 
-use Origin::{Assistant, Client, Clock, Declared, Ledger, Tool, Vendor};
+use Origin::{Assistant, Client, Clock, Declared, Issuer, Ledger, Tool, Vendor};
 
 /// All of them, in the order of the schema.
-pub const FIELDS: [Field; 62] = [
+pub const FIELDS: [Field; 68] = [
+    of("principal.kind", Issuer),
+    of("principal.issuer", Issuer),
+    of("principal.email", Issuer),
+    of("principal.client", Issuer),
     of("resource.vendor", Tool),
     of("resource.kind", Vendor),
     of("resource.id", Vendor),
@@ -92,6 +98,8 @@ pub const FIELDS: [Field; 62] = [
     of("context.ticket_projects", Assistant),
     of("context.client", Client),
     of("context.client_name", Client),
+    of("context.requester", Issuer),
+    of("context.approvals", Ledger),
     of("context.changes_this_hour", Ledger),
     of("context.undoes", Assistant),
     of("context.ends", Ledger),
@@ -115,6 +123,7 @@ impl Origin {
         match self {
             Self::Tool => "the tool",
             Self::Assistant => "the assistant",
+            Self::Issuer => "the issuer",
             Self::Client => "the client",
             Self::Vendor => "the vendor",
             Self::Ledger => "the ledger",
@@ -127,10 +136,12 @@ impl Origin {
 /// What a request says of each field that is there.
 pub(super) fn facts(request: &Request, entities: &Entities) -> Vec<Fact> {
     let resource = request.resource().and_then(|resource| entities.get(resource));
+    let principal = request.principal().and_then(|principal| entities.get(principal));
     let told = |name: &str| -> Option<Value> {
         let mut parts = name.split('.');
         let found = match parts.next()? {
             "resource" => resource?.attr(parts.next()?)?.ok()?,
+            "principal" => principal?.attr(parts.next()?)?.ok()?,
             _ => request.context()?.get(parts.next()?)?,
         };
         parts.try_fold(found, inner).as_ref().map(value)
@@ -207,6 +218,7 @@ mod tests {
         let of = &schema[""];
         let (types, mut found) = (&of["commonTypes"], Vec::new());
         leaves(&of["entityTypes"]["Resource"]["shape"], types, "resource", &mut found);
+        leaves(&of["entityTypes"]["Requester"]["shape"], types, "principal", &mut found);
         leaves(&types["Change"], types, "context", &mut found);
         let mut named: Vec<_> = FIELDS.iter().map(|field| field.name.to_owned()).collect();
         let mut look = Vec::new();

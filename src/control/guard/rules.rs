@@ -4,23 +4,27 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Response, Schema,
-    ValidationMode, ValidationWarning, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, EntityUid, Policy, PolicyId,
+    PolicySet, Response, Schema, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
 use serde_json::Value;
 
-use super::facts::{Case, GROUP, Language};
+use super::annotations::named;
+use super::facts::{Case, GROUP, Language, REQUESTER};
 use super::findings::{mended, unread};
+use super::rights::Right;
 use super::ruling::Ruling;
-use super::{PolicyMistake, READ_ONLY, nesting};
-use crate::requester::Groups;
+use super::{PolicyMistake, nesting};
+use crate::control::permit::Demand;
 
 /// A policy that was checked.
 pub(super) struct Rules {
     pub(super) language: Language,
     pub(super) text: String,
     set: PolicySet,
+    /// Those alone whose heads name one right, and of these those that may speak of one's own request.
+    rights: [OnceLock<[PolicySet; 2]>; Right::ALL.len()],
     listed: Vec<Rule>,
     /// Every name and text in the rules; none where they cannot be told.
     words: OnceLock<Option<HashSet<String>>>,
@@ -33,6 +37,8 @@ pub struct Rule {
     pub effect: RuleKind,
     /// A permit that makes it a question, and what it says of that.
     pub ask: Option<String>,
+    /// Whose yeses it takes, where one is not enough or not everybody's.
+    pub demand: Option<Demand>,
     /// What would satisfy a forbid.
     pub hint: Option<String>,
     /// Whom to turn to where a forbid denies.
@@ -45,12 +51,6 @@ pub enum RuleKind {
     Permit,
     Forbid,
 }
-
-/// All that an annotation may be called. Another one is a slip, and a slip in `@ask` would allow.
-const ANNOTATIONS: [&str; 4] = ["id", "ask", "hint", "contact"];
-/// What an annotation may be called one day: what it asks for is not to be had yet.
-const NOT_YET: [&str; 2] = ["approvals", "approvers"];
-const LONGEST_ID: usize = 64;
 
 impl Rules {
     pub(super) fn compile(text: &str) -> Result<Self, Vec<PolicyMistake>> {
@@ -66,7 +66,8 @@ impl Rules {
         let set = PolicySet::from_policies(policies)
             .map_err(|error| vec![PolicyMistake::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
-        Ok(Self { language, text: text.to_owned(), set, listed, words: OnceLock::new() })
+        let (text, words) = (text.to_owned(), OnceLock::new());
+        Ok(Self { language, text, set, rights: Default::default(), listed, words })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -91,11 +92,48 @@ impl Rules {
             .is_none_or(|words| words.contains(name))
     }
 
+    /// Whether a rule's head names a right.
+    pub(super) fn names(&self, right: Right) -> bool {
+        self.set.policies().any(|policy| is_on(policy, right))
+    }
+
+    /// Whether the head of the rule of this id names a right.
+    pub(super) fn is_on(&self, id: &str, right: Right) -> bool {
+        self.set.policy(&PolicyId::new(id)).is_some_and(|policy| is_on(policy, right))
+    }
+
+    /// What the rules say of a right that their heads name; of one's own request, what those permits say alone
+    /// that speak of who asked for it.
+    pub(super) fn decide_right(&self, right: Right, is_own: bool, case: Case<'_>) -> Ruling {
+        let sets = self.rights.get(right as usize).map(|sets| sets.get_or_init(|| self.on(right)));
+        match sets {
+            Some([_, own]) if is_own => self.decided_by(own, case),
+            Some([all, _]) => self.decided_by(all, case),
+            None => unjudged("there is no such right"),
+        }
+    }
+
+    fn on(&self, right: Right) -> [PolicySet; 2] {
+        let named = || self.set.policies().filter(|policy| is_on(policy, right)).cloned();
+        let is_of_own = |policy: &Policy| {
+            policy.effect() == cedar_policy::Effect::Forbid || speaks_of(policy, REQUESTER)
+        };
+        // Their ids are apart: they are of one set.
+        [
+            PolicySet::from_policies(named()).unwrap_or_default(),
+            PolicySet::from_policies(named().filter(is_of_own)).unwrap_or_default(),
+        ]
+    }
+
     pub(super) fn decide(&self, case: Case<'_>) -> Ruling {
-        if *case.at.groups == Groups::Untold && self.mention(GROUP) {
+        self.decided_by(&self.set, case)
+    }
+
+    fn decided_by(&self, set: &PolicySet, case: Case<'_>) -> Ruling {
+        if case.is_of_untold_groups() && self.mention(GROUP) {
             return groups_untold();
         }
-        let response = match self.ask(case) {
+        let response = match self.ask(set, case) {
             Ok(response) => response,
             Err(trouble) => return unjudged(&trouble),
         };
@@ -115,11 +153,27 @@ impl Rules {
         }
     }
 
-    fn ask(&self, case: Case<'_>) -> Result<Response, String> {
+    fn ask(&self, set: &PolicySet, case: Case<'_>) -> Result<Response, String> {
         let wanted = |name: &str| self.mention(name);
         let (request, entities) = self.language.ask(case, &wanted)?;
-        Ok(Authorizer::new().is_authorized(&request, &self.set, &entities))
+        Ok(Authorizer::new().is_authorized(&request, set, &entities))
     }
+}
+
+/// Whether a rule's head names a right.
+pub(super) fn is_on(policy: &Policy, right: Right) -> bool {
+    let names = |uid: &EntityUid| uid.id().unescaped() == right.action();
+    match policy.action_constraint() {
+        ActionConstraint::Any => false,
+        ActionConstraint::Eq(only) => names(&only),
+        ActionConstraint::In(all) => all.iter().any(names),
+    }
+}
+
+/// Whether a rule asks for a field of this name.
+fn speaks_of(policy: &Policy, name: &str) -> bool {
+    let alone = PolicySet::from_policies([policy.clone()]).unwrap_or_default();
+    words_of(&alone).is_none_or(|words| words.contains(name))
 }
 
 /// What is said where the rules go by groups, and nobody says which ones the requester is in.
@@ -165,7 +219,13 @@ fn permitted(deciding: &[&Rule]) -> Ruling {
         return Ruling::Allow(ids(deciding));
     }
     let why = texts(asking.iter().filter_map(|rule| rule.ask.as_deref()));
-    Ruling::Ask { rules: ids(&asking), why }
+    let mut demands = Vec::new();
+    for demand in asking.iter().filter_map(|rule| rule.demand.clone()) {
+        if !demands.contains(&demand) {
+            demands.push(demand);
+        }
+    }
+    Ruling::Ask { rules: ids(&asking), why, demands }
 }
 
 fn denied(deciding: &[&Rule]) -> Ruling {
@@ -223,87 +283,6 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> String {
         }
     }
     kept.join("; ")
-}
-
-/// The rules by the ids their author gave them, with nothing that has no effect.
-fn named(text: &str, written: &PolicySet) -> Result<(Vec<Rule>, Vec<Policy>), Vec<PolicyMistake>> {
-    let (mut rules, mut policies, mut troubles) = (Vec::<Rule>::new(), Vec::new(), Vec::new());
-    for template in written.templates() {
-        let line = line_of(text, &template.to_cedar(), 0).1;
-        let rule = template.annotation("id").map(str::to_owned);
-        let what = "slots such as ?principal are never filled, so it would never apply; name whom \
-                    it is about";
-        troubles.push(PolicyMistake::at(line, rule, what.to_owned()));
-    }
-    let mut from = 0;
-    for policy in in_order(written) {
-        let (end, line) = line_of(text, &policy.to_cedar().unwrap_or_default(), from);
-        from = end;
-        match rule(policy, line, &rules) {
-            Ok(rule) => {
-                policies.push(policy.new_id(PolicyId::new(&rule.id)));
-                rules.push(rule);
-            }
-            Err(trouble) => troubles.push(trouble),
-        }
-    }
-    if rules.is_empty() && troubles.is_empty() {
-        let what = "it has no rule, and would deny everything; write at least one permit";
-        troubles.push(PolicyMistake::whole(what.to_owned()));
-    }
-    troubles.sort_by_key(|trouble| trouble.line);
-    if troubles.is_empty() { Ok((rules, policies)) } else { Err(troubles) }
-}
-
-fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMistake> {
-    let id = policy.annotation("id").map(str::to_owned);
-    let trouble = |text: String| Err(PolicyMistake::at(line, id.clone(), text));
-    let Some(id) = id.clone().filter(|id| !id.is_empty()) else {
-        return trouble("it has no @id; give it one, which answers and ledger name".to_owned());
-    };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if id.len() > LONGEST_ID || !id.chars().all(plain) {
-        return trouble(format!(
-            "its @id must be at most {LONGEST_ID} letters, digits, -, _ and . of ASCII"
-        ));
-    }
-    if id == READ_ONLY {
-        return trouble(format!("{READ_ONLY} is a rule of Grantor's own; call it otherwise"));
-    }
-    if let Some(other) = earlier.iter().find(|other| other.id == id) {
-        return trouble(format!("line {} has a rule of that @id; rename one of them", other.line));
-    }
-    let known = |name: &&str| ANNOTATIONS.contains(name);
-    if let Some(other) = policy.annotations().map(|(name, _)| name).find(|name| !known(name)) {
-        if NOT_YET.contains(&other) {
-            return trouble(format!(
-                "there is no @{other}: one person's yes is enough for every question, and a rule that \
-                 asks for more would not get it; leave it out"
-            ));
-        }
-        return trouble(format!("there is no @{other}; there are @id, @ask, @hint and @contact"));
-    }
-    let text = |name| policy.annotation(name).map(str::to_owned);
-    let effect = match policy.effect() {
-        cedar_policy::Effect::Permit => RuleKind::Permit,
-        cedar_policy::Effect::Forbid => RuleKind::Forbid,
-    };
-    let (ask, hint, contact) = (text("ask"), text("hint"), text("contact"));
-    match effect {
-        RuleKind::Forbid if ask.is_some() => {
-            trouble("a forbid asks nobody; put @ask on a permit".to_owned())
-        }
-        RuleKind::Permit if hint.is_some() => {
-            trouble("@hint is shown where a forbid denies; put it there".to_owned())
-        }
-        RuleKind::Permit if contact.is_some() => {
-            trouble("@contact is shown where a forbid denies; put it there".to_owned())
-        }
-        RuleKind::Forbid if contact.as_deref().is_some_and(crate::text::is_blank) => {
-            trouble("its @contact names nobody; give whom to turn to, or leave it out".to_owned())
-        }
-        effect => Ok(Rule { id, effect, ask, hint, contact, line }),
-    }
 }
 
 /// What the schema has against a rule, and rules that can never apply.
@@ -416,7 +395,7 @@ fn line(text: &str, offset: usize) -> usize {
 }
 
 /// Where a rule's text ends, and the line it starts in, looked for after `from`.
-fn line_of(text: &str, rule: &str, from: usize) -> (usize, usize) {
+pub(super) fn line_of(text: &str, rule: &str, from: usize) -> (usize, usize) {
     let rest = text.get(from..).unwrap_or_default();
     match rest.find(rule) {
         Some(start) => (from + start + rule.len(), line(text, from + start)),
@@ -424,20 +403,11 @@ fn line_of(text: &str, rule: &str, from: usize) -> (usize, usize) {
     }
 }
 
-/// Rules as they are written: Cedar calls them policy0, policy1 and so on.
-fn in_order(set: &PolicySet) -> Vec<&Policy> {
-    let mut policies: Vec<_> = set.policies().collect();
-    policies.sort_by_key(|policy| {
-        policy.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX)
-    });
-    policies
-}
-
 /// The kind of a mistake that keeps a policy from loading.
 const LOAD: &str = "load";
 
 impl PolicyMistake {
-    fn whole(text: String) -> Self {
+    pub(super) fn whole(text: String) -> Self {
         Self::at(0, None, text)
     }
 

@@ -1,5 +1,6 @@
 //! What the rules say of a change, and of several rows of one.
 
+use crate::control::permit::Demand;
 use crate::intent::Effect;
 use crate::intent::JudgedPart;
 
@@ -7,7 +8,7 @@ use crate::intent::JudgedPart;
 #[derive(Debug)]
 pub(super) enum Ruling {
     Allow(Vec<String>),
-    Ask { rules: Vec<String>, why: String },
+    Ask { rules: Vec<String>, why: String, demands: Vec<Demand> },
     Deny { rules: Vec<String>, message: String, hint: String },
 }
 
@@ -28,6 +29,11 @@ impl Ruling {
         matches!(self, Self::Deny { rules, .. } if rules.is_empty())
     }
 
+    /// A rule speaks against it.
+    pub(super) fn speaks_against(&self) -> bool {
+        matches!(self, Self::Deny { rules, .. } if !rules.is_empty())
+    }
+
     /// The stricter of two; where they are alike, both.
     pub(super) fn stricter(self, other: Self) -> Self {
         let both = |mut one: Vec<String>, other: Vec<String>| {
@@ -40,14 +46,14 @@ impl Ruling {
                 Self::Deny { rules: both(rules, more), message, hint }
             }
             (denied @ Self::Deny { .. }, _) | (_, denied @ Self::Deny { .. }) => denied,
-            (Self::Ask { rules, why }, Self::Ask { rules: more, why: also }) => Self::Ask {
-                rules: both(rules, more),
-                why: [why, also]
-                    .into_iter()
-                    .filter(|why| !why.is_empty())
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            },
+            (
+                Self::Ask { rules, why, mut demands },
+                Self::Ask { rules: more, why: also, demands: others },
+            ) => {
+                add(&mut demands, others);
+                let texts: Vec<_> = [why, also].into_iter().filter(|why| !why.is_empty()).collect();
+                Self::Ask { rules: both(rules, more), why: texts.join("; "), demands }
+            }
             (asked @ Self::Ask { .. }, _) | (_, asked @ Self::Ask { .. }) => asked,
             (Self::Allow(rules), Self::Allow(more)) => Self::Allow(both(rules, more)),
         }
@@ -61,10 +67,12 @@ impl Ruling {
             return denied(whole, rows);
         }
         let (mut asking, mut allowing, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut demands = Vec::new();
         for ruling in std::iter::once(whole).chain(rows.into_iter().map(|(_, ruling)| ruling)) {
             match ruling {
                 Self::Allow(rules) => add(&mut allowing, rules),
-                Self::Ask { rules, why } => {
+                Self::Ask { rules, why, demands: of_it } => {
+                    add(&mut demands, of_it);
                     add(&mut asking, rules);
                     add(&mut texts, Some(why).filter(|why| !why.is_empty()));
                 }
@@ -74,7 +82,7 @@ impl Ruling {
         if asking.is_empty() {
             return Self::Allow(allowing);
         }
-        Self::Ask { rules: asking, why: texts.join("; ") }
+        Self::Ask { rules: asking, why: texts.join("; "), demands }
     }
 }
 
@@ -116,7 +124,7 @@ pub(super) fn name(row: &JudgedPart) -> String {
     }
 }
 
-fn add(known: &mut Vec<String>, new: impl IntoIterator<Item = String>) {
+fn add<T: PartialEq>(known: &mut Vec<T>, new: impl IntoIterator<Item = T>) {
     for one in new {
         if !known.contains(&one) {
             known.push(one);

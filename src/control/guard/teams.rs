@@ -13,10 +13,11 @@ use super::rules::Rules;
 pub(super) fn undeclared(rules: &Rules, declared: &Declared) -> Vec<Finding> {
     let mut found = Vec::new();
     for (rule, policy) in rules.written() {
-        let names = named(policy).into_iter();
-        for (_, name) in
-            names.filter(|(kind, name)| kind == "Team" && !declared.teams.contains_key(name))
-        {
+        let names = named(policy).into_iter().map(|(_, name)| name);
+        // An issuer's groups are its own to declare.
+        let demanded = rule.demand.iter().filter_map(|demand| demand.of.clone());
+        let all = names.chain(demanded.filter(|group| !group.contains('#')));
+        for name in all.filter(|name| !declared.teams.contains_key(name)) {
             let message =
                 format!("names the team {name:?}, which is not declared: nobody is in it");
             found.push(Finding::new("team", rule.line, message).of(&rule.id));

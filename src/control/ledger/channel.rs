@@ -68,6 +68,19 @@ impl Channel {
         }
     }
 
+    /// Whether yeses by it count together, where it takes those of several people: only where each is known to be
+    /// another one.
+    pub fn counts_together(&self) -> bool {
+        match self {
+            Self::Signature | Self::Page => true,
+            Self::Elicitation
+            | Self::Terminal
+            | Self::Command
+            | Self::AskedAnew
+            | Self::Other(_) => false,
+        }
+    }
+
     /// Whether a no by it is the word of the person whom its line names.
     pub fn is_a_persons(&self) -> bool {
         match self {

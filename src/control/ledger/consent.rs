@@ -36,6 +36,8 @@ pub enum State {
 pub enum Event {
     Asked,
     Answered(Decision),
+    /// Somebody said yes, and it takes the yes of others too.
+    AnsweredInPart,
     /// Several changes were begun as one about which nobody had to be asked.
     Begun,
     /// A process took the yes, to carry it out.
@@ -91,7 +93,9 @@ impl State {
                 Self::Broken
             }
             (Self::Waiting | Self::Approved, Event::Asked | Event::Begun) => Self::Broken,
-            (Self::Approved, Event::Answered(Decision::Approved)) => Self::Broken,
+            (Self::Approved, Event::Answered(Decision::Approved) | Event::AnsweredInPart) => {
+                Self::Broken
+            }
             (Self::Waiting | Self::Approved, event) if event.is_break() => Self::Broken,
             // Whoever cannot carry it leaves it to those who can, and an index decides nothing.
             (state, _) => state,
@@ -172,9 +176,10 @@ mod tests {
     ];
 
     /// The letters stand for the states, in their order; a dot for one that stays as it is.
-    const TABLE: [(&str, Event, &str); 25] = [
+    const TABLE: [(&str, Event, &str); 26] = [
         ("asked", Event::Asked, "WBB......"),
         ("answered: approved", Event::Answered(Decision::Approved), ".AB......"),
+        ("answered: approved by one of several", Event::AnsweredInPart, "..B......"),
         ("answered: denied", Event::Answered(Decision::Denied), ".DD......"),
         ("withdrawn", Event::Answered(Decision::Withdrawn), ".XX......"),
         ("overtaken", Event::Answered(Decision::Moved), ".MM......"),

@@ -22,6 +22,11 @@ pub struct Record {
     pub vendor: String,
     /// Where the vendor's tenant is that it was at: its base URL.
     pub tenant: String,
+    /// The base URL; none in lines that say only which tenant it was.
+    #[serde(default)]
+    base: Option<String>,
+    #[serde(default)]
+    effect: String,
     /// The operator's name for that tenant, where it had one beside the vendor's.
     #[serde(default)]
     pub tenant_name: Option<String>,
@@ -128,6 +133,30 @@ pub struct End {
 }
 
 impl Record {
+    /// What its line said of the change, for whoever judges who may see it.
+    pub fn recorded(&self) -> Value {
+        json!({
+            "base": self.base.as_deref().unwrap_or(&self.tenant),
+            "tenant": self.tenant,
+            "tenant_name": self.tenant_name,
+            "organization": self.organization,
+            "tool": self.tool,
+            "effect": self.effect,
+            "summary": self.summary,
+            "wanted": self.wanted,
+            "before": self.before,
+            "after": self.meant,
+            "conclusive": self.conclusive,
+            "undoes": self.undoes,
+            "ends": self.ends,
+            "upon": self.upon,
+            "privileged": self.privileged,
+            "expires_at": self.expires_at,
+            "reason": self.reason,
+            "client": self.client,
+        })
+    }
+
     /// The change that a receipt's lines tell of, oldest first; none if it was never opened.
     pub(super) fn of(lines: &[Value]) -> Option<Self> {
         let named = |name: &'static str| {

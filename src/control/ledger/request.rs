@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 use super::channel::Channel;
 use super::consent::{Event, State};
 use crate::access::Outcome;
+use crate::control::permit::Demand;
 use crate::failure::Failure;
 use crate::intent::Term;
 use crate::json::is_same_set;
-use crate::requester::Groups;
+use crate::requester::{Caller, Requester};
 
 /// What a person is asked.
 #[derive(Clone, Debug)]
@@ -39,9 +40,9 @@ pub struct Content {
     pub term: Option<Term>,
     /// The client's own claim of what it is.
     pub client: Option<String>,
-    /// What the requester's issuer said of the groups they are in.
-    #[serde(skip_serializing_if = "Groups::is_none")]
-    pub groups: Groups,
+    /// What the requester's issuer said of them, where they called over a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
     pub summary: String,
     /// The question in words, as a person is shown it.
     pub question: String,
@@ -52,6 +53,9 @@ pub struct Content {
     pub typed: Option<String>,
     /// The rules that asked.
     pub rules: Vec<String>,
+    /// Whose yeses it takes; nothing where one is enough.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub demands: Vec<Demand>,
     /// Each change, as the ledger keeps it.
     pub intents: Vec<Value>,
     /// Which of a set's changes each of those is, counted from one; empty where it is no set.
@@ -110,6 +114,9 @@ pub struct Answered {
     pub until: Option<Timestamp>,
     /// What shows that it was them, where something does.
     pub proof: Option<Value>,
+    /// Of a yes, which of the request's demands it counts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meets: Vec<usize>,
 }
 
 /// A request for consent.
@@ -122,7 +129,10 @@ pub struct Request {
     pub until: Timestamp,
     pub content: Content,
     pub state: State,
+    /// The answer that decided it. Where it took the yeses of several, it is by all of them.
     pub answered: Option<Answered>,
+    /// Every yes that counts for it, oldest first; those of one channel alone once it is approved.
+    pub yeses: Vec<Answered>,
     /// What came of its yes, where nothing was sent on it.
     pub concluded: Option<UnsentConsent>,
     /// Another change of the same access that was sent after the answer, where that was looked for.
@@ -233,6 +243,35 @@ impl Content {
     }
 }
 
+impl Answered {
+    /// Somebody's word, without a reason, an end or a proof.
+    pub fn new(decision: Decision, by: impl Into<String>, how: Channel) -> Self {
+        let (reason, until, proof, meets) = (None, None, None, Vec::new());
+        Self { decision, by: by.into(), how, reason, until, proof, meets }
+    }
+}
+
+/// The yeses as one answer, where they are all that is demanded, and those of them that count: of one channel
+/// with the last. It is good for as long as the last.
+fn agreed(demands: &[Demand], yeses: &[Answered]) -> Option<(Answered, Vec<Answered>)> {
+    let last = yeses.last()?;
+    let mut counted: Vec<&Answered> = Vec::new();
+    for yes in yeses.iter().filter(|yes| yes.how == last.how) {
+        match counted.iter_mut().find(|known| known.by == yes.by) {
+            Some(known) => *known = yes,
+            None => counted.push(yes),
+        }
+    }
+    let is_met = |(index, demand): (usize, &Demand)| {
+        counted.iter().filter(|yes| yes.meets.contains(&index)).count() >= demand.people
+    };
+    if !demands.iter().enumerate().all(is_met) {
+        return None;
+    }
+    let by = counted.iter().map(|yes| yes.by.as_str()).collect::<Vec<_>>().join(", ");
+    Some((Answered { by, ..last.clone() }, counted.into_iter().cloned().collect()))
+}
+
 impl Request {
     /// The request that a receipt's lines tell of, oldest first; none if nothing was asked.
     /// `is_broken`: whether the ledger has a break after the question; `overtaken_by`: another
@@ -245,6 +284,7 @@ impl Request {
     ) -> Option<Self> {
         let mut state = State::Unasked;
         let (mut asked, mut answered) = (None::<AskedLine>, None::<Answered>);
+        let mut yeses = Vec::new();
         let (mut concluded, mut followed_by) = (None, None);
         for line in lines {
             let event = match line.get("event").and_then(Value::as_str) {
@@ -256,12 +296,24 @@ impl Request {
                 Some("answered") => match Answered::deserialize(line) {
                     Ok(read) => {
                         let decision = read.decision;
-                        if state.takes(decision) {
-                            answered = Some(read);
-                            let next = line.get(FOLLOWED_BY).and_then(Value::as_str);
-                            followed_by = next.map(str::to_owned);
+                        let demands = asked.as_ref().map_or(&[][..], |of| &of.content.demands);
+                        if state.takes(decision) && decision == Decision::Approved {
+                            yeses.push(read);
+                            match agreed(demands, &yeses) {
+                                Some((by_all, counted)) => {
+                                    (answered, yeses) = (Some(by_all), counted);
+                                    Event::Answered(decision)
+                                }
+                                None => Event::AnsweredInPart,
+                            }
+                        } else {
+                            if state.takes(decision) {
+                                answered = Some(read);
+                                let next = line.get(FOLLOWED_BY).and_then(Value::as_str);
+                                followed_by = next.map(str::to_owned);
+                            }
+                            Event::Answered(decision)
                         }
-                        Event::Answered(decision)
                     }
                     Err(_) => Event::LineDamaged,
                 },
@@ -304,6 +356,7 @@ impl Request {
             content,
             state,
             answered,
+            yeses,
             concluded,
             overtaken_by,
             followed_by,
@@ -348,6 +401,11 @@ impl Request {
             (None, State::Spent) => Ok(()),
             (None, _) => Err(self.not_so()),
         }
+    }
+
+    /// Who asked, as far as that was kept.
+    pub fn requester(&self) -> Requester {
+        Requester::known(&self.requester, self.content.caller.as_ref())
     }
 
     /// How it stands, after "the request".

@@ -57,10 +57,8 @@ impl Ledger {
         // One that has ended meanwhile takes nobody's place.
         let own = live.iter().position(|one| one == receipt).unwrap_or_default();
         for earlier in live.iter().take(own) {
-            let (decision, by) = (Decision::Withdrawn, requester.name().to_owned());
-            let how = Channel::AskedAnew;
-            let answered = Answered { decision, by, how, reason: None, until: None, proof: None };
-            let mut line = json!(answered);
+            let (decision, how) = (Decision::Withdrawn, Channel::AskedAnew);
+            let mut line = json!(Answered::new(decision, requester.name(), how));
             put(&mut line, FOLLOWED_BY, receipt);
             // One that was carried out or answered meanwhile needs no end.
             any |= self.write_answer(earlier, decision, line, requester).await?.is_ok();

@@ -26,8 +26,11 @@ pub(super) fn find(text: &str, rule: &Written<'_>, rules: &[Written<'_>]) -> Vec
 
 /// Whether the schema has the field, or fields below it.
 pub(super) fn is_known(field: &str) -> bool {
-    field == "context"
-        || field == "resource"
+    // Whoever asked is a requester as the principal is.
+    if let Some(of) = field.strip_prefix("context.requester.") {
+        return is_known(&format!("principal.{of}"));
+    }
+    ["context", "resource", "principal"].contains(&field)
         || FIELDS.iter().any(|known| {
             known
                 .name

@@ -249,6 +249,11 @@ impl<'a> Written<'a> {
         })
     }
 
+    /// Whether its head says which actions it is about.
+    pub(super) fn names_actions(&self) -> bool {
+        !matches!(self.policy.action_constraint(), ActionConstraint::Any)
+    }
+
     /// Whether the rule is about an action, as far as what it says of the action goes.
     pub(super) fn is_about(&self, action: &str, groups: &[&str]) -> bool {
         let named = |known: &str| known == action || groups.contains(&known);

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::tree::{Span, Written, head, start};
 use super::{Finding, at, line_at};
+use crate::guard::Right;
 use crate::guard::facts::SCHEMA;
 
 /// Each action with the groups that it is in.
@@ -23,6 +24,7 @@ static ACTIONS: LazyLock<Vec<(String, Vec<String>)>> = LazyLock::new(|| {
     actions.into_iter().flatten().filter_map(action).collect()
 });
 
+const RIGHTS: [&str; 2] = [Right::See.action(), Right::Approve.action()];
 const EXPIRE: &str = "expire";
 const CHANGES: &str = "action in [Action::\"grant\", Action::\"revoke\"]";
 
@@ -43,7 +45,12 @@ fn about(rule: &Written<'_>) -> BTreeSet<&'static str> {
         let groups: Vec<_> = groups.iter().map(String::as_str).collect();
         rule.is_about(name, &groups)
     };
-    ACTIONS.iter().filter(is_about).map(|(name, _)| name.as_str()).collect()
+    // A right is what a rule's head names, and nothing else.
+    let is_named = |(name, _): &&(String, Vec<String>)| {
+        !RIGHTS.contains(&name.as_str()) || rule.names_actions()
+    };
+    let about = ACTIONS.iter().filter(is_about).filter(is_named);
+    about.map(|(name, _)| name.as_str()).collect()
 }
 
 fn in_group(group: &str) -> BTreeSet<&'static str> {
@@ -226,13 +233,17 @@ fn one_yes(text: &str, rule: &Written<'_>) -> Option<Finding> {
         let many = next.next().is_some_and(|word| SEVERAL.contains(word));
         many && next.take(3).any(|word| WHO.contains(word))
     });
-    if !asks {
+    let approvals = rule.policy.annotations().find(|(name, _)| name.as_ref() == "approvals");
+    if !asks || approvals.is_some_and(|(_, note)| note.val != "1") {
         return None;
     }
     let span = note.loc.as_ref().map(|loc| (loc.start(), loc.end()));
     let message = "asks for more than one person in its text: one yes is enough".to_owned();
     let new = Some("@ask(\"A person approves this.\")".to_owned());
-    Some(at(text, rule, "one_yes", span, message, new))
+    Some(
+        at(text, rule, "one_yes", span, message, new)
+            .hint("@approvals(\"2\") beside it takes the yes of two different people"),
+    )
 }
 
 const SEVERAL: [&str; 13] = [
