@@ -20,7 +20,7 @@ use super::{Call, Desk, OriginalCall};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
-use crate::guard::{Demand, Verdict};
+use crate::guard::{Demand, Right, Verdict};
 use crate::intent::Intent;
 use crate::json::is_same_set;
 use crate::ledger::{Answered, Asking, Channel, Content, Decision, Request, State};
@@ -168,6 +168,7 @@ impl Desk {
         let Sought { context, question, digest, here } = *sought;
         let content = Content {
             policy: Some(self.guard.hash().to_owned()),
+            names_approvers: self.guard.rules_on(Right::Approve),
             follows: follows.map(str::to_owned),
             zone: self.zone().name().map(str::to_owned),
             ..content::asked(context, prepared, question)

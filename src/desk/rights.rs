@@ -54,7 +54,16 @@ impl Desk {
         request: &Request,
         who: &Requester,
     ) -> Result<bool, Failure> {
-        if self.guard.rules_on(Right::Approve) {
+        let (is_ruled, content) = (self.guard.rules_on(Right::Approve), &request.content);
+        if (is_ruled || content.names_approvers)
+            && content.policy.as_deref() != Some(self.guard.hash())
+        {
+            return Err(Failure::refused(
+                "it was asked under other rules than those in force here, and rules say who approves",
+            )
+            .hint("approve it at a Grantor that is set up as the one that asked"));
+        }
+        if is_ruled {
             return self.allows(Right::Approve, request, who);
         }
         match who.caller() {

@@ -172,6 +172,25 @@ async fn whom_a_rule_lets_approve_does_and_nobody_else_and_it_is_carried_out_as_
     assert_eq!((&told["outcome"], &told["requester"]), (&json!("confirmed"), &json!(alex.name())));
 }
 
+/// A process with rules of its own records no yes to what was asked under rules that say who approves.
+#[tokio::test]
+async fn nobody_approves_under_other_rules_than_it_was_asked_under() {
+    let ruled = Office::new(&format!("{ASK}{BY_SECURITY}"), "").await;
+    let request = ruled.asks(&person("alex", &[]), 3).await;
+    let root = Requester::named("root");
+    let anybody = r#"@id("people") permit (principal, action == Action::"approve", resource);"#;
+    for rules in [ASK.to_owned(), format!("{ASK}{anybody}")] {
+        let other = Office::new(&rules, "").await;
+        let refused = other.desk.may_approve(&request, &root, &Channel::Terminal).err().unwrap();
+        assert!(refused.message.contains("under other rules"), "{rules}: {refused}");
+    }
+    // Where neither rules say who approves, a yes is left to whoever has them, as before.
+    let plain = Office::new(ASK, "").await;
+    let request = plain.asks(&person("alex", &[]), 3).await;
+    let other = Office::new(&format!("{ASK}// another text"), "").await;
+    assert!(other.desk.may_approve(&request, &root, &Channel::Terminal).is_ok());
+}
+
 /// What the rules say of the requester, they say of them as they were when they asked.
 #[tokio::test]
 async fn what_a_rule_says_of_whoever_asked_is_kept_with_the_request() {

@@ -7,7 +7,7 @@
 use super::explain::Judged;
 use super::facts::Subject;
 use super::ruling::Ruling;
-use super::{Circumstances, Guard, READ_ONLY, address, apart, gains};
+use super::{Circumstances, Guard, address, apart, gains};
 use crate::access::Named;
 use crate::failure::Failure;
 use crate::intent::Intent;
@@ -94,7 +94,7 @@ impl Guard {
         let is_own = asked.by.name() == at.requester.name();
         let never = match right {
             Right::See => None,
-            Right::Approve => self.never(at.requester, is_own, gain),
+            Right::Approve => Self::never(at.requester, is_own, gain),
         };
         never.unwrap_or_else(|| self.ruled(right, asked, at))
     }
@@ -124,13 +124,8 @@ impl Guard {
     }
 
     /// What no rule can allow of an approval.
-    fn never(&self, who: &Requester, is_own: bool, gain: Option<bool>) -> Option<Ruling> {
+    fn never(who: &Requester, is_own: bool, gain: Option<bool>) -> Option<Ruling> {
         let (rule, message, hint) = match gain {
-            _ if self.read_only => (
-                READ_ONLY,
-                "this server is read-only",
-                "an administrator starts it without --read-only",
-            ),
             _ if who.is_service() => (
                 "never-a-service",
                 "a service never approves",

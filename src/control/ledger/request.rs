@@ -56,6 +56,9 @@ pub struct Content {
     /// Whose yeses it takes; nothing where one is enough.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub demands: Vec<Demand>,
+    /// Whether those rules say who approves: then nobody does under others.
+    #[serde(skip_serializing_if = "is_not")]
+    pub names_approvers: bool,
     /// Each change, as the ledger keeps it.
     pub intents: Vec<Value>,
     /// Which of a set's changes each of those is, counted from one; empty where it is no set.
@@ -423,9 +426,53 @@ impl Request {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_not(is: &bool) -> bool {
+    !is
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Yeses as "WHO:CHANNEL:DEMANDS", against two of one group and one of another.
+    #[test]
+    fn several_yeses_are_enough_where_each_demand_has_its_people_by_one_channel() {
+        let demand = |people, of: &str| Demand { people, of: Some(of.to_owned()) };
+        let demands = [demand(2, "a"), demand(1, "b")];
+        let yes = |text: &str| {
+            let [who, how, meets] =
+                <[&str; 3]>::try_from(text.split(':').collect::<Vec<_>>()).unwrap();
+            let meets = meets.chars().map(|digit| digit as usize - '0' as usize).collect();
+            Answered { meets, ..Answered::new(Decision::Approved, who, how.into()) }
+        };
+        for (yeses, by) in [
+            ("ada:page:0", ""),
+            ("ada:page:0 ben:page:0", ""),
+            ("ada:page:0 ben:page:0 eve:page:1", "ada, ben, eve"),
+            // One person may be of both groups, and is one of each.
+            ("ada:page:01 ben:page:0", "ada, ben"),
+            ("ada:page:01", ""),
+            // However often somebody says it, and at the same moment at two places.
+            ("ada:page:01 ada:page:01", ""),
+            ("ada:page:0 ada:page:0 eve:page:1", ""),
+            ("ada:page:0 ben:page:0 ada:page:01", "ada, ben"),
+            // Yeses of two kinds do not count together, and those of the last do.
+            ("ada:page:01 ben:signature:0", ""),
+            ("eve:signature:1 ada:page:01 ben:page:0", "ada, ben"),
+            ("ada:page:01 ben:signature:01 eve:signature:0", "ben, eve"),
+        ] {
+            let all: Vec<_> = yeses.split(' ').map(yes).collect();
+            let found = agreed(&demands, &all);
+            assert_eq!(found.map(|(one, _)| one.by).unwrap_or_default(), by, "{yeses}");
+        }
+        let one = agreed(&[], &[yes("ada:terminal:")]).unwrap();
+        assert_eq!(
+            (one.0.by.as_str(), one.1.len()),
+            ("ada", 1),
+            "one is enough where nothing is demanded"
+        );
+    }
 
     /// One grant, as the command line asks for it.
     fn content(edit: impl FnOnce(&mut Content)) -> Content {
