@@ -38,6 +38,8 @@ use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
 use crate::requester::Requester;
+#[doc(hidden)]
+pub use http::serve_http_to;
 pub use http::{HttpOptions, serve_http};
 use maintenance::Maintenance;
 use shutdown::{BrokenOff, Shutdown};

@@ -21,15 +21,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
-use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
 use super::shutdown::Shutdown;
@@ -43,6 +44,8 @@ use limits::{Limits, Slot};
 use metrics::Metrics;
 
 type Body = BoxBody<Bytes, Infallible>;
+/// What answers a message that was let through.
+type Mcp = Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ struct Site {
     identity: Identity,
     limits: Arc<Limits>,
     metrics: Metrics,
-    mcp: StreamableHttpService<Handler, NeverSessionManager>,
+    mcp: Mcp,
     shutdown: Shutdown,
 }
 
@@ -84,12 +87,38 @@ pub async fn serve_http(
     listening: impl FnOnce(SocketAddr, &str),
 ) -> Served {
     let shutdown = Shutdown::new();
+    let handler = Handler::new(desk, Face::Http, shutdown.clone());
+    serve(&handler, mcp(handler.clone()), shutdown, options, listening).await
+}
+
+/// The same front with another handler behind it, for checks of the protocol that need tools which Grantor has not.
+///
+/// # Errors
+/// It cannot listen there, or must not.
+#[doc(hidden)]
+pub async fn serve_http_to(
+    desk: Desk,
+    options: &HttpOptions,
+    other: impl ServerHandler + Clone,
+    listening: impl FnOnce(SocketAddr, &str),
+) -> Served {
+    let shutdown = Shutdown::new();
+    let handler = Handler::new(desk, Face::Http, shutdown.clone());
+    serve(&handler, mcp(other), shutdown, options, listening).await
+}
+
+async fn serve(
+    handler: &Handler,
+    mcp: Mcp,
+    shutdown: Shutdown,
+    options: &HttpOptions,
+    listening: impl FnOnce(SocketAddr, &str),
+) -> Served {
     let signals = Signals::listen()?;
     let (listener, tls) = listen::open(options)?;
     let address = listener.local_addr()?;
-    let handler = Handler::new(desk, Face::Http, shutdown.clone());
     let (calls, maintenance) = (handler.calls.clone(), handler.maintenance.clone());
-    let site = Arc::new(Site::new(handler, address, &shutdown)?);
+    let site = Arc::new(Site::new(handler.desk.clone(), mcp, address, &shutdown)?);
     maintenance.call();
     listening(address, site.front.public_url());
     let keeping = tokio::spawn({
@@ -113,9 +142,31 @@ pub async fn serve_http(
     Ok(())
 }
 
+/// rmcp's HTTP, without sessions.
+fn mcp(handler: impl ServerHandler + Clone) -> Mcp {
+    // Host and origin are judged in front of it, before anybody is asked who they are.
+    let own = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_sse_retry(None)
+        .with_max_request_body_bytes(2 * LARGEST)
+        .disable_allowed_hosts()
+        .disable_allowed_origins();
+    let sessions = Arc::<NeverSessionManager>::default();
+    let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions, own);
+    Box::new(move |request| {
+        let service = service.clone();
+        Box::pin(async move { service.handle(request).await })
+    })
+}
+
 impl Site {
-    fn new(handler: Handler, address: SocketAddr, shutdown: &Shutdown) -> Result<Self, String> {
-        let desk = handler.desk.clone();
+    fn new(
+        desk: Arc<Desk>,
+        mcp: Mcp,
+        address: SocketAddr,
+        shutdown: &Shutdown,
+    ) -> Result<Self, String> {
         let config = desk.config();
         let front = Front::new(&config.http, address)?;
         let mut issuers = config.http.issuers.clone();
@@ -124,15 +175,6 @@ impl Site {
         }
         let identity = Identity::new(issuers);
         let challenge = Challenge::new(&front, config.read_only);
-        // Host and origin are judged in front of it, before anybody is asked who they are.
-        let own = StreamableHttpServerConfig::default()
-            .with_legacy_session_mode(false)
-            .with_json_response(true)
-            .with_sse_retry(None)
-            .with_max_request_body_bytes(2 * LARGEST)
-            .disable_allowed_hosts()
-            .disable_allowed_origins();
-        let mcp = StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), own);
         let (limits, metrics) = (Arc::default(), Metrics::default());
         let shutdown = shutdown.clone();
         Ok(Self { desk, front, challenge, identity, limits, metrics, mcp, shutdown })
@@ -272,7 +314,7 @@ impl Site {
         parts.extensions.insert(bearer.requester);
         parts.extensions.insert(slot.clone());
         let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
-        self.mcp.handle(request).await.map(|body| limits::Held::new(body, slot).boxed())
+        (self.mcp)(request).await.map(|body| limits::Held::new(body, slot).boxed())
     }
 }
 
