@@ -29,7 +29,7 @@ use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
 pub use declared::{declared_by, zone_of};
 use file::File;
-pub use http::Http;
+pub use http::{Http, Limits as HttpLimits};
 use paths::{expanded, of_environment};
 pub use people::NamedPeople;
 

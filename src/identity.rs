@@ -10,7 +10,6 @@
 mod keys;
 mod token;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::draft::Base;
@@ -30,6 +29,14 @@ pub struct IssuerSettings {
     /// Where its keys are; where that is not said its discovery document says it.
     pub jwks: Option<Base>,
     pub claims: ClaimNames,
+    pub scopes: ScopeNames,
+}
+
+/// What clients ask an issuer for. Some issuers put only what follows the last `/` into their tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeNames {
+    pub read: String,
+    pub change: String,
 }
 
 /// Which claims of its tokens say what.
@@ -44,13 +51,24 @@ pub struct ClaimNames {
     pub groups: Option<String>,
     /// What only a token has that a program got in its own name, with the value it has there, or any.
     pub service: Option<(String, Option<String>)>,
+    /// Where such a token says what its bearer may do, beside its scopes.
+    pub roles: Option<String>,
 }
 
 /// Whoever a token names, and what it lets its bearer ask for.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     pub requester: Requester,
-    pub scopes: BTreeSet<String>,
+    pub rights: Rights,
+    /// What their issuer calls these rights.
+    pub scopes: ScopeNames,
+}
+
+/// What a token lets its bearer ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    read: bool,
+    change: bool,
 }
 
 /// Why a token does not count.
@@ -81,7 +99,47 @@ impl Default for ClaimNames {
             email: "email".to_owned(),
             groups: None,
             service: None,
+            roles: None,
         }
+    }
+}
+
+impl Default for ScopeNames {
+    fn default() -> Self {
+        Self { read: "grantor:read".to_owned(), change: "grantor:change".to_owned() }
+    }
+}
+
+impl ScopeNames {
+    /// Whether no token can mean one of them by the other.
+    pub fn are_told_apart(&self) -> bool {
+        let in_tokens = |asked: &str| [asked.to_owned(), last(asked).to_owned()];
+        in_tokens(&self.read).iter().all(|name| !in_tokens(&self.change).contains(name))
+    }
+
+    /// What a list of scopes, or of roles, lets somebody do.
+    fn rights<'t>(&self, told: impl Iterator<Item = &'t str>) -> Rights {
+        let is = |asked: &str, told: &str| asked == told || last(asked) == told;
+        told.fold(Rights { read: false, change: false }, |rights, told| Rights {
+            read: rights.read || is(&self.read, told),
+            change: rights.change || is(&self.change, told),
+        })
+    }
+}
+
+/// What is left of a scope in a token, where an issuer leaves the address of the resource out.
+fn last(asked: &str) -> &str {
+    asked.rsplit_once('/').map_or(asked, |(_, last)| last)
+}
+
+impl Rights {
+    /// Whoever may change may look as well.
+    pub fn may_read(self) -> bool {
+        self.read || self.change
+    }
+
+    pub fn may_change(self) -> bool {
+        self.change
     }
 }
 
@@ -95,8 +153,8 @@ impl Identity {
     }
 
     /// The issuers' identifiers, in the order of the configuration.
-    pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.issuers.iter().map(|(settings, _)| settings.issuer.as_str())
+    pub fn issuers(&self) -> impl Iterator<Item = &IssuerSettings> {
+        self.issuers.iter().map(|(settings, _)| settings)
     }
 
     /// Whom a token names.

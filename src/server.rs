@@ -180,6 +180,16 @@ impl Handler {
         }
     }
 
+    /// What the client calls itself. Without a session one of the older protocols does so only as it begins.
+    fn client(&self, context: &RequestContext<RoleServer>) -> Option<String> {
+        let said = match self.face {
+            Face::Stdio(_) => context.client_info(),
+            Face::Http => context.meta.client_info(),
+        };
+        let said = said.map(|client| format!("{} {}", client.name, client.version));
+        said.or_else(|| http::session(context).map(|session| session.client.clone()))
+    }
+
     /// What every modern result carries and no legacy one does.
     fn meta(&self, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
         let modern = context.protocol_version()? >= ProtocolVersion::V_2026_07_28;
@@ -285,9 +295,8 @@ impl ServerHandler for Handler {
             requester,
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
-            client: context
-                .client_info()
-                .map(|client| format!("{} {}", client.name, client.version))
+            client: self
+                .client(&context)
                 .map(|client| crate::text::short(&client, LONGEST_CLIENT).into_owned()),
             asked: Some(call_origin(&context)),
             progress: progress(&context, &made),
@@ -308,6 +317,9 @@ impl ServerHandler for Handler {
                 && answer.pending().is_none()
             {
                 unheard.add(id, answer.receipts().collect());
+            }
+            if let (Some(slot), Err(how)) = (&slot, &answering) {
+                slot.break_off(*how);
             }
             // Its place is taken until its work is done, whether its client waits or not.
             drop(slot);

@@ -9,7 +9,7 @@ use super::setup::{self, Setup};
 use super::{Global, Ran, paint};
 use crate::config::{Config, Http};
 use crate::desk::Desk;
-use crate::identity::{ClaimNames, IssuerSettings};
+use crate::identity::{ClaimNames, IssuerSettings, ScopeNames};
 use crate::sandbox::Issuer;
 use crate::server::{HttpOptions, serve_http, serve_stdio};
 
@@ -100,8 +100,10 @@ async fn of_sandbox(config: &mut Config, address: SocketAddr) -> Result<Issuer, 
         audiences: vec![AUDIENCE.to_owned()],
         jwks: None,
         claims: ClaimNames::default(),
+        scopes: ScopeNames::default(),
     };
-    config.http = Http { issuers: vec![trusted], ..Http::default() };
+    let limits = config.http.limits;
+    config.http = Http { issuers: vec![trusted], limits, ..Http::default() };
     Ok(issuer)
 }
 

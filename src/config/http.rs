@@ -1,13 +1,16 @@
 //! Serving over HTTP: the server's public address, and the issuers whose tokens count.
 
+mod limits;
+
 use toml::{Table, Value};
 use url::Url;
 
 use super::file::File;
 use super::{Config, ConfigError};
 use crate::draft::Base;
-use crate::identity::{ClaimNames, IssuerSettings};
+use crate::identity::{ClaimNames, IssuerSettings, ScopeNames};
 use crate::text;
+pub use limits::Limits;
 
 /// The section that all of it is in.
 pub(super) const SECTION: &str = "http";
@@ -23,7 +26,22 @@ const CLIENT: &str = "client_claim";
 const EMAIL: &str = "email_claim";
 const GROUPS: &str = "groups_claim";
 const SERVICE: &str = "service";
-const OF_ISSUER: [&str; 8] = [ISSUER, AUDIENCES, JWKS, SUBJECT, CLIENT, EMAIL, GROUPS, SERVICE];
+const READ_SCOPE: &str = "read_scope";
+const CHANGE_SCOPE: &str = "change_scope";
+const ROLES: &str = "roles_claim";
+const OF_ISSUER: [&str; 11] = [
+    ISSUER,
+    AUDIENCES,
+    JWKS,
+    SUBJECT,
+    CLIENT,
+    EMAIL,
+    GROUPS,
+    SERVICE,
+    READ_SCOPE,
+    CHANGE_SCOPE,
+    ROLES,
+];
 
 /// How this server is reached over HTTP, and by whom.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +51,7 @@ pub struct Http {
     /// The pages from which a browser may call it.
     pub origins: Vec<String>,
     pub issuers: Vec<IssuerSettings>,
+    pub limits: Limits,
 }
 
 /// The section's name, the key where it is one's fault, and what is wrong.
@@ -53,8 +72,9 @@ pub(super) fn check(content: &Value) -> Result<(), Wrong> {
                 check_issuers(value)?;
                 Ok(())
             }
+            _ if let Some(checked) = limits::check(key, value) => checked,
             _ => {
-                let known = OWN.join(", ");
+                let known = OWN.into_iter().chain(limits::keys()).collect::<Vec<_>>().join(", ");
                 let text = format!("there is no setting {key:?} in [{SECTION}]; there are {known}");
                 return wrong(Some(key), text);
             }
@@ -91,6 +111,19 @@ fn check_issuers(content: &Value) -> Result<(), Wrong> {
             return wrong(Some(ISSUER), format!("{ISSUER} in [{section}] is another's as well"));
         }
         known.push(issuer);
+        let asked = |key: &str, usual: String| {
+            table.get(key).and_then(Value::as_str).map_or(usual, str::to_owned)
+        };
+        let usual = ScopeNames::default();
+        let scopes = ScopeNames {
+            read: asked(READ_SCOPE, usual.read),
+            change: asked(CHANGE_SCOPE, usual.change),
+        };
+        if !scopes.are_told_apart() {
+            let why =
+                format!("{READ_SCOPE} and {CHANGE_SCOPE} in [{section}] are one in its tokens");
+            return wrong(Some(READ_SCOPE), why);
+        }
     }
     Ok(())
 }
@@ -110,7 +143,8 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
                 false => Ok(()),
             }
         }
-        SUBJECT | CLIENT | EMAIL | GROUPS => text(value).map(drop),
+        SUBJECT | CLIENT | EMAIL | GROUPS | ROLES => text(value).map(drop),
+        READ_SCOPE | CHANGE_SCOPE => scope(text(value)?),
         SERVICE => match text(value)?.split('=').all(|part| !part.is_empty()) {
             true => Ok(()),
             false => Err("must be the name of a claim, or CLAIM=VALUE".to_owned()),
@@ -127,6 +161,15 @@ fn text(value: &Value) -> Result<&str, String> {
 fn texts(value: &Value) -> Result<Vec<String>, String> {
     let all = value.as_array().ok_or_else(|| "must be a list of texts".to_owned())?;
     all.iter().map(|one| text(one).map(str::to_owned)).collect()
+}
+
+/// A scope as it stands in a challenge, among others and in quotes (RFC 6749, section 3.3).
+fn scope(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
+    match text.chars().all(fits) && !text.ends_with('/') {
+        true => Ok(()),
+        false => Err("must be a scope, such as grantor:read".to_owned()),
+    }
 }
 
 /// The address that clients write: what they name as the resource is compared byte for byte.
@@ -162,13 +205,14 @@ impl Http {
         let origins = content.get(ORIGINS).and_then(|all| texts(all).ok()).unwrap_or_default();
         let issuers = content.get(ISSUERS).and_then(Value::as_table).into_iter().flatten();
         let issuers = issuers.filter_map(|(name, table)| Some(issuer(name, table.as_table()?)));
-        Self { public_url, origins, issuers: issuers.collect() }
+        let limits = Limits::of(content);
+        Self { public_url, origins, issuers: issuers.collect(), limits }
     }
 }
 
 fn issuer(name: &str, table: &Table) -> IssuerSettings {
     let said = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
-    let usual = ClaimNames::default();
+    let (usual, scopes) = (ClaimNames::default(), ScopeNames::default());
     let service = said(SERVICE).map(|said| match said.split_once('=') {
         Some((claim, value)) => (claim.to_owned(), Some(value.to_owned())),
         None => (said, None),
@@ -184,6 +228,11 @@ fn issuer(name: &str, table: &Table) -> IssuerSettings {
             email: said(EMAIL).unwrap_or(usual.email),
             groups: said(GROUPS),
             service,
+            roles: said(ROLES),
+        },
+        scopes: ScopeNames {
+            read: said(READ_SCOPE).unwrap_or(scopes.read),
+            change: said(CHANGE_SCOPE).unwrap_or(scopes.change),
         },
     }
 }

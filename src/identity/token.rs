@@ -1,7 +1,5 @@
 //! Reading a token, and deciding whether it counts: pure, given the key.
 
-use std::collections::BTreeSet;
-
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use jsonwebtoken::{Algorithm, Validation, decode};
 use serde_json::{Map, Value};
@@ -114,7 +112,14 @@ pub(super) fn check(
         return Err(Rejected::Invalid("it is bound to a key that is not shown"));
     }
     let caller = caller(&claims, &settings.claims, &settings.issuer)?;
-    Ok(Bearer { requester: Requester::calling(caller), scopes: scopes(&claims) })
+    // A person's roles say what they are, and not what they let their client do.
+    let roles = settings.claims.roles.as_ref().filter(|_| caller.kind == CallerKind::Service);
+    let told = words(&claims, roles.map(String::as_str));
+    Ok(Bearer {
+        requester: Requester::calling(caller),
+        rights: settings.scopes.rights(told),
+        scopes: settings.scopes.clone(),
+    })
 }
 
 fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
@@ -180,15 +185,16 @@ fn groups(claims: &Claims, name: &str, issuer: &str) -> Groups {
     read.filter(|groups| groups.len() <= MOST_GROUPS).map_or(Groups::Untold, Groups::Told)
 }
 
-/// What the token lets its bearer ask for: `scope` of RFC 9068, a text, or `scp`, a text or a list.
-fn scopes(claims: &Claims) -> BTreeSet<String> {
-    let mut scopes = BTreeSet::new();
-    for said in ["scope", "scp"].iter().filter_map(|name| claims.get(*name)) {
-        let all = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
-        let words = all.iter().filter_map(Value::as_str).flat_map(str::split_whitespace);
-        scopes.extend(words.map(str::to_owned));
-    }
-    scopes
+/// The words by which a token says what its bearer may ask for: in `scope` of RFC 9068, a text, or `scp`, a text
+/// or a list, or in a claim of roles.
+fn words<'c>(claims: &'c Claims, roles: Option<&'c str>) -> impl Iterator<Item = &'c str> {
+    ["scope", "scp"]
+        .into_iter()
+        .chain(roles)
+        .filter_map(|name| claims.get(name))
+        .flat_map(|said| said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice))
+        .filter_map(Value::as_str)
+        .flat_map(str::split_whitespace)
 }
 
 #[cfg(test)]

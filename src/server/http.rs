@@ -12,7 +12,9 @@ mod front;
 mod limits;
 mod listen;
 mod metrics;
+mod places;
 mod scope;
+mod sessions;
 mod tls;
 
 use std::convert::Infallible;
@@ -33,7 +35,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
-use super::shutdown::Shutdown;
+use super::shutdown::{BrokenOff, Shutdown};
 use super::stdio::{Line, understand};
 use super::{Face, Handler, Served, Signals};
 use crate::desk::Desk;
@@ -42,6 +44,9 @@ use challenge::Challenge;
 use front::Front;
 use limits::{Limits, Slot};
 use metrics::Metrics;
+use places::Place;
+use scope::Needs;
+use sessions::{Session, Sessions};
 
 type Body = BoxBody<Bytes, Infallible>;
 /// What answers a message that was let through.
@@ -65,13 +70,13 @@ struct Site {
     identity: Identity,
     limits: Arc<Limits>,
     metrics: Metrics,
+    sessions: Sessions,
     mcp: Mcp,
     shutdown: Shutdown,
 }
 
-/// The largest body that is read, and how long reading it may take.
-const LARGEST: usize = 1024 * 1024;
-const BODY: Duration = Duration::from_secs(10);
+/// What may be sent to rmcp, which is given what was read here, written anew.
+const LARGEST: usize = 32 * 1024 * 1024;
 /// How long what was asked for may take once the process is asked to end.
 const GRACE: Duration = Duration::from_secs(3);
 /// How soon somebody may try again where nothing is known of when it will do, in seconds.
@@ -149,7 +154,7 @@ fn mcp(handler: impl ServerHandler + Clone) -> Mcp {
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_sse_retry(None)
-        .with_max_request_body_bytes(2 * LARGEST)
+        .with_max_request_body_bytes(LARGEST)
         .disable_allowed_hosts()
         .disable_allowed_origins();
     let sessions = Arc::<NeverSessionManager>::default();
@@ -174,14 +179,15 @@ impl Site {
             issuer.audiences.push(front.public_url().to_owned());
         }
         let identity = Identity::new(issuers);
-        let challenge = Challenge::new(&front, config.read_only);
-        let (limits, metrics) = (Arc::default(), Metrics::default());
-        let shutdown = shutdown.clone();
-        Ok(Self { desk, front, challenge, identity, limits, metrics, mcp, shutdown })
+        let challenge = Challenge::new(&front, config.read_only, config.http.issuers.iter());
+        let limits = Arc::new(Limits::new(config.http.limits));
+        let (metrics, sessions, shutdown) =
+            (Metrics::default(), Sessions::default(), shutdown.clone());
+        Ok(Self { desk, front, challenge, identity, limits, metrics, sessions, mcp, shutdown })
     }
 
     /// The answer to one request, whatever it is.
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, place: &Place) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let health = match path.as_str() {
             "/livez" => Some(plain(StatusCode::OK, "ok\n")),
@@ -199,9 +205,9 @@ impl Site {
         let mut answer = match request.method() {
             &Method::OPTIONS if origin.is_some() => plain(StatusCode::NO_CONTENT, ""),
             &Method::GET | &Method::HEAD if self.challenge.is_at(&path) => {
-                self.challenge.metadata(self.identity.issuers())
+                self.challenge.metadata()
             }
-            _ if path == self.front.path() => self.enter(request).await,
+            _ if path == self.front.path() => self.enter(request, place).await,
             _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
         };
         // Nobody between keeps what was told to one.
@@ -224,7 +230,7 @@ impl Site {
     }
 
     /// A request to the MCP endpoint: who calls, whether it is too much, and then what they ask for.
-    async fn enter(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn enter(&self, request: Request<Incoming>, place: &Place) -> Response<Body> {
         if self.shutdown.asked.is_cancelled() {
             return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
         }
@@ -232,8 +238,9 @@ impl Site {
             Ok(bearer) => bearer,
             Err(answer) => return *answer,
         };
-        if !scope::may_read(&bearer.scopes) {
-            return self.challenge.insufficient(scope::Needs::Read);
+        place.know();
+        if !Needs::Read.are_met(bearer.rights) {
+            return self.challenge.insufficient(Needs::Read, &bearer.scopes);
         }
         if request.method() != Method::POST {
             let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "POST is all there is\n");
@@ -287,23 +294,22 @@ impl Site {
         slot: Arc<Slot>,
     ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
-        let read = http_body_util::Limited::new(body, LARGEST).collect();
-        let body = match tokio::time::timeout(BODY, read).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB\n");
-            }
-            Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "the body did not come whole\n"),
-            Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
-        };
-        let message = match understand(&body) {
-            Line::Message(message) => message,
-            Line::Wrong { id, error } => return wrong(id, error),
-            Line::Nothing => return plain(StatusCode::BAD_REQUEST, "a message is missing\n"),
+        let message = match self.read(body).await {
+            Ok(message) => message,
+            Err(answer) => return *answer,
         };
         let needs = scope::needs(&message);
-        if !scope::may(&bearer.scopes, needs) {
-            return self.challenge.insufficient(needs);
+        if !needs.are_met(bearer.rights) {
+            return self.challenge.insufficient(needs, &bearer.scopes);
+        }
+        let (requester, ledger) = (bearer.requester, self.desk.ledger());
+        let entered = self.sessions.enter(&mut parts.headers, &message, &requester, ledger).await;
+        match entered {
+            Ok(Some(session)) => drop(parts.extensions.insert(session)),
+            Ok(None) => {}
+            Err(sessions::NotThere) => {
+                return plain(StatusCode::NOT_FOUND, "there is no such session\n");
+            }
         }
         // What was judged is what is served: rmcp reads what was read here, written anew.
         let Ok(body) = serde_json::to_vec(&message) else {
@@ -311,11 +317,51 @@ impl Site {
         };
         parts.headers.remove(AUTHORIZATION);
         parts.headers.insert(CONTENT_LENGTH, body.len().into());
-        parts.extensions.insert(bearer.requester);
+        parts.extensions.insert(requester.clone());
         parts.extensions.insert(slot.clone());
         let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
-        (self.mcp)(request).await.map(|body| limits::Held::new(body, slot).boxed())
+        let mut answer = (self.mcp)(request).await;
+        if let Some(session) = Session::begun_by(&message) {
+            answer = self.sessions.begin(session, &requester, ledger, answer).await;
+        }
+        if let Some(BrokenOff { has_begun }) = slot.broken_off() {
+            *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            // What has begun is not to be sent again by a program that only reads this.
+            if !has_begun {
+                answer.headers_mut().insert(RETRY_AFTER, SOON.into());
+            }
+        }
+        answer.map(|body| limits::Held::slot(body, slot).boxed())
     }
+
+    /// The message that a body holds, or what is answered where it holds none.
+    async fn read(
+        &self,
+        body: Incoming,
+    ) -> Result<Box<rmcp::model::ClientJsonRpcMessage>, Box<Response<Body>>> {
+        let most = self.limits.most();
+        let read = http_body_util::Limited::new(body, most.body_limit).collect();
+        let refused = |status, why: &'static str| Err(Box::new(plain(status, why)));
+        let body = match tokio::time::timeout(most.body_timeout, read).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                let why = format!("the body is larger than {} bytes\n", most.body_limit);
+                return Err(Box::new(plain(StatusCode::PAYLOAD_TOO_LARGE, why)));
+            }
+            Ok(Err(_)) => return refused(StatusCode::BAD_REQUEST, "the body did not come whole\n"),
+            Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
+        };
+        match understand(&body) {
+            Line::Message(message) => Ok(message),
+            Line::Wrong { id, error } => Err(Box::new(wrong(id, error))),
+            Line::Nothing => refused(StatusCode::BAD_REQUEST, "a message is missing\n"),
+        }
+    }
+}
+
+/// What the client said of itself that calls, where it did so earlier and not with this request.
+pub(super) fn session(context: &RequestContext<RoleServer>) -> Option<&Session> {
+    context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Session>()
 }
 
 /// The place that a request has among those in flight.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use grantor::config::{Config, Flags, Http, Sources};
 use grantor::desk::Desk;
-use grantor::identity::{ClaimNames, IssuerSettings};
+use grantor::identity::{ClaimNames, IssuerSettings, ScopeNames};
 use grantor::sandbox::Issuer;
 use grantor::server::{HttpOptions, serve_http_to};
 use rmcp::model::*;
@@ -398,6 +398,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         audiences: vec!["fixtures".to_owned()],
         jwks: None,
         claims: ClaimNames::default(),
+        scopes: ScopeNames::default(),
     };
     let state = tempfile::tempdir()?;
     let flags = Flags { state_dir: Some(state.path().into()), ..Flags::default() };

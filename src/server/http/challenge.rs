@@ -6,8 +6,9 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use super::front::Front;
-use super::scope::{CHANGE, Needs, READ};
+use super::scope::Needs;
 use super::{Body, json as answer};
+use crate::identity::{IssuerSettings, ScopeNames};
 
 pub(super) struct Challenge {
     /// What the metadata calls this server, byte for byte as it is configured, whatever a request says.
@@ -15,20 +16,39 @@ pub(super) struct Challenge {
     metadata_url: String,
     /// The same document is at the host's own place, for clients that look there alone.
     places: [String; 2],
+    issuers: Vec<String>,
+    /// All scopes that there are, whatever an issuer calls them.
+    supported: Vec<String>,
     /// What a client is to ask for that has no token yet: all there is, because clients seldom ask twice.
-    scopes: Vec<&'static str>,
+    /// Nothing where issuers call it otherwise, and nobody knows whom the client will ask.
+    first: Option<String>,
 }
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 impl Challenge {
-    pub(super) fn new(front: &Front, is_read_only: bool) -> Self {
+    pub(super) fn new<'i>(
+        front: &Front,
+        is_read_only: bool,
+        issuers: impl Iterator<Item = &'i IssuerSettings> + Clone,
+    ) -> Self {
         let own = format!("{WELL_KNOWN}{}", front.path());
+        let all = if is_read_only { Needs::Read } else { Needs::Change };
+        let mut supported: Vec<String> = Vec::new();
+        for name in issuers.clone().flat_map(|issuer| all.scopes(&issuer.scopes)) {
+            if !supported.iter().any(|known| known == name) {
+                supported.push(name.to_owned());
+            }
+        }
+        let mut asked = issuers.clone().map(|issuer| all.scopes(&issuer.scopes).join(" "));
+        let first = asked.next().filter(|first| asked.all(|other| other == *first));
         Self {
             resource: front.public_url().to_owned(),
             metadata_url: format!("{}{own}", front.origin()),
             places: [WELL_KNOWN.to_owned(), own],
-            scopes: if is_read_only { vec![READ] } else { vec![READ, CHANGE] },
+            issuers: issuers.map(|issuer| issuer.issuer.clone()).collect(),
+            supported,
+            first,
         }
     }
 
@@ -36,11 +56,11 @@ impl Challenge {
         self.places.iter().any(|place| place == path)
     }
 
-    pub(super) fn metadata<'i>(&self, issuers: impl Iterator<Item = &'i str>) -> Response<Body> {
+    pub(super) fn metadata(&self) -> Response<Body> {
         let document = json!({
             "resource": self.resource,
-            "authorization_servers": issuers.collect::<Vec<_>>(),
-            "scopes_supported": self.scopes,
+            "authorization_servers": self.issuers,
+            "scopes_supported": self.supported,
             "bearer_methods_supported": ["header"],
             "resource_name": "Grantor",
         });
@@ -49,28 +69,31 @@ impl Challenge {
 
     /// To somebody who has shown no token: how to get one.
     pub(super) fn unknown(&self) -> Response<Body> {
-        self.challenged(StatusCode::UNAUTHORIZED, &self.scopes, None)
+        self.challenged(StatusCode::UNAUTHORIZED, self.first.as_deref(), None)
     }
 
     /// To somebody whose token does not count, and never will.
     pub(super) fn invalid(&self, why: &str) -> Response<Body> {
-        self.challenged(StatusCode::UNAUTHORIZED, &self.scopes, Some(("invalid_token", why)))
+        let error = Some(("invalid_token", why));
+        self.challenged(StatusCode::UNAUTHORIZED, self.first.as_deref(), error)
     }
 
     /// To somebody whose token is not for what they ask.
-    pub(super) fn insufficient(&self, needs: Needs) -> Response<Body> {
+    pub(super) fn insufficient(&self, needs: Needs, names: &ScopeNames) -> Response<Body> {
         let why = Some(("insufficient_scope", "the token does not allow this"));
-        self.challenged(StatusCode::FORBIDDEN, needs.scopes(), why)
+        self.challenged(StatusCode::FORBIDDEN, Some(&needs.scopes(names).join(" ")), why)
     }
 
     fn challenged(
         &self,
         status: StatusCode,
-        scopes: &[&str],
+        scopes: Option<&str>,
         error: Option<(&str, &str)>,
     ) -> Response<Body> {
-        let (metadata, scopes) = (&self.metadata_url, scopes.join(" "));
-        let mut said = format!("Bearer resource_metadata=\"{metadata}\", scope=\"{scopes}\"");
+        let mut said = format!("Bearer resource_metadata=\"{}\"", self.metadata_url);
+        if let Some(scopes) = scopes {
+            said.push_str(&format!(", scope=\"{scopes}\""));
+        }
         let mut body = json!({ "error": "unauthorized" });
         if let Some((error, why)) = error {
             said.push_str(&format!(", error=\"{error}\", error_description=\"{why}\""));

@@ -24,7 +24,8 @@ pub(super) struct Front {
 /// What is served where nothing says so.
 const PATH: &str = "/mcp";
 const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
-const ANY_HEADER: &str = "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name";
+const ANY_HEADER: &str =
+    "authorization, content-type, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name";
 
 impl Front {
     /// # Errors
@@ -119,7 +120,7 @@ pub(super) fn shared(mut answer: Response<Body>, page: Option<HeaderValue>) -> R
         ("vary", "origin"),
         ("access-control-allow-methods", "POST, GET"),
         ("access-control-allow-headers", ANY_HEADER),
-        ("access-control-expose-headers", "www-authenticate, retry-after"),
+        ("access-control-expose-headers", "www-authenticate, retry-after, mcp-session-id"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -144,7 +145,7 @@ mod tests {
         let http = Http {
             public_url: Some("https://grantor.example.com/mcp".to_owned()),
             origins: vec!["https://app.example.com".to_owned()],
-            issuers: Vec::new(),
+            ..Http::default()
         };
         let public = Front::new(&http, "10.0.0.1:8080".parse().unwrap()).unwrap();
         let local = Front::new(&Http::default(), "127.0.0.1:8080".parse().unwrap()).unwrap();

@@ -3,17 +3,22 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 
 use super::Body;
+use super::places::Busy;
+use crate::config::HttpLimits;
+use crate::server::shutdown::BrokenOff;
 
 /// Who asks for how much.
-#[derive(Default)]
-pub(in crate::server) struct Limits(Mutex<HashMap<String, Use>>);
+pub(in crate::server) struct Limits {
+    most: HttpLimits,
+    uses: Mutex<HashMap<String, Use>>,
+}
 
 /// What one caller has in hand.
 struct Use {
@@ -27,6 +32,8 @@ struct Use {
 pub(in crate::server) struct Slot {
     limits: Arc<Limits>,
     caller: String,
+    /// How the end of the server broke the work off, where it did.
+    broken_off: OnceLock<BrokenOff>,
 }
 
 /// Why a request is not served now.
@@ -37,27 +44,30 @@ pub(super) enum TooMuch {
     OfAll,
 }
 
-/// The answer's body, with the place that it takes.
+/// The answer's body, with what it holds until it is sent or its client has gone.
 pub(super) struct Held {
     body: Body,
-    _slot: Arc<Slot>,
+    _slot: Option<Arc<Slot>>,
+    _busy: Option<Busy>,
 }
 
-/// Requests of one caller that are worked on at the same time.
-const MOST_OF_CALLER: usize = 16;
-/// Requests of all callers that are worked on at the same time.
-const MOST: usize = 256;
-/// How many requests of one caller may come at once, and how many more each second.
-const BURST: f64 = 200.0;
-const RATE: f64 = 100.0;
 /// Callers that are remembered before those are forgotten who ask for nothing.
 const CALLERS: usize = 1_024;
 
 impl Limits {
+    pub(super) fn new(most: HttpLimits) -> Self {
+        Self { most, uses: Mutex::default() }
+    }
+
     /// A place for one more request of this caller.
     pub(super) fn admit(self: &Arc<Self>, caller: &str) -> Result<Arc<Slot>, TooMuch> {
         self.take(caller, Instant::now())?;
-        Ok(Arc::new(Slot { limits: self.clone(), caller: caller.to_owned() }))
+        let (limits, caller, broken_off) = (self.clone(), caller.to_owned(), OnceLock::new());
+        Ok(Arc::new(Slot { limits, caller, broken_off }))
+    }
+
+    pub(super) fn most(&self) -> &HttpLimits {
+        &self.most
     }
 
     /// How many requests are worked on.
@@ -66,18 +76,20 @@ impl Limits {
     }
 
     fn take(&self, caller: &str, now: Instant) -> Result<(), TooMuch> {
+        let most = &self.most;
+        let burst = f64::from(most.caller_burst);
         let mut uses = self.uses();
         if uses.len() >= CALLERS && !uses.contains_key(caller) {
-            uses.retain(|_, one| one.in_flight > 0 || one.left_at(now) < BURST);
+            uses.retain(|_, one| one.in_flight > 0 || one.left_at(now, most) < burst);
         }
         let all: usize = uses.values().map(|one| one.in_flight).sum();
         let own =
-            uses.entry(caller.to_owned()).or_insert(Use { in_flight: 0, left: BURST, at: now });
-        (own.left, own.at) = (own.left_at(now), now);
-        if own.left < 1.0 || own.in_flight >= MOST_OF_CALLER {
+            uses.entry(caller.to_owned()).or_insert(Use { in_flight: 0, left: burst, at: now });
+        (own.left, own.at) = (own.left_at(now, most), now);
+        if own.left < 1.0 || own.in_flight >= most.caller_concurrency {
             return Err(TooMuch::OfCaller(1));
         }
-        if all >= MOST {
+        if all >= most.concurrency {
             return Err(TooMuch::OfAll);
         }
         own.left -= 1.0;
@@ -86,14 +98,24 @@ impl Limits {
     }
 
     fn uses(&self) -> MutexGuard<'_, HashMap<String, Use>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Use {
-    fn left_at(&self, now: Instant) -> f64 {
-        let passed = now.saturating_duration_since(self.at).min(Duration::from_secs(60));
-        (self.left + passed.as_secs_f64() * RATE).min(BURST)
+    fn left_at(&self, now: Instant, most: &HttpLimits) -> f64 {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.left + passed * f64::from(most.caller_rate)).min(most.caller_burst.into())
+    }
+}
+
+impl Slot {
+    pub(in crate::server) fn break_off(&self, how: BrokenOff) {
+        let _ = self.broken_off.set(how);
+    }
+
+    pub(super) fn broken_off(&self) -> Option<BrokenOff> {
+        self.broken_off.get().copied()
     }
 }
 
@@ -106,8 +128,12 @@ impl Drop for Slot {
 }
 
 impl Held {
-    pub(super) fn new(body: Body, slot: Arc<Slot>) -> Self {
-        Self { body, _slot: slot }
+    pub(super) fn slot(body: Body, slot: Arc<Slot>) -> Self {
+        Self { body, _slot: Some(slot), _busy: None }
+    }
+
+    pub(super) fn busy(body: Body, busy: Busy) -> Self {
+        Self { body, _slot: None, _busy: Some(busy) }
     }
 }
 
@@ -134,12 +160,14 @@ impl HttpBody for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_caller_who_asks_too_much_waits_and_others_do_not() {
-        let (limits, begun) = (Limits::default(), Instant::now());
+        let (limits, begun) = (Limits::new(HttpLimits::default()), Instant::now());
+        let most = HttpLimits::default().caller_concurrency;
         let taken = |who: &str, at| limits.take(who, at);
-        for _ in 0..MOST_OF_CALLER {
+        for _ in 0..most {
             assert_eq!(taken("eve", begun), Ok(()));
         }
         assert_eq!(taken("eve", begun), Err(TooMuch::OfCaller(1)), "so many at a time");
@@ -150,15 +178,15 @@ mod tests {
             limits.uses().get_mut("eve").unwrap().in_flight = 0;
             made += 1;
         }
-        assert_eq!(made, 200 - MOST_OF_CALLER, "so many at once");
+        assert_eq!(made, 200 - most, "so many at once");
         assert_eq!(taken("ada", begun), Ok(()));
         assert_eq!(taken("eve", begun + Duration::from_secs(1)), Ok(()), "a second later again");
     }
 
     #[test]
     fn all_callers_together_are_bounded_and_the_idle_are_forgotten() {
-        let (limits, begun) = (Limits::default(), Instant::now());
-        for caller in 0..MOST {
+        let (limits, begun) = (Limits::new(HttpLimits::default()), Instant::now());
+        for caller in 0..HttpLimits::default().concurrency {
             assert_eq!(limits.take(&caller.to_string(), begun), Ok(()));
         }
         assert_eq!(limits.take("one more", begun), Err(TooMuch::OfAll));
@@ -166,7 +194,7 @@ mod tests {
         for caller in 0..4 * CALLERS {
             let later = begun + Duration::from_secs(60);
             assert_eq!(limits.take(&format!("later {caller}"), later), Ok(()));
-            limits.uses().values_mut().for_each(|one| (one.in_flight, one.left) = (0, BURST));
+            limits.uses().values_mut().for_each(|one| (one.in_flight, one.left) = (0, 200.0));
         }
         assert!(limits.uses().len() <= CALLERS, "{}", limits.uses().len());
     }

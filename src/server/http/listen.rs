@@ -5,24 +5,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
+use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{HttpOptions, Site, tls};
+use super::limits::Held;
+use super::places::{Place, Places};
+use super::{HttpOptions, SOON, Site, later, tls};
 
-/// Connections at a time; one more is closed at once.
-const MOST: usize = 2_048;
-/// How long a connection may take to say what it wants, TLS included; also the longest it may stay idle.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How much of a request may come before its body.
 const LONGEST_HEAD: usize = 64 * 1024;
+/// Files that are open for something else: the ledger, vendors, programs that print a secret.
+const OWN_FILES: usize = 256;
 /// How long answers that are on their way have at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -50,6 +51,32 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
+/// How many connections there is room for: each is an open file, and so is what Grantor itself works with.
+fn room(wanted: usize) -> usize {
+    match open_files(wanted + OWN_FILES) {
+        Some(files) => wanted.min(files.saturating_sub(OWN_FILES).max(files / 2)),
+        None => wanted,
+    }
+}
+
+/// How many files this process may have open, if that is bounded: as many as are wanted, where it may say so.
+#[cfg(unix)]
+fn open_files(wanted: usize) -> Option<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = u64::try_from(wanted).ok()?;
+    let more = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let current = current?;
+    let raised = Rlimit { current: Some(more), maximum };
+    let may = current < more && setrlimit(Resource::Nofile, raised).is_ok();
+    usize::try_from(if may { more } else { current }).ok()
+}
+
+#[cfg(not(unix))]
+fn open_files(_: usize) -> Option<usize> {
+    None
+}
+
 /// Serves connections until `closing`, and lets what is being answered end.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -57,7 +84,8 @@ pub(super) async fn serve(
     site: Arc<Site>,
     closing: CancellationToken,
 ) {
-    let (places, connections) = (Arc::new(Semaphore::new(MOST)), TaskTracker::new());
+    let most = site.limits.most();
+    let (places, connections) = (Places::new(room(most.connections)), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
             () = closing.cancelled() => break,
@@ -68,11 +96,13 @@ pub(super) async fn serve(
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Some(place) = places.take() else { continue };
         let (site, tls, closing) = (site.clone(), tls.clone(), closing.clone());
         connections.spawn(async move {
-            connection(stream, tls, site, closing).await;
-            drop(place);
+            tokio::select! {
+                () = connection(stream, tls, site, &place, closing) => {}
+                () = place.given_up.cancelled() => {}
+            }
         });
     }
     connections.close();
@@ -83,15 +113,17 @@ async fn connection(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     site: Arc<Site>,
+    place: &Arc<Place>,
     closing: CancellationToken,
 ) {
     // Without it answers are only slower.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => exchange(stream, site, closing).await,
+        None => exchange(stream, site, place, closing).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                exchange(stream, site, closing).await;
+            let patience = site.limits.most().idle_timeout;
+            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
+                exchange(stream, site, place, closing).await;
             }
         }
     }
@@ -100,14 +132,23 @@ async fn connection(
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     site: Arc<Site>,
+    place: &Arc<Place>,
     closing: CancellationToken,
 ) {
+    let patience = site.limits.most().idle_timeout;
     let service = service_fn(move |request| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
+        let (site, place) = (site.clone(), place.clone());
+        async move {
+            let Some(busy) = place.busy() else {
+                let why = "too many are connected\n";
+                return Ok::<_, Infallible>(later(StatusCode::SERVICE_UNAVAILABLE, SOON, why));
+            };
+            let answer = site.answer(request, &place).await;
+            Ok(answer.map(|body| Held::busy(body, busy).boxed()))
+        }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(LONGEST_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LONGEST_HEAD);
     let mut exchange = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     // However it ends, the client notices.
     let _ = tokio::select! {

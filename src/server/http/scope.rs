@@ -1,14 +1,9 @@
 //! What a request asks for, by what it says in its body, and what a token lets its bearer ask for.
 
-use std::collections::BTreeSet;
-
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
 
+use crate::identity::{Rights, ScopeNames};
 use crate::tools;
-
-pub(super) const READ: &str = "grantor:read";
-/// Whoever may change may look as well.
-pub(super) const CHANGE: &str = "grantor:change";
 
 /// What a token must allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +14,17 @@ pub(super) enum Needs {
 
 impl Needs {
     /// All scopes of it, as a client should ask for them.
-    pub(super) fn scopes(self) -> &'static [&'static str] {
+    pub(super) fn scopes(self, names: &ScopeNames) -> Vec<&str> {
         match self {
-            Self::Read => &[READ],
-            Self::Change => &[READ, CHANGE],
+            Self::Read => vec![&names.read],
+            Self::Change => vec![&names.read, &names.change],
+        }
+    }
+
+    pub(super) fn are_met(self, rights: Rights) -> bool {
+        match self {
+            Self::Read => rights.may_read(),
+            Self::Change => rights.may_change(),
         }
     }
 }
@@ -38,15 +40,4 @@ pub(super) fn needs(message: &ClientJsonRpcMessage) -> Needs {
         },
         _ => Needs::Read,
     }
-}
-
-pub(super) fn may(scopes: &BTreeSet<String>, needs: Needs) -> bool {
-    match needs {
-        Needs::Read => may_read(scopes),
-        Needs::Change => scopes.contains(CHANGE),
-    }
-}
-
-pub(super) fn may_read(scopes: &BTreeSet<String>) -> bool {
-    scopes.contains(READ) || scopes.contains(CHANGE)
 }
