@@ -3,13 +3,16 @@
 //     node client.mjs NAME FOLDER MODE
 //
 // FOLDER is where the SDK is installed; MODE is `1` for @modelcontextprotocol/sdk 1.x, or the mode of
-// an @modelcontextprotocol/client 2.x: `legacy`, `auto`. Prints a line a step, `pass` or `fail`, and
+// an @modelcontextprotocol/client 2.x: `legacy`, `auto`. With OVER=http the server is a process that serves over
+// HTTP, and the client brings it a bearer. Prints a line a step, `pass` or `fail`, and
 // leaves counting to `run`.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
@@ -21,6 +24,7 @@ const { GRANTOR, ROOT, WORK, ERA, LIAR } = process.env;
 const scenario = JSON.parse(readFileSync(new URL("scenario.json", import.meta.url), "utf8"));
 
 const FIRST = mode === "1";
+const OVER_HTTP = process.env.OVER === "http";
 // A grant that passes the gate of hold.py on its way, and one that any person may be asked about.
 const HELD = { asset: "BillingService", userGroupAssetPermission: [{ group: "API Team", permission: "Modify" }] };
 const ASKED = { userKey: "marta.lindqvist@example.com", roleKey: "Tester", assetKeys: ["Billing"] };
@@ -32,6 +36,9 @@ const need = createRequire(join(folder, "here.js"));
 const { Client } = need(FIRST ? "@modelcontextprotocol/sdk/client/index.js" : "@modelcontextprotocol/client");
 const { StdioClientTransport, getDefaultEnvironment } = need(
   FIRST ? "@modelcontextprotocol/sdk/client/stdio.js" : "@modelcontextprotocol/client/stdio",
+);
+const { StreamableHTTPClientTransport } = need(
+  FIRST ? "@modelcontextprotocol/sdk/client/streamableHttp.js" : "@modelcontextprotocol/client",
 );
 const ELICIT = FIRST ? need("@modelcontextprotocol/sdk/types.js").ElicitRequestSchema : "elicitation/create";
 
@@ -50,18 +57,51 @@ class Person {
 }
 
 /** What both SDKs have in common. */
-async function opened(command, args, { person, environment } = {}, use) {
+async function opened(command, args, { person, environment, bearer = "alex" } = {}, use) {
+  if (!OVER_HTTP) {
+    const env = { ...getDefaultEnvironment(), ...environment };
+    return connected(new StdioClientTransport({ command, args, env }), person, use);
+  }
+  const child = spawn(command, [...args, "serve", "--http", "127.0.0.1:0"], { stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  try {
+    const { url, token } = await addressed(child, bearer);
+    const requestInit = { headers: { Authorization: `Bearer ${token}` } };
+    return await connected(new StreamableHTTPClientTransport(new URL(url), { requestInit }), person, use);
+  } finally {
+    child.kill();
+    await ended;
+  }
+}
+
+/** Where a server over HTTP is, and a token of somebody whom the sandbox gives one. */
+async function addressed(child, bearer) {
+  let url;
+  for await (const line of createInterface(child.stderr)) {
+    url ??= line.split("clients find it at ")[1];
+    const tokens = line.split("bearers, good for an hour: ")[1]?.split("?who=")[0];
+    if (tokens) {
+      child.stderr.resume();
+      return { url, token: await (await fetch(`${tokens}?who=${bearer}`)).text() };
+    }
+  }
+  assert.fail("the server ended before it said where it is");
+}
+
+async function connected(transport, person, use) {
   const capabilities = person ? { elicitation: { form: {} } } : {};
   const client = new Client(
     { name, version: "1" },
     FIRST ? { capabilities } : { capabilities, versionNegotiation: { mode } },
   );
   if (person) client.setRequestHandler(ELICIT, (request) => person.answer(request));
-  const env = { ...getDefaultEnvironment(), ...environment };
-  const transport = new StdioClientTransport({ command, args, env });
   let era;
   // The first SDK tells its transport alone.
-  transport.setProtocolVersion = (version) => (era = version);
+  const tell = transport.setProtocolVersion?.bind(transport);
+  transport.setProtocolVersion = (version) => {
+    era = version;
+    tell?.(version);
+  };
   await client.connect(transport);
   try {
     await use({
@@ -153,6 +193,8 @@ async function cancelled(call, controller) {
 }
 
 for (const [number, scene] of scenario.entries()) {
+  // Over HTTP whoever calls is not who approves: nobody is asked.
+  if (OVER_HTTP && scene.elicits) continue;
   await step(`${scene.session}: came and went`, async () => {
     const person = new Person();
     const kept = {};
@@ -176,6 +218,18 @@ for (const [number, scene] of scenario.entries()) {
       for (const one of scene.steps) await step(one.step, () => take(session, person, one, kept));
     });
   });
+}
+
+if (OVER_HTTP) {
+  await step("a bearer for reading may look, and changes nothing", () => {
+    const policy = ["--policy", join(ROOT, "policies/examples/automation.cedar")];
+    return opened(GRANTOR, ["--sandbox", ...state("reader"), ...policy], { bearer: "grace" }, async (session) => {
+      const looked = await session.call("list_roles", { vendor: "centrasite" });
+      assert.ok(looked.structuredContent.rows.length > 0, JSON.stringify(looked));
+      await assert.rejects(session.call("grant_asset_role", ASKED), /403|[Ii]nsufficient.scope/);
+    });
+  });
+  process.exit();
 }
 
 await step("a result that breaks its outputSchema is not taken", () =>

@@ -2,8 +2,9 @@
 
     client.py NAME MODE
 
-MODE is `1` for mcp 1.x, or the mode of an mcp 2.x client: `legacy`, `auto`. Prints a line a step,
-`pass` or `fail`, and leaves counting to `run`.
+MODE is `1` for mcp 1.x, or the mode of an mcp 2.x client: `legacy`, `auto`. With OVER=http the server is a process
+that serves over HTTP, and the client brings it a bearer. Prints a line a step, `pass` or `fail`, and leaves counting
+to `run`.
 """
 
 import asyncio
@@ -11,7 +12,9 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import sys
+import traceback
 
 from steps import steps
 
@@ -23,6 +26,7 @@ work = pathlib.Path(os.environ["WORK"])
 scenario = json.loads((pathlib.Path(__file__).parent / "scenario.json").read_text())
 
 FIRST = mode == "1"
+OVER_HTTP = os.environ.get("OVER") == "http"
 # A grant that passes the gate of hold.py on its way, and one that any person may be asked about.
 HELD = {"asset": "BillingService", "userGroupAssetPermission": [{"group": "API Team", "permission": "Modify"}]}
 ASKED = {"userKey": "marta.lindqvist@example.com", "roleKey": "Tester", "assetKeys": ["Billing"]}
@@ -32,11 +36,16 @@ LONGEST = 60
 
 if FIRST:
     import mcp.types as types
+    import httpx
     from mcp import ClientSession, McpError, StdioServerParameters
     from mcp.client.stdio import stdio_client
 else:
+    import httpx2 as httpx
     import mcp_types as types
     from mcp import Client, MCPError as McpError, StdioServerParameters
+
+
+from mcp.client.streamable_http import streamable_http_client
 
 
 class Person:
@@ -94,19 +103,49 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def opened(command, arguments, environment=None, person=None):
-    server = StdioServerParameters(command=command, args=arguments, env=environment)
-    ask = person.answer if person else None
-    info = types.Implementation(name=name, version="1")
-    if FIRST:
-        async with stdio_client(server) as (reading, writing):
-            async with ClientSession(reading, writing, elicitation_callback=ask, client_info=info) as sdk:
-                hello = await sdk.initialize()
-                sdk.protocol_version = hello.protocolVersion
-                yield Session(sdk)
-    else:
-        async with Client(server, mode=mode, elicitation_callback=ask, client_info=info) as sdk:
-            yield Session(sdk)
+async def opened(command, arguments, environment=None, person=None, bearer="alex"):
+    async with contextlib.AsyncExitStack() as stack:
+        if OVER_HTTP:
+            url, headers = await stack.enter_async_context(served(command, arguments, bearer))
+            http = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=LONGEST))
+            server = streamable_http_client(url, http_client=http)
+        else:
+            server = StdioServerParameters(command=command, args=arguments, env=environment)
+        ask = person.answer if person else None
+        info = types.Implementation(name=name, version="1")
+        if FIRST:
+            pipes = await stack.enter_async_context(server if OVER_HTTP else stdio_client(server))
+            session = ClientSession(*pipes[:2], elicitation_callback=ask, client_info=info)
+            sdk = await stack.enter_async_context(session)
+            hello = await sdk.initialize()
+            sdk.protocol_version = hello.protocolVersion
+        else:
+            sdk = await stack.enter_async_context(Client(server, mode=mode, elicitation_callback=ask, client_info=info))
+        yield Session(sdk)
+
+
+@contextlib.asynccontextmanager
+async def served(command, arguments, bearer):
+    """A server over HTTP: where it is, and the headers of somebody whom the sandbox gives a bearer."""
+    serve = [command, *arguments, "serve", "--http", "127.0.0.1:0"]
+    child = await asyncio.create_subprocess_exec(*serve, stderr=asyncio.subprocess.PIPE)
+    try:
+        url = (await said(child, "clients find it at ")).strip()
+        tokens = (await said(child, "bearers, good for an hour: ")).split("?who=")[0]
+        async with httpx.AsyncClient() as http:
+            token = (await http.get(f"{tokens}?who={bearer}")).text
+        yield url, {"Authorization": f"Bearer {token}"}
+    finally:
+        child.terminate()
+        await child.wait()
+
+
+async def said(child, before):
+    """What a child says after these words, on the line that has them."""
+    while line := (await child.stderr.readline()).decode():
+        if before in line:
+            return line.split(before)[1]
+    raise AssertionError(f"the server ended before it said {before!r}")
 
 
 def state(folder):
@@ -180,6 +219,9 @@ async def until(what, seconds=LONGEST):
 
 async def scenes():
     for number, scene in enumerate(scenario):
+        # Over HTTP whoever calls is not who approves: nobody is asked.
+        if OVER_HTTP and scene.get("elicits"):
+            continue
         with step(f"{scene['session']}: came and went"):
             person, kept = Person(), {}
             policy = ["--policy", str(root / scene["policy"])] if "policy" in scene else []
@@ -264,8 +306,27 @@ async def withdraws_a_question():
             assert rows == [], f"granted all the same: {rows}"
 
 
+async def is_held_to_its_scope():
+    with step("a bearer for reading may look, and changes nothing"):
+        policy = ["--policy", str(root / "policies/examples/automation.cedar")]
+        flags = ["--sandbox", *state("reader"), *policy]
+        looked, changed, why = None, None, None
+        try:
+            async with opened(grantor, flags, bearer="grace") as session:
+                looked = await session.call("list_roles", {"vendor": "centrasite"})
+                changed = await session.call("grant_asset_role", ASKED)
+        except (Exception, BaseExceptionGroup) as error:
+            # Whichever of its own this SDK makes of a 403.
+            why = "".join(traceback.format_exception(error))
+        assert looked and looked["structuredContent"]["rows"], looked
+        assert changed is None and why and re.search("403|error response", why), changed or why
+
+
 async def main():
     await scenes()
+    if OVER_HTTP:
+        await is_held_to_its_scope()
+        return
     await refuses_a_liar()
     await cancels_in_flight()
     if os.environ["ERA"] < "2026":
