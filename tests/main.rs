@@ -394,6 +394,14 @@ mod issuer;
 #[path = "grantor/http.rs"]
 mod http;
 
+/// How much may be asked for over HTTP.
+#[path = "grantor/http_limits.rs"]
+mod http_limits;
+
+/// Sessions that nobody keeps, and scopes that issuers call otherwise.
+#[path = "grantor/http_sessions.rs"]
+mod http_sessions;
+
 /// What callers see and do over HTTP, each apart from the others.
 #[path = "grantor/http_callers.rs"]
 mod http_callers;

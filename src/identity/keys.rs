@@ -30,6 +30,8 @@ struct Held {
     keys: Vec<Key>,
     /// When these keys were what the issuer said.
     at: Option<Instant>,
+    /// Counts up whenever they are fetched.
+    generation: u64,
     /// When a key was last looked for that is not among them.
     sought: Option<Instant>,
     /// Whether that look could not be had.
@@ -80,8 +82,8 @@ impl Keys {
         Self { issuer, jwks, held: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
     }
 
-    /// The key that a token says it is signed with.
-    pub(super) async fn find(&self, token: &Read, wire: &Wire) -> Result<Key, Rejected> {
+    /// The key that a token says it is signed with, and of which generation it is.
+    pub(super) async fn find(&self, token: &Read, wire: &Wire) -> Result<(Key, u64), Rejected> {
         let now = Instant::now();
         if self.held().next(token, now) == Next::Fetch {
             let _one = self.fetching.lock().await;
@@ -93,7 +95,10 @@ impl Keys {
         }
         let held = self.held();
         match held.next(token, Instant::now()) {
-            Next::Use(at) => held.keys.get(at).cloned().ok_or(Rejected::Unavailable),
+            Next::Use(at) => {
+                let key = held.keys.get(at).cloned().ok_or(Rejected::Unavailable)?;
+                Ok((key, held.generation))
+            }
             Next::No => Err(Rejected::Invalid("its key is not one of its issuer's")),
             Next::Fetch | Next::CannotTell => Err(Rejected::Unavailable),
         }
@@ -113,6 +118,12 @@ impl Keys {
     /// Whether there are keys to check with.
     pub(super) fn are_held(&self) -> bool {
         self.held().counts(Instant::now())
+    }
+
+    /// Which keys these are, while they may be used.
+    pub(super) fn generation(&self) -> Option<u64> {
+        let held = self.held();
+        held.counts(Instant::now()).then_some(held.generation)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -185,6 +196,7 @@ impl Held {
 
     fn take(&mut self, keys: Vec<Key>, now: Instant) {
         (self.keys, self.at, self.is_cut_off) = (keys, Some(now), false);
+        self.generation += 1;
     }
 
     /// A key was looked for that was not held.

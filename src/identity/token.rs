@@ -1,6 +1,7 @@
 //! Reading a token, and deciding whether it counts: pure, given the key.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Validation, decode};
 use serde_json::{Map, Value};
 
@@ -83,13 +84,13 @@ fn object(part: &str) -> Result<Claims, Rejected> {
     serde_json::from_slice(&bytes).map_err(|_| MALFORMED)
 }
 
-/// Whom a token names, if this key signed it and it is for this server, now.
+/// Whom a token names, if this key signed it and it is for this server, now; and until when it is.
 pub(super) fn check(
     token: &str,
     read: &Read,
     key: &Key,
     settings: &IssuerSettings,
-) -> Result<Bearer, Rejected> {
+) -> Result<(Bearer, Timestamp), Rejected> {
     let mut wanted = Validation::new(read.algorithm);
     wanted.set_required_spec_claims(&REQUIRED);
     wanted.set_issuer(&[&settings.issuer]);
@@ -115,11 +116,16 @@ pub(super) fn check(
     // A person's roles say what they are, and not what they let their client do.
     let roles = settings.claims.roles.as_ref().filter(|_| caller.kind == CallerKind::Service);
     let told = words(&claims, roles.map(String::as_str));
-    Ok(Bearer {
-        requester: Requester::calling(caller),
-        rights: settings.scopes.rights(told),
-        scopes: settings.scopes.clone(),
-    })
+    let rights = settings.scopes.rights(told);
+    let (requester, scopes) = (Requester::calling(caller), settings.scopes.clone());
+    Ok((Bearer { requester, rights, scopes }, end(&claims)))
+}
+
+/// When a token is too old, leeway included; long ago where that cannot be told.
+fn end(claims: &Claims) -> Timestamp {
+    let ends = claims.get("exp").and_then(Value::as_i64);
+    let ends = ends.and_then(|ends| ends.checked_add(LEEWAY.cast_signed()));
+    ends.and_then(|ends| Timestamp::from_second(ends).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {

@@ -35,7 +35,7 @@ async fn both_eras_shake_hands_and_call() {
         "clientInfo": { "name": "test", "version": "1" } } });
     let came = team.post(&token, &hello).await;
     assert_eq!(parsed(&came.body)["result"]["protocolVersion"], "2025-11-25", "{came:?}");
-    assert!(!came.head.contains("mcp-session-id"), "nothing is kept: {came:?}");
+    assert!(came.head.contains("mcp-session-id: "), "sealed, and nothing of it is kept: {came:?}");
     assert!(came.head.contains("cache-control: no-store"), "{came:?}");
     let begun = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     assert_eq!(team.post(&token, &begun).await.status, 202);

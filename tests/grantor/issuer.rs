@@ -48,6 +48,8 @@ pub struct Team {
 pub struct Came {
     pub status: u16,
     pub head: String,
+    /// The head as it came, in which letters are large or small.
+    pub raw_head: String,
     pub body: String,
 }
 
@@ -227,7 +229,8 @@ impl Team {
         let answer = tokio::time::timeout(PATIENCE, exchange).await.expect("no answer comes");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Came { status, head: head.to_lowercase(), body: body.to_owned() }
+        let (head, raw_head) = (head.to_lowercase(), head.to_owned());
+        Came { status, head, raw_head, body: body.to_owned() }
     }
 
     /// A message to the endpoint, with a token.

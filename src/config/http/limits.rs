@@ -120,7 +120,7 @@ mod tests {
         ] {
             let value = format!("a = {value}").parse::<Table>().unwrap()["a"].clone();
             let checked = check("caller_concurrency", &value).unwrap();
-            assert_eq!(checked.is_ok(), fits, "{value}: {checked:?}");
+            assert_eq!(checked.is_ok(), fits, "{value:?}: {checked:?}");
         }
         assert!(check("port", &Value::Integer(1)).is_none());
     }
