@@ -11,6 +11,8 @@
 )]
 
 mod common;
+#[path = "common/http.rs"]
+mod http;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -34,6 +36,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "--vendor") {
         return vendor();
     }
+    if std::env::args().any(|argument| argument == "--bare") {
+        return http::serve_bare();
+    }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     let mut vendor = Vendor::start();
@@ -44,8 +49,46 @@ fn main() {
     if wanted("grants") {
         grants(&vendor.url);
     }
+    if wanted("http") {
+        over_http(&vendor.url);
+    }
     vendor.child.kill().unwrap();
     vendor.child.wait().unwrap();
+}
+
+/// The same over HTTP as over stdio, in one run; and what a server for many must bear.
+fn over_http(url: &str) {
+    let issuer = http::Issuer::start();
+    let look = call("list_roles", &json!({ "vendor": "centrasite" }));
+    let asking = call("find_principals", &json!({ "vendor": "centrasite", "query": "a" }));
+    let message = |request: &str| format!(r#"{{"jsonrpc":"2.0","id":1,{request}}}"#);
+    let served = |limits: &str| {
+        let state = common::state();
+        let served =
+            http::Served::grantor(command(url, state.path()), state.path(), &issuer, limits);
+        (served, state)
+    };
+    // One caller may ask for this much nowhere else.
+    let open = "caller_rate = 100000\ncaller_burst = 100000\ncaller_concurrency = 64";
+    for (what, request, count, least) in [
+        ("find_principals", &asking, ASKING, Some(0.5)),
+        ("list_roles, asks nobody", &look, CALLS, None),
+    ] {
+        let state = common::state();
+        let sent = |_| request.clone();
+        let piped = measure(&format!("{what}, stdio"), url, state.path(), count, sent, |_| ());
+        let (server, _state) = served(open);
+        let what = format!("{what}, HTTP");
+        let ratio = http::rate(&what, &server, &issuer, &message(request), count) / piped;
+        println!("{:<34} {ratio:>8.2} of stdio's", "");
+        assert!(least.is_none_or(|least| ratio >= least), "{what}: {ratio}");
+    }
+    let (server, _state) = served("");
+    http::idle(&server, &issuer, &message(&look));
+    let (server, _state) = served("");
+    http::slow(&server, &issuer, &message(&look));
+    let (server, _state) = served("");
+    http::flood(&server, &issuer, &message(&look));
 }
 
 fn looks(url: &str) {
@@ -160,8 +203,12 @@ fn measure(
 }
 
 fn start(url: &str, state: &Path) -> Server {
+    Server::of(command(url, state))
+}
+
+fn command(url: &str, state: &Path) -> Command {
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples/automation.cedar");
-    Server::of(common::command(
+    common::command(
         state,
         &[
             ("GRANTOR_POLICY", policy.to_str().unwrap()),
@@ -175,7 +222,7 @@ fn start(url: &str, state: &Path) -> Server {
             ("CENTRASITE_USERNAME", "user"),
             ("CENTRASITE_PASSWORD", "password"),
         ],
-    ))
+    )
 }
 
 fn ask(to: &mut impl std::io::Write, id: usize, request: &str) {

@@ -84,7 +84,7 @@ use crate::catalogue::{self, Found};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, told_to};
 use crate::observe::{CallOrigin, Watch};
 use crate::outbound::{Urgency, Wire, urgent};
 use crate::requester::Requester;
@@ -235,6 +235,7 @@ impl Desk {
 
     async fn answer(&self, found: Found, mut call: Call) -> Result<Answer, UnknownTool> {
         let arguments = std::mem::take(&mut call.arguments);
+        let requester = call.requester.clone();
         let (tool, answer) = match found {
             Found::Unknown => return Err(UnknownTool),
             Found::Off(tool, failure) => (tool, off(tool, failure, arguments)),
@@ -255,14 +256,14 @@ impl Desk {
                 (tool, answer)
             }
         };
-        Ok(self.finished(tool, answer).await)
+        Ok(self.finished(tool, answer, &requester).await)
     }
 
     /// The answer as it leaves: whatever becomes of a change rests on what was recorded before, so
     /// it says where that cannot be relied on.
-    async fn finished(&self, tool: &Tool, answer: Answer) -> Answer {
+    async fn finished(&self, tool: &Tool, answer: Answer, to: &Requester) -> Answer {
         let answer = match tool.spec.effect.writes() {
-            true => answer.resting_on(&self.ledger.watched().await),
+            true => answer.resting_on(&told_to(to, self.ledger.watched().await)),
             false => answer,
         };
         answer.finish(self.config.sandbox)
@@ -276,6 +277,7 @@ impl Desk {
         named: Option<&str>,
     ) -> Result<Answer, UnknownTool> {
         let called = OriginalCall { tool: call.tool.clone(), arguments: call.arguments.clone() };
+        let requester = call.requester.clone();
         let answer = match (&tool.run, self.tenant(tool, named)) {
             (Run::Look(look), _) => return Ok(self.look(tool, *look, call, named).await),
             (Run::Check, _) => self.check(call, named).await,
@@ -294,7 +296,7 @@ impl Desk {
             }
             (Run::Change { .. }, None) => Answer::stopped(tool.spec, &vendor_missing(tool.spec)),
         };
-        Ok(self.finished(tool, answer).await)
+        Ok(self.finished(tool, answer, &requester).await)
     }
 
     /// Something has changed, or was not found: what is known of names and roles is asked anew.

@@ -180,16 +180,6 @@ impl Handler {
         }
     }
 
-    /// What the client calls itself. Without a session one of the older protocols does so only as it begins.
-    fn client(&self, context: &RequestContext<RoleServer>) -> Option<String> {
-        let said = match self.face {
-            Face::Stdio(_) => context.client_info(),
-            Face::Http => context.meta.client_info(),
-        };
-        let said = said.map(|client| format!("{} {}", client.name, client.version));
-        said.or_else(|| http::session(context).map(|session| session.client.clone()))
-    }
-
     /// What every modern result carries and no legacy one does.
     fn meta(&self, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
         let modern = context.protocol_version()? >= ProtocolVersion::V_2026_07_28;
@@ -295,8 +285,7 @@ impl ServerHandler for Handler {
             requester,
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
-            client: self
-                .client(&context)
+            client: http::client(&self.face, &context)
                 .map(|client| crate::text::short(&client, LONGEST_CLIENT).into_owned()),
             asked: Some(call_origin(&context)),
             progress: progress(&context, &made),

@@ -72,7 +72,7 @@ pub use record::{End, MovedEnd, Record};
 pub use request::{Answered, AskedAt, Asking, Content, Decision, Request, UnsentConsent};
 pub use standing::Standing;
 pub use trouble::Trouble;
-pub use watched::{describe, warned};
+pub use watched::{describe, told_to, warned};
 pub use whose::Whose;
 
 use super::permit::Denied;

@@ -9,7 +9,7 @@ use super::status::holds;
 use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::failure::Failure;
-use crate::ledger::{PastEntry, Record};
+use crate::ledger::{PastEntry, Record, told_to};
 use crate::requester::Requester;
 use crate::tools::check_change::{CheckChange, with_others};
 use crate::tools::parse;
@@ -20,7 +20,7 @@ impl Desk {
         let receipt = arguments.get("receipt").and_then(Value::as_str).map(str::to_owned);
         let answer = self.try_check(arguments, tenant, &requester).await;
         let answer = answer.unwrap_or_else(|failure| Answer::unasked(&failure));
-        let mut troubles = self.ledger.watched().await;
+        let mut troubles = told_to(&requester, self.ledger.watched().await);
         // Only whoever asks for it reads a receipt that is settled.
         if let Some(receipt) = receipt
             && self.may_see(&receipt, &requester).await.unwrap_or(false)

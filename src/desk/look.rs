@@ -5,10 +5,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Answer, Call, Desk};
+use crate::ledger::told_to;
 use crate::outbound::{CALL, Deadline};
+use crate::requester::Requester;
 use crate::tools::list_roles::ListRoles;
 use crate::tools::{Look as _, LookContext, LookFn, Tool};
 use crate::vendors::Tenant;
+
+/// Where a row says by which receipt access was given.
+const RECEIPT: &str = "receipt";
 
 impl Desk {
     /// Asks vendors and changes nothing.
@@ -25,7 +30,11 @@ impl Desk {
             .then(|| format!("{} {arguments}", named.unwrap_or_default()));
         let answer = async {
             let answer = match look(arguments, context).await {
-                Ok(rows) => Answer::rows(rows),
+                Ok(mut rows) => {
+                    rows.troubles = told_to(&call.requester, rows.troubles);
+                    self.hide_receipts(&mut rows.rows, &call.requester).await;
+                    Answer::rows(rows)
+                }
                 Err(failure) => Answer::unasked(&failure),
             };
             answer.finish(self.config.sandbox)
@@ -33,6 +42,20 @@ impl Desk {
         let Some(question) = shared else { return answer.await };
         let shared = self.roles.answer(question, async { Arc::new(answer.await) }).await;
         Answer::clone(&shared)
+    }
+
+    /// Takes the receipts out of rows that are not for a caller to see: that there is access is the vendor's word,
+    /// and who asked for it is not.
+    async fn hide_receipts(&self, rows: &mut [Value], to: &Requester) {
+        if to.caller().is_none() {
+            return;
+        }
+        for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+            let Some(receipt) = row.get(RECEIPT).and_then(Value::as_str) else { continue };
+            if !self.may_see(receipt, to).await.unwrap_or(false) {
+                row.shift_remove(RECEIPT);
+            }
+        }
     }
 
     /// Whom a look asks: the tenant that is named, or all.

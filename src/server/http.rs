@@ -331,7 +331,7 @@ impl Site {
                 answer.headers_mut().insert(RETRY_AFTER, SOON.into());
             }
         }
-        answer.map(|body| limits::Held::slot(body, slot).boxed())
+        answer.map(|body| limits::Held::new(body, slot).boxed())
     }
 
     /// The message that a body holds, or what is answered where it holds none.
@@ -359,8 +359,18 @@ impl Site {
     }
 }
 
-/// What the client said of itself that calls, where it did so earlier and not with this request.
-pub(super) fn session(context: &RequestContext<RoleServer>) -> Option<&Session> {
+/// What the client calls itself. Without a session one of the older protocols does so only as it begins.
+pub(super) fn client(face: &Face, context: &RequestContext<RoleServer>) -> Option<String> {
+    let said = match face {
+        Face::Stdio(_) => context.client_info(),
+        Face::Http => context.meta.client_info(),
+    };
+    let said = said.map(|client| format!("{} {}", client.name, client.version));
+    said.or_else(|| session(context).map(|session| session.client.clone()))
+}
+
+/// What the client said of itself that calls, where it did so as its session began.
+fn session(context: &RequestContext<RoleServer>) -> Option<&Session> {
     context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Session>()
 }
 

@@ -149,6 +149,38 @@ async fn what_another_asked_for_is_not_there() {
     assert_eq!(undone["outcome"], "confirmed", "{undone:#}");
 }
 
+/// Access is the vendor's word, and who asked for it is not; neither is where the ledger is damaged.
+#[tokio::test]
+async fn neither_access_nor_damage_names_a_receipt_of_another() {
+    let (world, key) = (World::new().await, Key::new("a"));
+    let issuer = Issuer::start(&key).await;
+    let team = Team::start(&world, &issuer, "").await.ready().await;
+    let (ada, eve) = (issuer.token(&key, "ada", BOTH), issuer.token(&key, "eve", BOTH));
+    let granted = team.call(&ada, "set_project_acl", on_finance(SAM)).await;
+    let receipt = granted["receipt"].as_str().unwrap().to_owned();
+    let sought =
+        json!({ "vendor": "snaplogic", "resource": "/Harbor/Finance", "granted_here": true });
+    let own = team.call(&ada, "list_access", sought.clone()).await;
+    assert_eq!(own["rows"][0]["receipt"], receipt.as_str(), "{own:#}");
+    let others = team.call(&eve, "list_access", sought.clone()).await;
+    assert_eq!(others["rows"][0]["granted_here"], true, "{others:#}");
+    assert!(!others.to_string().contains(&receipt), "{others:#}");
+
+    let lines = world.path("state/lines.jsonl");
+    let text = std::fs::read_to_string(&lines).unwrap();
+    std::fs::write(&lines, text.replacen("OPS-7", "OPS-8", 2)).unwrap();
+    let at_the_machine = world.run(&["call", "check_change"]).await.stdout;
+    assert!(at_the_machine.contains(&receipt), "{at_the_machine}");
+    let change = on_finance("marta.lindqvist@example.com");
+    for (tool, arguments) in
+        [("check_change", json!({})), ("list_access", sought), ("set_project_acl", change)]
+    {
+        let told = team.call(&eve, tool, arguments).await.to_string();
+        assert!(told.contains("cannot be acted on"), "{tool} says nothing of it: {told}");
+        assert!(!told.contains(&receipt), "{tool}: {told}");
+    }
+}
+
 /// A client that says it can ask its person is not asked: whoever calls is not who approves. A yes said at the
 /// machine is carried out, and stays theirs who asked.
 #[tokio::test]

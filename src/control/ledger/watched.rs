@@ -5,6 +5,7 @@ use std::time::Instant;
 use tokio::sync::Mutex;
 
 use super::{Ledger, Trouble};
+use crate::requester::Requester;
 
 /// What was found last.
 #[derive(Default)]
@@ -42,6 +43,16 @@ impl Ledger {
         *found = Some(Found { troubles: troubles.clone(), next });
         troubles
     }
+}
+
+/// What may be said of troubles to whoever asks. Where they are may name what others asked for, which a caller over a
+/// network may not see.
+pub fn told_to(who: &Requester, troubles: Vec<Trouble>) -> Vec<Trouble> {
+    if who.caller().is_none() || troubles.is_empty() {
+        return troubles;
+    }
+    let what = format!("{} of its lines or files cannot be acted on", troubles.len());
+    vec![Trouble { place: "the ledger".to_owned(), what, hash: String::new() }]
 }
 
 /// In one sentence, for whoever changes something on the word of a ledger that is damaged.

@@ -17,7 +17,14 @@ use crate::server::shutdown::BrokenOff;
 /// Who asks for how much.
 pub(in crate::server) struct Limits {
     most: HttpLimits,
-    uses: Mutex<HashMap<String, Use>>,
+    uses: Mutex<Uses>,
+}
+
+#[derive(Default)]
+struct Uses {
+    of: HashMap<String, Use>,
+    /// Of all of them.
+    in_flight: usize,
 }
 
 /// What one caller has in hand.
@@ -72,32 +79,40 @@ impl Limits {
 
     /// How many requests are worked on.
     pub(super) fn in_flight(&self) -> usize {
-        self.uses().values().map(|one| one.in_flight).sum()
+        self.uses().in_flight
     }
 
     fn take(&self, caller: &str, now: Instant) -> Result<(), TooMuch> {
         let most = &self.most;
         let burst = f64::from(most.caller_burst);
         let mut uses = self.uses();
-        if uses.len() >= CALLERS && !uses.contains_key(caller) {
-            uses.retain(|_, one| one.in_flight > 0 || one.left_at(now, most) < burst);
+        let Uses { of, in_flight } = &mut *uses;
+        if of.len() >= CALLERS && !of.contains_key(caller) {
+            of.retain(|_, one| one.in_flight > 0 || one.left_at(now, most) < burst);
         }
-        let all: usize = uses.values().map(|one| one.in_flight).sum();
-        let own =
-            uses.entry(caller.to_owned()).or_insert(Use { in_flight: 0, left: burst, at: now });
+        let own = of.entry(caller.to_owned()).or_insert(Use { in_flight: 0, left: burst, at: now });
         (own.left, own.at) = (own.left_at(now, most), now);
         if own.left < 1.0 || own.in_flight >= most.caller_concurrency {
             return Err(TooMuch::OfCaller(1));
         }
-        if all >= most.concurrency {
+        if *in_flight >= most.concurrency {
             return Err(TooMuch::OfAll);
         }
         own.left -= 1.0;
         own.in_flight += 1;
+        *in_flight += 1;
         Ok(())
     }
 
-    fn uses(&self) -> MutexGuard<'_, HashMap<String, Use>> {
+    fn give_back(&self, caller: &str) {
+        let mut uses = self.uses();
+        if let Some(own) = uses.of.get_mut(caller) {
+            own.in_flight -= 1;
+            uses.in_flight -= 1;
+        }
+    }
+
+    fn uses(&self) -> MutexGuard<'_, Uses> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,14 +136,12 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(own) = self.limits.uses().get_mut(&self.caller) {
-            own.in_flight = own.in_flight.saturating_sub(1);
-        }
+        self.limits.give_back(&self.caller);
     }
 }
 
 impl Held {
-    pub(super) fn slot(body: Body, slot: Arc<Slot>) -> Self {
+    pub(super) fn new(body: Body, slot: Arc<Slot>) -> Self {
         Self { body, _slot: Some(slot), _busy: None }
     }
 
@@ -172,10 +185,10 @@ mod tests {
         }
         assert_eq!(taken("eve", begun), Err(TooMuch::OfCaller(1)), "so many at a time");
         assert_eq!(taken("ada", begun), Ok(()));
-        limits.uses().get_mut("eve").unwrap().in_flight = 0;
+        (0..most).for_each(|_| limits.give_back("eve"));
         let mut made = 0;
         while limits.take("eve", begun).is_ok() {
-            limits.uses().get_mut("eve").unwrap().in_flight = 0;
+            limits.give_back("eve");
             made += 1;
         }
         assert_eq!(made, 200 - most, "so many at once");
@@ -186,16 +199,19 @@ mod tests {
     #[test]
     fn all_callers_together_are_bounded_and_the_idle_are_forgotten() {
         let (limits, begun) = (Limits::new(HttpLimits::default()), Instant::now());
-        for caller in 0..HttpLimits::default().concurrency {
+        let most = HttpLimits::default().concurrency;
+        for caller in 0..most {
             assert_eq!(limits.take(&caller.to_string(), begun), Ok(()));
         }
         assert_eq!(limits.take("one more", begun), Err(TooMuch::OfAll));
-        limits.uses().values_mut().for_each(|one| one.in_flight = 0);
+        (0..most).for_each(|caller| limits.give_back(&caller.to_string()));
+        assert_eq!(limits.in_flight(), 0);
         for caller in 0..4 * CALLERS {
-            let later = begun + Duration::from_secs(60);
-            assert_eq!(limits.take(&format!("later {caller}"), later), Ok(()));
-            limits.uses().values_mut().for_each(|one| (one.in_flight, one.left) = (0, 200.0));
+            let (caller, later) = (format!("later {caller}"), begun + Duration::from_secs(60));
+            assert_eq!(limits.take(&caller, later), Ok(()));
+            limits.give_back(&caller);
+            limits.uses().of.values_mut().for_each(|one| one.left = 200.0);
         }
-        assert!(limits.uses().len() <= CALLERS, "{}", limits.uses().len());
+        assert!(limits.uses().of.len() <= CALLERS, "{}", limits.uses().of.len());
     }
 }
