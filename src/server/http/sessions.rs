@@ -10,7 +10,6 @@ use aws_lc_rs::{constant_time, hmac};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Response;
-use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, ProtocolVersion};
@@ -110,7 +109,7 @@ impl Sessions {
                 parts.headers.insert(HEADER, id);
             }
         }
-        Response::from_parts(parts, Full::new(Bytes::from(body)).boxed())
+        Response::from_parts(parts, Full::new(body).boxed())
     }
 
     /// The session that a request brings, where it brings one.
