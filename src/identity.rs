@@ -4,10 +4,13 @@
 //! - `token` reads a token and decides; it is pure, given a key.
 //! - `keys` holds an issuer's keys: fetched ahead of need, anew for one that is unknown, and for a while after
 //!   the issuer cannot be reached.
+//! - `login` has a person log in at an issuer with a browser, and `id_token` decides whom that shows.
 //!
 //! A token is in no message, no log line and no value that leaves this room.
 
+mod id_token;
 mod keys;
+mod login;
 mod token;
 
 use std::collections::BTreeSet;
@@ -17,6 +20,8 @@ use crate::draft::Base;
 use crate::outbound::Wire;
 use crate::requester::Requester;
 use keys::Keys;
+pub use login::{Answered, LoggedIn, LoginError, LoginSettings, Once};
+use login::Provider;
 
 /// An issuer whose tokens count, as the configuration describes it.
 #[derive(Clone, Debug)]
@@ -30,6 +35,8 @@ pub struct IssuerSettings {
     /// Where its keys are; where that is not said its discovery document says it.
     pub jwks: Option<Base>,
     pub claims: ClaimNames,
+    /// How people log in there with a browser, where they may.
+    pub login: Option<LoginSettings>,
 }
 
 /// Which claims of its tokens say what.
@@ -65,6 +72,8 @@ pub enum Rejected {
 /// The issuers whose tokens count here.
 pub struct Identity {
     issuers: Vec<(IssuerSettings, Keys)>,
+    /// What those say of themselves at which people log in.
+    providers: Vec<Provider>,
     wire: Wire,
 }
 
@@ -87,11 +96,12 @@ impl Default for ClaimNames {
 
 impl Identity {
     pub fn new(issuers: Vec<IssuerSettings>) -> Self {
+        let providers = issuers.iter().map(|_| Provider::default()).collect();
         let issuers = issuers.into_iter().map(|settings| {
             let keys = Keys::of(&settings);
             (settings, keys)
         });
-        Self { issuers: issuers.collect(), wire: Wire::default() }
+        Self { issuers: issuers.collect(), providers, wire: Wire::default() }
     }
 
     /// The issuers' identifiers, in the order of the configuration.

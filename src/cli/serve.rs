@@ -9,7 +9,7 @@ use super::setup::{self, Setup};
 use super::{Global, Ran, paint};
 use crate::config::{Config, Http};
 use crate::desk::Desk;
-use crate::identity::{ClaimNames, IssuerSettings};
+use crate::identity::{ClaimNames, IssuerSettings, LoginSettings};
 use crate::sandbox::Issuer;
 use crate::server::{HttpOptions, serve_http, serve_stdio};
 
@@ -17,6 +17,8 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What bearers of a sandbox are for.
 const AUDIENCE: &str = "grantor-sandbox";
+/// As whom a sandbox's page is known to its issuer.
+const CLIENT: &str = "grantor-sandbox-inbox";
 
 #[derive(Args, Default)]
 pub(super) struct Arguments {
@@ -99,7 +101,8 @@ async fn of_sandbox(config: &mut Config, address: SocketAddr) -> Result<Issuer, 
         issuer: issuer.url().to_owned(),
         audiences: vec![AUDIENCE.to_owned()],
         jwks: None,
-        claims: ClaimNames::default(),
+        claims: ClaimNames { groups: Some("groups".to_owned()), ..ClaimNames::default() },
+        login: Some(LoginSettings::new(CLIENT.to_owned())),
     };
     config.http = Http { issuers: vec![trusted], ..Http::default() };
     Ok(issuer)

@@ -1,12 +1,14 @@
 //! Serving over HTTP: the server's public address, and the issuers whose tokens count.
 
+use std::sync::Arc;
+
 use toml::{Table, Value};
 use url::Url;
 
 use super::file::File;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, gather};
 use crate::draft::Base;
-use crate::identity::{ClaimNames, IssuerSettings};
+use crate::identity::{ClaimNames, IssuerSettings, LoginSettings};
 use crate::text;
 
 /// The section that all of it is in.
@@ -23,7 +25,24 @@ const CLIENT: &str = "client_claim";
 const EMAIL: &str = "email_claim";
 const GROUPS: &str = "groups_claim";
 const SERVICE: &str = "service";
-const OF_ISSUER: [&str; 8] = [ISSUER, AUDIENCES, JWKS, SUBJECT, CLIENT, EMAIL, GROUPS, SERVICE];
+const LOGIN_CLIENT: &str = "client_id";
+const LOGIN_SECRET: &str = "client_secret";
+const LOGIN_SCOPES: &str = "login_scopes";
+const LOGIN_SUBJECT: &str = "login_subject_claim";
+const OF_ISSUER: [&str; 12] = [
+    ISSUER,
+    AUDIENCES,
+    JWKS,
+    SUBJECT,
+    CLIENT,
+    EMAIL,
+    GROUPS,
+    SERVICE,
+    LOGIN_CLIENT,
+    LOGIN_SECRET,
+    LOGIN_SCOPES,
+    LOGIN_SUBJECT,
+];
 
 /// How this server is reached over HTTP, and by whom.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +52,8 @@ pub struct Http {
     /// The pages from which a browser may call it.
     pub origins: Vec<String>,
     pub issuers: Vec<IssuerSettings>,
+    /// Why people could not log in: a secret that is not there.
+    pub troubles: Vec<String>,
 }
 
 /// The section's name, the key where it is one's fault, and what is wrong.
@@ -91,6 +112,12 @@ fn check_issuers(content: &Value) -> Result<(), Wrong> {
             return wrong(Some(ISSUER), format!("{ISSUER} in [{section}] is another's as well"));
         }
         known.push(issuer);
+        let of_login = [LOGIN_SECRET, LOGIN_SCOPES, LOGIN_SUBJECT];
+        let idle = of_login.iter().find(|key| table.contains_key(**key));
+        if let Some(key) = idle.filter(|_| !table.contains_key(LOGIN_CLIENT)) {
+            let why = format!("is for logging in, which takes a {LOGIN_CLIENT} as well");
+            return wrong(Some(key), format!("{key} in [{section}] {why}"));
+        }
     }
     Ok(())
 }
@@ -110,7 +137,12 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
                 false => Ok(()),
             }
         }
-        SUBJECT | CLIENT | EMAIL | GROUPS => text(value).map(drop),
+        SUBJECT | CLIENT | EMAIL | GROUPS | LOGIN_CLIENT | LOGIN_SUBJECT => text(value).map(drop),
+        LOGIN_SECRET => reference(value),
+        LOGIN_SCOPES => match text(value)?.split(' ').any(|scope| scope == "openid") {
+            true => Ok(()),
+            false => Err("must name openid among them, or no ID token comes".to_owned()),
+        },
         SERVICE => match text(value)?.split('=').all(|part| !part.is_empty()) {
             true => Ok(()),
             false => Err("must be the name of a claim, or CLAIM=VALUE".to_owned()),
@@ -122,6 +154,22 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
 fn text(value: &Value) -> Result<&str, String> {
     let fits = |one: &&str| !text::is_blank(one) && text::is_clean(one) && one.trim() == *one;
     value.as_str().filter(fits).ok_or_else(|| "must be text".to_owned())
+}
+
+/// Where a secret is; itself it does not stand here.
+fn reference(value: &Value) -> Result<(), String> {
+    let table = value.as_table().filter(|table| table.len() == 1);
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text::is_blank(text));
+    let fits = table.and_then(|table| table.iter().next()).is_some_and(|(how, what)| match how.as_str() {
+        "env" | "file" => is_text(what),
+        "command" => what.as_array().is_some_and(|line| !line.is_empty() && line.iter().all(is_text)),
+        _ => false,
+    });
+    match fits {
+        true => Ok(()),
+        false => Err("must say where it is: { env = NAME }, { file = PATH } or { command = [WORD, …] }"
+            .to_owned()),
+    }
 }
 
 fn texts(value: &Value) -> Result<Vec<String>, String> {
@@ -156,14 +204,43 @@ fn origin(text: &str) -> Result<(), String> {
 
 impl Http {
     /// What a file that was checked says.
-    pub(super) fn of(file: &File) -> Self {
+    pub(super) fn of(file: &File, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let Some(content) = file.section(SECTION) else { return Self::default() };
         let public_url = content.get(PUBLIC_URL).and_then(Value::as_str).map(str::to_owned);
         let origins = content.get(ORIGINS).and_then(|all| texts(all).ok()).unwrap_or_default();
         let issuers = content.get(ISSUERS).and_then(Value::as_table).into_iter().flatten();
-        let issuers = issuers.filter_map(|(name, table)| Some(issuer(name, table.as_table()?)));
-        Self { public_url, origins, issuers: issuers.collect() }
+        let mut troubles = Vec::new();
+        let issuers = issuers.filter_map(|(name, table)| {
+            let table = table.as_table()?;
+            let login = login(name, table, file, env).unwrap_or_else(|trouble| {
+                troubles.push(trouble);
+                None
+            });
+            Some(IssuerSettings { login, ..issuer(name, table) })
+        });
+        let issuers = issuers.collect();
+        Self { public_url, origins, issuers, troubles }
     }
+}
+
+/// How people log in at an issuer, where they may.
+fn login(
+    name: &str,
+    table: &Table,
+    file: &File,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<LoginSettings>, String> {
+    let said = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
+    let Some(client_id) = said(LOGIN_CLIENT) else { return Ok(None) };
+    let usual = LoginSettings::new(client_id);
+    let called = format!("{LOGIN_SECRET} in [{SECTION}.{ISSUERS}.{name}]");
+    let secret = table.get(LOGIN_SECRET).map(|value| gather::secret(&called, value, env, file));
+    Ok(Some(LoginSettings {
+        client_secret: secret.transpose()?.map(Arc::new),
+        scopes: said(LOGIN_SCOPES).unwrap_or(usual.scopes),
+        subject: said(LOGIN_SUBJECT),
+        client_id: usual.client_id,
+    }))
 }
 
 fn issuer(name: &str, table: &Table) -> IssuerSettings {
@@ -185,6 +262,7 @@ fn issuer(name: &str, table: &Table) -> IssuerSettings {
             groups: said(GROUPS),
             service,
         },
+        login: None,
     }
 }
 
@@ -199,6 +277,9 @@ impl Config {
                 "serving over HTTP needs an issuer whose tokens count: [{SECTION}.{ISSUERS}.NAME] with its \
                  {ISSUER}; docs/http.md says what each identity provider needs"
             )));
+        }
+        if let Some(trouble) = self.http.troubles.first() {
+            return Err(ConfigError(trouble.clone()));
         }
         if self.people.me.take().is_some() {
             self.warnings.push(

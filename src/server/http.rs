@@ -37,6 +37,7 @@ use super::stdio::{Line, understand};
 use super::{Face, Handler, Served, Signals};
 use crate::desk::Desk;
 use crate::identity::{Bearer, Identity, Rejected};
+use crate::page::{Page, Place};
 use challenge::Challenge;
 use front::Front;
 use limits::{Limits, Slot};
@@ -59,7 +60,8 @@ struct Site {
     desk: Arc<Desk>,
     front: Front,
     challenge: Challenge,
-    identity: Identity,
+    identity: Arc<Identity>,
+    page: Page,
     limits: Arc<Limits>,
     metrics: Metrics,
     mcp: StreamableHttpService<Handler, NeverSessionManager>,
@@ -122,7 +124,9 @@ impl Site {
         for issuer in issuers.iter_mut().filter(|issuer| issuer.audiences.is_empty()) {
             issuer.audiences.push(front.public_url().to_owned());
         }
-        let identity = Identity::new(issuers);
+        let identity = Arc::new(Identity::new(issuers));
+        let place = Place::beside(front.public_url())?;
+        let page = Page::new(desk.clone(), identity.clone(), place, handler.calls.clone());
         let challenge = Challenge::new(&front, config.read_only);
         // Host and origin are judged in front of it, before anybody is asked who they are.
         let own = StreamableHttpServerConfig::default()
@@ -135,7 +139,7 @@ impl Site {
         let mcp = StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), own);
         let (limits, metrics) = (Arc::default(), Metrics::default());
         let shutdown = shutdown.clone();
-        Ok(Self { desk, front, challenge, identity, limits, metrics, mcp, shutdown })
+        Ok(Self { desk, front, challenge, identity, page, limits, metrics, mcp, shutdown })
     }
 
     /// The answer to one request, whatever it is.
@@ -154,6 +158,10 @@ impl Site {
             Ok(origin) => origin,
             Err(trouble) => return self.metrics.counted(plain(StatusCode::FORBIDDEN, trouble)),
         };
+        if self.page.is_open() && self.page.place().below(&path).is_some() {
+            // Nobody else's page may read it, or have it do anything.
+            return self.metrics.counted(self.browse(request).await);
+        }
         let mut answer = match request.method() {
             &Method::OPTIONS if origin.is_some() => plain(StatusCode::NO_CONTENT, ""),
             &Method::GET | &Method::HEAD if self.challenge.is_at(&path) => {
@@ -179,6 +187,20 @@ impl Site {
             return plain(StatusCode::OK, "ok\n");
         };
         plain(StatusCode::SERVICE_UNAVAILABLE, trouble)
+    }
+
+    /// A request to the page, which says itself who is asked who they are.
+    async fn browse(&self, request: Request<Incoming>) -> Response<Body> {
+        if self.shutdown.asked.is_cancelled() {
+            return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
+        }
+        let who = self.page.visitor(request.headers()).unwrap_or_default();
+        let Ok(slot) = self.limits.admit(&who) else {
+            let why = "too much is asked at once\n";
+            return later(StatusCode::TOO_MANY_REQUESTS, SOON, why);
+        };
+        let answer = self.page.answer(request).await;
+        answer.map(|body| limits::Held::new(body.boxed(), slot).boxed())
     }
 
     /// A request to the MCP endpoint: who calls, whether it is too much, and then what they ask for.

@@ -144,7 +144,7 @@ mod tests {
         let http = Http {
             public_url: Some("https://grantor.example.com/mcp".to_owned()),
             origins: vec!["https://app.example.com".to_owned()],
-            issuers: Vec::new(),
+            ..Http::default()
         };
         let public = Front::new(&http, "10.0.0.1:8080".parse().unwrap()).unwrap();
         let local = Front::new(&Http::default(), "127.0.0.1:8080".parse().unwrap()).unwrap();
