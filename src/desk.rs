@@ -27,6 +27,7 @@ mod holders;
 mod holdings;
 mod lag;
 mod lanes;
+mod linked;
 mod listed;
 mod look;
 mod lowering;

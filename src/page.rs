@@ -82,11 +82,6 @@ impl Page {
         Self { desk, identity, place, seals: Seals::new(), sessions, viewers, works }
     }
 
-    /// Whether anybody can log in to it.
-    pub fn is_open(&self) -> bool {
-        self.identity.logins().next().is_some()
-    }
-
     pub fn place(&self) -> &Place {
         &self.place
     }

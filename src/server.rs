@@ -6,6 +6,7 @@ mod gate;
 mod http;
 mod icon;
 mod line;
+mod link;
 mod maintenance;
 mod person;
 mod prompts;
@@ -37,6 +38,7 @@ use crate::desk::{Answer, Call, Desk, Person, Progress, UnknownTool};
 use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
+use crate::page::Place;
 use crate::requester::Requester;
 pub use http::{HttpOptions, serve_http};
 use maintenance::Maintenance;
@@ -74,8 +76,8 @@ struct Handler {
 enum Face {
     /// From one client, whose user is the process's own.
     Stdio(Unheard),
-    /// From many, each of whom has been asked who they are.
-    Http,
+    /// From many, each of whom has been asked who they are; with the page where they can answer, if there is one.
+    Http(Option<Place>),
 }
 
 /// How serving a client ended.
@@ -133,6 +135,13 @@ async fn finished(
     ended.map(|_| ()).map_err(Into::into)
 }
 
+impl Face {
+    /// What a client brings back that has led its person to the page.
+    fn led(&self, request: &CallToolRequestParams) -> Option<String> {
+        matches!(self, Self::Http(Some(_))).then(|| request.request_state.clone()).flatten()
+    }
+}
+
 impl Handler {
     fn new(desk: Desk, face: Face, shutdown: Shutdown) -> Self {
         let config = desk.config();
@@ -169,7 +178,7 @@ impl Handler {
                 let person = person::person(request, context, patience, ended);
                 Ok((self.desk.requester().clone(), person))
             }
-            Face::Http => {
+            Face::Http(_) => {
                 let parts = context.extensions.get::<hyper::http::request::Parts>();
                 let requester = parts.and_then(|parts| parts.extensions.get::<Requester>());
                 let unknown = || ErrorData::internal_error("it is not known who calls", None);
@@ -277,6 +286,10 @@ impl ServerHandler for Handler {
         self.maintenance.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let (requester, person) = self.caller(&request, &context)?;
+        let (led, who) = (self.face.led(&request), requester.clone());
+        if let Some(answer) = link::since(&self.desk, led.as_deref(), &who).await {
+            return Ok(complete(&answer, meta));
+        }
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
@@ -322,10 +335,21 @@ impl ServerHandler for Handler {
         if let Some(pending) = answer.pending() {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
         }
-        let mut result = result(&answer);
-        result.meta = meta;
-        Ok(CallToolResponse::Complete(result))
+        match &self.face {
+            Face::Http(Some(place)) if led.is_none() => {
+                let leading = (&*self.desk, &who, &context);
+                Ok(link::answered(place, answer, leading, meta).await)
+            }
+            Face::Http(Some(place)) => Ok(complete(&link::linked(place, answer), meta)),
+            _ => Ok(complete(&answer, meta)),
+        }
     }
+}
+
+fn complete(answer: &Answer, meta: Option<MetaObject>) -> CallToolResponse {
+    let mut result = result(answer);
+    result.meta = meta;
+    CallToolResponse::Complete(result)
 }
 
 /// What is there: prompts, and what completes their arguments, where one makes sense here.

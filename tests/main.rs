@@ -394,6 +394,10 @@ mod issuer;
 #[path = "grantor/http.rs"]
 mod http;
 
+/// The way from a call over HTTP to the page where people approve.
+#[path = "grantor/inbox.rs"]
+mod inbox;
+
 /// What callers see and do over HTTP, each apart from the others.
 #[path = "grantor/http_callers.rs"]
 mod http_callers;

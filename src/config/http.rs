@@ -291,3 +291,41 @@ impl Config {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(login: &str) -> Result<(), Wrong> {
+        let text = format!("[issuers.a]\nissuer = \"https://id.example.com\"\n{login}");
+        check(&Value::Table(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_log_in_is_set_up_whole_and_without_its_secret() {
+        for login in [
+            "",
+            "client_id = \"inbox\"",
+            "client_id = \"inbox\"\nclient_secret = { env = \"INBOX\" }",
+            "client_id = \"inbox\"\nclient_secret = { file = \"s\" }\nlogin_scopes = \"openid groups\"",
+            "client_id = \"inbox\"\nclient_secret = { command = [\"pass\", \"inbox\"] }\nlogin_subject_claim = \"sub\"",
+        ] {
+            assert!(checked(login).is_ok(), "{login}");
+        }
+        for (login, told) in [
+            ("client_id = \"\"", "client_id in [http.issuers.a] must be text"),
+            ("client_secret = { env = \"X\" }", "which takes a client_id as well"),
+            ("login_scopes = \"openid\"", "which takes a client_id as well"),
+            ("login_subject_claim = \"sub\"", "which takes a client_id as well"),
+            ("client_id = \"i\"\nclient_secret = \"hunter2\"", "must say where it is"),
+            ("client_id = \"i\"\nclient_secret = { env = \"\" }", "must say where it is"),
+            ("client_id = \"i\"\nclient_secret = { command = [] }", "must say where it is"),
+            ("client_id = \"i\"\nclient_secret = { env = \"A\", file = \"b\" }", "must say where"),
+            ("client_id = \"i\"\nlogin_scopes = \"profile\"", "must name openid"),
+            ("client_id = \"i\"\nlogin_scope = \"openid\"", "is no setting there"),
+        ] {
+            let (_, _, text) = checked(login).unwrap_err();
+            assert!(text.contains(told) && !text.contains("hunter2"), "{login}: {text}");
+        }
+    }
+}

@@ -65,10 +65,13 @@ impl Page {
             withdrawn: Box::new(|| false),
             person: Person::Absent,
         };
-        let body = self.desk.call(call).await.map(|answer| answer.shown().body);
+        // The road is long, and its stack is not shared with the connection's.
+        let desk = self.desk.clone();
+        let called = tokio::spawn(async move { Box::pin(desk.call(call)).await });
+        let body = called.await.ok().and_then(Result::ok).map(|answer| answer.shown().body);
         match body {
-            Ok(Body::Looked(looked)) => self.rows(content, visit, &looked, now),
-            Ok(Body::Unasked(unasked)) => {
+            Some(Body::Looked(looked)) => self.rows(content, visit, &looked, now),
+            Some(Body::Unasked(unasked)) => {
                 html!(content; "<p class=\"alert\" role=\"alert\">" [quoted(&unasked.summary)] ". " [quoted(&unasked.hint)] "</p>\n");
                 for candidate in &unasked.candidates {
                     let name = candidate.name.as_deref().unwrap_or(&candidate.id);

@@ -83,7 +83,8 @@ impl Page {
     async fn carry_out(&self, request: Request, session: &Session) {
         let (desk, who) = (self.desk.clone(), session.who.clone());
         let work = self.works.spawn(async move {
-            if let Err(failure) = desk.carry_out(&request, || (), &who).await {
+            let carried = Box::pin(desk.carry_out(&request, || (), &who));
+            if let Err(failure) = carried.await {
                 let (receipt, why) = (request.receipt, failure.message);
                 tracing::warn!(target: "grantor", receipt, why, "an approved request is left to maintenance");
             }

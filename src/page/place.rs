@@ -114,10 +114,8 @@ impl Place {
         let fits = |to: &&str| {
             let (path, _) = to.split_once('?').unwrap_or((to, ""));
             let plain = |c: char| c.is_ascii_alphanumeric() || "/?=&%+-_.~:@".contains(c);
-            let is_own = self.below(path).is_some_and(|below| {
-                let is_step = |step: &str| ["", ".", ".."].contains(&step);
-                below.is_empty() || !below.split('/').any(is_step)
-            });
+            let is_odd = |step: &str| ["", ".", ".."].contains(&step);
+            let is_own = self.below(path).is_some() && !path.split('/').skip(1).any(is_odd);
             is_own && to.chars().all(plain) && to.len() <= 1_000
         };
         to.filter(fits).map_or_else(|| self.path(""), str::to_owned)

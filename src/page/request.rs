@@ -316,8 +316,11 @@ impl Page {
         html!(content; "<section><h2>What became of each</h2>\n<ol class=\"parts\">\n");
         for number in request.content.numbers.iter().take(MOST_PARTS) {
             let receipt = format!("{}.{number}", request.receipt);
-            let Ok(entry) = self.desk.entry_for(&receipt, who).await else { continue };
-            let Told::Change(record, _) = &entry.told else { continue };
+            let entry = self.desk.entry_for(&receipt, who).await.ok();
+            let Some((entry, Told::Change(record, _))) = entry.as_ref().map(|entry| (entry, &entry.told)) else {
+                html!(content; "<li value=\"" (number.to_string()) "\">not sent</li>\n");
+                continue;
+            };
             html!(content; "<li value=\"" (number.to_string()) "\">" [Self::badge(entry.standing(now).as_str())] " "
                 [quoted(&record.summary)] " " [self.link(&receipt)] "</li>\n");
         }

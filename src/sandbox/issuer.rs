@@ -55,7 +55,7 @@ struct Somebody {
 pub const APPROVERS: &str = "approvers";
 pub const READERS: &str = "readers";
 
-const SOMEBODY: [Somebody; 4] = [
+const SOMEBODY: [Somebody; 5] = [
     Somebody {
         name: "alex",
         subject: "person-alex",
@@ -71,6 +71,14 @@ const SOMEBODY: [Somebody; 4] = [
         scope: "grantor:read grantor:change",
         group: Some(APPROVERS),
         part: "approves what others ask for",
+    },
+    Somebody {
+        name: "tomas",
+        subject: "person-tomas",
+        email: Some("tomas.ferreira@example.com"),
+        scope: "grantor:read grantor:change",
+        group: Some(APPROVERS),
+        part: "approves as well",
     },
     Somebody {
         name: "grace",

@@ -61,7 +61,7 @@ struct Site {
     front: Front,
     challenge: Challenge,
     identity: Arc<Identity>,
-    page: Page,
+    page: Option<Arc<Page>>,
     limits: Arc<Limits>,
     metrics: Metrics,
     mcp: StreamableHttpService<Handler, NeverSessionManager>,
@@ -89,9 +89,12 @@ pub async fn serve_http(
     let signals = Signals::listen()?;
     let (listener, tls) = listen::open(options)?;
     let address = listener.local_addr()?;
-    let handler = Handler::new(desk, Face::Http, shutdown.clone());
+    let front = Front::new(&desk.config().http, address)?;
+    let logs_in = desk.config().http.issuers.iter().any(|issuer| issuer.login.is_some());
+    let place = logs_in.then(|| Place::beside(front.public_url())).transpose()?;
+    let handler = Handler::new(desk, Face::Http(place.clone()), shutdown.clone());
     let (calls, maintenance) = (handler.calls.clone(), handler.maintenance.clone());
-    let site = Arc::new(Site::new(handler, address, &shutdown)?);
+    let site = Arc::new(Site::new(handler, front, place, &shutdown));
     maintenance.call();
     listening(address, site.front.public_url());
     let keeping = tokio::spawn({
@@ -116,17 +119,16 @@ pub async fn serve_http(
 }
 
 impl Site {
-    fn new(handler: Handler, address: SocketAddr, shutdown: &Shutdown) -> Result<Self, String> {
+    fn new(handler: Handler, front: Front, place: Option<Place>, shutdown: &Shutdown) -> Self {
         let desk = handler.desk.clone();
         let config = desk.config();
-        let front = Front::new(&config.http, address)?;
         let mut issuers = config.http.issuers.clone();
         for issuer in issuers.iter_mut().filter(|issuer| issuer.audiences.is_empty()) {
             issuer.audiences.push(front.public_url().to_owned());
         }
         let identity = Arc::new(Identity::new(issuers));
-        let place = Place::beside(front.public_url())?;
-        let page = Page::new(desk.clone(), identity.clone(), place, handler.calls.clone());
+        let (calls, known) = (handler.calls.clone(), identity.clone());
+        let page = place.map(|place| Arc::new(Page::new(desk.clone(), known, place, calls)));
         let challenge = Challenge::new(&front, config.read_only);
         // Host and origin are judged in front of it, before anybody is asked who they are.
         let own = StreamableHttpServerConfig::default()
@@ -139,7 +141,7 @@ impl Site {
         let mcp = StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), own);
         let (limits, metrics) = (Arc::default(), Metrics::default());
         let shutdown = shutdown.clone();
-        Ok(Self { desk, front, challenge, identity, page, limits, metrics, mcp, shutdown })
+        Self { desk, front, challenge, identity, page, limits, metrics, mcp, shutdown }
     }
 
     /// The answer to one request, whatever it is.
@@ -158,9 +160,11 @@ impl Site {
             Ok(origin) => origin,
             Err(trouble) => return self.metrics.counted(plain(StatusCode::FORBIDDEN, trouble)),
         };
-        if self.page.is_open() && self.page.place().below(&path).is_some() {
+        if let Some(page) = &self.page
+            && page.place().below(&path).is_some()
+        {
             // Nobody else's page may read it, or have it do anything.
-            return self.metrics.counted(self.browse(request).await);
+            return self.metrics.counted(self.browse(page, request).await);
         }
         let mut answer = match request.method() {
             &Method::OPTIONS if origin.is_some() => plain(StatusCode::NO_CONTENT, ""),
@@ -190,17 +194,21 @@ impl Site {
     }
 
     /// A request to the page, which says itself who is asked who they are.
-    async fn browse(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn browse(&self, page: &Arc<Page>, request: Request<Incoming>) -> Response<Body> {
         if self.shutdown.asked.is_cancelled() {
             return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
         }
-        let who = self.page.visitor(request.headers()).unwrap_or_default();
+        let who = page.visitor(request.headers()).unwrap_or_default();
         let Ok(slot) = self.limits.admit(&who) else {
             let why = "too much is asked at once\n";
             return later(StatusCode::TOO_MANY_REQUESTS, SOON, why);
         };
-        let answer = self.page.answer(request).await;
-        answer.map(|body| limits::Held::new(body.boxed(), slot).boxed())
+        // A task of its own: what is decided is done, though the browser goes, and a panic in it is an answer.
+        let page = page.clone();
+        match tokio::spawn(async move { page.answer(request).await }).await {
+            Ok(answer) => answer.map(|body| limits::Held::new(body.boxed(), slot).boxed()),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "this went wrong here\n"),
+        }
     }
 
     /// A request to the MCP endpoint: who calls, whether it is too much, and then what they ask for.

@@ -15,7 +15,6 @@ use serde_json::json;
 use url::{Url, form_urlencoded};
 
 use super::{Office, SOMEBODY, Somebody, answered, document};
-use crate::random;
 
 /// The codes that were given out and not brought back.
 #[derive(Default)]
@@ -71,7 +70,11 @@ impl Office {
         let (Some(who), true, Ok(mut to)) = (who, is_own(query), Url::parse(&get("redirect_uri"))) else {
             return odd();
         };
-        let (code, now) = (random::id(), Timestamp::now().as_second());
+        let mut code = [0; 16];
+        if aws_lc_rs::rand::fill(&mut code).is_err() {
+            return odd();
+        }
+        let (code, now) = (BASE64_URL_SAFE_NO_PAD.encode(code), Timestamp::now().as_second());
         let asked = Asked {
             who,
             at: now,
