@@ -20,8 +20,8 @@ use crate::draft::Base;
 use crate::outbound::Wire;
 use crate::requester::Requester;
 use keys::Keys;
-pub use login::{Answered, LoggedIn, LoginError, LoginSettings, Once};
 use login::Provider;
+pub use login::{Answered, LoggedIn, LoginError, LoginSettings, Once};
 
 /// An issuer whose tokens count, as the configuration describes it.
 #[derive(Clone, Debug)]

@@ -72,12 +72,7 @@ const STYLE: &str = include_str!("page/style.css");
 
 impl Page {
     /// `works` is told of what goes on after an answer.
-    pub fn new(
-        desk: Arc<Desk>,
-        identity: Arc<Identity>,
-        place: Place,
-        works: TaskTracker,
-    ) -> Self {
+    pub fn new(desk: Arc<Desk>, identity: Arc<Identity>, place: Place, works: TaskTracker) -> Self {
         let (sessions, viewers) = (Sessions::default(), Viewers::default());
         Self { desk, identity, place, seals: Seals::new(), sessions, viewers, works }
     }
@@ -172,7 +167,8 @@ impl Page {
         let fields = Fields::of(&body.to_bytes());
         let Some(session) = visit.session.clone() else {
             let visit = visit.again(&visit.below);
-            let says = "You are not logged in any more, and nothing was decided. Log in and look again.";
+            let says =
+                "You are not logged in any more, and nothing was decided. Log in and look again.";
             return self.door(&visit, StatusCode::FORBIDDEN, Some(says));
         };
         let seal = fields.get("seal").unwrap_or_default();

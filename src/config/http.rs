@@ -160,15 +160,20 @@ fn text(value: &Value) -> Result<&str, String> {
 fn reference(value: &Value) -> Result<(), String> {
     let table = value.as_table().filter(|table| table.len() == 1);
     let is_text = |value: &Value| value.as_str().is_some_and(|text| !text::is_blank(text));
-    let fits = table.and_then(|table| table.iter().next()).is_some_and(|(how, what)| match how.as_str() {
-        "env" | "file" => is_text(what),
-        "command" => what.as_array().is_some_and(|line| !line.is_empty() && line.iter().all(is_text)),
-        _ => false,
-    });
+    let fits =
+        table.and_then(|table| table.iter().next()).is_some_and(|(how, what)| match how.as_str() {
+            "env" | "file" => is_text(what),
+            "command" => {
+                what.as_array().is_some_and(|line| !line.is_empty() && line.iter().all(is_text))
+            }
+            _ => false,
+        });
     match fits {
         true => Ok(()),
-        false => Err("must say where it is: { env = NAME }, { file = PATH } or { command = [WORD, …] }"
-            .to_owned()),
+        false => {
+            Err("must say where it is: { env = NAME }, { file = PATH } or { command = [WORD, …] }"
+                .to_owned())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Desk;
 use super::check::unknown;
 use crate::failure::Failure;
-use crate::ledger::PastEntry;
+use crate::ledger::{PastEntry, Request};
 use crate::requester::Requester;
 
 impl Desk {
@@ -14,5 +14,11 @@ impl Desk {
     pub async fn entry_for(&self, receipt: &str, who: &Requester) -> Result<PastEntry, Failure> {
         self.seen(receipt, who).await?;
         self.ledger.entry(receipt).await?.ok_or_else(|| unknown(receipt))
+    }
+
+    /// Whether somebody's no to a request counts that another made: theirs who could approve it, however that
+    /// is said.
+    pub fn may_deny(&self, request: &Request, who: &Requester) -> bool {
+        who.caller().is_none() || self.has_right_to_approve(request, who).is_ok()
     }
 }

@@ -51,7 +51,8 @@ mod tests {
             [who, what, place],
             ["1. + “a — b: c” (x):", "“r — s” on “t: u”", "— redox, from 1"]
         );
-        for other in ["Warning (1): + a: b — c", "Ids: “1. + a”: b — c", "", "plain — words"] {
+        for other in ["Warning (1): + a: b — c", "Ids: “1. + a”: b — c", "", "plain — words"]
+        {
             assert!(Cells::of(other).is_none(), "{other}");
         }
     }

@@ -141,7 +141,8 @@ impl Keys {
     }
 
     async fn discovered(&self, wire: &Wire) -> Result<Base, String> {
-        let at = Base::parse(&discovery(&self.issuer)).map_err(|trouble| format!("its address {trouble}"))?;
+        let at = Base::parse(&discovery(&self.issuer))
+            .map_err(|trouble| format!("its address {trouble}"))?;
         let told = |error: auth::AuthError| error.failure().message;
         let body = auth::document("the issuer's discovery document", &at, wire).await;
         let found: Discovered = serde_json::from_slice(&body.map_err(told)?)

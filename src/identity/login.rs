@@ -222,10 +222,11 @@ impl Identity {
         &self,
         name: &str,
     ) -> Result<(&IssuerSettings, &LoginSettings, &Provider), LoginError> {
-        let found = self.issuers.iter().zip(&self.providers).find_map(|((settings, _), provider)| {
-            let login = settings.login.as_ref().filter(|_| settings.name == name)?;
-            Some((settings, login, provider))
-        });
+        let found =
+            self.issuers.iter().zip(&self.providers).find_map(|((settings, _), provider)| {
+                let login = settings.login.as_ref().filter(|_| settings.name == name)?;
+                Some((settings, login, provider))
+            });
         found.ok_or_else(|| refused("nobody logs in there"))
     }
 }

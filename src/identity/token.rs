@@ -141,7 +141,11 @@ pub(super) fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
     })
 }
 
-pub(super) fn caller(claims: &Claims, names: &ClaimNames, issuer: &str) -> Result<Caller, Rejected> {
+pub(super) fn caller(
+    claims: &Claims,
+    names: &ClaimNames,
+    issuer: &str,
+) -> Result<Caller, Rejected> {
     let said = |name: &str| Some(claims.get(name)?.as_str()?.to_owned());
     let client = said(&names.client);
     let is_service = is_in_its_own_name(claims, client.as_deref())

@@ -78,7 +78,9 @@ impl Page {
                     html!(content; "<p class=\"dim\"><bdi>" (name) "</bdi>: <code>" (candidate.id) "</code></p>\n");
                 }
             }
-            _ => html!(content; "<p class=\"alert\" role=\"alert\">The access cannot be listed.</p>\n"),
+            _ => {
+                html!(content; "<p class=\"alert\" role=\"alert\">The access cannot be listed.</p>\n")
+            }
         }
     }
 

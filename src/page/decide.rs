@@ -31,9 +31,7 @@ impl Page {
         let decided = match fields.get("decision") {
             Some("approve") => self.approve(session, receipt, fields).await,
             Some("deny") => self.deny(session, receipt, fields).await,
-            Some("withdraw") => {
-                self.desk.withdraw(receipt, Channel::Page, &session.who).await
-            }
+            Some("withdraw") => self.desk.withdraw(receipt, Channel::Page, &session.who).await,
             _ => Err(Failure::invalid("the form says no decision")),
         };
         match decided {
@@ -92,22 +90,12 @@ impl Page {
         let _ = tokio::time::timeout(WATCHES, work).await;
     }
 
-    async fn deny(
-        &self,
-        session: &Session,
-        receipt: &str,
-        fields: &Fields,
-    ) -> Result<(), Failure> {
-        let who = &session.who;
-        let request = self.desk.request_for(receipt, who).await?;
-        if !self.may_deny(&request, who) {
-            self.desk.may_approve(&request, who, &Channel::Page)?;
-        }
+    async fn deny(&self, session: &Session, receipt: &str, fields: &Fields) -> Result<(), Failure> {
         let reason = fields.filled("reason").map(str::to_owned);
         if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
             let why = format!("a reason has at most {LONGEST_REASON} characters");
             return Err(Failure::invalid(why));
         }
-        self.desk.deny(receipt, Channel::Page, reason, who).await
+        self.desk.deny(receipt, Channel::Page, reason, &session.who).await
     }
 }

@@ -172,9 +172,13 @@ fn apart(seconds: i64) -> String {
 mod tests {
     #[test]
     fn times_apart_are_said_in_words() {
-        for (seconds, words) in
-            [(0, "now"), (-59, "now"), (-60, "1 min ago"), (7_200, "in 2 h"), (-864_000, "10 days ago")]
-        {
+        for (seconds, words) in [
+            (0, "now"),
+            (-59, "now"),
+            (-60, "1 min ago"),
+            (7_200, "in 2 h"),
+            (-864_000, "10 days ago"),
+        ] {
             assert_eq!(super::apart(seconds), words);
         }
     }

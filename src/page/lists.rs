@@ -76,9 +76,8 @@ impl Page {
             "decided" => {
                 let arguments = json!({ "since": DECIDED, "limit": 200 });
                 let mut all = self.listed(who, arguments).await?;
-                all.changes.retain(|row| {
-                    row.marks.approved_by.is_some() || row.marks.denied_by.is_some()
-                });
+                all.changes
+                    .retain(|row| row.marks.approved_by.is_some() || row.marks.denied_by.is_some());
                 html!(content; "<p>What people decided in the last 30 days.</p>\n");
                 self.table(&mut content, &all.changes, "Nothing was decided.", now);
                 "Decided"
@@ -152,7 +151,8 @@ impl Page {
         }
         let states = Standing::ALL.map(Standing::as_str);
         let vendors: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
-        for (name, label, all) in [("state", "State", states.as_slice()), ("vendor", "Vendor", &vendors)]
+        for (name, label, all) in
+            [("state", "State", states.as_slice()), ("vendor", "Vendor", &vendors)]
         {
             let chosen = visit.query.filled(name).unwrap_or_default();
             html!(content; "<p><label for=\"" (name) "\">" (label) "</label><select id=\"" (name) "\" name=\"" (name)

@@ -65,6 +65,11 @@ impl Place {
         format!("{}{}", self.origin, self.path(below))
     }
 
+    /// Where it begins.
+    pub fn home(&self) -> String {
+        self.url("")
+    }
+
     /// Where a request can be seen: it holds no name, no token and nothing of the question.
     pub fn of_request(&self, receipt: &str) -> String {
         self.url(&text::encode_segment(receipt))

@@ -7,9 +7,11 @@ use super::html::{Html, html};
 use super::reply::Reply;
 use super::sessions::Session;
 use super::{Page, Visit};
-use crate::desk::{Cells, ConsentQuestion};
+use crate::desk::{Cells, ConsentQuestion, takes};
 use crate::failure::Failure;
-use crate::ledger::{Answered, Channel, Decision, PastEntry, Record, Refusal, Request, State, Told};
+use crate::ledger::{
+    Answered, Channel, Decision, PastEntry, Record, Refusal, Request, State, Told,
+};
 use crate::requester::Requester;
 
 /// What became of what somebody has just sent.
@@ -107,6 +109,7 @@ impl Page {
     ) {
         let question = ConsentQuestion::of(request);
         self.how_it_stands(content, request, now);
+        self.so_far(content, request);
         html!(content; "<section class=\"question\" aria-labelledby=\"question\">\n\
             <h2 id=\"question\">What is asked</h2>\n" [asked(&question.text)] "</section>\n");
         if request.state.is_live() {
@@ -114,14 +117,39 @@ impl Page {
         }
     }
 
+    /// Whose yes it takes, where one person's is not enough, and who has said it.
+    fn so_far(&self, content: &mut Html, request: &Request) {
+        let demands = &request.content.demands;
+        if request.state != State::Waiting || demands.iter().all(|demand| demand.people < 2) {
+            return;
+        }
+        if let Some(whose) = takes(demands) {
+            html!(content; "<p>It takes the yes of " [quoted(&whose)] ".</p>\n");
+        }
+        for Answered { by, how, .. } in &request.yeses {
+            html!(content; "<p class=\"decided\">Said yes: <strong><bdi>" (self.named(by, how)) "</bdi></strong></p>\n");
+        }
+    }
+
+    /// Whoever answered, as a page calls them.
+    fn named(&self, by: &str, how: &Channel) -> String {
+        match how {
+            // A signature is of whom the approvers file names.
+            Channel::Signature => by.to_owned(),
+            _ => self.called(by),
+        }
+    }
+
     /// Who decided, and what came of it.
     fn how_it_stands(&self, content: &mut Html, request: &Request, now: Timestamp) {
         if let Some(answered) = &request.answered {
             let Answered { by, how, reason, until, .. } = answered;
-            let by = match how {
-                // A signature is of whom the approvers file names.
-                Channel::Signature => by.clone(),
-                _ => self.called(by),
+            let by = match request.yeses.as_slice() {
+                yeses if answered.decision == Decision::Approved => {
+                    let all: Vec<_> = yeses.iter().map(|yes| self.named(&yes.by, how)).collect();
+                    all.join(" and ")
+                }
+                _ => self.named(by, how),
             };
             html!(content; "<p class=\"decided\">");
             match answered.decision {
@@ -173,7 +201,11 @@ impl Page {
         let seal = self.seals.of_form(&session.id, receipt, digest);
         let form = Form { action: self.place.path(receipt), seal, digest };
         let waits = request.state == State::Waiting;
-        if waits && may.is_ok() {
+        if let (true, Ok(counts)) = (waits, &may) {
+            if counts.is_own_gain_unknown {
+                html!(content; "<p class=\"alert\">Whether it gives access to yourself is not known here: an account of yours, or a group that \
+                    you are in. If it does, leave it to somebody else.</p>\n");
+            }
             self.looked_at(content, visit, session, receipt, now);
             self.approving(content, &form, (session, now), receipt, question);
         }
@@ -184,7 +216,7 @@ impl Page {
             }
             html!(content; "</p>\n");
         }
-        if may.is_ok() || self.may_deny(request, &session.who) {
+        if self.desk.may_deny(request, &session.who) {
             html!(content;
                 "<form class=\"act\" method=\"post\" action=\"" (form.action) "\">\n" [form.hidden("deny")]
                 "<h2>Say no</h2>\n<p><label for=\"reason\">Why not <span class=\"dim\">(whoever asked reads it)</span></label>\
@@ -261,12 +293,6 @@ impl Page {
         html!(content; "<p><button class=\"good\">Approve</button></p>\n</form>\n");
     }
 
-    /// Whether somebody's no counts who may not approve: where a signature is what approves, whoever could
-    /// approve without one says no here.
-    pub(super) fn may_deny(&self, request: &Request, who: &Requester) -> bool {
-        self.desk.may_approve(request, who, &Channel::Signature).is_ok()
-    }
-
     /// What the configuration calls the issuer of somebody.
     fn issuer_of(&self, who: &Requester) -> &str {
         let issuer = who.caller().map(|caller| caller.issuer.as_str()).unwrap_or_default();
@@ -317,7 +343,9 @@ impl Page {
         for number in request.content.numbers.iter().take(MOST_PARTS) {
             let receipt = format!("{}.{number}", request.receipt);
             let entry = self.desk.entry_for(&receipt, who).await.ok();
-            let Some((entry, Told::Change(record, _))) = entry.as_ref().map(|entry| (entry, &entry.told)) else {
+            let Some((entry, Told::Change(record, _))) =
+                entry.as_ref().map(|entry| (entry, &entry.told))
+            else {
                 html!(content; "<li value=\"" (number.to_string()) "\">not sent</li>\n");
                 continue;
             };

@@ -44,7 +44,13 @@ impl Seals {
         self.over(&["form", session, receipt, digest])
     }
 
-    pub(super) fn is_of_form(&self, seal: &str, session: &str, receipt: &str, digest: &str) -> bool {
+    pub(super) fn is_of_form(
+        &self,
+        seal: &str,
+        session: &str,
+        receipt: &str,
+        digest: &str,
+    ) -> bool {
         same(&self.of_form(session, receipt, digest), seal)
     }
 

@@ -52,8 +52,8 @@ struct Somebody {
 }
 
 /// Who approves there, and who sees what everybody asks for.
-pub const APPROVERS: &str = "approvers";
-pub const READERS: &str = "readers";
+pub const APPROVERS: &str = "access-team";
+pub const READERS: &str = "auditors";
 
 const SOMEBODY: [Somebody; 5] = [
     Somebody {
@@ -181,18 +181,16 @@ impl Office {
             );
         }
         match request.uri().path() {
-            "/.well-known/openid-configuration" => {
-                document(&json!({
-                    "issuer": self.url,
-                    "jwks_uri": format!("{}/keys", self.url),
-                    "authorization_endpoint": format!("{}/authorize", self.url),
-                    "token_endpoint": format!("{}/token", self.url),
-                    "response_types_supported": ["code"],
-                    "code_challenge_methods_supported": ["S256"],
-                    "token_endpoint_auth_methods_supported": ["none"],
-                    "authorization_response_iss_parameter_supported": true,
-                }))
-            }
+            "/.well-known/openid-configuration" => document(&json!({
+                "issuer": self.url,
+                "jwks_uri": format!("{}/keys", self.url),
+                "authorization_endpoint": format!("{}/authorize", self.url),
+                "token_endpoint": format!("{}/token", self.url),
+                "response_types_supported": ["code"],
+                "code_challenge_methods_supported": ["S256"],
+                "token_endpoint_auth_methods_supported": ["none"],
+                "authorization_response_iss_parameter_supported": true,
+            })),
             "/authorize" => self.choice(request.uri().query().unwrap_or_default()),
             "/chosen" => self.chosen(request.uri().query().unwrap_or_default()),
             "/keys" => {

@@ -47,7 +47,10 @@ async fn a_client_is_led_to_the_page_and_what_it_says_of_that_decides_nothing() 
     let led = called(&team, &ada, json!({ "url": {} }), json!({})).await;
     assert_eq!(led["resultType"], "input_required", "{led:#}");
     let asked = &led["inputRequests"]["page"];
-    assert_eq!((&asked["method"], &asked["params"]["mode"]), (&json!("elicitation/create"), &json!("url")));
+    assert_eq!(
+        (&asked["method"], &asked["params"]["mode"]),
+        (&json!("elicitation/create"), &json!("url"))
+    );
     let url = asked["params"]["url"].as_str().unwrap();
     let receipt = url.strip_prefix(&format!("{INBOX}/")).unwrap_or_else(|| panic!("{url}"));
     assert!(receipt.starts_with("gr-") && receipt.len() == 29, "{url}");
@@ -55,21 +58,34 @@ async fn a_client_is_led_to_the_page_and_what_it_says_of_that_decides_nothing() 
     assert!(!said.contains("Sam") && !said.contains("Finance"), "{said}");
     let state = led["requestState"].as_str().unwrap().to_owned();
     for action in ["accept", "decline", "cancel"] {
-        let answer = json!({ "requestState": state, "inputResponses": { "page": { "action": action } } });
+        let answer =
+            json!({ "requestState": state, "inputResponses": { "page": { "action": action } } });
         let still = called(&team, &ada, json!({ "url": {} }), answer).await;
         let body = &still["structuredContent"];
-        assert_eq!((&body["outcome"], &body["receipt"]), (&json!("awaiting_consent"), &json!(receipt)), "{action}");
+        assert_eq!(
+            (&body["outcome"], &body["receipt"]),
+            (&json!("awaiting_consent"), &json!(receipt)),
+            "{action}"
+        );
         assert!(hint(body).contains(url), "{body:#}");
     }
-    let unanswered = called(&team, &ada, json!({ "url": {} }), json!({ "requestState": state })).await;
+    let unanswered =
+        called(&team, &ada, json!({ "url": {} }), json!({ "requestState": state })).await;
     assert_eq!(unanswered["structuredContent"]["outcome"], "awaiting_consent", "{unanswered:#}");
     let others = called(&team, &eve, json!({}), json!({ "requestState": state })).await;
-    assert_ne!(others["structuredContent"]["receipt"], receipt, "another's state says nothing: {others:#}");
+    assert_ne!(
+        others["structuredContent"]["receipt"], receipt,
+        "another's state says nothing: {others:#}"
+    );
     let denied = world.run(&["requests", "deny", receipt, "--reason", "the wrong Sam"]).await;
     assert_eq!(denied.status, 0, "{denied:?}");
     let told = called(&team, &ada, json!({ "url": {} }), json!({ "requestState": state })).await;
     let body = &told["structuredContent"];
-    assert_eq!((&body["outcome"], &body["receipt"]), (&json!("refused"), &json!(receipt)), "{told:#}");
+    assert_eq!(
+        (&body["outcome"], &body["receipt"]),
+        (&json!("refused"), &json!(receipt)),
+        "{told:#}"
+    );
     assert!(hint(body).contains("the wrong Sam"), "{body:#}");
     assert!(!world.ledger().iter().any(|line| line["event"] == "open"), "nothing was sent");
 }
@@ -120,6 +136,7 @@ async fn there_is_a_page_where_somebody_can_log_in() {
     assert_eq!(elsewhere.status, 303);
     let to = "location: https://grantor.example.com/inbox/mine?a=b";
     assert!(elsewhere.head.contains(to), "cookies are of one host: {}", elsewhere.head);
-    let unset = open.send("GET", "/inbox/login?issuer=test", &[("host", "grantor.example.com")], "").await;
+    let unset =
+        open.send("GET", "/inbox/login?issuer=test", &[("host", "grantor.example.com")], "").await;
     assert_eq!(unset.status, 403, "an issuer that names no place to log in: {unset:?}");
 }

@@ -41,15 +41,25 @@ async function vendors(work) {
     return { env, stop: () => { liar.close(); child.kill(); } };
 }
 
-async function company(issuer, fakes, policy) {
+/// One of a group approves, and two of them what is SnapLogic's.
+const rules = (issuer) => `
+@id("look") permit (principal, action in Action::"look", resource);
+@id("ask") @ask permit (principal, action in [Action::"grant", Action::"revoke"], resource);
+@id("two") @ask @approvals("2") @approvers("${issuer}#approvers")
+permit (principal, action in [Action::"grant", Action::"revoke"], resource) when { resource.vendor == "snaplogic" };
+@id("approve") permit (principal in Group::"${issuer}#approvers", action == Action::"approve", resource);
+`;
+
+async function company(issuer, fakes) {
     const work = process.env.WORK;
     const state = mkdtempSync(join(work, 'company-'));
     const config = join(state, 'config.toml');
     writeFileSync(join(state, 'secret'), 's3cret-of-the-inbox\n', { mode: 0o600 });
     writeFileSync(config, `[http.issuers.test]\nissuer = "${issuer.url}"\naudiences = ["grantor"]\ngroups_claim = "groups"\n`
         + 'client_id = "inbox"\nclient_secret = { file = "secret" }\n', { mode: 0o600 });
-    const rules = policy ? ['--policy', policy] : [];
-    const child = spawn(process.env.GRANTOR, ['serve', '--http', '127.0.0.1:0', '--config', config, ...rules], {
+    writeFileSync(join(state, "rules.cedar"), rules(issuer.url), { mode: 0o600 });
+    const given = ['--config', config, '--policy', join(state, 'rules.cedar')];
+    const child = spawn(process.env.GRANTOR, ['serve', '--http', '127.0.0.1:0', ...given], {
         env: { PATH: process.env.PATH, HOME: state, GRANTOR_STATE_DIR: state, ...fakes.env },
         stdio: ['ignore', 'inherit', 'pipe'] });
     const text = await said(child, child.stderr, /clients find it at \S+\n/);
@@ -57,10 +67,10 @@ async function company(issuer, fakes, policy) {
     return { mcp, page: new URL('/inbox', mcp).href, stop: () => child.kill() };
 }
 
-export async function logins({ browser, step, rules }) {
+export async function logins({ browser, step }) {
     const issuer = await startIssuer('grantor');
     const fakes = await vendors(process.env.WORK);
-    const team = await company(issuer, fakes, rules(issuer.url));
+    const team = await company(issuer, fakes);
     const context = () => browser.newContext({ javaScriptEnabled: false });
     const at = (receipt) => `${team.page}/${receipt}`;
     /// Logs in as whoever the issuer says, and tells whether that counts.
@@ -164,6 +174,24 @@ export async function logins({ browser, step, rules }) {
         await page.getByLabel('To agree, type').fill('Jonas Weber');
         await page.getByRole('button', { name: 'Approve' }).click();
         await page.locator('.decided').waitFor();
+    });
+
+    await step('two people approve where it takes two, and one of them twice is one', async () => {
+        const receipt = await asks({ project_or_space_path: '/Harbor/Finance', grant_type: 'USER',
+            grantee: 'hiro.tanaka@example.com', permission_list: ['R'] }, 'set_project_acl');
+        const [bo, cy] = [await (await context()).newPage(), await (await context()).newPage()];
+        for (const [who, page] of [['bo', bo], ['cy', cy]]) {
+            Object.assign(issuer, { who, groups: ['approvers'] });
+            assert.ok(await comesIn(page, at(receipt)));
+        }
+        await bo.getByRole('button', { name: 'Approve' }).click();
+        const after = await bo.locator('main').innerText();
+        assert.ok(after.includes('waiting') && after.includes('Said yes: bo'), after);
+        assert.equal(await bo.getByRole('button', { name: 'Approve' }).count(), 0);
+        assert.equal(await bo.getByRole('button', { name: 'Deny' }).count(), 1);
+        await cy.getByRole('button', { name: 'Approve' }).click();
+        const done = await cy.locator('main').innerText();
+        assert.ok(done.includes('done') && done.includes('Approved by bo and cy'), done);
     });
 
     await step('a vendor’s names are data, whatever is in them', async () => {

@@ -55,7 +55,9 @@ impl Office {
             // Percent-encoded, so that only `&` is a letter of HTML's.
             let to = to.replace('&', "&amp;");
             let (name, part) = (one.name, one.part);
-            page.push_str(&format!("<li><a href=\"/chosen?{to}\"><strong>{name}</strong> {part}</a></li>"));
+            page.push_str(&format!(
+                "<li><a href=\"/chosen?{to}\"><strong>{name}</strong> {part}</a></li>"
+            ));
         }
         page.push_str("</ul></main></body></html>");
         answered(StatusCode::OK, PAGE, page)
@@ -64,10 +66,14 @@ impl Office {
     /// Sends a browser back that has chosen.
     pub(super) fn chosen(&self, query: &str) -> Response<Full<Bytes>> {
         let get = |name: &str| {
-            pairs(query).find(|(known, _)| known == name).map(|(_, value)| value).unwrap_or_default()
+            pairs(query)
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value)
+                .unwrap_or_default()
         };
         let who = people().find(|one| one.name == get("who"));
-        let (Some(who), true, Ok(mut to)) = (who, is_own(query), Url::parse(&get("redirect_uri"))) else {
+        let (Some(who), true, Ok(mut to)) = (who, is_own(query), Url::parse(&get("redirect_uri")))
+        else {
             return odd();
         };
         let mut code = [0; 16];
@@ -113,7 +119,9 @@ impl Office {
             "iat": now, "exp": now + LASTS, "auth_time": at });
         who.told(&mut claims);
         let id_token = self.signed("JWT", &claims);
-        document(&json!({ "token_type": "Bearer", "access_token": self.token(who), "id_token": id_token }))
+        document(
+            &json!({ "token_type": "Bearer", "access_token": self.token(who), "id_token": id_token }),
+        )
     }
 }
 
@@ -128,11 +136,14 @@ fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
 
 /// Whether it asks for a code, with PKCE, to be brought to this machine.
 fn is_own(query: &str) -> bool {
-    let is = |name: &str, value: &str| pairs(query).any(|pair| pair == (name.to_owned(), value.to_owned()));
+    let is = |name: &str, value: &str| {
+        pairs(query).any(|pair| pair == (name.to_owned(), value.to_owned()))
+    };
     let back = pairs(query).find(|(name, _)| name == "redirect_uri").map(|(_, value)| value);
     let local = [Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()];
     let is_local = |back: &Url| {
-        back.scheme() == "http" && back.host_str().is_some_and(|host| local.iter().any(|own| own == host))
+        back.scheme() == "http"
+            && back.host_str().is_some_and(|host| local.iter().any(|own| own == host))
     };
     is("response_type", "code")
         && is("code_challenge_method", "S256")
