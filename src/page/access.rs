@@ -79,7 +79,7 @@ impl Page {
                 }
             }
             _ => {
-                html!(content; "<p class=\"alert\" role=\"alert\">The access cannot be listed.</p>\n")
+                html!(content; "<p class=\"alert\" role=\"alert\">The access cannot be listed.</p>\n");
             }
         }
     }

@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::sessions::Session;
 use super::{Page, Visit};
 use crate::desk::{Cells, ConsentQuestion, takes};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::ledger::{
     Answered, Channel, Decision, PastEntry, Record, Refusal, Request, State, Told,
 };
@@ -35,7 +35,8 @@ impl Page {
         let entry = match self.desk.entry_for(receipt, &session.who).await {
             Ok(entry) => entry,
             // In the same words, whether there is none or it is not theirs.
-            Err(_) => return Ok(self.nothing_here(visit)),
+            Err(failure) if failure.kind == Kind::Invalid => return Ok(self.nothing_here(visit)),
+            Err(failure) => return Err(failure),
         };
         let now = Timestamp::now();
         let mut content = Html::default();
