@@ -135,13 +135,6 @@ async fn finished(
     ended.map(|_| ()).map_err(Into::into)
 }
 
-impl Face {
-    /// What a client brings back that has led its person to the page.
-    fn led(&self, request: &CallToolRequestParams) -> Option<String> {
-        matches!(self, Self::Http(Some(_))).then(|| request.request_state.clone()).flatten()
-    }
-}
-
 impl Handler {
     fn new(desk: Desk, face: Face, shutdown: Shutdown) -> Self {
         let config = desk.config();
@@ -286,9 +279,9 @@ impl ServerHandler for Handler {
         self.maintenance.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let (requester, person) = self.caller(&request, &context)?;
-        let (led, who) = (self.face.led(&request), requester.clone());
+        let (led, who) = (link::led(&self.face, &request), requester.clone());
         if let Some(answer) = link::since(&self.desk, led.as_deref(), &who).await {
-            return Ok(complete(&answer, meta));
+            return Ok(link::complete(&answer, meta));
         }
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
@@ -335,21 +328,9 @@ impl ServerHandler for Handler {
         if let Some(pending) = answer.pending() {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
         }
-        match &self.face {
-            Face::Http(Some(place)) if led.is_none() => {
-                let leading = (&*self.desk, &who, &context);
-                Ok(link::answered(place, answer, leading, meta).await)
-            }
-            Face::Http(Some(place)) => Ok(complete(&link::linked(place, answer), meta)),
-            _ => Ok(complete(&answer, meta)),
-        }
+        let asked = (&self.face, &*self.desk, &who, &context);
+        Ok(link::answered(answer, led.is_some(), asked, meta).await)
     }
-}
-
-fn complete(answer: &Answer, meta: Option<MetaObject>) -> CallToolResponse {
-    let mut result = result(answer);
-    result.meta = meta;
-    CallToolResponse::Complete(result)
 }
 
 /// What is there: prompts, and what completes their arguments, where one makes sense here.

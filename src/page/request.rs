@@ -277,7 +277,7 @@ impl Page {
                 html!(content; "<p class=\"actions\"><a class=\"button\" href=\"" (self.place.path(&query)) "\">Log in once more</a></p>\n</div>\n");
             } else {
                 html!(content; "<p class=\"actions\"><a class=\"button\" href=\"" (self.place.path(&query)) "\">Log in once more</a></p>\n\
-                    <p class=\"dim\">Your company’s log-in did not say when you last did: an administrator has it send auth_time.</p>\n</div>\n");
+                    <p class=\"dim\">Your company’s log-in did not say when you last did: whoever set up this page can have it say so.</p>\n</div>\n");
             }
             return;
         }

@@ -9,14 +9,13 @@ use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResponse, ElicitRequest, ElicitRequestParams, InputRequest, InputRequiredResult,
-    MetaObject, ProtocolVersion,
+    CallToolRequestParams, CallToolResponse, ElicitRequest, ElicitRequestParams, InputRequest,
+    InputRequiredResult, MetaObject, ProtocolVersion,
 };
 use rmcp::service::RequestContext;
 
-use super::complete;
+use super::{Face, result};
 use crate::desk::{Answer, Desk};
-use crate::page::Place;
 use crate::requester::Requester;
 
 /// The name of the link in `inputRequests`.
@@ -31,27 +30,34 @@ pub(super) async fn since(desk: &Arc<Desk>, led: Option<&str>, who: &Requester) 
     tokio::spawn(async move { Box::pin(desk.since_led(&state, &who)).await }).await.ok()?
 }
 
-/// The answer with the link to where what waits is answered.
-pub(super) fn linked(place: &Place, answer: Answer) -> Answer {
-    answer.linked(|receipt| place.of_request(receipt))
+/// What a client brings back that has led its person to the page.
+pub(super) fn led(face: &Face, request: &CallToolRequestParams) -> Option<String> {
+    let has_page = matches!(face, Face::Http(Some(_)));
+    request.request_state.clone().filter(|_| has_page)
 }
 
-/// The same, or the request to lead the client's person there.
+/// The answer with the link to where what waits is answered, or the request to lead the client's person there,
+/// unless that `is_led` already.
 pub(super) async fn answered(
-    place: &Place,
     answer: Answer,
-    (desk, who, context): (&Desk, &Requester, &RequestContext<RoleServer>),
+    is_led: bool,
+    (face, desk, who, context): (&Face, &Desk, &Requester, &RequestContext<RoleServer>),
     meta: Option<MetaObject>,
 ) -> CallToolResponse {
-    let answer = linked(place, answer);
-    let Some(url) = answer.waits_for().filter(|_| can_lead(context)).map(|to| place.of_request(to))
-    else {
-        return complete(&answer, meta);
-    };
-    match desk.led_to(&answer, who).await {
-        Some(state) => CallToolResponse::InputRequired(lead(url, state, meta)),
-        None => complete(&answer, meta),
+    let Face::Http(Some(place)) = face else { return complete(&answer, meta) };
+    let answer = answer.linked(|receipt| place.of_request(receipt));
+    if let Some(receipt) = answer.waits_for().filter(|_| !is_led && can_lead(context))
+        && let Some(state) = desk.led_to(&answer, who).await
+    {
+        return CallToolResponse::InputRequired(lead(place.of_request(receipt), state, meta));
     }
+    complete(&answer, meta)
+}
+
+pub(super) fn complete(answer: &Answer, meta: Option<MetaObject>) -> CallToolResponse {
+    let mut result = result(answer);
+    result.meta = meta;
+    CallToolResponse::Complete(result)
 }
 
 /// Whether a client can lead its person to an address, between two calls.
