@@ -186,6 +186,8 @@ impl Global {
     }
 }
 
+/// How much stack a thread has that works; what of it is not used takes no memory.
+const STACK: usize = 8 * 1024 * 1024;
 /// What keeps secrets and the ledger to their owner, and the ledger on disk before anything leaves, is Unix's.
 const NOT_HERE: &str = "this system is none that Grantor can keep its word on: run it on Linux or macOS, or in the \
     Linux subsystem of Windows";
@@ -202,7 +204,9 @@ pub fn main() -> ExitCode {
         paint::complain(NOT_HERE);
         return ExitCode::FAILURE;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // The road is long, and rules are judged at its end: Cedar says no where little of the stack is left.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.thread_stack_size(STACK).enable_all().build();
     let run = match runtime {
         Ok(runtime) => {
             let status = runtime.block_on(run(cli));

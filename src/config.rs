@@ -295,7 +295,7 @@ impl Config {
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), floor.idle(), own.warnings(), state, odd].concat(),
             people: NamedPeople::default(),
-            http: Http::of(&file),
+            http: Http::of(&file, env),
             secrets: Vec::new(),
         };
         let vendors = wanted(sources, &file)?;

@@ -4,10 +4,13 @@
 //! - `token` reads a token and decides; it is pure, given a key.
 //! - `keys` holds an issuer's keys: fetched ahead of need, anew for one that is unknown, and for a while after
 //!   the issuer cannot be reached.
+//! - `login` has a person log in at an issuer with a browser, and `id_token` decides whom that shows.
 //!
 //! A token is in no message, no log line and no value that leaves this room.
 
+mod id_token;
 mod keys;
+mod login;
 mod seen;
 mod token;
 
@@ -19,6 +22,8 @@ use crate::draft::Base;
 use crate::outbound::Wire;
 use crate::requester::Requester;
 use keys::Keys;
+use login::Provider;
+pub use login::{Answered, LoggedIn, LoginError, LoginSettings, Once};
 use seen::{Found, Seen};
 
 /// An issuer whose tokens count, as the configuration describes it.
@@ -34,6 +39,8 @@ pub struct IssuerSettings {
     pub jwks: Option<Base>,
     pub claims: ClaimNames,
     pub scopes: ScopeNames,
+    /// How people log in there with a browser, where they may.
+    pub login: Option<LoginSettings>,
 }
 
 /// What clients ask an issuer for. Some issuers put only what follows the last `/` into their tokens.
@@ -88,6 +95,8 @@ pub enum Rejected {
 pub struct Identity {
     issuers: Vec<(IssuerSettings, Keys)>,
     seen: Seen,
+    /// What those say of themselves at which people log in.
+    providers: Vec<Provider>,
     wire: Wire,
 }
 
@@ -150,11 +159,13 @@ impl Rights {
 
 impl Identity {
     pub fn new(issuers: Vec<IssuerSettings>) -> Self {
+        let providers = issuers.iter().map(|_| Provider::default()).collect();
         let issuers = issuers.into_iter().map(|settings| {
             let keys = Keys::of(&settings);
             (settings, keys)
         });
-        Self { issuers: issuers.collect(), seen: Seen::default(), wire: Wire::default() }
+        let (issuers, seen, wire) = (issuers.collect(), Seen::default(), Wire::default());
+        Self { issuers, providers, seen, wire }
     }
 
     /// The issuers' identifiers, in the order of the configuration.

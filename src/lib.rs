@@ -29,6 +29,7 @@ mod settings;
 pub mod vendors;
 
 pub mod cli;
+mod page;
 pub mod server;
 
 pub mod sandbox;

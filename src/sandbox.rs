@@ -35,7 +35,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 pub use self::faults::{Fault, FaultKind};
-pub use self::issuer::Issuer;
+pub use self::issuer::{APPROVERS, Issuer, READERS};
 pub use self::journal::Seen;
 pub use self::keys::KeyKind;
 pub use self::modes::{

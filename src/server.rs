@@ -6,6 +6,7 @@ mod gate;
 mod http;
 mod icon;
 mod line;
+mod link;
 mod maintenance;
 mod person;
 mod prompts;
@@ -37,6 +38,7 @@ use crate::desk::{Answer, Call, Desk, Person, Progress, UnknownTool};
 use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
+use crate::page::Place;
 use crate::requester::Requester;
 #[doc(hidden)]
 pub use http::serve_http_to;
@@ -76,8 +78,8 @@ struct Handler {
 enum Face {
     /// From one client, whose user is the process's own.
     Stdio(Unheard),
-    /// From many, each of whom has been asked who they are.
-    Http,
+    /// From many, each of whom has been asked who they are; with the page where they can answer, if there is one.
+    Http(Option<Place>),
 }
 
 /// How serving a client ended.
@@ -171,7 +173,7 @@ impl Handler {
                 let person = person::person(request, context, patience, ended);
                 Ok((self.desk.requester().clone(), person))
             }
-            Face::Http => {
+            Face::Http(_) => {
                 let parts = context.extensions.get::<hyper::http::request::Parts>();
                 let requester = parts.and_then(|parts| parts.extensions.get::<Requester>());
                 let unknown = || ErrorData::internal_error("it is not known who calls", None);
@@ -279,6 +281,10 @@ impl ServerHandler for Handler {
         self.maintenance.call();
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let (requester, person) = self.caller(&request, &context)?;
+        let (led, who) = (link::led(&self.face, &request), requester.clone());
+        if let Some(answer) = link::since(&self.desk, led.as_deref(), &who).await {
+            return Ok(link::complete(&answer, meta));
+        }
         // Progress only ever grows, whoever tells of it.
         let made = Arc::new(AtomicU32::new(0));
         let call = Call {
@@ -325,9 +331,8 @@ impl ServerHandler for Handler {
         if let Some(pending) = answer.pending() {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
         }
-        let mut result = result(&answer);
-        result.meta = meta;
-        Ok(CallToolResponse::Complete(result))
+        let asked = (&self.face, &*self.desk, &who, &context);
+        Ok(link::answered(answer, led.is_some(), asked, meta).await)
     }
 }
 

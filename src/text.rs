@@ -76,6 +76,18 @@ pub fn strip(text: &str) -> String {
     seen(text).filter_map(|(_, shown)| shown).collect()
 }
 
+/// The text with all that a reader would not see of it written out: `\u{200b}`.
+pub fn written_out(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    for (one, shown) in seen(text) {
+        match shown {
+            Some(shown) => told.push(shown),
+            None => told.extend(one.escape_unicode()),
+        }
+    }
+    told
+}
+
 /// Whether [`clean`] leaves the text as it is: only such text is ever sent as part of a path.
 pub fn is_clean(text: &str) -> bool {
     clean(text) == text

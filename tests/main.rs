@@ -402,6 +402,10 @@ mod http_limits;
 #[path = "grantor/http_sessions.rs"]
 mod http_sessions;
 
+/// The way from a call over HTTP to the page where people approve.
+#[path = "grantor/inbox.rs"]
+mod inbox;
+
 /// What callers see and do over HTTP, each apart from the others.
 #[path = "grantor/http_callers.rs"]
 mod http_callers;

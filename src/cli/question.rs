@@ -4,6 +4,7 @@ use terminal_size::{Width, terminal_size_of};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::wrapped::within;
+use crate::desk::Cells;
 
 /// Where nobody says how wide a terminal is.
 const WIDTH: usize = 80;
@@ -13,13 +14,6 @@ const WIDEST: usize = 120;
 const GOES_ON: usize = 2;
 /// What stands before what somebody gains or loses, where that is a line of its own.
 const UNDER: &str = "     ";
-
-/// One line of a table: who gains or loses, what, and where and until when.
-struct Cells<'a> {
-    who: &'a str,
-    what: &'a str,
-    place: &'a str,
-}
 
 /// As wide as the terminal is that a person reads.
 pub(super) fn width() -> usize {
@@ -40,52 +34,22 @@ pub(super) fn laid_out(text: &str, width: usize) -> String {
     }
     let fits = who + what + place + 4 <= width;
     let line = |(line, cells): &(&str, Option<Cells<'_>>)| match cells {
-        Some(cells) if fits => cells.in_columns(who, what),
-        Some(cells) => cells.stacked(width),
+        Some(cells) if fits => in_columns(cells, who, what),
+        Some(cells) => stacked(cells, width),
         None => within(width, GOES_ON, &format!("{line}\n")),
     };
     lines.iter().map(line).collect()
 }
 
-impl<'a> Cells<'a> {
-    /// The cells of a line that says who gains or loses something.
-    fn of(line: &'a str) -> Option<Self> {
-        let whom = line.find(['+', '−', '±'])?;
-        let number = line.get(..whom)?.trim();
-        let is_digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-        let is_instead = number.starts_with("if ") && number.ends_with(':');
-        (is_instead || number.strip_suffix('.').is_some_and(is_digits)).then_some(())?;
-        let who = whom + beyond(line.get(whom..)?, ": ")?;
-        let (who, rest) = line.split_at_checked(who)?;
-        let what = beyond(rest, " — ").map(|end| end - " — ".len())?;
-        let (what, place) = rest.split_at_checked(what)?;
-        Some(Self { who: who.trim_end(), what: what.trim(), place: place.trim() })
-    }
-
-    fn in_columns(&self, who: usize, what: usize) -> String {
-        let pad = |cell: &str, width: usize| " ".repeat(width - cell.width());
-        let Cells { who: first, what: second, place } = self;
-        format!("{first}{}  {second}{}  {place}\n", pad(first, who), pad(second, what))
-    }
-
-    fn stacked(&self, width: usize) -> String {
-        let Cells { who, what, place } = self;
-        within(width, GOES_ON, &format!("{who}\n{UNDER}{what} {place}\n"))
-    }
+fn in_columns(cells: &Cells<'_>, who: usize, what: usize) -> String {
+    let pad = |cell: &str, width: usize| " ".repeat(width - cell.width());
+    let Cells { who: first, what: second, place } = cells;
+    format!("{first}{}  {second}{}  {place}\n", pad(first, who), pad(second, what))
 }
 
-/// Where a text goes on after the first of these marks that stands in no quotes.
-fn beyond(text: &str, mark: &str) -> Option<usize> {
-    let mut quotes = 0_usize;
-    for (at, one) in text.char_indices() {
-        match one {
-            '“' => quotes += 1,
-            '”' => quotes = quotes.saturating_sub(1),
-            _ if quotes == 0 && text.get(at..)?.starts_with(mark) => return Some(at + mark.len()),
-            _ => {}
-        }
-    }
-    None
+fn stacked(cells: &Cells<'_>, width: usize) -> String {
+    let Cells { who, what, place } = cells;
+    within(width, GOES_ON, &format!("{who}\n{UNDER}{what} {place}\n"))
 }
 
 #[cfg(test)]
@@ -136,20 +100,5 @@ Ids: “Grace: Okafor” (grace.okafor@example.com) is 72d8567d-894a-45e4-b0b1-8
         };
         let columns: Vec<_> = shown.lines().skip(1).take(3).map(column).collect();
         assert!(columns.windows(2).all(|two| two[0] == two[1]), "{shown}");
-    }
-
-    /// A name may hold what stands between cells.
-    #[test]
-    fn what_is_in_quotes_is_no_mark() {
-        let line = "1. + “a — b: c” (x): “r — s” on “t: u” — redox, from 1";
-        let Cells { who, what, place } = Cells::of(line).unwrap();
-        assert_eq!(
-            [who, what, place],
-            ["1. + “a — b: c” (x):", "“r — s” on “t: u”", "— redox, from 1"]
-        );
-        for other in ["Warning (1): + a: b — c", "Ids: “1. + a”: b — c", "", "plain — words"]
-        {
-            assert!(Cells::of(other).is_none(), "{other}");
-        }
     }
 }

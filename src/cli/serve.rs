@@ -9,7 +9,9 @@ use super::setup::{self, Setup};
 use super::{Global, Ran, paint};
 use crate::config::{Config, Http};
 use crate::desk::Desk;
-use crate::identity::{ClaimNames, IssuerSettings, ScopeNames};
+use crate::guard::Guard;
+use crate::identity::{ClaimNames, IssuerSettings, LoginSettings, ScopeNames};
+use crate::page::Place;
 use crate::sandbox::Issuer;
 use crate::server::{HttpOptions, serve_http, serve_stdio};
 
@@ -17,6 +19,12 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What bearers of a sandbox are for.
 const AUDIENCE: &str = "grantor-sandbox";
+/// The rules of a sandbox, and the issuer that they name.
+const EXAMPLE: &str = include_str!("../../policies/examples/approvers.cedar");
+const EXAMPLE_NAME: &str = "policies/examples/approvers.cedar";
+const EXAMPLES_ISSUER: &str = "https://id.example.com/realms/company";
+/// As whom a sandbox's page is known to its issuer.
+const CLIENT: &str = "grantor-sandbox-inbox";
 
 #[derive(Args, Default)]
 pub(super) struct Arguments {
@@ -73,13 +81,23 @@ async fn over_http(global: &Global, address: SocketAddr, arguments: Arguments) -
     setup.config = setup.config.for_several()?;
     setup.warn();
     let Setup { config, sandbox: _sandbox } = setup;
-    let desk = Desk::new(config)?;
+    let rules = issuer.as_ref().filter(|_| config.policy.is_none()).map(Issuer::url);
+    let desk = match rules {
+        Some(url) => of_example(config, url)?,
+        None => Desk::new(config)?,
+    };
     setup::warn_of_policy(&desk);
     let tls = arguments.tls_cert.zip(arguments.tls_key);
     let options = HttpOptions { address, tls, behind_proxy: arguments.behind_proxy };
     serve_http(desk, &options, |address, url| {
         paint::note(&format!("serving MCP over HTTP at {address}; clients find it at {url}"));
         if let Some(issuer) = &issuer {
+            if let Ok(place) = Place::beside(url) {
+                let page = place.home();
+                paint::note(&format!(
+                    "open {page} in a browser: log in as alex, who asks, or as marta, who approves"
+                ));
+            }
             show_bearers(issuer, url);
         }
     })
@@ -99,12 +117,26 @@ async fn of_sandbox(config: &mut Config, address: SocketAddr) -> Result<Issuer, 
         issuer: issuer.url().to_owned(),
         audiences: vec![AUDIENCE.to_owned()],
         jwks: None,
-        claims: ClaimNames::default(),
+        claims: ClaimNames { groups: Some("groups".to_owned()), ..ClaimNames::default() },
         scopes: ScopeNames::default(),
+        login: Some(LoginSettings::new(CLIENT.to_owned())),
     };
     let limits = config.http.limits;
     config.http = Http { issuers: vec![trusted], limits, ..Http::default() };
     Ok(issuer)
+}
+
+/// A sandbox has rules of its own where none are given: those of the example, for its own issuer. By the built-in ones
+/// nobody approves over HTTP, and there would be nothing to see.
+fn of_example(config: Config, issuer: &str) -> Result<Desk, Error> {
+    let text = EXAMPLE.replace(EXAMPLES_ISSUER, issuer);
+    let guard = Guard::compile(EXAMPLE_NAME, &text, config.read_only)?;
+    paint::note(&format!(
+        "without --policy this sandbox goes by {EXAMPLE_NAME}: marta and tomas approve what others ask for, grace sees \
+         it, and nobody else's yes counts"
+    ));
+    let guard = guard.declaring(config.declared.clone());
+    Ok(Desk::with(config, guard))
 }
 
 /// Says how to get a bearer and what to do with it.
@@ -119,4 +151,19 @@ fn show_bearers(issuer: &Issuer, url: &str) {
     paint::note(&format!(
         "try: curl -s {url} -H \"Authorization: Bearer $(curl -s '{token}?who=alex')\" {headers} -d '{message}'"
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::{APPROVERS, READERS};
+
+    /// Whoever approves and sees in a sandbox is whom its rules name.
+    #[test]
+    fn the_example_names_the_groups_of_the_sandbox() {
+        for group in [APPROVERS, READERS] {
+            let named = format!("principal in Group::\"{EXAMPLES_ISSUER}#{group}\"");
+            assert!(EXAMPLE.contains(&named), "{named}");
+        }
+    }
 }

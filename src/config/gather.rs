@@ -9,7 +9,7 @@ use super::file::{File, key_of};
 use super::paths::of_environment;
 use super::tenants::Declared;
 use crate::given;
-use crate::secret::is_secret;
+use crate::secret::{Origin, Secret, is_secret};
 use crate::settings::{self, Found, Settings, Variable};
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -101,6 +101,31 @@ fn fit(called: &str, text: String, found: impl FnOnce(String) -> Found) -> Found
         Some(trouble) => Found::Wrong(format!("{called} {trouble}")),
         None => found(text),
     }
+}
+
+/// A secret that is none of a vendor's, by where it is.
+///
+/// # Errors
+/// It cannot be told.
+pub(super) fn secret(
+    called: &str,
+    value: &Value,
+    env: Environment<'_>,
+    file: &File,
+) -> Result<Secret, String> {
+    let origin = match hidden(called, value, env, file) {
+        Some(Found::Inline(value)) => Origin::Inline(value),
+        Some(Found::File(path)) => Origin::File(path),
+        Some(Found::Command(line)) => Origin::Command(line),
+        Some(Found::Unset(other)) => {
+            return Err(format!("{called} refers to {other}, which is not set"));
+        }
+        Some(Found::Wrong(trouble)) => return Err(trouble),
+        Some(Found::Text(_) | Found::Twice(_)) | None => {
+            return Err(format!("{called} does not say where it is"));
+        }
+    };
+    Ok(Secret::new(called, origin))
 }
 
 fn hidden(

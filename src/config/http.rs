@@ -2,13 +2,15 @@
 
 mod limits;
 
+use std::sync::Arc;
+
 use toml::{Table, Value};
 use url::Url;
 
 use super::file::File;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, gather};
 use crate::draft::Base;
-use crate::identity::{ClaimNames, IssuerSettings, ScopeNames};
+use crate::identity::{ClaimNames, IssuerSettings, LoginSettings, ScopeNames};
 use crate::text;
 pub use limits::Limits;
 
@@ -29,7 +31,11 @@ const SERVICE: &str = "service";
 const READ_SCOPE: &str = "read_scope";
 const CHANGE_SCOPE: &str = "change_scope";
 const ROLES: &str = "roles_claim";
-const OF_ISSUER: [&str; 11] = [
+const LOGIN_CLIENT: &str = "client_id";
+const LOGIN_SECRET: &str = "client_secret";
+const LOGIN_SCOPES: &str = "login_scopes";
+const LOGIN_SUBJECT: &str = "login_subject_claim";
+const OF_ISSUER: [&str; 15] = [
     ISSUER,
     AUDIENCES,
     JWKS,
@@ -41,6 +47,10 @@ const OF_ISSUER: [&str; 11] = [
     READ_SCOPE,
     CHANGE_SCOPE,
     ROLES,
+    LOGIN_CLIENT,
+    LOGIN_SECRET,
+    LOGIN_SCOPES,
+    LOGIN_SUBJECT,
 ];
 
 /// How this server is reached over HTTP, and by whom.
@@ -52,6 +62,8 @@ pub struct Http {
     pub origins: Vec<String>,
     pub issuers: Vec<IssuerSettings>,
     pub limits: Limits,
+    /// Why people could not log in: a secret that is not there.
+    pub troubles: Vec<String>,
 }
 
 /// The section's name, the key where it is one's fault, and what is wrong.
@@ -124,6 +136,12 @@ fn check_issuers(content: &Value) -> Result<(), Wrong> {
                 format!("{READ_SCOPE} and {CHANGE_SCOPE} in [{section}] are one in its tokens");
             return wrong(Some(READ_SCOPE), why);
         }
+        let of_login = [LOGIN_SECRET, LOGIN_SCOPES, LOGIN_SUBJECT];
+        let idle = of_login.iter().find(|key| table.contains_key(**key));
+        if let Some(key) = idle.filter(|_| !table.contains_key(LOGIN_CLIENT)) {
+            let why = format!("is for logging in, which takes a {LOGIN_CLIENT} as well");
+            return wrong(Some(key), format!("{key} in [{section}] {why}"));
+        }
     }
     Ok(())
 }
@@ -143,8 +161,15 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
                 false => Ok(()),
             }
         }
-        SUBJECT | CLIENT | EMAIL | GROUPS | ROLES => text(value).map(drop),
+        SUBJECT | CLIENT | EMAIL | GROUPS | ROLES | LOGIN_CLIENT | LOGIN_SUBJECT => {
+            text(value).map(drop)
+        }
         READ_SCOPE | CHANGE_SCOPE => scope(text(value)?),
+        LOGIN_SECRET => reference(value),
+        LOGIN_SCOPES => match text(value)?.split(' ').any(|scope| scope == "openid") {
+            true => Ok(()),
+            false => Err("must name openid among them, or no ID token comes".to_owned()),
+        },
         SERVICE => match text(value)?.split('=').all(|part| !part.is_empty()) {
             true => Ok(()),
             false => Err("must be the name of a claim, or CLAIM=VALUE".to_owned()),
@@ -156,6 +181,27 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
 fn text(value: &Value) -> Result<&str, String> {
     let fits = |one: &&str| !text::is_blank(one) && text::is_clean(one) && one.trim() == *one;
     value.as_str().filter(fits).ok_or_else(|| "must be text".to_owned())
+}
+
+/// Where a secret is; itself it does not stand here.
+fn reference(value: &Value) -> Result<(), String> {
+    let table = value.as_table().filter(|table| table.len() == 1);
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text::is_blank(text));
+    let fits =
+        table.and_then(|table| table.iter().next()).is_some_and(|(how, what)| match how.as_str() {
+            "env" | "file" => is_text(what),
+            "command" => {
+                what.as_array().is_some_and(|line| !line.is_empty() && line.iter().all(is_text))
+            }
+            _ => false,
+        });
+    match fits {
+        true => Ok(()),
+        false => {
+            Err("must say where it is: { env = NAME }, { file = PATH } or { command = [WORD, …] }"
+                .to_owned())
+        }
+    }
 }
 
 fn texts(value: &Value) -> Result<Vec<String>, String> {
@@ -199,15 +245,44 @@ fn origin(text: &str) -> Result<(), String> {
 
 impl Http {
     /// What a file that was checked says.
-    pub(super) fn of(file: &File) -> Self {
+    pub(super) fn of(file: &File, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let Some(content) = file.section(SECTION) else { return Self::default() };
         let public_url = content.get(PUBLIC_URL).and_then(Value::as_str).map(str::to_owned);
         let origins = content.get(ORIGINS).and_then(|all| texts(all).ok()).unwrap_or_default();
         let issuers = content.get(ISSUERS).and_then(Value::as_table).into_iter().flatten();
-        let issuers = issuers.filter_map(|(name, table)| Some(issuer(name, table.as_table()?)));
+        let mut troubles = Vec::new();
+        let issuers = issuers.filter_map(|(name, table)| {
+            let table = table.as_table()?;
+            let login = login(name, table, file, env).unwrap_or_else(|trouble| {
+                troubles.push(trouble);
+                None
+            });
+            Some(IssuerSettings { login, ..issuer(name, table) })
+        });
+        let issuers = issuers.collect();
         let limits = Limits::of(content);
-        Self { public_url, origins, issuers: issuers.collect(), limits }
+        Self { public_url, origins, issuers, limits, troubles }
     }
+}
+
+/// How people log in at an issuer, where they may.
+fn login(
+    name: &str,
+    table: &Table,
+    file: &File,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<LoginSettings>, String> {
+    let said = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
+    let Some(client_id) = said(LOGIN_CLIENT) else { return Ok(None) };
+    let usual = LoginSettings::new(client_id);
+    let called = format!("{LOGIN_SECRET} in [{SECTION}.{ISSUERS}.{name}]");
+    let secret = table.get(LOGIN_SECRET).map(|value| gather::secret(&called, value, env, file));
+    Ok(Some(LoginSettings {
+        client_secret: secret.transpose()?.map(Arc::new),
+        scopes: said(LOGIN_SCOPES).unwrap_or(usual.scopes),
+        subject: said(LOGIN_SUBJECT),
+        client_id: usual.client_id,
+    }))
 }
 
 fn issuer(name: &str, table: &Table) -> IssuerSettings {
@@ -234,6 +309,7 @@ fn issuer(name: &str, table: &Table) -> IssuerSettings {
             read: said(READ_SCOPE).unwrap_or(scopes.read),
             change: said(CHANGE_SCOPE).unwrap_or(scopes.change),
         },
+        login: None,
     }
 }
 
@@ -249,6 +325,9 @@ impl Config {
                  {ISSUER}; docs/http.md says what each identity provider needs"
             )));
         }
+        if let Some(trouble) = self.http.troubles.first() {
+            return Err(ConfigError(trouble.clone()));
+        }
         if self.people.me.take().is_some() {
             self.warnings.push(
                 "“me” names nobody over HTTP, where several people ask: write the address"
@@ -257,5 +336,43 @@ impl Config {
         }
         self.tenants.iter_mut().for_each(|tenant| tenant.people.forget_me());
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(login: &str) -> Result<(), Wrong> {
+        let text = format!("[issuers.a]\nissuer = \"https://id.example.com\"\n{login}");
+        check(&Value::Table(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_log_in_is_set_up_whole_and_without_its_secret() {
+        for login in [
+            "",
+            "client_id = \"inbox\"",
+            "client_id = \"inbox\"\nclient_secret = { env = \"INBOX\" }",
+            "client_id = \"inbox\"\nclient_secret = { file = \"s\" }\nlogin_scopes = \"openid groups\"",
+            "client_id = \"inbox\"\nclient_secret = { command = [\"pass\", \"inbox\"] }\nlogin_subject_claim = \"sub\"",
+        ] {
+            assert!(checked(login).is_ok(), "{login}");
+        }
+        for (login, told) in [
+            ("client_id = \"\"", "client_id in [http.issuers.a] must be text"),
+            ("client_secret = { env = \"X\" }", "which takes a client_id as well"),
+            ("login_scopes = \"openid\"", "which takes a client_id as well"),
+            ("login_subject_claim = \"sub\"", "which takes a client_id as well"),
+            ("client_id = \"i\"\nclient_secret = \"hunter2\"", "must say where it is"),
+            ("client_id = \"i\"\nclient_secret = { env = \"\" }", "must say where it is"),
+            ("client_id = \"i\"\nclient_secret = { command = [] }", "must say where it is"),
+            ("client_id = \"i\"\nclient_secret = { env = \"A\", file = \"b\" }", "must say where"),
+            ("client_id = \"i\"\nlogin_scopes = \"profile\"", "must name openid"),
+            ("client_id = \"i\"\nlogin_scope = \"openid\"", "is no setting there"),
+        ] {
+            let (_, _, text) = checked(login).unwrap_err();
+            assert!(text.contains(told) && !text.contains("hunter2"), "{login}: {text}");
+        }
     }
 }

@@ -140,11 +140,11 @@ impl Desk {
         let _claim = self.claimed().await?;
         let now = self.ledger.request(receipt).await?;
         let answer = match now.filter(|request| request.state == State::Approved) {
-            Some(request) => self.run_request(&request, by).await,
+            Some(request) => Box::pin(self.run_request(&request, by)).await,
             None => {
                 let arguments = Map::from_iter([("receipt".to_owned(), receipt.as_str().into())]);
                 let call = Call::alone(by, "check_change", arguments, None, Person::Absent);
-                let answer = self.call(call).await;
+                let answer = Box::pin(self.call(call)).await;
                 answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool("check_change")))
             }
         };
@@ -188,7 +188,7 @@ impl Desk {
         }
         let person = Person::Approved(request.receipt.clone());
         let call = Call::alone(by, &tool, arguments, client, person);
-        let answer = self.call(call).await;
+        let answer = Box::pin(self.call(call)).await;
         answer.unwrap_or_else(|_| Answer::unasked(&unknown_tool(&tool)))
     }
 }

@@ -152,8 +152,8 @@ impl Keys {
     }
 
     async fn discovered(&self, wire: &Wire) -> Result<Base, String> {
-        let at = format!("{}{DISCOVERY}", self.issuer.trim_end_matches('/'));
-        let at = Base::parse(&at).map_err(|trouble| format!("its address {trouble}"))?;
+        let at = Base::parse(&discovery(&self.issuer))
+            .map_err(|trouble| format!("its address {trouble}"))?;
         let told = |error: auth::AuthError| error.failure().message;
         let body = auth::document("the issuer's discovery document", &at, wire).await;
         let found: Discovered = serde_json::from_slice(&body.map_err(told)?)
@@ -163,6 +163,11 @@ impl Keys {
         }
         Base::parse(&found.jwks_uri).map_err(|trouble| format!("the address of its keys {trouble}"))
     }
+}
+
+/// Where an issuer says what it is.
+pub(super) fn discovery(issuer: &str) -> String {
+    format!("{}{DISCOVERY}", issuer.trim_end_matches('/'))
 }
 
 impl Held {

@@ -17,12 +17,12 @@ pub(super) struct Read {
     pub(super) key: Option<String>,
 }
 
-type Claims = Map<String, Value>;
+pub(super) type Claims = Map<String, Value>;
 
 /// Longer than any token is.
 const LONGEST: usize = 16 * 1024;
 /// How far clocks may differ, in seconds.
-const LEEWAY: u64 = 30;
+pub(super) const LEEWAY: u64 = 30;
 const ALGORITHMS: [(&str, Algorithm); 5] = [
     ("RS256", Algorithm::RS256),
     ("PS256", Algorithm::PS256),
@@ -32,6 +32,8 @@ const ALGORITHMS: [(&str, Algorithm); 5] = [
 ];
 /// What the header of an access token calls it, where it says: RFC 9068, or JWTs of no special kind.
 const TYPES: [&str; 3] = ["at+jwt", "application/at+jwt", "jwt"];
+/// The same of an ID token, which has no kind of its own.
+const ID_TYPES: [&str; 1] = ["jwt"];
 /// What some issuers call an access token among its claims.
 const BEARER: &str = "bearer";
 /// Claims of tokens that are no access tokens: of ID tokens, of log-outs and of other events.
@@ -46,13 +48,22 @@ const ELSEWHERE: &str = "_claim_names";
 const OVERAGE: &str = "hasgroups";
 const MOST_GROUPS: usize = 500;
 const LONGEST_GROUP: usize = 255;
-const REQUIRED: [&str; 4] = ["exp", "iss", "aud", "sub"];
+pub(super) const REQUIRED: [&str; 4] = ["exp", "iss", "aud", "sub"];
 
 const MALFORMED: Rejected = Rejected::Invalid("it is no signed JWT");
 const WRONG_KIND: Rejected = Rejected::Invalid("it is not an access token");
+pub(super) const FOREIGN_ISSUER: Rejected = Rejected::Invalid("its issuer is not trusted here");
 
 impl Read {
     pub(super) fn of(token: &str) -> Result<Self, Rejected> {
+        Self::of_kind(token, &TYPES)
+    }
+
+    pub(super) fn of_id_token(token: &str) -> Result<Self, Rejected> {
+        Self::of_kind(token, &ID_TYPES)
+    }
+
+    fn of_kind(token: &str, kinds: &[&str]) -> Result<Self, Rejected> {
         if token.len() > LONGEST {
             return Err(Rejected::Invalid("it is too long"));
         }
@@ -68,7 +79,7 @@ impl Read {
         }
         let text = |from: &Claims, name: &str| Some(from.get(name)?.as_str()?.to_owned());
         let kind = header.get("typ").map(|kind| kind.as_str().unwrap_or_default());
-        if !kind.is_none_or(|kind| TYPES.contains(&kind.to_ascii_lowercase().as_str())) {
+        if !kind.is_none_or(|kind| kinds.contains(&kind.to_ascii_lowercase().as_str())) {
             return Err(WRONG_KIND);
         }
         let name = text(&header, "alg").unwrap_or_default();
@@ -100,7 +111,7 @@ pub(super) fn check(
     let claims = checked.map_err(|error| why(error.kind()))?.claims;
     // A list with the issuer in it would be another's word as well.
     if claims.get("iss").and_then(Value::as_str) != Some(settings.issuer.as_str()) {
-        return Err(Rejected::Invalid("its issuer is not trusted here"));
+        return Err(FOREIGN_ISSUER);
     }
     if FOREIGN.iter().any(|name| claims.contains_key(*name)) {
         return Err(WRONG_KIND);
@@ -128,7 +139,7 @@ fn end(claims: &Claims) -> Timestamp {
     ends.and_then(|ends| Timestamp::from_second(ends).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
+pub(super) fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
     use jsonwebtoken::errors::ErrorKind as Kind;
     Rejected::Invalid(match error {
         Kind::ExpiredSignature => "it has expired",
@@ -141,7 +152,11 @@ fn why(error: &jsonwebtoken::errors::ErrorKind) -> Rejected {
     })
 }
 
-fn caller(claims: &Claims, names: &ClaimNames, issuer: &str) -> Result<Caller, Rejected> {
+pub(super) fn caller(
+    claims: &Claims,
+    names: &ClaimNames,
+    issuer: &str,
+) -> Result<Caller, Rejected> {
     let said = |name: &str| Some(claims.get(name)?.as_str()?.to_owned());
     let client = said(&names.client);
     let is_service = is_in_its_own_name(claims, client.as_deref())

@@ -6,6 +6,7 @@
 mod basic;
 mod bearer;
 mod client_credentials;
+mod code;
 mod jwt_assertion;
 mod key;
 mod token;
@@ -21,6 +22,7 @@ use serde_json::Value;
 pub use basic::Basic;
 pub use bearer::Bearer;
 pub use client_credentials::{ClientCredentials, TokenEndpoint};
+pub use code::{Client, redeem};
 pub use jwt_assertion::JwtAssertion;
 pub use token::Fetched;
 pub use user_action::{Steps, UserAction};

@@ -33,13 +33,17 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{RoleServer, ServerHandler};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::shutdown::{BrokenOff, Shutdown};
 use super::stdio::{Line, understand};
 use super::{Face, Handler, Served, Signals};
+use crate::config::Config;
 use crate::desk::Desk;
 use crate::identity::{Bearer, Identity, Rejected};
+use crate::page::{self, Page};
 use challenge::Challenge;
 use front::Front;
 use limits::{Limits, Slot};
@@ -62,12 +66,23 @@ pub struct HttpOptions {
     pub behind_proxy: bool,
 }
 
+/// Where it listens, and what is to be found there.
+struct Opening {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    address: SocketAddr,
+    front: Front,
+    /// Where people approve, if they can log in anywhere.
+    page: Option<page::Place>,
+}
+
 /// What answers a request.
 struct Site {
     desk: Arc<Desk>,
     front: Front,
     challenge: Challenge,
-    identity: Identity,
+    identity: Arc<Identity>,
+    page: Option<Arc<Page>>,
     limits: Arc<Limits>,
     metrics: Metrics,
     sessions: Sessions,
@@ -91,9 +106,9 @@ pub async fn serve_http(
     options: &HttpOptions,
     listening: impl FnOnce(SocketAddr, &str),
 ) -> Served {
-    let shutdown = Shutdown::new();
-    let handler = Handler::new(desk, Face::Http, shutdown.clone());
-    serve(&handler, mcp(handler.clone()), shutdown, options, listening).await
+    let (shutdown, opening) = (Shutdown::new(), Opening::new(desk.config(), options)?);
+    let handler = Handler::new(desk, Face::Http(opening.page.clone()), shutdown.clone());
+    serve(&handler, mcp(handler.clone()), shutdown, opening, listening).await
 }
 
 /// The same front with another handler behind it, for checks of the protocol that need tools which Grantor has not.
@@ -107,23 +122,22 @@ pub async fn serve_http_to(
     other: impl ServerHandler + Clone,
     listening: impl FnOnce(SocketAddr, &str),
 ) -> Served {
-    let shutdown = Shutdown::new();
-    let handler = Handler::new(desk, Face::Http, shutdown.clone());
-    serve(&handler, mcp(other), shutdown, options, listening).await
+    let (shutdown, opening) = (Shutdown::new(), Opening::new(desk.config(), options)?);
+    let handler = Handler::new(desk, Face::Http(None), shutdown.clone());
+    serve(&handler, mcp(other), shutdown, opening, listening).await
 }
 
 async fn serve(
     handler: &Handler,
     mcp: Mcp,
     shutdown: Shutdown,
-    options: &HttpOptions,
+    opening: Opening,
     listening: impl FnOnce(SocketAddr, &str),
 ) -> Served {
     let signals = Signals::listen()?;
-    let (listener, tls) = listen::open(options)?;
-    let address = listener.local_addr()?;
     let (calls, maintenance) = (handler.calls.clone(), handler.maintenance.clone());
-    let site = Arc::new(Site::new(handler.desk.clone(), mcp, address, &shutdown)?);
+    let Opening { listener, tls, address, front, page } = opening;
+    let site = Arc::new(Site::new(handler, mcp, (front, page), &shutdown));
     maintenance.call();
     listening(address, site.front.public_url());
     let keeping = tokio::spawn({
@@ -165,25 +179,43 @@ fn mcp(handler: impl ServerHandler + Clone) -> Mcp {
     })
 }
 
+impl Opening {
+    /// # Errors
+    /// It cannot listen there, or must not.
+    fn new(
+        config: &Config,
+        options: &HttpOptions,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let (listener, tls) = listen::open(options)?;
+        let address = listener.local_addr()?;
+        let front = Front::new(&config.http, address)?;
+        let logs_in = config.http.issuers.iter().any(|issuer| issuer.login.is_some());
+        let page = logs_in.then(|| page::Place::beside(front.public_url())).transpose()?;
+        Ok(Self { listener, tls, address, front, page })
+    }
+}
+
 impl Site {
     fn new(
-        desk: Arc<Desk>,
+        handler: &Handler,
         mcp: Mcp,
-        address: SocketAddr,
+        (front, page): (Front, Option<page::Place>),
         shutdown: &Shutdown,
-    ) -> Result<Self, String> {
+    ) -> Self {
+        let desk = handler.desk.clone();
         let config = desk.config();
-        let front = Front::new(&config.http, address)?;
         let mut issuers = config.http.issuers.clone();
         for issuer in issuers.iter_mut().filter(|issuer| issuer.audiences.is_empty()) {
             issuer.audiences.push(front.public_url().to_owned());
         }
-        let identity = Identity::new(issuers);
+        let identity = Arc::new(Identity::new(issuers));
+        let (calls, known) = (handler.calls.clone(), identity.clone());
+        let page = page.map(|place| Arc::new(Page::new(desk.clone(), known, place, calls)));
         let challenge = Challenge::new(&front, config.read_only, config.http.issuers.iter());
         let limits = Arc::new(Limits::new(config.http.limits));
         let (metrics, sessions, shutdown) =
             (Metrics::default(), Sessions::default(), shutdown.clone());
-        Ok(Self { desk, front, challenge, identity, limits, metrics, sessions, mcp, shutdown })
+        Self { desk, front, challenge, identity, page, limits, metrics, sessions, mcp, shutdown }
     }
 
     /// The answer to one request, whatever it is.
@@ -202,6 +234,12 @@ impl Site {
             Ok(origin) => origin,
             Err(trouble) => return self.metrics.counted(plain(StatusCode::FORBIDDEN, trouble)),
         };
+        if let Some(page) = &self.page
+            && page.place().below(&path).is_some()
+        {
+            // Nobody else's page may read it, or have it do anything.
+            return self.metrics.counted(self.browse(page, request, place).await);
+        }
         let mut answer = match request.method() {
             &Method::OPTIONS if origin.is_some() => plain(StatusCode::NO_CONTENT, ""),
             &Method::GET | &Method::HEAD if self.challenge.is_at(&path) => {
@@ -227,6 +265,33 @@ impl Site {
             return plain(StatusCode::OK, "ok\n");
         };
         plain(StatusCode::SERVICE_UNAVAILABLE, trouble)
+    }
+
+    /// A request to the page, which says itself who is asked who they are.
+    async fn browse(
+        &self,
+        page: &Arc<Page>,
+        request: Request<Incoming>,
+        place: &Place,
+    ) -> Response<Body> {
+        if self.shutdown.asked.is_cancelled() {
+            return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
+        }
+        let visitor = page.visitor(request.headers());
+        if visitor.is_some() {
+            place.know();
+        }
+        let who = visitor.unwrap_or_default();
+        let Ok(slot) = self.limits.admit(&who) else {
+            let why = "too much is asked at once\n";
+            return later(StatusCode::TOO_MANY_REQUESTS, SOON, why);
+        };
+        // A task of its own: what is decided is done, though the browser goes, and a panic in it is an answer.
+        let page = page.clone();
+        match tokio::spawn(async move { page.answer(request).await }).await {
+            Ok(answer) => answer.map(|body| limits::Held::new(body.boxed(), slot).boxed()),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "this went wrong here\n"),
+        }
     }
 
     /// A request to the MCP endpoint: who calls, whether it is too much, and then what they ask for.
@@ -363,7 +428,7 @@ impl Site {
 pub(super) fn client(face: &Face, context: &RequestContext<RoleServer>) -> Option<String> {
     let said = match face {
         Face::Stdio(_) => context.client_info(),
-        Face::Http => context.meta.client_info(),
+        Face::Http(_) => context.meta.client_info(),
     };
     let said = said.map(|client| format!("{} {}", client.name, client.version));
     said.or_else(|| session(context).map(|session| session.client.clone()))

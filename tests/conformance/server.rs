@@ -401,6 +401,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         jwks: None,
         claims: ClaimNames::default(),
         scopes: ScopeNames::default(),
+        login: None,
     };
     let state = tempfile::tempdir()?;
     let flags = Flags { state_dir: Some(state.path().into()), ..Flags::default() };

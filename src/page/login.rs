@@ -1,0 +1,123 @@
+//! Logging in and out.
+
+use hyper::StatusCode;
+use jiff::Timestamp;
+
+use super::form::cookie;
+use super::html::{Html, html};
+use super::reply::Reply;
+use super::seal::Begun;
+use super::sessions::LASTS;
+use super::{Page, Visit};
+use crate::identity::{Answered, LoginError};
+use crate::text;
+
+/// Where an issuer sends a browser back to.
+pub(super) const BACK: &str = "back";
+/// What a browser keeps of a log-in that it has begun, in seconds.
+const BEGUN: i64 = 15 * 60;
+
+impl Page {
+    /// The page of somebody of whom it is not known who they are. Nothing is told of what they asked for.
+    pub(super) fn door(&self, visit: &Visit, status: StatusCode, says: Option<&str>) -> Reply {
+        let mut content = Html::default();
+        if let Some(says) = says {
+            html!(content; "<p class=\"alert\" role=\"alert\">" (says) "</p>\n");
+        }
+        html!(content; "<p>Here people see and approve what assistants ask for. Your company’s log-in says who you are.</p>\n\
+            <p class=\"actions\">\n");
+        let names: Vec<_> = self.identity.logins().collect();
+        for name in &names {
+            let query = format!(
+                "login?issuer={}&to={}",
+                text::encode(name),
+                text::encode(&visit.wanted(&self.place))
+            );
+            html!(content; "<a class=\"button\" href=\"" (self.place.path(&query)) "\">Log in");
+            if names.len() > 1 {
+                html!(content; " at " (name));
+            }
+            html!(content; "</a>\n");
+        }
+        html!(content; "</p>\n");
+        self.framed(visit, status, "Log in", content)
+    }
+
+    /// Sends a browser to its issuer. It decides nothing, whoever follows the link.
+    pub(super) async fn begin_login(&self, visit: &Visit) -> Reply {
+        let name = visit.query.get("issuer").unwrap_or_default();
+        let to = self.place.led_back(visit.query.get("to"));
+        let begun = Begun::now(name, &to, Timestamp::now().as_second());
+        let anew = visit.query.get("anew").is_some();
+        let back = self.place.url(BACK);
+        match self.identity.login_at(name, &back, &self.seals.once(&begun), anew).await {
+            Ok(at) => {
+                let kept = self.place.set(&self.place.login_cookie(), &begun.kept(), BEGUN);
+                Reply::lead(at.into()).with(kept)
+            }
+            Err(error) => self.no_login(visit, &error),
+        }
+    }
+
+    /// A browser comes back from its issuer. Whoever it shows has a session of a new name from then on; one
+    /// that the browser brought is ended, whosever it was.
+    pub(super) async fn end_login(&self, visit: &Visit) -> Reply {
+        let now = Timestamp::now().as_second();
+        let kept = cookie(&visit.headers, &self.place.login_cookie());
+        let begun = kept.and_then(|kept| Begun::of_kept(&kept, now));
+        let Some(begun) = begun else {
+            let why = "it was begun in another browser, or too long ago".to_owned();
+            return self.no_login(visit, &LoginError::Refused(why));
+        };
+        if visit.query.get("error").is_some() {
+            let why = "the identity provider says no to it".to_owned();
+            return self.forgetting(self.no_login(visit, &LoginError::Refused(why)));
+        }
+        let said = |name: &str| visit.query.get(name).unwrap_or_default().to_owned();
+        let issuer = visit.query.get("iss").map(str::to_owned);
+        let answered = Answered { code: said("code"), state: said("state"), issuer };
+        let (once, back) = (self.seals.once(&begun), self.place.url(BACK));
+        match self.identity.logged_in(&begun.issuer, &back, &once, &answered).await {
+            Ok(found) => {
+                if let Some(session) = &visit.session {
+                    self.sessions.end(&session.id);
+                }
+                let session = self.sessions.begin(found.requester, found.authenticated_at, now);
+                let kept = self.place.set(self.place.session_cookie(), &session.id, LASTS);
+                let to = self.place.led_back(Some(&begun.to));
+                self.forgetting(Reply::lead(to).with(kept))
+            }
+            Err(error) => self.forgetting(self.no_login(visit, &error)),
+        }
+    }
+
+    /// Ends a session.
+    pub(super) fn log_out(&self, visit: &Visit) -> Reply {
+        if let Some(session) = &visit.session {
+            self.sessions.end(&session.id);
+        }
+        let gone = self.place.set(self.place.session_cookie(), "", 0);
+        let visit = Visit { session: None, ..visit.again("") };
+        self.door(
+            &visit,
+            StatusCode::OK,
+            Some("You are logged out here. Your company’s log-in may still know you: end that too on a \
+                  computer that others use."),
+        )
+        .with(gone)
+    }
+
+    /// The browser keeps nothing more of the log-in that it has begun.
+    fn forgetting(&self, reply: Reply) -> Reply {
+        reply.with(self.place.set(&self.place.login_cookie(), "", 0))
+    }
+
+    fn no_login(&self, visit: &Visit, error: &LoginError) -> Reply {
+        let (status, why) = match error {
+            LoginError::Refused(why) => (StatusCode::FORBIDDEN, why),
+            LoginError::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        };
+        let visit = visit.again("");
+        self.door(&visit, status, Some(&format!("You are not logged in: {why}. Please try again.")))
+    }
+}

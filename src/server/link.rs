@@ -1,0 +1,83 @@
+//! The way from a call over HTTP to the page: the link in its answer and, where the client can open one, the
+//! protocol's own request to do so.
+//!
+//! Whoever calls is led to their own page, where they see how it stands; whoever approves finds it in their list.
+//! Nothing hangs on what the client says of it: a request waits as well if nobody follows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, ElicitRequest, ElicitRequestParams, InputRequest,
+    InputRequiredResult, MetaObject, ProtocolVersion,
+};
+use rmcp::service::RequestContext;
+
+use super::{Face, result};
+use crate::desk::{Answer, Desk};
+use crate::requester::Requester;
+
+/// The name of the link in `inputRequests`.
+const KEY: &str = "page";
+const SAYS: &str =
+    "This waits for somebody’s approval. Here you can see how it stands, and withdraw it.";
+
+/// What became of a request to whose page a client has led its person, where that is decided.
+pub(super) async fn since(desk: &Arc<Desk>, led: Option<&str>, who: &Requester) -> Option<Answer> {
+    let (desk, state, who) = (desk.clone(), led?.to_owned(), who.clone());
+    // A task of its own, as for every call.
+    tokio::spawn(async move { Box::pin(desk.since_led(&state, &who)).await }).await.ok()?
+}
+
+/// What a client brings back that has led its person to the page.
+pub(super) fn led(face: &Face, request: &CallToolRequestParams) -> Option<String> {
+    let has_page = matches!(face, Face::Http(Some(_)));
+    request.request_state.clone().filter(|_| has_page)
+}
+
+/// The answer with the link to where what waits is answered, or the request to lead the client's person there,
+/// unless that `is_led` already.
+pub(super) async fn answered(
+    answer: Answer,
+    is_led: bool,
+    (face, desk, who, context): (&Face, &Desk, &Requester, &RequestContext<RoleServer>),
+    meta: Option<MetaObject>,
+) -> CallToolResponse {
+    let Face::Http(Some(place)) = face else { return complete(&answer, meta) };
+    let answer = answer.linked(|receipt| place.of_request(receipt));
+    if let Some(receipt) = answer.waits_for().filter(|_| !is_led && can_lead(context))
+        && let Some(state) = desk.led_to(&answer, who).await
+    {
+        return CallToolResponse::InputRequired(lead(place.of_request(receipt), state, meta));
+    }
+    complete(&answer, meta)
+}
+
+pub(super) fn complete(answer: &Answer, meta: Option<MetaObject>) -> CallToolResponse {
+    let mut result = result(answer);
+    result.meta = meta;
+    CallToolResponse::Complete(result)
+}
+
+/// Whether a client can lead its person to an address, between two calls.
+fn can_lead(context: &RequestContext<RoleServer>) -> bool {
+    let able = context.client_capabilities().and_then(|able| able.elicitation);
+    let is_modern =
+        context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    is_modern && able.is_some_and(|able| able.url.is_some())
+}
+
+/// The result that asks the client to lead its person there.
+fn lead(url: String, state: String, meta: Option<MetaObject>) -> InputRequiredResult {
+    let request = ElicitRequest::new(ElicitRequestParams::UrlElicitationParams {
+        meta: None,
+        message: SAYS.to_owned(),
+        url,
+        elicitation_id: String::new(),
+    });
+    let requests = BTreeMap::from([(KEY.to_owned(), InputRequest::Elicitation(request))]);
+    let mut result = InputRequiredResult::new(Some(requests), Some(state));
+    result.meta = meta;
+    result
+}
