@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::step::OWN_LOSS;
 use super::{Effect, Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
 use crate::failure::Failure;
@@ -146,6 +147,11 @@ impl AssetTable {
         }
         warnings.extend(self.left(after));
         let gone = |row: &&Access| !after.iter().any(|kept| is_same(kept, row));
+        let username = self.username.as_deref();
+        let is_own = |row: &Access| username.is_some_and(|name| is_called(&row.principal, name));
+        if now.rows.iter().filter(gone).any(is_own) {
+            warnings.push(OWN_LOSS.to_owned());
+        }
         for row in now.rows.iter().filter(gone) {
             warnings.push(format!(
                 "{} loses {}: the whole list is replaced (an owner keeps Full)",
@@ -790,6 +796,7 @@ mod tests {
         let keeps = "ada keeps Full: combining never lowers a permission; use removeExistingPermission with the \
                      whole list";
         let bo = "bo loses “View”: the whole list is replaced (an owner keeps Full)";
+        let svc = "svc loses “View”: the whole list is replaced (an owner keeps Full)";
         let manage = "a role such as Manage Assets may reach the asset whatever is set on it";
         let dependents = "dependent objects change too (which ones, only CentraSite knows); an undo or an end takes nothing back there";
         for (replace, propagate, asked, now, told) in [
@@ -797,6 +804,7 @@ mod tests {
             (false, false, &["user ada Modify"], &["user ada View"], &[]),
             (false, false, &["user ada View", "user cy View"], &["user ada Full"], &[keeps]),
             (true, false, &["user ada View"], &["user bo View"], &[bo, manage]),
+            (true, false, &["user ada View"], &["user svc View"], &[OWN_LOSS, svc, manage]),
             (true, false, &["user ada View"], &["user ada Full"], &[manage]),
             (false, true, &["user ada View"], &["user ada View"], &[dependents]),
         ] {

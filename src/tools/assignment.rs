@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::step::OWN_LOSS;
 use super::{Plan, Snapshot, Step, Verification, WriteReply, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, PrincipalKind, Role};
 use crate::failure::{Failure, Kind};
@@ -186,6 +187,7 @@ impl PermissionAssignment {
             warnings.push(one_way(&self.wanted.role));
         }
         warnings.extend(self.members());
+        warnings.extend(self.own.is.then(|| OWN_LOSS.to_owned()));
         let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
     }
@@ -559,8 +561,11 @@ mod tests {
                     &[]
                 };
                 let warnings = warned(&step, &listed(&step, holds));
-                assert_eq!(warnings.first().map(String::as_str), told);
+                let first = warnings.first().filter(|one| *one != OWN_LOSS);
+                assert_eq!(first.map(String::as_str), told);
                 assert!(step.is_self());
+                let is_told = warnings.iter().any(|one| one == OWN_LOSS);
+                assert_eq!(is_told, !holds.is_empty(), "{warnings:?}");
             }
         }
         let groups = vec![Named::new("gr-1", Some("Treasury".to_owned()), "group")];

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::giving::{Gives, replaces};
+use super::step::OWN_LOSS;
 use super::{Given, Inverse, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
@@ -209,6 +210,9 @@ impl SpaceEntry {
                  cannot be undone from here"
                     .to_owned(),
             );
+        }
+        if self.entry.is_none() && self.is_self() {
+            warnings.push(OWN_LOSS.to_owned());
         }
         warnings
     }
@@ -649,6 +653,12 @@ mod tests {
             (GrantType::Group, "svc@example.com", false),
         ] {
             assert_eq!(step(grant_type, grantee, Some("R")).is_self(), own, "{grantee}");
+        }
+        for (grantee, own) in [("svc@example.com", true), (ADA, false)] {
+            let removing = step(GrantType::User, grantee, None);
+            let rows = listed(&removing, &[&format!("USER {grantee} R")]);
+            let told = warned(&removing, &rows);
+            assert_eq!(told.iter().any(|one| one == OWN_LOSS), own, "{told:?}");
         }
         assert_eq!(set("X,R").contains(), ["R", "X"]);
     }
