@@ -111,6 +111,8 @@ const MISTYPED: &str = "what was typed is not what the question asks for";
 /// What a person's no means for whoever called.
 const NO: &str = "tell the requester; the same call asks the person again, so call again only if they \
     changed their mind";
+/// The same for whoever sits at the terminal and said it.
+const OWN_NO: &str = "nothing is to be done; the same command asks you again";
 
 impl Desk {
     /// What a client brings back: a yes is recorded only where it would be carried out, and left
@@ -251,7 +253,13 @@ impl Desk {
             slip if ConsentQuestion::of(request).is_mistyped(slip) => {
                 return Ok(ConsentOutcome::Waiting(request.clone(), None));
             }
-            PersonReply::No => (Decision::Denied, Failure::refused("the person said no").hint(NO)),
+            PersonReply::No => {
+                let refused = match how {
+                    Channel::Terminal => Failure::refused("you said no").hint(OWN_NO),
+                    _ => Failure::refused("the person said no").hint(NO),
+                };
+                (Decision::Denied, refused)
+            }
             // Nobody said no.
             PersonReply::Closed => (
                 Decision::Withdrawn,
