@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     tool: Option<String>,
     /// Its arguments as KEY=VALUE, or a JSON object, or - to read that from stdin
     #[arg(value_name = "KEY=VALUE|JSON", add = ArgValueCompleter::new(complete::pairs))]
-    given: Vec<String>,
+    typed: Vec<String>,
     /// Show exactly what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -44,7 +44,7 @@ impl Arguments {
     /// A call that another subcommand stands for.
     pub(super) fn new(tool: &str, json: String, reason: Option<String>) -> Self {
         let tool = Some(tool.to_owned());
-        Self { tool, given: vec![json], dry_run: false, reason, help: false }
+        Self { tool, typed: vec![json], dry_run: false, reason, help: false }
     }
 }
 
@@ -181,7 +181,7 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
 
 fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
     let tool = arguments.tool.as_deref().unwrap_or_default();
-    let mut fields = pairs::read(&arguments.given, &Known::of(tool))?;
+    let mut fields = pairs::read(&arguments.typed, &Known::of(tool))?;
     let flags = [
         ("dry_run", "--dry-run", arguments.dry_run.then_some(Value::Bool(true))),
         ("reason", "--reason", arguments.reason.clone().map(Value::String)),

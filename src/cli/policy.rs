@@ -66,7 +66,7 @@ struct Explain {
     tool: String,
     /// Its arguments as KEY=VALUE, or a JSON object, or - to read that from stdin; of undo_change a receipt
     #[arg(value_name = "KEY=VALUE|JSON", add = ArgValueCompleter::new(complete::pairs))]
-    given: Vec<String>,
+    typed: Vec<String>,
     /// Ask no vendor: the arguments say what is supposed of the change
     #[arg(long)]
     offline: bool,
@@ -106,6 +106,17 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     }
 }
 
+/// What is supposed of a change.
+///
+/// # Errors
+/// Something in it is of another kind than it can be.
+fn supposed(fields: Map<String, Value>) -> Result<Supposed, String> {
+    parse(Value::Object(fields)).map_err(|failure| {
+        let at = failure.argument.unwrap_or_else(|| "something in it".to_owned());
+        format!("{at} is of another kind; `grantor policy explain --help` says what there is")
+    })
+}
+
 fn is_receipt(given: &str) -> bool {
     !given.trim_start().starts_with('{') && !given.contains('=') && given != "-"
 }
@@ -139,7 +150,7 @@ impl Explain {
             ));
         }
         if undoes
-            && let [receipt] = self.given.as_slice()
+            && let [receipt] = self.typed.as_slice()
             && is_receipt(receipt)
         {
             return Ok(Map::from_iter([("receipt".to_owned(), receipt.as_str().into())]));
@@ -153,8 +164,12 @@ impl Explain {
             ));
         }
         match self.offline {
-            true => pairs::read(&self.given, &Known::supposed()).and_then(pairs::supposed),
-            false => pairs::read(&self.given, &Known::of(&self.tool)),
+            true => {
+                let fields = pairs::read(&self.typed, &Known::supposed());
+                let fields = fields.and_then(pairs::supposed)?;
+                supposed(fields.clone()).map(|_| fields)
+            }
+            false => pairs::read(&self.typed, &Known::of(&self.tool)),
         }
     }
 
@@ -193,10 +208,7 @@ impl Explain {
         };
         let left = Supposed::FIELDS.into_iter();
         let left = left.filter(|field| !fields.contains_key(*field) && !given(field)).collect();
-        let mut supposed: Supposed = parse(Value::Object(fields)).map_err(|failure| {
-            let at = failure.argument.unwrap_or_else(|| "something in it".to_owned());
-            format!("{at} is of another kind; `grantor policy explain --help` says what there is")
-        })?;
+        let mut supposed = supposed(fields)?;
         supposed.client = self.client.clone().or(supposed.client);
         let requester = self.requester.clone().or_else(|| supposed.requester.clone());
         let requester = Requester::named(requester.unwrap_or_else(|| "somebody".to_owned()));

@@ -33,6 +33,9 @@ pub(super) fn hint(told: &clap::Error) -> Option<String> {
                 () if is_missing("<RECEIPT>") => {
                     Some("`grantor requests` lists what waits, with its receipt".to_owned())
                 }
+                () if is_missing("<OLD>") => {
+                    Some("`grantor access export --format json -o FILE` makes one".to_owned())
+                }
                 () => None,
             }
         }

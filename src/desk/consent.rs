@@ -113,6 +113,9 @@ const NO: &str = "tell the requester; the same call asks the person again, so ca
     changed their mind";
 /// The same for whoever sits at the terminal and said it.
 const OWN_NO: &str = "nothing is to be done; the same command asks you again";
+/// What is said of a question that was left, and the same at one's own terminal.
+const LEFT: &str = "call again if it is still wanted: the person is asked anew";
+const OWN_LEFT: &str = "if it is still wanted, the same command asks you anew";
 
 impl Desk {
     /// What a client brings back: a yes is recorded only where it would be carried out, and left
@@ -261,11 +264,11 @@ impl Desk {
                 (Decision::Denied, refused)
             }
             // Nobody said no.
-            PersonReply::Closed => (
-                Decision::Withdrawn,
-                Failure::refused("the question was closed without an answer")
-                    .hint("call again if it is still wanted: the person is asked anew"),
-            ),
+            PersonReply::Closed => {
+                let hint = if how == Channel::Terminal { OWN_LEFT } else { LEFT };
+                let left = Failure::refused("the question was closed without an answer");
+                (Decision::Withdrawn, left.hint(hint))
+            }
             PersonReply::Yes(_) => {
                 self.decide(request, Decision::Approved, how, None, by).await?;
                 return Ok(ConsentOutcome::Approved(request.clone()));

@@ -17,7 +17,7 @@ use crate::json::put;
 use crate::outbound::{Reply, refusal};
 use crate::text;
 use crate::vendors::VendorReader;
-use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions};
+use crate::vendors::centrasite::{self, Holding, Level, PermissionEntry, Permissions};
 pub(super) use entry::WantedEntry;
 use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
 
@@ -63,7 +63,7 @@ pub(super) fn is_called(principal: &Named, username: &str) -> bool {
 }
 
 /// What somebody holds, as a row like the others of this change.
-pub(super) fn row(held: &Held, like: &Access) -> Access {
+pub(super) fn row(held: &PermissionEntry, like: &Access) -> Access {
     let principal = Named::new(&held.principal.id, None, held.principal.kind.as_str());
     Access { id: None, principal, role: Holding::of(held).role(), ..like.clone() }
 }
@@ -92,7 +92,7 @@ impl AssetTable {
         Ok(())
     }
 
-    fn row(&self, held: &Held) -> Access {
+    fn row(&self, held: &PermissionEntry) -> Access {
         let mut row = row(held, &self.wanted);
         let entries = self.entries.iter().map(|entry| entry.principal.named());
         let mut known = entries.chain(self.losing.iter().cloned());
@@ -113,11 +113,11 @@ impl AssetTable {
         for entry in &self.entries {
             let held = rows.iter_mut().find(|row| entry.is(row));
             let Some(row) = held else {
-                rows.push(self.row(&entry.held()));
+                rows.push(self.row(&entry.permission_entry()));
                 continue;
             };
             let there = Holding::parse(&row.role.id);
-            row.role = there.combined(&Holding::of(&entry.held())).role();
+            row.role = there.combined(&Holding::of(&entry.permission_entry())).role();
         }
         rows
     }
@@ -176,14 +176,14 @@ impl AssetTable {
     fn more_than_asked<'r>(&self, now: &'r Snapshot) -> Option<&'r Access> {
         let entry = |row: &Access| self.entries.iter().find(|entry| entry.is(row));
         let more = |row: &&Access| {
-            let wanted = entry(row).map(|entry| Holding::of(&entry.held()));
+            let wanted = entry(row).map(|entry| Holding::of(&entry.permission_entry()));
             wanted.is_some_and(|wanted| !wanted.covers(&Holding::parse(&row.role.id)))
         };
         now.rows.iter().filter(|_| !self.replace).find(more)
     }
 
     /// Passed on to dependents, what stands on the asset already is given there.
-    fn given(&self) -> impl Iterator<Item = &WantedEntry> {
+    fn new_entries(&self) -> impl Iterator<Item = &WantedEntry> {
         let passed_on = self.propagate || self.propagate_profiles;
         self.entries.iter().filter(move |entry| passed_on || !entry.already)
     }
@@ -240,7 +240,8 @@ impl Step for AssetTable {
 
     fn summary(&self) -> String {
         let entry = |entry: &WantedEntry| {
-            let (who, role) = (entry.principal.named().label(), Holding::of(&entry.held()).role());
+            let (who, role) =
+                (entry.principal.named().label(), Holding::of(&entry.permission_entry()).role());
             format!("{} for {who}", role.said())
         };
         let entries = self.entries.iter().map(entry).collect::<Vec<_>>().join(", ");
@@ -263,7 +264,7 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        self.given().find_map(WantedEntry::privileged)
+        self.new_entries().find_map(WantedEntry::privileged)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -274,7 +275,7 @@ impl Step for AssetTable {
     }
 
     fn is_self(&self) -> bool {
-        self.given().any(|entry| entry.own)
+        self.new_entries().any(|entry| entry.own)
     }
 
     /// Passed on to dependents, what an entry says is given anew, whatever stands on the asset.
@@ -506,7 +507,7 @@ mod tests {
     /// A list on the asset a-1; those in `asked` are what each is to hold.
     fn table(replace: bool, asked: &[&str]) -> AssetTable {
         let entry = |text: &&str| {
-            let held: Held = serde_json::from_value(held(text)).unwrap();
+            let held: PermissionEntry = serde_json::from_value(held(text)).unwrap();
             let principal = principal(held.principal.kind.as_str(), &held.principal.id);
             let own = is_called(&principal.named(), "svc");
             WantedEntry {

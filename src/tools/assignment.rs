@@ -69,7 +69,7 @@ impl PermissionAssignment {
                 held_through_groups(reader, &role, &principal)
             ),
         };
-        let wanted = dfns::held(&role, principal);
+        let wanted = dfns::row_of(&role, principal);
         Ok(Self { wanted, role, own, through, doubt: None, change })
     }
 
@@ -366,7 +366,7 @@ mod tests {
             permissions: vec!["Wallets:Read".to_owned()],
             ingredients: Vec::new(),
         };
-        let wanted = dfns::held(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
+        let wanted = dfns::row_of(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
         let (own, through) = (Own::default(), Through::default());
         PermissionAssignment { wanted, role, own, through, doubt: None, change }
     }

@@ -121,8 +121,12 @@ impl SpaceEntry {
             return Err(path.err().unwrap_or_else(|| Failure::invalid("names no organization")));
         };
         let grantee = match grant_type {
-            GrantType::User => snaplogic::user(reader, org, reader.meant(grantee.as_str())).await,
-            GrantType::Group => snaplogic::group(reader, org, reader.meant(grantee.as_str())).await,
+            GrantType::User => {
+                snaplogic::user(reader, org, reader.reference(grantee.as_str())).await
+            }
+            GrantType::Group => {
+                snaplogic::group(reader, org, reader.reference(grantee.as_str())).await
+            }
         };
         let path = match path {
             Ok(path) if grantee.is_err() => exists(reader, &path).await.map(|()| path),
@@ -184,7 +188,7 @@ impl SpaceEntry {
         row.principal.id == wanted.id && row.principal.kind == wanted.kind
     }
 
-    fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
+    fn current_row<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
         snapshot.rows.iter().find(|row| self.is_own(row))
     }
 
@@ -198,13 +202,13 @@ impl SpaceEntry {
                 self.wanted.resource.said()
             ));
         }
-        if let (Some(own), Some(_)) = (self.held(now), &self.entry) {
+        if let (Some(own), Some(_)) = (self.current_row(now), &self.entry) {
             warnings.push(format!(
                 "{} is there now; whether SnapLogic replaces or adds is not \
                  documented, and is read back",
                 own.role.said()
             ));
-        } else if self.held(now).is_none() && !now.conclusive {
+        } else if self.current_row(now).is_none() && !now.conclusive {
             warnings.push(
                 "SnapLogic shows this credential too little to tell what is there now: this \
                  cannot be undone from here"
@@ -382,7 +386,7 @@ impl Step for SpaceEntry {
     }
 
     fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
-        let (own, warnings) = (self.held(now), self.warnings(now));
+        let (own, warnings) = (self.current_row(now), self.warnings(now));
         let reached = match (own, &self.entry) {
             (Some(row), Some(_)) => row.role.id == self.wanted.role.id,
             (None, None) => now.conclusive,
@@ -426,7 +430,7 @@ impl Step for SpaceEntry {
     }
 
     fn verify(&self, _: &Snapshot, now: &Snapshot) -> Verification {
-        match (self.held(now), &self.entry) {
+        match (self.current_row(now), &self.entry) {
             (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Verification::There,
             (Some(row), _) => Verification::Elsewise(format!("{} is there", row.role.said())),
             (None, _) if !now.conclusive => Verification::CannotTell,
