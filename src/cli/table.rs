@@ -185,10 +185,7 @@ mod tests {
 
     #[test]
     fn a_text_goes_on_below_itself_or_on_lines_of_its_own() {
-        assert_eq!(
-            told(Some(74)).lines().nth(2).unwrap(),
-            "                                        Rivera”",
-        );
+        assert_eq!(told(Some(72)).lines().nth(2).unwrap(), format!("{:38}“Sam Rivera”", ""),);
         let narrow = told(Some(50));
         let lines: Vec<_> = narrow.lines().take(4).collect();
         assert_eq!(
