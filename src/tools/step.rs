@@ -15,8 +15,8 @@ use crate::outbound::{Reply, refusal};
 use crate::vendors::VendorReader;
 
 /// What is said before Grantor's own identity loses access.
-pub(super) const OWN_LOSS: &str = "as far as can be seen this is the identity behind Grantor's own credential: \
-    what Grantor can read and change here afterwards may be less";
+pub(super) const OWN_LOSS: &str = "as far as can be seen this takes access from the identity behind Grantor's own \
+    credential: what Grantor can read and change here afterwards may be less";
 
 /// One resolved change of one access.
 ///

@@ -366,9 +366,20 @@ async fn a_shell_is_offered_the_requests_that_wait() {
     };
     let (denied, waits) = (request(&GRANTS[0]).await, request(&GRANTS[3]).await);
     assert_eq!(world.run(&["requests", "deny", &denied]).await.status, 0);
-    for command in ["approve", "deny"] {
+    // Approved where its vendor is not configured: a no still counts, and a second yes says nothing.
+    let agreed = request(&GRANTS[4]).await;
+    let approve = ["requests", "approve", &agreed, "--vendor", "dfns"];
+    let mut terminal = Terminal::start(world.command(approve));
+    terminal.shows("Type yes to agree").await;
+    terminal.types("yes").await;
+    assert_eq!(terminal.ends().await.0, 3);
+    for (command, wanted) in [("approve", vec![&waits]), ("deny", vec![&waits, &agreed])] {
         let told = offered(&world, &["requests", command, "gr-"]).await;
-        assert_eq!(told.lines().collect::<Vec<_>>(), [&waits], "{command}");
+        let mut told: Vec<_> = told.lines().collect();
+        let mut wanted: Vec<_> = wanted.iter().map(|one| one.as_str()).collect();
+        told.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(told, wanted, "{command}");
     }
 }
 
