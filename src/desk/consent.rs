@@ -16,7 +16,7 @@ use super::question::ConsentQuestion;
 use super::rights::Counts;
 use super::task::ChangeContext;
 use super::zone::Zone;
-use super::{Call, Desk, OriginalCall};
+use super::{Call, Desk, OriginalCall, unagreed};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
@@ -108,14 +108,6 @@ const WAITS: SignedDuration = SignedDuration::from_hours(24);
 pub(super) const GOOD: SignedDuration = SignedDuration::from_mins(10);
 /// What is said of a slip of the hand.
 const MISTYPED: &str = "what was typed is not what the question asks for";
-/// What a person's no means for whoever called.
-const NO: &str = "tell the requester; the same call asks the person again, so call again only if they \
-    changed their mind";
-/// The same for whoever sits at the terminal and said it.
-const OWN_NO: &str = "nothing is to be done; the same command asks you again";
-/// What is said of a question that was left, and the same at one's own terminal.
-const LEFT: &str = "call again if it is still wanted: the person is asked anew";
-const OWN_LEFT: &str = "if it is still wanted, the same command asks you anew";
 
 impl Desk {
     /// What a client brings back: a yes is recorded only where it would be carried out, and left
@@ -256,19 +248,9 @@ impl Desk {
             slip if ConsentQuestion::of(request).is_mistyped(slip) => {
                 return Ok(ConsentOutcome::Waiting(request.clone(), None));
             }
-            PersonReply::No => {
-                let refused = match how {
-                    Channel::Terminal => Failure::refused("you said no").hint(OWN_NO),
-                    _ => Failure::refused("the person said no").hint(NO),
-                };
-                (Decision::Denied, refused)
-            }
+            PersonReply::No => (Decision::Denied, unagreed::denied(&how)),
             // Nobody said no.
-            PersonReply::Closed => {
-                let hint = if how == Channel::Terminal { OWN_LEFT } else { LEFT };
-                let left = Failure::refused("the question was closed without an answer");
-                (Decision::Withdrawn, left.hint(hint))
-            }
+            PersonReply::Closed => (Decision::Withdrawn, unagreed::dismissed(&how)),
             PersonReply::Yes(_) => {
                 self.decide(request, Decision::Approved, how, None, by).await?;
                 return Ok(ConsentOutcome::Approved(request.clone()));
