@@ -24,7 +24,9 @@ mod requests;
 mod sandbox;
 mod serve;
 mod setup;
+mod slips;
 mod status;
+mod table;
 mod time;
 mod tools;
 mod undo;
@@ -188,6 +190,10 @@ impl Global {
 
 /// How much stack a thread has that works; what of it is not used takes no memory.
 const STACK: usize = 8 * 1024 * 1024;
+
+/// How a command ends that was typed wrongly.
+const WRONG_USAGE: u8 = 2;
+
 /// What keeps secrets and the ledger to their owner, and the ledger on disk before anything leaves, is Unix's.
 const NOT_HERE: &str = "this system is none that Grantor can keep its word on: run it on Linux or macOS, or in the \
     Linux subsystem of Windows";
@@ -226,7 +232,11 @@ pub fn main() -> ExitCode {
 /// What the command line itself comes to: help or a version to stdout, or what is wrong with it.
 fn usage(told: &clap::Error) -> ExitCode {
     if told.use_stderr() {
-        told.exit();
+        let _ = told.print();
+        if let Some(hint) = slips::hint(told) {
+            paint::note(&hint);
+        }
+        return ExitCode::from(WRONG_USAGE);
     }
     match paint::lines(&told.render().ansi().to_string()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -53,6 +53,7 @@ mod step_result;
 mod taking;
 mod task;
 mod turns;
+mod unagreed;
 mod undo;
 mod undo_precondition;
 mod upon;

@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
-    ContentBlock, DiscoverResult, GetPromptRequestParams, GetPromptResponse,
-    InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult, ListToolsResult,
-    MetaObject, PaginatedRequestParams, ProgressNotificationParam, PromptsCapability,
-    ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams,
+    GetPromptResponse, InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam,
+    PromptsCapability, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RunningService, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
@@ -256,6 +256,16 @@ impl ServerHandler for Handler {
         let mut result = prompts::filled(self.desk.config(), request)?;
         result.meta = self.meta(&context);
         Ok(result.into())
+    }
+
+    /// What was asked for is not repeated: errors are logged.
+    async fn on_custom_request(
+        &self,
+        _: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let code = ErrorCode::METHOD_NOT_FOUND;
+        Err(ErrorData::new(code, "there is no such method here, or not with such parameters", None))
     }
 
     async fn complete(

@@ -195,7 +195,7 @@ impl Shared for Read {
 
 impl VendorReader<'_> {
     /// What an argument is known to be: a change that is looked at again is told in ids alone.
-    pub fn meant<'n>(&self, text: &'n str) -> NameOrId<'n> {
+    pub fn reference<'n>(&self, text: &'n str) -> NameOrId<'n> {
         if self.earlier.is_empty() { NameOrId::named(text) } else { NameOrId::Id(text) }
     }
 

@@ -49,6 +49,11 @@ mod install;
 #[path = "grantor/manners.rs"]
 mod manners;
 
+/// Every subcommand as it looks: to people, in a pipe, as data, and after a slip.
+#[cfg(unix)]
+#[path = "grantor/screens.rs"]
+mod screens;
+
 /// What people say, and the call that serves it.
 #[path = "grantor/utterances.rs"]
 mod utterances;

@@ -49,5 +49,6 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
 
 /// Says of which file an error is.
 fn at(file: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+    let more = if error.kind() == io::ErrorKind::NotFound { "; is its folder there?" } else { "" };
+    io::Error::new(error.kind(), format!("{}: {error}{more}", file.display()))
 }

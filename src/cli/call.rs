@@ -2,9 +2,10 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use clap_complete::ArgValueCandidates;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use serde_json::{Map, Value};
 
+use super::pairs::Known;
 use super::tools::{help as tools_help, unknown};
 use super::{Cli, Global, Ran, complete, paint, pairs, person, setup::Setup, status};
 use crate::access::Outcome;
@@ -13,10 +14,10 @@ use crate::{given, json, tools};
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  grantor --sandbox call list_roles '{\"query\": \"Developer\"}'\n  \
-    grantor --sandbox call grant_asset_role '{\"userKey\": \
-    \"user@example.com\", \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}' --dry-run\n  \
-    grantor --sandbox call grant_asset_role userKey=user@example.com roleKey=Developer assetKeys=Orders\n  \
+    after_help = "Examples:\n  grantor --sandbox call list_roles query=Developer\n  \
+    grantor --sandbox call grant_asset_role --dry-run \\\n      \
+    userKey=user@example.com roleKey=Developer assetKeys='[\"Orders\",\"Billing\"]'\n  \
+    grantor --sandbox call list_access '{\"principal\": \"user@example.com\"}'\n  \
     grantor call assign_environment_role --help    # what this tool takes\n\nA KEY=VALUE is text, or what the \
     tool's schema says: a number, true, a list of one, or JSON. What is further in has a dot: role.name=support.",
     disable_help_flag = true
@@ -26,8 +27,8 @@ pub(super) struct Arguments {
     #[arg(required_unless_present = "help", add = ArgValueCandidates::new(complete::tools))]
     tool: Option<String>,
     /// Its arguments as KEY=VALUE, or a JSON object, or - to read that from stdin
-    #[arg(value_name = "KEY=VALUE|JSON")]
-    given: Vec<String>,
+    #[arg(value_name = "KEY=VALUE|JSON", add = ArgValueCompleter::new(complete::pairs))]
+    typed: Vec<String>,
     /// Show exactly what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -43,7 +44,7 @@ impl Arguments {
     /// A call that another subcommand stands for.
     pub(super) fn new(tool: &str, json: String, reason: Option<String>) -> Self {
         let tool = Some(tool.to_owned());
-        Self { tool, given: vec![json], dry_run: false, reason, help: false }
+        Self { tool, typed: vec![json], dry_run: false, reason, help: false }
     }
 }
 
@@ -102,12 +103,16 @@ pub(super) fn show(answer: &Answer, as_json: bool, is_change: bool) -> io::Resul
     let shown = if as_json {
         paint::json_text(&format!("{:#}", answer.write()))
     } else {
-        paint::answer(&answer.shown())
+        paint::folded(&paint::answer(&answer.shown()))
     };
     if is_change && answer.outcome() != Some(Outcome::Preview) {
         return Ok(paint::told(&shown, &gist(&answer.shown().body)));
     }
-    paint::lines(&shown).map(|()| true)
+    match as_json {
+        true => paint::raw(shown.as_bytes()),
+        false => paint::lines(&shown),
+    }
+    .map(|()| true)
 }
 
 /// How a change ended, in a few words, and where there is more.
@@ -175,7 +180,8 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
 }
 
 fn read(arguments: &Arguments) -> Result<Map<String, Value>, String> {
-    let mut fields = pairs::read(&arguments.given)?;
+    let tool = arguments.tool.as_deref().unwrap_or_default();
+    let mut fields = pairs::read(&arguments.typed, &Known::of(tool))?;
     let flags = [
         ("dry_run", "--dry-run", arguments.dry_run.then_some(Value::Bool(true))),
         ("reason", "--reason", arguments.reason.clone().map(Value::String)),

@@ -1,6 +1,6 @@
 //! `grantor changes`: the history, as a table, or as data.
 
-mod table;
+pub(super) mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;

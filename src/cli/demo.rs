@@ -53,7 +53,7 @@ pub(super) async fn run() -> Ran {
     let (mut surprises, mut receipt) = (0, String::new());
     for scene in &SCENES {
         let arguments = scene.arguments.replace(RECEIPT, &receipt);
-        paint::lines(&wrapped(&request(scene, &arguments)))?;
+        paint::lines(&wrapped(&utterance(scene, &arguments)))?;
         let answer = client.play(scene, &arguments).await?;
         let is_error = answer.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let body = answer.get("structuredContent").cloned().unwrap_or_default();
@@ -89,7 +89,7 @@ fn opening(server: &Value) -> String {
     )
 }
 
-fn request(scene: &Scene, arguments: &str) -> String {
+fn utterance(scene: &Scene, arguments: &str) -> String {
     let person = with(BOLD, &format!("“{}”", scene.asks));
     format!("\n{person}\n  {}  {} {}\n", with(DIM, "calls"), scene.tool, arguments)
 }

@@ -23,7 +23,10 @@ pub(super) async fn run(global: &Global) -> Ran {
     let mut report = vendors(&config).await;
     report.apart();
     for warning in &config.warnings {
-        report.add("mend", Level::Look, text::strip(warning));
+        let warning = text::strip(warning);
+        if !report.has(&warning) {
+            report.add("mend", Level::Look, warning);
+        }
     }
     around::people(&mut report, &config);
     around::policy(&mut report, &config);

@@ -80,7 +80,8 @@ pub(super) fn report(
             }
             Ending::Done(outcome, said) => {
                 let what = format!("{receipt} is {}: {summary}: {said}", outcome.as_str());
-                is_told &= paint::told(&line(*outcome, receipt, summary, said), &what);
+                let line = line(*outcome, receipt, summary, said);
+                is_told &= paint::told(&paint::folded(&line), &what);
             }
         }
     }

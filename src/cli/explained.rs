@@ -14,17 +14,15 @@ struct Argument {
     about: String,
 }
 
-/// As wide as a line may be.
-const WIDTH: usize = 80;
 /// Where what an argument is begins at the latest.
 const WIDEST_KEY: usize = 22;
 
-/// What a tool does and takes, for somebody at a terminal.
-pub(super) fn explained(definition: &Value) -> String {
+/// What a tool does and takes, for somebody at a terminal, in lines of so many columns.
+pub(super) fn explained(definition: &Value, columns: usize) -> String {
     let field = |name: &str| definition.get(name).and_then(Value::as_str).unwrap_or_default();
     let (name, title) = (field("name"), field("title"));
     let mut shown = format!("{}  {title}\n\n", with(BOLD, name));
-    shown.push_str(&filled(field("description"), 0));
+    shown.push_str(&filled(field("description"), 0, columns));
     let none = Value::Null;
     let arguments = arguments(definition.get("inputSchema").unwrap_or(&none), "", true);
     let width = arguments.iter().map(|one| one.key.chars().count()).max().unwrap_or_default();
@@ -33,14 +31,18 @@ pub(super) fn explained(definition: &Value) -> String {
     for Argument { key, is_needed, takes, about } in &arguments {
         let needed = if *is_needed { "needed; " } else { "" };
         let about = format!("{about} ({needed}{takes})");
-        let told = filled(&about, width + 4);
+        let told = filled(&about, width + 4, columns);
         let told = match key.chars().count() {
             long if long > width => format!("\n{told}"),
             _ => told.trim_start().to_owned(),
         };
         shown.push_str(&format!("  {}  {told}", with(BOLD, &format!("{key:<width$}"))));
     }
-    shown.push_str(&format!("\n{}\n  {}\n", with(BOLD, "Example:"), example(name, &arguments)));
+    shown.push_str(&format!(
+        "\n{}\n  {}\n",
+        with(BOLD, "Example:"),
+        example(name, &arguments, columns)
+    ));
     shown
 }
 
@@ -103,7 +105,7 @@ fn takes(schema: &Value) -> String {
 }
 
 /// The shortest call there is.
-fn example(bare: &str, arguments: &[Argument]) -> String {
+fn example(bare: &str, arguments: &[Argument], columns: usize) -> String {
     let mut words = vec![invocation::commands(&format!("`grantor call {bare}`"))];
     for (at, one) in arguments.iter().enumerate().filter(|(_, one)| one.is_needed) {
         let inner = |other: &&Argument| {
@@ -122,7 +124,7 @@ fn example(bare: &str, arguments: &[Argument]) -> String {
         let word = word.trim_matches('`');
         let length = word.chars().count();
         // Two for the margin, two for what goes on below.
-        if at > 0 && at + length + 4 > WIDTH {
+        if at > 0 && at + length + 4 > columns {
             shown.push_str("\\\n      ");
             at = 4;
         }
@@ -133,11 +135,11 @@ fn example(bare: &str, arguments: &[Argument]) -> String {
 }
 
 /// A text in lines that begin so far in.
-fn filled(words: &str, indent: usize) -> String {
+fn filled(words: &str, indent: usize, columns: usize) -> String {
     let (mut shown, mut line) = (String::new(), String::new());
     let margin = " ".repeat(indent);
     for word in text::clean(words).split_whitespace() {
-        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > columns {
             shown.push_str(&format!("{margin}{line}\n"));
             line.clear();
         }

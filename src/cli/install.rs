@@ -10,6 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::{Value, json};
 
 use super::paint::{self, BOLD, DIM, GOOD, WAITS, with};
+use super::table::{Row, table};
 use super::{Global, Ran, setup, status};
 use crate::clients::{CLIENTS, Client, Entry, Format, Listing, Replaced, Started};
 use crate::config::Config;
@@ -172,7 +173,7 @@ fn install(
     if replaced.is_some() {
         let then = with(DIM, &format!("{:<9}", "next"));
         shown.push_str(&format!("  {then}  {}\n", client.then));
-        paint::told(&shown, &told);
+        paint::told(&paint::folded(&shown), &told);
     } else {
         paint::lines(&shown)?;
     }
@@ -212,7 +213,7 @@ fn remove(place: &Place<'_>, name: &str) -> Ran {
     if let Some(backup) = backup(replaced.as_ref()) {
         shown.push_str(&format!("  {}   {}\n", with(DIM, "before"), text::clean(&backup)));
     }
-    let is_told = paint::told(&shown, &told);
+    let is_told = paint::told(&paint::folded(&shown), &told);
     Ok(status::worst([u8::from(!is_told)]))
 }
 
@@ -280,15 +281,14 @@ fn list(global: &Global) -> Ran {
         paint::json(&format!("{:#}", Value::Array(body)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let width = all.iter().map(|one| one.client.name.len()).max().unwrap_or_default();
-    let mut shown = format!("  {}\n", with(DIM, &format!("{:<width$}  STARTS", "CLIENT")));
-    for one in &all {
-        let name = with(BOLD, &format!("{:<width$}", one.client.name));
-        for line in lines(one, &program) {
-            shown.push_str(&format!("  {name}  {line}\n"));
-        }
-    }
-    paint::lines(&shown)?;
+    let row = |found: &Found, line: String| Row {
+        cells: [with(BOLD, found.client.name)],
+        text: line,
+        more: Vec::new(),
+    };
+    let of = |found| lines(found, &program).into_iter().map(move |line| row(found, line));
+    let rows: Vec<_> = all.iter().flat_map(of).collect();
+    paint::lines(&table(["CLIENT"], "STARTS", &rows))?;
     paint::note(
         "`grantor install` with a name of these has that client start it, with the options given here",
     );

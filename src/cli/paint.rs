@@ -8,13 +8,14 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::{changes, wrapped};
 use crate::access::{Access, Named, Outcome};
 use crate::desk::{
-    Body, Changed, Checked, HistoryRow, Item, LeftOut, Listed, Looked, Marks, Of, Problem, Shown,
+    Body, Changed, Checked, Item, LeftOut, Listed, Looked, Marks, Of, Problem, Shown,
 };
 use crate::failure::Candidate;
 use crate::invocation;
-use crate::text::{self, Word};
+use crate::text;
 use crate::tools::TOOLS;
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -23,6 +24,10 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const WAITS: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
+/// How far a line's continuation is set in, where the line itself is not.
+const GOES_ON: usize = 4;
+/// The same of a sentence by itself.
+const GOES_ON_BRIEFLY: usize = 2;
 /// What may stand behind a word.
 const ENDS: [char; 5] = [' ', ',', ';', '.', ':'];
 
@@ -47,10 +52,27 @@ pub(super) fn json_text(document: &str) -> String {
     format!("{}\n", text::escaped(document))
 }
 
-/// Styled lines to stdout; a pipe gets them plain.
+/// Styled lines to stdout, no wider than its terminal; a pipe gets them plain and whole.
 pub(super) fn lines(lines: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    quiet(out.write_all(lines.as_bytes()).and_then(|()| out.flush()))
+    quiet(out.write_all(folded(lines).as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Words in lines no wider than the terminal that stdout is.
+pub(super) fn folded(words: &str) -> String {
+    match wrapped::of_stdout() {
+        Some(columns) => wrapped::within(columns, GOES_ON, words),
+        None => words.to_owned(),
+    }
+}
+
+/// A line for stderr, no wider than its terminal.
+fn on_stderr(line: &str) {
+    let line = match wrapped::of_stderr() {
+        Some(columns) => wrapped::within(columns, GOES_ON_BRIEFLY, line),
+        None => line.to_owned(),
+    };
+    let _ = anstream::stderr().write_all(line.as_bytes());
 }
 
 /// A time as a person reads it: by the clock on the wall here, to the second.
@@ -96,15 +118,13 @@ fn at_a_terminal(words: &str, sandbox: bool) -> String {
 /// A trouble, on stderr.
 pub(super) fn complain(trouble: &str) {
     let trouble = invocation::commands(&text::clean(trouble));
-    let line = format!("{}: {trouble}\n", with(BAD, "grantor"));
-    let _ = anstream::stderr().write_all(line.as_bytes());
+    on_stderr(&format!("{}: {trouble}\n", with(BAD, "grantor")));
 }
 
 /// Something on the way, on stderr.
 pub(super) fn note(what: &str) {
     let what = invocation::commands(&text::clean(what));
-    let line = format!("{}\n", with(DIM, &format!("… {what}")));
-    let _ = anstream::stderr().write_all(line.as_bytes());
+    on_stderr(&format!("{}\n", with(DIM, &format!("… {what}"))));
 }
 
 /// A reader that has gone, as `head` does, is no error. Any other trouble is that of writing.
@@ -120,7 +140,7 @@ fn unwritten(error: &io::Error) -> String {
     format!("the answer could not be written to stdout: {error}")
 }
 
-/// What a command changed, to stdout; `what` says it in a few words where it cannot be written: then
+/// What a command changed, to stdout as it is; `what` says it in a few words where it cannot be written: then
 /// nobody else knows of it. Whether it was written.
 pub(super) fn told(shown: &str, what: &str) -> bool {
     let mut out = anstream::stdout().lock();
@@ -266,7 +286,8 @@ fn request_line(request: &Value, title: &str) -> String {
         return format!("  {}  {request}\n", with(DIM, "by hand"));
     };
     let body = body.as_ref().map(Value::to_string).unwrap_or_default();
-    format!("  {}  {} {path} {body}\n", with(DIM, title), with(BOLD, &method))
+    let body = if body.is_empty() { body } else { format!(" {body}") };
+    format!("  {}  {} {path}{body}\n", with(DIM, title), with(BOLD, &method))
 }
 
 fn access_lines(rows: Option<&[Access]>, title: &str) -> String {
@@ -317,27 +338,9 @@ fn note_line(note: Option<&String>) -> String {
 }
 
 fn listed(told: &Listed) -> String {
-    let mut shown = note_line(told.note.as_ref());
-    if told.changes.is_empty() {
-        shown = format!("  {}\n", with(DIM, "nothing is found")) + &shown;
-    }
-    for row in &told.changes {
-        let HistoryRow { receipt, state, summary, requester, reason, marks, note, .. } = row;
-        let said = |word: &str, by: Option<&String>| by.map(|by| format!(", {word} by {by}"));
-        let about: String = [
-            Some(format!("{}, asked by {requester}", row.at)),
-            said("approved", marks.approved_by.as_ref()),
-            said("denied", marks.denied_by.as_ref()),
-            reason.as_ref().map(|why| format!(", for {}", text::quote(Word::Reason, why))),
-            note.as_ref().map(|note| format!("; {note}")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let (state, about) = (with(BOLD, state), with(DIM, &about));
-        shown.push_str(&format!("  {}  {state}  {summary}  {about}\n", with(DIM, receipt)));
-    }
-    shown
+    // Whoever looks for a change here needs its receipt.
+    let shown = changes::table::table(told, true, &TimeZone::system());
+    shown + &note_line(told.note.as_ref())
 }
 
 /// A row of a look: access, or something that can be granted or be granted to.
@@ -415,7 +418,7 @@ fn who(one: &Named) -> String {
     }
 }
 
-fn access(row: &Access) -> String {
+pub(super) fn access(row: &Access) -> String {
     let [principal, role, resource] = [&row.principal, &row.role, &row.resource].map(who);
     let waits = if row.pending { " (waits for approval)" } else { "" };
     let when = |word: &str, time: Option<&String>| {

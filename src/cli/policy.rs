@@ -4,19 +4,20 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap_complete::ArgValueCandidates;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
+use super::pairs::{self, Known};
+use super::table::Row;
 use super::{
-    Global, Ran, call, complete, dry_run::DryRun, paint, policy_check, policy_test, setup,
-    setup::Setup,
+    Global, Ran, complete, dry_run::DryRun, paint, policy_check, policy_test, setup, setup::Setup,
 };
 use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::Answer;
-use crate::guard::{Circumstances, Fact, Judged, Rule, RuleKind as Kind};
+use crate::guard::{Circumstances, Explained, Fact, Judged, Rule, RuleKind as Kind};
 use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse, undo_change};
@@ -48,10 +49,10 @@ enum Command {
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    grantor --sandbox policy explain grant_asset_role '{\"userKey\": \"user@example.com\", \
-    \"roleKey\": \"Developer\", \"assetKeys\": [\"Orders\"]}'\n  \
-    grantor policy explain grant_asset_role --offline '{\"resource\": {\"name\": \"Orders\"}, \
-    \"privileged\": \"manages users\", \"expires_in\": \"PT8H\"}'\n\n\
+    grantor --sandbox policy explain grant_asset_role \\\n      \
+    userKey=user@example.com roleKey=Developer assetKeys=Orders\n  \
+    grantor policy explain grant_asset_role --offline \\\n      \
+    resource.name=Orders privileged='manages users' expires_in=PT8H\n\n\
     Offline a change may have: grantee, role and resource, each {id, name, kind, email}; permissions, \
     tenant (its host), tenant_name, organization, scope, privileged (why), own, width, set_size, called, \
     rows [{grantee, role, permissions, privileged, own, loses}], holds [{role, resource}], holds_all, history {extends, \
@@ -63,16 +64,17 @@ struct Explain {
     /// The changing tool, or undo_change; `grantor tools` lists them
     #[arg(add = ArgValueCandidates::new(complete::tools))]
     tool: String,
-    /// Its arguments as a JSON object, or - to read them from stdin [default: {}]; of undo_change a receipt
-    json: Option<String>,
-    /// Ask no vendor: the JSON object says what is supposed of the change
+    /// Its arguments as KEY=VALUE, or a JSON object, or - to read that from stdin; of undo_change a receipt
+    #[arg(value_name = "KEY=VALUE|JSON", add = ArgValueCompleter::new(complete::pairs))]
+    typed: Vec<String>,
+    /// Ask no vendor: the arguments say what is supposed of the change
     #[arg(long)]
     offline: bool,
     /// What the client says that it is: its name and its version
     #[arg(long, value_name = "NAME VERSION")]
     client: Option<String>,
     /// The time that the rules are to be told, such as 2026-12-24T18:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::time::option)]
     now: Option<Timestamp>,
     /// Who asks, in place of the user of the operating system
     #[arg(long, value_name = "USER")]
@@ -104,23 +106,34 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     }
 }
 
+/// What is supposed of a change.
+///
+/// # Errors
+/// Something in it is of another kind than it can be.
+fn supposed(fields: Map<String, Value>) -> Result<Supposed, String> {
+    parse(Value::Object(fields)).map_err(|failure| {
+        let at = failure.argument.unwrap_or_else(|| "something in it".to_owned());
+        format!("{at} is of another kind; `grantor policy explain --help` says what there is")
+    })
+}
+
 fn is_receipt(given: &str) -> bool {
-    !given.trim_start().starts_with('{') && given != "-"
+    !given.trim_start().starts_with('{') && !given.contains('=') && given != "-"
 }
 
 pub(super) fn table(rules: &[Rule]) -> String {
-    let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
-    let line = |rule: &Rule| {
+    let row = |rule: &Rule| {
         let effect = match rule.effect {
-            Kind::Permit if rule.ask.is_some() => with(WAITS, "ask   "),
+            Kind::Permit if rule.ask.is_some() => with(WAITS, "ask"),
             Kind::Permit => with(GOOD, "permit"),
             Kind::Forbid => with(BAD, "forbid"),
         };
-        let said = rule.ask.as_ref().or(rule.hint.as_ref()).map(String::as_str).unwrap_or_default();
-        let said = if said.is_empty() { String::new() } else { with(DIM, said) };
-        format!("{}\n", format!("{effect}  {:width$}  {said}", rule.id).trim_end())
+        let said = rule.ask.as_ref().or(rule.hint.as_ref()).filter(|said| !said.is_empty());
+        let said = said.map(|said| with(DIM, said));
+        Row { cells: [effect, rule.id.clone()], text: said.unwrap_or_default(), more: Vec::new() }
     };
-    rules.iter().map(line).collect()
+    let rows: Vec<_> = rules.iter().map(row).collect();
+    super::table::table(["EFFECT", "RULE"], "WHAT IT SAYS TO WHOEVER ASKS", &rows)
 }
 
 impl Explain {
@@ -136,8 +149,11 @@ impl Explain {
                 self.tool
             ));
         }
-        if undoes && let Some(receipt) = self.json.as_deref().filter(|given| is_receipt(given)) {
-            return Ok(Map::from_iter([("receipt".to_owned(), receipt.into())]));
+        if undoes
+            && let [receipt] = self.typed.as_slice()
+            && is_receipt(receipt)
+        {
+            return Ok(Map::from_iter([("receipt".to_owned(), receipt.as_str().into())]));
         }
         let changes = |effect| matches!(effect, Effect::Grant | Effect::Revoke);
         let mut tools = TOOLS.iter().map(|tool| tool.spec);
@@ -147,7 +163,14 @@ impl Explain {
                 self.tool
             ));
         }
-        call::object(self.json.as_deref())
+        match self.offline {
+            true => {
+                let fields = pairs::read(&self.typed, &Known::supposed());
+                let fields = fields.and_then(pairs::supposed)?;
+                supposed(fields.clone()).map(|_| fields)
+            }
+            false => pairs::read(&self.typed, &Known::of(&self.tool)),
+        }
     }
 
     async fn run(self, global: &Global, fields: Map<String, Value>) -> Ran {
@@ -185,8 +208,7 @@ impl Explain {
         };
         let left = Supposed::FIELDS.into_iter();
         let left = left.filter(|field| !fields.contains_key(*field) && !given(field)).collect();
-        let mut supposed: Supposed =
-            parse(Value::Object(fields)).map_err(|failure| failure.message)?;
+        let mut supposed = supposed(fields)?;
         supposed.client = self.client.clone().or(supposed.client);
         let requester = self.requester.clone().or_else(|| supposed.requester.clone());
         let requester = Requester::named(requester.unwrap_or_else(|| "somebody".to_owned()));
@@ -256,11 +278,13 @@ fn facts(judged: &Judged) -> String {
     // Of the whole call it is so, and of this one it is not.
     let absent = judged.absent.iter().map(|name| (*name, "absent".to_owned(), "of this one"));
     let all: Vec<_> = about.into_iter().chain(facts).chain(absent).collect();
-    let width = all.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
-    let line = |(name, value, from): &(&str, String, &str)| {
-        format!("    {name:width$}  {value}  {}\n", with(DIM, from))
+    let row = |(name, value, from): (&str, String, &str)| Row {
+        cells: [name.to_owned()],
+        text: format!("{value}  {}", with(DIM, from)),
+        more: Vec::new(),
     };
-    all.iter().map(line).collect()
+    let rows: Vec<_> = all.into_iter().map(row).collect();
+    super::table::table(["FACT"], "VALUE, AND WHOSE WORD IT IS", &rows)
 }
 
 fn shown(judged: &Judged) -> String {
@@ -270,13 +294,17 @@ fn shown(judged: &Judged) -> String {
         other => with(BAD, other),
     };
     let mut shown = format!("{verdict}  {}\n", with(BOLD, &text::clean(&judged.summary)));
-    let width = judged.rules.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
-    for rule in &judged.rules {
+    let row = |rule: &Explained| {
         let decides = judged.policy.rules.contains(&rule.id);
         let mark = if decides { "»" } else { " " };
-        let (effect, why) = (rule.effect, with(DIM, &text::clean(&rule.why)));
-        shown.push_str(&format!("{mark} {effect}  {:width$}  {why}\n", rule.id));
-    }
+        Row {
+            cells: [format!("{mark} {}", rule.effect), rule.id.clone()],
+            text: with(DIM, &text::clean(&rule.why)),
+            more: Vec::new(),
+        }
+    };
+    let rows: Vec<_> = judged.rules.iter().map(row).collect();
+    shown.push_str(&super::table::table(["  EFFECT", "RULE"], "WHY (» decides)", &rows));
     shown.push_str(&facts(judged));
     // Each whose access changes, below what is said of the whole call.
     shown.extend(judged.rows.iter().map(self::shown));

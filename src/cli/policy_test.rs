@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::dry_run::DryRun;
 use super::paint::{BAD, DIM, GOOD, with};
+use super::table::Row;
 use super::{Global, Ran, paint, setup, setup::Setup};
 use crate::catalogue::Supposed;
 use crate::config::Config;
@@ -255,45 +256,47 @@ fn strictest(judged: &[Judged]) -> Option<Found> {
     Some(Found { verdict, rules })
 }
 
-/// One line a case, and what is not as wanted below it.
+/// One row a case, and what is not as wanted below it.
 fn shown(outcomes: &[Outcome<'_>], failed: usize) -> String {
-    let width = |name: &str| text::clean(name).chars().count();
-    let widest = outcomes.iter().map(|outcome| width(outcome.name)).max().unwrap_or_default();
-    let line = |outcome: &Outcome<'_>| {
+    let row = |outcome: &Outcome<'_>| {
         let mark = if outcome.as_wanted { with(GOOD, "✓") } else { with(BAD, "✗") };
-        let name = text::clean(outcome.name);
-        let mut line = format!("{mark} {name:widest$}  {}\n", outcome.told());
-        for trouble in &outcome.troubles {
-            line.push_str(&format!("    {}\n", text::clean(trouble)));
+        let wrong = (!outcome.as_wanted).then(|| outcome.wrong());
+        let troubles = wrong.into_iter().chain(outcome.troubles.iter().cloned());
+        Row {
+            cells: [mark, with(DIM, &text::clean(&outcome.decided()))],
+            text: text::clean(outcome.name),
+            more: troubles.map(|trouble| text::clean(&trouble)).collect(),
         }
-        line
     };
+    let rows: Vec<_> = outcomes.iter().map(row).collect();
+    let table = super::table::table(["", "DECIDED"], "CASE", &rows);
     let total = paint::counted(outcomes.len() as u64, "case");
     let told = match failed {
         0 => format!("{total}, all as wanted"),
         failed => format!("{total}, {failed} not as wanted"),
     };
     let style = if failed == 0 { GOOD } else { BAD };
-    outcomes.iter().map(line).chain([format!("{}\n", with(style, &told))]).collect()
+    format!("{table}{}\n", with(style, &told))
 }
 
 impl Outcome<'_> {
-    /// What was wanted and found, in a few words.
-    fn told(&self) -> String {
+    /// The verdict, and the rules that decided so, in a few words.
+    fn decided(&self) -> String {
+        match &self.found {
+            None => "nothing was judged".to_owned(),
+            Some(Found { verdict, rules }) if rules.is_empty() => format!("{verdict}, by no rule"),
+            Some(Found { verdict, rules }) => format!("{verdict} by {}", rules.join(", ")),
+        }
+    }
+
+    /// What was wanted in its place.
+    fn wrong(&self) -> String {
         let wanted = match self.wanted.rule {
             Some(rule) => format!("{} by {rule}", self.wanted.verdict),
             None => self.wanted.verdict.to_owned(),
         };
-        let found = self.found.as_ref().map(|Found { verdict, rules }| match rules.as_slice() {
-            [] => format!("{verdict}, by no rule"),
-            rules => format!("{verdict} by {}", rules.join(", ")),
-        });
-        match found {
-            Some(found) if self.as_wanted => with(DIM, &text::clean(&found)),
-            Some(found) => {
-                text::clean(&format!("line {}: wanted {wanted}, found {found}", self.line))
-            }
-            None => text::clean(&format!("line {}: wanted {wanted}, judged nothing", self.line)),
-        }
+        let found = self.found.as_ref().map(|_| format!("found {}", self.decided()));
+        let found = found.unwrap_or_else(|| self.decided());
+        format!("line {}: wanted {wanted}, {found}", self.line)
     }
 }

@@ -1,9 +1,8 @@
 //! A question as a terminal shows it: its words as they were put, in columns where the terminal is wide enough.
 
-use terminal_size::{Width, terminal_size_of};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::wrapped::within;
+use super::wrapped::{of_stderr, within};
 use crate::desk::Cells;
 
 /// Where nobody says how wide a terminal is.
@@ -17,9 +16,7 @@ const UNDER: &str = "     ";
 
 /// As wide as the terminal is that a person reads.
 pub(super) fn width() -> usize {
-    let found = terminal_size_of(std::io::stderr());
-    let found = found.map(|(Width(width), _)| usize::from(width)).filter(|&width| width > 0);
-    found.unwrap_or(WIDTH).min(WIDEST)
+    of_stderr().unwrap_or(WIDTH).min(WIDEST)
 }
 
 /// The text of a question with other spaces and line ends between its words, and nothing else changed: what a

@@ -20,15 +20,29 @@ use crate::ledger::Channel;
 const LONGEST_REASON: usize = 1_000;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(clap::Args)]
+struct List {
+    /// Show the receipts of all, and not only of those that wait
+    #[arg(long)]
+    ids: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// List what waits, what is approved and not sent, and what is overdue (the default)
-    List,
+    #[command(
+        after_help = "What waits has its receipt below it, for `approve` and `deny`; a shell with \
+        completions fills it in."
+    )]
+    List(List),
     /// Read a request's question, agree to it at this terminal, and have it carried out
     Approve(approve::Arguments),
     /// Say no to a request, also after it was approved and before it is sent
@@ -36,7 +50,7 @@ enum Command {
         grantor requests deny gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --reason 'the wrong Sam'")]
     Deny {
         /// The receipt of the request; `grantor requests` lists them
-        #[arg(add = ArgValueCandidates::new(complete::receipts))]
+        #[arg(add = ArgValueCandidates::new(complete::undecided))]
         receipt: String,
         /// Why not; kept in the ledger
         #[arg(long, value_name = "TEXT")]
@@ -63,8 +77,8 @@ enum Command {
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
-    match arguments.command.unwrap_or(Command::List) {
-        Command::List => list::run(global).await,
+    match arguments.command.unwrap_or(Command::List(arguments.list)) {
+        Command::List(List { ids }) => list::run(global, ids).await,
         Command::Approve(arguments) => approve::run(global, arguments).await,
         Command::Deny { receipt, reason } => deny(global, &receipt, reason).await,
         Command::Run => run_approved(global).await,

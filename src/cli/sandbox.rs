@@ -1,4 +1,5 @@
 use std::process::ExitCode;
+use std::task::Poll;
 
 use super::{Global, Ran, paint, setup::sources};
 use crate::config;
@@ -24,19 +25,32 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
     if arguments.reset {
         sandbox.reset()?;
     }
+    // Whoever reads the last line may press the key at once.
+    let mut end = std::pin::pin!(tokio::signal::ctrl_c());
+    let heard = std::future::poll_fn(|context| Poll::Ready(end.as_mut().poll(context))).await;
     if global.as_json {
         let all = sandbox.environment().into_iter();
         let all = all.map(|(name, value)| (name.to_owned(), serde_json::Value::String(value)));
         let all: serde_json::Map<_, _> = all.collect();
         paint::raw(format!("{:#}\n", serde_json::Value::Object(all)).as_bytes())?;
-        tokio::signal::ctrl_c().await?;
-        return Ok(ExitCode::SUCCESS);
+        return until(heard, end).await;
     }
     let mut lines = String::from("# The five fake vendors are running. Ctrl-C stops them.\n");
     for (name, value) in sandbox.environment() {
         lines.push_str(&format!("export {name}='{}'\n", value.replace('\'', r"'\''")));
     }
     paint::raw(lines.as_bytes())?;
-    tokio::signal::ctrl_c().await?;
+    until(heard, end).await
+}
+
+/// Waits for the key, unless it was pressed already.
+async fn until(
+    heard: Poll<std::io::Result<()>>,
+    end: impl Future<Output = std::io::Result<()>>,
+) -> Ran {
+    match heard {
+        Poll::Ready(heard) => heard?,
+        Poll::Pending => end.await?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -29,7 +29,7 @@ const CLIENT: &str = "grantor-sandbox-inbox";
 #[derive(Args, Default)]
 pub(super) struct Arguments {
     /// Serve over HTTP there, to callers with tokens of the issuers that the configuration names
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     http: Option<SocketAddr>,
     /// The certificate chain for TLS, in PEM form
     #[arg(long, value_name = "FILE", requires = "http", requires = "tls_key")]
@@ -40,6 +40,10 @@ pub(super) struct Arguments {
     /// A proxy in front of it has TLS, and passes the host on
     #[arg(long, requires = "http", conflicts_with = "tls_cert")]
     behind_proxy: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give an address and a port, such as 127.0.0.1:8080".to_owned())
 }
 
 impl Arguments {

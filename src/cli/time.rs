@@ -20,18 +20,24 @@ pub(super) fn from(text: &str, now: Timestamp) -> Option<Timestamp> {
     Some(now.to_zoned(TimeZone::system()).checked_sub(ago).ok()?.timestamp())
 }
 
-/// A time as the clock on the wall here has it, to the second; a text that is none stays.
-pub(super) fn local(time: &str, zone: &TimeZone) -> String {
-    let read = time.parse::<Timestamp>();
-    read.map_or_else(
-        |_| text::clean(time),
-        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    )
+/// A time that somebody typed behind an option.
+///
+/// # Errors
+/// It is none.
+pub(super) fn option(text: &str) -> Result<Timestamp, String> {
+    from(text, Timestamp::now()).ok_or_else(|| {
+        "give a time such as 2027-01-31T18:00:00Z, a day, or how long ago, such as P7D".to_owned()
+    })
 }
 
-/// The same with its zone, where it stands by itself.
+/// A time as the clock on the wall here has it, to the second, with its zone.
 pub(super) fn told(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// The same of a text; one that is no time stays.
+pub(super) fn local(time: &str, zone: &TimeZone) -> String {
+    time.parse().map_or_else(|_| text::clean(time), |time| told(time, zone))
 }
 
 #[cfg(test)]
@@ -57,7 +63,7 @@ mod tests {
     #[test]
     fn the_wall_has_another_hour() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
-        assert_eq!(local("2026-11-28T12:00:00.5Z", &zone), "2026-11-28 14:00:00");
+        assert_eq!(local("2026-11-28T12:00:00.5Z", &zone), "2026-11-28 14:00:00 +02");
         assert_eq!(local("soon", &zone), "soon");
         let fine: Timestamp = "2027-01-31T18:00:00.123456789Z".parse().unwrap();
         assert_eq!(told(fine, &zone), "2027-01-31 20:00:00 +02");

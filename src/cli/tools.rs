@@ -4,10 +4,16 @@ use aws_lc_rs::digest::{SHA256, digest};
 use clap_complete::ArgValueCandidates;
 use serde_json::Value;
 
+use super::paint::{BOLD, with};
+use super::table::{Row, table};
+use super::wrapped::of_stdout;
 use super::{Global, Ran, complete, explained::explained, paint, setup::Setup};
 use crate::catalogue;
 use crate::config::Config;
 use crate::tools::{TOOLS, meant};
+
+/// Lines of an explanation are no longer than these many columns.
+const WIDTH: usize = 80;
 
 #[derive(clap::Args)]
 #[command(
@@ -34,19 +40,21 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
     let tools: Vec<_> = catalogue::listed(&setup.config).collect();
     let definitions =
         Value::Array(tools.iter().map(|tool| catalogue::served(tool, &setup.config)).collect());
-    let text = if global.as_json {
-        format!("{definitions:#}\n")
+    if global.as_json {
+        paint::raw(format!("{definitions:#}\n").as_bytes())?;
     } else if arguments.hash {
         let hash = digest(&SHA256, definitions.to_string().as_bytes());
-        let hex = crate::text::hex(hash.as_ref());
-        format!("{hex}\n")
-    } else {
-        let width = tools.iter().map(|tool| tool.spec.name.len()).max().unwrap_or_default();
-        let line =
-            |tool: &&catalogue::Tool| format!("{:width$}  {}\n", tool.spec.name, tool.spec.title);
-        tools.iter().map(line).collect()
-    };
-    paint::raw(text.as_bytes())?;
+        paint::raw(format!("{}\n", crate::text::hex(hash.as_ref())).as_bytes())?;
+    } else if !tools.is_empty() {
+        let row = |tool: &&catalogue::Tool| Row {
+            cells: [with(BOLD, tool.spec.name)],
+            text: tool.spec.title.to_owned(),
+            more: Vec::new(),
+        };
+        let rows: Vec<_> = tools.iter().map(row).collect();
+        paint::lines(&table(["TOOL"], "WHAT IT DOES", &rows))?;
+        paint::note("`grantor tools TOOL` says what one of them takes");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,12 +68,17 @@ fn tell(name: &str, config: &Config, as_json: bool) -> Ran {
     if as_json {
         paint::raw(format!("{definition:#}\n").as_bytes())?;
     } else {
-        paint::lines(&explained(&definition))?;
+        paint::lines(&explained(&definition, width()))?;
     }
     if let catalogue::Found::Off(_, why) = catalogue::find(name, config) {
         paint::note(&why.message);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As wide as an explanation may be.
+fn width() -> usize {
+    of_stdout().map_or(WIDTH, |columns| columns.min(WIDTH))
 }
 
 /// That there is no such tool, and which one may have been meant.
@@ -85,6 +98,6 @@ pub(super) fn help(global: &Global, name: &str) -> Ran {
         Ok(config) => catalogue::served(tool, config),
         Err(_) => catalogue::definition(tool),
     };
-    paint::lines(&explained(&definition))?;
+    paint::lines(&explained(&definition, width()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ use super::question::ConsentQuestion;
 use super::rights::Counts;
 use super::task::ChangeContext;
 use super::zone::Zone;
-use super::{Call, Desk, OriginalCall};
+use super::{Call, Desk, OriginalCall, unagreed};
 use crate::access::Access;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
@@ -108,9 +108,6 @@ const WAITS: SignedDuration = SignedDuration::from_hours(24);
 pub(super) const GOOD: SignedDuration = SignedDuration::from_mins(10);
 /// What is said of a slip of the hand.
 const MISTYPED: &str = "what was typed is not what the question asks for";
-/// What a person's no means for whoever called.
-const NO: &str = "tell the requester; the same call asks the person again, so call again only if they \
-    changed their mind";
 
 impl Desk {
     /// What a client brings back: a yes is recorded only where it would be carried out, and left
@@ -251,13 +248,9 @@ impl Desk {
             slip if ConsentQuestion::of(request).is_mistyped(slip) => {
                 return Ok(ConsentOutcome::Waiting(request.clone(), None));
             }
-            PersonReply::No => (Decision::Denied, Failure::refused("the person said no").hint(NO)),
+            PersonReply::No => (Decision::Denied, unagreed::denied(&how)),
             // Nobody said no.
-            PersonReply::Closed => (
-                Decision::Withdrawn,
-                Failure::refused("the question was closed without an answer")
-                    .hint("call again if it is still wanted: the person is asked anew"),
-            ),
+            PersonReply::Closed => (Decision::Withdrawn, unagreed::dismissed(&how)),
             PersonReply::Yes(_) => {
                 self.decide(request, Decision::Approved, how, None, by).await?;
                 return Ok(ConsentOutcome::Approved(request.clone()));

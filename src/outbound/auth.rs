@@ -89,6 +89,8 @@ pub struct Signed {
 pub struct Trial {
     pub name: String,
     pub found: Result<&'static str, AuthError>,
+    /// Why it may not be what was meant, in words that follow its name.
+    pub odd: Option<&'static str>,
     /// What is shown nowhere.
     pub value: Option<SecretString>,
 }
@@ -187,16 +189,18 @@ impl AuthError {
 impl Trial {
     /// Of a secret that is sent as it is.
     async fn reading(secret: &Secret) -> Self {
-        let told = |value: SecretString| {
-            given::odd(crate::secret::expose(&value)).unwrap_or("can be read")
-        };
-        Self::of(secret, secret.read().await.map(told).map_err(AuthError::from)).await
+        Self::of_text(secret, secret.read().await).await
     }
 
     /// Of a secret that a header carries.
     async fn token(secret: &Secret) -> Self {
-        let found = secret.token().await.map(|_| "can be read").map_err(AuthError::from);
-        Self::of(secret, found).await
+        Self::of_text(secret, secret.token().await).await
+    }
+
+    async fn of_text(secret: &Secret, read: Result<SecretString, SecretError>) -> Self {
+        let odd = read.as_ref().ok().and_then(|text| given::odd(crate::secret::expose(text)));
+        let found = read.map(|_| "can be read").map_err(AuthError::from);
+        Self { odd, ..Self::of(secret, found).await }
     }
 
     /// Of a private key that was to sign something.
@@ -205,7 +209,7 @@ impl Trial {
     }
 
     async fn of(secret: &Secret, found: Result<&'static str, AuthError>) -> Self {
-        Self { name: secret.name().to_owned(), found, value: secret.known().await }
+        Self { name: secret.name().to_owned(), found, odd: None, value: secret.known().await }
     }
 }
 

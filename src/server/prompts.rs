@@ -202,11 +202,17 @@ pub(super) fn completed(
     };
     let argument = find(config, &prompt.name)?.argument(&request.argument.name)?;
     let given = |name: &str| request.context.as_ref()?.get_argument(name);
-    let vendor = given(VENDOR.name);
+    let (vendor, tenant) = (given(VENDOR.name), given(TENANT.name));
     let choices: Vec<&str> = match argument.kind {
         Kind::Named | Kind::Reason => Vec::new(),
         Kind::Duration => USUAL.to_vec(),
-        Kind::Vendor => vendors(config).iter().map(|vendor| vendor.name).collect(),
+        Kind::Vendor => {
+            let is_there = |vendor: &&&Vendor| {
+                let mut own = config.tenants_of(vendor.name);
+                tenant.is_none_or(|name| own.any(|one| one.id.word() == name))
+            };
+            vendors(config).iter().filter(is_there).map(|vendor| vendor.name).collect()
+        }
         Kind::Tenant => {
             let tenants = config.tenants.iter();
             let there = tenants.filter(|one| vendor.is_none_or(|name| name == one.vendor.name));

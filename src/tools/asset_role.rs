@@ -43,11 +43,11 @@ pub(super) async fn resolve(
     if assets.is_empty() {
         return Err(no_assets());
     }
-    let wanted: Vec<_> = assets.iter().map(|name| reader.meant(name.as_str())).collect();
+    let wanted: Vec<_> = assets.iter().map(|name| reader.reference(name.as_str())).collect();
     // Each to its end: all that does not resolve is told at once.
     let (user, role) = tokio::join!(
-        outsystems::user(reader, reader.meant(user.as_str())),
-        outsystems::role(reader, reader.meant(role.as_str())),
+        outsystems::user(reader, reader.reference(user.as_str())),
+        outsystems::role(reader, reader.reference(role.as_str())),
     );
     let assets = outsystems::assets(reader, &wanted).await;
     let ((user, role), mut assets) = Failure::both(Failure::both(user, role), assets)?;
@@ -72,7 +72,7 @@ impl AssetRole {
 
     /// All organization roles of the user.
     pub(super) async fn current(&self, reader: &VendorReader<'_>) -> Result<Snapshot, Failure> {
-        Ok(self.standing(outsystems::held(reader, &self.wanted.principal.id).await?))
+        Ok(self.standing(outsystems::roles_of(reader, &self.wanted.principal.id).await?))
     }
 
     /// What these roles of the user amount to.

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::step::OWN_LOSS;
 use super::{Effect, Given, Part, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{Access, Named, Outcome, PrincipalKind, Resource};
 use crate::failure::Failure;
@@ -16,7 +17,7 @@ use crate::json::put;
 use crate::outbound::{Reply, refusal};
 use crate::text;
 use crate::vendors::VendorReader;
-use crate::vendors::centrasite::{self, Held, Holding, Level, Permissions};
+use crate::vendors::centrasite::{self, Holding, Level, PermissionEntry, Permissions};
 pub(super) use entry::WantedEntry;
 use entry::{covers, difference, full_for_everybody, is_everybody, is_same, level, may_own};
 
@@ -62,7 +63,7 @@ pub(super) fn is_called(principal: &Named, username: &str) -> bool {
 }
 
 /// What somebody holds, as a row like the others of this change.
-pub(super) fn row(held: &Held, like: &Access) -> Access {
+pub(super) fn row(held: &PermissionEntry, like: &Access) -> Access {
     let principal = Named::new(&held.principal.id, None, held.principal.kind.as_str());
     Access { id: None, principal, role: Holding::of(held).role(), ..like.clone() }
 }
@@ -91,7 +92,7 @@ impl AssetTable {
         Ok(())
     }
 
-    fn row(&self, held: &Held) -> Access {
+    fn row(&self, held: &PermissionEntry) -> Access {
         let mut row = row(held, &self.wanted);
         let entries = self.entries.iter().map(|entry| entry.principal.named());
         let mut known = entries.chain(self.losing.iter().cloned());
@@ -112,11 +113,11 @@ impl AssetTable {
         for entry in &self.entries {
             let held = rows.iter_mut().find(|row| entry.is(row));
             let Some(row) = held else {
-                rows.push(self.row(&entry.held()));
+                rows.push(self.row(&entry.permission_entry()));
                 continue;
             };
             let there = Holding::parse(&row.role.id);
-            row.role = there.combined(&Holding::of(&entry.held())).role();
+            row.role = there.combined(&Holding::of(&entry.permission_entry())).role();
         }
         rows
     }
@@ -146,6 +147,11 @@ impl AssetTable {
         }
         warnings.extend(self.left(after));
         let gone = |row: &&Access| !after.iter().any(|kept| is_same(kept, row));
+        let username = self.username.as_deref();
+        let is_own = |row: &Access| username.is_some_and(|name| is_called(&row.principal, name));
+        if now.rows.iter().filter(gone).any(is_own) {
+            warnings.push(OWN_LOSS.to_owned());
+        }
         for row in now.rows.iter().filter(gone) {
             warnings.push(format!(
                 "{} loses {}: the whole list is replaced (an owner keeps Full)",
@@ -170,14 +176,14 @@ impl AssetTable {
     fn more_than_asked<'r>(&self, now: &'r Snapshot) -> Option<&'r Access> {
         let entry = |row: &Access| self.entries.iter().find(|entry| entry.is(row));
         let more = |row: &&Access| {
-            let wanted = entry(row).map(|entry| Holding::of(&entry.held()));
+            let wanted = entry(row).map(|entry| Holding::of(&entry.permission_entry()));
             wanted.is_some_and(|wanted| !wanted.covers(&Holding::parse(&row.role.id)))
         };
         now.rows.iter().filter(|_| !self.replace).find(more)
     }
 
     /// Passed on to dependents, what stands on the asset already is given there.
-    fn given(&self) -> impl Iterator<Item = &WantedEntry> {
+    fn new_entries(&self) -> impl Iterator<Item = &WantedEntry> {
         let passed_on = self.propagate || self.propagate_profiles;
         self.entries.iter().filter(move |entry| passed_on || !entry.already)
     }
@@ -234,7 +240,8 @@ impl Step for AssetTable {
 
     fn summary(&self) -> String {
         let entry = |entry: &WantedEntry| {
-            let (who, role) = (entry.principal.named().label(), Holding::of(&entry.held()).role());
+            let (who, role) =
+                (entry.principal.named().label(), Holding::of(&entry.permission_entry()).role());
             format!("{} for {who}", role.said())
         };
         let entries = self.entries.iter().map(entry).collect::<Vec<_>>().join(", ");
@@ -257,7 +264,7 @@ impl Step for AssetTable {
     }
 
     fn privileged(&self) -> Option<String> {
-        self.given().find_map(WantedEntry::privileged)
+        self.new_entries().find_map(WantedEntry::privileged)
     }
 
     fn contains(&self) -> Vec<String> {
@@ -268,7 +275,7 @@ impl Step for AssetTable {
     }
 
     fn is_self(&self) -> bool {
-        self.given().any(|entry| entry.own)
+        self.new_entries().any(|entry| entry.own)
     }
 
     /// Passed on to dependents, what an entry says is given anew, whatever stands on the asset.
@@ -500,7 +507,7 @@ mod tests {
     /// A list on the asset a-1; those in `asked` are what each is to hold.
     fn table(replace: bool, asked: &[&str]) -> AssetTable {
         let entry = |text: &&str| {
-            let held: Held = serde_json::from_value(held(text)).unwrap();
+            let held: PermissionEntry = serde_json::from_value(held(text)).unwrap();
             let principal = principal(held.principal.kind.as_str(), &held.principal.id);
             let own = is_called(&principal.named(), "svc");
             WantedEntry {
@@ -790,6 +797,7 @@ mod tests {
         let keeps = "ada keeps Full: combining never lowers a permission; use removeExistingPermission with the \
                      whole list";
         let bo = "bo loses “View”: the whole list is replaced (an owner keeps Full)";
+        let svc = "svc loses “View”: the whole list is replaced (an owner keeps Full)";
         let manage = "a role such as Manage Assets may reach the asset whatever is set on it";
         let dependents = "dependent objects change too (which ones, only CentraSite knows); an undo or an end takes nothing back there";
         for (replace, propagate, asked, now, told) in [
@@ -797,6 +805,7 @@ mod tests {
             (false, false, &["user ada Modify"], &["user ada View"], &[]),
             (false, false, &["user ada View", "user cy View"], &["user ada Full"], &[keeps]),
             (true, false, &["user ada View"], &["user bo View"], &[bo, manage]),
+            (true, false, &["user ada View"], &["user svc View"], &[OWN_LOSS, svc, manage]),
             (true, false, &["user ada View"], &["user ada Full"], &[manage]),
             (false, true, &["user ada View"], &["user ada View"], &[dependents]),
         ] {

@@ -41,7 +41,8 @@ impl Change for AssignEnvironmentRole {
     }
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(reader, reader.meant(self.environment_id.as_str())).await;
+        let place =
+            redox::environment(reader, reader.reference(self.environment_id.as_str())).await;
         let there = member_role::there(reader, &place).await?;
         let id = place.as_ref().map_or("", |place| place.id.as_str());
         let roles = redox::roles::for_environment(reader, id, &there).await;

@@ -35,8 +35,8 @@ impl Change for AssignPermission {
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
         let (permission, identity) = tokio::join!(
-            dfns::permission(reader, reader.meant(self.permission_id.as_str())),
-            dfns::identity(reader, reader.meant(self.identity_id.as_str())),
+            dfns::permission(reader, reader.reference(self.permission_id.as_str())),
+            dfns::identity(reader, reader.reference(self.identity_id.as_str())),
         );
         let (permission, identity) = Failure::both(permission, identity)?;
         Ok(vec![Box::new(PermissionAssignment::assigned(reader, permission, identity).await?)])

@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::step::OWN_LOSS;
 use super::{Plan, Snapshot, Step, Verification, WriteReply, one_way, privilege};
 use crate::access::{Access, Approval, Named, Outcome, PrincipalKind, Role};
 use crate::failure::{Failure, Kind};
@@ -68,7 +69,7 @@ impl PermissionAssignment {
                 held_through_groups(reader, &role, &principal)
             ),
         };
-        let wanted = dfns::held(&role, principal);
+        let wanted = dfns::row_of(&role, principal);
         Ok(Self { wanted, role, own, through, doubt: None, change })
     }
 
@@ -186,6 +187,7 @@ impl PermissionAssignment {
             warnings.push(one_way(&self.wanted.role));
         }
         warnings.extend(self.members());
+        warnings.extend(self.own.is.then(|| OWN_LOSS.to_owned()));
         let path = [("permissionId", &*self.wanted.role.id), ("assignmentId", assignment)];
         Ok(Plan::Send { draft: dfns::REVOKE.draft(&path)?, after: Vec::new(), warnings })
     }
@@ -364,7 +366,7 @@ mod tests {
             permissions: vec!["Wallets:Read".to_owned()],
             ingredients: Vec::new(),
         };
-        let wanted = dfns::held(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
+        let wanted = dfns::row_of(&role, Named::new("us-1", Some("Sam".to_owned()), "user"));
         let (own, through) = (Own::default(), Through::default());
         PermissionAssignment { wanted, role, own, through, doubt: None, change }
     }
@@ -559,8 +561,11 @@ mod tests {
                     &[]
                 };
                 let warnings = warned(&step, &listed(&step, holds));
-                assert_eq!(warnings.first().map(String::as_str), told);
+                let first = warnings.first().filter(|one| *one != OWN_LOSS);
+                assert_eq!(first.map(String::as_str), told);
                 assert!(step.is_self());
+                let is_told = warnings.iter().any(|one| one == OWN_LOSS);
+                assert_eq!(is_told, !holds.is_empty(), "{warnings:?}");
             }
         }
         let groups = vec![Named::new("gr-1", Some("Treasury".to_owned()), "group")];

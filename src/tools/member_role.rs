@@ -48,7 +48,7 @@ impl Reference {
         field: &str,
         look: impl Fn(NameOrId<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let look = |name: &Name| look(reader.meant(name.as_str()));
+        let look = |name: &Name| look(reader.reference(name.as_str()));
         let by = |name: &Option<Name>| name.as_ref().map(look).transpose();
         match Failure::both(by(&self.id), by(&self.name))? {
             (Some(one), Some(other)) if one.id() != other.id() => {
@@ -175,7 +175,7 @@ impl MemberRole {
         Snapshot { rows, conclusive: true, ..Snapshot::default() }
     }
 
-    fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
+    fn current_row<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
         snapshot.rows.iter().find(|row| row.principal.id == self.wanted.principal.id)
     }
 
@@ -318,7 +318,7 @@ impl Step for MemberRole {
     }
 
     fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
-        let own = self.held(now);
+        let own = self.current_row(now);
         if own.map(|row| row.role.id.as_str()) == self.role.as_ref().map(|role| role.id.as_str()) {
             return Ok(Plan::Already {
                 outcome: self.already_outcome(),
@@ -376,7 +376,7 @@ impl Step for MemberRole {
     }
 
     fn verify(&self, _: &Snapshot, now: &Snapshot) -> Verification {
-        match (self.held(now), &self.role) {
+        match (self.current_row(now), &self.role) {
             (Some(row), Some(role)) if row.role.id == role.id => Verification::There,
             (None, None) => Verification::There,
             (Some(row), _) => Verification::Elsewise(format!("the role is {}", row.role.label())),

@@ -39,7 +39,8 @@ impl Change for RemoveEnvironmentRole {
     }
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let place = redox::environment(reader, reader.meant(self.environment_id.as_str())).await;
+        let place =
+            redox::environment(reader, reader.reference(self.environment_id.as_str())).await;
         let there = member_role::there(reader, &place).await?;
         let people = redox::people(reader, &there).await;
         let found = people.and_then(|people| {

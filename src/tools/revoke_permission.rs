@@ -46,11 +46,11 @@ impl Change for RevokePermission {
     }
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let role = dfns::permission(reader, reader.meant(self.permission_id.as_str())).await;
+        let role = dfns::permission(reader, reader.reference(self.permission_id.as_str())).await;
         let role = role.map(Permission::into_role);
         let (role, principal, assignment, doubt) = match (&self.identity_id, &self.assignment_id) {
             (Some(wanted), None) => {
-                let identity = dfns::identity(reader, reader.meant(wanted.as_str())).await;
+                let identity = dfns::identity(reader, reader.reference(wanted.as_str())).await;
                 let (role, identity) = Failure::both(role, identity)?;
                 (role, identity.who.named(), None, identity.doubt)
             }

@@ -104,7 +104,7 @@ impl Change for SetAssetPermissions {
     }
 
     async fn resolve(self, reader: &VendorReader<'_>) -> Result<Vec<Box<dyn Step>>, Failure> {
-        let asset = centrasite::asset(reader, reader.meant(self.asset.as_str())).await;
+        let asset = centrasite::asset(reader, reader.reference(self.asset.as_str())).await;
         let mut resolved = Vec::new();
         for (index, entry) in self.user_group_asset_permission.into_iter().enumerate() {
             resolved.push(entry.resolve(reader, index).await);
@@ -294,7 +294,7 @@ impl Entry {
             (None, Some(name)) => (PrincipalKind::Group, name),
             (None, None) => return Err(neither(index)),
         };
-        let principal = centrasite::principal(reader, kind, reader.meant(name.as_str())).await;
+        let principal = centrasite::principal(reader, kind, reader.reference(name.as_str())).await;
         let argument = format!("userGroupAssetPermission[{index}].{}", kind.as_str());
         let principal = principal.map_err(|failure| failure.renamed(&argument))?;
         let profile = |entry: ProfileEntry| Profile {

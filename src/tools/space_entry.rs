@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::giving::{Gives, replaces};
+use super::step::OWN_LOSS;
 use super::{Given, Inverse, Plan, Snapshot, Step, Verification, WriteReply};
 use crate::access::{ALL_ACCESS, Access, Named, Outcome, Principal};
 use crate::argument::Name;
@@ -120,8 +121,12 @@ impl SpaceEntry {
             return Err(path.err().unwrap_or_else(|| Failure::invalid("names no organization")));
         };
         let grantee = match grant_type {
-            GrantType::User => snaplogic::user(reader, org, reader.meant(grantee.as_str())).await,
-            GrantType::Group => snaplogic::group(reader, org, reader.meant(grantee.as_str())).await,
+            GrantType::User => {
+                snaplogic::user(reader, org, reader.reference(grantee.as_str())).await
+            }
+            GrantType::Group => {
+                snaplogic::group(reader, org, reader.reference(grantee.as_str())).await
+            }
         };
         let path = match path {
             Ok(path) if grantee.is_err() => exists(reader, &path).await.map(|()| path),
@@ -183,7 +188,7 @@ impl SpaceEntry {
         row.principal.id == wanted.id && row.principal.kind == wanted.kind
     }
 
-    fn held<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
+    fn current_row<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Access> {
         snapshot.rows.iter().find(|row| self.is_own(row))
     }
 
@@ -197,18 +202,21 @@ impl SpaceEntry {
                 self.wanted.resource.said()
             ));
         }
-        if let (Some(own), Some(_)) = (self.held(now), &self.entry) {
+        if let (Some(own), Some(_)) = (self.current_row(now), &self.entry) {
             warnings.push(format!(
                 "{} is there now; whether SnapLogic replaces or adds is not \
                  documented, and is read back",
                 own.role.said()
             ));
-        } else if self.held(now).is_none() && !now.conclusive {
+        } else if self.current_row(now).is_none() && !now.conclusive {
             warnings.push(
                 "SnapLogic shows this credential too little to tell what is there now: this \
                  cannot be undone from here"
                     .to_owned(),
             );
+        }
+        if self.entry.is_none() && self.is_self() {
+            warnings.push(OWN_LOSS.to_owned());
         }
         warnings
     }
@@ -378,7 +386,7 @@ impl Step for SpaceEntry {
     }
 
     fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
-        let (own, warnings) = (self.held(now), self.warnings(now));
+        let (own, warnings) = (self.current_row(now), self.warnings(now));
         let reached = match (own, &self.entry) {
             (Some(row), Some(_)) => row.role.id == self.wanted.role.id,
             (None, None) => now.conclusive,
@@ -422,7 +430,7 @@ impl Step for SpaceEntry {
     }
 
     fn verify(&self, _: &Snapshot, now: &Snapshot) -> Verification {
-        match (self.held(now), &self.entry) {
+        match (self.current_row(now), &self.entry) {
             (Some(row), Some(_)) if row.role.id == self.wanted.role.id => Verification::There,
             (Some(row), _) => Verification::Elsewise(format!("{} is there", row.role.said())),
             (None, _) if !now.conclusive => Verification::CannotTell,
@@ -649,6 +657,12 @@ mod tests {
             (GrantType::Group, "svc@example.com", false),
         ] {
             assert_eq!(step(grant_type, grantee, Some("R")).is_self(), own, "{grantee}");
+        }
+        for (grantee, own) in [("svc@example.com", true), (ADA, false)] {
+            let removing = step(GrantType::User, grantee, None);
+            let rows = listed(&removing, &[&format!("USER {grantee} R")]);
+            let told = warned(&removing, &rows);
+            assert_eq!(told.iter().any(|one| one == OWN_LOSS), own, "{told:?}");
         }
         assert_eq!(set("X,R").contains(), ["R", "X"]);
     }

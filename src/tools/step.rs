@@ -14,6 +14,10 @@ use crate::intent::{JudgedPart, Shift};
 use crate::outbound::{Reply, refusal};
 use crate::vendors::VendorReader;
 
+/// What is said before Grantor's own identity loses access.
+pub(super) const OWN_LOSS: &str = "as far as can be seen this takes access from the identity behind Grantor's own \
+    credential: what Grantor can read and change here afterwards may be less";
+
 /// One resolved change of one access.
 ///
 /// The desk calls a step in this order, and may stop after any of it:

@@ -98,12 +98,12 @@ pub enum Level {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Permissions {
     version: Value,
-    pub permissions: Vec<Held>,
+    pub permissions: Vec<PermissionEntry>,
 }
 
 /// What one user or group holds.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Held {
+pub struct PermissionEntry {
     pub principal: Holder,
     pub permission: Level,
     #[serde(default)]

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-pub use access::held;
+pub use access::row_of;
 use groups::{GROUPS, Groups, groups};
 pub use groups::{Through, through};
 pub use identities::{Identity, Own, identity, named, own};

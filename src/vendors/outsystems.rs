@@ -348,7 +348,7 @@ pub async fn assets(
 ///
 /// # Errors
 /// The list cannot be read whole.
-pub async fn held(reader: &VendorReader<'_>, user_key: &str) -> Result<Vec<HeldRole>, Failure> {
+pub async fn roles_of(reader: &VendorReader<'_>, user_key: &str) -> Result<Vec<HeldRole>, Failure> {
     let query = HELD.ask(&[("key", user_key)])?;
     list(reader, query, ListPosition::default(), usize::MAX, |_| true).await?.complete()
 }

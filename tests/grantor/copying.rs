@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Era, World, status};
-use super::person::{Client, Heard, types, yes};
+use super::person::{Client, Heard, no, types, yes};
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 const COPY: &str = "copy_access";
@@ -365,6 +365,23 @@ async fn whoever_leaves_loses_what_can_be_taken_and_the_rest_is_told() {
         assert_eq!((undone.outcome(), asked.len()), ("confirmed", 1), "{:#}", undone.body);
         assert_eq!(held(&mut client, ALEX).await, before);
     }
+}
+
+/// Grantor's own credential may be good for less afterwards: whoever is asked is told.
+#[tokio::test]
+async fn whoever_takes_all_from_grantors_own_identity_is_warned() {
+    let world = asking(World::new().await);
+    let mut client = Client::start(&world, Era::Legacy).await;
+    for (principal, vendor, is_own) in
+        [("Grantor Integration", "dfns", true), (HIRO, "dfns", false), (ALEX, "outsystems", false)]
+    {
+        let arguments = json!({ "principal": principal, "vendor": vendor });
+        let (asked, answer) = client.call(REMOVE, &arguments, no).await;
+        let [question] = &*asked else { panic!("{principal}: {:#}", answer.body) };
+        let is_told = question.message.contains("the identity behind Grantor's own credential");
+        assert_eq!(is_told, is_own, "{}", question.message);
+    }
+    assert!(world.writes().is_empty());
 }
 
 #[tokio::test]

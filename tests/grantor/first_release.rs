@@ -211,7 +211,7 @@ async fn it_is_read_whole() {
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:#?}");
     let whole = format!("{} lines in 1 file, one chain, each sealed", lines().len());
     assert!(ran.stdout.contains(&whole), "{}", ran.stdout);
-    let ran = old.run(&["requests"]).await;
+    let ran = old.run(&["requests", "--ids"]).await;
     assert_eq!(ran.status, 0, "{ran:#?}");
     for kind in DUE.into_iter().chain(["overdue"]) {
         assert!(ran.stdout.contains(&receipt(kind)), "{kind}: {}", ran.stdout);

@@ -199,10 +199,10 @@ async fn an_end_that_nothing_comes_of_is_overdue_and_not_sent_again() {
         assert!(status == 1 && said.contains("more than a minute"), "{status}: {said}");
         assert_eq!(world.writes().len(), 2, "it is not sent again");
     }
-    let listed = world.run(&["requests"]).await.stdout;
+    let listed = world.run(&["requests", "--ids"]).await.stdout;
     assert!(listed.contains("overdue") && listed.contains(receipt), "{listed}");
     let ran = world.run(&["doctor"]).await;
-    assert!(ran.status == 1 && ran.stdout.contains("1 past their end"), "{ran:#?}");
+    assert!(ran.status == 1 && ran.stdout.contains("1 change past its end"), "{ran:#?}");
 }
 
 /// What the vendor never got, from a process that was killed: told until it is known not to come.
@@ -217,10 +217,10 @@ async fn a_killed_grant_whose_fate_is_not_known_is_named_everywhere() {
     let receipt = text(&world.ledger()[0], "receipt").to_owned();
     let (status, said) = expire(&world).await;
     assert!(status == 1 && said.contains(&receipt), "{status}: {said}");
-    let ran = world.run(&["requests"]).await;
+    let ran = world.run(&["requests", "--ids"]).await;
     assert!(ran.stdout.contains("overdue") && ran.stdout.contains(&receipt), "{ran:#?}");
     let ran = world.run(&["doctor"]).await;
-    assert!(ran.status == 1 && ran.stdout.contains("1 past their end"), "{ran:#?}");
+    assert!(ran.status == 1 && ran.stdout.contains("1 change past its end"), "{ran:#?}");
     assert_eq!(world.writes().len(), 1, "it is not sent again");
 }
 

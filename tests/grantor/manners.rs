@@ -192,6 +192,7 @@ async fn a_shell_is_offered_what_there_is() {
     let world = World::new().await;
     let done = world.run(&["call", GRANTS[3].tool, GRANTS[3].arguments]).await;
     let receipt = parsed(&done.stdout)["receipt"].as_str().unwrap().to_owned();
+    let asked = world.sandbox.journal().len();
     let config = world.path("c.toml");
     std::fs::write(
         &config,
@@ -205,7 +206,16 @@ async fn a_shell_is_offered_what_there_is() {
         (&["call", "grant_as"], "grant_asset_role"),
         (&["tools", "list_"], "list_roles"),
         (&["undo", "gr-"], &receipt),
-        (&["requests", "approve", ""], &receipt),
+        (&["policy", "explain", "assign_p"], "assign_permission"),
+        (&["call", "set_project_acl", "grant_t"], "grant_type="),
+        (&["call", "set_project_acl", "grant_type=G"], "grant_type=GROUP"),
+        (&["call", "list_access", "vendor=df"], "vendor=dfns"),
+        // As bash has it.
+        (&["call", "list_access", "vendor", "=", "df"], "dfns"),
+        (&["call", "list_access", "privileged="], "privileged=true"),
+        (&["call", "check_change", "receipt=gr-"], &format!("receipt={receipt}")),
+        (&["policy", "explain", "assign_permission", "identity"], "identityId="),
+        (&["--config", config, "call", "list_access", "tenant=odc"], "tenant=odc-dev"),
         (&["install", "claude-"], "claude-desktop"),
         (&["--config", config, "--tenant", "odc"], "odc-dev"),
         (&["--vendor", "df"], "dfns"),
@@ -213,6 +223,15 @@ async fn a_shell_is_offered_what_there_is() {
         let told = offered(&world, words).await;
         assert!(told.lines().any(|line| line == has), "{words:?}: {told}");
     }
+    // What is there already is given once, and what only a vendor knows is not guessed.
+    for words in [
+        &["call", "list_access", "vendor=dfns", "vend"][..],
+        &["call", "list_access", "principal=a"],
+        &["call", "nobody", "vend"],
+    ] {
+        assert_eq!(offered(&world, words).await.trim(), "", "{words:?}");
+    }
+    assert_eq!(world.sandbox.journal().len(), asked, "a vendor was asked");
     // What cannot be read is not offered, and nothing else is said.
     assert_eq!(offered(&world, &["--config", "/nowhere.toml", "undo", "gr-"]).await, "");
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
@@ -335,4 +354,123 @@ async fn doctor_says_what_to_do_first() {
     let body = parsed(&none.stdout);
     assert!(none.status == 1 && body["ok"] == json!(false), "{none:#?}");
     assert!(body["next"].as_str().unwrap().contains(".config/grantor/config.toml"), "{body}");
+}
+
+/// What is approved or denied is offered where it still can be.
+#[tokio::test]
+async fn a_shell_is_offered_the_requests_that_wait() {
+    let world = World::asking().await;
+    let request = async |grant: &super::writes::Grant| {
+        let ran = world.run(&["call", grant.tool, grant.arguments]).await;
+        parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned()
+    };
+    let (denied, waits) = (request(&GRANTS[0]).await, request(&GRANTS[3]).await);
+    assert_eq!(world.run(&["requests", "deny", &denied]).await.status, 0);
+    // Approved where its vendor is not configured: a no still counts, and a second yes says nothing.
+    let agreed = request(&GRANTS[4]).await;
+    let approve = ["requests", "approve", &agreed, "--vendor", "dfns"];
+    let mut terminal = Terminal::start(world.command(approve));
+    terminal.shows("Type yes to agree").await;
+    terminal.types("yes").await;
+    assert_eq!(terminal.ends().await.0, 3);
+    for (command, wanted) in [("approve", vec![&waits]), ("deny", vec![&waits, &agreed])] {
+        let told = offered(&world, &["requests", command, "gr-"]).await;
+        let mut told: Vec<_> = told.lines().collect();
+        let mut wanted: Vec<_> = wanted.iter().map(|one| one.as_str()).collect();
+        told.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(told, wanted, "{command}");
+    }
+}
+
+/// A credential that can be read is not well for that: it may be what a document has in its place.
+#[tokio::test]
+async fn a_placeholder_is_not_well() {
+    let told = async |world: &World| parsed(&world.run(&["doctor", "--json"]).await.stdout);
+    let is_of = |one: &&Value, name: &str| one["text"].as_str().unwrap().starts_with(name);
+    let file = async |name: &str, text: &str| {
+        let world = World::new().await.unset(name);
+        let path = world.path("secret");
+        std::fs::write(&path, text).unwrap();
+        world.set(&format!("{name}_FILE"), path.to_str().unwrap())
+    };
+    for name in ["DFNS_AUTH_TOKEN", "SNAPLOGIC_PASSWORD", "OUTSYSTEMS_CLIENT_SECRET"] {
+        for world in [file(name, "changeme\n").await, World::new().await.set(name, "changeme")] {
+            let body = told(&world).await;
+            let findings = body["findings"].as_array().unwrap();
+            let of: Vec<_> = findings.iter().filter(|one| is_of(one, name)).collect();
+            let odd: Vec<_> = of
+                .iter()
+                .filter(|one| is_of(one, &format!("{name} looks like a placeholder")))
+                .collect();
+            assert_eq!(odd.len(), 1, "{name}: {body:#}");
+            assert_eq!((&odd[0]["word"], &odd[0]["level"]), (&json!("mend"), &json!("look")));
+            assert!(of.iter().all(|one| one["word"] != "ok"), "{name}: {body:#}");
+        }
+    }
+}
+
+/// What was left out on purpose is not missed.
+#[tokio::test]
+async fn install_warns_of_what_was_asked_for() {
+    let world = World::new().await;
+    let ran = world.run(&["--vendor", "dfns", "install", "cursor", "--print"]).await;
+    assert!(ran.stderr.contains("DFNS_AUTH_TOKEN"), "{ran:#?}");
+    assert!(!ran.stderr.contains("REDOX") && !ran.stderr.contains("SNAPLOGIC"), "{ran:#?}");
+    let all = world.run(&["install", "cursor", "--print"]).await;
+    assert!(all.stderr.contains("REDOX_CLIENT_ID"), "{all:#?}");
+}
+
+/// Whoever said no here is not told of an assistant.
+#[tokio::test]
+async fn a_no_at_ones_own_terminal_is_ones_own() {
+    let world = World::asking().await;
+    let call = ["call", GRANTS[3].tool, GRANTS[3].arguments];
+    let mut terminal = Terminal::start(world.command(call));
+    terminal.shows("Type yes to agree").await;
+    terminal.types("no").await;
+    let (status, seen) = terminal.ends().await;
+    assert!(status == 1 && seen.contains("you said no"), "{seen}");
+    assert!(seen.contains("the same command asks you again"), "{seen}");
+    assert!(!seen.contains("the requester") && !seen.contains("call again"), "{seen}");
+}
+
+/// `--check` ends with what to do then.
+#[tokio::test]
+async fn a_check_says_what_is_next() {
+    let world = World::new().await.argument("--sandbox");
+    assert_eq!(world.run(&["install", "cursor"]).await.status, 0);
+    let ran = world.run(&["install", "cursor", "--check"]).await;
+    assert!(ran.status == 0 && ran.stdout.contains("next  switch it on"), "{ran:#?}");
+    let file = world.path(".cursor/mcp.json");
+    let other = std::fs::read_to_string(&file).unwrap().replace("--sandbox", "expire");
+    std::fs::write(&file, other).unwrap();
+    let ran = world.run(&["install", "cursor", "--check"]).await;
+    assert!(ran.status == 1 && ran.stdout.contains("next  look at what it starts"), "{ran:#?}");
+}
+
+/// Pairs say what a change is supposed to be, as JSON does.
+#[tokio::test]
+async fn a_policy_is_explained_from_pairs() {
+    let world = World::new().await;
+    let explain = async |arguments: &[&str]| {
+        let whole = [&["policy", "explain", "assign_permission", "--offline"][..], arguments];
+        let ran = world.run(&whole.concat()).await;
+        (ran.status, serde_json::from_str::<Value>(&ran.stdout).unwrap_or(Value::Null), ran.stderr)
+    };
+    let now = ["--now", "2031-12-24T18:00:00Z"];
+    let json = r#"{"grantee": {"name": "7"}, "own": true, "width": 3, "permissions": ["R"]}"#;
+    let pairs = ["grantee.name=7", "own=true", "width=3", "permissions=R"];
+    let (as_json, as_pairs) =
+        (explain(&[&[json][..], &now].concat()).await, explain(&[&pairs[..], &now].concat()).await);
+    assert_eq!(as_json, as_pairs);
+    assert_eq!(as_json.1["judged"][0]["facts"]["context"]["width"], 3, "{as_json:?}");
+    let (status, _, told) = explain(&["reazon=x"]).await;
+    assert!(status == 2 && told.contains("did you mean reason?"), "{told}");
+    let call = ["policy", "explain", GRANTS[1].tool];
+    let real = world.run(&[&call[..], &[GRANTS[1].arguments]].concat()).await;
+    let typed = ["permissionId=Treasury Viewer", "identityId=user@example.com"];
+    let typed = world.run(&[&call[..], &typed].concat()).await;
+    let rules = |ran: &Ran| parsed(&ran.stdout)["judged"][0]["rules"].clone();
+    assert_eq!((real.status, rules(&real)), (typed.status, rules(&typed)));
 }

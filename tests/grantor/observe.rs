@@ -54,6 +54,23 @@ async fn a_call_is_one_line_that_names_its_end_and_nobody() {
     }
 }
 
+/// A client's own words stay out of the log, whatever it asks for.
+#[tokio::test]
+async fn a_method_that_there_is_not_puts_nothing_into_the_log() {
+    let world = World::new().await.set("GRANTOR_LOG", "info");
+    let mut server = world.serve_raw_logged();
+    server.hello("2025-11-25").await;
+    let method = format!("forged\nWARN grantor: all is well {}", "x".repeat(100_000));
+    let answer = server.ask(7, &method, json!({})).await;
+    assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    let params = json!({ "name": 7, "arguments": "forged too" });
+    let answer = server.ask(8, "tools/call", params).await;
+    assert!(answer["error"]["code"].is_i64(), "{answer}");
+    assert_eq!(server.finish().await.0, 0);
+    let stderr = world.stderr();
+    assert!(!stderr.contains("forged") && !stderr.contains("xxxx"), "{stderr:.2000}");
+}
+
 #[tokio::test]
 async fn every_end_of_a_call_is_told() {
     let check = async |tool: &str, arguments: Value, wanted: &str| {

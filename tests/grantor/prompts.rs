@@ -274,6 +274,33 @@ async fn completion_offers_what_is_configured_and_asks_nobody() {
     }
 }
 
+/// Tenants and vendors narrow each other, as they were typed.
+#[tokio::test]
+async fn completion_of_a_review_goes_by_what_is_typed_already() {
+    let world = World::new().await;
+    let config = world.path("c.toml");
+    let tenant = "[tenants.odc-dev]\nvendor = \"outsystems\"\nportal_url = \"https://x.example.org\"\n\
+                  client_id = \"a\"\nclient_secret = \"bbbbbbbb\"\n";
+    std::fs::write(&config, tenant).unwrap();
+    let world = world.argument("--config").argument(config.to_str().unwrap());
+    let mut client = Client::new(&world, Era::Legacy).await;
+    for (argument, typed, given, offered) in [
+        ("tenant", "o", json!({}), json!(["outsystems", "odc-dev"])),
+        ("tenant", "", json!({ "vendor": "outsystems" }), json!(["outsystems", "odc-dev"])),
+        ("tenant", "", json!({ "vendor": "dfns" }), json!(["dfns"])),
+        ("vendor", "", json!({ "tenant": "odc-dev" }), json!(["outsystems"])),
+        ("vendor", "", json!({ "tenant": "nobody" }), json!([])),
+        ("person", "a", json!({}), json!([])),
+    ] {
+        let params = json!({ "ref": { "type": "ref/prompt", "name": "access_review" },
+            "argument": { "name": argument, "value": typed }, "context": { "arguments": given } });
+        let response = client.ask("completion/complete", params).await;
+        let values = &response["result"]["completion"]["values"];
+        assert_eq!(values, &offered, "{argument} {typed} {given}: {response}");
+    }
+    assert!(world.sandbox.journal().is_empty(), "a vendor was asked");
+}
+
 /// What changes access is not offered where nothing may be changed, and nothing where nobody can be asked.
 #[tokio::test]
 async fn only_what_makes_sense_here_is_offered() {

@@ -316,7 +316,7 @@ async fn the_list_says_what_a_person_needs() {
     let plain = world.run(&["requests"]).await;
     assert_eq!(plain.status, 0);
     let request = kept(&world, &receipt).await;
-    let until = request.until.strftime("until %Y-%m-%d %H:%M:%S UTC").to_string();
+    let until = request.until.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     for part in ["waiting", &receipt, &until, &request.requester, "/Harbor/Integrations"] {
         assert!(plain.stdout.contains(part), "{part}: {}", plain.stdout);
     }

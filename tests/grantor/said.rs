@@ -286,9 +286,9 @@ async fn a_slip_at_a_terminal_is_no_answer() {
     let world = World::asking().await;
     let arguments = on_finance(&json!({})).to_string();
     for (line, decision, hint) in [
-        ("", "withdrawn", "asked anew"),
-        ("y", "withdrawn", "asked anew"),
-        ("No", "denied", "the same call asks the person again"),
+        ("", "withdrawn", "the same command asks you anew"),
+        ("y", "withdrawn", "the same command asks you anew"),
+        ("No", "denied", "the same command asks you again"),
     ] {
         let call = ["call", "set_project_acl", &arguments, "--reason", "audit"];
         let mut terminal = Terminal::start(world.command(call));
@@ -364,7 +364,7 @@ async fn an_end_that_came_is_asked_for_by_nobody() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
-    let shown = world.run(&["ledger", "tail"]).await.stdout;
+    let shown = world.run(&["ledger", "tail", "--ids"]).await.stdout;
     let opened: Vec<_> = shown.lines().filter(|line| line.contains("  open ")).collect();
     let [first, last] = opened[..] else { panic!("{shown}") };
     assert!(first.contains("asked by") && !first.contains("at the end of"), "{first}");

@@ -7,6 +7,9 @@ use tokio::process::{Child, Command};
 
 use super::harness::PATIENCE;
 
+/// How high a terminal is, where that is said at all.
+const ROWS: u16 = 50;
+
 /// A program at a terminal of its own, with somebody in front of it.
 pub struct Terminal {
     pty: Pty,
@@ -17,7 +20,19 @@ pub struct Terminal {
 
 impl Terminal {
     pub fn start(command: Command) -> Self {
+        Self::start_in(None, command)
+    }
+
+    /// The same in so many columns.
+    pub fn sized(columns: u16, command: Command) -> Self {
+        Self::start_in(Some(columns), command)
+    }
+
+    fn start_in(columns: Option<u16>, command: Command) -> Self {
         let (pty, pts) = pty_process::open().unwrap();
+        if let Some(columns) = columns {
+            pty.resize(pty_process::Size::new(ROWS, columns)).unwrap();
+        }
         let mut command = pty_process::Command::from(command);
         let child = command.spawn_borrowed(&pts).unwrap();
         Self { pty, child, seen: String::new() }
@@ -41,6 +56,11 @@ impl Terminal {
     /// Types a line and Enter.
     pub async fn types(&mut self, line: &str) {
         self.pty.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// Presses Ctrl and a key.
+    pub async fn presses(&mut self, control: u8) {
+        self.pty.write_all(&[control]).await.unwrap();
     }
 
     /// The same once what is typed is no longer shown.

@@ -314,7 +314,7 @@ async fn an_edited_index_hides_no_request() {
     for edit in ["DELETE FROM line", "UPDATE line SET receipt = receipt || 'x'"] {
         assert_eq!(world.run(&["requests"]).await.status, 0, "the index is there");
         assert!(database(&world).execute(edit, []).unwrap() > 0, "{edit}");
-        let ran = world.run(&["requests"]).await;
+        let ran = world.run(&["requests", "--ids"]).await;
         assert_eq!(ran.status, 0, "{edit}: {ran:#?}");
         assert!(ran.stdout.contains(&waiting) && ran.stdout.contains(&yes), "{edit}: {ran:#?}");
     }

@@ -12,6 +12,8 @@ use super::collect::collect;
 use super::export::told;
 use super::report::{FORMAT, Report};
 use crate::access::Access;
+use crate::cli::paint::{BAD, DIM, GOOD, WAITS, with};
+use crate::cli::table::{self, Row};
 use crate::cli::{Ran, paint};
 use crate::desk::{AccessRow, Desk};
 use crate::ledger::Record;
@@ -23,6 +25,9 @@ pub(super) struct Arguments {
     old: PathBuf,
     /// The later one [default: the access there is now]
     new: Option<PathBuf>,
+    /// Show the receipts in the table
+    #[arg(long)]
+    ids: bool,
 }
 
 /// One access that came, went, or has another end.
@@ -60,9 +65,9 @@ pub(super) async fn run(desk: &Desk, arguments: &Arguments, as_json: bool) -> Ra
     let missing = not_compared(&old, &new);
     let moves = compare(&old, &new, &changes, &missing);
     if as_json || !io::IsTerminal::is_terminal(&io::stdout()) {
-        paint::lines(&format!("{}\n", serde_json::to_string_pretty(&moves)?))?;
+        paint::raw(format!("{}\n", serde_json::to_string_pretty(&moves)?).as_bytes())?;
     } else {
-        paint::lines(&table(&moves))?;
+        paint::lines(&table(&moves, arguments.ids))?;
     }
     for place in &missing {
         paint::complain(&format!(
@@ -87,7 +92,9 @@ fn not_compared(old: &Report, new: &Report) -> BTreeSet<String> {
 
 fn read(file: &Path) -> Result<Report, Box<dyn std::error::Error + Send + Sync>> {
     let wrong = |why: String| format!("{}: {why}", file.display());
-    let bytes = given::read(file).map_err(|error| wrong(error.to_string()))?;
+    let bytes = given::read(file).map_err(|error| {
+        wrong(format!("{error}; `grantor access export --format json -o FILE` makes one"))
+    })?;
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
         wrong(format!("it is no export of `grantor access export --format json`: {error}"))
     })?;
@@ -165,30 +172,27 @@ fn did(change: &Record, what: What, row: &AccessRow) -> bool {
         }
 }
 
-fn table(moves: &[Move]) -> String {
+fn table(moves: &[Move], ids: bool) -> String {
     if moves.is_empty() {
-        return "nothing came and nothing went\n".to_owned();
+        return format!("  {}\n", with(DIM, "nothing came and nothing went"));
     }
-    let line = |one: &Move| {
+    let row = |one: &Move| {
         let sign = match one.what {
-            What::Came => "+",
-            What::Went => "-",
-            What::EndMoved => "~",
+            What::Came => with(GOOD, "came"),
+            What::Went => with(BAD, "went"),
+            What::EndMoved => with(WAITS, "end moved"),
         };
-        let access = &one.row.access;
         let by = match &one.by {
-            Some(receipt) => format!("by {receipt}"),
+            Some(receipt) if ids => format!("by {receipt}"),
+            Some(_) => "through Grantor".to_owned(),
             None => "not through Grantor".to_owned(),
         };
-        let end =
-            access.expires_at.as_ref().map(|end| format!(", until {end}")).unwrap_or_default();
-        format!(
-            "{sign} {}: {} has {} on {}{end} ({by})\n",
-            one.row.place(),
-            access.principal.label(),
-            access.role.said(),
-            access.resource.label(),
-        )
+        Row {
+            cells: [sign, one.row.place().to_owned()],
+            text: paint::access(&one.row.access),
+            more: vec![with(DIM, &by)],
+        }
     };
-    moves.iter().map(line).collect()
+    let rows: Vec<_> = moves.iter().map(row).collect();
+    table::table(["WHAT", "WHERE"], "WHO: ROLE on WHAT", &rows)
 }

@@ -9,6 +9,7 @@ use super::answered;
 use crate::access::Named;
 use crate::cli::access::report::inert;
 use crate::cli::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
+use crate::cli::table::{self, Row};
 use crate::desk::{HistoryRow, Listed};
 use crate::text::{self, Word};
 
@@ -44,42 +45,28 @@ const COLUMNS: [&str; 27] = [
 ];
 
 /// A line for each, with headings and local times, and a second one for why.
-pub(super) fn table(told: &Listed, ids: bool, zone: &TimeZone) -> String {
+pub(in crate::cli) fn table(told: &Listed, ids: bool, zone: &TimeZone) -> String {
     if told.changes.is_empty() {
         return format!("  {}\n", with(DIM, "nothing is found"));
     }
-    let cells: Vec<_> = told.changes.iter().map(|row| cells(row, zone)).collect();
-    let width = |column: usize| {
-        let lengths = cells.iter().filter_map(|cells| cells.get(column));
-        let lengths = lengths.map(|cell| cell.chars().count());
-        lengths.chain(HEADS.get(column).map(|head| head.len())).max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..HEADS.len()).map(width).collect();
-    let padded = |cells: &[String; HEADS.len()]| {
-        let cells = cells.iter().zip(&widths);
-        cells.map(|(cell, width)| format!("{cell:<width$}")).collect::<Vec<_>>()
-    };
-    let heads = padded(&HEADS.map(str::to_owned)).join("  ");
-    let mut shown = format!("  {}\n", with(DIM, &format!("{heads}  WHAT")));
-    for (row, cells) in told.changes.iter().zip(&cells) {
-        let mut padded = padded(cells);
-        if let Some(state) = padded.get_mut(1) {
-            *state = with(style(&row.state), state);
-        }
-        let summary = with(BOLD, &text::clean(&row.summary));
-        shown.push_str(&format!("  {}  {summary}\n", padded.join("  ")));
+    let line = |row: &HistoryRow| {
         let more: Vec<_> = about(row, ids).iter().map(|one| text::clean(one)).collect();
-        if !more.is_empty() {
-            shown.push_str(&format!("      {}\n", with(DIM, &more.join("; "))));
+        let more = Some(more.join("; ")).filter(|more| !more.is_empty());
+        Row {
+            cells: cells(row, zone),
+            text: with(BOLD, &text::clean(&row.summary)),
+            more: more.iter().map(|more| with(DIM, more)).collect(),
         }
-    }
-    shown
+    };
+    let rows: Vec<_> = told.changes.iter().map(line).collect();
+    table::table(HEADS, "WHAT", &rows)
 }
 
 fn cells(row: &HistoryRow, zone: &TimeZone) -> [String; HEADS.len()] {
     let end = row.ends_at.as_deref().map(|end| local(end, zone)).unwrap_or_default();
     let requester = text::clean(&row.requester);
-    [local(&row.at, zone), row.state.clone(), requester, answered(row), end]
+    let state = with(style(&row.state), &row.state);
+    [local(&row.at, zone), state, requester, answered(row), end]
 }
 
 fn style(state: &str) -> anstyle::Style {
@@ -131,15 +118,15 @@ fn about(row: &HistoryRow, ids: bool) -> Vec<String> {
         said("waits for ", marks.waits_for.as_ref()),
         said("hint: ", row.hint.as_ref()),
     ];
-    words.into_iter().chain(plain).chain(named).flatten().collect()
+    named.chain(words).chain(plain).flatten().collect()
 }
 
-/// A time as the clock on the wall here has it.
+/// A time as the clock on the wall here has it, to the minute.
 fn local(time: &str, zone: &TimeZone) -> String {
     let read = time.parse::<Timestamp>();
     read.map_or_else(
         |_| text::clean(time),
-        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        |time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
     )
 }
 

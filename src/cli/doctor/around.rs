@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::process::Command;
 
-use super::report::{Level, Report};
-use crate::cli::install;
+use super::report::{LEDGER, Level, Report};
+use crate::cli::{install, paint};
 use crate::config::Config;
 use crate::ledger::{Ledger, Right, Trouble};
 use crate::vendors::Tenant;
@@ -83,8 +83,10 @@ pub(super) async fn ledger(report: &mut Report, config: &Config, ledger: &Ledger
             report.add("ledger", Level::Note, format!("{place}{read_only}"));
             if late > 0 {
                 let rest = invocation::commands("`grantor expire` takes back or says why");
-                let text = format!("{late} past their end: {rest}");
-                report.add_within("ledger", "overdue", Level::Bad, text);
+                let whose = if late == 1 { "its" } else { "their" };
+                let late = paint::counted(late as u64, "change");
+                let text = format!("{late} past {whose} end: {rest}");
+                report.add_within(LEDGER, "overdue", Level::Bad, text);
             }
         }
         Err(failure) => report.add("ledger", Level::Bad, failure.to_string()),

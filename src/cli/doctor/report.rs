@@ -16,6 +16,9 @@ pub(super) enum Level {
     Bad,
 }
 
+/// What is found within it is told of it.
+pub(super) const LEDGER: &str = "ledger";
+
 /// One finding.
 struct Line {
     /// Whose it is: a vendor's title, where it is one's.
@@ -82,6 +85,11 @@ impl Report {
         self.lines.extend(other.lines);
     }
 
+    /// Whether this was said already.
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.text == text)
+    }
+
     pub(super) fn is_sound(&self) -> bool {
         !self.lines.iter().any(|line| line.level == Level::Bad)
     }
@@ -99,10 +107,12 @@ impl Report {
     /// Whose the first finding of this level is.
     pub(super) fn first(&self, level: Level) -> Option<String> {
         let line = self.lines.iter().find(|line| line.level == level && !line.is_title)?;
-        Some(line.of.clone().unwrap_or_else(|| match line.word.as_str() {
-            "mend" => "the configuration".to_owned(),
-            word => format!("the {word}"),
-        }))
+        Some(match (line.of.as_deref(), line.word.as_str()) {
+            (Some(LEDGER), _) => format!("the {LEDGER}"),
+            (Some(vendor), _) => vendor.to_owned(),
+            (None, "mend") => "the configuration".to_owned(),
+            (None, word) => format!("the {word}"),
+        })
     }
 
     pub(super) fn shown(&self) -> String {

@@ -68,12 +68,7 @@ pub(super) async fn examine(
     let deadline = Deadline::after(PATIENCE);
     let reader = VendorReader { tenant, wire, deadline, cache: None, earlier: &[], notes: None };
     let mut found: Vec<Found> = Vec::new();
-    for Trial { name, found: tried, .. } in trials {
-        found.push(match tried {
-            Ok(what) => ("ok", Level::Good, format!("{name} {what}")),
-            Err(error) => ("failed", Level::Bad, error.failure().by_doctor().to_string()),
-        });
-    }
+    found.extend(trials.iter().map(tried));
     let mut ahead = None;
     for check in vendor.checks {
         found.push(examine_one(&reader, check, &mut ahead).await);
@@ -90,6 +85,16 @@ pub(super) async fn examine(
         report.add("unseen", Level::Note, text);
     }
     report
+}
+
+/// What came of trying a secret. One that may not be what was meant is not well, though it can be read.
+fn tried(trial: &Trial) -> Found {
+    let Trial { name, found, odd, .. } = trial;
+    match (found, odd) {
+        (Ok(_), Some(odd)) => ("mend", Level::Look, format!("{name} {odd}")),
+        (Ok(what), None) => ("ok", Level::Good, format!("{name} {what}")),
+        (Err(error), _) => ("failed", Level::Bad, error.failure().by_doctor().to_string()),
+    }
 }
 
 /// Where it is, and what is set for it.

@@ -13,8 +13,7 @@ use super::{Place, typed};
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::{Cli, Command as Subcommand, Ran, status};
 use crate::clients::Started;
-use crate::settings;
-use crate::text;
+use crate::{invocation, settings, text};
 
 /// What clients hand on of their own environment.
 const HANDED_ON: [&str; 12] = [
@@ -57,7 +56,9 @@ pub(super) async fn run(place: &Place<'_>) -> Ran {
     let own: Vec<_> = servers.into_iter().filter(|(_, started)| started.is_grantor()).collect();
     if own.is_empty() {
         let (title, file) = (place.client.title, listing.path().display());
-        paint::complain(&format!("{title} starts nothing of it: {file}"));
+        paint::complain(&format!(
+            "{title} starts nothing of it: {file}; `grantor install` with its name has it start this program"
+        ));
         return Ok(ExitCode::FAILURE);
     }
     let program = std::env::current_exe()?;
@@ -76,9 +77,31 @@ pub(super) async fn run(place: &Place<'_>) -> Ran {
         let body: Vec<_> = all.iter().map(Seen::json).collect();
         paint::json(&format!("{:#}", Value::Array(body)))?;
     } else {
-        paint::lines(&all.iter().map(Seen::line).collect::<String>())?;
+        let next = format!("  {}  {}\n", with(DIM, "next"), next(place, &all));
+        let lines = all.iter().map(Seen::line).chain([next]);
+        paint::lines(&lines.collect::<String>())?;
     }
     Ok(status::worst(all.iter().map(|seen| u8::from(seen.ended.is_err()))))
+}
+
+/// What to do once it was looked at.
+fn next(place: &Place<'_>, all: &[Seen]) -> String {
+    let Place { client, .. } = place;
+    let told = match all.iter().find(|seen| seen.ended.is_err()) {
+        None if all.iter().any(|seen| seen.ended.as_ref().is_ok_and(|hello| hello.tools == 0)) => {
+            "put a vendor's settings into the configuration file: without one no tool is served; `grantor \
+             doctor` says what is lacking"
+                .to_owned()
+        }
+        None => client.then.to_owned(),
+        Some(seen) if seen.is_started => {
+            "`grantor doctor` says what is well and what is not".to_owned()
+        }
+        Some(_) => "look at what it starts yourself; `grantor install` with the client's name writes an \
+                    entry of your own for this program"
+            .to_owned(),
+    };
+    invocation::commands(&told)
 }
 
 /// Why an entry is printed and not started. A file that others write could have anything started.

@@ -130,8 +130,11 @@ fn is_of_shell(name: &str) -> bool {
 
 /// Every variable that a vendor's setting may be in.
 fn variables() -> impl Iterator<Item = String> {
-    let all = VENDORS.iter().flat_map(|vendor| vendor.variables);
-    all.flat_map(|one| [one.name.to_owned(), format!("{}_FILE", one.name)])
+    VENDORS.iter().flat_map(|vendor| variables_of(vendor))
+}
+
+fn variables_of(vendor: &Vendor) -> impl Iterator<Item = String> {
+    vendor.variables.iter().flat_map(|one| [one.name.to_owned(), format!("{}_FILE", one.name)])
 }
 
 /// Says on stderr what the client's process will lack.
@@ -139,8 +142,15 @@ pub(super) fn warn(global: &Global, client: &Client, entry: &Entry, here: &Confi
     let is_asked = |name: &String| {
         client.shape.asks && entry.asked.iter().any(|(asked, _)| name.starts_with(asked))
     };
-    let vendors: Vec<_> = variables().filter(|_| !global.sandbox).collect();
-    let all = vendors.into_iter().chain(UNSAID.map(str::to_owned));
+    // Those that were left out by --vendor or --tenant are not missed.
+    let is_wanted = |vendor: &Vendor| {
+        let ready = here.tenants.iter().map(|tenant| tenant.vendor.name);
+        let half = here.unready.iter().map(|unready| unready.vendor.name);
+        !global.sandbox && ready.chain(half).any(|name| name == vendor.name)
+    };
+    let wanted =
+        VENDORS.iter().filter(|vendor| is_wanted(vendor)).flat_map(|vendor| variables_of(vendor));
+    let all = wanted.chain(UNSAID.map(str::to_owned));
     let lost: Vec<_> =
         all.filter(|name| settings::environment(name).is_some() && !is_asked(name)).collect();
     if !lost.is_empty() {

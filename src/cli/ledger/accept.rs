@@ -54,6 +54,7 @@ async fn found(ledger: &Ledger) -> Result<Found, Box<dyn std::error::Error + Sen
     troubles.retain(|trouble| !trouble.hash.is_empty());
     troubles.sort_by(|a, b| a.hash.cmp(&b.hash));
     troubles.dedup_by(|a, b| a.hash == b.hash);
+    troubles.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     Ok(if troubles.is_empty() { Found::Nothing } else { Found::Some(troubles) })
 }
 

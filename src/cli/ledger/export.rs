@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cli::{Ran, paint, status};
+use crate::cli::{Ran, paint, status, time};
 use crate::failure::Failure;
 use crate::ledger::ocsf::Events;
 use crate::ledger::{Ledger, Trouble};
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "jsonl")]
     format: Format,
     /// Only what was written at this time or later, such as 2027-01-31T18:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::option)]
     since: Option<Timestamp>,
 }
 
@@ -39,26 +39,37 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments) -> Ran {
     // Whoever reads stops where nothing can be written, and that is not a trouble of reading.
     out.trouble()?;
     let troubles = read?;
+    if !out.has_any() && troubles.is_empty() {
+        paint::note("nothing is as asked for: no line of the ledger, or none since then");
+    }
     status::tell(&troubles);
     Ok(status::worst([status::of(&troubles)]))
 }
 
 /// Where it is printed to, and why no more of it is.
 #[derive(Clone, Default)]
-struct Out(Arc<Mutex<Option<io::Error>>>);
+struct Out {
+    stopped: Arc<Mutex<Option<io::Error>>>,
+    begun: Arc<AtomicBool>,
+}
 
 impl Out {
     fn print_if(&self, wanted: bool, line: &str) -> io::Result<()> {
+        self.begun.fetch_or(wanted, Ordering::Relaxed);
         let printed = if wanted { paint::json(line) } else { Ok(()) };
         printed.map_err(|error| {
             let stopped = error.kind().into();
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             stopped
         })
     }
 
+    fn has_any(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     fn trouble(&self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 }
 

@@ -9,6 +9,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
+use crate::cli::table::{Layout, Row};
+use crate::cli::wrapped::{self, width};
 use crate::cli::{Ran, complete, status, time};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
@@ -76,9 +78,9 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -
             _ => "no line is as asked for".to_owned(),
         });
     }
-    let show = Show { as_json, has_receipts: arguments.ids, zone: TimeZone::system() };
+    let show = Show::new(as_json, arguments.ids);
     if !as_json && !last.is_empty() {
-        paint::lines(&show.heads())?;
+        paint::lines(&show.layout.heads(HEADS, "WHAT"))?;
     }
     show.all(&last)?;
     if arguments.follow {
@@ -188,18 +190,28 @@ fn names(value: &Value, person: &str) -> bool {
     }
 }
 
-/// How lines are shown.
+const HEADS: [&str; 3] = ["WHEN", "EVENT", "RECEIPT"];
+/// As wide as the longest event and a receipt are.
+const WIDTHS: [usize; 2] = [8, 29];
+/// As long as what most lines say.
+const USUAL: usize = 80;
+
+/// How lines are shown: each by itself, since more may follow.
 struct Show {
     as_json: bool,
     has_receipts: bool,
     zone: TimeZone,
+    layout: Layout,
 }
 
 impl Show {
-    fn heads(&self) -> String {
-        let receipt =
-            if self.has_receipts { format!("{:<29}  ", "RECEIPT") } else { String::new() };
-        format!("  {}\n", with(DIM, &format!("{:<19}  {:<8}  {receipt}WHAT", "WHEN", "EVENT")))
+    fn new(as_json: bool, has_receipts: bool) -> Self {
+        let zone = TimeZone::system();
+        let when = width(&time::told(Timestamp::now(), &zone));
+        let [event, receipt] = WIDTHS;
+        let used = if has_receipts { vec![0, 1, 2] } else { vec![0, 1] };
+        let layout = Layout::new(vec![when, event, receipt], used, USUAL, wrapped::of_stdout());
+        Self { as_json, has_receipts, zone, layout }
     }
 
     fn all(&self, lines: &VecDeque<String>) -> std::io::Result<()> {
@@ -219,8 +231,7 @@ impl Show {
         };
         let field = |name: &str| text::clean(string(&line, name).unwrap_or_default());
         let (time, event, receipt) = (field("time"), field("event"), field("receipt"));
-        let time = time::local(&time, &self.zone);
-        let receipt = if self.has_receipts { format!("{receipt}  ") } else { String::new() };
+        let time = with(DIM, &time::local(&time, &self.zone));
         let style = match (event.as_str(), string(&line, "outcome")) {
             ("refused" | "overdue", _) => BAD,
             ("asked", _) => WAITS,
@@ -228,21 +239,25 @@ impl Show {
             ("close" | "found", _) => WAITS,
             _ => DIM,
         };
-        let what = text::clean(&describe(&line, &event));
-        let word = with(style, &format!("{event:<8}"));
-        format!("  {}  {word}  {receipt}{what}\n", with(DIM, &time))
+        let what = text::clean(&describe(&line, &event, self.has_receipts));
+        self.layout.row(&Row {
+            cells: [time, with(style, &event), receipt],
+            text: what,
+            more: Vec::new(),
+        })
     }
 }
 
 /// What a line says, in words.
-fn describe(line: &Value, event: &str) -> String {
+fn describe(line: &Value, event: &str, has_receipts: bool) -> String {
     let part = |name: &str| string(line, name).unwrap_or_default();
     let joined = |parts: &[&str]| {
         parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ")
     };
     match event {
         "open" if !part("ends").is_empty() => {
-            format!("{}, at the end of {}", part("summary"), part("ends"))
+            let of = if has_receipts { part("ends") } else { "what was granted for a time" };
+            format!("{}, at the end of {of}", part("summary"))
         }
         "open" => format!("{}, asked by {}", part("summary"), part("requester")),
         "close" => joined(&[part("outcome"), part("note")]),

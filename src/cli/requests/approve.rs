@@ -23,7 +23,7 @@ use crate::text;
     grantor requests approve gr-aaaaaaaaaaaaaaaaaaaaaaaaaa --key grantor-ada.pem")]
 pub(super) struct Arguments {
     /// The receipt of the request; `grantor requests` lists them
-    #[arg(add = ArgValueCandidates::new(complete::receipts))]
+    #[arg(add = ArgValueCandidates::new(complete::waiting))]
     receipt: String,
     /// Sign with this key, where approvers are set; `grantor requests key` makes one
     #[arg(long, value_name = "FILE")]

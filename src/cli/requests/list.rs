@@ -1,8 +1,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
+use crate::cli::paint::{self, BAD, BOLD, DIM, GOOD, WAITS, with};
 use crate::cli::setup::Setup;
+use crate::cli::table::{Row, table};
 use crate::cli::{Global, Ran, status};
 use crate::desk::Desk;
 use crate::invocation;
@@ -17,11 +18,9 @@ const DUE: &str = "its time is over, and nothing is recorded of an end: a runnin
 const OPEN: &str = "its time is over, and how it ended is not recorded: a running server looks into that \
     once whoever sent it is gone, and so does `grantor expire`";
 
-/// What to do about one that waits.
-const HOW: &str = "`grantor requests approve RECEIPT` shows what it asks and takes a yes; \
-                   `grantor requests deny RECEIPT` says no";
+const HEADS: [&str; 3] = ["STATE", "UNTIL", "ASKED BY"];
 
-pub(super) async fn run(global: &Global) -> Ran {
+pub(super) async fn run(global: &Global, ids: bool) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let desk = Desk::new(config)?;
     let now = Timestamp::now();
@@ -41,19 +40,15 @@ pub(super) async fn run(global: &Global) -> Ran {
         paint::json(&format!("{body:#}"))?;
         return Ok(status);
     }
-    let mut lines: String = requests.iter().map(|request| line(&desk, request, now)).collect();
-    lines.extend(overdue.iter().map(|record| late(&desk, record)));
-    if lines.is_empty() && troubles.is_empty() {
+    let mut rows: Vec<_> = requests.iter().map(|one| line(&desk, one, now, ids)).collect();
+    rows.extend(overdue.iter().map(|record| late(&desk, record, ids)));
+    if rows.is_empty() && troubles.is_empty() {
         paint::note("nothing waits, and nothing is overdue");
     }
-    if !lines.is_empty() {
-        let heads = format!("{:<8}  {:<29}  WHAT", "STATE", "RECEIPT");
-        lines.insert_str(0, &format!("  {}\n", with(DIM, &heads)));
+    if !rows.is_empty() {
+        paint::lines(&table(HEADS, "WHAT", &rows))?;
     }
-    paint::lines(&lines)?;
-    if requests.iter().any(|request| request.state == State::Waiting) {
-        paint::note(HOW);
-    }
+    tell(&requests, overdue.len(), ids);
     status::tell(&troubles);
     Ok(status)
 }
@@ -64,28 +59,51 @@ fn until(request: &Request) -> Timestamp {
     answered.and_then(|answered| answered.until).unwrap_or(request.until)
 }
 
-fn line(desk: &Desk, request: &Request, now: Timestamp) -> String {
+/// What to do about those that wait, and where receipts are.
+fn tell(requests: &[Request], overdue: usize, ids: bool) {
+    let waiting: Vec<_> = requests.iter().filter(|one| one.state == State::Waiting).collect();
+    // The one there is can be copied whole.
+    let receipt = match waiting.as_slice() {
+        [one] => one.receipt.as_str(),
+        _ => "RECEIPT",
+    };
+    if !waiting.is_empty() {
+        paint::note(&format!(
+            "`grantor requests approve {receipt}` shows what it asks and takes a yes; `grantor requests \
+             deny {receipt}` says no"
+        ));
+    }
+    let approved = requests.len() - waiting.len();
+    if !ids && approved + overdue > 0 {
+        paint::note("--ids shows the receipts of the others");
+    }
+}
+
+/// What is approved or denied is named by its receipt, which stays one request's whatever comes and goes: of
+/// all others it is shown with `--ids` alone.
+fn line(desk: &Desk, request: &Request, now: Timestamp, ids: bool) -> Row<3> {
     let style = if request.state == State::Approved { GOOD } else { WAITS };
-    let Request { receipt, requester, .. } = request;
     let age = age(now.duration_since(request.time).as_secs());
-    let at = at(of_request(desk, request));
-    let about =
-        format!("{at}{age} old, until {}, asked by {requester}", paint::time(until(request)));
-    let summary = text::clean(&request.content.summary);
-    let word = with(style, &format!("{:<8}", request.state.as_str()));
-    let about = with(DIM, &text::clean(&about));
-    format!("  {word}  {receipt}  {summary}  {about}\n")
+    let about = format!("{}asked {age} ago", at(of_request(desk, request)));
+    let receipt = (ids || request.state == State::Waiting).then_some(&*request.receipt);
+    let until = paint::time(until(request));
+    let state = with(style, request.state.as_str());
+    row([state, until, text::clean(&request.requester)], &request.content.summary, &about, receipt)
 }
 
 /// An end that could not be carried out.
-fn late(desk: &Desk, record: &Record) -> String {
-    let Record { receipt, summary, requester, .. } = record;
+fn late(desk: &Desk, record: &Record, ids: bool) -> Row<3> {
     let end = record.expires_at.map(paint::time).unwrap_or_default();
-    let why = why(record);
-    let at = at(of_record(desk, record));
-    let about = text::clean(&format!("{at}was to end {end}, asked by {requester}: {why}"));
-    let (word, summary) = (with(BAD, "overdue "), text::clean(summary));
-    format!("  {word}  {receipt}  {summary}  {}\n", with(DIM, &about))
+    let about = format!("{}{}", at(of_record(desk, record)), why(record));
+    let state = with(BAD, "overdue");
+    let receipt = ids.then_some(&*record.receipt);
+    row([state, end, text::clean(&record.requester)], &record.summary, &about, receipt)
+}
+
+fn row(cells: [String; 3], summary: &str, about: &str, receipt: Option<&str>) -> Row<3> {
+    let about = with(DIM, &text::clean(about));
+    let receipt = receipt.map(|receipt| format!("{receipt}  ")).unwrap_or_default();
+    Row { cells, text: with(BOLD, &text::clean(summary)), more: vec![receipt + &about] }
 }
 
 /// Why it is overdue, as far as that is known.

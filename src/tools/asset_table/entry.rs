@@ -4,7 +4,7 @@ use super::AssetTable;
 use crate::access::{Access, Named, Outcome, Principal};
 use crate::text;
 use crate::tools::Part;
-use crate::vendors::centrasite::{self, Held, Holder, Holding, Level, Profile};
+use crate::vendors::centrasite::{self, Holder, Holding, Level, PermissionEntry, Profile};
 
 /// What one user or group is to hold.
 pub(in crate::tools) struct WantedEntry {
@@ -32,8 +32,8 @@ impl WantedEntry {
         self.is_full_for_everybody().then(|| format!("Full for {who} lets everybody grant access"))
     }
 
-    pub(super) fn is_covered_by(&self, held: &Held) -> bool {
-        let own = self.held();
+    pub(super) fn is_covered_by(&self, held: &PermissionEntry) -> bool {
+        let own = self.permission_entry();
         held.principal == own.principal && Holding::of(held).covers(&Holding::of(&own))
     }
 
@@ -49,7 +49,7 @@ impl WantedEntry {
         let own =
             |rows: &[Access]| rows.iter().filter(|row| self.is(row)).cloned().collect::<Vec<_>>();
         let (before, after) = (own(before), own(after));
-        let wanted = Holding::of(&self.held());
+        let wanted = Holding::of(&self.permission_entry());
         let is_so = |held: &Holding| if replace { *held == wanted } else { held.covers(&wanted) };
         let holds = |rows: &[Access]| rows.iter().any(|row| is_so(&Holding::parse(&row.role.id)));
         let outcome = match outcome {
@@ -60,9 +60,9 @@ impl WantedEntry {
         Part { principal: self.principal.named(), resource, outcome, before, after }
     }
 
-    pub(super) fn held(&self) -> Held {
+    pub(super) fn permission_entry(&self) -> PermissionEntry {
         let principal = Holder { kind: self.principal.kind, id: self.principal.id.clone() };
-        Held { principal, permission: self.level, profiles: self.profiles.clone() }
+        PermissionEntry { principal, permission: self.level, profiles: self.profiles.clone() }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Who has access at CentraSite: an asset lists its settings.
 
 use super::{
-    Held, Holding, PRINCIPALS, Permissions, Principals, asset, assets, by_address, find, name,
-    permissions, user,
+    Holding, PRINCIPALS, PermissionEntry, Permissions, Principals, asset, assets, by_address, find,
+    name, permissions, user,
 };
 use crate::access::{Access, Named, Principal, PrincipalKind, Resource};
 use crate::failure::{Failure, Kind};
@@ -84,7 +84,7 @@ fn unseen<'r>(user: &Principal, rows: impl Iterator<Item = &'r Access>) -> Optio
     Some(Failure::new(Kind::NotListable, why).hint("look in CentraSite for who is in them"))
 }
 
-fn row(held: &Held, asset: &Resource, known: Option<&Principal>) -> Access {
+fn row(held: &PermissionEntry, asset: &Resource, known: Option<&Principal>) -> Access {
     let known =
         known.filter(|known| known.id == held.principal.id && known.kind == held.principal.kind);
     let unnamed = || Named::new(&held.principal.id, None, held.principal.kind.as_str());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Held, Level};
+use super::{Level, PermissionEntry};
 use crate::access::Named;
 
 /// A level with the permissions on single profiles.
@@ -15,7 +15,7 @@ pub struct Holding {
 }
 
 impl Holding {
-    pub fn of(held: &Held) -> Self {
+    pub fn of(held: &PermissionEntry) -> Self {
         let profiles = held.profiles.iter().map(|p| (p.name.clone(), p.permission)).collect();
         Self { level: held.permission, profiles }
     }

@@ -110,12 +110,12 @@ fn row(assignment: &Assignment, role: &Role, people: &[Principal]) -> Access {
     Access {
         id: Some(assignment.id.clone()),
         pending: assignment.is_pending(),
-        ..held(role, person.map_or_else(unknown, Principal::named))
+        ..row_of(role, person.map_or_else(unknown, Principal::named))
     }
 }
 
 /// A permission of an identity, as a row: permissions count for the whole organization.
-pub fn held(role: &Role, principal: Named) -> Access {
+pub fn row_of(role: &Role, principal: Named) -> Access {
     let organization = Named::new("organization", None, "organization");
     Access::of(principal, role.named(), organization, "organization")
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    ASSETS, Asset, GrantPeriod, HeldRole, ROLE_USERS, USERS, User, asset, held, list as pages,
-    role, same_key, user,
+    ASSETS, Asset, GrantPeriod, HeldRole, ROLE_USERS, USERS, User, asset, list as pages, role,
+    roles_of, same_key, user,
 };
 use crate::access::{Access, Named, Principal, Resource};
 use crate::failure::Failure;
@@ -41,7 +41,7 @@ pub(super) async fn list(
         }
         (None, None, None) => some(reader, USERS.ask(&[])?, from).await?,
     };
-    let read = async |user: Principal| Ok((held(reader, &user.id).await?, user));
+    let read = async |user: Principal| Ok((roles_of(reader, &user.id).await?, user));
     let read = |user| read(user);
     let Entries { found, next, problem } = fan_out::entries("users", users, read).await?;
     let held = found.iter().flat_map(|(_, (held, _))| held);

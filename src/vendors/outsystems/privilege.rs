@@ -32,7 +32,7 @@ const UNLISTED: usize = 16;
 pub(super) struct OrganizationRole {
     key: String,
     pub name: Option<String>,
-    permissions: Option<Vec<Held>>,
+    permissions: Option<Vec<ListedPermission>>,
     /// Built in.
     is_read_only: Option<bool>,
 }
@@ -40,7 +40,7 @@ pub(super) struct OrganizationRole {
 /// A permission as a role lists it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Held {
+struct ListedPermission {
     permission_key: Option<String>,
     name: Option<String>,
     category: Option<String>,
@@ -132,7 +132,7 @@ impl Registry {
 
     /// Whether a held permission, or one that comes with it, manages who may do what; `None` where
     /// that is not shown.
-    fn manages(&self, held: &Held) -> Option<bool> {
+    fn manages(&self, held: &ListedPermission) -> Option<bool> {
         let own = held.told().manages();
         if own == Some(true) {
             return own;
@@ -148,7 +148,7 @@ impl Registry {
 
     /// What comes with a held permission, however deep, as far as it is described: as it is called,
     /// and what tells it apart.
-    fn inherited(&self, held: &Held) -> Vec<(String, String)> {
+    fn inherited(&self, held: &ListedPermission) -> Vec<(String, String)> {
         let mut left: Vec<_> = self.0.iter().flatten().filter(|one| held.is(one)).collect();
         let (mut seen, mut labels): (Vec<&str>, _) = (Vec::new(), Vec::new());
         while let Some(one) = left.pop() {
@@ -247,7 +247,7 @@ impl OrganizationRole {
     }
 }
 
-impl Held {
+impl ListedPermission {
     fn told(&self) -> Told<'_> {
         Told {
             name: filled(&self.name),
@@ -284,7 +284,7 @@ impl Held {
     }
 }
 
-impl Held {
+impl ListedPermission {
     /// What tells it apart: what the role says of it, and what the vendor's list does.
     fn part(&self, registry: &Registry) -> String {
         let own = self.told().part(filled(&self.permission_key));
