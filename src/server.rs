@@ -9,12 +9,13 @@ mod line;
 mod link;
 mod maintenance;
 mod person;
+mod progress;
 mod prompts;
 mod shutdown;
 mod signals;
 mod stdio;
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
     ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams,
     GetPromptResponse, InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam,
-    PromptsCapability, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    ListToolsResult, MetaObject, PaginatedRequestParams, PromptsCapability, ProtocolVersion,
+    ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RunningService, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
@@ -44,6 +45,7 @@ use crate::requester::Requester;
 pub use http::serve_http_to;
 pub use http::{HttpOptions, serve_http};
 use maintenance::Maintenance;
+use progress::progress;
 use shutdown::{BrokenOff, Shutdown};
 use signals::Signals;
 #[doc(hidden)]
@@ -408,21 +410,6 @@ fn result(answer: &Answer) -> CallToolResult {
     result.structured_content = Some(written);
     result.is_error = Some(answer.is_error());
     result
-}
-
-/// Progress notifications, where the client asked for them.
-fn progress(context: &RequestContext<RoleServer>, made: &Arc<AtomicU32>) -> Progress {
-    let Some(token) = context.meta.get_progress_token() else { return Box::new(|_| ()) };
-    let (peer, made) = (context.peer.clone(), made.clone());
-    Box::new(move |message| {
-        let step = f64::from(made.fetch_add(1, Relaxed) + 1);
-        let told = ProgressNotificationParam::new(token.clone(), step).with_message(message);
-        let peer = peer.clone();
-        tokio::spawn(async move {
-            // A client that has gone needs no progress.
-            let _ = peer.notify_progress(told).await;
-        });
-    })
 }
 
 /// What a model should know before its first call, and what is missing here.
