@@ -403,10 +403,10 @@ fn table(piece: &mut Html, rows: &mut Vec<Cells<'_>>) {
     if rows.is_empty() {
         return;
     }
-    html!(piece; "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The changes\">\n<table>\n<thead><tr>\
+    html!(piece; "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The changes\">\n<table class=\"rows\">\n<thead><tr>\
         <th scope=\"col\">Who</th><th scope=\"col\">What</th><th scope=\"col\">Where and until when</th></tr></thead>\n<tbody>\n");
     for Cells { who, what, place } in rows.drain(..) {
-        html!(piece; "<tr><th scope=\"row\">" [quoted(who)] "</th><td>" [quoted(what)] "</td><td>"
+        html!(piece; "<tr><th scope=\"row\">" [quoted(who)] "</th><td data-label=\"What\">" [quoted(what)] "</td><td data-label=\"Where\">"
             [quoted(place.trim_start_matches(['—', ' ']))] "</td></tr>\n");
     }
     html!(piece; "</tbody>\n</table>\n</div>\n");
