@@ -49,15 +49,13 @@ fn main() {
     if wanted("grants") {
         grants(&vendor.url);
     }
-    if wanted("http") {
-        over_http(&vendor.url);
-    }
+    over_http(&vendor.url, wanted);
     vendor.child.kill().unwrap();
     vendor.child.wait().unwrap();
 }
 
 /// The same over HTTP as over stdio, in one run; and what a server for many must bear.
-fn over_http(url: &str) {
+fn over_http(url: &str, wanted: impl Fn(&str) -> bool) {
     let issuer = http::Issuer::start();
     let look = call("list_roles", &json!({ "vendor": "centrasite" }));
     let asking = call("find_principals", &json!({ "vendor": "centrasite", "query": "a" }));
@@ -74,6 +72,9 @@ fn over_http(url: &str) {
         ("find_principals", &asking, ASKING, Some(0.5)),
         ("list_roles, asks nobody", &look, CALLS, None),
     ] {
+        if !wanted("http rate") {
+            continue;
+        }
         let state = common::state();
         let sent = |_| request.clone();
         let piped = measure(&format!("{what}, stdio"), url, state.path(), count, sent, |_| ());
@@ -83,12 +84,16 @@ fn over_http(url: &str) {
         println!("{:<34} {ratio:>8.2} of stdio's", "");
         assert!(least.is_none_or(|least| ratio >= least), "{what}: {ratio}");
     }
-    let (server, _state) = served("");
-    http::idle(&server, &issuer, &message(&look));
-    let (server, _state) = served("");
-    http::slow(&server, &issuer, &message(&look));
-    let (server, _state) = served("");
-    http::flood(&server, &issuer, &message(&look));
+    for (name, bear) in [
+        ("http idle", http::idle as fn(&http::Served, &http::Issuer, &str)),
+        ("http slow", http::slow),
+        ("http flood", http::flood),
+    ] {
+        if wanted(name) {
+            let (server, _state) = served("");
+            bear(&server, &issuer, &message(&look));
+        }
+    }
 }
 
 fn looks(url: &str) {

@@ -29,11 +29,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
-use rmcp::service::RequestContext;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{RoleServer, ServerHandler};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -46,10 +46,12 @@ use crate::identity::{Bearer, Identity, Rejected};
 use crate::page::{self, Page};
 use challenge::Challenge;
 use front::Front;
+pub(super) use limits::slot;
 use limits::{Limits, Slot};
 use metrics::Metrics;
 use places::Place;
 use scope::Needs;
+pub(super) use sessions::client;
 use sessions::{Session, Sessions};
 
 type Body = BoxBody<Bytes, Infallible>;
@@ -86,6 +88,8 @@ struct Site {
     limits: Arc<Limits>,
     metrics: Metrics,
     sessions: Sessions,
+    /// How many may wait for a no.
+    refusals: Semaphore,
     mcp: Mcp,
     shutdown: Shutdown,
 }
@@ -94,6 +98,9 @@ struct Site {
 const LARGEST: usize = 32 * 1024 * 1024;
 /// How long what was asked for may take once the process is asked to end.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long a caller who asks too much waits to be told so, and how many at once.
+const PAUSE: Duration = Duration::from_millis(100);
+const REFUSALS: usize = 128;
 /// How soon somebody may try again where nothing is known of when it will do, in seconds.
 const SOON: u64 = 5;
 
@@ -215,7 +222,20 @@ impl Site {
         let limits = Arc::new(Limits::new(config.http.limits));
         let (metrics, sessions, shutdown) =
             (Metrics::default(), Sessions::default(), shutdown.clone());
-        Self { desk, front, challenge, identity, page, limits, metrics, sessions, mcp, shutdown }
+        let refusals = Semaphore::new(REFUSALS);
+        Self {
+            desk,
+            front,
+            challenge,
+            identity,
+            page,
+            limits,
+            metrics,
+            sessions,
+            refusals,
+            mcp,
+            shutdown,
+        }
     }
 
     /// The answer to one request, whatever it is.
@@ -315,6 +335,10 @@ impl Site {
         match self.limits.admit(bearer.requester.name()) {
             Ok(slot) => self.serve(request, bearer, slot).await,
             Err(limits::TooMuch::OfCaller(wait)) => {
+                // Who floods waits for each no, and leaves others the time: few at once, who take nobody's place.
+                if let Ok(_waiting) = self.refusals.try_acquire() {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 later(StatusCode::TOO_MANY_REQUESTS, wait, "this caller asks too much at once\n")
             }
             Err(limits::TooMuch::OfAll) => {
@@ -422,26 +446,6 @@ impl Site {
             Line::Nothing => refused(StatusCode::BAD_REQUEST, "a message is missing\n"),
         }
     }
-}
-
-/// What the client calls itself. Without a session one of the older protocols does so only as it begins.
-pub(super) fn client(face: &Face, context: &RequestContext<RoleServer>) -> Option<String> {
-    let said = match face {
-        Face::Stdio(_) => context.client_info(),
-        Face::Http(_) => context.meta.client_info(),
-    };
-    let said = said.map(|client| format!("{} {}", client.name, client.version));
-    said.or_else(|| session(context).map(|session| session.client.clone()))
-}
-
-/// What the client said of itself that calls, where it did so as its session began.
-fn session(context: &RequestContext<RoleServer>) -> Option<&Session> {
-    context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Session>()
-}
-
-/// The place that a request has among those in flight.
-pub(super) fn slot(context: &RequestContext<RoleServer>) -> Option<Arc<Slot>> {
-    context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Arc<Slot>>().cloned()
 }
 
 /// An error in the protocol's own form.

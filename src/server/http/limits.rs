@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use rmcp::RoleServer;
+use rmcp::service::RequestContext;
 
 use super::Body;
 use super::places::Busy;
@@ -138,6 +140,11 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.limits.give_back(&self.caller);
     }
+}
+
+/// The place that a request has among those in flight.
+pub(in crate::server) fn slot(context: &RequestContext<RoleServer>) -> Option<Arc<Slot>> {
+    context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Arc<Slot>>().cloned()
 }
 
 impl Held {

@@ -12,7 +12,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Response;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
+use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, ProtocolVersion};
+use rmcp::service::RequestContext;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -20,6 +22,7 @@ use tokio::sync::OnceCell;
 use super::Body;
 use crate::ledger::Ledger;
 use crate::requester::Requester;
+use crate::server::Face;
 use crate::text;
 
 /// Seals sessions, and opens them.
@@ -148,6 +151,24 @@ impl Sessions {
         });
         made.await.inspect_err(|failure| tracing::warn!(%failure, "there are no sessions")).ok()
     }
+}
+
+/// What the client calls itself. Without a session one of the older protocols does so only as it begins.
+pub(in crate::server) fn client(
+    face: &Face,
+    context: &RequestContext<RoleServer>,
+) -> Option<String> {
+    let said = match face {
+        Face::Stdio(_) => context.client_info(),
+        Face::Http(_) => context.meta.client_info(),
+    };
+    let said = said.map(|client| format!("{} {}", client.name, client.version));
+    said.or_else(|| session(context).map(|session| session.client.clone()))
+}
+
+/// What the client said of itself that calls, where it did so as its session began.
+fn session(context: &RequestContext<RoleServer>) -> Option<&Session> {
+    context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Session>()
 }
 
 fn sealed(
