@@ -60,8 +60,6 @@ const REMINDER: Duration = Duration::from_secs(5);
 const TTL_MS: u64 = 3_600_000;
 /// Clients cut instructions at about 2 KB.
 const LONGEST_INSTRUCTIONS: usize = 2_000;
-/// The most of what a client calls itself that is kept.
-const LONGEST_CLIENT: usize = 256;
 
 #[derive(Clone)]
 struct Handler {
@@ -228,7 +226,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         self.maintenance.message();
-        one_page(request)?;
+        prompts::one_page(request)?;
         let mut result = ListToolsResult::with_all_items(self.tools().to_vec());
         result.meta = self.meta(&context);
         result.ttl_ms = result.meta.as_ref().map(|_| TTL_MS);
@@ -241,7 +239,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         self.maintenance.message();
-        one_page(request)?;
+        prompts::one_page(request)?;
         let prompts = prompts::listed(self.desk.config());
         let mut result = ListPromptsResult::with_all_items(prompts);
         result.meta = self.meta(&context);
@@ -303,8 +301,7 @@ impl ServerHandler for Handler {
             requester,
             tool: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
-            client: http::client(&self.face, &context)
-                .map(|client| crate::text::short(&client, LONGEST_CLIENT).into_owned()),
+            client: http::client(&self.face, &context),
             asked: Some(call_origin(&context)),
             progress: progress(&context, &made),
             withdrawn: {
@@ -356,15 +353,6 @@ fn capabilities(config: &Config) -> ServerCapabilities {
         capabilities.completions = Some(JsonObject::new());
     }
     capabilities
-}
-
-/// Lists are short, and have one page.
-fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
-    if request.is_some_and(|request| request.cursor.is_some()) {
-        let trouble = "the list has one page, so no cursor is valid";
-        return Err(ErrorData::invalid_params(trouble, None));
-    }
-    Ok(())
 }
 
 /// What a call came to.

@@ -7,7 +7,7 @@ mod words;
 use rmcp::ErrorData;
 use rmcp::model::{
     CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams, GetPromptResult,
-    JsonObject, Prompt, PromptArgument, PromptMessage, Reference, Role,
+    JsonObject, PaginatedRequestParams, Prompt, PromptArgument, PromptMessage, Reference, Role,
 };
 
 use crate::catalogue::{self, Found};
@@ -157,6 +157,15 @@ const USUAL: [&str; 5] = ["PT1H", "PT8H", "P1D", "P7D", "P30D"];
 /// As long as a name, and as a reason, that a tool takes.
 const LONGEST: usize = 256;
 const LONGEST_REASON: usize = 1_000;
+
+/// Lists are short, and have one page.
+pub(super) fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    if request.is_some_and(|request| request.cursor.is_some()) {
+        let trouble = "the list has one page, so no cursor is valid";
+        return Err(ErrorData::invalid_params(trouble, None));
+    }
+    Ok(())
+}
 
 /// The prompts that make sense in this configuration.
 pub(super) fn listed(config: &Config) -> Vec<Prompt> {

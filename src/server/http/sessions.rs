@@ -65,6 +65,8 @@ const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const LASTS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most of what a client calls itself that goes to and fro.
 const LONGEST_CLIENT: usize = 100;
+/// The most of it that a ledger keeps.
+const LONGEST_KEPT: usize = 256;
 /// Longer than any id that is made here.
 const LONGEST: usize = 1_024;
 const PURPOSE: &str = "session";
@@ -163,7 +165,8 @@ pub(in crate::server) fn client(
         Face::Http(_) => context.meta.client_info(),
     };
     let said = said.map(|client| format!("{} {}", client.name, client.version));
-    said.or_else(|| session(context).map(|session| session.client.clone()))
+    let said = said.or_else(|| session(context).map(|session| session.client.clone()));
+    said.map(|client| text::short(&client, LONGEST_KEPT).into_owned())
 }
 
 /// What the client said of itself that calls, where it did so as its session began.
