@@ -159,18 +159,19 @@ impl Page {
             let says = ["This was not sent from a page of this server. Nothing was decided."];
             return self.notice(visit, StatusCode::FORBIDDEN, "Not taken", &says);
         }
-        let read = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
-        let Ok(Ok(body)) = read else {
-            let says = ["What was sent did not come whole. Nothing was decided."];
-            return self.notice(visit, StatusCode::BAD_REQUEST, "Not taken", &says);
-        };
-        let fields = Fields::of(&body.to_bytes());
+        // Nobody's form is read who has not logged in.
         let Some(session) = visit.session.clone() else {
             let visit = visit.again(&visit.below);
             let says =
                 "You are not logged in any more, and nothing was decided. Log in and look again.";
             return self.door(&visit, StatusCode::FORBIDDEN, Some(says));
         };
+        let read = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
+        let Ok(Ok(body)) = read else {
+            let says = ["What was sent did not come whole. Nothing was decided."];
+            return self.notice(visit, StatusCode::BAD_REQUEST, "Not taken", &says);
+        };
+        let fields = Fields::of(&body.to_bytes());
         let seal = fields.get("seal").unwrap_or_default();
         match visit.below.as_str() {
             "logout" if self.seals.is_of_form(seal, &session.id, "", "logout") => {

@@ -292,7 +292,7 @@ impl ServerHandler for Handler {
         let (name, meta) = (request.name.clone(), self.meta(&context));
         let (requester, person) = self.caller(&request, &context)?;
         let (led, who) = (link::led(&self.face, &request), requester.clone());
-        if let Some(answer) = link::since(&self.desk, led.as_deref(), &who).await {
+        if let Some(answer) = link::since(&self.desk, led.as_deref(), &request, &who).await {
             return Ok(link::complete(&answer, meta));
         }
         // Progress only ever grows, whoever tells of it.

@@ -11,6 +11,7 @@ use crate::config::{Config, Http};
 use crate::desk::Desk;
 use crate::guard::Guard;
 use crate::identity::{ClaimNames, IssuerSettings, LoginSettings, ScopeNames};
+use crate::invocation;
 use crate::page::Place;
 use crate::sandbox::Issuer;
 use crate::server::{HttpOptions, serve_http, serve_stdio};
@@ -77,6 +78,8 @@ async fn over_stdio(global: &Global) -> Ran {
 }
 
 async fn over_http(global: &Global, address: SocketAddr, arguments: Arguments) -> Ran {
+    // Who calls over a network can run no command here, and is told nothing of this machine's folders.
+    invocation::forget();
     let mut setup = Setup::load(global).await?;
     let issuer = match global.sandbox {
         true => Some(of_sandbox(&mut setup.config, address).await?),
@@ -151,7 +154,7 @@ fn show_bearers(issuer: &Issuer, url: &str) {
     paint::note(&format!("bearers, good for an hour: {}", people.join(", ")));
     let headers =
         "-H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream'";
-    let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_roles","arguments":{}}}"#;
+    let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"grant_asset_role","arguments":{"userKey":"user@example.com","roleKey":"Tester","assetKeys":["Orders"],"expires_in":"PT8H"}}}"#;
     paint::note(&format!(
         "try: curl -s {url} -H \"Authorization: Bearer $(curl -s '{token}?who=alex')\" {headers} -d '{message}'"
     ));

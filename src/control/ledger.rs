@@ -142,6 +142,9 @@ impl Ledger {
         let mut content = permitted.intent().recorded();
         let more = json!({ "policy": permitted.policy(), "consent": permitted.consent() });
         crate::json::extend(&mut content, more);
+        if let Some(caller) = requester.caller() {
+            crate::json::put(&mut content, "caller", json!(caller));
+        }
         let is_new = receipt.is_none();
         let receipt = receipt.unwrap_or_else(new_receipt);
         // Counted as under way before its line is there: nobody may take it for left.

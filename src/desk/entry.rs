@@ -13,7 +13,8 @@ impl Desk {
     /// There is nothing that they may see.
     pub async fn entry_for(&self, receipt: &str, who: &Requester) -> Result<PastEntry, Failure> {
         self.seen(receipt, who).await?;
-        self.ledger.entry(receipt).await?.ok_or_else(|| unknown(receipt))
+        let entry = self.ledger.entry(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        self.entry_hiding(entry, who).await
     }
 
     /// Whether somebody's no to a request counts that another made: theirs who could approve it, however that

@@ -13,6 +13,8 @@ use super::{Answer, Desk};
 use crate::access::{Named, Outcome};
 use crate::argument::{Limit, Moment};
 use crate::failure::Failure;
+use crate::guard::Right;
+use crate::ledger::told_to;
 use crate::ledger::{
     Past, PastEntry, PastPage, Place, Position, Refusal, Request, Standing, State, Told, Who,
 };
@@ -82,7 +84,9 @@ impl Desk {
             self.listed(sought, requester).await
         };
         let answer = listed.await.map_or_else(|failure| Answer::unasked(&failure), Answer::listed);
-        answer.read_from(self.ledger.watched().await).finish(self.config.sandbox)
+        answer
+            .read_from(told_to(requester, self.ledger.watched().await))
+            .finish(self.config.sandbox)
     }
 
     /// The list that a call asks for.
@@ -145,6 +149,7 @@ impl Desk {
         let (mut changes, mut warnings) = (Vec::new(), Vec::new());
         let (mut room, mut goes_on, mut last) = (MOST_BYTES - BESIDE, goes_on, None);
         for entry in &page.entries {
+            let entry = &self.entry_hiding(entry.clone(), by).await?;
             let row = self.row(entry, find.now);
             let length = clean(&row, self.config.sandbox).to_string().len() + MARKS;
             if length > room && !changes.is_empty() {
@@ -318,6 +323,13 @@ impl Desk {
             }
             (Some(takes), None) => format!("the yes of {takes}"),
             (None, Some(names)) => format!("one of the approvers: {names}"),
+            (None, None) if request.content.caller.is_some() => {
+                if self.guard.rules_on(Right::Approve) {
+                    "somebody whom the rules let approve it".to_owned()
+                } else {
+                    "somebody at the machine that Grantor runs on".to_owned()
+                }
+            }
             (None, None) => {
                 "any person at a terminal of this machine, or at the client that asked".to_owned()
             }

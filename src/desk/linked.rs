@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use super::body::{Body, Changed};
 use super::{Answer, Call, Desk, Person};
 use crate::access::Outcome;
-use crate::ledger::State;
+use crate::catalogue::{self, Found};
+use crate::guard::Right;
+use crate::json::is_same_set;
+use crate::ledger::{Request, State};
 use crate::requester::Requester;
 
 impl Answer {
@@ -16,14 +19,18 @@ impl Answer {
         self.receipt().filter(|_| waits)
     }
 
-    /// The same, where a request that waits is answered on a page.
+    /// The same for a caller over a network: who answers a request that waits, and where it can be seen. No
+    /// command is named, which nobody there can run.
     #[must_use]
-    pub fn linked(mut self, at: impl Fn(&str) -> String) -> Self {
+    pub fn linked(mut self, who: &str, at: impl Fn(&str) -> Option<String>) -> Self {
         let Some(link) = self.waits_for().map(at) else { return self };
-        let hint = format!(
-            "a person who may approve it does so at {link} within 24 hours: give the requester this link; \
-             check_change then says how it ended"
-        );
+        let hint = match link {
+            Some(link) => format!(
+                "{who}; how it stands is seen at {link}: give the requester this link; check_change says how \
+                 it ended"
+            ),
+            None => format!("{who}; check_change says how it ended"),
+        };
         if let Body::Changed(changed) = &mut self.body {
             changed.hint = Some(hint);
             changed.items.iter_mut().for_each(|item| item.hint = None);
@@ -33,6 +40,17 @@ impl Answer {
 }
 
 impl Desk {
+    /// Who answers a request that a caller over a network makes, as far as the rules and keys say.
+    pub fn who_answers(&self) -> &'static str {
+        match (&self.approvers, self.guard.rules_on(Right::Approve)) {
+            (Some(_), _) => "an approver signs it at the machine that Grantor runs on",
+            (None, true) => {
+                "whom the rules let approve it finds it in their list on this server’s page"
+            }
+            (None, false) => "somebody at the machine that Grantor runs on approves it",
+        }
+    }
+
     /// What a client brings back to say whose page it led its person to.
     pub async fn led_to(&self, answer: &Answer, who: &Requester) -> Option<String> {
         self.sealed(answer.waits_for()?, who).await.ok()
@@ -40,10 +58,16 @@ impl Desk {
 
     /// What became of a request to whose page a client has led its person, where that is decided. Whether the
     /// person went there, or said that they would not, decides nothing.
-    pub async fn since_led(&self, state: &str, who: &Requester) -> Option<Answer> {
+    pub async fn since_led(
+        &self,
+        state: &str,
+        (tool, arguments): (&str, Map<String, Value>),
+        who: &Requester,
+    ) -> Option<Answer> {
         let receipt = self.unseal(state, who).await.ok()?;
         let request = self.request_for(&receipt, who).await.ok()?;
-        if matches!(request.state, State::Waiting | State::Approved) {
+        let is_decided = !matches!(request.state, State::Waiting | State::Approved);
+        if !is_decided || !self.is_asked_by(&request, tool, arguments) {
             return None;
         }
         let arguments = Map::from_iter([("receipt".to_owned(), Value::from(receipt))]);
@@ -63,5 +87,18 @@ impl Desk {
             }));
         }
         Some(answer)
+    }
+
+    /// Whether a call is the one that made a request: another call has an answer of its own.
+    fn is_asked_by(&self, request: &Request, tool: &str, arguments: Map<String, Value>) -> bool {
+        let Found::On(known) = catalogue::find(tool, &self.config) else { return false };
+        let Ok((arguments, tenant)) = catalogue::fit(known, &self.config, "", arguments) else {
+            return false;
+        };
+        let content = &request.content;
+        let own = [&content.tenant_name, &content.vendor];
+        content.tool == tool
+            && is_same_set(&content.arguments, &arguments)
+            && tenant.is_none_or(|named| own.iter().any(|own| own.as_deref() == Some(&*named)))
     }
 }

@@ -4,6 +4,8 @@
 //! its operating system lets them, and a caller over HTTP sees what is their own and approves nothing. Whatever the
 //! rules say, no service approves, and nobody approves what gives access to themselves.
 
+use std::collections::BTreeSet;
+
 use super::Desk;
 use super::consent::unsigned;
 use crate::access::Named;
@@ -132,6 +134,30 @@ impl Desk {
         }
     }
 
+    /// Makes sure, where signatures approve, that those who signed may, and that they are all whose yes it takes:
+    /// what the ledger says of that is only what somebody wrote there.
+    pub(super) fn have_signed(&self, request: &Request) -> Result<(), Failure> {
+        if self.approvers.is_none() {
+            return Ok(());
+        }
+        let names: BTreeSet<&str> = request.yeses.iter().map(|yes| yes.by.as_str()).collect();
+        let signers: Vec<_> = names.into_iter().map(Requester::named).collect();
+        for signer in &signers {
+            self.has_right_to_approve(request, signer)?;
+        }
+        let has = |demand: &Demand| {
+            let is_of = |one: &&Requester| {
+                demand.of.as_ref().is_none_or(|group| self.guard.is_of(group, one))
+            };
+            signers.iter().filter(is_of).count() >= demand.people
+        };
+        match request.content.demands.iter().all(has) {
+            true => Ok(()),
+            false => Err(Failure::refused("not all have signed whose yes it takes")
+                .hint("call again: the approvers are asked anew")),
+        }
+    }
+
     /// Whether somebody may see an entry of the ledger: what they asked for, what the rules let them see, and
     /// what the rules let them approve.
     pub(super) fn sees(&self, entry: &PastEntry, who: &Requester) -> bool {
@@ -147,7 +173,8 @@ impl Desk {
                 let Some(Recalled { intent, .. }) = recalled(&record.recorded()) else {
                     return false;
                 };
-                self.are_shown(&[intent], &Requester::named(record.requester.as_str()), who)
+                let Some(by) = record.known_requester() else { return false };
+                self.are_shown(&[intent], &by, who)
             }
             // What was refused before anybody was asked is its requester's to know.
             Told::Refused(_) => false,
@@ -182,8 +209,10 @@ pub fn takes(demands: &[Demand]) -> Option<String> {
 /// An older release asked, which did not keep it.
 fn asked_about(request: &Request) -> Result<Vec<Intent>, Failure> {
     let recall = |line| recalled(line).filter(|recalled| recalled.is_whole);
+    // How long it lasts counts from when it was asked for, as it did then.
+    let asked = |intent: Intent| Intent { since: intent.since.or(Some(request.time)), ..intent };
     let intents: Option<Vec<_>> =
-        request.content.intents.iter().map(|line| Some(recall(line)?.intent)).collect();
+        request.content.intents.iter().map(|line| Some(asked(recall(line)?.intent))).collect();
     intents.filter(|intents| !intents.is_empty()).ok_or_else(|| {
         Failure::refused("what it asks for was not kept whole: an older release asked")
             .hint("ask for the change again")

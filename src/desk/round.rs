@@ -4,6 +4,7 @@ use super::carry::On;
 use super::change::{Finished, RoundEnd};
 use super::consent::{self, ConsentOutcome};
 use super::content;
+use super::content::demands;
 use super::prepare::{Next, Prepared, Settled};
 use super::question::ConsentQuestion;
 use super::step_result::StepResult;
@@ -84,7 +85,10 @@ impl Desk {
             // In the words that were agreed to.
             let zone = Zone::named(taken.request.content.zone.as_deref());
             let question = ConsentQuestion::about(context, &prepared, &zone);
-            match self.match_consent(taken, digests.clone(), &question).map_err(stopped)? {
+            match self
+                .match_consent(taken, digests.clone(), &question, &demands(&prepared))
+                .map_err(stopped)?
+            {
                 ConsentMatch::Matched(grant) => {
                     let of_set = context.is_set().then(|| grant.of());
                     let on = On { grant: Some(&grant), receipt: of_set };

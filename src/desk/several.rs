@@ -132,6 +132,9 @@ impl Desk {
         let tenant = self.config.said(vendor, content.tenant_name.as_deref());
         let mut asked = asked(request).at(tenant.map(str::to_owned));
         asked.marks.waits_for = self.waits_for(request);
+        if request.state == State::Waiting && content.caller.is_some() {
+            asked.hint = Some(format!("{}; check_change says how it ended", self.who_answers()));
+        }
         asked
     }
 

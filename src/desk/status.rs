@@ -212,9 +212,10 @@ impl Desk {
         } else if let Some(taker) = self.taker(&record).await?.filter(|taker| taker.end.is_some()) {
             self.look_and_learn(&taker, by).await?;
         } else {
-            return Ok(record);
+            return self.hiding(record, by).await;
         }
-        Ok(self.ledger.find(&record.receipt).await?.unwrap_or(record))
+        let now = self.ledger.find(&record.receipt).await?.unwrap_or(record);
+        self.hiding(now, by).await
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Answer, Call, Desk};
 use crate::access::Outcome;
 use crate::approvers::{Proof, Statement};
 use crate::failure::Failure;
+use crate::guard::Demand;
 use crate::ledger::{Answered, AskedAt, Channel, Decision, Request, Spent, State, UnsentConsent};
 use crate::requester::Requester;
 use crate::text::{self, Word};
@@ -231,15 +232,18 @@ impl Desk {
         taken: Taken,
         digests: Vec<String>,
         question: &ConsentQuestion,
+        demands: &[Demand],
     ) -> Result<ConsentMatch, Failure> {
         let Taken { request, spent } = taken;
         if request.content.is_of_first_release()
             || request.digest != whole(&digests)
+            || request.content.demands != demands
             || request.overtaken_by.is_some()
         {
             return Ok(ConsentMatch::AskAgain { receipt: request.receipt });
         }
         self.vouched(&request, &question.text)?;
+        self.have_signed(&request)?;
         let until = request.answered.as_ref().and_then(|answered| answered.until);
         let by = request.answered.map(|answered| answered.by);
         Ok(ConsentMatch::Matched(ConsentGrant { spent, by, until, digests }))

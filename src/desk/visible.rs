@@ -4,7 +4,7 @@
 use super::Desk;
 use super::check::unknown;
 use crate::failure::Failure;
-use crate::ledger::{Past, PastPage, Position};
+use crate::ledger::{Past, PastEntry, PastPage, Position, Record, Told};
 use crate::requester::Requester;
 
 /// Entries that somebody may see.
@@ -15,6 +15,8 @@ pub(super) struct Seen {
     pub(super) goes_on: Option<Position>,
 }
 
+/// What stands for a receipt that somebody may not see.
+const ANOTHER: &str = "another change";
 /// How many entries one call looks at for those that somebody may see; the next begins behind them.
 const MOST_LOOKED_AT: usize = 2_000;
 
@@ -56,8 +58,9 @@ impl Desk {
             let room = limit.saturating_sub(seen.len());
             seen.extend(theirs.by_ref().take(room));
             let left = theirs.next().is_some();
-            if left || !more || seen.len() >= limit || looked_at >= MOST_LOOKED_AT {
-                let full = seen.last().map(|last| last.at).filter(|_| left || seen.len() >= limit);
+            // Whether there is one more that they may see: others' are no reason to go on.
+            if left || !more || looked_at >= MOST_LOOKED_AT {
+                let full = seen.last().map(|last| last.at).filter(|_| seen.len() >= limit);
                 let goes_on = full.or(last).filter(|_| left || more);
                 let page =
                     PastPage { entries: seen, more: goes_on.is_some(), ..PastPage::default() };
@@ -65,6 +68,44 @@ impl Desk {
             }
             find.after = last;
         }
+    }
+
+    /// The same of an entry of a list.
+    pub(super) async fn entry_hiding(
+        &self,
+        mut entry: PastEntry,
+        by: &Requester,
+    ) -> Result<PastEntry, Failure> {
+        if let Told::Change(record, _) = &mut entry.told {
+            **record = self.hiding((**record).clone(), by).await?;
+        }
+        Ok(entry)
+    }
+
+    /// A change without the receipts of others that somebody may not see: that there was one they may know.
+    pub(super) async fn hiding(
+        &self,
+        mut record: Record,
+        by: &Requester,
+    ) -> Result<Record, Failure> {
+        if by.caller().is_none() {
+            return Ok(record);
+        }
+        let receipts = [
+            &mut record.undone_by,
+            &mut record.ended_by,
+            &mut record.superseded_by,
+            &mut record.held_by,
+            &mut record.undoes,
+        ];
+        for receipt in receipts {
+            if let Some(known) = receipt
+                && !self.may_see(known, by).await?
+            {
+                ANOTHER.clone_into(known);
+            }
+        }
+        Ok(record)
     }
 
     /// # Errors

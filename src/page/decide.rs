@@ -92,7 +92,8 @@ impl Page {
 
     async fn deny(&self, session: &Session, receipt: &str, fields: &Fields) -> Result<(), Failure> {
         let reason = fields.filled("reason").map(str::to_owned);
-        if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        let is_long = |reason: &String| reason.chars().count() > LONGEST_REASON;
+        if fields.is_odd("reason") || reason.as_ref().is_some_and(is_long) {
             let why = format!("a reason has at most {LONGEST_REASON} characters");
             return Err(Failure::invalid(why));
         }

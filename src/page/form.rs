@@ -27,6 +27,11 @@ impl Fields {
         }
     }
 
+    /// Whether something stands there under this name that is not to be taken: twice, or too long.
+    pub(super) fn is_odd(&self, name: &str) -> bool {
+        self.get(name).is_none() && self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The same without the blanks around it, where there is more than those.
     pub(super) fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).map(str::trim).filter(|value| !crate::text::is_blank(value))

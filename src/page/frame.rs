@@ -68,7 +68,7 @@ impl Page {
         let name = self.called(session.who.name());
         html!(piece;
             "<form class=\"who\" method=\"post\" action=\"" (self.place.path("logout")) "\">\
-             <p><span class=\"dim\">Logged in as</span> <bdi>" (email.unwrap_or(name)) "</bdi></p>\
+             <p><span class=\"dim\">Logged in as</span> <bdi>" (email.unwrap_or_default()) "</bdi> <bdi>" (name) "</bdi></p>\
              <input type=\"hidden\" name=\"seal\" value=\"" (self.seals.of_form(&session.id, "", "logout")) "\">\
              <button class=\"plain\">Log out</button></form>\n"
         );

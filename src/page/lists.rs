@@ -19,6 +19,10 @@ const MOST: usize = 50;
 /// How far back what was decided is shown.
 const DECIDED: &str = "P30D";
 
+/// How many pages of a list are looked through, and how many rows one page of ours shows.
+const MOST_PAGES: usize = 40;
+const MOST_SHOWN: usize = 500;
+
 impl Page {
     /// What somebody may answer.
     pub(super) async fn waiting(
@@ -67,29 +71,36 @@ impl Page {
         let mut content = Html::default();
         let title = match visit.below.as_str() {
             "mine" => {
-                let mine = self.listed(who, json!({ "requester": who.name() })).await?;
+                let mut sought = json!({ "requester": who.name() });
+                if let Some(cursor) = visit.query.filled("cursor") {
+                    sought["cursor"] = cursor.into();
+                }
+                let mine = self.listed(who, sought).await?;
                 let none = "You have asked for nothing.";
                 self.table(&mut content, &mine.changes, none, now);
+                self.notes(&mut content, &mine);
                 self.more(&mut content, visit, &mine);
                 "Your requests"
             }
             "decided" => {
-                let arguments = json!({ "since": DECIDED, "limit": 200 });
-                let mut all = self.listed(who, arguments).await?;
-                all.changes
-                    .retain(|row| row.marks.approved_by.is_some() || row.marks.denied_by.is_some());
+                let is_decided = |row: &HistoryRow| {
+                    row.marks.approved_by.is_some() || row.marks.denied_by.is_some()
+                };
+                let all = self.all(who, json!({ "since": DECIDED }), is_decided).await?;
                 html!(content; "<p>What people decided in the last 30 days.</p>\n");
-                self.table(&mut content, &all.changes, "Nothing was decided.", now);
+                self.whole(&mut content, &all, "Nothing was decided.", now);
                 "Decided"
             }
             "due" => {
-                let mut rows = Vec::new();
+                let mut rows = Listed::default();
                 for state in [Standing::Overdue, Standing::Due] {
-                    let found = self.listed(who, json!({ "state": state.as_str() })).await?;
-                    rows.extend(found.changes);
+                    let found = self.all(who, json!({ "state": state.as_str() }), |_| true).await?;
+                    rows.changes.extend(found.changes);
+                    rows.warnings.extend(found.warnings);
+                    rows.next_cursor = rows.next_cursor.or(found.next_cursor);
                 }
                 html!(content; "<p>Access whose time is over and that still stands. What is overdue takes a person.</p>\n");
-                self.table(&mut content, &rows, "Nothing is due, and nothing is overdue.", now);
+                self.whole(&mut content, &rows, "Nothing is due, and nothing is overdue.", now);
                 "Due and overdue"
             }
             _ => {
@@ -140,6 +151,41 @@ impl Page {
             Body::Unasked(unasked) => Err(Failure::invalid(unasked.summary).hint(unasked.hint)),
             _ => Err(Failure::invalid("the list cannot be shown")),
         }
+    }
+
+    /// All that fits, as far as a page shows it; with the cursor where there may be more.
+    async fn all(
+        &self,
+        who: &Requester,
+        arguments: Value,
+        fits: impl Fn(&HistoryRow) -> bool,
+    ) -> Result<Listed, Failure> {
+        let mut found = Listed::default();
+        for _ in 0..MOST_PAGES {
+            let mut sought = arguments.clone();
+            if let Some(cursor) = found.next_cursor.take() {
+                crate::json::put(&mut sought, "cursor", cursor);
+            }
+            let page = self.listed(who, sought).await?;
+            found.changes.extend(page.changes.into_iter().filter(&fits));
+            found.warnings.extend(page.warnings);
+            found.next_cursor = page.next_cursor;
+            if found.next_cursor.is_none() || found.changes.len() >= MOST_SHOWN {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A list that is all there is, or says that it is not.
+    fn whole(&self, content: &mut Html, listed: &Listed, none: &str, now: Timestamp) {
+        let is_cut = listed.next_cursor.is_some();
+        let none = if is_cut { "None of the newest is one." } else { none };
+        self.table(content, &listed.changes, none, now);
+        if is_cut {
+            html!(content; "<p class=\"why\">There are more than are looked through here: History finds the rest.</p>\n");
+        }
+        self.notes(content, listed);
     }
 
     fn filters(&self, content: &mut Html, visit: &Visit) {

@@ -14,6 +14,11 @@ use crate::ledger::{
 };
 use crate::requester::Requester;
 
+/// Whether its yes was taken, and something was sent on it.
+fn is_carried_out(request: &Request) -> bool {
+    request.state == State::Spent && request.concluded.is_none()
+}
+
 /// What became of what somebody has just sent.
 pub(super) struct Notice {
     pub(super) status: StatusCode,
@@ -80,7 +85,13 @@ impl Page {
 
     /// What is so of all of them: where it stands, who asked, and when.
     fn head(&self, content: &mut Html, entry: &PastEntry, now: Timestamp) {
-        let standing = entry.standing(now).as_str();
+        let standing = match &entry.told {
+            // How each of its changes ended stands below.
+            Told::Asked(request) if request.content.is_set() && is_carried_out(request) => {
+                "carried out"
+            }
+            _ => entry.standing(now).as_str(),
+        };
         html!(content;
             "<dl class=\"facts\">\n<div><dt>State</dt><dd>" [Self::badge(standing)] "</dd></div>\n\
              <div><dt>Asked by</dt><dd><bdi>" (self.called(entry.requester())) "</bdi></dd></div>\n\
@@ -212,10 +223,10 @@ impl Page {
         }
         if let Some(why) = may.as_ref().err().filter(|_| waits) {
             html!(content; "<p class=\"why\">You cannot approve it: " (why.message) ".");
-            if is_own {
-                html!(content; " Whoever may approve it finds it in their list; you can also send them this page’s address.");
-            }
             html!(content; "</p>\n");
+            if is_own {
+                html!(content; "<p>Who approves: " (self.desk.who_answers()) ".</p>\n");
+            }
         }
         if self.desk.may_deny(request, &session.who) {
             html!(content;

@@ -301,15 +301,19 @@ impl Site {
         if visitor.is_some() {
             place.know();
         }
-        let who = visitor.unwrap_or_default();
-        let Ok(slot) = self.limits.admit(&who) else {
+        // A person's page is not kept busy by their assistant, nor anybody's by strangers, who send nothing here.
+        let slot = visitor.map(|who| self.limits.admit(&format!("{who} in a browser"))).transpose();
+        let Ok(slot) = slot else {
             let why = "too much is asked at once\n";
             return later(StatusCode::TOO_MANY_REQUESTS, SOON, why);
         };
         // A task of its own: what is decided is done, though the browser goes, and a panic in it is an answer.
         let page = page.clone();
         match tokio::spawn(async move { page.answer(request).await }).await {
-            Ok(answer) => answer.map(|body| limits::Held::new(body.boxed(), slot).boxed()),
+            Ok(answer) => answer.map(|body| match slot {
+                Some(slot) => limits::Held::new(body.boxed(), slot).boxed(),
+                None => body.boxed(),
+            }),
             Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "this went wrong here\n"),
         }
     }

@@ -24,10 +24,17 @@ const SAYS: &str =
     "This waits for somebody’s approval. Here you can see how it stands, and withdraw it.";
 
 /// What became of a request to whose page a client has led its person, where that is decided.
-pub(super) async fn since(desk: &Arc<Desk>, led: Option<&str>, who: &Requester) -> Option<Answer> {
+pub(super) async fn since(
+    desk: &Arc<Desk>,
+    led: Option<&str>,
+    call: &CallToolRequestParams,
+    who: &Requester,
+) -> Option<Answer> {
     let (desk, state, who) = (desk.clone(), led?.to_owned(), who.clone());
+    let (tool, arguments) = (call.name.clone(), call.arguments.clone().unwrap_or_default());
     // A task of its own, as for every call.
-    tokio::spawn(async move { Box::pin(desk.since_led(&state, &who)).await }).await.ok()?
+    let since = async move { Box::pin(desk.since_led(&state, (&tool, arguments), &who)).await };
+    tokio::spawn(since).await.ok()?
 }
 
 /// What a client brings back that has led its person to the page.
@@ -44,9 +51,11 @@ pub(super) async fn answered(
     (face, desk, who, context): (&Face, &Desk, &Requester, &RequestContext<RoleServer>),
     meta: Option<MetaObject>,
 ) -> CallToolResponse {
-    let Face::Http(Some(place)) = face else { return complete(&answer, meta) };
-    let answer = answer.linked(|receipt| place.of_request(receipt));
-    if let Some(receipt) = answer.waits_for().filter(|_| !is_led && can_lead(context))
+    let Face::Http(place) = face else { return complete(&answer, meta) };
+    let at = |receipt: &str| place.as_ref().map(|place| place.of_request(receipt));
+    let answer = answer.linked(desk.who_answers(), at);
+    if let Some(place) = place
+        && let Some(receipt) = answer.waits_for().filter(|_| !is_led && can_lead(context))
         && let Some(state) = desk.led_to(&answer, who).await
     {
         return CallToolResponse::InputRequired(lead(place.of_request(receipt), state, meta));

@@ -93,7 +93,9 @@ impl People {
     pub fn is_account_of(&self, address: &str, whom: &Named) -> bool {
         let account = self.aliases.get(&key(address));
         account.is_some_and(|account| {
-            whom.id == *account || whom.name.as_deref() == Some(account.as_str())
+            let names = [Some(&whom.id), whom.name.as_ref(), whom.email.as_ref()];
+            // As loosely as a look-up takes it, and more so: it only ever keeps somebody from approving.
+            names.into_iter().flatten().any(|name| text::folded(name) == text::folded(account))
         })
     }
 

@@ -50,6 +50,19 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
         }
     };
     let request = desk.waiting(&receipt).await?;
+    if pem.is_none() {
+        // Nobody reads a question whose answer would not count.
+        let counts = desk.may_approve(&request, desk.requester(), &Channel::Terminal);
+        let counts = counts.map_err(|failure| Failure {
+            message: format!("not approved: {}", failure.message),
+            ..failure
+        })?;
+        if counts.is_own_gain_unknown {
+            paint::note(
+                "whether this gives access to yourself is not known here: if it does, leave it to somebody else",
+            );
+        }
+    }
     let question = ConsentQuestion::of(&request);
     let reply = tokio::task::spawn_blocking({
         let question = question.clone();

@@ -96,7 +96,10 @@ impl Guard {
             Right::See => None,
             Right::Approve => Self::never(at.requester, is_own, gain),
         };
-        never.unwrap_or_else(|| self.ruled(right, asked, at))
+        match never.unwrap_or_else(|| self.ruled(right, asked, at)) {
+            unspoken if unspoken.is_unspoken() => nobody_may(right, is_own),
+            ruling => ruling,
+        }
     }
 
     /// Whether the rules let somebody know of what was asked for, because they may see it, or because it would
@@ -186,4 +189,20 @@ impl Guard {
         }
         all.iter().all(Option::is_some).then_some(false)
     }
+}
+
+/// What is said where no rule lets somebody have a right.
+fn nobody_may(right: Right, is_own: bool) -> Ruling {
+    let action = right.action();
+    let message = match (right, is_own) {
+        (Right::Approve, true) => {
+            "you asked for it yourself, and no rule of the policy lets you approve that".to_owned()
+        }
+        _ => format!("no rule of the policy permits you to {action} it"),
+    };
+    let hint = match right {
+        Right::Approve => "whoever the rules let approve it does",
+        Right::See => "an administrator writes a permit for `see`",
+    };
+    Ruling::Deny { rules: Vec::new(), message, hint: hint.to_owned() }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::length;
 use super::whose::Mark;
 use crate::access::{Access, Outcome};
+use crate::control::requester::{Caller, Requester};
 use crate::failure::Failure;
 use crate::intent::Intent;
 use crate::intent::Term;
@@ -17,6 +18,9 @@ pub struct Record {
     pub receipt: String,
     pub time: String,
     pub requester: String,
+    /// What was said of them, where they called over a network.
+    #[serde(default)]
+    caller: Option<Caller>,
     /// The process that opened it.
     pub process: String,
     pub vendor: String,
@@ -133,6 +137,13 @@ pub struct End {
 }
 
 impl Record {
+    /// Who had it made, where what the rules were told of them is known.
+    pub fn known_requester(&self) -> Option<Requester> {
+        let is_a_caller = self.requester.contains("://");
+        let is_known = !is_a_caller || self.caller.is_some();
+        is_known.then(|| Requester::known(&self.requester, self.caller.as_ref()))
+    }
+
     /// What its line said of the change, for whoever judges who may see it.
     pub fn recorded(&self) -> Value {
         json!({

@@ -76,7 +76,8 @@ pub fn describe(troubles: &[Trouble]) -> Vec<String> {
         told.push(format!("and {} more", troubles.len() - MOST));
     }
     // Where nothing at all can be read, that says what to do.
-    if troubles.iter().any(|trouble| !trouble.place.is_empty()) {
+    // And a caller, who is told of no line, has no command to run.
+    if troubles.iter().any(|trouble| !trouble.place.is_empty() && !trouble.hash.is_empty()) {
         told.push(WAY_ON.to_owned());
     }
     told
