@@ -18,6 +18,7 @@ pub mod clients;
 pub mod config;
 mod given;
 pub mod identity;
+pub mod notify;
 mod invocation;
 mod json;
 pub mod observe;
