@@ -535,7 +535,8 @@ async fn until_got(receiver: &Receiver, count: usize) -> Vec<Got> {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(super::harness::PATIENCE, waiting).await.expect("nothing was told");
+    let waited = tokio::time::timeout(super::harness::PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "{count} were to come: {:?}", receiver.got());
     receiver.got()
 }
 
@@ -554,7 +555,7 @@ async fn a_server_tells_what_its_client_asks_for_and_nothing_secret_is_said() {
     assert_eq!(got[1].says(), pair("decided", &receipt));
     assert!(got.iter().all(|one| one.is_signed_by(KEY)));
     receiver.answers(|_| status(500));
-    server.call("assign_permission", permission("Auditor")).await;
+    server.call("assign_permission", permission("Payments Approver")).await;
     until_got(&receiver, 3).await;
     let doctor = world.run(&["doctor"]).await;
     drop(server);
@@ -587,28 +588,62 @@ async fn two_processes_at_once_tell_each_thing_once() {
     assert_eq!(said(&receiver.got()), expected, "{first}");
 }
 
+/// A server whose client asks for the list of tools and leaves.
+async fn visited(world: &World, flags: &[&str]) {
+    const MESSAGE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let mut command = world.command(flags.iter().copied().chain(["serve"]));
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{MESSAGE}\n").as_bytes()).await.unwrap();
+    let came = child.wait_with_output().await.unwrap();
+    assert!(String::from_utf8_lossy(&came.stdout).contains("list_roles"), "{came:?}");
+}
+
 #[tokio::test]
 async fn a_sandbox_and_who_may_only_look_tell_nobody() {
     let receiver = Receiver::start().await;
     let world = world(&receiver, "").await;
-    world.run(&["expire"]).await;
+    visited(&world, &[]).await;
     let ledger = Ledger::new(&world.path("state"), None);
     Desk { dir: tempfile::tempdir().unwrap(), ledger }.asks("a").await;
     for flag in ["--read-only", "--sandbox"] {
-        let mut raw = world.command([flag, "serve"]);
-        raw.stdin(std::process::Stdio::piped());
-        let mut child = raw.spawn().unwrap();
-        let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
-        child.stdin.take().unwrap().write_all(format!("{message}\n").as_bytes()).await.unwrap();
-        child.wait().await.unwrap();
+        visited(&world, &[flag]).await;
         assert!(receiver.got().is_empty(), "{flag}");
     }
-    // And who may do more does, at its client's end.
-    let mut raw = world.command(["serve"]);
-    raw.stdin(std::process::Stdio::piped());
-    let mut child = raw.spawn().unwrap();
-    let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
-    child.stdin.take().unwrap().write_all(format!("{message}\n").as_bytes()).await.unwrap();
-    child.wait().await.unwrap();
+    // And who may do more does, when its client has gone.
+    visited(&world, &[]).await;
     assert_eq!(receiver.got().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_carried_out_is_told_and_that_it_ends_soon() {
+    let (world, receiver) = (World::unguarded().await, Receiver::start().await);
+    let ledger = Ledger::new(&world.path("state"), None);
+    let desk = Desk { dir: tempfile::tempdir().unwrap(), ledger };
+    let one = Endpoint { detail: Detail::Summary, ..endpoint(&receiver.url) };
+    let notifier = Notifier::new(vec![one], &world.path("state")).by(clock);
+    notifier.begin(&desk.ledger).await.unwrap();
+    let arguments = |end: &str| {
+        json!({ "project_or_space_path": "/Harbor/Integrations", "grant_type": "USER",
+            "grantee": "user@example.com", "permission_list": ["R"], "expires_in": end })
+    };
+    let ran = world.run(&["call", "set_project_acl", &arguments("PT48H").to_string()]).await;
+    let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
+    desk.tell(&notifier).await;
+    let got = receiver.take();
+    assert_eq!(said(&got), [pair("carried_out", &receipt)], "{ran:?}");
+    let data = &got[0].json()["data"];
+    assert_eq!((&data["outcome"], &data["vendor"]), (&json!("confirmed"), &json!("snaplogic")));
+    assert!(data["summary"].as_str().unwrap().contains("user@example.com"), "{data}");
+    let told_in = async |hours: i64| {
+        wait(hours * 3600);
+        desk.tell(&notifier).await;
+        let got = receiver.take();
+        got.into_iter().filter(|one| one.says().0 != "head").collect::<Vec<_>>()
+    };
+    assert!(told_in(23).await.is_empty(), "its end is not near yet");
+    let soon = told_in(2).await;
+    assert_eq!(said(&soon), [pair("due_soon", &receipt)]);
+    assert_eq!(soon[0].json()["data"]["until"], data["until"]);
+    assert!(told_in(24).await.is_empty(), "nobody is told twice");
 }

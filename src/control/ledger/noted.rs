@@ -292,3 +292,119 @@ fn vendor(content: &Content) -> Option<String> {
     let first = all.next()?;
     if all.all(|one| one == first) { first.clone() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(event: &str, seq: u64, more: Value) -> Value {
+        let mut line = json!({ "event": event, "receipt": "gr-1", "seq": seq,
+            "time": "2027-01-31T18:00:00Z", "requester": "ada" });
+        crate::json::extend(&mut line, more);
+        line
+    }
+
+    fn asked(demands: Value) -> Value {
+        let content = json!({ "tool": "t", "vendor": "v", "tenant_name": "live", "summary": "s",
+            "demands": demands });
+        line("asked", 1, json!({ "digest": "d", "until": "2027-02-01T18:00:00Z", "content": content }))
+    }
+
+    fn answered(seq: u64, decision: &str, by: &str, meets: &[usize]) -> Value {
+        line("answered", seq, json!({ "decision": decision, "by": by, "how": "terminal",
+            "until": "2027-01-31T18:10:00Z", "meets": meets, "proof": null }))
+    }
+
+    fn opened(seq: u64) -> Value {
+        let named = json!({ "id": "x", "kind": "user" });
+        line("open", seq, json!({ "process": "p", "vendor": "v", "tenant": "t", "tool": "t",
+            "summary": "s", "arguments": {}, "before": [], "conclusive": true, "ends": "gr-0",
+            "wanted": { "principal": named, "role": named, "resource": named, "scope": "s" } }))
+    }
+
+    fn ended(event: &str, seq: u64, outcome: &str) -> Value {
+        line(event, seq, json!({ "outcome": outcome, "after": [] }))
+    }
+
+    /// What each line of a receipt is, in its turn.
+    fn told(lines: &[Value]) -> Vec<String> {
+        let of = |count| Noted::of(&lines[..count]);
+        let shown = |noted: Noted| {
+            let how = noted.how.unwrap_or_default();
+            format!("{} {how}", noted.what.as_str()).trim_end().to_owned()
+        };
+        (1..=lines.len()).map(|count| of(count).map(shown).unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn a_line_is_what_it_is_after_those_before_it() {
+        let two = json!([{ "people": 2, "groups": [] }]);
+        for (lines, expected) in [
+            (vec![asked(json!([])), answered(2, "denied", "g", &[])], vec!["asked", "decided denied"]),
+            (
+                vec![
+                    asked(json!([])),
+                    answered(2, "approved", "g", &[]),
+                    line("spent", 3, json!({})),
+                    opened(4),
+                    ended("close", 5, "unknown"),
+                    ended("found", 6, "unknown"),
+                    ended("found", 7, "confirmed"),
+                    line("over", 8, json!({ "note": "n" })),
+                ],
+                vec![
+                    "asked",
+                    "decided approved",
+                    "",
+                    "",
+                    "carried_out unknown",
+                    "",
+                    "carried_out confirmed",
+                    "",
+                ],
+            ),
+            (
+                vec![
+                    asked(two.clone()),
+                    answered(2, "approved", "g", &[0]),
+                    answered(3, "approved", "h", &[0]),
+                    answered(4, "withdrawn", "ada", &[]),
+                    answered(5, "denied", "g", &[]),
+                ],
+                vec!["asked", "", "decided approved", "decided withdrawn", ""],
+            ),
+            (
+                vec![asked(two), answered(2, "approved", "g", &[0]), answered(3, "denied", "h", &[])],
+                vec!["asked", "", "decided denied"],
+            ),
+            (
+                vec![
+                    asked(json!([])),
+                    answered(2, "approved", "g", &[]),
+                    line("spent", 3, json!({})),
+                    line("concluded", 4, json!({ "outcome": "already_present", "note": "" })),
+                ],
+                vec!["asked", "decided approved", "", "carried_out already_present"],
+            ),
+            (
+                vec![
+                    opened(1),
+                    ended("close", 2, "confirmed"),
+                    line("extended", 3, json!({ "expires_at": null })),
+                    line("overdue", 4, json!({ "why": "w" })),
+                ],
+                vec!["", "carried_out confirmed", "carried_out confirmed", "overdue"],
+            ),
+            (vec![line("refused", 1, json!({})), line("accepted", 2, json!({}))], vec!["", ""]),
+        ] {
+            assert_eq!(told(&lines), expected, "{lines:?}");
+        }
+        let noted = Noted::of(&[asked(json!([]))]).unwrap();
+        assert_eq!((noted.line, noted.vendor.as_deref()), (Some(1), Some("v")));
+        assert_eq!((noted.tenant.as_deref(), noted.requester.as_deref()), (Some("live"), Some("ada")));
+        let end = Noted::of(&[opened(1), ended("close", 2, "confirmed")]).unwrap();
+        assert_eq!(end.undoes.as_deref(), Some("gr-0"));
+    }
+}
