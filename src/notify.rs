@@ -23,8 +23,8 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 
 pub use outbox::Standing;
-pub use settings::{Detail, Endpoint, Kind};
 pub(crate) use settings::target;
+pub use settings::{Detail, Endpoint, Kind};
 pub(crate) use signature::key;
 
 use crate::failure::Failure;

@@ -83,7 +83,8 @@ fn check_key(key: &str, value: &Value) -> Result<(), String> {
         SECRET => check_secret(value),
         SECRETS => {
             let all = value.as_array().filter(|all| (1..=MOST_SECRETS).contains(&all.len()));
-            let all = all.ok_or_else(|| format!("must be a list of 1 to {MOST_SECRETS} secrets"))?;
+            let all =
+                all.ok_or_else(|| format!("must be a list of 1 to {MOST_SECRETS} secrets"))?;
             all.iter().try_for_each(check_secret)
         }
         KIND => form(kind(value).is_some(), "\"webhook\" or \"slack\""),
@@ -254,7 +255,8 @@ mod tests {
         let table = |text: &str| text.parse::<Table>().unwrap();
         let chat = "kind = \"slack\"\nurl = \"https://hooks.example.com/services/x\"";
         assert_eq!(written(&table(chat)), ["https://hooks.example.com/services/x"]);
-        let hook = "url = \"https://h.example.com/\"\nsecrets = [\"one\", { env = \"X\" }, \"two\"]";
+        let hook =
+            "url = \"https://h.example.com/\"\nsecrets = [\"one\", { env = \"X\" }, \"two\"]";
         assert_eq!(written(&table(hook)), ["one", "two"]);
     }
 }

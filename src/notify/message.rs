@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(told, expected);
         for kind in [Kind::Webhook, Kind::Slack] {
             for what in Happening::ALL {
-                let told = |detail| String::from_utf8(body(&noted(what), kind, detail, link)).unwrap();
+                let told =
+                    |detail| String::from_utf8(body(&noted(what), kind, detail, link)).unwrap();
                 for name in ["ada", "root", "grace"] {
                     assert!(!told(Detail::Link).contains(name), "{kind:?} {what:?}");
                     assert!(told(Detail::Summary).contains(name), "{kind:?} {what:?}");
@@ -157,7 +158,8 @@ mod tests {
     fn a_chat_finds_nothing_to_do_in_what_it_is_told() {
         let mut one = noted(Happening::Asked);
         one.summary = Some("<!channel> @here & <https://evil.example|x>\n<@U1>".to_owned());
-        let told = parsed(&body(&one, Kind::Slack, Detail::Summary, Some("https://g.example/inbox/gr-1")));
+        let told =
+            parsed(&body(&one, Kind::Slack, Detail::Summary, Some("https://g.example/inbox/gr-1")));
         let said = told["text"].as_str().unwrap();
         assert_eq!(said.matches("://").count(), 1, "{said}");
         assert!(!said.contains(['<', '>']) && !said.contains("@here"), "{said}");

@@ -106,7 +106,8 @@ impl Endpoint {
             self.through_proxy,
             self.ahead.as_secs(),
         ]);
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all.to_string().as_bytes());
+        let digest =
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all.to_string().as_bytes());
         crate::text::hex(digest.as_ref())
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn key(text: &str) -> Result<hmac::Key, &'static str> {
     let bytes = bytes.map_err(|_| "is no signing secret: whsec_ with base64 behind it is one")?;
     match bytes.len() {
         SHORTEST..=LONGEST => Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes)),
-        _ => Err("is no signing secret: it holds 24 to 64 bytes, and `openssl rand -base64 32` makes one"),
+        _ => Err(
+            "is no signing secret: it holds 24 to 64 bytes, and `openssl rand -base64 32` makes one",
+        ),
     }
 }
 
@@ -47,7 +49,8 @@ mod tests {
 
     #[test]
     fn each_key_signs_and_no_other_text_is_a_key() {
-        let (old, new) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let (old, new) =
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
         let keys = [old, new].map(|text| key(text).unwrap());
         let both = sign(&keys, "a", 1, b"{}");
         let each = keys.each_ref().map(|one| sign(std::slice::from_ref(one), "a", 1, b"{}"));

@@ -154,7 +154,8 @@ pub async fn post(
     let builder = base(is_plain)?.no_proxy();
     let builder = if through_proxy {
         let named = super::network::proxy_for_https();
-        let named = named.ok_or("proxy is true, and neither HTTPS_PROXY nor ALL_PROXY names one")?;
+        let named =
+            named.ok_or("proxy is true, and neither HTTPS_PROXY nor ALL_PROXY names one")?;
         // It asks for the host by its name, whatever else the environment says.
         let proxy = reqwest::Proxy::https(named).map_err(|_| "the proxy's URL cannot be read")?;
         builder.proxy(proxy)

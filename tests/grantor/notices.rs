@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::hmac;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use grantor::ledger::{
-    Answered, Asking, Channel, Content, Decision, Happening, Ledger, Right,
-};
+use grantor::ledger::{Answered, Asking, Channel, Content, Decision, Happening, Ledger, Right};
 use grantor::notify::{Detail, Endpoint, Kind, Notifier};
 use grantor::requester::Requester;
 use grantor::secret::{Origin, Secret};
@@ -61,7 +59,9 @@ impl Got {
     /// What it says, and of which receipt.
     fn says(&self) -> (String, String) {
         let body = self.json();
-        let text = |place: &str| body.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |place: &str| {
+            body.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
         (text("/type"), text("/data/receipt"))
     }
 
@@ -293,7 +293,8 @@ async fn whoever_asks_to_wait_is_left_alone_that_long() {
     let notifier = notifier(&desk, endpoint(&receiver.url));
     notifier.begin(&desk.ledger).await.unwrap();
     receiver.answers(|_| {
-        "HTTP/1.1 429 -\r\nretry-after: 600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned()
+        "HTTP/1.1 429 -\r\nretry-after: 600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            .to_owned()
     });
     desk.asks("admin").await;
     desk.tell(&notifier).await;
@@ -336,7 +337,9 @@ async fn no_redirect_is_followed() {
     notifier.begin(&desk.ledger).await.unwrap();
     let to = elsewhere.url.clone();
     receiver.answers(move |_| {
-        format!("HTTP/1.1 307 -\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        format!(
+            "HTTP/1.1 307 -\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
     });
     desk.asks("admin").await;
     assert!(desk.tell(&notifier).await[0].contains("not followed"));
@@ -490,7 +493,8 @@ async fn a_name_that_leads_to_this_machine_is_not_reached_unless_that_is_allowed
         assert!(why[0].contains("allow_private"), "{host}: {why:?}");
     }
     assert!(receiver.got().is_empty());
-    let open = Endpoint { name: "open".to_owned(), ..endpoint(&format!("http://localhost:{port}/")) };
+    let open =
+        Endpoint { name: "open".to_owned(), ..endpoint(&format!("http://localhost:{port}/")) };
     let notifier = notifier(&desk, open);
     notifier.begin(&desk.ledger).await.unwrap();
     desk.asks("open").await;

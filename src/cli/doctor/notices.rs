@@ -1,8 +1,8 @@
 //! Who is told what has happened, and whether it is.
 
 use super::report::{Level, Report};
-use crate::config::Config;
 use crate::cli::paint;
+use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::notify::{Notifier, Standing};
 use crate::text;
@@ -17,7 +17,11 @@ pub(super) async fn notices(report: &mut Report, config: &mut Config, ledger: &L
                 let (level, told) = told(&standing);
                 let host = standing.host.as_deref().unwrap_or("an address that cannot be read");
                 let kind = endpoint.kind.as_str();
-                report.add("notices", level, text::clean(&format!("{name} ({kind}, {host}): {told}")));
+                report.add(
+                    "notices",
+                    level,
+                    text::clean(&format!("{name} ({kind}, {host}): {told}")),
+                );
             }
             Err(failure) => {
                 report.add("notices", Level::Bad, text::clean(&format!("{name}: {failure}")));
@@ -44,6 +48,7 @@ fn told(standing: &Standing) -> (Level, String) {
     if *is_gone {
         parts.push("it said that it is gone: change its section to have it told again".to_owned());
     }
-    let level = if trouble.is_some() || *is_gone || *given_up > 0 { Level::Look } else { Level::Note };
+    let level =
+        if trouble.is_some() || *is_gone || *given_up > 0 { Level::Look } else { Level::Note };
     (level, parts.join("; "))
 }

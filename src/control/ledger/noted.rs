@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-
 use super::{Answered, Content, Decision, End, Record, Request, State, UnsentConsent};
 use crate::access::Outcome;
 
@@ -166,10 +165,7 @@ impl Noted {
         let approved = request.answered.as_ref().and_then(|answered| answered.until);
         let until = approved.unwrap_or(request.until);
         let is_so = request.state == State::Lapsed;
-        is_so.then(|| Self {
-            until: Some(until),
-            ..Self::asked(Happening::Lapsed, until, request)
-        })
+        is_so.then(|| Self { until: Some(until), ..Self::asked(Happening::Lapsed, until, request) })
     }
 
     /// That the end of a change is near. Of one that lasts no longer than that from its beginning, nobody need
@@ -177,10 +173,8 @@ impl Noted {
     pub(super) fn due_soon(record: &Record, ahead: SignedDuration, now: Timestamp) -> Option<Self> {
         let end = record.expires_at?;
         let time = end.checked_sub(ahead).ok()?;
-        (time > record.opened() && end > now && record.overdue.is_none()).then(|| Self {
-            time,
-            ..Self::changed(Happening::DueSoon, record)
-        })
+        (time > record.opened() && end > now && record.overdue.is_none())
+            .then(|| Self { time, ..Self::changed(Happening::DueSoon, record) })
     }
 
     /// How far the ledger reaches at a time.
@@ -309,19 +303,31 @@ mod tests {
     fn asked(demands: Value) -> Value {
         let content = json!({ "tool": "t", "vendor": "v", "tenant_name": "live", "summary": "s",
             "demands": demands });
-        line("asked", 1, json!({ "digest": "d", "until": "2027-02-01T18:00:00Z", "content": content }))
+        line(
+            "asked",
+            1,
+            json!({ "digest": "d", "until": "2027-02-01T18:00:00Z", "content": content }),
+        )
     }
 
     fn answered(seq: u64, decision: &str, by: &str, meets: &[usize]) -> Value {
-        line("answered", seq, json!({ "decision": decision, "by": by, "how": "terminal",
-            "until": "2027-01-31T18:10:00Z", "meets": meets, "proof": null }))
+        line(
+            "answered",
+            seq,
+            json!({ "decision": decision, "by": by, "how": "terminal",
+            "until": "2027-01-31T18:10:00Z", "meets": meets, "proof": null }),
+        )
     }
 
     fn opened(seq: u64) -> Value {
         let named = json!({ "id": "x", "kind": "user" });
-        line("open", seq, json!({ "process": "p", "vendor": "v", "tenant": "t", "tool": "t",
+        line(
+            "open",
+            seq,
+            json!({ "process": "p", "vendor": "v", "tenant": "t", "tool": "t",
             "summary": "s", "arguments": {}, "before": [], "conclusive": true, "ends": "gr-0",
-            "wanted": { "principal": named, "role": named, "resource": named, "scope": "s" } }))
+            "wanted": { "principal": named, "role": named, "resource": named, "scope": "s" } }),
+        )
     }
 
     fn ended(event: &str, seq: u64, outcome: &str) -> Value {
@@ -342,7 +348,10 @@ mod tests {
     fn a_line_is_what_it_is_after_those_before_it() {
         let two = json!([{ "people": 2, "groups": [] }]);
         for (lines, expected) in [
-            (vec![asked(json!([])), answered(2, "denied", "g", &[])], vec!["asked", "decided denied"]),
+            (
+                vec![asked(json!([])), answered(2, "denied", "g", &[])],
+                vec!["asked", "decided denied"],
+            ),
             (
                 vec![
                     asked(json!([])),
@@ -376,7 +385,11 @@ mod tests {
                 vec!["asked", "", "decided approved", "decided withdrawn", ""],
             ),
             (
-                vec![asked(two), answered(2, "approved", "g", &[0]), answered(3, "denied", "h", &[])],
+                vec![
+                    asked(two),
+                    answered(2, "approved", "g", &[0]),
+                    answered(3, "denied", "h", &[]),
+                ],
                 vec!["asked", "", "decided denied"],
             ),
             (
@@ -403,7 +416,10 @@ mod tests {
         }
         let noted = Noted::of(&[asked(json!([]))]).unwrap();
         assert_eq!((noted.line, noted.vendor.as_deref()), (Some(1), Some("v")));
-        assert_eq!((noted.tenant.as_deref(), noted.requester.as_deref()), (Some("live"), Some("ada")));
+        assert_eq!(
+            (noted.tenant.as_deref(), noted.requester.as_deref()),
+            (Some("live"), Some("ada"))
+        );
         let end = Noted::of(&[opened(1), ended("close", 2, "confirmed")]).unwrap();
         assert_eq!(end.undoes.as_deref(), Some("gr-0"));
     }

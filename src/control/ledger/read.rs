@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::shelf::{ALL, Changes};
-use super::{Bookmark, Ledger, Noted, NotedPage, Past, PastEntry, PastPage, Record, Request, Trouble, Whose};
+use super::{
+    Bookmark, Ledger, Noted, NotedPage, Past, PastEntry, PastPage, Record, Request, Trouble, Whose,
+};
 use crate::access::Access;
 use crate::control::requester::Requester;
 use crate::failure::Failure;

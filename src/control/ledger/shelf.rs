@@ -443,7 +443,11 @@ impl Changes {
     pub(super) fn are_looked_after(&self) -> bool {
         match self {
             Self::Due(_) | Self::DueOrOpen(_) => true,
-            Self::Recent(_) | Self::Ending(..) | Self::Timed(..) | Self::Takers(_) | Self::UnseenSince(..) => false,
+            Self::Recent(_)
+            | Self::Ending(..)
+            | Self::Timed(..)
+            | Self::Takers(_)
+            | Self::UnseenSince(..) => false,
         }
     }
 }
