@@ -10,6 +10,7 @@ use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::failure::Failure;
 use crate::ledger::{Record, Trouble};
 use crate::notify::Trouble as Untold;
+use crate::page::Place;
 use crate::text;
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -37,7 +38,9 @@ pub(super) async fn run(global: &Global) -> Ran {
 
 /// Tells others what has happened, where no server does; what could not be told waits.
 pub(super) async fn tell(desk: &Desk) {
-    for Untold { endpoint, why } in desk.tell(&|_| None).await {
+    let page = Place::configured(&desk.config().http);
+    let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
+    for Untold { endpoint, why } in desk.tell(&link).await {
         let why = text::clean(&why);
         tracing::warn!(endpoint, why, "notices wait: `grantor doctor` says more");
     }

@@ -13,6 +13,7 @@ use super::shutdown::Shutdown;
 use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::ledger;
 use crate::notify::Trouble;
+use crate::page::Place;
 use crate::text;
 
 pub(super) struct Maintenance {
@@ -90,13 +91,15 @@ impl Maintenance {
     /// Tells others what has happened, beside all else: whoever is slow to listen keeps no end waiting.
     async fn tell_on(&self) {
         let mut told = Told::default();
+        let page = Place::configured(&self.desk.config().http);
+        let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
         if let Err(failure) = self.desk.begin_telling().await {
             told.tell_notices("", &failure.message);
         }
         loop {
             let troubles = tokio::select! {
                 () = self.shutdown.input_ended.cancelled() => break,
-                troubles = self.desk.tell(&|_| None) => troubles,
+                troubles = self.desk.tell(&link) => troubles,
             };
             told.0.retain(|of, _| of.is_empty() || troubles.iter().any(|one| one.endpoint == *of));
             for Trouble { endpoint, why } in &troubles {
@@ -109,7 +112,7 @@ impl Maintenance {
         }
         if !self.shutdown.asked.is_cancelled() {
             // What a client asked for that leaves at once, and nobody may serve for long.
-            let _ = tokio::time::timeout(LAST_NOTICES, self.desk.tell(&|_| None)).await;
+            let _ = tokio::time::timeout(LAST_NOTICES, self.desk.tell(&link)).await;
         }
     }
 }

@@ -547,12 +547,16 @@ async fn until_got(receiver: &Receiver, count: usize) -> Vec<Got> {
 #[tokio::test]
 async fn a_server_tells_what_its_client_asks_for_and_nothing_secret_is_said() {
     let receiver = Receiver::start().await;
-    let world = world(&receiver, "").await.set("GRANTOR_LOG", "debug");
+    let page = "[http]\npublic_url = \"https://grantor.example.com/mcp\"\n[http.issuers.a]\n\
+                issuer = \"https://id.example.com\"\nclient_id = \"inbox\"";
+    let world = world(&receiver, page).await.set("GRANTOR_LOG", "debug");
     let server = world.serve().await;
     let answer = server.call("assign_permission", permission("Treasury Viewer")).await;
     let receipt = answer.body["receipt"].as_str().unwrap().to_owned();
     let got = until_got(&receiver, 1).await;
     assert_eq!(said(&got), [pair("asked", &receipt)]);
+    let link = format!("https://grantor.example.com/inbox/{receipt}");
+    assert_eq!(got[0].json()["data"]["link"], link);
     let denied = world.run(&["requests", "deny", &receipt]).await;
     assert_eq!(denied.status, 0, "{denied:?}");
     let got = until_got(&receiver, 2).await;

@@ -178,6 +178,10 @@ impl Files {
         self.read(move |reading| reading.broke_since(since)).await
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's own path is of one lifetime alone"
+    )]
     pub(super) async fn end(&self) -> Result<Bookmark, Failure> {
         self.read(|reading| reading.end()).await
     }
