@@ -19,6 +19,7 @@ mod signature;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -28,7 +29,7 @@ pub use settings::{Detail, Endpoint, Kind};
 pub(crate) use signature::key;
 
 use crate::failure::Failure;
-use crate::ledger::{Ledger, Right};
+use crate::ledger::{Ledger, Lock, Right};
 use outbox::Outbox;
 
 /// Whoever is told, and what they were told.
@@ -40,6 +41,9 @@ pub struct Notifier {
     /// Those that are told nothing more by this process.
     gone: Mutex<HashSet<String>>,
 }
+
+/// How soon the right that another process has is asked for again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What time it is.
 pub type Clock = fn() -> Timestamp;
@@ -81,7 +85,12 @@ impl Notifier {
         made.map_err(std::io::Error::other)
             .and_then(|made| made)
             .map_err(|error| outbox::unwritable(&self.dir, &error))?;
-        let Some(_right) = ledger.locks().try_take(Right::Notices).await? else { return Ok(()) };
+        let _right = loop {
+            match ledger.locks().try_take(Right::Notices).await? {
+                Some(right) => break right,
+                None => tokio::time::sleep(AGAIN).await,
+            }
+        };
         for endpoint in &self.endpoints {
             Outbox::open(&self.dir, endpoint, ledger, (self.clock)()).await?;
         }
@@ -99,6 +108,11 @@ impl Notifier {
             Ok(None) => return Vec::new(),
             Err(failure) => return self.all(&failure.message),
         };
+        self.deliver_by(right, ledger, link).await
+    }
+
+    /// The same for whoever has the right to already, which is given back at the end.
+    pub async fn deliver_by(&self, right: Lock, ledger: &Ledger, link: Link<'_>) -> Vec<Trouble> {
         let told = self.endpoints.iter().map(|one| self.deliver_to(one, ledger, link));
         let troubles = futures_util::future::join_all(told).await.into_iter().flatten().collect();
         drop(right);

@@ -93,7 +93,11 @@ impl Maintenance {
         let mut told = Told::default();
         let page = Place::configured(&self.desk.config().http);
         let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
-        if let Err(failure) = self.desk.begin_telling().await {
+        let begun = tokio::select! {
+            () = self.shutdown.input_ended.cancelled() => Ok(()),
+            begun = self.desk.begin_telling() => begun,
+        };
+        if let Err(failure) = begun {
             told.tell_notices("", &failure.message);
         }
         loop {
