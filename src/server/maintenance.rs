@@ -93,9 +93,13 @@ impl Maintenance {
         let mut told = Told::default();
         let page = Place::configured(&self.desk.config().http);
         let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
+        let is_too_late = async {
+            self.shutdown.input_ended.cancelled().await;
+            tokio::time::sleep(LAST_NOTICES).await;
+        };
         let begun = tokio::select! {
-            () = self.shutdown.input_ended.cancelled() => Ok(()),
             begun = self.desk.begin_telling() => begun,
+            () = is_too_late => Ok(()),
         };
         if let Err(failure) = begun {
             told.tell_notices("", &failure.message);
