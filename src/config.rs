@@ -9,6 +9,7 @@ mod file;
 mod floor;
 mod gather;
 mod http;
+mod notify;
 mod paths;
 mod people;
 mod policy;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 use crate::approvers::Approvers;
 use crate::given;
 use crate::guard::Declared;
+use crate::notify::Endpoint;
 use crate::observe::Format;
 use crate::outbound::Pace;
 use crate::requester::Requester;
@@ -66,6 +68,8 @@ pub struct Config {
     pub people: NamedPeople,
     /// How it is reached over HTTP, where it serves so.
     pub http: Http,
+    /// Whom it tells what has happened.
+    pub notify: Vec<Endpoint>,
     /// Secrets that are given as they are: no setting that repeats one is shown.
     pub secrets: Vec<SecretString>,
 }
@@ -296,6 +300,7 @@ impl Config {
             warnings: [file.warnings(), floor.idle(), own.warnings(), state, odd].concat(),
             people: NamedPeople::default(),
             http: Http::of(&file, env),
+            notify: Vec::new(),
             secrets: Vec::new(),
         };
         let vendors = wanted(sources, &file)?;
@@ -321,12 +326,24 @@ impl Config {
             config.add(declared, settings, people, floor.is_there());
         }
         config.people = people;
+        config.tell(&file, env);
         config.tell_apart()?;
         if config.sandbox {
             // Nobody's rate is used up there, and whoever tries something out does not wait for one.
             config.tenants.iter_mut().for_each(|tenant| tenant.account.pace = Pace::default());
         }
         Ok(config)
+    }
+
+    /// Whom a file names, to tell them. What a sandbox does is told to nobody.
+    fn tell(&mut self, file: &File, env: &dyn Fn(&str) -> Option<String>) {
+        if self.sandbox {
+            return;
+        }
+        let notify::Notify { endpoints, troubles } = notify::Notify::of(file, env);
+        self.warnings.extend(troubles);
+        self.secrets.extend(notify::inline(file));
+        self.notify = endpoints;
     }
 
     /// The tenants of this vendor that are ready.

@@ -33,6 +33,7 @@ mod look;
 mod lowering;
 mod maintenance;
 mod moving_end;
+mod notices;
 mod overlap;
 mod past_grants;
 mod prepare;
@@ -90,6 +91,7 @@ use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::guard::{Guard, PolicyError};
 use crate::ledger::{Ledger, told_to};
+use crate::notify::Notifier;
 use crate::observe::{CallOrigin, Watch};
 use crate::outbound::{Urgency, Wire, urgent};
 use crate::requester::Requester;
@@ -106,6 +108,7 @@ pub struct Desk {
     config: Config,
     guard: Guard,
     ledger: Ledger,
+    notifier: Notifier,
     /// Whose signature approves, where a signature is needed.
     approvers: Option<Approvers>,
     wire: Wire,
@@ -177,11 +180,24 @@ impl Desk {
     pub fn with(mut config: Config, guard: Guard) -> Self {
         let names: Vec<_> = config.tenants.iter().map(|tenant| tenant.id.names()).collect();
         let ledger = Ledger::new(&config.state_dir, config.ledger_key.take()).knowing(names);
+        let notifier = Notifier::new(std::mem::take(&mut config.notify), &config.state_dir);
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));
         let turns = Turns::new(ledger.locks());
         let (zone, supposed) = (OnceLock::new(), None);
-        Self { config, guard, ledger, approvers, wire, supposed, names, roles, turns, zone }
+        Self {
+            config,
+            guard,
+            ledger,
+            notifier,
+            approvers,
+            wire,
+            supposed,
+            names,
+            roles,
+            turns,
+            zone,
+        }
     }
 
     fn zone(&self) -> &Zone {

@@ -20,6 +20,7 @@ mod given;
 pub mod identity;
 mod invocation;
 mod json;
+pub mod notify;
 pub mod observe;
 pub mod outbound;
 mod owner_only;

@@ -4,6 +4,7 @@
 //! write is sent again only after an answer that says it was not done: 401 and 429. A write whose
 //! fate is unclear is never sent again; the desk reads it back.
 
+mod address;
 pub mod auth;
 #[cfg(feature = "otel")]
 mod courier;
@@ -27,7 +28,7 @@ pub use pace::Pace;
 pub use progress::{Listener, telling};
 pub use reply::{Attempt, Reply, refusal};
 pub use urgency::{Line, Rank, Spot, Urgency, urgent};
-pub use wire::Wire;
+pub use wire::{Posted, Wire, post};
 
 use crate::control::permit::Opened;
 use crate::draft::{Base, Query};

@@ -107,6 +107,23 @@ pub(crate) fn writable_by_others(_: &File) -> bool {
     false
 }
 
+/// Puts a file in another's place at once: whoever reads finds the one or the other whole, also after the power
+/// was cut.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let mut file = opened(options().write(true).truncate(true), &beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        #[cfg(unix)]
+        Some(folder) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
 /// Replaces the content.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     opened(options().write(true).truncate(true), path)?.write_all(bytes)

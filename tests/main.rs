@@ -414,3 +414,7 @@ mod inbox;
 /// What callers see and do over HTTP, each apart from the others.
 #[path = "grantor/http_callers.rs"]
 mod http_callers;
+
+/// Who is told what has happened.
+#[path = "grantor/notices.rs"]
+mod notices;

@@ -1,6 +1,7 @@
 //! `grantor doctor`: what is well, what is not, and what to do next.
 
 mod around;
+mod notices;
 mod report;
 mod vendor;
 
@@ -34,6 +35,7 @@ pub(super) async fn run(global: &Global) -> Ran {
     around::ledger(&mut report, &config, &ledger).await;
     around::room(&mut report, &config, &ledger).await;
     around::server(&mut report, &config, &ledger).await;
+    notices::notices(&mut report, &mut config, &ledger).await;
     around::network(&mut report, &config);
     let has_client = around::clients(&mut report);
     let has_timer = around::timer(&mut report).await || config.sandbox || config.read_only;

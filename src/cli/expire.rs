@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::failure::Failure;
 use crate::ledger::{Record, Trouble};
+use crate::notify::Trouble as Untold;
+use crate::page::Place;
 use crate::text;
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -21,12 +23,27 @@ pub(super) async fn run(global: &Global) -> Ran {
     let claim = desk.claimed().await;
     let troubles = desk.ledger().troubles().await?;
     let failure = match claim {
-        Ok(_claim) => return report(global, &desk.expire().await?, "nothing is due", &troubles),
+        Ok(claim) => {
+            let done = desk.expire().await;
+            drop(claim);
+            tell(&desk).await;
+            return report(global, &done?, "nothing is due", &troubles);
+        }
         Err(failure) => failure,
     };
     // Nothing can be recorded, so nothing is taken back; what should have been can be read.
     report(global, &unmaintained(&desk, &failure).await?, "nothing is due", &troubles)?;
     Err(failure.into())
+}
+
+/// Tells others what has happened, where no server does; what could not be told waits.
+pub(super) async fn tell(desk: &Desk) {
+    let page = Place::configured(&desk.config().http);
+    let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
+    for Untold { endpoint, why } in desk.tell(&link).await {
+        let why = text::clean(&why);
+        tracing::warn!(endpoint, why, "notices wait: `grantor doctor` says more");
+    }
 }
 
 /// What is due where nothing can be taken back, and why it is left.

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::declared::{self, Section};
 use super::paths::expanded;
-use super::{ConfigError, Sources, floor, http, named, people, tenants};
+use super::{ConfigError, Sources, floor, http, named, notify, people, tenants};
 use crate::settings::Variable;
 use crate::vendors::{VENDORS, Vendor};
 
@@ -45,7 +45,7 @@ const BOUNDS: [&str; 6] =
 /// Those of all that are secrets.
 const SECRET: [&str; 1] = ["ledger_key"];
 const NAMED: &str = "give another --config (or GRANTOR_CONFIG), or leave it out for the usual file";
-const FORMS: &str =
+pub(super) const FORMS: &str =
     "text; a secret may also be { env = \"…\" }, { file = \"…\" } or { command = [\"…\"] }";
 
 impl File {
@@ -242,6 +242,7 @@ impl File {
             let key = |variable: &Variable| key_of(vendor.name, variable.name);
             secrets.any(|variable| table.get(&key(variable)).is_some_and(Value::is_str))
         });
+        let inline = inline || notify::inline(self).next().is_some();
         let inline = inline || SECRET.iter().any(|key| self.own(key).is_some_and(Value::is_str));
         if !inline || !crate::secret::readable_by_others(&self.path) {
             return Vec::new();
@@ -283,6 +284,10 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             http::check(content).map_err(misread)?;
             continue;
         }
+        if section == notify::SECTION {
+            notify::check(content).map_err(misread)?;
+            continue;
+        }
         if let Some(declared) = Section::named(section) {
             declared.check(content).map_err(|declared::Wrong { section, nth, key, text }| {
                 Mistake { section, nth, key, text }
@@ -297,7 +302,7 @@ fn check(tables: &Table) -> Result<(), Mistake> {
                 None,
                 format!(
                     "there is no section {section:?}; there are grantor, {known}, tenants, people, \
-                     teams, accounts, labels, http"
+                     teams, accounts, labels, http, notify"
                 ),
             );
         }
@@ -373,7 +378,7 @@ fn unknown(key: &str, section: &str, known: &str) -> String {
     format!("there is no setting {key:?} in [{section}]; there are {known}")
 }
 
-fn fits(value: &Value, secret: bool) -> bool {
+pub(super) fn fits(value: &Value, secret: bool) -> bool {
     match value {
         Value::String(_) => true,
         Value::Table(table) if secret && table.len() == 1 => {

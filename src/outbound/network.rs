@@ -36,6 +36,13 @@ pub fn network() -> Result<(), String> {
     proxies(&raw).and_then(|()| authorities(&raw))
 }
 
+/// The proxy through which an https host is reached, where the environment names one.
+pub(super) fn proxy_for_https() -> Option<String> {
+    let [of_https, _, of_all] = PROXIES;
+    let named = of_https.into_iter().chain(of_all).find_map(raw);
+    named.filter(|value| !value.is_empty())
+}
+
 fn proxies(env: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
     let mut any = false;
     for names in PROXIES {

@@ -119,6 +119,69 @@ impl Wire {
     }
 }
 
+/// What became of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    Answered {
+        status: u16,
+        /// How long it is not to be sent again.
+        wait: Option<Duration>,
+    },
+    /// It may have arrived or not, and why nothing is known of it.
+    Lost(String),
+}
+
+/// A name is looked up where its addresses are judged, and nowhere else.
+struct NoLookUp;
+
+impl reqwest::dns::Resolve for NoLookUp {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let told = format!("{} was not looked up", name.as_str());
+        Box::pin(async move { Err(told.into()) })
+    }
+}
+
+/// Tells somebody something: no vendor's request, and nobody's call. It goes to an address that was judged, or
+/// through the proxy that the environment names; what is answered beside the status is not read. No message holds
+/// the path, which may be a secret.
+pub async fn post(
+    url: &url::Url,
+    headers: &[(&'static str, String)],
+    body: Vec<u8>,
+    (allow_private, through_proxy): (bool, bool),
+) -> Result<Posted, String> {
+    let is_plain = url.scheme() == "http";
+    let builder = base(is_plain)?.no_proxy();
+    let builder = if through_proxy {
+        let named = super::network::proxy_for_https();
+        let named =
+            named.ok_or("proxy is true, and neither HTTPS_PROXY nor ALL_PROXY names one")?;
+        // It asks for the host by its name, whatever else the environment says.
+        let proxy = reqwest::Proxy::https(named).map_err(|_| "the proxy's URL cannot be read")?;
+        builder.proxy(proxy)
+    } else {
+        let found = super::address::reachable(url, allow_private).await?;
+        let host = url.host_str().unwrap_or_default();
+        builder.dns_resolver(std::sync::Arc::new(NoLookUp)).resolve_to_addrs(host, &found)
+    };
+    let client = builder.pool_max_idle_per_host(0).build();
+    let client = client.map_err(|error| describe(&error, &[]))?;
+    let mut request = client.post(url.clone()).timeout(super::ATTEMPT).body(body);
+    for (name, text) in headers {
+        request = request.header(*name, text);
+    }
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_timeout() => return Ok(Posted::Lost(super::STALLED.to_owned())),
+        Err(error) => return Ok(Posted::Lost(describe(&error, &[]))),
+    };
+    let header = |name: &str| response.headers().get(name)?.to_str().ok();
+    let date = header("date").and_then(date);
+    let ahead = date.map(|date| date.duration_since(Timestamp::now())).unwrap_or_default();
+    let wait = header("retry-after").and_then(|text| wait(text, ahead));
+    Ok(Posted::Answered { status: response.status().as_u16(), wait })
+}
+
 /// What a collector is sent: no vendor's request, so it needs no proof and belongs to no call.
 #[cfg(feature = "otel")]
 impl Wire {
@@ -146,8 +209,19 @@ impl Wire {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where a client is built")]
 fn client(plain: bool, connection: Connection) -> Result<reqwest::Client, String> {
+    let builder = match connection {
+        Connection::Kept => base(plain)?,
+        Connection::Fresh => base(plain)?.pool_max_idle_per_host(0),
+    };
+    builder
+        .build()
+        .map_err(|error| format!("the HTTP client cannot start: {}", describe(&error, &[])))
+}
+
+/// What holds for every client.
+#[expect(clippy::disallowed_methods, reason = "the one place where a client is built")]
+fn base(plain: bool) -> Result<reqwest::ClientBuilder, String> {
     let builder = reqwest::Client::builder();
     let builder = if plain {
         // No certificate counts there, so none is read.
@@ -156,18 +230,12 @@ fn client(plain: bool, connection: Connection) -> Result<reqwest::Client, String
         super::network()?;
         builder
     };
-    let builder = match connection {
-        Connection::Kept => builder,
-        Connection::Fresh => builder.pool_max_idle_per_host(0),
-    };
-    builder
+    Ok(builder
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(CONNECT)
-        .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| format!("the HTTP client cannot start: {}", describe(&error, &[])))
+        .user_agent(concat!("grantor/", env!("CARGO_PKG_VERSION"))))
 }
 
 fn head(

@@ -4,6 +4,7 @@ use hyper::HeaderMap;
 use hyper::header::{HOST, ORIGIN};
 use url::Url;
 
+use crate::config::Http;
 use crate::text;
 
 /// The addresses of the page.
@@ -44,6 +45,13 @@ impl Place {
             cookies,
             is_secure,
         })
+    }
+
+    /// Where it is as the configuration says it, if people can log in there.
+    pub fn configured(http: &Http) -> Option<Self> {
+        let logs_in = http.issuers.iter().any(|issuer| issuer.login.is_some());
+        let url = http.public_url.as_deref().filter(|_| logs_in)?;
+        Self::beside(url).ok()
     }
 
     /// What of a path is the page's, without what they all begin with.

@@ -11,7 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use super::shutdown::Shutdown;
 use crate::desk::{Desk, Ending, MaintenanceReport};
-use crate::ledger::Trouble;
+use crate::ledger;
+use crate::notify::Trouble;
+use crate::page::Place;
 use crate::text;
 
 pub(super) struct Maintenance {
@@ -25,6 +27,10 @@ pub(super) struct Maintenance {
 /// After the first message, where no call comes sooner.
 const QUIET: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long the last notices may take where no more input comes.
+const LAST_NOTICES: Duration = Duration::from_secs(2);
+/// How soon somebody is told what has happened.
+const NOTICES: Duration = Duration::from_secs(1);
 /// More troubles have one cause, which the first ones show.
 const MOST: usize = 10;
 
@@ -40,6 +46,10 @@ impl Maintenance {
         self.begun.get_or_init(|| {
             let this = self.clone();
             self.tasks.spawn(async move { this.go_on().await });
+            if self.desk.tells() {
+                let this = self.clone();
+                self.tasks.spawn(async move { this.tell_on().await });
+            }
         });
     }
 
@@ -75,6 +85,42 @@ impl Maintenance {
             for one in reports {
                 told.tell(&one);
             }
+        }
+    }
+
+    /// Tells others what has happened, beside all else: whoever is slow to listen keeps no end waiting.
+    async fn tell_on(&self) {
+        let mut told = Told::default();
+        let page = Place::configured(&self.desk.config().http);
+        let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
+        let is_too_late = async {
+            self.shutdown.input_ended.cancelled().await;
+            tokio::time::sleep(LAST_NOTICES).await;
+        };
+        let begun = tokio::select! {
+            begun = self.desk.begin_telling() => begun,
+            () = is_too_late => Ok(()),
+        };
+        if let Err(failure) = begun {
+            told.tell_notices("", &failure.message);
+        }
+        loop {
+            let troubles = tokio::select! {
+                () = self.shutdown.input_ended.cancelled() => break,
+                troubles = self.desk.tell(&link) => troubles,
+            };
+            told.0.retain(|of, _| of.is_empty() || troubles.iter().any(|one| one.endpoint == *of));
+            for Trouble { endpoint, why } in &troubles {
+                told.tell_notices(endpoint, why);
+            }
+            tokio::select! {
+                () = self.shutdown.input_ended.cancelled() => break,
+                () = tokio::time::sleep(NOTICES) => {}
+            }
+        }
+        if !self.shutdown.asked.is_cancelled() {
+            // What a client asked for that leaves at once, and nobody may serve for long.
+            let _ = tokio::time::timeout(LAST_NOTICES, self.desk.tell(&link)).await;
         }
     }
 }
@@ -114,7 +160,7 @@ impl Watched {
     }
 }
 
-fn said(trouble: &Trouble) -> String {
+fn said(trouble: &ledger::Trouble) -> String {
     text::clean(&trouble.to_string())
 }
 
@@ -135,6 +181,13 @@ impl Told {
             tracing::info!(%receipt, "carried out");
         } else if self.is_new(receipt, reports.why()) {
             tracing::warn!(%receipt, "not carried out: `grantor requests` says why");
+        }
+    }
+
+    /// Whom nothing can be told, once for each reason.
+    fn tell_notices(&mut self, endpoint: &str, why: &str) {
+        if self.is_new(endpoint, why) {
+            tracing::warn!(endpoint, why = %text::clean(why), "notices wait: `grantor doctor` says more");
         }
     }
 

@@ -68,6 +68,7 @@ const RULES: [Rule; 15] = [
             "control/ledger/consent.rs",
             "control/ledger/follow.rs",
             "control/ledger/meaning.rs",
+            "control/ledger/noted.rs",
             "control/ledger/past.rs",
             "control/ledger/record.rs",
             "control/ledger/request.rs",

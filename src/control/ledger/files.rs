@@ -32,6 +32,7 @@ use super::audit::{Audit, Head};
 use super::chain::Keys;
 use super::entry::Entry;
 use super::locks::Right;
+use super::noted::{Bookmark, NotedPage};
 use super::shelf::Changes;
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
@@ -175,6 +176,25 @@ impl Files {
 
     pub(super) async fn broke_since(&self, since: Timestamp) -> Result<bool, Failure> {
         self.read(move |reading| reading.broke_since(since)).await
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's own path is of one lifetime alone"
+    )]
+    pub(super) async fn end(&self) -> Result<Bookmark, Failure> {
+        self.read(|reading| reading.end()).await
+    }
+
+    pub(super) async fn noted(&self, from: Bookmark) -> Result<NotedPage, Failure> {
+        self.read(move |reading| reading.noted(&from)).await
+    }
+
+    pub(super) async fn lapsed(
+        &self,
+        within: (Timestamp, Timestamp),
+    ) -> Result<Vec<Request>, Failure> {
+        self.read(move |reading| reading.lapsed(within)).await
     }
 
     pub(super) async fn damage(&self, receipt: &str) -> Result<Option<String>, Failure> {

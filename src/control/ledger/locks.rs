@@ -11,6 +11,8 @@ pub enum Right {
     Turn(u8),
     /// To carry out what is due without a call.
     Maintenance,
+    /// To tell others what has happened.
+    Notices,
 }
 
 /// Where rights are asked for.

@@ -1,9 +1,11 @@
 //! What the ledger tells: requests, changes, what is open and what is due.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::shelf::{ALL, Changes};
-use super::{Ledger, Past, PastEntry, PastPage, Record, Request, Trouble, Whose};
+use super::{
+    Bookmark, Ledger, Noted, NotedPage, Past, PastEntry, PastPage, Record, Request, Trouble, Whose,
+};
 use crate::access::Access;
 use crate::control::requester::Requester;
 use crate::failure::Failure;
@@ -120,6 +122,40 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn past(&self, find: Past, most: usize) -> Result<PastPage, Failure> {
         self.shelf.past(find, most).await
+    }
+
+    /// Behind the last line.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn end(&self) -> Result<Bookmark, Failure> {
+        self.shelf.end().await
+    }
+
+    /// What the lines behind a bookmark are to those who are told of it, some at a time.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn noted(&self, from: Bookmark) -> Result<NotedPage, Failure> {
+        self.shelf.noted(from).await
+    }
+
+    /// What time alone brought within that: requests that lapsed, and then changes whose end is as near as
+    /// `ahead`.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn noted_by_time(
+        &self,
+        (after, now): (Timestamp, Timestamp),
+        ahead: SignedDuration,
+    ) -> Result<Vec<Noted>, Failure> {
+        let lapsed = self.shelf.lapsed((after, now)).await?;
+        let mut noted: Vec<_> = lapsed.iter().filter_map(Noted::lapsed).collect();
+        let later = |time: Timestamp| time.saturating_add(ahead).unwrap_or(time);
+        let ending = self.changes(Changes::Ending(later(after), later(now))).await?;
+        noted.extend(ending.iter().filter_map(|record| Noted::due_soon(record, ahead, now)));
+        Ok(noted)
     }
 
     /// One entry.

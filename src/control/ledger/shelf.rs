@@ -34,6 +34,7 @@ use super::audit::{Audit, Head};
 use super::entry::Entry;
 use super::files::{Files, Lock, SetAside};
 use super::locks::Right;
+use super::noted::{Bookmark, NotedPage};
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
 use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
@@ -60,6 +61,9 @@ pub(super) enum Changes {
     /// Those that were opened or extended since then, and those that are open or overdue whenever that was;
     /// the newest first.
     Recent(Timestamp),
+    /// Those that may have left something behind, that nothing has taken back, and whose end is after the
+    /// first and not after the second; the earliest end first.
+    Ending(Timestamp, Timestamp),
     /// The last one of a tenant's `[principal, role, resource]`, by ids, that stands and has an end.
     Timed(Whose, [String; 3]),
     /// Those that were to undo or to end the change of this receipt, the oldest first.
@@ -269,6 +273,40 @@ impl Shelf {
         }
     }
 
+    /// Behind the last line.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn end(&self) -> Result<Bookmark, Failure> {
+        match self {
+            Self::Files(files) => files.end().await,
+        }
+    }
+
+    /// What the lines behind a bookmark are to those who are told of it, some at a time. What it costs does
+    /// not grow with the lines before it.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn noted(&self, from: Bookmark) -> Result<NotedPage, Failure> {
+        match self {
+            Self::Files(files) => files.noted(from).await,
+        }
+    }
+
+    /// The requests that lapsed within that, the earliest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn lapsed(
+        &self,
+        within: (Timestamp, Timestamp),
+    ) -> Result<Vec<Request>, Failure> {
+        match self {
+            Self::Files(files) => files.lapsed(within).await,
+        }
+    }
+
     /// Why the lines of a receipt are not to be relied on, where they are not.
     ///
     /// # Errors
@@ -405,7 +443,11 @@ impl Changes {
     pub(super) fn are_looked_after(&self) -> bool {
         match self {
             Self::Due(_) | Self::DueOrOpen(_) => true,
-            Self::Recent(_) | Self::Timed(..) | Self::Takers(_) | Self::UnseenSince(..) => false,
+            Self::Recent(_)
+            | Self::Ending(..)
+            | Self::Timed(..)
+            | Self::Takers(_)
+            | Self::UnseenSince(..) => false,
         }
     }
 }
@@ -421,6 +463,7 @@ mod tests {
             (Changes::Due(now), true),
             (Changes::DueOrOpen(now), true),
             (Changes::Recent(now), false),
+            (Changes::Ending(now, now), false),
             (Changes::Timed(Whose::nobody(), [(); 3].map(|()| receipt())), false),
             (Changes::Takers(receipt()), false),
             (Changes::UnseenSince(now, Whose::nobody(), receipt()), false),

@@ -9,6 +9,7 @@ mod check;
 mod here;
 mod ingest;
 mod late;
+mod noted;
 mod past;
 mod records;
 mod told;

@@ -20,6 +20,7 @@ pub(super) struct Locks {
 
 const TURNS: &str = "turns";
 const MAINTENANCE: &str = "tending.lock";
+const NOTICES: &str = "notices.lock";
 
 impl Locks {
     pub(super) fn beside(ledger: &Path) -> Self {
@@ -69,6 +70,7 @@ impl Locks {
         match right {
             Right::Turn(place) => self.dir.join(TURNS).join(format!("{place:02}")),
             Right::Maintenance => self.dir.join(MAINTENANCE),
+            Right::Notices => self.dir.join(NOTICES),
         }
     }
 }
@@ -81,7 +83,7 @@ mod tests {
     fn a_right_is_one_processs_until_it_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let [one, other] = [(), ()].map(|()| Locks::beside(dir.path()));
-        for right in [Right::Turn(7), Right::Maintenance] {
+        for right in [Right::Turn(7), Right::Maintenance, Right::Notices] {
             let held = one.try_take(right).unwrap();
             assert!(held.is_some() && other.try_take(right).unwrap().is_none(), "{right:?}");
             assert!(other.try_take(Right::Turn(8)).unwrap().is_some(), "another right is free");

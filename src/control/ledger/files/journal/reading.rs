@@ -8,6 +8,7 @@ use crate::access::Access;
 use crate::control::ledger::chain::{Kept, Keys};
 use crate::control::ledger::files::index::{Index, access as access_key};
 use crate::control::ledger::files::segment::Segment;
+use crate::control::ledger::noted::{Bookmark, NotedPage};
 use crate::control::ledger::shelf::{ALL, Changes};
 use crate::control::ledger::unless::{Objection, Question, Unless};
 use crate::control::ledger::whose::Whose;
@@ -111,6 +112,7 @@ impl Reading<'_> {
                 index.due(*now)?.into_iter().chain(open).collect()
             }
             Changes::Recent(since) => index.recent(*since)?,
+            Changes::Ending(after, until) => index.ending((*after, *until))?,
             Changes::Timed(whose, access) => {
                 index.timed(whose, &at(whose, access))?.into_iter().collect()
             }
@@ -186,6 +188,27 @@ impl Reading<'_> {
         now: Timestamp,
     ) -> io::Result<Vec<Request>> {
         self.each(self.index.live_requests(now)?, Self::known_request)
+    }
+
+    /// Behind the last line.
+    pub(in crate::control::ledger::files) fn end(&self) -> io::Result<Bookmark> {
+        self.index.end()
+    }
+
+    /// What the lines behind a bookmark are to those who are told of it.
+    pub(in crate::control::ledger::files) fn noted(
+        &self,
+        from: &Bookmark,
+    ) -> io::Result<NotedPage> {
+        self.index.noted(self.segments, self.keys, from)
+    }
+
+    /// The requests that lapsed within that, as their own lines tell them.
+    pub(in crate::control::ledger::files) fn lapsed(
+        &self,
+        within: (Timestamp, Timestamp),
+    ) -> io::Result<Vec<Request>> {
+        self.each(self.index.lapsed(within)?, Self::known_request)
     }
 
     pub(in crate::control::ledger::files) fn granted_by(

@@ -1,0 +1,275 @@
+//! What waits for one endpoint, and how far its lines were read: a file that is replaced at once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::settings::Endpoint;
+use crate::failure::{Failure, Kind};
+use crate::ledger::{Bookmark, Happening, Ledger, Noted, NotedPage};
+
+/// What an endpoint was told, and what waits for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outbox {
+    #[serde(skip)]
+    path: PathBuf,
+    /// How far the lines were read.
+    read: Bookmark,
+    /// Until when time was looked at.
+    looked: Timestamp,
+    /// The day whose head was told last.
+    #[serde(default)]
+    head: Option<String>,
+    /// What it was not told yet, the oldest first.
+    pub waiting: VecDeque<Noted>,
+    /// Since when it cannot be told, where it cannot.
+    #[serde(default)]
+    pub failing: Option<Failing>,
+    /// It said that it is gone, being set up like this.
+    #[serde(default)]
+    pub gone: Option<String>,
+    /// How many it was told, and when last.
+    #[serde(default)]
+    pub told: u64,
+    #[serde(default)]
+    pub last: Option<Timestamp>,
+    /// How many were given up.
+    #[serde(default)]
+    pub given_up: u64,
+}
+
+/// That an endpoint does not take what it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failing {
+    pub since: Timestamp,
+    pub tries: u32,
+    /// When it is tried again.
+    pub next: Timestamp,
+    pub why: String,
+}
+
+/// How an endpoint stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The host, where that can be told.
+    pub host: Option<String>,
+    /// No server has looked at it yet: it begins where the ledger ends then.
+    pub is_new: bool,
+    /// The number of the line up to which it was told.
+    pub line: u64,
+    /// How many notices wait; there may be more, where there are so many.
+    pub waits: usize,
+    pub told: u64,
+    pub given_up: u64,
+    pub last: Option<Timestamp>,
+    /// Why the last try failed, and when the next is.
+    pub trouble: Option<(String, Timestamp)>,
+    pub is_gone: bool,
+}
+
+const FOLDER: &str = "notices";
+/// How long a line with a time may be under way to its file: what lapses is looked at that much later.
+const SETTLED: SignedDuration = SignedDuration::from_secs(2);
+/// How often what nothing came of is written down.
+const SELDOM: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let said = crate::owner_only::describe(path, error).to_string();
+    Failure::new(Kind::Unavailable, format!("what was told cannot be kept: {said}"))
+}
+
+fn path(dir: &Path, endpoint: &Endpoint) -> PathBuf {
+    dir.join(FOLDER).join(format!("{}.json", endpoint.name))
+}
+
+async fn blocking<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other).and_then(|done| done).map_err(|error| unwritable(path, &error))
+}
+
+/// The file as it is, if there is one.
+async fn load(path: &Path) -> Result<Option<Outbox>, Failure> {
+    let of = path.to_owned();
+    let bytes = blocking(path, move || match crate::owner_only::read(&of) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    });
+    let Some(bytes) = bytes.await? else { return Ok(None) };
+    match serde_json::from_slice::<Outbox>(&bytes) {
+        Ok(outbox) => Ok(Some(Outbox { path: path.to_owned(), ..outbox })),
+        Err(error) => Err(Failure::new(
+            Kind::Unavailable,
+            format!("{} cannot be read: {error}", path.display()),
+        )
+        .hint("delete it: the endpoint is then told what comes from now on")),
+    }
+}
+
+impl Outbox {
+    /// That of an endpoint; one that is new begins where the ledger ends.
+    ///
+    /// # Errors
+    /// It cannot be read or written, or the ledger cannot.
+    pub(super) async fn open(
+        dir: &Path,
+        endpoint: &Endpoint,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let path = path(dir, endpoint);
+        if let Some(outbox) = load(&path).await? {
+            return Ok(outbox);
+        }
+        let outbox = Self {
+            path,
+            read: ledger.end().await?,
+            looked: now,
+            head: Some(day(now)),
+            waiting: VecDeque::new(),
+            failing: None,
+            gone: None,
+            told: 0,
+            last: None,
+            given_up: 0,
+        };
+        outbox.save().await?;
+        Ok(outbox)
+    }
+
+    /// # Errors
+    /// It cannot be written.
+    pub(super) async fn save(&self) -> Result<(), Failure> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| unwritable(&self.path, &io::Error::other(error)))?;
+        let path = self.path.clone();
+        blocking(&self.path, move || {
+            if let Some(folder) = path.parent() {
+                crate::owner_only::directory(folder)?;
+            }
+            crate::owner_only::replace(&path, &bytes)
+        })
+        .await
+    }
+
+    /// Takes in what has happened since, where nothing waits; whether something does then. What time brings comes
+    /// once every line was read, so that it never comes before what it is about.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or what was found not be kept.
+    pub(super) async fn fill(
+        &mut self,
+        endpoint: &Endpoint,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        while self.waiting.is_empty() {
+            let NotedPage { noted, read, more, is_lost } = ledger.noted(self.read.clone()).await?;
+            if is_lost {
+                let endpoint = &endpoint.name;
+                tracing::warn!(
+                    endpoint,
+                    "the ledger is another than it was, or ends earlier: what is in it is not told, and \
+                     what comes is"
+                );
+            }
+            let mut has_moved = read != self.read;
+            self.read = read;
+            self.waiting.extend(noted);
+            if !more {
+                let by_time = self.by_time(endpoint, ledger, now).await?;
+                has_moved |= now.duration_since(self.looked) > SELDOM || !by_time.is_empty();
+                self.waiting.extend(by_time);
+                if has_moved {
+                    self.looked = until(now).max(self.looked);
+                }
+            }
+            self.waiting.retain(|one| endpoint.events.contains(&one.what));
+            if has_moved {
+                self.save().await?;
+            }
+            if !more {
+                break;
+            }
+        }
+        Ok(!self.waiting.is_empty())
+    }
+
+    async fn by_time(
+        &mut self,
+        endpoint: &Endpoint,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<Vec<Noted>, Failure> {
+        let mut all = Vec::new();
+        if until(now) > self.looked {
+            all = ledger.noted_by_time((self.looked, until(now)), endpoint.ahead).await?;
+        }
+        if self.head.as_ref() != Some(&day(now))
+            && endpoint.events.contains(&Happening::Head)
+            && let Some(head) = Noted::head(&self.read, now)
+        {
+            self.head = Some(day(now));
+            all.push(head);
+        }
+        Ok(all)
+    }
+}
+
+fn until(now: Timestamp) -> Timestamp {
+    now.checked_sub(SETTLED).unwrap_or(now)
+}
+
+/// The day, in UTC.
+fn day(now: Timestamp) -> String {
+    now.to_string().chars().take(10).collect()
+}
+
+/// How an endpoint stands, which is only looked at.
+///
+/// # Errors
+/// Its file or the ledger cannot be read.
+pub(super) async fn standing(
+    dir: &Path,
+    endpoint: &Endpoint,
+    ledger: &Ledger,
+) -> Result<Standing, Failure> {
+    let url = endpoint.address().await;
+    let host = url.as_ref().ok().and_then(|url| url.host_str().map(str::to_owned));
+    let trouble = |why: &str| Some((why.to_owned(), Timestamp::now()));
+    let known = load(&path(dir, endpoint)).await?;
+    let Some(outbox) = known else {
+        let trouble = url.err().and_then(|why| trouble(&why));
+        return Ok(Standing {
+            host,
+            is_new: true,
+            line: 0,
+            waits: 0,
+            told: 0,
+            given_up: 0,
+            last: None,
+            trouble,
+            is_gone: false,
+        });
+    };
+    let page = ledger.noted(outbox.read.clone()).await?;
+    let more = page.noted.iter().filter(|one| endpoint.events.contains(&one.what)).count();
+    let fingerprint = url.as_ref().ok().map(|url| endpoint.fingerprint(url));
+    let failing = outbox.failing.map(|failing| (failing.why, failing.next));
+    Ok(Standing {
+        host,
+        is_new: false,
+        line: outbox.read.head().map_or(0, |(line, _)| line),
+        waits: outbox.waiting.len() + more,
+        told: outbox.told,
+        given_up: outbox.given_up,
+        last: outbox.last,
+        trouble: url.err().map_or(failing, |why| trouble(&why)),
+        is_gone: outbox.gone.is_some() && outbox.gone == fingerprint,
+    })
+}
