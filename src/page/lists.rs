@@ -180,7 +180,7 @@ impl Page {
     /// A list that is all there is, or says that it is not.
     fn whole(&self, content: &mut Html, listed: &Listed, none: &str, now: Timestamp) {
         let is_cut = listed.next_cursor.is_some();
-        let none = if is_cut { "None of the newest is one." } else { none };
+        let none = if is_cut { "Nothing is found among the newest." } else { none };
         self.table(content, &listed.changes, none, now);
         if is_cut {
             html!(content; "<p class=\"why\">There are more than are looked through here: History finds the rest.</p>\n");

@@ -329,7 +329,9 @@ fn every_message_is_in_its_file() {
 }
 
 /// What other programs and protocols call something of theirs, and a field of every list.
-const NAMES_OF_OTHERS: [&str; 16] = [
+const NAMES_OF_OTHERS: [&str; 18] = [
+    "allow_private",
+    "whsec_",
     // Of OAuth, of the configuration, and of what a watcher counts.
     "error_description",
     "resource_metadata",
@@ -365,8 +367,16 @@ const OUTCOMES: [Outcome; 13] = [
     Outcome::Unknown,
 ];
 /// Variables that are read and are neither a vendor's nor begin with `GRANTOR_`; `X_FILE` and `_FILE` stand for all.
-const OTHER_VARIABLES: [&str; 6] =
-    ["SSL_CERT_FILE", "SSL_CERT_DIR", "OTEL_EXPORTER_OTLP_", "REQUEST_METHOD", "X_FILE", "_FILE"];
+const OTHER_VARIABLES: [&str; 8] = [
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "OTEL_EXPORTER_OTLP_",
+    "REQUEST_METHOD",
+    "X_FILE",
+    "_FILE",
+];
 /// Words of the language that the program is written in, which tell a reader nothing.
 const PRIVATE: [&str; 14] = [
     "expected struct",
