@@ -73,7 +73,7 @@ impl Page {
             "mine" => {
                 let mut sought = json!({ "requester": who.name() });
                 if let Some(cursor) = visit.query.filled("cursor") {
-                    sought["cursor"] = cursor.into();
+                    crate::json::put(&mut sought, "cursor", cursor);
                 }
                 let mine = self.listed(who, sought).await?;
                 let none = "You have asked for nothing.";

@@ -5,7 +5,7 @@ use grantor::approvers::{Proof, Statement};
 use grantor::config::{Config, Flags, Sources};
 use grantor::desk::{Call, Desk, Person, PersonReply, Yes};
 use grantor::failure::Failure;
-use grantor::ledger::{Channel, Request, State};
+use grantor::ledger::{Answered, Channel, Decision, Request, State};
 use grantor::requester::{Caller, CallerKind, Groups, Requester};
 use grantor::sandbox::{Options, Sandbox};
 use jiff::Timestamp;
@@ -144,7 +144,7 @@ async fn whom_a_rule_lets_approve_does_and_nobody_else_and_it_is_carried_out_as_
     let request = office.asks(&alex, 3).await;
     let untold = Requester::calling(Caller { groups: Groups::Untold, ..caller("gus", &[]) });
     for (who, says) in [
-        (&alex, "no rule of the policy permits"),
+        (&alex, "you asked for it yourself, and no rule"),
         (&person("bob", &["sales"]), "no rule of the policy permits"),
         // The group of another issuer, and an operating system's user.
         (&Requester::named("root"), "no rule of the policy permits"),
@@ -311,6 +311,8 @@ async fn nobody_approves_what_gives_access_to_themselves() {
         snaplogic = ["user@example.com"]
         [people."alias@example.com"]
         centrasite = "HARBOR\\mlindqvist"
+        [people."second@example.com"]
+        snaplogic = "User@Example.com"
     "#;
     let office = Office::new(&format!("{ASK}{anybody}"), file).await;
     let myself = "gives access to themselves";
@@ -331,6 +333,8 @@ async fn nobody_approves_what_gives_access_to_themselves() {
         ("their own request for another", &to_user, alex.clone(), ""),
         ("their own request for themselves", &for_self, person("user", &[]), myself),
         ("an alias of theirs", &to_alias, person("alias", &[]), myself),
+        // A look-up takes an alias by any of its names, and so does this.
+        ("an alias that is an address", &to_user, person("second", &[]), myself),
         ("a group that they may be in, asked by another", &to_group, person("sue", &[]), ""),
         ("a group that they may be in, asked by them", &to_group, alex.clone(), unknown),
     ] {
@@ -427,4 +431,152 @@ async fn a_list_with_gaps_comes_to_its_end() {
     theirs.reverse();
     assert_eq!(seen, theirs);
     assert!(cursor.is_null(), "the list ends");
+}
+
+/// What a client brings back of one call is no answer to another.
+#[tokio::test]
+async fn a_page_that_was_shown_for_one_call_answers_no_other() {
+    let office = Office::new(&format!("{ASK}{BY_SECURITY}"), "").await;
+    let (alex, sue) = (person("alex", &[]), person("sue", &["security"]));
+    let arguments = parsed(GRANTS[3].arguments);
+    let call = |arguments: &Value| Call {
+        requester: alex.clone(),
+        tool: GRANTS[3].tool.to_owned(),
+        arguments: arguments.as_object().unwrap().clone(),
+        client: None,
+        asked: None,
+        progress: Box::new(|_| ()),
+        withdrawn: Box::new(|| false),
+        person: Person::Absent,
+    };
+    let answer = Box::pin(office.desk.call(call(&arguments))).await.unwrap();
+    let state = office.desk.led_to(&answer, &alex).await.unwrap();
+    let request = office.kept(answer.waits_for().unwrap()).await;
+    let since = async |tool: &str, arguments: &Value, who: &Requester| {
+        let arguments = arguments.as_object().unwrap().clone();
+        Box::pin(office.desk.since_led(&state, (tool, arguments), who)).await
+    };
+    assert!(since(GRANTS[3].tool, &arguments, &alex).await.is_none(), "it waits");
+    let done = office.yes(&request, &sue, Channel::Page).await.unwrap();
+    office.runs(&done).await;
+    let mut other = arguments.clone();
+    other["permission_list"] = json!(["R"]);
+    for (tool, arguments, who, is) in [
+        (GRANTS[3].tool, &arguments, &alex, true),
+        (GRANTS[3].tool, &other, &alex, false),
+        ("remove_project_acl", &arguments, &alex, false),
+        (GRANTS[0].tool, &arguments, &alex, false),
+        (GRANTS[3].tool, &arguments, &sue, false),
+    ] {
+        let found = since(tool, arguments, who).await;
+        assert_eq!(found.is_some(), is, "{tool} {arguments} {}", who.name());
+    }
+}
+
+/// Whoever sends goes by its own rules and keys: the ledger's word that a signer counts makes no signature count.
+#[tokio::test]
+async fn what_the_ledger_says_of_a_signature_makes_it_count_for_nobody() {
+    let ask = r#"@id("ask") @ask @approvals("2") @approvers("keys")
+        permit (principal, action in Action::"grant", resource);"#;
+    let keys = ["ada", "eve"].map(|name| (name, ApproverKey::generate().unwrap()));
+    let home = tempfile::tempdir().unwrap();
+    let approvers = home.path().join("approvers");
+    let lines = keys.iter().map(|(name, key)| format!("{name} {}\n", key.public()));
+    std::fs::write(&approvers, lines.collect::<String>()).unwrap();
+    let path = approvers.to_str().unwrap();
+    let file = format!("[grantor]\napprovers = {path:?}\n[teams.keys]\nmembers = [\"ada\"]\n");
+    let office = Office::new(ask, &file).await;
+    let request = office.asks(&person("alex", &[]), 3).await;
+    for (name, key) in &keys {
+        let (receipt, digest) = (request.receipt.as_str(), request.digest.as_str());
+        let (question, time) = (request.content.question.as_str(), Timestamp::now());
+        let signature = key.sign(&Statement { receipt, digest, question, time }).unwrap();
+        let proof = json!(Proof { key: key.public(), time, signature });
+        // As whoever can write the ledger would have it: eve is said to be of the group.
+        let answered = Answered {
+            until: Some(Timestamp::now() + jiff::SignedDuration::from_mins(9)),
+            proof: Some(proof),
+            meets: vec![0],
+            ..Answered::new(Decision::Approved, *name, Channel::Signature)
+        };
+        office.desk.ledger().answer(receipt, &answered, office.desk.requester()).await.unwrap();
+    }
+    let approved = office.kept(&request.receipt).await;
+    assert_eq!(approved.state, State::Approved);
+    let answer = office.runs(&approved).await;
+    assert_eq!(answer["outcome"], "refused", "{answer:#}");
+    assert!(answer["summary"].as_str().unwrap().contains("not all have signed"), "{answer:#}");
+}
+
+/// Of what nobody had to be asked about, rules on `see` know who asked as well.
+#[tokio::test]
+async fn who_made_a_change_unasked_is_known_to_whoever_judges_who_sees_it() {
+    let rules = r#"
+        @id("free") permit (principal, action in Action::"grant", resource);
+        @id("see") permit (principal, action == Action::"see", resource);
+        @id("not-of-programs") forbid (principal, action == Action::"see", resource)
+        when { context.requester.kind == "service" };
+        @id("not-of-crew") forbid (principal, action == Action::"see", resource)
+        when { context.requester in Group::"https://id.example.com#crew" };"#;
+    let office = Office::new(rules, "").await;
+    let reader = person("audrey", &[]);
+    for (who, grant, sees) in [
+        (service(&[]), 3, false),
+        (person("alex", &["crew"]), 0, false),
+        (person("bo", &[]), 1, true),
+    ] {
+        let arguments = parsed(GRANTS[grant].arguments);
+        let done = office.call(&who, GRANTS[grant].tool, arguments).await;
+        assert_eq!(done["outcome"], "confirmed", "{done:#}");
+        let told =
+            office.call(&reader, "check_change", json!({ "receipt": done["receipt"] })).await;
+        assert_eq!(told["outcome"] == "confirmed", sees, "{}: {told:#}", who.name());
+    }
+}
+
+/// How long access is to last counts from when it was asked for, however late somebody looks.
+#[tokio::test]
+async fn a_limit_on_what_may_be_approved_is_not_waited_out() {
+    let rule = r#"@id("an-hour") permit (principal, action == Action::"approve", resource)
+        when { context has expires_in_minutes && context.expires_in_minutes <= 60 };"#;
+    let office = Office::new(&format!("{ASK}{rule}"), "").await;
+    let sue = person("sue", &[]);
+    let mut requests = Vec::new();
+    for (lasts, grant) in [("PT60M", 3), ("PT61M", 0)] {
+        let mut arguments = parsed(GRANTS[grant].arguments);
+        arguments["expires_in"] = lasts.into();
+        let body = office.call(&person("alex", &[]), GRANTS[grant].tool, arguments).await;
+        requests.push(office.kept(body["receipt"].as_str().unwrap()).await);
+    }
+    let later = Timestamp::now() + jiff::SignedDuration::from_mins(5);
+    let Office { desk, home: _home, _sandbox } = office;
+    let desk = desk.supposing(Some(later));
+    let may = |request| desk.may_approve(request, &sue, &Channel::Page).is_ok();
+    assert_eq!(requests.iter().map(may).collect::<Vec<_>>(), [true, false]);
+}
+
+/// What another did to one's own access is told without their receipt.
+#[tokio::test]
+async fn what_touched_ones_own_change_is_another_change() {
+    let free = r#"@id("free") permit (principal, action in [Action::"grant", Action::"revoke"], resource);"#;
+    let office = Office::new(free, "").await;
+    let (alex, tom) = (person("alex", &[]), person("tom", &[]));
+    let granted = office.call(&alex, GRANTS[0].tool, parsed(GRANTS[0].arguments)).await;
+    let revoked = office.call(&tom, "revoke_asset_role", parsed(GRANTS[0].arguments)).await;
+    let [granted, revoked] = [granted, revoked].map(|done| {
+        assert_eq!(done["outcome"], "confirmed", "{done:#}");
+        done["receipt"].as_str().unwrap().to_owned()
+    });
+    for (tool, arguments) in [
+        ("check_change", json!({ "receipt": granted })),
+        ("check_change", json!({})),
+        ("undo_change", json!({ "receipt": granted })),
+        ("set_expiry", json!({ "receipt": granted, "expires_in": "PT1H" })),
+    ] {
+        let told = office.call(&alex, tool, arguments).await.to_string();
+        assert!(told.contains("another change") && !told.contains(&revoked), "{tool}: {told}");
+    }
+    let told =
+        office.call(&Requester::named("root"), "check_change", json!({ "receipt": granted })).await;
+    assert!(told.to_string().contains(&revoked), "whoever is at the machine: {told:#}");
 }
