@@ -275,6 +275,7 @@ impl Guard {
         let find = || findings::find(&rules.text, declared);
         let mut found = nesting::with_room(find).unwrap_or_default();
         found.extend(declared.into_iter().flat_map(|declared| teams::undeclared(rules, declared)));
+        found.extend(teams::signatures_alone(rules));
         // What is read-only grants nothing that would end.
         found.retain(|finding| !self.read_only || finding.line > 0);
         found.sort_by_key(|finding| finding.line);

@@ -44,7 +44,8 @@ pub enum Severity {
 }
 
 /// What may be meant as it is written.
-const MAY_BE_MEANT: [&str; 4] = ["always_true", "name_for_id", "requester", "precedence"];
+const MAY_BE_MEANT: [&str; 5] =
+    ["always_true", "name_for_id", "requester", "precedence", "approvals"];
 
 impl Finding {
     pub(super) fn new(kind: &'static str, line: usize, message: String) -> Self {

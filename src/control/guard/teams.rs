@@ -1,4 +1,4 @@
-//! Rules about teams that there are not: what they forbid, they forbid nobody.
+//! Rules about teams that there are not, and questions that nobody can answer.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::declared::Declared;
 use super::findings::Finding;
-use super::rules::Rules;
+use super::rights::Right;
+use super::rules::{Rule, Rules};
 
 /// What is to be known of rules that name a team that nobody declares.
 pub(super) fn undeclared(rules: &Rules, declared: &Declared) -> Vec<Finding> {
@@ -24,6 +25,19 @@ pub(super) fn undeclared(rules: &Rules, declared: &Declared) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// What is to be known of a question that takes several people's yes, where nobody may give it on the page.
+pub(super) fn signatures_alone(rules: &Rules) -> Option<Finding> {
+    let takes_several = |rule: &&Rule| rule.demand.as_ref().is_some_and(|demand| demand.people > 1);
+    let first = rules.listed().iter().find(takes_several)?;
+    if rules.names(Right::Approve) {
+        return None;
+    }
+    let message = "takes the yes of several, and no rule names `approve`: only signatures count, as a terminal \
+                   is one person";
+    let found = Finding::new("approvals", first.line, message.to_owned()).of(&first.id);
+    Some(found.hint("a permit for Action::\"approve\" lets people approve on the page"))
 }
 
 /// The teams that a rule names.

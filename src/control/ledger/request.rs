@@ -421,8 +421,11 @@ impl Request {
     }
 
     fn not_so(&self) -> Failure {
-        Failure::refused(format!("request {} {}", self.receipt, self.words()))
-            .hint("ask for the change again")
+        let hint = match self.state {
+            State::Spent => "check_change says how it ended; undo_change takes back what was done",
+            _ => "ask for the change again",
+        };
+        Failure::refused(format!("request {} {}", self.receipt, self.words())).hint(hint)
     }
 }
 

@@ -98,11 +98,10 @@ fn is_full(path: &Path, first: u64) -> io::Result<bool> {
 /// A file that is added to, where it has a line.
 fn growing(dir: &Path, name: &str) -> io::Result<Option<Segment>> {
     let path = dir.join(name);
-    if name == FORMER && path.is_dir() {
-        return Ok(None);
-    }
     let mut file = match crate::owner_only::look(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // Another process may close it at any moment.
+        Err(_) if name == FORMER && path.is_dir() => return Ok(None),
         file => file?,
     };
     let first = first_number(&mut file)?;
