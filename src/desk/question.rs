@@ -206,7 +206,12 @@ fn to_be_typed(principal: &Named) -> String {
 }
 
 pub(super) fn who(context: &ChangeContext) -> String {
-    let requester = text::quote(Word::Id, context.requester.name());
+    let name = text::quote(Word::Id, context.requester.name());
+    let email = context.requester.caller().and_then(|caller| caller.email.as_deref());
+    let requester = match email {
+        Some(email) => format!("{} ({name})", text::quote(Word::Id, email)),
+        None => name,
+    };
     match &context.client {
         Some(client) if !text::is_blank(client) => {
             format!("An assistant ({}), for {requester},", text::quote(Word::Client, client))

@@ -14,6 +14,12 @@ use crate::ledger::{
 };
 use crate::requester::Requester;
 
+/// The address that their issuer vouches for of whoever asked.
+fn address(entry: &PastEntry) -> Option<&str> {
+    let (Told::Asked(request) | Told::Change(_, Some(request))) = &entry.told else { return None };
+    request.content.caller.as_ref()?.email.as_deref()
+}
+
 /// Whether its yes was taken, and something was sent on it.
 fn is_carried_out(request: &Request) -> bool {
     request.state == State::Spent && request.concluded.is_none()
@@ -92,9 +98,14 @@ impl Page {
             }
             _ => entry.standing(now).as_str(),
         };
+        let name = self.called(entry.requester());
+        let asked_by = match address(entry) {
+            Some(address) => format!("{address} ({name})"),
+            None => name,
+        };
         html!(content;
             "<dl class=\"facts\">\n<div><dt>State</dt><dd>" [Self::badge(standing)] "</dd></div>\n\
-             <div><dt>Asked by</dt><dd><bdi>" (self.called(entry.requester())) "</bdi></dd></div>\n\
+             <div><dt>Asked by</dt><dd><bdi>" (asked_by) "</bdi></dd></div>\n\
              <div><dt>Asked</dt><dd>" [Self::time(entry.time, now)] "</dd></div>\n"
         );
         match &entry.told {
@@ -102,7 +113,8 @@ impl Page {
                 html!(content; "<div><dt>Waits until</dt><dd>" [Self::time(request.until, now)] "</dd></div>\n");
             }
             Told::Change(record, _) => {
-                if let Some(end) = record.expires_at.filter(|_| record.may_stand()) {
+                let is_over = record.superseded_by.is_some() || record.undone_by.is_some();
+                if let Some(end) = record.expires_at.filter(|_| record.may_stand() && !is_over) {
                     html!(content; "<div><dt>Ends</dt><dd>" [Self::time(end, now)] "</dd></div>\n");
                 }
             }
@@ -180,7 +192,7 @@ impl Page {
             }
         }
         if let Some(concluded) = &request.concluded {
-            html!(content; "<p>Nothing was sent: " (concluded.note) "</p>\n");
+            html!(content; "<p>What came of it: " (concluded.note) "</p>\n");
         }
         if request.state == State::Lapsed {
             html!(content; "<p>Nobody answered in time, or the yes was not used in time. It has to be asked anew.</p>\n");

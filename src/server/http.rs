@@ -12,6 +12,7 @@ mod front;
 mod limits;
 mod listen;
 mod metrics;
+mod opening;
 mod places;
 mod scope;
 mod sessions;
@@ -32,15 +33,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::shutdown::{BrokenOff, Shutdown};
 use super::stdio::{Line, understand};
 use super::{Face, Handler, Served, Signals};
-use crate::config::Config;
 use crate::desk::Desk;
 use crate::identity::{Bearer, Identity, Rejected};
 use crate::page::{self, Page};
@@ -49,6 +47,7 @@ use front::Front;
 pub(super) use limits::slot;
 use limits::{Limits, Slot};
 use metrics::Metrics;
+use opening::Opening;
 use places::Place;
 use scope::Needs;
 pub(super) use sessions::client;
@@ -66,16 +65,6 @@ pub struct HttpOptions {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Somebody else ends TLS in front of this, and passes the host on.
     pub behind_proxy: bool,
-}
-
-/// Where it listens, and what is to be found there.
-struct Opening {
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    address: SocketAddr,
-    front: Front,
-    /// Where people approve, if they can log in anywhere.
-    page: Option<page::Place>,
 }
 
 /// What answers a request.
@@ -184,22 +173,6 @@ fn mcp(handler: impl ServerHandler + Clone) -> Mcp {
         let service = service.clone();
         Box::pin(async move { service.handle(request).await })
     })
-}
-
-impl Opening {
-    /// # Errors
-    /// It cannot listen there, or must not.
-    fn new(
-        config: &Config,
-        options: &HttpOptions,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let (listener, tls) = listen::open(options)?;
-        let address = listener.local_addr()?;
-        let front = Front::new(&config.http, address)?;
-        let logs_in = config.http.issuers.iter().any(|issuer| issuer.login.is_some());
-        let page = logs_in.then(|| page::Place::beside(front.public_url())).transpose()?;
-        Ok(Self { listener, tls, address, front, page })
-    }
 }
 
 impl Site {
