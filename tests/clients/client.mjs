@@ -163,7 +163,7 @@ async function take(session, person, given, kept) {
   const body = result.structuredContent;
   assert.equal(Boolean(result.isError), step.isError ?? false, `isError is ${result.isError}: ${JSON.stringify(body)}`);
   assert.deepEqual(JSON.parse(result.content[0].text), body, "the text is other than structuredContent");
-  compare(body, step.expect, kept);
+  compare(body, { ...step.expect, ...(OVER_HTTP ? step.over_http : {}) }, kept);
   if (step.keep) kept[`$${step.keep}`] = body.receipt;
   if (step.says) {
     assert.equal(person.asked.length, step.asked ?? 1, `asked ${person.asked.length} times`);
