@@ -38,16 +38,16 @@ impl Desk {
         limit: usize,
         by: &Requester,
     ) -> Result<Seen, Failure> {
-        if by.caller().is_none() {
-            let page = self.ledger.past(find, limit).await?;
+        let whole = |page: PastPage| {
             let goes_on = page.entries.last().filter(|_| page.more).map(|last| last.at);
-            return Ok(Seen { page, goes_on });
+            Seen { page, goes_on }
+        };
+        if by.caller().is_none() {
+            return Ok(whole(self.ledger.past(find, limit).await?));
         }
         if !self.shows_others() {
             let Some(find) = narrowed(find, by) else { return Ok(Seen::default()) };
-            let page = self.ledger.past(find, limit).await?;
-            let goes_on = page.entries.last().filter(|_| page.more).map(|last| last.at);
-            return Ok(Seen { page: told_to_a_caller(page), goes_on });
+            return Ok(whole(told_to_a_caller(self.ledger.past(find, limit).await?)));
         }
         let (mut find, mut seen, mut looked_at) = (find, Vec::new(), 0);
         loop {
