@@ -29,7 +29,7 @@ pub use settings::{Detail, Endpoint, Kind};
 pub(crate) use signature::key;
 
 use crate::failure::Failure;
-use crate::ledger::{Ledger, Lock, Right};
+use crate::ledger::{Ledger, Lock, LockOn};
 use outbox::Outbox;
 
 /// Whoever is told, and what they were told.
@@ -42,7 +42,7 @@ pub struct Notifier {
     gone: Mutex<HashSet<String>>,
 }
 
-/// How soon the right that another process has is asked for again.
+/// How soon the lock that another process has is asked for again.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// What time it is.
@@ -85,9 +85,9 @@ impl Notifier {
         made.map_err(std::io::Error::other)
             .and_then(|made| made)
             .map_err(|error| outbox::unwritable(&self.dir, &error))?;
-        let _right = loop {
-            match ledger.locks().try_take(Right::Notices).await? {
-                Some(right) => break right,
+        let _lock = loop {
+            match ledger.locks().try_take(LockOn::Notices).await? {
+                Some(lock) => break lock,
                 None => tokio::time::sleep(AGAIN).await,
             }
         };
@@ -103,19 +103,19 @@ impl Notifier {
         if self.is_idle() || !ledger.locks().is_begun().await {
             return Vec::new();
         }
-        let right = match ledger.locks().try_take(Right::Notices).await {
-            Ok(Some(right)) => right,
+        let lock = match ledger.locks().try_take(LockOn::Notices).await {
+            Ok(Some(lock)) => lock,
             Ok(None) => return Vec::new(),
             Err(failure) => return self.all(&failure.message),
         };
-        self.deliver_by(right, ledger, link).await
+        self.deliver_by(lock, ledger, link).await
     }
 
-    /// The same for whoever has the right to already, which is given back at the end.
-    pub async fn deliver_by(&self, right: Lock, ledger: &Ledger, link: Link<'_>) -> Vec<Trouble> {
+    /// The same for whoever has the lock already, which is given back at the end.
+    pub async fn deliver_by(&self, lock: Lock, ledger: &Ledger, link: Link<'_>) -> Vec<Trouble> {
         let told = self.endpoints.iter().map(|one| self.deliver_to(one, ledger, link));
         let troubles = futures_util::future::join_all(told).await.into_iter().flatten().collect();
-        drop(right);
+        drop(lock);
         troubles
     }
 

@@ -67,7 +67,7 @@ pub use audit::{Audit, Break, Head};
 pub use channel::{CarriedOutBy, Channel};
 pub use consent::State;
 pub use files::{MOVED, SetAside};
-pub use locks::{Lock, Locks, Right};
+pub use locks::{Lock, LockOn, Locks};
 pub use noted::{Bookmark, Happening, Noted, NotedPage};
 pub use past::{Entry as PastEntry, Past, PastPage, Place, Position, Refusal, Told, Who};
 pub use record::{End, MovedEnd, Record};

@@ -14,7 +14,7 @@ use super::{Answer, Call, Desk, OriginalCall, Person};
 use crate::access::Outcome;
 use crate::failure::Failure;
 use crate::intent::Cause;
-use crate::ledger::{CarriedOutBy, Lock, Record, Request, Right, State};
+use crate::ledger::{CarriedOutBy, Lock, LockOn, Record, Request, State};
 use crate::outbound::{Urgency, urgent};
 use crate::tools::undo_change;
 use crate::vendors::Same;
@@ -66,16 +66,16 @@ impl Desk {
         (reports, failed)
     }
 
-    /// The right to do maintenance, for one process at a time.
+    /// The lock on maintenance, for one process at a time.
     async fn claim(&self) -> Option<Lock> {
         let locks = self.ledger.locks();
         if !locks.is_begun().await {
             return None;
         }
-        locks.try_take(Right::Maintenance).await.ok().flatten()
+        locks.try_take(LockOn::Maintenance).await.ok().flatten()
     }
 
-    /// The right to do maintenance, once whoever has it is done; held until it is dropped. None where there
+    /// The lock on maintenance, once whoever has it is done; held until it is dropped. None where there
     /// is nothing yet to maintain.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Desk {
         if !locks.is_begun().await {
             return Ok(None);
         }
-        locks.take(Right::Maintenance).await.map(Some)
+        locks.take(LockOn::Maintenance).await.map(Some)
     }
 
     /// Finds out how changes ended whose writer is gone. Reads vendors, and writes to none. What may

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::failure::{Failure, Kind};
-use crate::ledger::{Lock, Locks, Right};
+use crate::ledger::{Lock, LockOn, Locks};
 use crate::outbound::{CALL, Deadline, Line, Rank, Spot};
 
 /// Who is waiting for whom.
@@ -76,7 +76,7 @@ impl Turns {
     /// Waits for other processes.
     async fn lock(&self, place: u8, deadline: Deadline) -> Result<Lock, Failure> {
         loop {
-            match self.locks.try_take(Right::Turn(place)).await? {
+            match self.locks.try_take(LockOn::Turn(place)).await? {
                 Some(lock) => return Ok(lock),
                 None if deadline.left().is_zero() => {
                     return Err(Failure::new(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::hmac;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use grantor::ledger::{Answered, Asking, Channel, Content, Decision, Happening, Ledger, Right};
+use grantor::ledger::{Answered, Asking, Channel, Content, Decision, Happening, Ledger, LockOn};
 use grantor::notify::{Detail, Endpoint, Kind, Notifier};
 use grantor::requester::Requester;
 use grantor::secret::{Origin, Secret};
@@ -190,8 +190,8 @@ impl Desk {
     async fn tell(&self, notifier: &Notifier) -> Vec<String> {
         let link = |receipt: &str| Some(format!("https://g.example.com/inbox/{receipt}"));
         // A child that another test is just starting has every lock of this process for a moment: it is waited for.
-        let right = self.ledger.locks().take(Right::Notices).await.unwrap();
-        let troubles = notifier.deliver_by(right, &self.ledger, &link).await;
+        let lock = self.ledger.locks().take(LockOn::Notices).await.unwrap();
+        let troubles = notifier.deliver_by(lock, &self.ledger, &link).await;
         troubles.into_iter().map(|one| one.why).collect()
     }
 
@@ -503,16 +503,16 @@ async fn a_name_that_leads_to_this_machine_is_not_reached_unless_that_is_allowed
 }
 
 #[tokio::test]
-async fn whoever_has_the_right_tells_and_nobody_else() {
+async fn whoever_has_the_lock_tells_and_nobody_else() {
     let (desk, receiver) = (Desk::new(), Receiver::start().await);
     let notifier = notifier(&desk, endpoint(&receiver.url));
     notifier.begin(&desk.ledger).await.unwrap();
     desk.asks("a").await;
     let other = Ledger::new(desk.path(), None);
-    let right = other.locks().try_take(Right::Notices).await.unwrap().unwrap();
+    let lock = other.locks().try_take(LockOn::Notices).await.unwrap().unwrap();
     notifier.deliver(&desk.ledger, &|_| None).await;
     assert!(receiver.got().is_empty());
-    drop(right);
+    drop(lock);
     desk.tell(&notifier).await;
     assert_eq!(receiver.got().len(), 1);
 }

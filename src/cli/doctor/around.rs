@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::report::{LEDGER, Level, Report};
 use crate::cli::{install, paint};
 use crate::config::Config;
-use crate::ledger::{Ledger, Right, Trouble};
+use crate::ledger::{Ledger, LockOn, Trouble};
 use crate::vendors::Tenant;
 use crate::{invocation, outbound, settings, text};
 
@@ -114,7 +114,7 @@ pub(super) async fn server(report: &mut Report, config: &Config, ledger: &Ledger
     if !config.state_dir.join(LOCK).exists() {
         return;
     }
-    if let Ok(None) = ledger.locks().try_take(Right::Maintenance).await {
+    if let Ok(None) = ledger.locks().try_take(LockOn::Maintenance).await {
         report.add(
             "server",
             Level::Note,

@@ -31,7 +31,7 @@ pub use locks::Lock;
 use super::audit::{Audit, Head};
 use super::chain::Keys;
 use super::entry::Entry;
-use super::locks::Right;
+use super::locks::LockOn;
 use super::noted::{Bookmark, NotedPage};
 use super::shelf::Changes;
 use super::unless::{Objection, Question, Unless};
@@ -248,17 +248,17 @@ impl Files {
         self.journal.path().display().to_string()
     }
 
-    pub(super) fn try_lock(&self, right: Right) -> Result<Option<Lock>, Failure> {
-        self.locks.try_take(right).map_err(|error| {
+    pub(super) fn try_lock(&self, on: LockOn) -> Result<Option<Lock>, Failure> {
+        self.locks.try_take(on).map_err(|error| {
             let dir = self.locks.folder().display();
             let said = format!("the ledger's folder {dir} cannot be written: {error}");
             Failure::new(Kind::Unavailable, said).hint(NOT_SENT)
         })
     }
 
-    pub(super) async fn lock(&self, right: Right) -> Result<Lock, Failure> {
+    pub(super) async fn lock(&self, on: LockOn) -> Result<Lock, Failure> {
         let locks = self.locks.clone();
-        let locked = tokio::task::spawn_blocking(move || locks.take(right)).await;
+        let locked = tokio::task::spawn_blocking(move || locks.take(on)).await;
         let locked = locked.map_err(io::Error::other).and_then(|locked| locked);
         locked.map_err(|error| Failure::new(Kind::Unavailable, error.to_string()))
     }

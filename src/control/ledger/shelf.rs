@@ -3,7 +3,7 @@
 //! ```text
 //!  Ledger ──entry, unless──► Shelf::append ──┐
 //!         ──Changes, Past────► Shelf finds ──┤   Files: files of this machine (`files.rs`)
-//!         ──Right────────────► Shelf locks ──┘
+//!         ──LockOn────────────► Shelf locks ──┘
 //! ```
 //!
 //! A shelf knows where lines are. What they mean is told by [`Record`], [`Request`], [`Told`] and
@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use super::audit::{Audit, Head};
 use super::entry::Entry;
 use super::files::{Files, Lock, SetAside};
-use super::locks::Right;
+use super::locks::LockOn;
 use super::noted::{Bookmark, NotedPage};
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
@@ -409,28 +409,28 @@ impl Shelf {
         }
     }
 
-    /// A right, unless another process has it. It is given back when the lock is dropped, and however the
+    /// A lock, unless another process has it. It is given back when the lock is dropped, and however the
     /// process ends.
     ///
     /// # Errors
     /// It cannot be asked for.
-    pub(super) async fn try_lock(&self, right: Right) -> Result<Option<Lock>, Failure> {
+    pub(super) async fn try_lock(&self, on: LockOn) -> Result<Option<Lock>, Failure> {
         match self {
-            Self::Files(files) => files.try_lock(right),
+            Self::Files(files) => files.try_lock(on),
         }
     }
 
-    /// A right, once no other process has it.
+    /// A lock, once no other process has it.
     ///
     /// # Errors
     /// It cannot be asked for.
-    pub(super) async fn lock(&self, right: Right) -> Result<Lock, Failure> {
+    pub(super) async fn lock(&self, on: LockOn) -> Result<Lock, Failure> {
         match self {
-            Self::Files(files) => files.lock(right).await,
+            Self::Files(files) => files.lock(on).await,
         }
     }
 
-    /// Whether there is anything yet that rights could be for.
+    /// Whether there is anything yet that locks could be on.
     pub(super) async fn is_begun(&self) -> bool {
         match self {
             Self::Files(files) => files.is_begun(),
