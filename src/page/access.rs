@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::html::{Html, html};
+use super::lists::typed;
 use super::reply::Reply;
 use super::request::quoted;
 use super::{Page, Visit};
@@ -32,8 +33,7 @@ impl Page {
             if let Some(value) = value {
                 arguments.insert(name.to_owned(), value.into());
             }
-            html!(content; "<p><label for=\"" (name) "\">" (label) "</label><input id=\"" (name) "\" name=\"" (name)
-                "\" value=\"" (value.unwrap_or_default()) "\" placeholder=\"" (hint) "\"></p>\n");
+            content.piece(typed((name, label, hint), value));
         }
         html!(content; "<p><button>Show</button></p>\n</form>\n");
         if arguments.is_empty() {

@@ -191,9 +191,7 @@ impl Page {
     fn filters(&self, content: &mut Html, visit: &Visit) {
         html!(content; "<form class=\"filters\" method=\"get\" action=\"" (self.place.path("history")) "\">\n");
         for (name, label, hint) in FILTERS {
-            let value = visit.query.filled(name).unwrap_or_default();
-            html!(content; "<p><label for=\"" (name) "\">" (label) "</label><input id=\"" (name) "\" name=\"" (name)
-                "\" value=\"" (value) "\" placeholder=\"" (hint) "\"></p>\n");
+            content.piece(typed((name, label, hint), visit.query.filled(name)));
         }
         let states = Standing::ALL.map(Standing::as_str);
         let vendors: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
@@ -276,6 +274,14 @@ impl Page {
         let to = format!("{}?{query}", self.place.path(&visit.below));
         html!(content; "<p><a href=\"" (to) "\">Older ones</a></p>\n");
     }
+}
+
+/// A field to type into: its name, what it is called, an example, and what was typed.
+pub(super) fn typed((name, label, hint): (&str, &str, &str), value: Option<&str>) -> Html {
+    let mut piece = Html::default();
+    html!(piece; "<p><label for=\"" (name) "\">" (label) "</label><input id=\"" (name) "\" name=\"" (name)
+        "\" value=\"" (value.unwrap_or_default()) "\" placeholder=\"" (hint) "\"></p>\n");
+    piece
 }
 
 /// The fields that are typed: their names, what they are called, and an example.

@@ -1,9 +1,11 @@
 //! Who may see, and who may approve, what another asked for: several people, and a service, at one desk.
 
+use std::path::PathBuf;
+
 use grantor::approvers::key::ApproverKey;
 use grantor::approvers::{Proof, Statement};
 use grantor::config::{Config, Flags, Sources};
-use grantor::desk::{Call, Desk, Person, PersonReply, Yes};
+use grantor::desk::{Answer, Call, Desk, Person, PersonReply, Yes};
 use grantor::failure::Failure;
 use grantor::ledger::{Answered, Channel, Decision, Request, State};
 use grantor::requester::{Caller, CallerKind, Groups, Requester};
@@ -27,7 +29,7 @@ const ISSUER: &str = "https://id.example.com";
 
 struct Office {
     desk: Desk,
-    home: TempDir,
+    _home: TempDir,
     _sandbox: Sandbox,
 }
 
@@ -48,10 +50,14 @@ impl Office {
         let given = Some(environment.as_slice());
         let sources = Sources { flags: &flags, environment: from, floor: None, sandbox: given };
         let desk = Desk::new(Config::load(&sources).unwrap()).unwrap();
-        Self { desk, home, _sandbox: sandbox }
+        Self { desk, _home: home, _sandbox: sandbox }
     }
 
     async fn call(&self, who: &Requester, tool: &str, arguments: Value) -> Value {
+        self.answer(who, tool, &arguments).await.write()
+    }
+
+    async fn answer(&self, who: &Requester, tool: &str, arguments: &Value) -> Answer {
         let call = Call {
             requester: who.clone(),
             tool: tool.to_owned(),
@@ -62,7 +68,7 @@ impl Office {
             withdrawn: Box::new(|| false),
             person: Person::Absent,
         };
-        Box::pin(self.desk.call(call)).await.unwrap().write()
+        Box::pin(self.desk.call(call)).await.unwrap()
     }
 
     /// Somebody's request for the grant of that number, which waits.
@@ -255,16 +261,30 @@ async fn a_no_ends_what_one_of_two_has_said_yes_to() {
     assert!(office.yes(&request, &ann, Channel::Page).await.is_err());
 }
 
+/// A file of those whose keys approve, and the folder that it is in.
+fn approvers(keys: &[(&str, ApproverKey)]) -> (TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("approvers");
+    let lines = keys.iter().map(|(name, key)| format!("{name} {}\n", key.public()));
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    (home, path)
+}
+
+/// The signature of a key under a request's question, as the ledger keeps it.
+fn signed(request: &Request, key: &ApproverKey) -> Value {
+    let (receipt, digest) = (request.receipt.as_str(), request.digest.as_str());
+    let (question, time) = (request.content.question.as_str(), Timestamp::now());
+    let signature = key.sign(&Statement { receipt, digest, question, time }).unwrap();
+    json!(Proof { key: key.public(), time, signature })
+}
+
 /// Two signatures of two people count; a signature and a yes on the page are of two kinds.
 #[tokio::test]
 async fn signatures_count_together_and_with_nothing_else() {
     let ask = r#"@id("ask") @ask @approvals("2") permit (principal, action in Action::"grant", resource);"#;
     let keys = ["ada", "ben"].map(|name| (name, ApproverKey::generate().unwrap()));
-    let home = tempfile::tempdir().unwrap();
-    let approvers = home.path().join("approvers");
-    let lines = keys.iter().map(|(name, key)| format!("{name} {}\n", key.public()));
-    std::fs::write(&approvers, lines.collect::<String>()).unwrap();
-    let file = format!("[grantor]\napprovers = {:?}\n", approvers.to_str().unwrap());
+    let (_home, approvers) = approvers(&keys);
+    let file = format!("[grantor]\napprovers = {approvers:?}\n");
     let office = Office::new(&format!("{ask}{BY_SECURITY}"), &file).await;
     let sue = person("sue", &["security"]);
     let request = office.asks(&person("alex", &[]), 3).await;
@@ -276,13 +296,10 @@ async fn signatures_count_together_and_with_nothing_else() {
     let request = office.asks(&person("alex", &[]), 3).await;
     let root = office.desk.requester().clone();
     for (number, (name, key)) in keys.iter().enumerate() {
-        let (receipt, digest) = (request.receipt.as_str(), request.digest.as_str());
-        let (question, time) = (request.content.question.as_str(), Timestamp::now());
-        let signature = key.sign(&Statement { receipt, digest, question, time }).unwrap();
-        let proof = json!(Proof { key: key.public(), time, signature });
+        let (receipt, proof) = (request.receipt.as_str(), signed(&request, key));
         let yes = || Yes {
             receipt,
-            digest,
+            digest: &request.digest,
             reply: PersonReply::Yes(request.content.typed.clone()),
             who: &root,
             how: Channel::Signature,
@@ -398,7 +415,6 @@ async fn what_one_may_not_see_is_answered_as_what_there_is_not() {
             }
         }
     }
-    assert!(office.home.path().exists());
 }
 
 /// A list of what one may see goes on at its cursor to the end, and skips what one may not.
@@ -439,17 +455,7 @@ async fn a_page_that_was_shown_for_one_call_answers_no_other() {
     let office = Office::new(&format!("{ASK}{BY_SECURITY}"), "").await;
     let (alex, sue) = (person("alex", &[]), person("sue", &["security"]));
     let arguments = parsed(GRANTS[3].arguments);
-    let call = |arguments: &Value| Call {
-        requester: alex.clone(),
-        tool: GRANTS[3].tool.to_owned(),
-        arguments: arguments.as_object().unwrap().clone(),
-        client: None,
-        asked: None,
-        progress: Box::new(|_| ()),
-        withdrawn: Box::new(|| false),
-        person: Person::Absent,
-    };
-    let answer = Box::pin(office.desk.call(call(&arguments))).await.unwrap();
+    let answer = office.answer(&alex, GRANTS[3].tool, &arguments).await;
     let state = office.desk.led_to(&answer, &alex).await.unwrap();
     let request = office.kept(answer.waits_for().unwrap()).await;
     let since = async |tool: &str, arguments: &Value, who: &Requester| {
@@ -479,19 +485,12 @@ async fn what_the_ledger_says_of_a_signature_makes_it_count_for_nobody() {
     let ask = r#"@id("ask") @ask @approvals("2") @approvers("keys")
         permit (principal, action in Action::"grant", resource);"#;
     let keys = ["ada", "eve"].map(|name| (name, ApproverKey::generate().unwrap()));
-    let home = tempfile::tempdir().unwrap();
-    let approvers = home.path().join("approvers");
-    let lines = keys.iter().map(|(name, key)| format!("{name} {}\n", key.public()));
-    std::fs::write(&approvers, lines.collect::<String>()).unwrap();
-    let path = approvers.to_str().unwrap();
-    let file = format!("[grantor]\napprovers = {path:?}\n[teams.keys]\nmembers = [\"ada\"]\n");
+    let (_home, approvers) = approvers(&keys);
+    let file = format!("[grantor]\napprovers = {approvers:?}\n[teams.keys]\nmembers = [\"ada\"]\n");
     let office = Office::new(ask, &file).await;
     let request = office.asks(&person("alex", &[]), 3).await;
     for (name, key) in &keys {
-        let (receipt, digest) = (request.receipt.as_str(), request.digest.as_str());
-        let (question, time) = (request.content.question.as_str(), Timestamp::now());
-        let signature = key.sign(&Statement { receipt, digest, question, time }).unwrap();
-        let proof = json!(Proof { key: key.public(), time, signature });
+        let (receipt, proof) = (request.receipt.as_str(), signed(&request, key));
         // As whoever can write the ledger would have it: eve is said to be of the group.
         let answered = Answered {
             until: Some(Timestamp::now() + jiff::SignedDuration::from_mins(9)),
@@ -549,7 +548,7 @@ async fn a_limit_on_what_may_be_approved_is_not_waited_out() {
         requests.push(office.kept(body["receipt"].as_str().unwrap()).await);
     }
     let later = Timestamp::now() + jiff::SignedDuration::from_mins(5);
-    let Office { desk, home: _home, _sandbox } = office;
+    let Office { desk, _home, _sandbox } = office;
     let desk = desk.supposing(Some(later));
     let may = |request| desk.may_approve(request, &sue, &Channel::Page).is_ok();
     assert_eq!(requests.iter().map(may).collect::<Vec<_>>(), [true, false]);
