@@ -250,7 +250,12 @@ fn usage(told: &clap::Error) -> ExitCode {
 type Ran = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn run(cli: Cli) -> Ran {
-    cli.global.keep();
+    let is_for_others =
+        matches!(&cli.command, Some(Command::Serve(serve)) if !serve.is_over_stdio());
+    // Who calls over a network can run no command here, and is told nothing of this machine's folders.
+    if !is_for_others {
+        cli.global.keep();
+    }
     if cli.global.as_json && cli.command.as_ref().is_none_or(Command::has_no_data) {
         paint::complain("--json is of no use here: this prints no data of its own");
         return Ok(ExitCode::from(2));

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The options that a command needs to find what this process has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +15,6 @@ pub struct Options<'a> {
 
 /// Those of this process, as they are typed.
 static OWN: OnceLock<String> = OnceLock::new();
-static FORGOTTEN: AtomicBool = AtomicBool::new(false);
 
 /// How a command begins in words.
 const COMMAND: &str = "`grantor ";
@@ -29,28 +27,15 @@ pub fn keep(options: &Options<'_>) {
     let _ = OWN.set(options.typed());
 }
 
-/// Commands are named without what this process was started with, from now on: for those who are told of them
-/// elsewhere.
-pub fn forget() {
-    FORGOTTEN.store(true, Ordering::Relaxed);
-}
-
-fn own() -> &'static str {
-    match FORGOTTEN.load(Ordering::Relaxed) {
-        true => "",
-        false => OWN.get().map_or("", String::as_str),
-    }
-}
-
 /// Words with each command that they name as it has to be typed: the one way to name a command. What
 /// stands in “quotes” is not our word and stays as it is.
 pub fn commands(words: &str) -> String {
-    complete(words, own())
+    complete(words, OWN.get().map_or("", String::as_str))
 }
 
 /// The same in what is said of a sandbox, whoever says it.
 pub fn commands_in_sandbox(words: &str) -> String {
-    let own = own();
+    let own = OWN.get().map_or("", String::as_str);
     complete(words, if own.starts_with(SANDBOX) { own } else { SANDBOX })
 }
 

@@ -7,20 +7,21 @@ use serde_json::{Value, json};
 
 use super::{Global, Ran, paint, policy::table, setup};
 use crate::config::Config;
-use crate::guard::{Declared, Finding, Guard, PolicyError, Rule};
+use crate::guard::{Finding, Guard, PolicyError, Rule};
 
 pub(super) fn run(global: &Global, file: Option<PathBuf>) -> Ran {
     let (guard, path) = match file {
         Some(file) => {
             let guard = Guard::load(Some(&file), false);
             // A policy in a repository is looked at by itself, unless a configuration is named beside it.
-            let declared = match &global.config {
-                Some(_) => Config::load(&setup::sources(&global.flags()))?.declared,
-                None => Declared::default(),
+            let guard = match &global.config {
+                Some(_) => {
+                    let config = Config::load(&setup::sources(&global.flags()))?;
+                    guard.map(|guard| guard.declaring(config.declared))
+                }
+                None => guard,
             };
-            let is_named = global.config.is_some();
-            let declaring = |guard: Guard| if is_named { guard.declaring(declared) } else { guard };
-            (guard.map(declaring), Some(file))
+            (guard, Some(file))
         }
         None => {
             let config = Config::load(&setup::sources(&global.flags()))?;

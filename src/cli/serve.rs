@@ -11,7 +11,6 @@ use crate::config::{Config, Http};
 use crate::desk::Desk;
 use crate::guard::Guard;
 use crate::identity::{ClaimNames, IssuerSettings, LoginSettings, ScopeNames};
-use crate::invocation;
 use crate::page::Place;
 use crate::sandbox::Issuer;
 use crate::server::{HttpOptions, serve_http, serve_stdio};
@@ -78,8 +77,6 @@ async fn over_stdio(global: &Global) -> Ran {
 }
 
 async fn over_http(global: &Global, address: SocketAddr, arguments: Arguments) -> Ran {
-    // Who calls over a network can run no command here, and is told nothing of this machine's folders.
-    invocation::forget();
     let mut setup = Setup::load(global).await?;
     let issuer = match global.sandbox {
         true => Some(of_sandbox(&mut setup.config, address).await?),

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use asked_about::is_not;
 pub use asked_about::{JUDGED, JudgedFacts};
 
 use crate::access::Access;
@@ -149,7 +148,7 @@ pub struct JudgedPart {
     pub privileged: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
 }
 

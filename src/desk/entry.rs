@@ -13,8 +13,9 @@ impl Desk {
     /// There is nothing that they may see.
     pub async fn entry_for(&self, receipt: &str, who: &Requester) -> Result<PastEntry, Failure> {
         self.seen(receipt, who).await?;
-        let entry = self.ledger.entry(receipt).await?.ok_or_else(|| unknown(receipt))?;
-        self.entry_hiding(entry, who).await
+        let mut entry = self.ledger.entry(receipt).await?.ok_or_else(|| unknown(receipt))?;
+        self.hide_in(&mut entry, who).await?;
+        Ok(entry)
     }
 
     /// Whether somebody's no to a request counts that another made: theirs who could approve it, however that

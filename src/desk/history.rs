@@ -145,11 +145,13 @@ impl Desk {
 
     async fn listed(&self, sought: Sought, by: &Requester) -> Result<Listed, Failure> {
         let Sought { find, begun, limit } = sought;
-        let Seen { page, goes_on } = self.seen_of(find.clone(), limit, by).await?;
+        let Seen { mut page, goes_on } = self.seen_of(find.clone(), limit, by).await?;
+        for entry in &mut page.entries {
+            self.hide_in(entry, by).await?;
+        }
         let (mut changes, mut warnings) = (Vec::new(), Vec::new());
         let (mut room, mut goes_on, mut last) = (MOST_BYTES - BESIDE, goes_on, None);
         for entry in &page.entries {
-            let entry = &self.entry_hiding(entry.clone(), by).await?;
             let row = self.row(entry, find.now);
             let length = clean(&row, self.config.sandbox).to_string().len() + MARKS;
             if length > room && !changes.is_empty() {

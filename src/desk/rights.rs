@@ -1,8 +1,8 @@
 //! Whose yes to a request counts, and whether what another asked for is there for somebody.
 //!
 //! The rules decide where they name `approve` or `see`. Where they do not, whoever is at the machine approves as
-//! its operating system lets them, and a caller over HTTP sees what is their own and approves nothing. Whatever the
-//! rules say, no service approves, and nobody approves what gives access to themselves.
+//! its operating system lets them, and a caller over HTTP sees what is their own and approves nothing. No rule lets a service
+//! approve, or anybody what gives access to themselves.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ impl Desk {
             .hint("approve it at a Grantor that is set up as the one that asked"));
         }
         if is_ruled {
-            return self.allows(Right::Approve, request, who);
+            return self.approves(request, who);
         }
         match who.caller() {
             None => Ok(false),
@@ -77,16 +77,16 @@ impl Desk {
         }
     }
 
-    /// Makes sure that the rules let somebody have a right over all that was asked for; whether any of it gives
-    /// access to themselves is not known.
-    fn allows(&self, right: Right, request: &Request, who: &Requester) -> Result<bool, Failure> {
+    /// Makes sure that the rules let somebody approve all that was asked for; whether any of it gives access to
+    /// themselves is not known.
+    fn approves(&self, request: &Request, who: &Requester) -> Result<bool, Failure> {
         let (by, at) = (request.requester(), self.circumstances(who, 0));
         let approvals = request.yeses.len();
         let mut is_unknown = false;
         for intent in &asked_about(request)? {
             let asked = AskedFor { intent, by: &by, approvals };
             let is_alias = |whom: &Named| self.is_alias_of(who, intent, whom);
-            is_unknown |= self.guard.allows(right, asked, &at, is_alias)?;
+            is_unknown |= self.guard.approves(asked, &at, is_alias)?;
         }
         Ok(is_unknown)
     }
@@ -121,9 +121,7 @@ impl Desk {
                 "several people approve on the page, or each with a signature of their own",
             ));
         }
-        let is_of = |group: &String| self.guard.is_of(group, who);
-        let meets =
-            demands.iter().enumerate().filter(|(_, demand)| demand.of.as_ref().is_none_or(is_of));
+        let meets = demands.iter().enumerate().filter(|(_, demand)| self.is_wanted(demand, who));
         let meets: Vec<_> = meets.map(|(index, _)| index).collect();
         match meets.is_empty() {
             true => Err(Failure::refused(format!(
@@ -132,6 +130,11 @@ impl Desk {
             ))),
             false => Ok(meets),
         }
+    }
+
+    /// Whether a demand is for the yes of somebody like this.
+    fn is_wanted(&self, demand: &Demand, who: &Requester) -> bool {
+        demand.of.as_ref().is_none_or(|group| self.guard.is_of(group, who))
     }
 
     /// Makes sure, where signatures approve, that those who signed may, and that they are all whose yes it takes:
@@ -146,10 +149,7 @@ impl Desk {
             self.has_right_to_approve(request, signer)?;
         }
         let has = |demand: &Demand| {
-            let is_of = |one: &&Requester| {
-                demand.of.as_ref().is_none_or(|group| self.guard.is_of(group, one))
-            };
-            signers.iter().filter(is_of).count() >= demand.people
+            signers.iter().filter(|one| self.is_wanted(demand, one)).count() >= demand.people
         };
         match request.content.demands.iter().all(has) {
             true => Ok(()),

@@ -212,10 +212,15 @@ impl Desk {
         } else if let Some(taker) = self.taker(&record).await?.filter(|taker| taker.end.is_some()) {
             self.look_and_learn(&taker, by).await?;
         } else {
-            return self.hiding(record, by).await;
+            return self.as_shown_to(record, by).await;
         }
         let now = self.ledger.find(&record.receipt).await?.unwrap_or(record);
-        self.hiding(now, by).await
+        self.as_shown_to(now, by).await
+    }
+
+    async fn as_shown_to(&self, mut record: Record, by: &Requester) -> Result<Record, Failure> {
+        self.hide(&mut record, by).await?;
+        Ok(record)
     }
 }
 

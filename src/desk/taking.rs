@@ -192,8 +192,7 @@ impl Desk {
     /// Whose signature approved a request, where this configuration does not go by it. Where it goes
     /// by others', one that does not hold under its own key is nobody's, and is left to nobody.
     fn signed_for_others(&self, request: &Request) -> Option<String> {
-        let approved = |answered: &Answered| answered.decision == Decision::Approved;
-        request.answered.as_ref().filter(|answered| approved(answered))?;
+        request.answered.as_ref().filter(|one| one.decision == Decision::Approved)?;
         request.yeses.iter().find_map(|yes| self.is_signed_for_others(request, yes))
     }
 

@@ -70,26 +70,10 @@ impl Desk {
         }
     }
 
-    /// The same of an entry of a list.
-    pub(super) async fn entry_hiding(
-        &self,
-        mut entry: PastEntry,
-        by: &Requester,
-    ) -> Result<PastEntry, Failure> {
-        if let Told::Change(record, _) = &mut entry.told {
-            **record = self.hiding((**record).clone(), by).await?;
-        }
-        Ok(entry)
-    }
-
-    /// A change without the receipts of others that somebody may not see: that there was one they may know.
-    pub(super) async fn hiding(
-        &self,
-        mut record: Record,
-        by: &Requester,
-    ) -> Result<Record, Failure> {
+    /// Takes the receipts of others out of a change that somebody may not see: that there was one they may know.
+    pub(super) async fn hide(&self, record: &mut Record, by: &Requester) -> Result<(), Failure> {
         if by.caller().is_none() {
-            return Ok(record);
+            return Ok(());
         }
         let receipts = [
             &mut record.undone_by,
@@ -105,7 +89,19 @@ impl Desk {
                 ANOTHER.clone_into(known);
             }
         }
-        Ok(record)
+        Ok(())
+    }
+
+    /// The same of an entry of a list.
+    pub(super) async fn hide_in(
+        &self,
+        entry: &mut PastEntry,
+        by: &Requester,
+    ) -> Result<(), Failure> {
+        match &mut entry.told {
+            Told::Change(record, _) => self.hide(record, by).await,
+            Told::Asked(_) | Told::Refused(_) => Ok(()),
+        }
     }
 
     /// # Errors

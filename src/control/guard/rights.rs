@@ -49,27 +49,26 @@ impl Guard {
         self.in_force().names(right)
     }
 
-    /// Whether somebody may have a right over what was asked for: as the rules say that name it, and never what
-    /// no rule can allow. Where it is allowed, whether it gives access to themselves is not known: to an account
-    /// of theirs, or a group that they are in. `is_alias` says whether the configuration calls an account theirs.
+    /// Whether somebody's yes to a change counts: as the rules say that name `approve`, and never where no rule can
+    /// allow it. Where it does, whether the change gives access to themselves is not known: to an account of theirs,
+    /// or a group that they are in. `is_alias` says whether the configuration calls an account theirs.
     ///
     /// # Errors
     /// `Refused`, with the rules that say so.
-    pub fn allows(
+    pub fn approves(
         &self,
-        right: Right,
         asked: AskedFor<'_>,
         at: &Circumstances<'_>,
         is_alias: impl Fn(&Named) -> bool,
     ) -> Result<bool, Failure> {
         let gain = self.gives_to(asked.intent, at.requester, is_alias);
-        match self.ruling_on(right, asked, at, gain) {
+        match self.ruling_on(Right::Approve, asked, at, gain) {
             Ruling::Deny { message, hint, .. } => Err(Failure::refused(message).hint(hint)),
             Ruling::Allow(_) | Ruling::Ask { .. } => Ok(gain.is_none()),
         }
     }
 
-    /// The same for a policy's author: the verdict, and each rule's part in it that names the right.
+    /// What a policy's author is told of a right: the verdict, and each rule's part in it that names the right.
     pub fn explain_right(
         &self,
         right: Right,

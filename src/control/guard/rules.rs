@@ -23,11 +23,17 @@ pub(super) struct Rules {
     pub(super) language: Language,
     pub(super) text: String,
     set: PolicySet,
-    /// Those alone whose heads name one right, and of these those that may speak of one's own request.
-    rights: [OnceLock<[PolicySet; 2]>; Right::ALL.len()],
+    see: OnceLock<OnRight>,
+    approve: OnceLock<OnRight>,
     listed: Vec<Rule>,
     /// Every name and text in the rules; none where they cannot be told.
     words: OnceLock<Option<HashSet<String>>>,
+}
+
+/// The rules whose heads name a right, and of these those that may speak of one's own request.
+struct OnRight {
+    all: PolicySet,
+    of_own: PolicySet,
 }
 
 /// One rule, as its author annotated it.
@@ -67,7 +73,8 @@ impl Rules {
             .map_err(|error| vec![PolicyMistake::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;
         let (text, words) = (text.to_owned(), OnceLock::new());
-        Ok(Self { language, text, set, rights: Default::default(), listed, words })
+        let (see, approve) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { language, text, set, see, approve, listed, words })
     }
 
     pub(super) fn listed(&self) -> &[Rule] {
@@ -94,7 +101,7 @@ impl Rules {
 
     /// Whether a rule's head names a right.
     pub(super) fn names(&self, right: Right) -> bool {
-        self.set.policies().any(|policy| is_on(policy, right))
+        !self.on(right).all.is_empty()
     }
 
     /// Whether the head of the rule of this id names a right.
@@ -105,24 +112,26 @@ impl Rules {
     /// What the rules say of a right that their heads name; of one's own request, what those permits say alone
     /// that speak of who asked for it.
     pub(super) fn decide_right(&self, right: Right, is_own: bool, case: Case<'_>) -> Ruling {
-        let sets = self.rights.get(right as usize).map(|sets| sets.get_or_init(|| self.on(right)));
-        match sets {
-            Some([_, own]) if is_own => self.decided_by(own, case),
-            Some([all, _]) => self.decided_by(all, case),
-            None => unjudged("there is no such right"),
-        }
+        let OnRight { all, of_own } = self.on(right);
+        self.decided_by(if is_own { of_own } else { all }, case)
     }
 
-    fn on(&self, right: Right) -> [PolicySet; 2] {
-        let named = || self.set.policies().filter(|policy| is_on(policy, right)).cloned();
-        let is_of_own = |policy: &Policy| {
-            policy.effect() == cedar_policy::Effect::Forbid || speaks_of(policy, REQUESTER)
+    fn on(&self, right: Right) -> &OnRight {
+        let kept = match right {
+            Right::See => &self.see,
+            Right::Approve => &self.approve,
         };
-        // Their ids are apart: they are of one set.
-        [
-            PolicySet::from_policies(named()).unwrap_or_default(),
-            PolicySet::from_policies(named().filter(is_of_own)).unwrap_or_default(),
-        ]
+        kept.get_or_init(|| {
+            let named = || self.set.policies().filter(|policy| is_on(policy, right)).cloned();
+            let is_of_own = |policy: &Policy| {
+                policy.effect() == cedar_policy::Effect::Forbid || speaks_of(policy, REQUESTER)
+            };
+            // Their ids are apart: they are of one set.
+            OnRight {
+                all: PolicySet::from_policies(named()).unwrap_or_default(),
+                of_own: PolicySet::from_policies(named().filter(is_of_own)).unwrap_or_default(),
+            }
+        })
     }
 
     pub(super) fn decide(&self, case: Case<'_>) -> Ruling {

@@ -9,11 +9,11 @@ use super::{Intent, JudgedPart};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JudgedFacts {
     pub tenant_told: String,
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lowering: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<JudgedPart>,
@@ -43,9 +43,4 @@ impl Intent {
         crate::json::put(&mut recorded, JUDGED, json!(facts));
         recorded
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-pub(super) fn is_not(is: &bool) -> bool {
-    !is
 }

@@ -57,7 +57,7 @@ pub struct Content {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub demands: Vec<Demand>,
     /// Whether those rules say who approves: then nobody does under others.
-    #[serde(skip_serializing_if = "is_not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub names_approvers: bool,
     /// Each change, as the ledger keeps it.
     pub intents: Vec<Value>,
@@ -427,11 +427,6 @@ impl Request {
         };
         Failure::refused(format!("request {} {}", self.receipt, self.words())).hint(hint)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_not(is: &bool) -> bool {
-    !is
 }
 
 #[cfg(test)]
