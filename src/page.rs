@@ -36,7 +36,7 @@ use crate::desk::Desk;
 use crate::failure::{Failure, Kind};
 use crate::identity::Identity;
 use form::{Fields, cookie};
-pub use place::Place;
+pub use place::PageUrls;
 use reply::Reply;
 use seal::Seals;
 use sessions::{Session, Sessions};
@@ -46,7 +46,7 @@ use viewers::Viewers;
 pub struct Page {
     desk: Arc<Desk>,
     identity: Arc<Identity>,
-    place: Place,
+    place: PageUrls,
     seals: Seals,
     sessions: Sessions,
     viewers: Viewers,
@@ -72,12 +72,17 @@ const STYLE: &str = include_str!("page/style.css");
 
 impl Page {
     /// `works` is told of what goes on after an answer.
-    pub fn new(desk: Arc<Desk>, identity: Arc<Identity>, place: Place, works: TaskTracker) -> Self {
+    pub fn new(
+        desk: Arc<Desk>,
+        identity: Arc<Identity>,
+        place: PageUrls,
+        works: TaskTracker,
+    ) -> Self {
         let (sessions, viewers) = (Sessions::default(), Viewers::default());
         Self { desk, identity, place, seals: Seals::new(), sessions, viewers, works }
     }
 
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &PageUrls {
         &self.place
     }
 
@@ -212,7 +217,7 @@ impl Page {
 
 impl Visit {
     /// What somebody wanted to see who has to log in first.
-    fn wanted(&self, place: &Place) -> String {
+    fn wanted(&self, place: &PageUrls) -> String {
         let asked = self.asked.as_deref().filter(|_| self.method == Method::GET);
         match self.below.as_str() {
             "login" | login::BACK | "logout" => place.path(""),

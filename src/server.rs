@@ -39,7 +39,7 @@ use crate::desk::{Answer, Call, Desk, Person, Progress, UnknownTool};
 use crate::invocation;
 use crate::observe::{CallOrigin, Trace};
 use crate::outbound::telling;
-use crate::page::Place;
+use crate::page::PageUrls;
 use crate::requester::Requester;
 #[doc(hidden)]
 pub use http::serve_http_to;
@@ -79,7 +79,7 @@ enum Face {
     /// From one client, whose user is the process's own.
     Stdio(Unheard),
     /// From many, each of whom has been asked who they are; with the page where they can answer, if there is one.
-    Http(Option<Place>),
+    Http(Option<PageUrls>),
 }
 
 /// How serving a client ended.

@@ -10,7 +10,7 @@ use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::failure::Failure;
 use crate::ledger::{Record, Trouble};
 use crate::notify::Trouble as Untold;
-use crate::page::Place;
+use crate::page::PageUrls;
 use crate::text;
 
 pub(super) async fn run(global: &Global) -> Ran {
@@ -38,7 +38,7 @@ pub(super) async fn run(global: &Global) -> Ran {
 
 /// Tells others what has happened, where no server does; what could not be told waits.
 pub(super) async fn tell(desk: &Desk) {
-    let page = Place::configured(&desk.config().http);
+    let page = PageUrls::configured(&desk.config().http);
     let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
     for Untold { endpoint, why } in desk.tell(&link).await {
         let why = text::clean(&why);

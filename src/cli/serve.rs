@@ -11,7 +11,7 @@ use crate::config::{Config, Http};
 use crate::desk::Desk;
 use crate::guard::Guard;
 use crate::identity::{ClaimNames, IssuerSettings, LoginSettings, ScopeNames};
-use crate::page::Place;
+use crate::page::PageUrls;
 use crate::sandbox::Issuer;
 use crate::server::{HttpOptions, serve_http, serve_stdio};
 
@@ -96,7 +96,7 @@ async fn over_http(global: &Global, address: SocketAddr, arguments: Arguments) -
     serve_http(desk, &options, |address, url| {
         paint::note(&format!("serving MCP over HTTP at {address}; clients find it at {url}"));
         if let Some(issuer) = &issuer {
-            if let Ok(place) = Place::beside(url) {
+            if let Ok(place) = PageUrls::beside(url) {
                 let page = place.home();
                 paint::note(&format!(
                     "open {page} in a browser: log in as alex, who asks, or as marta, who approves"

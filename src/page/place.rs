@@ -9,7 +9,7 @@ use crate::text;
 
 /// The addresses of the page.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct PageUrls {
     /// Scheme, host and port.
     origin: String,
     host: String,
@@ -22,7 +22,7 @@ pub struct Place {
 
 const NAME: &str = "inbox";
 
-impl Place {
+impl PageUrls {
     /// Beside the address that clients write.
     ///
     /// # Errors
@@ -141,13 +141,13 @@ mod tests {
 
     #[test]
     fn it_stands_beside_the_endpoint() {
-        let company = Place::beside("https://grantor.example.com/mcp").unwrap();
+        let company = PageUrls::beside("https://grantor.example.com/mcp").unwrap();
         assert_eq!(company.url(""), "https://grantor.example.com/inbox");
         assert_eq!(company.of_request("gr-1"), "https://grantor.example.com/inbox/gr-1");
         assert_eq!(company.session_cookie(), "__Host-grantor");
         let cookie = "n=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure";
         assert_eq!(company.set("n", "v", 9), cookie);
-        let below = Place::beside("https://example.com/tools/grantor/mcp").unwrap();
+        let below = PageUrls::beside("https://example.com/tools/grantor/mcp").unwrap();
         assert_eq!(below.path("mine"), "/tools/grantor/inbox/mine");
         for (path, found) in [
             ("/inbox", Some("")),
@@ -158,14 +158,14 @@ mod tests {
         ] {
             assert_eq!(company.below(path), found, "{path}");
         }
-        let local = Place::beside("http://127.0.0.1:8080/mcp").unwrap();
+        let local = PageUrls::beside("http://127.0.0.1:8080/mcp").unwrap();
         assert_eq!(local.session_cookie(), "grantor-8080");
         assert!(!local.set("n", "v", 9).contains("Secure"));
     }
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        let place = Place::beside("https://grantor.example.com/mcp").unwrap();
+        let place = PageUrls::beside("https://grantor.example.com/mcp").unwrap();
         for to in ["/inbox", "/inbox/gr-1", "/inbox/history?principal=a%40b.c&state=done"] {
             assert_eq!(place.led_back(Some(to)), to);
         }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_form_is_from_a_page_of_its_own() {
-        let place = Place::beside("https://grantor.example.com/mcp").unwrap();
+        let place = PageUrls::beside("https://grantor.example.com/mcp").unwrap();
         let own = "https://grantor.example.com";
         for (origin, site, is) in [
             (Some(own), Some("same-origin"), true),

@@ -179,7 +179,7 @@ impl Site {
     fn new(
         handler: &Handler,
         mcp: Mcp,
-        (front, page): (Front, Option<page::Place>),
+        (front, page): (Front, Option<page::PageUrls>),
         shutdown: &Shutdown,
     ) -> Self {
         let desk = handler.desk.clone();

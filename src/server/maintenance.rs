@@ -13,7 +13,7 @@ use super::shutdown::Shutdown;
 use crate::desk::{Desk, Ending, MaintenanceReport};
 use crate::ledger;
 use crate::notify::Trouble;
-use crate::page::Place;
+use crate::page::PageUrls;
 use crate::text;
 
 pub(super) struct Maintenance {
@@ -91,7 +91,7 @@ impl Maintenance {
     /// Tells others what has happened, beside all else: whoever is slow to listen keeps no end waiting.
     async fn tell_on(&self) {
         let mut told = Told::default();
-        let page = Place::configured(&self.desk.config().http);
+        let page = PageUrls::configured(&self.desk.config().http);
         let link = |receipt: &str| page.as_ref().map(|page| page.of_request(receipt));
         let is_too_late = async {
             self.shutdown.input_ended.cancelled().await;

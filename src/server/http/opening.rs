@@ -17,7 +17,7 @@ pub(super) struct Opening {
     pub(super) address: SocketAddr,
     pub(super) front: Front,
     /// Where people approve, if they can log in anywhere.
-    pub(super) page: Option<page::Place>,
+    pub(super) page: Option<page::PageUrls>,
 }
 
 impl Opening {
@@ -31,7 +31,7 @@ impl Opening {
         let address = listener.local_addr()?;
         let front = Front::new(&config.http, address)?;
         let logs_in = config.http.issuers.iter().any(|issuer| issuer.login.is_some());
-        let page = logs_in.then(|| page::Place::beside(front.public_url())).transpose()?;
+        let page = logs_in.then(|| page::PageUrls::beside(front.public_url())).transpose()?;
         Ok(Self { listener, tls, address, front, page })
     }
 }
