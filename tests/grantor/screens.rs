@@ -353,7 +353,8 @@ enum Way {
     Data,
 }
 
-/// A world of its own, with this program at a path that is as long wherever it was built.
+/// A world of its own. This program and the policies are at paths that are as long wherever the
+/// checkout is: lines break where they did.
 struct Stage {
     world: World,
     before: Before,
@@ -363,8 +364,9 @@ struct Stage {
 
 impl Stage {
     async fn new(before: Before) -> Self {
-        let world = World::asking().await.set("TZ", "UTC");
+        let world = World::new().await.set("TZ", "UTC");
         std::fs::create_dir_all(world.path("bin")).unwrap();
+        let world = own_policies(world);
         let (built, own) = (env!("CARGO_BIN_EXE_grantor"), world.path("bin/grantor"));
         if std::fs::hard_link(built, &own).is_err() {
             std::fs::copy(built, &own).unwrap();
@@ -504,7 +506,7 @@ impl Stage {
     /// The words of a line, with what stands for something put in.
     fn words(&self, line: &str, receipt: Option<&str>, way: Way) -> Vec<String> {
         let file = |name: &str| self.world.path(name).to_str().unwrap().to_owned();
-        let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/examples");
+        let policies = file("policies/examples");
         let mut words: Vec<String> = Vec::new();
         for word in line.split_whitespace() {
             match word {
@@ -514,7 +516,7 @@ impl Stage {
                 "RECEIPT" => words.push(receipt.unwrap().to_owned()),
                 "OLD" => words.push(file("monday.json")),
                 "OUT" => words.push(file("out.csv")),
-                word => words.push(word.replace("POLICIES", policies)),
+                word => words.push(word.replace("POLICIES", &policies)),
             }
         }
         if self.before == Before::Exported && line.starts_with("access diff OLD") {
@@ -531,11 +533,29 @@ impl Stage {
         let home = self.world.path("");
         let home = home.to_str().unwrap().trim_end_matches('/');
         let told = told.replace(home, &fixed(home));
-        let told = told.replace(env!("CARGO_MANIFEST_DIR"), "/src");
         let told = told.replace(env!("CARGO_PKG_VERSION"), "0.0.0");
         let told = told.replace(requester().name(), "root");
         steady(&told.lines().map(without_value).collect::<Vec<_>>().join("\n")) + "\n"
     }
+}
+
+/// The rules that are built in, from a file, and the examples, all in the world's folder.
+fn own_policies(world: World) -> World {
+    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    for folder in ["policies", "policies/examples"] {
+        std::fs::create_dir_all(world.path(folder)).unwrap();
+    }
+    for folder in ["", "examples"] {
+        for entry in std::fs::read_dir(from.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path.strip_prefix(&from).unwrap();
+                std::fs::copy(&path, world.path("policies").join(name)).unwrap();
+            }
+        }
+    }
+    let policy = world.path("policies/default.cedar");
+    world.set("GRANTOR_POLICY", policy.to_str().unwrap())
 }
 
 /// What stands between stdout and stderr.
