@@ -216,6 +216,7 @@ pub fn main() -> ExitCode {
     let run = match runtime {
         Ok(runtime) => {
             let status = runtime.block_on(run(cli));
+            runtime.block_on(crate::ledger::parted());
             crate::observe::finish();
             // A read of stdin that blocks must not keep the process alive.
             runtime.shutdown_background();

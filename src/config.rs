@@ -13,6 +13,7 @@ mod notify;
 mod paths;
 mod people;
 mod policy;
+mod store;
 mod tenants;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 use crate::approvers::Approvers;
 use crate::given;
 use crate::guard::Declared;
+use crate::ledger::{Ledger, SharedStore};
 use crate::notify::Endpoint;
 use crate::observe::Format;
 use crate::outbound::Pace;
@@ -54,6 +56,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// What the ledger is sealed with, in place of a key beside it.
     pub ledger_key: Option<Secret>,
+    /// The database that the ledger is in, where several machines share it.
+    pub store: Option<SharedStore>,
+    /// As whom the tables of that database are made.
+    pub store_owner: Option<Secret>,
     /// Whose signature approves, where a signature is needed.
     pub approvers: Option<Approvers>,
     /// How long a question waits for a person while a call is open, in seconds.
@@ -282,6 +288,8 @@ impl Config {
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
         let state = crate::owner_only::warnings(&state_dir);
         let (declared, odd) = declared::declared(&file, &floor)?;
+        let store = store::Store::of(&file, &floor, env, sources.sandbox.is_some());
+        let store = store.map_err(ConfigError)?;
         let mut config = Self {
             tenants: Vec::new(),
             unready: Vec::new(),
@@ -292,6 +300,8 @@ impl Config {
             requester: requester(),
             state_dir,
             ledger_key: ledger_key(&own)?,
+            store: store.shared,
+            store_owner: store.owner,
             approvers: approvers_of(sources, &file, &floor)?,
             consent_wait: consent_wait(env, &file)?,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
@@ -321,6 +331,13 @@ impl Config {
         config.warnings.extend(misplaced(&settings));
         let secrets = settings.iter().flat_map(|settings| settings.secrets());
         config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
+        config.secrets.extend(store::inline(&file).chain(store::inline(&floor)));
+        if config.store.is_some() && config.ledger_key.is_none() {
+            return Err(ConfigError(format!(
+                "{LEDGER_KEY} is needed where the ledger is in a database: every machine that writes to it \
+                 seals with the same key; `openssl rand -hex 32` makes one"
+            )));
+        }
         for (declared, settings) in gathered {
             let people = people.at(&declared);
             config.add(declared, settings, people, floor.is_there());
@@ -344,6 +361,11 @@ impl Config {
         self.warnings.extend(troubles);
         self.secrets.extend(notify::inline(file));
         self.notify = endpoints;
+    }
+
+    /// The ledger that is set up here, which has its key and its database from now on.
+    pub fn ledger(&mut self) -> Ledger {
+        Ledger::kept(&self.state_dir, self.ledger_key.take(), self.store.take())
     }
 
     /// The tenants of this vendor that are ready.

@@ -179,7 +179,7 @@ impl Desk {
     /// A desk whose rules are loaded.
     pub fn with(mut config: Config, guard: Guard) -> Self {
         let names: Vec<_> = config.tenants.iter().map(|tenant| tenant.id.names()).collect();
-        let ledger = Ledger::new(&config.state_dir, config.ledger_key.take()).knowing(names);
+        let ledger = config.ledger().knowing(names);
         let notifier = Notifier::new(std::mem::take(&mut config.notify), &config.state_dir);
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));

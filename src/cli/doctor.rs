@@ -13,7 +13,6 @@ use super::paint::{BOLD, with};
 use super::{Global, Ran, paint, setup::Setup};
 use crate::config::{self, Config};
 use crate::invocation;
-use crate::ledger::Ledger;
 use crate::outbound::Wire;
 use crate::text;
 use report::{Level, Report};
@@ -31,7 +30,7 @@ pub(super) async fn run(global: &Global) -> Ran {
     }
     around::people(&mut report, &config);
     around::policy(&mut report, &config);
-    let ledger = Ledger::new(&config.state_dir, config.ledger_key.take());
+    let ledger = config.ledger();
     around::ledger(&mut report, &config, &ledger).await;
     around::room(&mut report, &config, &ledger).await;
     around::server(&mut report, &config, &ledger).await;

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::declared::{self, Section};
 use super::paths::expanded;
-use super::{ConfigError, Sources, floor, http, named, notify, people, tenants};
+use super::{ConfigError, Sources, floor, http, named, notify, people, store, tenants};
 use crate::settings::Variable;
 use crate::vendors::{VENDORS, Vendor};
 
@@ -158,6 +158,7 @@ impl File {
             section => {
                 section == tenants::SECTION
                     || section == people::SECTION
+                    || section == store::SECTION
                     || Section::named(section).is_some()
             }
         };
@@ -242,7 +243,7 @@ impl File {
             let key = |variable: &Variable| key_of(vendor.name, variable.name);
             secrets.any(|variable| table.get(&key(variable)).is_some_and(Value::is_str))
         });
-        let inline = inline || notify::inline(self).next().is_some();
+        let inline = inline || notify::inline(self).chain(store::inline(self)).next().is_some();
         let inline = inline || SECRET.iter().any(|key| self.own(key).is_some_and(Value::is_str));
         if !inline || !crate::secret::readable_by_others(&self.path) {
             return Vec::new();
@@ -288,6 +289,10 @@ fn check(tables: &Table) -> Result<(), Mistake> {
             notify::check(content).map_err(misread)?;
             continue;
         }
+        if section == store::SECTION {
+            store::check(content).map_err(misread)?;
+            continue;
+        }
         if let Some(declared) = Section::named(section) {
             declared.check(content).map_err(|declared::Wrong { section, nth, key, text }| {
                 Mistake { section, nth, key, text }
@@ -302,7 +307,7 @@ fn check(tables: &Table) -> Result<(), Mistake> {
                 None,
                 format!(
                     "there is no section {section:?}; there are grantor, {known}, tenants, people, \
-                     teams, accounts, labels, http, notify"
+                     teams, accounts, labels, http, notify, store"
                 ),
             );
         }

@@ -44,6 +44,7 @@ mod meaning;
 mod noted;
 pub mod ocsf;
 mod past;
+mod postgres;
 mod read;
 mod record;
 mod request;
@@ -69,6 +70,7 @@ pub use consent::State;
 pub use files::{MOVED, SetAside};
 pub use locks::{Lock, LockOn, Locks};
 pub use noted::{Bookmark, Happening, Noted, NotedPage};
+pub use postgres::{Durability, SharedStore, migrate, parted};
 pub use past::{Entry as PastEntry, Past, PastPage, Place, Position, Refusal, Told, Who};
 pub use record::{End, MovedEnd, Record};
 pub use request::{Answered, AskedAt, Asking, Content, Decision, Request, UnsentConsent};
@@ -115,6 +117,13 @@ impl Ledger {
     /// is missing is made by the first line.
     pub fn new(dir: &Path, key: Option<Secret>) -> Self {
         let shelf = Shelf::files(dir, key);
+        Self { shelf, watched: watched::Watched::default(), in_flight: InFlight::default() }
+    }
+
+    /// The ledger in `dir`, or the one in a database of which `dir` has a copy. Touches nothing.
+    pub fn kept(dir: &Path, key: Option<Secret>, store: Option<SharedStore>) -> Self {
+        let Some(store) = store else { return Self::new(dir, key) };
+        let shelf = Shelf::postgres(dir, store, key);
         Self { shelf, watched: watched::Watched::default(), in_flight: InFlight::default() }
     }
 

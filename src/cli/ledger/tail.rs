@@ -74,7 +74,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -
     let (mut seen, last) = read(ledger, &wanted, 0, arguments.lines).await?;
     if last.is_empty() && !arguments.follow {
         paint::note(&match seen {
-            0 => format!("nothing was written to {} yet", ledger.place()),
+            0 => format!("nothing was written to {} yet", ledger.place().await),
             _ => "no line is as asked for".to_owned(),
         });
     }
@@ -84,15 +84,15 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -
     }
     show.all(&last)?;
     if arguments.follow {
-        let mut size = None;
+        let mut end = None;
         loop {
             tokio::time::sleep(PAUSE).await;
             // All of it is read again only where there is more.
-            let now = std::fs::metadata(ledger.place()).ok().map(|file| file.len());
-            if now.is_some() && now == size {
+            let now = ledger.end().await.ok();
+            if now.is_some() && now == end {
                 continue;
             }
-            size = now;
+            end = now;
             let (all, new) = read(ledger, &wanted, seen, usize::MAX).await?;
             seen = all;
             show.all(&new)?;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::control::requester::Requester;
+use crate::failure::Failure;
 
 /// A line to add.
 pub(super) struct Entry {
@@ -43,6 +44,20 @@ impl Entry {
     pub(super) fn gives(&self) -> bool {
         let decision = self.content.get("decision").and_then(Value::as_str);
         self.event == "answered" && decision == Some("approved")
+    }
+
+    /// Whether it tells what has happened already.
+    pub(super) fn comes_after(&self) -> bool {
+        matches!(self.event, "close" | "found" | "over" | "overdue" | "concluded")
+    }
+
+    /// The same, as long as a line gets.
+    ///
+    /// # Errors
+    /// It is too long, and nothing was sent yet.
+    pub(super) fn fitted(self) -> Result<Self, Failure> {
+        let content = super::length::fit(self.event, self.content)?;
+        Ok(Self { content, ..self })
     }
 
     pub(super) fn flushed(self) -> Self {

@@ -17,6 +17,7 @@ mod presence;
 mod room;
 mod segment;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,10 +27,10 @@ use tokio::sync::OnceCell;
 
 pub use aside::SetAside;
 pub use journal::MOVED;
-pub use locks::Lock;
+pub(super) use locks::Lock;
 
 use super::audit::{Audit, Head};
-use super::chain::Keys;
+use super::chain::{Keys, Link};
 use super::entry::Entry;
 use super::locks::LockOn;
 use super::noted::{Bookmark, NotedPage};
@@ -39,6 +40,7 @@ use super::whose::{Names, Whose};
 use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
 use crate::access::Access;
 use crate::control::permit::InFlight;
+use crate::control::requester::Requester;
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 use journal::{Journal, Reading};
@@ -73,10 +75,8 @@ impl Files {
         entry: Entry,
         unless: Option<Unless>,
     ) -> Result<Result<(), Objection>, Failure> {
-        let comes_after =
-            matches!(entry.event, "close" | "found" | "over" | "overdue" | "concluded");
-        let content = super::length::fit(entry.event, entry.content)?;
-        let entry = Entry { content, ..entry };
+        let comes_after = entry.comes_after();
+        let entry = entry.fitted()?;
         let append =
             move |journal: &Journal, keys: &Keys| journal.append(keys, entry, unless.as_ref());
         let added = self.work(append, WRITE).await;
@@ -145,7 +145,74 @@ impl Files {
         in_flight: &InFlight,
     ) -> Result<Vec<Record>, Failure> {
         let in_flight = in_flight.clone();
-        self.look(move |journal, keys| journal.orphans(keys, before, &in_flight)).await
+        let look = move |journal: &Journal, keys: &Keys| {
+            let is_gone = |process: &str| journal.is_gone(process);
+            let orphans = journal.orphans(keys, before, &in_flight, is_gone);
+            journal.sweep();
+            orphans
+        };
+        self.look(look).await
+    }
+
+    /// The same where these processes live, and no others.
+    pub(super) async fn orphans_beside(
+        &self,
+        living: HashSet<String>,
+        before: Timestamp,
+        in_flight: &InFlight,
+    ) -> Result<Vec<Record>, Failure> {
+        let in_flight = in_flight.clone();
+        let is_gone = move |process: &str| !living.contains(process);
+        self.look(move |journal, keys| journal.orphans(keys, before, &in_flight, is_gone)).await
+    }
+
+    /// The last line of the copy that these files are.
+    pub(super) async fn last_copied(&self) -> Result<Link, Failure> {
+        let journal = self.journal.clone();
+        self.blocking(move || journal.last_copied(), READ).await
+    }
+
+    /// Adds lines to the copy.
+    pub(super) async fn copy(&self, lines: Vec<String>) -> Result<(), Failure> {
+        self.work(move |journal, keys| journal.copy(keys, &lines), "cannot be copied").await
+    }
+
+    /// The line that an entry becomes, unless what the copy has stands against it.
+    pub(super) async fn composed(
+        &self,
+        entry: &Arc<Entry>,
+        unless: &Arc<Option<Unless>>,
+        (last, now): (Link, Timestamp),
+    ) -> Result<Result<String, Objection>, Failure> {
+        let (entry, unless) = (entry.clone(), unless.clone());
+        let compose = move |journal: &Journal, keys: &Keys| {
+            journal.composed(keys, &entry, unless.as_ref().as_ref(), (&last, now))
+        };
+        self.work(compose, WRITE).await
+    }
+
+    /// Gives every line to whoever takes them over, and then ends.
+    pub(super) async fn hand_over(
+        &self,
+        to: String,
+        by: &Requester,
+        take: impl FnOnce(Vec<String>) -> io::Result<Link> + Send + 'static,
+    ) -> Result<Link, Failure> {
+        let by = by.clone();
+        let hand_over = move |journal: &Journal, keys: &Keys| {
+            journal.hand_over(keys, (&to, &by), take)
+        };
+        self.look(hand_over).await
+    }
+
+    /// Makes anew what lines are found by.
+    pub(super) async fn reindex(&self) -> Result<(), Failure> {
+        self.look(|journal, keys| journal.reindex(keys)).await
+    }
+
+    /// What the lines of this process are marked with.
+    pub(super) fn process(&self) -> &str {
+        self.journal.process()
     }
 
     pub(super) async fn given_back(&self, receipt: &str) -> Result<Vec<Access>, Failure> {

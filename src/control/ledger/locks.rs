@@ -1,11 +1,12 @@
 //! Locks that one process has at a time, asked for where the lines are kept.
 
-pub use super::files::Lock;
+use super::files;
+use super::postgres::Lease;
 use super::shelf::Shelf;
 use crate::failure::Failure;
 
 /// What a lock is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockOn {
     /// The access of the principals that this number stands for, below 64.
     Turn(u8),
@@ -13,6 +14,42 @@ pub enum LockOn {
     Maintenance,
     /// Telling others what has happened.
     Notices,
+}
+
+/// A lock, until it is dropped; and given back however the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Held,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "what they do is done when they are dropped")]
+enum Held {
+    File(files::Lock),
+    Lease(Lease),
+}
+
+impl LockOn {
+    /// As a row of a database calls it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Turn(place) => format!("turn {place:02}"),
+            Self::Maintenance => "maintenance".to_owned(),
+            Self::Notices => "notices".to_owned(),
+        }
+    }
+}
+
+impl From<files::Lock> for Lock {
+    fn from(lock: files::Lock) -> Self {
+        Self { _held: Held::File(lock) }
+    }
+}
+
+impl From<Lease> for Lock {
+    fn from(lease: Lease) -> Self {
+        Self { _held: Held::Lease(lease) }
+    }
 }
 
 /// Where locks are asked for.

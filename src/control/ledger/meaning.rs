@@ -28,7 +28,7 @@ pub(super) fn understood(line: &str) -> Result<Value, String> {
             fits::<Option<jiff::Timestamp>>(end).map_err(|error| format!("expires_at: {error}"))
         }
         "concluded" => fits::<UnsentConsent>(&line),
-        "refused" | "spent" | "over" | "overdue" | BROKEN | ACCEPTED => Ok(()),
+        "refused" | "spent" | "over" | "overdue" | BROKEN | ACCEPTED | MOVED => Ok(()),
         _ => return Err(format!("is of a kind that this version does not know: {event:?}")),
     };
     match read {
@@ -48,6 +48,8 @@ fn fits<T: DeserializeOwned>(line: &Value) -> Result<(), String> {
 
 /// Somebody found lines missing or changed before this line was written.
 pub(super) const BROKEN: &str = "broken";
+/// The ledger goes on in a database, and this line is its last here.
+pub(super) const MOVED: &str = "moved";
 /// A person accepted the ledger as it is.
 pub(super) const ACCEPTED: &str = "accepted";
 

@@ -27,14 +27,16 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::audit::{Audit, Head};
 use super::entry::Entry;
-use super::files::{Files, Lock, SetAside};
-use super::locks::LockOn;
+use super::files::{Files, SetAside};
+use super::locks::{Lock, LockOn};
 use super::noted::{Bookmark, NotedPage};
+use super::postgres::{Durability, Postgres, SharedStore};
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
 use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
@@ -48,6 +50,8 @@ use crate::secret::Secret;
 pub(super) enum Shelf {
     /// Files in a folder of this machine, which any number of its processes may have open.
     Files(Arc<Files>),
+    /// A database that any number of machines share, each with a copy in files of its own.
+    Postgres(Arc<Postgres>),
 }
 
 /// Which changes are looked for.
@@ -73,6 +77,8 @@ pub(super) enum Changes {
     UnseenSince(Timestamp, Whose, String),
 }
 
+/// How often a lease that another process has is asked for.
+const PAUSE: Duration = Duration::from_millis(200);
 /// For as many as there are.
 pub(super) const ALL: usize = usize::MAX;
 
@@ -82,11 +88,30 @@ impl Shelf {
         Self::Files(Arc::new(Files::new(dir, key)))
     }
 
+    /// A database, of which a folder has the copy; sealed by `key`. Touches nothing.
+    pub(super) fn postgres(dir: &Path, store: SharedStore, key: Option<Secret>) -> Self {
+        Self::Postgres(Arc::new(Postgres::new(dir, store, key)))
+    }
+
+    /// The files that lines are looked for in, with every line that there is now.
+    async fn current(&self) -> Result<&Files, Failure> {
+        match self {
+            Self::Files(files) => Ok(files),
+            Self::Postgres(database) => database.current().await,
+        }
+    }
+
+    /// The same as they are, whatever came since.
+    fn known(&self) -> &Files {
+        match self {
+            Self::Files(files) => files,
+            Self::Postgres(database) => database.copied(),
+        }
+    }
+
     /// Learns the names that each tenant has and had: what was done under one of them is that tenant's.
     pub(super) fn know(&self, names: Names) {
-        match self {
-            Self::Files(files) => files.know(names),
-        }
+        self.known().know(names);
     }
 
     /// Adds a line, unless what the store has stands against it: nobody else can write between the look
@@ -104,6 +129,7 @@ impl Shelf {
     ) -> Result<Result<(), Objection>, Failure> {
         match self {
             Self::Files(files) => files.append(entry, unless).await,
+            Self::Postgres(database) => database.clone().append(entry, unless).await,
         }
     }
 
@@ -112,9 +138,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub(super) async fn record(&self, receipt: &str) -> Result<Option<Record>, Failure> {
-        match self {
-            Self::Files(files) => files.record(receipt).await,
-        }
+        self.current().await?.record(receipt).await
     }
 
     /// The request of this receipt.
@@ -122,9 +146,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub(super) async fn request(&self, receipt: &str) -> Result<Option<Request>, Failure> {
-        match self {
-            Self::Files(files) => files.request(receipt).await,
-        }
+        self.current().await?.request(receipt).await
     }
 
     /// Changes, at most so many, and how many were left out. Ends that are due and changes that are open
@@ -137,9 +159,7 @@ impl Shelf {
         find: Changes,
         most: usize,
     ) -> Result<(Vec<Record>, usize), Failure> {
-        match self {
-            Self::Files(files) => files.changes(find, most).await,
-        }
+        self.current().await?.changes(find, most).await
     }
 
     /// The requests that wait, or are approved and not used, and have not lapsed by then, the oldest first. What
@@ -148,9 +168,7 @@ impl Shelf {
     /// # Errors
     /// They cannot be read.
     pub(super) async fn live_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {
-        match self {
-            Self::Files(files) => files.live_requests(now).await,
-        }
+        self.current().await?.live_requests(now).await
     }
 
     /// Entries of the past that fit what is looked for, the newest first, at most so many. One whose lines
@@ -159,9 +177,7 @@ impl Shelf {
     /// # Errors
     /// They cannot be read.
     pub(super) async fn past(&self, find: Past, most: usize) -> Result<PastPage, Failure> {
-        match self {
-            Self::Files(files) => files.past(find, most).await,
-        }
+        self.current().await?.past(find, most).await
     }
 
     /// What one receipt tells.
@@ -169,9 +185,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub(super) async fn entry(&self, receipt: &str) -> Result<Option<PastEntry>, Failure> {
-        match self {
-            Self::Files(files) => files.entry(receipt).await,
-        }
+        self.current().await?.entry(receipt).await
     }
 
     /// The live requests as their own lines alone tell them, the oldest first: enough to end one, and never
@@ -180,9 +194,7 @@ impl Shelf {
     /// # Errors
     /// They cannot be read.
     pub(super) async fn known_requests(&self, now: Timestamp) -> Result<Vec<Request>, Failure> {
-        match self {
-            Self::Files(files) => files.known_requests(now).await,
-        }
+        self.current().await?.known_requests(now).await
     }
 
     /// The first live request that is this question and stands so.
@@ -194,9 +206,7 @@ impl Shelf {
         question: Question,
         state: State,
     ) -> Result<Option<Request>, Failure> {
-        match self {
-            Self::Files(files) => files.same(question, state).await,
-        }
+        self.current().await?.same(question, state).await
     }
 
     /// Changes that were opened before then, have no end, and that nobody is carrying out: their process is
@@ -212,6 +222,7 @@ impl Shelf {
     ) -> Result<Vec<Record>, Failure> {
         match self {
             Self::Files(files) => files.orphans(before, in_flight).await,
+            Self::Postgres(database) => database.orphans(before, in_flight).await,
         }
     }
 
@@ -220,9 +231,7 @@ impl Shelf {
     /// # Errors
     /// They cannot be read.
     pub(super) async fn given_back(&self, receipt: &str) -> Result<Vec<Access>, Failure> {
-        match self {
-            Self::Files(files) => files.given_back(receipt).await,
-        }
+        self.current().await?.given_back(receipt).await
     }
 
     /// For each `[principal, role, resource]` of a tenant, by ids, the receipt of the change from here that left it.
@@ -233,9 +242,7 @@ impl Shelf {
         &self,
         accesses: Vec<(Whose, [String; 3])>,
     ) -> Result<Vec<Option<String>>, Failure> {
-        match self {
-            Self::Files(files) => files.granted_by(accesses).await,
-        }
+        self.current().await?.granted_by(accesses).await
     }
 
     /// Whether a later change from here is known to have taken the access away that this one was for.
@@ -243,9 +250,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub(super) async fn was_taken_since(&self, receipt: &str) -> Result<bool, Failure> {
-        match self {
-            Self::Files(files) => files.was_taken_since(receipt).await,
-        }
+        self.current().await?.was_taken_since(receipt).await
     }
 
     /// Whether lines since then may be missing: something did not hold, whether it was accepted or not.
@@ -253,9 +258,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be told.
     pub(super) async fn broke_since(&self, since: Timestamp) -> Result<bool, Failure> {
-        match self {
-            Self::Files(files) => files.broke_since(since).await,
-        }
+        self.current().await?.broke_since(since).await
     }
 
     /// How many changes a requester opened since then, the ends of timed ones aside, and how many such
@@ -268,9 +271,7 @@ impl Shelf {
         requester: &str,
         since: Timestamp,
     ) -> Result<u32, Failure> {
-        match self {
-            Self::Files(files) => files.count_since(requester, since).await,
-        }
+        self.current().await?.count_since(requester, since).await
     }
 
     /// Behind the last line.
@@ -278,9 +279,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub(super) async fn end(&self) -> Result<Bookmark, Failure> {
-        match self {
-            Self::Files(files) => files.end().await,
-        }
+        self.current().await?.end().await
     }
 
     /// What the lines behind a bookmark are to those who are told of it, some at a time. What it costs does
@@ -289,9 +288,7 @@ impl Shelf {
     /// # Errors
     /// They cannot be read.
     pub(super) async fn noted(&self, from: Bookmark) -> Result<NotedPage, Failure> {
-        match self {
-            Self::Files(files) => files.noted(from).await,
-        }
+        self.current().await?.noted(from).await
     }
 
     /// The requests that lapsed within that, the earliest first.
@@ -302,9 +299,7 @@ impl Shelf {
         &self,
         within: (Timestamp, Timestamp),
     ) -> Result<Vec<Request>, Failure> {
-        match self {
-            Self::Files(files) => files.lapsed(within).await,
-        }
+        self.current().await?.lapsed(within).await
     }
 
     /// Why the lines of a receipt are not to be relied on, where they are not.
@@ -312,9 +307,7 @@ impl Shelf {
     /// # Errors
     /// They cannot be read.
     pub(super) async fn damage(&self, receipt: &str) -> Result<Option<String>, Failure> {
-        match self {
-            Self::Files(files) => files.damage(receipt).await,
-        }
+        self.current().await?.damage(receipt).await
     }
 
     /// What cannot be acted on and was not accepted, of the newest lines and of all that was read before.
@@ -322,9 +315,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read, or no line is sealed under the key that is given.
     pub(super) async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
-        match self {
-            Self::Files(files) => files.troubles().await,
-        }
+        self.current().await?.troubles().await
     }
 
     /// Reads every line and checks what holds them together; gives each, the oldest first, and whether it
@@ -337,9 +328,7 @@ impl Shelf {
         noted: Option<Head>,
         take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
     ) -> Result<Audit, Failure> {
-        match self {
-            Self::Files(files) => files.audit(noted, take).await,
-        }
+        self.current().await?.audit(noted, take).await
     }
 
     /// Gives every line, the oldest first, as long as `take` wants more. It takes no key.
@@ -350,9 +339,7 @@ impl Shelf {
         &self,
         take: impl FnMut(&str) -> io::Result<bool> + Send + 'static,
     ) -> Result<(), Failure> {
-        match self {
-            Self::Files(files) => files.walk(take).await,
-        }
+        self.current().await?.walk(take).await
     }
 
     /// Puts every line out of the way, where they can still be looked at; what is written then begins anew.
@@ -362,7 +349,16 @@ impl Shelf {
     pub(super) async fn set_aside(&self) -> Result<SetAside, Failure> {
         match self {
             Self::Files(files) => files.set_aside().await,
+            Self::Postgres(database) => database.set_aside().await,
         }
+    }
+
+    /// Makes anew what finds lines.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) async fn reindex(&self) -> Result<(), Failure> {
+        self.current().await?.reindex().await
     }
 
     /// Tries the key that there is.
@@ -370,9 +366,7 @@ impl Shelf {
     /// # Errors
     /// It cannot be read or is none.
     pub(super) async fn try_key(&self) -> Result<(), Failure> {
-        match self {
-            Self::Files(files) => files.try_key().await,
-        }
+        self.known().try_key().await
     }
 
     /// Tries whether lines can be written, and leaves nothing behind.
@@ -382,14 +376,13 @@ impl Shelf {
     pub(super) async fn try_writing(&self) -> Result<(), Failure> {
         match self {
             Self::Files(files) => files.try_writing().await,
+            Self::Postgres(database) => database.try_writing().await,
         }
     }
 
     /// What is to be said of the room there is for lines, where it is little.
     pub(super) fn scarce(&self) -> Option<String> {
-        match self {
-            Self::Files(files) => files.scarce(),
-        }
+        self.known().scarce()
     }
 
     /// A seal under the key of the lines, for something else; it makes the key where there is none.
@@ -397,15 +390,25 @@ impl Shelf {
     /// # Errors
     /// The key cannot be read or made.
     pub(super) async fn seal(&self, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], Failure> {
-        match self {
-            Self::Files(files) => files.seal(purpose, bytes).await,
-        }
+        self.known().seal(purpose, bytes).await
     }
 
     /// Where lines are added, for a person.
-    pub(super) fn place(&self) -> String {
+    pub(super) async fn place(&self) -> String {
         match self {
             Self::Files(files) => files.place(),
+            Self::Postgres(database) => database.place().await,
+        }
+    }
+
+    /// How safe a line is that was added, where that is another machine's to say.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub(super) async fn durability(&self) -> Result<Option<Durability>, Failure> {
+        match self {
+            Self::Files(_) => Ok(None),
+            Self::Postgres(database) => database.durability().await.map(Some),
         }
     }
 
@@ -416,7 +419,8 @@ impl Shelf {
     /// It cannot be asked for.
     pub(super) async fn try_lock(&self, on: LockOn) -> Result<Option<Lock>, Failure> {
         match self {
-            Self::Files(files) => files.try_lock(on),
+            Self::Files(files) => Ok(files.try_lock(on)?.map(Lock::from)),
+            Self::Postgres(database) => Ok(database.try_lock(on).await?.map(Lock::from)),
         }
     }
 
@@ -426,7 +430,13 @@ impl Shelf {
     /// It cannot be asked for.
     pub(super) async fn lock(&self, on: LockOn) -> Result<Lock, Failure> {
         match self {
-            Self::Files(files) => files.lock(on).await,
+            Self::Files(files) => files.lock(on).await.map(Lock::from),
+            Self::Postgres(database) => loop {
+                if let Some(lease) = database.try_lock(on).await? {
+                    return Ok(lease.into());
+                }
+                tokio::time::sleep(PAUSE).await;
+            },
         }
     }
 
@@ -434,6 +444,7 @@ impl Shelf {
     pub(super) async fn is_begun(&self) -> bool {
         match self {
             Self::Files(files) => files.is_begun(),
+            Self::Postgres(_) => true,
         }
     }
 }

@@ -1,13 +1,19 @@
 //! The ledger as a whole: tried, checked, handed on, accepted as it is, and put aside.
 
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
+use super::chain::Link;
 use super::entry::Entry;
-use super::{Audit, Head, Ledger, SetAside, Trouble, meaning, new_receipt};
+use super::files::Files;
+use super::postgres::Postgres;
+use super::{Audit, Durability, Head, Ledger, SetAside, SharedStore, Trouble, meaning, new_receipt};
 use crate::control::requester::Requester;
 use crate::failure::Failure;
+use crate::secret::Secret;
 
 impl Ledger {
     /// Records that a person accepts what is wrong with the ledger, each thing by its place and
@@ -96,8 +102,39 @@ impl Ledger {
         self.shelf.walk(take).await
     }
 
+    /// Goes on in a database: every line of the files in `dir` as it is, and the files take no more. Gives
+    /// the last line that was taken over.
+    ///
+    /// # Errors
+    /// A line does not hold, a process may still write to the files, or the database's chain has lines.
+    pub async fn import(
+        (dir, key): (&Path, Option<Secret>),
+        store: SharedStore,
+        by: &Requester,
+    ) -> Result<Head, Failure> {
+        let database = Arc::new(Postgres::new(dir, store, None));
+        let Link { seq, hash } = database.import(&Files::new(dir, key), by).await?;
+        Ok(Head { seq, hash })
+    }
+
+    /// Makes anew what this machine finds lines by.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn reindex(&self) -> Result<(), Failure> {
+        self.shelf.reindex().await
+    }
+
     /// Where lines are added, for a person.
-    pub fn place(&self) -> String {
-        self.shelf.place()
+    pub async fn place(&self) -> String {
+        self.shelf.place().await
+    }
+
+    /// How safe a line is that was added, where that is another machine's to say.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn durability(&self) -> Result<Option<Durability>, Failure> {
+        self.shelf.durability().await
     }
 }

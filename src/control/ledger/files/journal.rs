@@ -1,6 +1,8 @@
 //! The files at work: lines are added under a lock, and found by an index.
 
 mod check;
+mod copy;
+mod moved;
 mod orphans;
 mod reading;
 mod tail;
@@ -156,6 +158,9 @@ impl Journal {
         if held.last.is_none() {
             self.can_go_on(keys)?;
         }
+        if held.last.is_none() {
+            self.goes_on()?;
+        }
         segment::close_former(&self.dir)?;
         let (mut file, length) = self.open_for_adding()?;
         let Tail { mut link, length, found } = self.tail(&held, keys, &mut file, length)?;
@@ -269,6 +274,12 @@ impl Journal {
         self.read(keys, look)
     }
 
+    /// Makes the index anew from the lines.
+    pub(super) fn reindex(&self, keys: &Keys) -> io::Result<()> {
+        self.drop_index(&mut self.held());
+        self.read(keys, |_| Ok(()))
+    }
+
     fn drop_index(&self, held: &mut Held) {
         held.index = None;
         Index::remove(&self.dir.join(INDEX));
@@ -368,10 +379,14 @@ impl Journal {
     }
 
     fn content(&self, entry: &Entry) -> Value {
+        self.content_at(entry, Timestamp::now())
+    }
+
+    fn content_at(&self, entry: &Entry, now: Timestamp) -> Value {
         let mut content = json!({
             "event": entry.event,
             "receipt": entry.receipt,
-            "time": Timestamp::now().to_string(),
+            "time": now.to_string(),
             "requester": entry.requester.name(),
             "process": self.process,
         });

@@ -41,6 +41,16 @@ pub(super) fn is_gone(dir: &Path, process: &str) -> bool {
     }
 }
 
+/// The processes that live.
+pub(super) fn living(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir.join(FOLDER)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| !is_gone(dir, name)).collect())
+}
+
 /// Takes away the locks of processes that are long gone.
 pub(super) fn sweep(dir: &Path) {
     let Ok(entries) = std::fs::read_dir(dir.join(FOLDER)) else { return };
@@ -66,6 +76,7 @@ mod tests {
         assert!(!is_gone(dir.path(), "one"));
         sweep(dir.path());
         assert!(!is_gone(dir.path(), "one"), "what lives is not swept away");
+        assert_eq!(living(dir.path()).unwrap(), ["one"]);
         drop(presence);
         assert!(is_gone(dir.path(), "one"));
     }

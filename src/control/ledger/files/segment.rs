@@ -207,6 +207,22 @@ pub(super) fn is_torn(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
+/// How much of a file is whole lines.
+pub(super) fn whole_length(file: &mut File, length: u64) -> io::Result<u64> {
+    let mut end = length;
+    while end > 0 {
+        let from = end.saturating_sub(WINDOW);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        Read::by_ref(file).take(end - from).read_to_end(&mut bytes)?;
+        if let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(from + last as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(0)
+}
+
 /// Gives each whole line from the last one back, while `take` wants more.
 pub(super) fn each_line_back(
     file: &mut File,
@@ -285,6 +301,8 @@ mod tests {
             .unwrap();
             assert!(lines == expected, "{} lines of {} bytes", lines.len(), text.len());
             assert_eq!(is_torn(&mut file).unwrap(), !text.is_empty() && !text.ends_with('\n'));
+            let whole = text.rfind('\n').map_or(0, |at| at as u64 + 1);
+            assert_eq!(whole_length(&mut file, text.len() as u64).unwrap(), whole);
         }
     }
 }

@@ -66,6 +66,7 @@ impl Journal {
     /// What cannot be acted on, and was not accepted.
     pub(in crate::control::ledger) fn troubles(&self, keys: &Keys) -> io::Result<Vec<Trouble>> {
         let mut troubles = self.beside(keys)?;
+        troubles.extend(self.ended()?);
         let segments = self.segments(keys)?;
         let Some(last) = segments.last() else { return Ok(troubles) };
         // What was read before may have been changed since: the newest file is read again.
