@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use crate::approvers::Approvers;
 use crate::given;
 use crate::guard::Declared;
-use crate::ledger::{Ledger, SharedStore};
+use crate::ledger::SharedStore;
 use crate::notify::Endpoint;
 use crate::observe::Format;
 use crate::outbound::Pace;
@@ -332,12 +332,7 @@ impl Config {
         let secrets = settings.iter().flat_map(|settings| settings.secrets());
         config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
         config.secrets.extend(store::inline(&file).chain(store::inline(&floor)));
-        if config.store.is_some() && config.ledger_key.is_none() {
-            return Err(ConfigError(format!(
-                "{LEDGER_KEY} is needed where the ledger is in a database: every machine that writes to it \
-                 seals with the same key; `openssl rand -hex 32` makes one"
-            )));
-        }
+        config.has_key_for_store()?;
         for (declared, settings) in gathered {
             let people = people.at(&declared);
             config.add(declared, settings, people, floor.is_there());
@@ -361,11 +356,6 @@ impl Config {
         self.warnings.extend(troubles);
         self.secrets.extend(notify::inline(file));
         self.notify = endpoints;
-    }
-
-    /// The ledger that is set up here, which has its key and its database from now on.
-    pub fn ledger(&mut self) -> Ledger {
-        Ledger::kept(&self.state_dir, self.ledger_key.take(), self.store.take())
     }
 
     /// The tenants of this vendor that are ready.

@@ -211,7 +211,7 @@ impl Desk {
     }
 
     fn now(&self) -> Timestamp {
-        self.supposed.unwrap_or_else(Timestamp::now)
+        self.supposed.unwrap_or_else(crate::clock::now)
     }
 
     pub fn config(&self) -> &Config {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod access;
+pub mod clock;
 pub mod failure;
 pub mod text;
 

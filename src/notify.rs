@@ -59,7 +59,7 @@ pub struct Trouble {
 
 impl Notifier {
     pub fn new(endpoints: Vec<Endpoint>, dir: &Path) -> Self {
-        Self { endpoints, dir: dir.to_owned(), clock: Timestamp::now, gone: Mutex::default() }
+        Self { endpoints, dir: dir.to_owned(), clock: crate::clock::now, gone: Mutex::default() }
     }
 
     /// The same by another clock.

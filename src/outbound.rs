@@ -249,6 +249,11 @@ async fn attempt(
         Ok(Ok(signed)) => {
             let generation = signed.generation();
             let limit = deadline.left().min(ATTEMPT);
+            if limit.is_zero() {
+                // A process that stood still meanwhile may have lost its turn to another.
+                let trouble = "this machine stood still until it was too late".to_owned();
+                return (Tried::Sent(Attempt::Unready(trouble)), generation);
+            }
             (Tried::Sent(wire.send(signed, limit, leg).await), generation)
         }
     }

@@ -29,7 +29,6 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::desk::Desk;
@@ -93,7 +92,7 @@ impl Page {
 
     fn session(&self, headers: &HeaderMap) -> Option<Arc<Session>> {
         let id = cookie(headers, self.place.session_cookie())?;
-        self.sessions.find(&id, Timestamp::now().as_second())
+        self.sessions.find(&id, crate::clock::now().as_second())
     }
 
     /// The answer to one request, whatever it is.
@@ -144,7 +143,7 @@ impl Page {
         let Some(session) = visit.session.clone() else {
             return self.door(visit, StatusCode::OK, None);
         };
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let shown = match visit.below.as_str() {
             "" => self.waiting(visit, &session.who, now).await,
             "mine" | "decided" | "due" | "history" => self.past(visit, &session.who, now).await,

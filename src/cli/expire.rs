@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::paint::{self, GOOD, WAITS, with};
@@ -48,7 +47,7 @@ pub(super) async fn tell(desk: &Desk) {
 
 /// What is due where nothing can be taken back, and why it is left.
 async fn unmaintained(desk: &Desk, failure: &Failure) -> Result<Vec<MaintenanceReport>, Failure> {
-    let due = desk.ledger().late(Timestamp::now()).await?;
+    let due = desk.ledger().late(crate::clock::now()).await?;
     let left = |record: Record| {
         let end = record.expires_at.map(paint::time).unwrap_or_default();
         let why = format!("it was to end {end}, and is not taken back: {}", failure.message);

@@ -40,15 +40,19 @@ enum Command {
     /// Print the whole ledger, as it is or as OCSF events, a line each
     Export(export::Arguments),
     /// Make the tables of a ledger in a database, or bring them up to date
-    #[command(after_help = "It uses owner_url in [store] (GRANTOR_STORE_OWNER_URL), or else url. Where the \
+    #[command(
+        after_help = "It uses owner_url in [store] (GRANTOR_STORE_OWNER_URL), or else url. Where the \
         database has a role grantor_app, that role may add lines and change none: let servers log in \
-        as a member of it. Run it again after every upgrade: what is there stays.")]
+        as a member of it. Run it again after every upgrade: what is there stays."
+    )]
     Migrate,
     /// Take the ledger of this machine over into the database; its files take nothing more then
-    #[command(after_help = "Every line is taken over byte for byte, so that a head noted before still \
+    #[command(
+        after_help = "Every line is taken over byte for byte, so that a head noted before still \
         verifies and every receipt goes on. End every `grantor serve` on this machine first. Where the \
         ledger has a key of its own, give that as GRANTOR_LEDGER_KEY: `seal.key` in the state directory \
-        holds it.")]
+        holds it."
+    )]
     Import,
     /// Make anew what this machine finds lines by
     Reindex,

@@ -6,7 +6,8 @@ use toml::{Table, Value};
 use super::file::{FORMS, File, fits};
 use super::gather;
 use super::http::Wrong;
-use crate::ledger::SharedStore;
+use super::{Config, ConfigError, LEDGER_KEY};
+use crate::ledger::{Ledger, SharedStore};
 use crate::secret::{Origin, Secret};
 
 /// The section that all of it is in.
@@ -59,6 +60,25 @@ fn is_name(name: &str) -> Result<(), ()> {
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(is_plain);
     if fits { Ok(()) } else { Err(()) }
+}
+
+impl Config {
+    /// The ledger that is set up here, which has its key and its database from now on.
+    pub fn ledger(&mut self) -> Ledger {
+        Ledger::kept(&self.state_dir, self.ledger_key.take(), self.store.take())
+    }
+
+    /// # Errors
+    /// The ledger is in a database, and the key is not given that all machines seal with.
+    pub(super) fn has_key_for_store(&self) -> Result<(), ConfigError> {
+        if self.store.is_none() || self.ledger_key.is_some() {
+            return Ok(());
+        }
+        Err(ConfigError(format!(
+            "{LEDGER_KEY} is needed where the ledger is in a database: every machine that writes to it \
+             seals with the same key; `openssl rand -hex 32` makes one"
+        )))
+    }
 }
 
 impl Store {
@@ -119,9 +139,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_without_what_is_secret() {
-        let checked = |lines: &str| {
-            check(&Value::Table(lines.parse().unwrap())).map_err(|(_, _, text)| text)
-        };
+        let checked =
+            |lines: &str| check(&Value::Table(lines.parse().unwrap())).map_err(|(_, _, text)| text);
         for lines in [
             "",
             "url = \"postgres://a:hunter2@db/c\"\nchain = \"acme-2\"",

@@ -70,8 +70,8 @@ pub use consent::State;
 pub use files::{MOVED, SetAside};
 pub use locks::{Lock, LockOn, Locks};
 pub use noted::{Bookmark, Happening, Noted, NotedPage};
-pub use postgres::{Durability, SharedStore, migrate, parted};
 pub use past::{Entry as PastEntry, Past, PastPage, Place, Position, Refusal, Told, Who};
+pub use postgres::{Durability, Kept, SharedStore, migrate, parted};
 pub use record::{End, MovedEnd, Record};
 pub use request::{Answered, AskedAt, Asking, Content, Decision, Request, UnsentConsent};
 pub use standing::Standing;
@@ -189,7 +189,7 @@ impl Ledger {
         content: &Content,
         requester: &Requester,
     ) -> Result<String, Failure> {
-        let (receipt, until) = (new_receipt(), Timestamp::now().to_string());
+        let (receipt, until) = (new_receipt(), crate::clock::now().to_string());
         let content = json!({ "digest": "", "until": until, "content": content });
         self.write(Entry::first(request::SET, &receipt, content, requester).flushed()).await?;
         Ok(receipt)

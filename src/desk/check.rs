@@ -1,6 +1,5 @@
 //! `check_change`: what a receipt is of, and where that stands now.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::body::{Checked, Marks, Of};
@@ -76,7 +75,8 @@ impl Desk {
         }
         let found = self.status_of(&record).await?;
         self.learn(&record, &found, by).await;
-        let holds = record.held_by.as_ref().map(|by| holds(by, record.is_over(Timestamp::now())));
+        let holds =
+            record.held_by.as_ref().map(|by| holds(by, record.is_over(crate::clock::now())));
         let is_early = found.early && holds.is_none();
         Ok(Checked {
             outcome: found.outcome,

@@ -1,6 +1,6 @@
 //! What a policy is told beside the change: who asks, when, and how much there was before.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::Desk;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ impl Desk {
         if !self.guard.counts_changes() {
             return 0;
         }
-        let since = Timestamp::now() - SignedDuration::from_hours(1);
+        let since = crate::clock::now() - SignedDuration::from_hours(1);
         // What cannot be counted is too many.
         self.ledger.changes_since(requester, since).await.unwrap_or(u32::MAX)
     }

@@ -170,7 +170,7 @@ impl Desk {
             zone: self.zone().name().map(str::to_owned),
             ..content::asked(context, prepared, question)
         };
-        let until = Timestamp::now() + WAITS;
+        let until = crate::clock::now() + WAITS;
         let asking = Asking { digest, until, content };
         if let Some(approved) = self.ledger.approved_already(&asking, &call.requester).await?
             && self.is_elsewhere(here, &approved).await.is_none()
@@ -284,7 +284,7 @@ impl Desk {
             let Counts { meets, .. } = self.may_approve(request, who, &answered.how)?;
             who.name().clone_into(&mut answered.by);
             answered.proof = proof.map(|(_, proof)| proof);
-            answered.until = Some(Timestamp::now() + GOOD);
+            answered.until = Some(crate::clock::now() + GOOD);
             answered.meets = meets;
         } else if !answered.how.admits(decision, self.approvers.is_some()) {
             return Err(unsigned());
@@ -328,7 +328,7 @@ impl Desk {
     /// ledger says of an approval is only what somebody wrote there.
     pub(super) fn vouched(&self, request: &Request, question: &str) -> Result<(), Failure> {
         let Some(approvers) = &self.approvers else { return Ok(()) };
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let Some((last, earlier)) = request.yeses.split_last() else { return Err(unsigned()) };
         // The ten minutes count from the last; those before it last as long as the request.
         let since = now.duration_since(request.time);

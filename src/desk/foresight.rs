@@ -61,7 +61,7 @@ impl Desk {
             return Ok(record);
         }
         let mut record = Record::foreseen(intent)?;
-        record.time = Timestamp::now().to_string();
+        record.time = crate::clock::now().to_string();
         Ok(record)
     }
 

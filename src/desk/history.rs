@@ -124,7 +124,7 @@ impl Desk {
             since: since.or_else(|| is_plain.then(|| begun - RECENT)),
             until,
             unfinished_too: is_plain,
-            now: Timestamp::now(),
+            now: crate::clock::now(),
             after: cursor.map(|cursor| cursor.after),
         };
         Ok(Sought { find, begun, limit: asked.limit.map_or(USUAL, Limit::get) })
@@ -343,7 +343,7 @@ impl Desk {
         let Told::Refused(refusal) = &entry.told else { return None };
         let HistoryRow {
             receipt, outcome, at, requester, tool, summary, note, marks, hint, ..
-        } = self.row(entry, Timestamp::now());
+        } = self.row(entry, crate::clock::now());
         let (vendor, _, name) = entry.place();
         let tenant = self.config.said(vendor, name).map(str::to_owned);
         let of = refusal.vendor.clone().map(|vendor| Of::new(vendor).at(tenant));

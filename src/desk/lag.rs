@@ -79,7 +79,7 @@ impl Desk {
         step: &dyn Step,
         by: &Requester,
     ) -> Result<(), Failure> {
-        let (now, wanted) = (Timestamp::now(), step.wanted());
+        let (now, wanted) = (crate::clock::now(), step.wanted());
         let (whose, principal) = (request.whose(wanted), &wanted.principal.id);
         let unseen = self.ledger.unseen_since(now - LAG - LAG, &whose, principal).await?;
         let is_same = |record: &&Record| {

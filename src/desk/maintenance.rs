@@ -1,7 +1,7 @@
 //! What is carried out without a call: ends that are due, changes whose writer died, and requests
 //! that somebody has approved.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Map;
 
 use super::change::Asked;
@@ -95,7 +95,7 @@ impl Desk {
     /// The ledger cannot be read.
     pub async fn reconcile(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut reports = Vec::new();
-        for record in self.ledger.orphans(Timestamp::now()).await? {
+        for record in self.ledger.orphans(crate::clock::now()).await? {
             let ending = self.settle_orphan(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
             reports.push(MaintenanceReport::new(&record, ending));
@@ -136,7 +136,7 @@ impl Desk {
     pub async fn expire(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let settled = self.reconcile().await?;
         let mut reports = self.expire_settled().await?;
-        for record in self.ledger.late(Timestamp::now()).await? {
+        for record in self.ledger.late(crate::clock::now()).await? {
             if record.end.is_none() {
                 let own = |one: &&MaintenanceReport| one.receipt == record.receipt;
                 let ending = settled.iter().find(own).map(|one| one.ending.clone());
@@ -156,7 +156,7 @@ impl Desk {
     /// Takes back what is due of the changes that have an end, each once: those of a tenant in their order,
     /// and tenants side by side, so that one that is slow keeps no other waiting.
     async fn expire_settled(&self) -> Result<Vec<MaintenanceReport>, Failure> {
-        let due = self.ledger.due(Timestamp::now()).await?;
+        let due = self.ledger.due(crate::clock::now()).await?;
         Ok(side_by_side(due, is_at_one_tenant, |lane| self.expire_lane(lane)).await)
     }
 
@@ -348,7 +348,7 @@ impl Desk {
     /// a later change from here found the access or took it, what is read is newer.
     async fn may_be_old(&self, record: &Record) -> Result<bool, Failure> {
         let seen = record.outcome() == Some(Outcome::Confirmed) && !record.is_unsettled();
-        let young = record.superseded_by.is_none() && may_lag(record, Timestamp::now());
+        let young = record.superseded_by.is_none() && may_lag(record, crate::clock::now());
         let young = young && !seen;
         Ok(young && !self.ledger.was_taken_since(&record.receipt).await?)
     }
@@ -401,7 +401,7 @@ fn is_unattended(request: &Request, after: SignedDuration) -> bool {
     };
     let approved = answered.until.map(|until| until - GOOD);
     answered.how.carried_out_by() == CarriedOutBy::Anybody
-        && approved.is_some_and(|time| time + after <= Timestamp::now())
+        && approved.is_some_and(|time| time + after <= crate::clock::now())
 }
 
 impl MaintenanceReport {

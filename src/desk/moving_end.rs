@@ -191,7 +191,7 @@ fn own(record: &Record) -> Map<String, Value> {
     let start = record
         .wanted()
         .starts_at
-        .filter(|start| start.parse().is_ok_and(|start: Timestamp| start > Timestamp::now()));
+        .filter(|start| start.parse().is_ok_and(|start: Timestamp| start > crate::clock::now()));
     own.extend(start.map(|start| (STARTS.to_owned(), start.into())));
     own
 }

@@ -1,8 +1,6 @@
 //! What a client carries between two calls, the second of which brings a person's answer: the receipt of the
 //! request, sealed for its requester and for a while.
 
-use jiff::Timestamp;
-
 use super::Desk;
 use super::consent::GOOD;
 use crate::failure::Failure;
@@ -18,7 +16,7 @@ impl Desk {
         receipt: &str,
         requester: &Requester,
     ) -> Result<String, Failure> {
-        let end = (Timestamp::now() + GOOD).as_second();
+        let end = (crate::clock::now() + GOOD).as_second();
         let seal = self.ledger.seal(PURPOSE, bound(receipt, end, requester).as_bytes()).await?;
         Ok(format!("{receipt}.{end}.{}", crate::text::hex(&seal)))
     }
@@ -44,7 +42,7 @@ impl Desk {
         let made = crate::text::hex(&made);
         let same =
             aws_lc_rs::constant_time::verify_slices_are_equal(made.as_bytes(), seal.as_bytes());
-        if same.is_err() || end < Timestamp::now().as_second() {
+        if same.is_err() || end < crate::clock::now().as_second() {
             return Err(wrong());
         }
         Ok(receipt.to_owned())

@@ -1,7 +1,5 @@
 //! Where a change stands now, as reading the vendor shows, and what is learned from that.
 
-use jiff::Timestamp;
-
 use super::Desk;
 use super::check::unknown;
 use super::lag::{MAY_COME, NEVER, NOT_YET, may_lag};
@@ -95,7 +93,7 @@ impl Desk {
             _ => None,
         };
         let as_before = before.is_unchanged(&now, step.as_ref());
-        let young = may_lag(record, Timestamp::now());
+        let young = may_lag(record, crate::clock::now());
         let found = status(record, finding, approval, as_before, young);
         let shown = now.rows.iter().filter(|row| step.is_relevant(row)).cloned().collect();
         let rows = match &record.end {

@@ -56,7 +56,7 @@ impl ConsentGrant {
         digest: &str,
         in_time: bool,
     ) -> Result<&Spent, Failure> {
-        if in_time && self.until.is_some_and(|until| until < Timestamp::now()) {
+        if in_time && self.until.is_some_and(|until| until < crate::clock::now()) {
             return Err(Failure::refused(
                 "the person's yes was good for ten minutes, which are over",
             )

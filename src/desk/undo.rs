@@ -1,6 +1,5 @@
 //! Taking an earlier change back: its inverse enters the road.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::aside::Aside;
@@ -167,7 +166,7 @@ impl Desk {
             return refused(format!("{receipt} was undone by {by}"));
         }
         if let Some(by) = &record.held_by {
-            return refused(holds(by, record.is_over(Timestamp::now())));
+            return refused(holds(by, record.is_over(crate::clock::now())));
         }
         if let Some(by) = self.taker(&record).await? {
             let by = by.receipt;

@@ -165,7 +165,7 @@ impl Desk {
         if holds == Holds::Many && is_end {
             return Ok(Outlook::Open(Box::new(undoing)));
         }
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let lefts = self.lefts(&undoing.record, &places(&undoing.record, holds), now).await?;
         if !is_end {
             if nothing_is_left(&undoing.record, &lefts) {
@@ -362,7 +362,7 @@ impl UndoPrecondition {
         let there = arguments.get("expires_at").and_then(Value::as_str);
         let end = there.and_then(|end| end.parse().ok()).or(self.until);
         let Some(end) = end else { return Ok(()) };
-        if end <= Timestamp::now() {
+        if end <= crate::clock::now() {
             let receipt = &self.record.receipt;
             return Err(Failure::refused(format!(
                 "what {receipt} took away was to end at {end}: nothing of it is left to give back"

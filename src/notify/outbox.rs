@@ -241,7 +241,7 @@ pub(super) async fn standing(
 ) -> Result<Standing, Failure> {
     let url = endpoint.address().await;
     let host = url.as_ref().ok().and_then(|url| url.host_str().map(str::to_owned));
-    let trouble = |why: &str| Some((why.to_owned(), Timestamp::now()));
+    let trouble = |why: &str| Some((why.to_owned(), crate::clock::now()));
     let known = load(&path(dir, endpoint)).await?;
     let Some(outbox) = known else {
         let trouble = url.err().and_then(|why| trouble(&why));

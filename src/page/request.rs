@@ -49,7 +49,7 @@ impl Page {
             Err(failure) if failure.kind == Kind::Invalid => return Ok(self.nothing_here(visit)),
             Err(failure) => return Err(failure),
         };
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let mut content = Html::default();
         let status = match notice {
             Some(Notice { status, says, hint }) => {

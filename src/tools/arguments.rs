@@ -76,7 +76,7 @@ pub fn fit_as(
     }
     // By itself it is told where the clock counts: an end that was agreed to is refused otherwise.
     if tool.spec.effect == Effect::Grant
-        && let Some(trouble) = Lasting::trouble(&fitted, Timestamp::now()).map(inside)
+        && let Some(trouble) = Lasting::trouble(&fitted, crate::clock::now()).map(inside)
         && !said(&trouble, &troubles)
     {
         troubles.push(trouble);

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
@@ -64,7 +63,7 @@ pub(super) fn wrong(arguments: &Map<String, Value>) -> Vec<Failure> {
     if arguments.get("receipt").is_some_and(is_receipt) && others() {
         wrong.push(with_others());
     }
-    let now = Timestamp::now();
+    let now = crate::clock::now();
     let mut time = |name: &str| {
         let text = arguments.get(name)?.as_str()?;
         let read = Moment::read(text).and_then(|moment| moment.at(now));

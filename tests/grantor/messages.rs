@@ -329,7 +329,12 @@ fn every_message_is_in_its_file() {
 }
 
 /// What other programs and protocols call something of theirs, and a field of every list.
-const NAMES_OF_OTHERS: [&str; 18] = [
+const NAMES_OF_OTHERS: [&str; 22] = [
+    // Of the configuration of a ledger in a database, and of PostgreSQL's own.
+    "owner_url",
+    "grantor_app",
+    "synchronous_standby_names",
+    "full_page_writes",
     "allow_private",
     "whsec_",
     // Of OAuth, of the configuration, and of what a watcher counts.

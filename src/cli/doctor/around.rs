@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::process::Command;
 
 use super::report::{LEDGER, Level, Report};
@@ -64,7 +63,7 @@ pub(super) async fn ledger(report: &mut Report, config: &Config, ledger: &Ledger
     };
     let tried = match tried.await {
         Ok(troubles) if troubles.is_empty() => {
-            ledger.late(Timestamp::now()).await.map(|late| (troubles, late.len()))
+            ledger.late(crate::clock::now()).await.map(|late| (troubles, late.len()))
         }
         tried => tried.map(|troubles| (troubles, 0)),
     };

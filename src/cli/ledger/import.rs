@@ -13,7 +13,10 @@ pub(super) async fn run(config: Config) -> Ran {
     };
     let head = Ledger::import((&state_dir, ledger_key), store, &requester).await?;
     let lines = paint::counted(head.seq, "line");
-    let line = format!("  {}  {lines}, up to {head}; the files take nothing more\n", with(GOOD, "taken over"));
+    let line = format!(
+        "  {}  {lines}, up to {head}; the files take nothing more\n",
+        with(GOOD, "taken over")
+    );
     let is_told = paint::told(&line, &format!("{lines} taken over, up to {head}"));
     Ok(status::worst([u8::from(!is_told)]))
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap_complete::ArgValueCandidates;
-use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -149,7 +148,7 @@ async fn sign(
         )
     })?;
     let Request { receipt, digest, .. } = request;
-    let (question, time) = (request.content.question.as_str(), Timestamp::now());
+    let (question, time) = (request.content.question.as_str(), crate::clock::now());
     let signature = key.sign(&Statement { receipt, digest, question, time })?;
     let proof = Proof { key: key.public(), time, signature };
     Ok((name.to_owned(), json!(proof)))

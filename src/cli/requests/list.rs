@@ -23,7 +23,7 @@ const HEADS: [&str; 3] = ["STATE", "UNTIL", "ASKED BY"];
 pub(super) async fn run(global: &Global, ids: bool) -> Ran {
     let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let desk = Desk::new(config)?;
-    let now = Timestamp::now();
+    let now = crate::clock::now();
     let requests = desk.ledger().requests().await?;
     let overdue = desk.ledger().late(now).await?;
     let troubles = desk.ledger().troubles().await?;

@@ -199,9 +199,8 @@ impl Files {
         take: impl FnOnce(Vec<String>) -> io::Result<Link> + Send + 'static,
     ) -> Result<Link, Failure> {
         let by = by.clone();
-        let hand_over = move |journal: &Journal, keys: &Keys| {
-            journal.hand_over(keys, (&to, &by), take)
-        };
+        let hand_over =
+            move |journal: &Journal, keys: &Keys| journal.hand_over(keys, (&to, &by), take);
         self.look(hand_over).await
     }
 

@@ -15,6 +15,7 @@
 mod appending;
 mod database;
 mod import;
+mod kept;
 mod leases;
 mod migrate;
 mod parting;
@@ -28,15 +29,16 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::Record;
 use super::chain::{self, Link};
 use super::files::{Files, SetAside};
 use super::locks::LockOn;
-use super::Record;
 use crate::control::permit::InFlight;
 use crate::control::requester::Requester;
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 use database::{Connection, Database, Trouble};
+pub use kept::Kept;
 pub(super) use leases::Lease;
 use leases::Leases;
 pub use migrate::migrate;
@@ -75,7 +77,13 @@ impl Postgres {
         let database = Arc::new(Database::new(url));
         let files = Files::new(&dir.join(format!("copy-of-{chain}")), key);
         let leases = Leases::new(database.clone(), &chain, files.process());
-        Self { chain, database, files, leases: Arc::new(leases), writing: tokio::sync::Mutex::default() }
+        Self {
+            chain,
+            database,
+            files,
+            leases: Arc::new(leases),
+            writing: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(super) fn copied(&self) -> &Files {
@@ -153,7 +161,9 @@ impl Postgres {
         let to = self.place().await;
         let runtime = tokio::runtime::Handle::current();
         let take = move |lines: Vec<String>| {
-            runtime.block_on(self.take_over(&lines)).map_err(|failure| io::Error::other(failure.message))
+            runtime
+                .block_on(self.take_over(&lines))
+                .map_err(|failure| io::Error::other(failure.message))
         };
         from.hand_over(to, by, take).await
     }

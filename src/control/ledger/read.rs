@@ -22,7 +22,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn requests(&self) -> Result<Vec<Request>, Failure> {
-        let mut requests = self.shelf.live_requests(Timestamp::now()).await?;
+        let mut requests = self.shelf.live_requests(crate::clock::now()).await?;
         requests.retain(|request| request.state.is_live());
         Ok(requests)
     }

@@ -36,7 +36,7 @@ use super::entry::Entry;
 use super::files::{Files, SetAside};
 use super::locks::{Lock, LockOn};
 use super::noted::{Bookmark, NotedPage};
-use super::postgres::{Durability, Postgres, SharedStore};
+use super::postgres::{Durability, Kept, Postgres, SharedStore};
 use super::unless::{Objection, Question, Unless};
 use super::whose::{Names, Whose};
 use super::{Past, PastEntry, PastPage, Record, Request, State, Trouble};
@@ -97,7 +97,7 @@ impl Shelf {
     async fn current(&self) -> Result<&Files, Failure> {
         match self {
             Self::Files(files) => Ok(files),
-            Self::Postgres(database) => database.current().await,
+            Self::Postgres(database) => Box::pin(database.current()).await,
         }
     }
 
@@ -129,7 +129,7 @@ impl Shelf {
     ) -> Result<Result<(), Objection>, Failure> {
         match self {
             Self::Files(files) => files.append(entry, unless).await,
-            Self::Postgres(database) => database.clone().append(entry, unless).await,
+            Self::Postgres(database) => Box::pin(database.clone().append(entry, unless)).await,
         }
     }
 
@@ -222,7 +222,7 @@ impl Shelf {
     ) -> Result<Vec<Record>, Failure> {
         match self {
             Self::Files(files) => files.orphans(before, in_flight).await,
-            Self::Postgres(database) => database.orphans(before, in_flight).await,
+            Self::Postgres(database) => Box::pin(database.orphans(before, in_flight)).await,
         }
     }
 
@@ -349,7 +349,7 @@ impl Shelf {
     pub(super) async fn set_aside(&self) -> Result<SetAside, Failure> {
         match self {
             Self::Files(files) => files.set_aside().await,
-            Self::Postgres(database) => database.set_aside().await,
+            Self::Postgres(database) => Box::pin(database.set_aside()).await,
         }
     }
 
@@ -376,7 +376,7 @@ impl Shelf {
     pub(super) async fn try_writing(&self) -> Result<(), Failure> {
         match self {
             Self::Files(files) => files.try_writing().await,
-            Self::Postgres(database) => database.try_writing().await,
+            Self::Postgres(database) => Box::pin(database.try_writing()).await,
         }
     }
 
@@ -401,6 +401,14 @@ impl Shelf {
         }
     }
 
+    /// Where replicas share what is no line, where there may be several.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        match self {
+            Self::Files(_) => None,
+            Self::Postgres(database) => Some(Kept::of(database.clone())),
+        }
+    }
+
     /// How safe a line is that was added, where that is another machine's to say.
     ///
     /// # Errors
@@ -420,7 +428,7 @@ impl Shelf {
     pub(super) async fn try_lock(&self, on: LockOn) -> Result<Option<Lock>, Failure> {
         match self {
             Self::Files(files) => Ok(files.try_lock(on)?.map(Lock::from)),
-            Self::Postgres(database) => Ok(database.try_lock(on).await?.map(Lock::from)),
+            Self::Postgres(database) => Ok(Box::pin(database.try_lock(on)).await?.map(Lock::from)),
         }
     }
 
@@ -432,7 +440,7 @@ impl Shelf {
         match self {
             Self::Files(files) => files.lock(on).await.map(Lock::from),
             Self::Postgres(database) => loop {
-                if let Some(lease) = database.try_lock(on).await? {
+                if let Some(lease) = Box::pin(database.try_lock(on)).await? {
                     return Ok(lease.into());
                 }
                 tokio::time::sleep(PAUSE).await;

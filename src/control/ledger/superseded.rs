@@ -1,7 +1,6 @@
 //! A question that takes the place of earlier ones: those end with it, so that what a person says to it is
 //! said to all of them.
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::request::FOLLOWED_BY;
@@ -23,7 +22,7 @@ impl Ledger {
         requester: &Requester,
     ) -> Result<Vec<String>, Failure> {
         // What restricts counts, however damaged the rest is.
-        let live = self.shelf.known_requests(Timestamp::now()).await?.into_iter();
+        let live = self.shelf.known_requests(crate::clock::now()).await?.into_iter();
         let same = live.filter(|request| request.is_for_the_same(requester.name(), content));
         Ok(same.map(|request| request.receipt).collect())
     }
@@ -83,7 +82,7 @@ mod tests {
                 policy: Some("rules".to_owned()),
                 ..Content::default()
             };
-            let until = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+            let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
             let asking = Asking { digest: question, until, content };
             let (receipt, _) = ledger.ask_plainly(&asking, None, &ada).await.unwrap();
             (receipt, asking.content)

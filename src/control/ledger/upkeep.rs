@@ -10,7 +10,9 @@ use super::chain::Link;
 use super::entry::Entry;
 use super::files::Files;
 use super::postgres::Postgres;
-use super::{Audit, Durability, Head, Ledger, SetAside, SharedStore, Trouble, meaning, new_receipt};
+use super::{
+    Audit, Durability, Head, Kept, Ledger, SetAside, SharedStore, Trouble, meaning, new_receipt,
+};
 use crate::control::requester::Requester;
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -128,6 +130,12 @@ impl Ledger {
     /// Where lines are added, for a person.
     pub async fn place(&self) -> String {
         self.shelf.place().await
+    }
+
+    /// Where replicas share what is no line. None where the ledger is one machine's: each of its processes has
+    /// such things for itself, or in files.
+    pub fn kept_by_all(&self) -> Option<Kept> {
+        self.shelf.kept()
     }
 
     /// How safe a line is that was added, where that is another machine's to say.

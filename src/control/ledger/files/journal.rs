@@ -379,7 +379,7 @@ impl Journal {
     }
 
     fn content(&self, entry: &Entry) -> Value {
-        self.content_at(entry, Timestamp::now())
+        self.content_at(entry, crate::clock::now())
     }
 
     fn content_at(&self, entry: &Entry, now: Timestamp) -> Value {

@@ -24,8 +24,7 @@ use crate::control::ledger::entry::Entry;
 use crate::control::ledger::unless::{Objection, Unless};
 use crate::failure::Failure;
 
-/// Each transaction waits for its disk and its standby, and for nobody who holds the chain too long.
-const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = 'on'; SET LOCAL lock_timeout = '4s'";
+const BEGIN: &str = include_str!("begin.sql");
 const CHAIN: &str = "INSERT INTO grantor.chain (name, seq, hash, writer_min) VALUES ($1, 0, $2, $3) \
                      ON CONFLICT DO NOTHING";
 const HEAD: &str = "SELECT seq, hash, writer_min, clock_timestamp() FROM grantor.chain \
@@ -166,7 +165,8 @@ impl Postgres {
         };
         let (head, leases, since) = within(parts).await?;
         let row = head.first().ok_or_else(|| Trouble::own("has no such chain"))?;
-        let (seq, hash, writer_min): (i64, String, i32) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+        let (seq, hash, writer_min): (i64, String, i32) =
+            (get(row, 0)?, get(row, 1)?, get(row, 2)?);
         if writer_min > format {
             let said = "a newer version of this program writes to this ledger, and one of this version \
                         may not any more";

@@ -264,9 +264,10 @@ impl Address {
         };
         roots.add_parsable_certificates(certificates);
         if roots.is_empty() {
-            let of = self.roots.as_ref().map_or_else(|| "this machine".to_owned(), |path| {
-                path.display().to_string()
-            });
+            let of = self
+                .roots
+                .as_ref()
+                .map_or_else(|| "this machine".to_owned(), |path| path.display().to_string());
             return Err(format!("{of} has no certificate to believe the database by"));
         }
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

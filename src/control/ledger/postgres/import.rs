@@ -30,7 +30,7 @@ impl Postgres {
         let connection = self.database.connect().await?;
         let client = &connection.client;
         let is_empty = within(async {
-            client.batch_execute("BEGIN; SET LOCAL synchronous_commit = 'on'").await?;
+            client.batch_execute(include_str!("begin.sql")).await?;
             let format = i32::try_from(FORMAT).unwrap_or(i32::MAX);
             let seq = number(last.seq);
             let chain = [
@@ -60,11 +60,8 @@ impl Postgres {
             let chain = &self.chain;
             let added = some.iter().map(|line| async move {
                 let seq = Place::of(line).map_or(0, |place| number(place.seq));
-                let line = [
-                    (chain as _, Type::TEXT),
-                    (&seq as _, Type::INT8),
-                    (line as _, Type::TEXT),
-                ];
+                let line =
+                    [(chain as _, Type::TEXT), (&seq as _, Type::INT8), (line as _, Type::TEXT)];
                 client.query_typed(LINE, &line).await
             });
             within(async { Ok(try_join_all(added).await?) }).await?;

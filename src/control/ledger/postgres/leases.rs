@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use super::database::{Database, Trouble};
+use super::migrate::follow;
 use crate::control::ledger::locks::LockOn;
 
 /// The rows of one process, and that it lives.
@@ -49,6 +51,7 @@ const SHOW: &str = "INSERT INTO grantor.presence (chain, process, until) \
     ON CONFLICT (chain, process) DO UPDATE SET until = excluded.until";
 const LIVING: &str =
     "SELECT process FROM grantor.presence WHERE chain = $1 AND until > clock_timestamp()";
+const GONE: &str = "DELETE FROM grantor.presence WHERE chain = $1 AND process = $2";
 const SWEEP: &str = "DELETE FROM grantor.presence WHERE chain = $1 \
     AND until < clock_timestamp() - interval '1 day'";
 
@@ -127,7 +130,10 @@ impl Leases {
                 let Some(leases) = leases.upgrade() else { return };
                 if let Err(trouble) = leases.renew().await {
                     let said = trouble.said;
-                    tracing::warn!(said, "what this process has at the ledger could not be renewed");
+                    tracing::warn!(
+                        said,
+                        "what this process has at the ledger could not be renewed"
+                    );
                 }
             }
         };
@@ -135,6 +141,11 @@ impl Leases {
     }
 
     async fn renew(&self) -> Result<(), Trouble> {
+        let begun = Timestamp::now();
+        let clock = self.database.ask("SELECT clock_timestamp()", &[]).await?;
+        if let Some(row) = clock.first() {
+            follow(row.try_get(0)?, begun);
+        }
         let of = [(&self.chain as _, Type::TEXT), (&self.holder as _, Type::TEXT)];
         self.database.ask(RENEW, &of).await?;
         if self.is_shown.load(Ordering::Acquire) {
@@ -145,14 +156,14 @@ impl Leases {
 
     async fn give_back(&self, on: LockOn, token: i64) {
         let name = on.name();
-        let of = [
-            (&self.chain as _, Type::TEXT),
-            (&name as _, Type::TEXT),
-            (&token as _, Type::INT8),
-        ];
+        let of =
+            [(&self.chain as _, Type::TEXT), (&name as _, Type::TEXT), (&token as _, Type::INT8)];
         if let Err(trouble) = self.database.ask(GIVE_BACK, &of).await {
             let said = trouble.said;
-            tracing::warn!(said, "a right at the ledger could not be given back, and is over by itself");
+            tracing::warn!(
+                said,
+                "a right at the ledger could not be given back, and is over by itself"
+            );
         }
     }
 
@@ -166,6 +177,15 @@ impl Drop for Leases {
         let keeper = self.keeper.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(keeper) = keeper.take() {
             keeper.abort();
+        }
+        if *self.is_shown.get_mut() && tokio::runtime::Handle::try_current().is_ok() {
+            let (database, chain) = (self.database.clone(), std::mem::take(&mut self.chain));
+            let holder = std::mem::take(&mut self.holder);
+            super::parting::GIVEN_BACK.spawn(async move {
+                let of = [(&chain as _, Type::TEXT), (&holder as _, Type::TEXT)];
+                // Others find out by themselves, later.
+                let _ = database.ask(GONE, &of).await;
+            });
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use jiff::Timestamp;
-
 use super::{Index, trouble};
 use crate::access::Access;
 use crate::control::ledger::chain::Keys;
@@ -105,7 +103,7 @@ impl Index {
     ) -> io::Result<Option<Request>> {
         let told = self.told(segments, keys, receipt)?;
         let is_broken = self.is_before_trouble(receipt)? || told.damage.is_some();
-        Ok(Request::of(&told.lines, is_broken, None, Timestamp::now()))
+        Ok(Request::of(&told.lines, is_broken, None, crate::clock::now()))
     }
 
     /// Whether something that cannot be acted on is known after the first line of a receipt.

@@ -3,7 +3,6 @@
 
 use std::io::{self, BufReader, Seek as _, SeekFrom};
 
-use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
 
 use super::told::is_known;
@@ -23,7 +22,7 @@ impl Index {
         receipt: &str,
     ) -> io::Result<Option<Request>> {
         let trail = self.followed(segments, keys, head, receipt)?;
-        Ok(trail.and_then(|trail| trail.request(Timestamp::now())))
+        Ok(trail.and_then(|trail| trail.request(crate::clock::now())))
     }
 
     /// The last line of a request, which the next one of it names: an index that hides it would have

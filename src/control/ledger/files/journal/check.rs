@@ -2,8 +2,6 @@
 
 use std::io::{self, BufReader};
 
-use jiff::Timestamp;
-
 use super::{INDEX, Journal, MOVED, Reading};
 use crate::control::ledger::State;
 use crate::control::ledger::Trouble;
@@ -109,7 +107,7 @@ impl Journal {
 /// The oldest request that somebody may still act on and that nothing known has broken, where the
 /// lines since its question do not hold: an older file is read whole by nobody else.
 fn broken_request(reading: &Reading<'_>) -> io::Result<Option<Trouble>> {
-    for receipt in reading.index.live_requests(Timestamp::now())? {
+    for receipt in reading.index.live_requests(crate::clock::now())? {
         if reading.index.is_before_trouble(&receipt)? {
             continue;
         }

@@ -94,7 +94,7 @@ impl Reading<'_> {
             Some(_) => Ok(reading.request(receipt)?.filter(is)),
             None => Ok(None),
         };
-        let live = self.index.live_requests(Timestamp::now())?;
+        let live = self.index.live_requests(crate::clock::now())?;
         Ok(self.each(live, look)?.into_iter().next())
     }
 
