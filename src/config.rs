@@ -299,7 +299,7 @@ impl Config {
             ledger_is_chosen: floor.is_there() && !floor.has("state_dir"),
             requester: requester(),
             state_dir,
-            ledger_key: ledger_key(&own)?,
+            ledger_key: store::ledger_key(&own)?,
             store: store.shared,
             store_owner: store.owner,
             approvers: approvers_of(sources, &file, &floor)?,
@@ -445,10 +445,6 @@ fn wanted(sources: &Sources<'_>, file: &File) -> Result<Vec<&'static Vendor>, Co
     }
     let chosen = |vendor: &&&Vendor| names.is_empty() || names.iter().any(|n| n == vendor.name);
     Ok(VENDORS.iter().filter(chosen).copied().collect())
-}
-
-fn ledger_key(own: &Settings) -> Result<Option<Secret>, ConfigError> {
-    own.has(LEDGER_KEY).then(|| own.secret(LEDGER_KEY).map_err(ConfigError)).transpose()
 }
 
 /// The vendors that `GRANTOR_VENDORS` names. One that names nobody leaves nobody out by mistake.

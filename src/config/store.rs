@@ -9,6 +9,7 @@ use super::http::Wrong;
 use super::{Config, ConfigError, LEDGER_KEY};
 use crate::ledger::{Ledger, SharedStore};
 use crate::secret::{Origin, Secret};
+use crate::settings::Settings;
 
 /// The section that all of it is in.
 pub(super) const SECTION: &str = "store";
@@ -105,6 +106,11 @@ impl Store {
         let shared = secret(URL)?.map(|url| SharedStore { url, chain });
         Ok(Self { shared, owner: secret(OWNER)? })
     }
+}
+
+/// What the lines are sealed with, wherever they are.
+pub(super) fn ledger_key(own: &Settings) -> Result<Option<Secret>, ConfigError> {
+    own.has(LEDGER_KEY).then(|| own.secret(LEDGER_KEY).map_err(ConfigError)).transpose()
 }
 
 /// A secret of the section, which a variable or the file it names may hold as well.

@@ -76,7 +76,7 @@ const fn plain(
     Screen { command, shown, before, hands: Hands::None, slips }
 }
 
-const SCREENS: [Screen; 32] = [
+const SCREENS: [Screen; 35] = [
     Screen {
         hands: Hands::NoData,
         ..plain("", &["--version"], Before::Nothing, &["docter", "list_access", "--vendor dnfs"])
@@ -186,6 +186,13 @@ const SCREENS: [Screen; 32] = [
             Before::Story,
             &["ledger export --format xml", "ledger export --since soon"],
         )
+    },
+    // What they do with a database is shown where there is one.
+    plain("ledger migrate", &[], Before::Nothing, &["ledger migrate"]),
+    plain("ledger import", &[], Before::Nothing, &["ledger import"]),
+    Screen {
+        hands: Hands::NoData,
+        ..plain("ledger reindex", &["ledger reindex"], Before::Story, &["ledger reindx"])
     },
     plain("policy", &["policy check"], Before::Nothing, &["policy", "policy chek"]),
     plain("policy check", &["policy check"], Before::Nothing, &["policy check nowhere.cedar"]),
