@@ -111,6 +111,8 @@ class Server:
             "wal_keep_size = 64MB",
             "min_wal_size = 32MB",
             "shared_buffers = 32MB",
+            # Below the folder that goes with it, however it ends.
+            "dynamic_shared_memory_type = mmap",
             "password_encryption = 'scram-sha-256'",
             # What is killed comes back at once, and what does not answer any more is noticed.
             "restart_after_crash = on",
@@ -235,11 +237,10 @@ class Cluster:
     def fill(self):
         """Leaves no room on the file system."""
         filler = self.folder / "filler"
-        with open(filler, "wb") as file:
+        with open(filler, "wb", buffering=0) as file:
             try:
-                while True:
-                    file.write(b"\0" * 4096)
-                    file.flush()
+                while file.write(b"\0" * 4096):
+                    pass
             except OSError:
                 pass
         return filler
