@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use outbox::Standing;
+pub use outbox::{Backlog, Standing};
 pub(crate) use settings::target;
 pub use settings::{Detail, Endpoint, Kind};
 pub(crate) use signature::key;
@@ -128,7 +128,20 @@ impl Notifier {
     pub async fn standings(&self, ledger: &Ledger) -> Vec<(&Endpoint, Result<Standing, Failure>)> {
         let mut all = Vec::new();
         for endpoint in &self.endpoints {
-            all.push((endpoint, outbox::standing(&self.dir, endpoint, ledger).await));
+            let standing = outbox::standing(&self.dir, endpoint, ledger, (self.clock)());
+            all.push((endpoint, standing.await));
+        }
+        all
+    }
+
+    /// What each endpoint was told and was not, by its name: of those that it can be told of. Nothing secret is
+    /// read for it, so that it may be asked often.
+    pub async fn backlogs(&self, ledger: &Ledger) -> Vec<(&str, Backlog)> {
+        let mut all = Vec::new();
+        for endpoint in &self.endpoints {
+            let backlog = outbox::backlog(&self.dir, endpoint, ledger, (self.clock)());
+            let backlog = backlog.await.ok().flatten();
+            all.extend(backlog.map(|backlog| (endpoint.name.as_str(), backlog)));
         }
         all
     }

@@ -418,3 +418,7 @@ mod http_callers;
 /// Who is told what has happened.
 #[path = "grantor/notices.rs"]
 mod notices;
+
+/// Who is told what has happened where something goes wrong on the way.
+#[path = "grantor/notices_lost.rs"]
+mod notices_lost;

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::failure::Failure;
-use crate::notify::{Link, Trouble};
+use crate::notify::{Backlog, Link, Trouble};
 
 impl Desk {
     /// Whether there is anybody to tell, and this process may.
@@ -18,6 +18,14 @@ impl Desk {
         match self.tells() {
             true => self.notifier.begin(&self.ledger).await,
             false => Ok(()),
+        }
+    }
+
+    /// What each of those it tells was told and was not.
+    pub async fn backlogs(&self) -> Vec<(&str, Backlog)> {
+        match self.tells() {
+            true => self.notifier.backlogs(&self.ledger).await,
+            false => Vec::new(),
         }
     }
 

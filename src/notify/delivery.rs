@@ -11,7 +11,6 @@ use super::{Link, Notifier, Trouble, message, signature};
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Noted};
 use crate::outbound::{Posted, post};
-use crate::secret::expose;
 
 /// What is to be done after a try. Pure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,12 +107,7 @@ impl Notifier {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if endpoint.kind == Kind::Webhook {
             let (id, seconds) = (message::id(noted), (self.clock)().as_second());
-            let mut keys = Vec::new();
-            for secret in &endpoint.secrets {
-                let text = secret.read().await.map_err(|error| error.to_string())?;
-                let key = signature::key(expose(&text));
-                keys.push(key.map_err(|wrong| format!("{} {wrong}", secret.name()))?);
-            }
+            let keys = endpoint.keys().await?;
             headers.push(("webhook-signature", signature::sign(&keys, &id, seconds, &body)));
             headers.push(("webhook-timestamp", seconds.to_string()));
             headers.push(("webhook-id", id));
@@ -159,6 +153,7 @@ impl Notifier {
                     before.map_or((now, 0), |failing| (failing.since, failing.tries));
                 let tries = tries.saturating_add(1);
                 outbox.failing = Some(Failing { since, tries, next: *at, why: why.clone() });
+                outbox.failed += 1;
                 // What is refused may be signed with what was replaced.
                 for secret in endpoint.secrets.iter().chain([&endpoint.url]) {
                     secret.forget().await;

@@ -189,7 +189,11 @@ mod tests {
             assert_ne!(id(&one), id_of(edit));
         }
         // What time brings is another when the time is.
-        let timed = |time| id(&Noted { line: None, time, ..one.clone() });
+        let timed = |time| {
+            let mut timed = one.clone();
+            (timed.line, timed.time) = (None, time);
+            id(&timed)
+        };
         assert_ne!(timed(one.time), timed(Timestamp::UNIX_EPOCH));
         assert!(id(&one).strip_prefix("msg_").is_some_and(|rest| rest.len() == ID));
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::settings::Endpoint;
+use super::signature::Key;
 use crate::failure::{Failure, Kind};
 use crate::ledger::{Bookmark, Happening, Ledger, Noted, NotedPage};
 
@@ -39,6 +40,9 @@ pub(super) struct Outbox {
     /// How many were given up.
     #[serde(default)]
     pub given_up: u64,
+    /// How many tries failed.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// That an endpoint does not take what it is told.
@@ -56,18 +60,28 @@ pub(super) struct Failing {
 pub struct Standing {
     /// The host, where that can be told.
     pub host: Option<String>,
-    /// No server has looked at it yet: it begins where the ledger ends then.
-    pub is_new: bool,
+    /// The public keys that its signatures are checked with.
+    pub keys: Vec<String>,
+    /// How far it was told; nothing where no server has looked at it yet: it begins where the ledger ends then.
+    pub backlog: Option<Backlog>,
+    /// Why the last try failed, and when the next is.
+    pub trouble: Option<(String, Timestamp)>,
+    pub is_gone: bool,
+}
+
+/// What an endpoint was told, and what it was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
     /// The number of the line up to which it was told.
     pub line: u64,
     /// How many notices wait; there may be more, where there are so many.
     pub waits: usize,
+    /// When the oldest of them came about.
+    pub oldest: Option<Timestamp>,
     pub told: u64,
-    pub given_up: u64,
     pub last: Option<Timestamp>,
-    /// Why the last try failed, and when the next is.
-    pub trouble: Option<(String, Timestamp)>,
-    pub is_gone: bool,
+    pub given_up: u64,
+    pub failed: u64,
 }
 
 const FOLDER: &str = "notices";
@@ -137,6 +151,7 @@ impl Outbox {
             told: 0,
             last: None,
             given_up: 0,
+            failed: 0,
         };
         outbox.save().await?;
         Ok(outbox)
@@ -180,16 +195,15 @@ impl Outbox {
             }
             let mut has_moved = read != self.read;
             self.read = read;
-            self.waiting.extend(noted);
+            self.waiting.extend(told_of(noted, endpoint, now));
             if !more {
                 let by_time = self.by_time(endpoint, ledger, now).await?;
                 has_moved |= now.duration_since(self.looked) > SELDOM || !by_time.is_empty();
-                self.waiting.extend(by_time);
+                self.waiting.extend(by_time.into_iter().filter(|one| endpoint.wants(one)));
                 if has_moved {
                     self.looked = until(now).max(self.looked);
                 }
             }
-            self.waiting.retain(|one| endpoint.events.contains(&one.what));
             if has_moved {
                 self.save().await?;
             }
@@ -221,6 +235,19 @@ impl Outbox {
     }
 }
 
+/// What an endpoint is told of what lines are.
+fn told_of(
+    noted: Vec<Noted>,
+    endpoint: &Endpoint,
+    now: Timestamp,
+) -> impl Iterator<Item = Noted> + '_ {
+    let with_near = move |one: Noted| {
+        let near = one.moved_near(endpoint.ahead, now);
+        [Some(one), near].into_iter().flatten()
+    };
+    noted.into_iter().flat_map(with_near).filter(|one| endpoint.wants(one))
+}
+
 fn until(now: Timestamp) -> Timestamp {
     now.checked_sub(SETTLED).unwrap_or(now)
 }
@@ -238,38 +265,65 @@ pub(super) async fn standing(
     dir: &Path,
     endpoint: &Endpoint,
     ledger: &Ledger,
+    now: Timestamp,
 ) -> Result<Standing, Failure> {
-    let url = endpoint.address().await;
-    let host = url.as_ref().ok().and_then(|url| url.host_str().map(str::to_owned));
-    let trouble = |why: &str| Some((why.to_owned(), crate::clock::now()));
+    let (url, keys) = (endpoint.address().await, endpoint.keys().await);
+    let set_up = url.as_ref().err().or(keys.as_ref().err()).cloned();
     let known = load(&path(dir, endpoint)).await?;
-    let Some(outbox) = known else {
-        let trouble = url.err().and_then(|why| trouble(&why));
-        return Ok(Standing {
-            host,
-            is_new: true,
-            line: 0,
-            waits: 0,
-            told: 0,
-            given_up: 0,
-            last: None,
-            trouble,
-            is_gone: false,
-        });
-    };
-    let page = ledger.noted(outbox.read.clone()).await?;
-    let more = page.noted.iter().filter(|one| endpoint.events.contains(&one.what)).count();
+    let failing = known.as_ref().and_then(|outbox| outbox.failing.clone());
     let fingerprint = url.as_ref().ok().map(|url| endpoint.fingerprint(url));
-    let failing = outbox.failing.map(|failing| (failing.why, failing.next));
+    let gone = known.as_ref().and_then(|outbox| outbox.gone.clone());
+    let backlog = match known {
+        Some(outbox) => Some(outbox.backlog(endpoint, ledger, now).await?),
+        None => None,
+    };
     Ok(Standing {
-        host,
-        is_new: false,
-        line: outbox.read.head().map_or(0, |(line, _)| line),
-        waits: outbox.waiting.len() + more,
-        told: outbox.told,
-        given_up: outbox.given_up,
-        last: outbox.last,
-        trouble: url.err().map_or(failing, |why| trouble(&why)),
-        is_gone: outbox.gone.is_some() && outbox.gone == fingerprint,
+        host: url.ok().and_then(|url| url.host_str().map(str::to_owned)),
+        keys: keys.iter().flatten().filter_map(Key::public).collect(),
+        backlog,
+        trouble: match set_up {
+            Some(why) => Some((why, now)),
+            None => failing.map(|failing| (failing.why, failing.next)),
+        },
+        is_gone: gone.is_some() && gone == fingerprint,
     })
+}
+
+/// What an endpoint was told and was not; nothing where no server has looked at it yet.
+///
+/// # Errors
+/// Its file or the ledger cannot be read.
+pub(super) async fn backlog(
+    dir: &Path,
+    endpoint: &Endpoint,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Option<Backlog>, Failure> {
+    match load(&path(dir, endpoint)).await? {
+        Some(outbox) => outbox.backlog(endpoint, ledger, now).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+impl Outbox {
+    async fn backlog(
+        self,
+        endpoint: &Endpoint,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<Backlog, Failure> {
+        let page = ledger.noted(self.read.clone()).await?;
+        let line = self.read.head().map_or(0, |(line, _)| line);
+        let times: Vec<_> = told_of(page.noted, endpoint, now).map(|one| one.time).collect();
+        let waiting = self.waiting.iter().map(|one| one.time);
+        Ok(Backlog {
+            line,
+            waits: self.waiting.len() + times.len(),
+            oldest: waiting.chain(times).next(),
+            told: self.told,
+            last: self.last,
+            given_up: self.given_up,
+            failed: self.failed,
+        })
+    }
 }

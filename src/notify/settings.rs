@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use url::Url;
 
-use crate::ledger::Happening;
+use super::signature::Key;
+use crate::ledger::{Happening, Noted};
 use crate::secret::{Secret, expose};
 
 /// Whom to tell.
@@ -92,6 +93,25 @@ impl Endpoint {
     pub(super) async fn address(&self) -> Result<Url, String> {
         let text = self.url.read().await.map_err(|error| error.to_string())?;
         target(expose(&text)).map_err(|wrong| format!("{} {wrong}", self.url.name()))
+    }
+
+    /// What its notices are signed with; none are where nobody checks a signature.
+    ///
+    /// # Errors
+    /// One cannot be read, or is no key; nothing of it is repeated.
+    pub(super) async fn keys(&self) -> Result<Vec<Key>, String> {
+        let mut keys = Vec::new();
+        for secret in &self.secrets {
+            let text = secret.read().await.map_err(|error| error.to_string())?;
+            let key = super::key(expose(&text));
+            keys.push(key.map_err(|wrong| format!("{} {wrong}", secret.name()))?);
+        }
+        Ok(keys)
+    }
+
+    /// Whether it is told of such things.
+    pub(super) fn wants(&self, noted: &Noted) -> bool {
+        self.events.contains(&noted.what)
     }
 
     /// What it is set up as, where that decides whether it is asked again that has said it is gone.

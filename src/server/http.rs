@@ -217,7 +217,7 @@ impl Site {
         let health = match path.as_str() {
             "/livez" => Some(plain(StatusCode::OK, "ok\n")),
             "/readyz" => Some(self.ready().await),
-            "/metrics" => Some(plain(StatusCode::OK, self.metrics.text(&self.limits))),
+            "/metrics" => Some(plain(StatusCode::OK, self.counts().await)),
             _ => None,
         };
         if let Some(answer) = health {
@@ -244,6 +244,12 @@ impl Site {
         // Nobody between keeps what was told to one.
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.metrics.counted(front::shared(answer, origin))
+    }
+
+    /// All counts, as Prometheus reads them.
+    async fn counts(&self) -> String {
+        let backlogs = self.desk.backlogs().await;
+        self.metrics.text(&self.limits) + &metrics::notices(&backlogs, jiff::Timestamp::now())
     }
 
     /// Whether it can serve: tokens can be checked, and the ledger be read.

@@ -13,14 +13,14 @@ use grantor::secret::{Origin, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use super::harness::{World, parsed};
 
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const OTHER: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const OTHER: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 thread_local! {
     /// How far this test's clock is ahead, in seconds.
@@ -37,9 +37,9 @@ fn wait(seconds: i64) {
 
 /// What came to a receiver.
 #[derive(Clone, Debug)]
-struct Got {
-    head: String,
-    body: String,
+pub struct Got {
+    pub head: String,
+    pub body: String,
 }
 
 impl Got {
@@ -48,16 +48,16 @@ impl Got {
         self.head.lines().find_map(|line| line.strip_prefix(start.as_str())).unwrap_or_default()
     }
 
-    fn id(&self) -> String {
+    pub fn id(&self) -> String {
         self.header("webhook-id").to_owned()
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         parsed(&self.body)
     }
 
     /// What it says, and of which receipt.
-    fn says(&self) -> (String, String) {
+    pub fn says(&self) -> (String, String) {
         let body = self.json();
         let text = |place: &str| {
             body.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -65,7 +65,7 @@ impl Got {
         (text("/type"), text("/data/receipt"))
     }
 
-    fn is_signed_by(&self, key: &str) -> bool {
+    pub fn is_signed_by(&self, key: &str) -> bool {
         let bytes = BASE64_STANDARD.decode(key.trim_start_matches("whsec_")).unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
         let signed = format!("{}.{}.{}", self.id(), self.header("webhook-timestamp"), self.body);
@@ -77,19 +77,19 @@ impl Got {
 type Answer = dyn Fn(&Got) -> String + Send + Sync;
 
 /// Somebody who is told.
-struct Receiver {
-    url: String,
+pub struct Receiver {
+    pub url: String,
     got: Arc<Mutex<Vec<Got>>>,
     answer: Arc<Mutex<Arc<Answer>>>,
     listening: AbortHandle,
 }
 
-fn status(status: u16) -> String {
+pub fn status(status: u16) -> String {
     format!("HTTP/1.1 {status} -\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook/path-hunter2", listener.local_addr().unwrap());
         let got = Arc::new(Mutex::new(Vec::new()));
@@ -111,15 +111,15 @@ impl Receiver {
         Self { url, got, answer, listening: listening.abort_handle() }
     }
 
-    fn answers(&self, answer: impl Fn(&Got) -> String + Send + Sync + 'static) {
+    pub fn answers(&self, answer: impl Fn(&Got) -> String + Send + Sync + 'static) {
         *self.answer.lock().unwrap() = Arc::new(answer);
     }
 
-    fn got(&self) -> Vec<Got> {
+    pub fn got(&self) -> Vec<Got> {
         self.got.lock().unwrap().clone()
     }
 
-    fn take(&self) -> Vec<Got> {
+    pub fn take(&self) -> Vec<Got> {
         std::mem::take(&mut self.got.lock().unwrap())
     }
 }
@@ -130,7 +130,7 @@ impl Drop for Receiver {
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Got> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Got> {
     let mut text = Vec::new();
     loop {
         let whole = String::from_utf8_lossy(&text).into_owned();
@@ -152,9 +152,9 @@ async fn read(stream: &mut TcpStream) -> Option<Got> {
 }
 
 /// A ledger of this process's own, and who is told of it.
-struct Desk {
+pub struct Desk {
     dir: TempDir,
-    ledger: Ledger,
+    pub ledger: Ledger,
 }
 
 impl Desk {
@@ -162,6 +162,11 @@ impl Desk {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::new(dir.path(), None);
         Self { dir, ledger }
+    }
+
+    /// One whose ledger is somewhere else.
+    pub fn of(ledger: Ledger) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), ledger }
     }
 
     async fn ask(&self, what: &str, until: Timestamp) -> String {
@@ -178,7 +183,7 @@ impl Desk {
         self.ledger.ask(&asking, &somebody()).await.unwrap().0
     }
 
-    async fn asks(&self, what: &str) -> String {
+    pub async fn asks(&self, what: &str) -> String {
         self.ask(what, Timestamp::now() + SignedDuration::from_hours(48)).await
     }
 
@@ -208,7 +213,7 @@ fn inline(text: &str) -> Secret {
     Secret::new("a setting", Origin::Inline(text.into()))
 }
 
-fn endpoint(url: &str) -> Endpoint {
+pub fn endpoint(url: &str) -> Endpoint {
     Endpoint {
         name: "hook".to_owned(),
         url: inline(url),
@@ -226,11 +231,11 @@ fn notifier(desk: &Desk, endpoint: Endpoint) -> Notifier {
     Notifier::new(vec![endpoint], desk.path()).by(clock)
 }
 
-fn said(got: &[Got]) -> Vec<(String, String)> {
+pub fn said(got: &[Got]) -> Vec<(String, String)> {
     got.iter().map(Got::says).collect()
 }
 
-fn pair(what: &str, receipt: &str) -> (String, String) {
+pub fn pair(what: &str, receipt: &str) -> (String, String) {
     (what.to_owned(), receipt.to_owned())
 }
 
@@ -421,7 +426,8 @@ async fn what_is_refused_for_three_days_is_given_up_and_the_next_goes_on() {
     let got = receiver.take();
     assert!(said(&got).contains(&pair("asked", &good)), "{:?}", said(&got));
     let standing = notifier.standings(&desk.ledger).await.pop().unwrap().1.unwrap();
-    assert_eq!((standing.given_up, standing.waits, standing.is_gone), (1, 0, false));
+    let backlog = standing.backlog.unwrap();
+    assert_eq!((backlog.given_up, backlog.waits, standing.is_gone), (1, 0, false));
 }
 
 #[tokio::test]
@@ -518,7 +524,7 @@ async fn whoever_has_the_lock_tells_and_nobody_else() {
 }
 
 /// The whole program: a world whose configuration tells a receiver.
-async fn world(receiver: &Receiver, more: &str) -> World {
+pub async fn world(receiver: &Receiver, more: &str) -> World {
     let world = World::asking().await;
     let config = world.path("config.toml");
     let text = format!(
@@ -529,7 +535,7 @@ async fn world(receiver: &Receiver, more: &str) -> World {
     world.set("GRANTOR_CONFIG", config.to_str().unwrap())
 }
 
-fn permission(name: &str) -> Value {
+pub fn permission(name: &str) -> Value {
     json!({ "permissionId": name, "identityId": "user@example.com" })
 }
 
@@ -582,7 +588,7 @@ async fn two_processes_at_once_tell_each_thing_once() {
     let world = world(&receiver, "").await;
     assert_eq!(world.run(&["expire"]).await.status, 0);
     let ledger = Ledger::new(&world.path("state"), None);
-    let desk = Desk { dir: tempfile::tempdir().unwrap(), ledger };
+    let desk = Desk::of(ledger);
     let first = desk.asks("the first line").await;
     world.run(&["expire"]).await;
     let mut expected = vec![];
@@ -613,7 +619,7 @@ async fn a_sandbox_and_who_may_only_look_tell_nobody() {
     let world = world(&receiver, "").await;
     visited(&world, &[]).await;
     let ledger = Ledger::new(&world.path("state"), None);
-    Desk { dir: tempfile::tempdir().unwrap(), ledger }.asks("a").await;
+    Desk::of(ledger).asks("a").await;
     for flag in ["--read-only", "--sandbox"] {
         visited(&world, &[flag]).await;
         assert!(receiver.got().is_empty(), "{flag}");
@@ -627,7 +633,7 @@ async fn a_sandbox_and_who_may_only_look_tell_nobody() {
 async fn what_was_carried_out_is_told_and_that_it_ends_soon() {
     let (world, receiver) = (World::unguarded().await, Receiver::start().await);
     let ledger = Ledger::new(&world.path("state"), None);
-    let desk = Desk { dir: tempfile::tempdir().unwrap(), ledger };
+    let desk = Desk::of(ledger);
     let one = Endpoint { detail: Detail::Summary, ..endpoint(&receiver.url) };
     let notifier = Notifier::new(vec![one], &world.path("state")).by(clock);
     notifier.begin(&desk.ledger).await.unwrap();
@@ -654,4 +660,36 @@ async fn what_was_carried_out_is_told_and_that_it_ends_soon() {
     assert_eq!(said(&soon), [pair("due_soon", &receipt)]);
     assert_eq!(soon[0].json()["data"]["until"], data["until"]);
     assert!(told_in(24).await.is_empty(), "nobody is told twice");
+}
+
+#[tokio::test]
+async fn an_end_that_is_moved_near_is_told_at_once() {
+    let (world, receiver) = (World::unguarded().await, Receiver::start().await);
+    let ledger = Ledger::new(&world.path("state"), None);
+    let desk = Desk::of(ledger);
+    let notifier =
+        Notifier::new(vec![endpoint(&receiver.url)], &world.path("state")).by(clock);
+    notifier.begin(&desk.ledger).await.unwrap();
+    let grant = json!({ "project_or_space_path": "/Harbor/Integrations", "grant_type": "USER",
+        "grantee": "user@example.com", "permission_list": ["R"], "expires_in": "PT48H" });
+    let ran = world.run(&["call", "set_project_acl", &grant.to_string()]).await;
+    let receipt = parsed(&ran.stdout)["receipt"].as_str().unwrap().to_owned();
+    let moved_to = async |end: &str| {
+        let moved = json!({ "receipt": receipt, "expires_in": end }).to_string();
+        let ran = world.run(&["call", "set_expiry", &moved]).await;
+        assert_eq!(ran.status, 0, "{ran:?}");
+        desk.tell(&notifier).await;
+        receiver.take()
+    };
+    let (moved, soon) = (pair("carried_out", &receipt), pair("due_soon", &receipt));
+    assert_eq!(said(&moved_to("PT30H").await), [moved.clone(), moved.clone()], "not near yet");
+    let got = moved_to("PT5H").await;
+    assert_eq!(said(&got), [moved.clone(), soon.clone()]);
+    assert_eq!(got[1].json()["data"]["until"], got[0].json()["data"]["until"]);
+    assert_ne!(got[0].id(), got[1].id());
+    // Each end that is near is told of, and no time tells of it again.
+    assert_eq!(said(&moved_to("PT6H").await), [moved, soon]);
+    wait(3600);
+    desk.tell(&notifier).await;
+    assert_eq!(said(&receiver.take()), []);
 }

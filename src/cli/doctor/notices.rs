@@ -4,7 +4,7 @@ use super::report::{Level, Report};
 use crate::cli::paint;
 use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::notify::{Notifier, Standing};
+use crate::notify::{Backlog, Notifier, Standing};
 use crate::text;
 
 /// One line each: where it is, how far it was told, how many wait, and why.
@@ -31,15 +31,19 @@ pub(super) async fn notices(report: &mut Report, config: &mut Config, ledger: &L
 }
 
 fn told(standing: &Standing) -> (Level, String) {
-    let Standing { is_new, line, waits, told, given_up, last, trouble, is_gone, .. } = standing;
-    let mut parts = match is_new {
-        true => vec!["a server begins with what happens from its start on".to_owned()],
-        false => vec![format!("told up to line {line}, {told} in all, {waits} wait")],
-    };
-    if let Some(last) = last {
-        parts.push(format!("last {}", paint::time(*last)));
+    let Standing { backlog, trouble, is_gone, keys, .. } = standing;
+    let mut parts = Vec::new();
+    match backlog {
+        None => parts.push("a server begins with what happens from its start on".to_owned()),
+        Some(Backlog { line, waits, told, .. }) => {
+            parts.push(format!("told up to line {line}, {told} in all, {waits} wait"));
+        }
     }
-    if *given_up > 0 {
+    if let Some(last) = backlog.as_ref().and_then(|backlog| backlog.last) {
+        parts.push(format!("last {}", paint::time(last)));
+    }
+    let given_up = backlog.as_ref().map_or(0, |backlog| backlog.given_up);
+    if given_up > 0 {
         parts.push(format!("{given_up} given up after three days"));
     }
     if let Some((why, next)) = trouble {
@@ -48,7 +52,7 @@ fn told(standing: &Standing) -> (Level, String) {
     if *is_gone {
         parts.push("it said that it is gone: change its section to have it told again".to_owned());
     }
-    let level =
-        if trouble.is_some() || *is_gone || *given_up > 0 { Level::Look } else { Level::Note };
+    parts.extend(keys.iter().map(|key| format!("its signatures are checked with {key}")));
+    let level = if trouble.is_some() || *is_gone || given_up > 0 { Level::Look } else { Level::Note };
     (level, parts.join("; "))
 }

@@ -64,6 +64,9 @@ pub struct Noted {
     /// Who decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// The longest that the change was ever to last, where its end was moved.
+    #[serde(skip)]
+    longest: Option<SignedDuration>,
 }
 
 /// How far somebody has read the lines. What is in it only the store knows.
@@ -153,7 +156,9 @@ impl Noted {
                 noted(Happening::CarriedOut, Some(outcome.as_str().to_owned()))
             }
             "extended" => {
-                noted(Happening::CarriedOut, Some(Outcome::Confirmed.as_str().to_owned()))
+                let how = Some(Outcome::Confirmed.as_str().to_owned());
+                let moved = noted(Happening::CarriedOut, how)?;
+                Some(Self { longest: longest(lines), ..moved })
             }
             "overdue" => noted(Happening::Overdue, None),
             _ => None,
@@ -168,13 +173,23 @@ impl Noted {
         is_so.then(|| Self { until: Some(until), ..Self::asked(Happening::Lapsed, until, request) })
     }
 
-    /// That the end of a change is near. Of one that lasts no longer than that from its beginning, nobody need
-    /// be told.
+    /// That the end of a change has come near. Of one that lasts no longer than that from its beginning, nobody
+    /// need be told; of one that was moved to where it is near already, [`Self::moved_near`] tells.
     pub(super) fn due_soon(record: &Record, ahead: SignedDuration, now: Timestamp) -> Option<Self> {
         let end = record.expires_at?;
         let time = end.checked_sub(ahead).ok()?;
-        (time > record.opened() && end > now && record.overdue.is_none())
+        let since = record.extended.last().map_or(record.opened(), |moved| moved.at);
+        (time > since && end > now && record.overdue.is_none())
             .then(|| Self { time, ..Self::changed(Happening::DueSoon, record) })
+    }
+
+    /// That this line moved an end to where it is near at once: no time comes then that would tell of it. Of what
+    /// was never to last longer than that, nobody need be told.
+    pub fn moved_near(&self, ahead: SignedDuration, now: Timestamp) -> Option<Self> {
+        let (end, longest) = (self.until?, self.longest?);
+        let is_near = end.checked_sub(ahead).is_ok_and(|time| time <= self.time);
+        let soon = || Self { what: Happening::DueSoon, how: None, longest: None, ..self.clone() };
+        (is_near && longest > ahead && end > now).then(soon)
     }
 
     /// How far the ledger reaches at a time.
@@ -233,6 +248,7 @@ impl Noted {
             summary: None,
             requester: None,
             by: None,
+            longest: None,
         }
     }
 }
@@ -248,6 +264,17 @@ pub(super) fn event(line: &Value) -> Option<&str> {
 
 fn time(line: &Value) -> Option<Timestamp> {
     line.get("time")?.as_str()?.parse().ok()
+}
+
+/// The longest that a change was ever to last, from its beginning.
+fn longest(lines: &[Value]) -> Option<SignedDuration> {
+    let opened = time(lines.iter().find(|line| event(line) == Some("open"))?)?;
+    let ends = lines.iter().filter(|line| matches!(event(line), Some("open" | "extended")));
+    let lasts = |line: &Value| {
+        let end = line.get("expires_at").and_then(Value::as_str)?.parse::<Timestamp>().ok()?;
+        Some(end.duration_since(opened))
+    };
+    ends.map(|line| lasts(line).unwrap_or(SignedDuration::MAX)).max()
 }
 
 fn ended(line: &Value) -> Option<Outcome> {
@@ -422,5 +449,43 @@ mod tests {
         );
         let end = Noted::of(&[opened(1), ended("close", 2, "confirmed")]).unwrap();
         assert_eq!(end.undoes.as_deref(), Some("gr-0"));
+    }
+
+    /// Hours from its beginning: when a change was to end, when that was moved, and to when.
+    #[test]
+    fn an_end_that_is_moved_near_is_told_of_once_by_the_line_or_by_time() {
+        let begun: Timestamp = "2027-01-31T18:00:00Z".parse().unwrap();
+        let at = |hours: i64| begun + SignedDuration::from_hours(hours);
+        let ahead = SignedDuration::from_hours(24);
+        for (end, moved, to, by_line, by_time) in [
+            (Some(48), 30, Some(40), Some(30), None),
+            (Some(48), 1, Some(20), Some(1), None),
+            (Some(48), 1, Some(30), None, Some(6)),
+            (Some(48), 1, Some(25), Some(1), None),
+            (Some(20), 15, Some(30), Some(15), None),
+            (Some(2), 1, Some(48), None, Some(24)),
+            (None, 50, Some(60), Some(50), None),
+            // Never to last longer than that.
+            (Some(2), 1, Some(3), None, None),
+            (Some(48), 1, None, None, None),
+        ] {
+            let text = |end: Option<i64>| end.map(|end| at(end).to_string());
+            let mut open = opened(1);
+            open["expires_at"] = json!(text(end));
+            let mut line = line("extended", 3, json!({ "expires_at": text(to) }));
+            line["time"] = json!(at(moved).to_string());
+            let lines = [open, ended("close", 2, "confirmed"), line];
+            let shown = format!("{end:?}, at {moved} to {to:?}");
+            let told = Noted::of(&lines).unwrap();
+            let near = told.moved_near(ahead, at(moved));
+            assert_eq!(near.as_ref().map(|near| near.time), by_line.map(at), "{shown}");
+            if let Some(near) = near {
+                let expected = (Happening::DueSoon, to.map(at), Some(3), None);
+                assert_eq!((near.what, near.until, near.line, near.how), expected, "{shown}");
+                assert_eq!(told.moved_near(ahead, to.map(at).unwrap()), None, "it has ended: {shown}");
+            }
+            let soon = Noted::due_soon(&Record::of(&lines).unwrap(), ahead, at(moved));
+            assert_eq!(soon.map(|soon| soon.time), by_time.map(at), "{shown}");
+        }
     }
 }
