@@ -332,7 +332,6 @@ impl Config {
         let secrets = settings.iter().flat_map(|settings| settings.secrets());
         config.secrets = secrets.map(|(_, secret)| secret.clone()).collect();
         config.secrets.extend(store::inline(&file).chain(store::inline(&floor)));
-        config.has_key_for_store()?;
         for (declared, settings) in gathered {
             let people = people.at(&declared);
             config.add(declared, settings, people, floor.is_there());

@@ -59,12 +59,13 @@ enum Command {
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
-    let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
     let command = arguments.command.unwrap_or_else(|| Command::Tail(tail::Arguments::default()));
-    match command {
-        Command::Migrate => return migrate::run(config).await,
-        Command::Import => return import::run(config).await,
-        _ => {}
+    if let Command::Migrate = command {
+        return migrate::run(Setup::unkeyed(global).await?.config).await;
+    }
+    let Setup { config, sandbox: _sandbox } = Setup::load(global).await?;
+    if let Command::Import = command {
+        return import::run(config).await;
     }
     let desk = Desk::new(config)?;
     match command {

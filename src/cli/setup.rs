@@ -19,6 +19,13 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) async fn load(global: &Global) -> Result<Self, Error> {
+        let setup = Self::unkeyed(global).await?;
+        setup.config.has_key_for_store()?;
+        Ok(setup)
+    }
+
+    /// The same for whoever seals nothing.
+    pub(super) async fn unkeyed(global: &Global) -> Result<Self, Error> {
         let flags = global.flags();
         let mut sources = sources(&flags);
         let sandbox = if global.sandbox {

@@ -71,7 +71,7 @@ impl Config {
 
     /// # Errors
     /// The ledger is in a database, and the key is not given that all machines seal with.
-    pub(super) fn has_key_for_store(&self) -> Result<(), ConfigError> {
+    pub fn has_key_for_store(&self) -> Result<(), ConfigError> {
         if self.store.is_none() || self.ledger_key.is_some() {
             return Ok(());
         }

@@ -77,8 +77,9 @@ pub(super) async fn ledger(report: &mut Report, config: &Config, ledger: &Ledger
             report.add("mend", Level::Look, invocation::commands(hint));
         }
         Ok((_, late)) => {
-            let (place, read_only) = (config.state_dir.display(), config.read_only);
-            let read_only = if read_only { " (read-only)" } else { "" };
+            let read_only = if config.read_only { " (read-only)" } else { "" };
+            let shared = shared(report, ledger).await;
+            let place = shared.unwrap_or_else(|| config.state_dir.display().to_string());
             report.add("ledger", Level::Note, format!("{place}{read_only}"));
             if late > 0 {
                 let rest = invocation::commands("`grantor expire` takes back or says why");
@@ -91,6 +92,30 @@ pub(super) async fn ledger(report: &mut Report, config: &Config, ledger: &Ledger
         Err(failure) => report.add("ledger", Level::Bad, failure.to_string()),
     }
 }
+
+/// The database that the ledger is in, where it is in one, and how safe a line is there.
+async fn shared(report: &mut Report, ledger: &Ledger) -> Option<String> {
+    match ledger.durability().await {
+        Ok(durability) => {
+            if let Some(warning) = durability?.warning() {
+                report.add("mend", Level::Look, warning.to_owned());
+            }
+            let behind = crate::clock::behind();
+            if behind.abs() > CLOCKS_APART {
+                let text = format!(
+                    "the database's clock is {} s from this machine's: the database's counts",
+                    behind.as_secs()
+                );
+                report.add("clock", Level::Look, text);
+            }
+        }
+        Err(failure) => report.add("ledger", Level::Bad, failure.to_string()),
+    }
+    Some(ledger.place().await)
+}
+
+/// Clocks that are further apart confuse whoever reads times.
+const CLOCKS_APART: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// Whether lines can be written: where they cannot, no change is sent. Who may only look needs none.
 pub(super) async fn room(report: &mut Report, config: &Config, ledger: &Ledger) {

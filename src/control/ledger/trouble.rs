@@ -19,6 +19,11 @@ impl Trouble {
         Self { place: name.to_owned(), what: what.to_owned(), hash }
     }
 
+    /// Whether nothing at all can be read.
+    pub(super) fn is_of_all(&self) -> bool {
+        self.place.is_empty() && self.hash.is_empty()
+    }
+
     pub(super) fn recorded(&self) -> Value {
         serde_json::json!({ "place": self.place, "what": self.what, "hash": self.hash })
     }

@@ -51,6 +51,10 @@ pub fn told_to(who: &Requester, troubles: Vec<Trouble>) -> Vec<Trouble> {
     if who.caller().is_none() || troubles.is_empty() {
         return troubles;
     }
+    if troubles.iter().any(Trouble::is_of_all) {
+        let what = "where it is kept does not answer".to_owned();
+        return vec![Trouble { place: String::new(), what, hash: String::new() }];
+    }
     let what = format!("{} of its lines or files cannot be acted on", troubles.len());
     vec![Trouble { place: "the ledger".to_owned(), what, hash: String::new() }]
 }
@@ -62,6 +66,11 @@ pub fn warned(troubles: &[Trouble]) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    if first.is_of_all() {
+        return Some(format!(
+            "the ledger that this rests on could not be read ({first}): what it would add is not known"
+        ));
+    }
     Some(format!(
         "the ledger that this rests on is damaged ({first}{more}): what such lines say is not \
          acted on; tell an administrator, to whom `grantor ledger verify` says more"

@@ -43,7 +43,7 @@ struct Locked {
     /// The lines from the last one of the copy on.
     rows: Vec<(i64, String)>,
     /// Turns of this process that are its own for long enough.
-    tokens: Vec<i64>,
+    turns: Vec<(String, i64)>,
 }
 
 /// What became of a line.
@@ -123,7 +123,7 @@ impl Postgres {
             );
             return Err(self.unread(&Trouble::own(said)).hint(super::WENT_BACK));
         }
-        if entry.event == "open" && !self.leases.are_held(&locked.tokens) {
+        if entry.event == "open" && !self.leases.are_held(&locked.turns) {
             let said = "this process was away for so long that another one may be changing the same \
                         access";
             return Err(Failure::new(crate::failure::Kind::Unavailable, said)
@@ -172,9 +172,10 @@ impl Postgres {
                         may not any more";
             return Err(Trouble::own(said).into());
         }
-        let tokens = leases.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
+        let turn = |row| Ok::<_, Trouble>((get(row, 0)?, get(row, 1)?));
+        let turns = leases.iter().map(turn).collect::<Result<_, _>>()?;
         let head = Link { seq: u64::try_from(seq).unwrap_or_default(), hash };
-        Ok(Locked { head, now: get(row, 3)?, rows: lines(&since)?, tokens })
+        Ok(Locked { head, now: get(row, 3)?, rows: lines(&since)?, turns })
     }
 
     /// Writes the line and commits: one round trip, and another where the answer is none.

@@ -44,7 +44,7 @@ const RENEW: &str = "UPDATE grantor.lease SET until = clock_timestamp() + interv
 const GIVE_BACK: &str = "UPDATE grantor.lease SET until = clock_timestamp() \
     WHERE chain = $1 AND name = $2 AND token = $3";
 /// Whose that are held for longer than a call takes; nobody takes one while this is looked at.
-pub(super) const HELD: &str = "SELECT token FROM grantor.lease WHERE chain = $1 AND holder = $2 \
+pub(super) const HELD: &str = "SELECT name, token FROM grantor.lease WHERE chain = $1 AND holder = $2 \
     AND until > clock_timestamp() + interval '60 seconds' FOR UPDATE";
 const SHOW: &str = "INSERT INTO grantor.presence (chain, process, until) \
     VALUES ($1, $2, clock_timestamp() + interval '120 seconds') \
@@ -90,11 +90,12 @@ impl Leases {
         Ok(Some(Lease { leases: Arc::downgrade(this), on, token }))
     }
 
-    /// Whether every turn that this process has is among those that it has for long enough.
-    pub(super) fn are_held(&self, tokens: &[i64]) -> bool {
+    /// Whether every turn that this process has is among those, by name and token, that are its own for long
+    /// enough.
+    pub(super) fn are_held(&self, known: &[(String, i64)]) -> bool {
         let held = self.held();
         let mut turns = held.iter().filter(|(on, _)| matches!(on, LockOn::Turn(_)));
-        turns.all(|(_, token)| token.is_none_or(|token| tokens.contains(&token)))
+        turns.all(|(on, token)| token.is_none_or(|token| known.contains(&(on.name(), token))))
     }
 
     /// Makes known that this process lives, before it writes for the first time.
