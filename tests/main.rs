@@ -37,6 +37,15 @@ mod rights;
 #[path = "grantor/crowd.rs"]
 mod crowd;
 
+/// Somebody with a browser, at the page of a server over HTTP.
+#[path = "grantor/browser.rs"]
+mod browser;
+
+/// One request, answered in several ways at the same moment.
+#[cfg(unix)]
+#[path = "grantor/race.rs"]
+mod race;
+
 /// Questions as people ask them: which calls each takes, and what the answers cost.
 #[path = "grantor/jobs.rs"]
 mod jobs;

@@ -50,8 +50,8 @@ use metrics::Metrics;
 use opening::Opening;
 use places::Place;
 use scope::Needs;
-pub(super) use sessions::client;
 use sessions::{Session, Sessions};
+pub(super) use sessions::{client, shows_links};
 
 type Body = BoxBody<Bytes, Infallible>;
 /// What answers a message that was let through.
