@@ -41,6 +41,10 @@ mod crowd;
 #[path = "grantor/browser.rs"]
 mod browser;
 
+/// People as commands and tools name them.
+#[path = "grantor/named.rs"]
+mod named;
+
 /// One request, answered in several ways at the same moment.
 #[cfg(unix)]
 #[path = "grantor/race.rs"]
