@@ -41,6 +41,10 @@ mod crowd;
 #[path = "grantor/browser.rs"]
 mod browser;
 
+/// What a browser sends to the page, and what it must not be able to.
+#[path = "grantor/page.rs"]
+mod page;
+
 /// People as commands and tools name them.
 #[path = "grantor/named.rs"]
 mod named;

@@ -30,8 +30,9 @@ struct Public {
     fetched: usize,
     /// The ID token and the claims of whoever logs in next with a browser, where people log in there.
     next: Option<(String, Value)>,
-    /// How often somebody has asked for the claims.
+    /// How often somebody has asked for the claims, and for tokens.
     claims_asked: usize,
+    tokens_asked: usize,
 }
 
 pub struct Key {
@@ -120,6 +121,7 @@ impl Issuer {
                     json!({ "keys": public.keys })
                 }
                 "/token" => {
+                    public.tokens_asked += 1;
                     let next = public.next.as_ref().map(|(token, _)| token.clone());
                     json!({ "token_type": "Bearer", "access_token": "opaque", "id_token": next })
                 }
@@ -153,6 +155,11 @@ impl Issuer {
     /// How often somebody has asked for claims beside an ID token.
     pub fn claims_asked(&self) -> usize {
         self.public.lock().unwrap().claims_asked
+    }
+
+    /// How often somebody has asked for tokens.
+    pub fn tokens_asked(&self) -> usize {
+        self.public.lock().unwrap().tokens_asked
     }
 
     pub fn fetched(&self) -> usize {
