@@ -45,6 +45,10 @@ mod browser;
 #[path = "grantor/page.rs"]
 mod page;
 
+/// Keys of an issuer that is gone, by a clock that goes on.
+#[path = "grantor/stale.rs"]
+mod stale;
+
 /// People as commands and tools name them.
 #[path = "grantor/named.rs"]
 mod named;
