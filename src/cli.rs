@@ -25,6 +25,7 @@ mod sandbox;
 mod serve;
 mod setup;
 mod slips;
+mod somebody;
 mod status;
 mod table;
 mod time;

@@ -8,6 +8,7 @@
 mod answer;
 mod approve;
 mod aside;
+mod asked_by;
 mod body;
 mod call_summary;
 mod carry;

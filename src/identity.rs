@@ -14,7 +14,8 @@ mod login;
 mod seen;
 mod token;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -91,6 +92,9 @@ pub enum Rejected {
     Unavailable,
 }
 
+/// What says how late it is.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
 /// The issuers whose tokens count here.
 pub struct Identity {
     issuers: Vec<(IssuerSettings, Keys)>,
@@ -159,9 +163,14 @@ impl Rights {
 
 impl Identity {
     pub fn new(issuers: Vec<IssuerSettings>) -> Self {
+        Self::by(issuers, Arc::new(Instant::now))
+    }
+
+    /// The same by another clock, which says how old the issuers' keys are.
+    pub fn by(issuers: Vec<IssuerSettings>, clock: Clock) -> Self {
         let providers = issuers.iter().map(|_| Provider::default()).collect();
         let issuers = issuers.into_iter().map(|settings| {
-            let keys = Keys::of(&settings);
+            let keys = Keys::of(&settings, clock.clone());
             (settings, keys)
         });
         let (issuers, seen, wire) = (issuers.collect(), Seen::default(), Wire::default());

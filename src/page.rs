@@ -5,7 +5,8 @@
 //! the question.
 //!
 //! - `place` is its addresses; `reply` what every answer says of itself; `html` the one way from text to markup.
-//! - `login` and `sessions` say who sits before the browser; `seal` what a browser holds for us and brings back.
+//! - `login` and `sessions` say who sits before the browser; `seal` what a browser holds for us and brings back;
+//!   `rates` how often either is tried.
 //! - `frame`, `lists`, `request` and `access` are what is shown; `decide` takes a decision.
 
 mod access;
@@ -16,6 +17,7 @@ mod html;
 mod lists;
 mod login;
 mod place;
+mod rates;
 mod reply;
 mod request;
 mod seal;
@@ -24,7 +26,7 @@ mod viewers;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Bytes};
@@ -36,6 +38,7 @@ use crate::failure::{Failure, Kind};
 use crate::identity::Identity;
 use form::{Fields, cookie};
 pub use place::PageUrls;
+use rates::{FORMS, Rates};
 use reply::Reply;
 use seal::Seals;
 use sessions::{Session, Sessions};
@@ -49,6 +52,7 @@ pub struct Page {
     seals: Seals,
     sessions: Sessions,
     viewers: Viewers,
+    rates: Rates,
     /// What goes on after its answer: the process waits for it at its end.
     works: TaskTracker,
 }
@@ -77,8 +81,8 @@ impl Page {
         place: PageUrls,
         works: TaskTracker,
     ) -> Self {
-        let (sessions, viewers) = (Sessions::default(), Viewers::default());
-        Self { desk, identity, place, seals: Seals::new(), sessions, viewers, works }
+        let (sessions, viewers, rates) = Default::default();
+        Self { desk, identity, place, seals: Seals::new(), sessions, viewers, rates, works }
     }
 
     pub fn place(&self) -> &PageUrls {
@@ -182,6 +186,9 @@ impl Page {
                 self.log_out(visit)
             }
             receipt if is_receipt(receipt) => {
+                if let Err(wait) = self.rates.take(session.who.name(), FORMS, Instant::now()) {
+                    return self.too_often(visit, wait);
+                }
                 let digest = fields.get("digest").unwrap_or_default();
                 if self.seals.is_of_form(seal, &session.id, receipt, digest) {
                     self.decide(visit, &session, receipt, &fields).await
@@ -191,6 +198,15 @@ impl Page {
             }
             _ => self.stolen(visit),
         }
+    }
+
+    /// Too many forms, or log-ins.
+    fn too_often(&self, visit: &Visit, wait: u64) -> Reply {
+        let says = [
+            "This was tried too often in a short time. Nothing was decided.",
+            "Wait a moment, and try again.",
+        ];
+        self.notice(visit, StatusCode::TOO_MANY_REQUESTS, "Too often", &says).later(wait)
     }
 
     /// A form that was not made for this session, or not for this.

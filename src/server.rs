@@ -341,7 +341,7 @@ impl ServerHandler for Handler {
             return Ok(CallToolResponse::InputRequired(person::input_required(pending, meta)?));
         }
         let asked = (&self.face, &*self.desk, &who, &context);
-        Ok(link::answered(answer, led.is_some(), asked, meta).await)
+        link::answered(answer, led.is_some(), asked, meta).await
     }
 }
 

@@ -37,6 +37,27 @@ mod rights;
 #[path = "grantor/crowd.rs"]
 mod crowd;
 
+/// Somebody with a browser, at the page of a server over HTTP.
+#[path = "grantor/browser.rs"]
+mod browser;
+
+/// What a browser sends to the page, and what it must not be able to.
+#[path = "grantor/page.rs"]
+mod page;
+
+/// Keys of an issuer that is gone, by a clock that goes on.
+#[path = "grantor/stale.rs"]
+mod stale;
+
+/// People as commands and tools name them.
+#[path = "grantor/named.rs"]
+mod named;
+
+/// One request, answered in several ways at the same moment.
+#[cfg(unix)]
+#[path = "grantor/race.rs"]
+mod race;
+
 /// Questions as people ask them: which calls each takes, and what the answers cost.
 #[path = "grantor/jobs.rs"]
 mod jobs;

@@ -12,12 +12,13 @@ use super::paint::{BAD, BOLD, DIM, GOOD, WAITS, with};
 use super::pairs::{self, Known};
 use super::table::Row;
 use super::{
-    Global, Ran, complete, dry_run::DryRun, paint, policy_check, policy_test, setup, setup::Setup,
+    Global, Ran, complete, dry_run, dry_run::DryRun, paint, policy_check, policy_test, setup,
+    setup::Setup, somebody,
 };
 use crate::catalogue::Supposed;
 use crate::config::Config;
 use crate::desk::Answer;
-use crate::guard::{Circumstances, Explained, Fact, Judged, Rule, RuleKind as Kind};
+use crate::guard::{Circumstances, Explained, Fact, Judged, Right, Rule, RuleKind as Kind};
 use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Effect, TOOLS, parse, undo_change};
@@ -52,13 +53,21 @@ enum Command {
     grantor --sandbox policy explain grant_asset_role \\\n      \
     userKey=user@example.com roleKey=Developer assetKeys=Orders\n  \
     grantor policy explain grant_asset_role --offline \\\n      \
-    resource.name=Orders privileged='manages users' expires_in=PT8H\n\n\
+    resource.name=Orders privileged='manages users' expires_in=PT8H\n  \
+    grantor policy explain grant_asset_role --offline resource.name=Orders \\\n      \
+    --requester https://id.example.com#ada --approver https://id.example.com#bo\n\n\
     Offline a change may have: grantee, role and resource, each {id, name, kind, email}; permissions, \
     tenant (its host), tenant_name, organization, scope, privileged (why), own, width, set_size, called, \
     rows [{grantee, role, permissions, privileged, own, loses}], holds [{role, resource}], holds_all, history {extends, \
     extensions, total_minutes, requester_today, grantee_today, undone_minutes}, reason, client \
     (NAME VERSION), expires_in, expires_at, undoes, ends, extends, requester, changes_this_hour, now. \
     What is left out is supposed, and `supposed` names it.\n\n\
+    Who may approve: `ask` takes somebody's yes, and says whose where not any one is enough. Whether \
+    somebody's counts, --approver says; whether somebody sees the request, --viewer. WHO is a user of the \
+    operating system, or of a caller over HTTP ISSUER#SUBJECT or JSON: {\"name\": \"ISSUER#SUBJECT\", \
+    \"groups\": [\"ISSUER#NAME\"], \"email\": …, \"kind\": \"person\" or \"service\"}. No service approves, \
+    nobody what gives access to themselves, and nobody their own request unless the rule speaks of \
+    context.requester.\n\n\
     Exit status: 0 allowed, 3 asked, 1 denied, 4 no rule was asked, 2 wrong usage.")]
 struct Explain {
     /// The changing tool, or undo_change; `grantor tools` lists them
@@ -77,8 +86,14 @@ struct Explain {
     #[arg(long, value_name = "TIME", value_parser = super::time::option)]
     now: Option<Timestamp>,
     /// Who asks, in place of the user of the operating system
-    #[arg(long, value_name = "USER")]
-    requester: Option<String>,
+    #[arg(long, value_name = "WHO", value_parser = somebody::option)]
+    requester: Option<Requester>,
+    /// Say whether this one's yes would count
+    #[arg(long, value_name = "WHO", value_parser = somebody::option, conflicts_with = "viewer")]
+    approver: Option<Requester>,
+    /// Say whether this one would see the request
+    #[arg(long, value_name = "WHO", value_parser = somebody::option)]
+    viewer: Option<Requester>,
 }
 
 /// The changes that were judged, and what the call answered where there was one.
@@ -196,6 +211,12 @@ impl Explain {
         Ok(ExitCode::from(found.status()))
     }
 
+    /// Who would approve the request, or see it, where that is the question.
+    fn right(&self) -> Option<(Right, Requester)> {
+        let approver = self.approver.clone().map(|who| (Right::Approve, who));
+        approver.or_else(|| self.viewer.clone().map(|who| (Right::See, who)))
+    }
+
     /// What the policy says of a change that is only supposed.
     fn suppose(&self, global: &Global, fields: Map<String, Value>) -> Result<Outcome, Error> {
         let config = Config::load(&setup::sources(&global.flags()))?;
@@ -210,14 +231,21 @@ impl Explain {
         let left = left.filter(|field| !fields.contains_key(*field) && !given(field)).collect();
         let mut supposed = supposed(fields)?;
         supposed.client = self.client.clone().or(supposed.client);
-        let requester = self.requester.clone().or_else(|| supposed.requester.clone());
-        let requester = Requester::named(requester.unwrap_or_else(|| "somebody".to_owned()));
+        let requester = match (&self.requester, &supposed.requester) {
+            (Some(requester), _) => requester.clone(),
+            (None, named) => Requester::named(named.as_deref().unwrap_or("somebody")),
+        };
         let at = Circumstances {
             requester: &requester,
             changes_this_hour: supposed.changes_this_hour,
             now: self.now.unwrap_or_else(|| supposed.now(Timestamp::now())),
         };
-        let judged = vec![guard.explain(&supposed.intent(&self.tool, at.now)?, &at)];
+        let intent = supposed.intent(&self.tool, at.now)?;
+        let judged = match self.right() {
+            Some((right, who)) => dry_run::explain_right(&guard, right, &intent, (&at, &who)),
+            None => guard.explain(&intent, &at),
+        };
+        let judged = vec![judged];
         Ok(Outcome { judged, answer: None, supposed: left })
     }
 
@@ -228,7 +256,8 @@ impl Explain {
         let rehearsed = DryRun {
             tool: self.tool.clone(),
             arguments: fields,
-            requester: self.requester.as_deref().map(Requester::named),
+            requester: self.requester.clone(),
+            right: self.right(),
             client: self.client.clone(),
             now: self.now,
         };
@@ -294,6 +323,10 @@ fn shown(judged: &Judged) -> String {
         other => with(BAD, other),
     };
     let mut shown = format!("{verdict}  {}\n", with(BOLD, &text::clean(&judged.summary)));
+    let takes = judged.takes.as_ref().map(|takes| format!("it takes the yes of {takes}"));
+    for told in judged.says.iter().chain(&takes) {
+        shown.push_str(&format!("     {}\n", with(DIM, &text::clean(told))));
+    }
     let row = |rule: &Explained| {
         let decides = judged.policy.rules.contains(&rule.id);
         let mark = if decides { "»" } else { " " };

@@ -239,6 +239,7 @@ impl<'g> Bench<'g> {
             requester: case.requester.clone(),
             client: case.client.clone(),
             now: case.now,
+            right: None,
         };
         let (judged, answer) = rehearsed.judged(config, self.guard.clone()).await.map_err(told)?;
         strictest(&judged).ok_or_else(|| {

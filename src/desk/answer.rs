@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Pending;
 use super::aside::Aside;
 use super::body::{Body, Changed, Checked, Item, LeftOut, Looked, Of, Problem, Unasked};
+use super::consent::Waits;
 use super::listed::Listed;
 use super::round::Stop;
 use super::several::{self as set, after_what_is_left, several};
@@ -25,7 +26,7 @@ use crate::tools::{self, Rows, Spec, Wholesale};
 pub struct Answer {
     pub(super) body: Body,
     is_error: bool,
-    pending: Option<Pending>,
+    waits: Waits,
     troubles: Vec<Trouble>,
     pub(super) sandbox: bool,
 }
@@ -40,7 +41,7 @@ impl Shared for Arc<Answer> {
 
 impl Answer {
     fn new(body: Body, is_error: bool) -> Self {
-        Self { body, is_error, pending: None, troubles: Vec::new(), sandbox: false }
+        Self { body, is_error, waits: Waits::default(), troubles: Vec::new(), sandbox: false }
     }
 
     /// An answer that tells this.
@@ -67,7 +68,12 @@ impl Answer {
 
     /// What the client is to ask a person before it calls again.
     pub fn pending(&self) -> Option<&Pending> {
-        self.pending.as_ref()
+        self.waits.pending.as_ref()
+    }
+
+    /// Whether it waits for a person whom no earlier call has asked for it.
+    pub fn asks_anew(&self) -> bool {
+        self.waits.is_new
     }
 
     /// What of the ledger that it was read from cannot be acted on.
@@ -92,8 +98,8 @@ impl Answer {
         self.body.describe()
     }
 
-    pub(super) fn asking(self, pending: Option<Pending>) -> Self {
-        Self { pending, ..self }
+    pub(super) fn asking(self, waits: Waits) -> Self {
+        Self { waits, ..self }
     }
 
     /// The same as it leaves a desk, which may be one of a sandbox.

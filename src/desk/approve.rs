@@ -46,13 +46,13 @@ impl Desk {
         match request.state {
             State::Waiting => Ok(request),
             State::Approved => {
-                Err(Failure::refused(format!("request {receipt} is approved already"))
+                Err(Failure::refused(format!("request {receipt} {}", request.words()))
                     .hint("a running server carries it out, or `grantor requests run`"))
             }
             State::Spent => {
                 let check =
                     format!("`grantor call check_change '{}'`", json!({ "receipt": receipt }));
-                Err(Failure::refused(format!("request {receipt} {}", State::Spent.words()))
+                Err(Failure::refused(format!("request {receipt} {}", request.words()))
                     .hint(format!("{check} says how it ended")))
             }
             _ => {

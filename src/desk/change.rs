@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::aside::{self, Aside};
+use super::consent::Waits;
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;
 use super::task::{ChangeContext, ChangeRequest, Expanded, Reads, Task};
 use super::undo::stays;
 use super::undo_precondition::UndoPrecondition;
-use super::{Answer, Call, Desk, OriginalCall, Pending, consent};
+use super::{Answer, Call, Desk, OriginalCall, consent};
 use crate::catalogue;
 use crate::failure::Failure;
 use crate::intent::Cause;
@@ -79,7 +80,7 @@ pub(super) enum RoundEnd {
 #[derive(Default)]
 pub(super) struct Finished {
     pub(super) items: Vec<StepResult>,
-    pub(super) pending: Option<Pending>,
+    pub(super) waits: Waits,
     /// The receipt of all of them together.
     pub(super) receipt: Option<String>,
 }
@@ -204,7 +205,7 @@ impl Desk {
                     }
                     return match context.is_set() {
                         true => self.answer_to_set(spec, done, &tasks, &context),
-                        false => Answer::changed(spec, done.items).asking(done.pending),
+                        false => Answer::changed(spec, done.items).asking(done.waits),
                     };
                 }
                 Ok(RoundEnd::Agreed(request)) => {

@@ -6,7 +6,10 @@ use super::Desk;
 use crate::failure::Failure;
 use crate::guard::Circumstances;
 use crate::requester::Requester;
-use crate::tools::{Effect, Spec};
+use crate::tools::{Effect, Spec, TOOLS};
+
+/// The tool that looks at what access there is.
+const LOOKS: &str = "list_access";
 
 impl Desk {
     /// How many changes of the requester have left in the hour before, where a rule asks: counted
@@ -18,6 +21,15 @@ impl Desk {
         let since = crate::clock::now() - SignedDuration::from_hours(1);
         // What cannot be counted is too many.
         self.ledger.changes_since(requester, since).await.unwrap_or(u32::MAX)
+    }
+
+    /// Makes sure that somebody may look at the access that there is, before they say at whose.
+    ///
+    /// # Errors
+    /// The policy does not let them.
+    pub fn may_look_at_access(&self, who: &Requester) -> Result<(), Failure> {
+        let tool = TOOLS.iter().find(|tool| tool.spec.name == LOOKS);
+        tool.map_or(Ok(()), |tool| self.may_look(tool.spec, who, None))
     }
 
     /// # Errors

@@ -85,6 +85,15 @@ pub struct Pending {
     pub state: String,
 }
 
+/// How a question waits that nobody has answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Waits {
+    /// What the client is to ask a person before it calls again.
+    pub(super) pending: Option<Pending>,
+    /// Whether it is this call that asks: no earlier one has.
+    pub(super) is_new: bool,
+}
+
 /// What a person is to be asked.
 pub(super) struct Sought<'a> {
     pub(super) context: &'a ChangeContext,
@@ -98,8 +107,7 @@ pub(super) struct Sought<'a> {
 pub(super) enum ConsentOutcome {
     Approved(Request),
     Refused(Failure),
-    /// The request waits; where the client brings the answer, with the question.
-    Waiting(Request, Option<Pending>),
+    Waiting(Request, Waits),
 }
 
 /// How long a request waits for somebody.
@@ -181,10 +189,11 @@ impl Desk {
         }
         let (receipt, is_new) = self.ledger.ask(&asking, &call.requester).await?;
         let request = self.request(&receipt, State::Waiting).await?;
+        let waits = Waits { pending: None, is_new };
         match &call.person {
             // Nobody in the call is asked whose yes would not count.
             person if !self.counts_in_call(person, &request, &call.requester) => {
-                Ok(ConsentOutcome::Waiting(request, None))
+                Ok(ConsentOutcome::Waiting(request, waits))
             }
             Person::Here(consult) => {
                 let reply = self.consulted(consult.as_ref(), question, call).await;
@@ -197,16 +206,17 @@ impl Desk {
                 }
                 if reply == PersonReply::Closed && !is_new {
                     // An earlier call asked for it too, and it waits for somebody's answer.
-                    return Ok(ConsentOutcome::Waiting(request, None));
+                    return Ok(ConsentOutcome::Waiting(request, waits));
                 }
                 self.settle(&request, &reply, consult.means(), &call.requester).await
             }
             Person::Between(_) => {
                 let state = self.sealed(&receipt, &call.requester).await?;
                 let question = question.clone();
-                Ok(ConsentOutcome::Waiting(request, Some(Pending { question, state })))
+                let pending = Some(Pending { question, state });
+                Ok(ConsentOutcome::Waiting(request, Waits { pending, is_new }))
             }
-            Person::Absent | Person::Approved(_) => Ok(ConsentOutcome::Waiting(request, None)),
+            Person::Absent | Person::Approved(_) => Ok(ConsentOutcome::Waiting(request, waits)),
         }
     }
 
@@ -244,9 +254,11 @@ impl Desk {
         by: &Requester,
     ) -> Result<ConsentOutcome, Failure> {
         let (decision, refused) = match reply {
-            PersonReply::Silence => return Ok(ConsentOutcome::Waiting(request.clone(), None)),
+            PersonReply::Silence => {
+                return Ok(ConsentOutcome::Waiting(request.clone(), Waits::default()));
+            }
             slip if ConsentQuestion::of(request).is_mistyped(slip) => {
-                return Ok(ConsentOutcome::Waiting(request.clone(), None));
+                return Ok(ConsentOutcome::Waiting(request.clone(), Waits::default()));
             }
             PersonReply::No => (Decision::Denied, unagreed::denied(&how)),
             // Nobody said no.

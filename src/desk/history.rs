@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::asked_by::Meant;
 use super::body::{Checked, Of};
 use super::listed::{HistoryRow, Listed};
 use super::rights::takes;
@@ -144,7 +145,12 @@ impl Desk {
     }
 
     async fn listed(&self, sought: Sought, by: &Requester) -> Result<Listed, Failure> {
-        let Sought { find, begun, limit } = sought;
+        let Sought { mut find, begun, limit } = sought;
+        let meant = self.meant_by(&find, by).await?;
+        let told = meant.told(&find);
+        if let Meant::Only(name) = meant {
+            find.requester = Some(name);
+        }
         let Seen { mut page, goes_on } = self.seen_of(find.clone(), limit, by).await?;
         for entry in &mut page.entries {
             self.hide_in(entry, by).await?;
@@ -177,6 +183,8 @@ impl Desk {
             Some(who) => self.who_is_meant(who, &find, &page, by).await?,
             None => None,
         };
+        let note =
+            [told, note].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
         Ok(Listed { changes, next_cursor, note, warnings })
     }
 

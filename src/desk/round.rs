@@ -112,10 +112,10 @@ impl Desk {
             ConsentOutcome::Refused(failure) => {
                 Ok(RoundEnd::Done(Finished::of(not_agreed_to(&prepared, &failure))))
             }
-            ConsentOutcome::Waiting(request, pending) => {
+            ConsentOutcome::Waiting(request, waits) => {
                 let items = waiting(prepared, &request);
                 let receipt = Some(request.receipt);
-                Ok(RoundEnd::Done(Finished { pending, receipt, ..Finished::of(items) }))
+                Ok(RoundEnd::Done(Finished { waits, receipt, ..Finished::of(items) }))
             }
         }
     }

@@ -120,7 +120,7 @@ impl Desk {
         tasks: &[Task<'_>],
         context: &ChangeContext,
     ) -> Answer {
-        let Finished { items, pending, receipt } = done;
+        let Finished { items, waits, receipt } = done;
         let at = |(item, task): (StepResult, &Task<'_>)| (item, aside::of(task.request.tenant));
         let is_told = |(item, task): &(StepResult, &Task<'_>)| {
             !task.request.is_fallback || item.is_due || item.is_denied()
@@ -128,11 +128,11 @@ impl Desk {
         let items = items.into_iter().zip(tasks).filter(is_told).map(at);
         let mut aside = context.aside.clone();
         let Some(expands) = context.expands else {
-            return Answer::of_set(spec, receipt, items.collect(), aside.left_out).asking(pending);
+            return Answer::of_set(spec, receipt, items.collect(), aside.left_out).asking(waits);
         };
         let (out, items): (Vec<_>, Vec<_>) = items.partition(|(item, _)| item.is_left_out);
         out.into_iter().for_each(|(item, of)| aside.put_step(of, item));
-        Answer::of_set(spec, receipt, items, Vec::new()).beside(expands, aside).asking(pending)
+        Answer::of_set(spec, receipt, items, Vec::new()).beside(expands, aside).asking(waits)
     }
 }
 

@@ -5,9 +5,14 @@ use serde_json::Value;
 
 use super::keys::Key;
 use super::login::LoginSettings;
-use super::token::{Claims, FOREIGN_ISSUER, LEEWAY, REQUIRED, Read, caller, why};
+use super::token::{
+    Claims, ELSEWHERE, FOREIGN_ISSUER, LEEWAY, REQUIRED, Read, VERIFIED, caller, why,
+};
 use super::{ClaimNames, IssuerSettings, Rejected};
 use crate::requester::{Caller, CallerKind, Requester};
+
+/// The claims of an ID token that counts.
+pub(super) struct Checked(Claims);
 
 /// Whom an ID token shows, and when they proved to their issuer who they are, in seconds since 1970.
 #[derive(Debug)]
@@ -27,7 +32,7 @@ pub(super) fn check(
     key: &Key,
     (settings, login): (&IssuerSettings, &LoginSettings),
     nonce: &str,
-) -> Result<Shown, Rejected> {
+) -> Result<Checked, Rejected> {
     let mut wanted = Validation::new(read.algorithm);
     wanted.set_required_spec_claims(&REQUIRED);
     wanted.set_issuer(&[&settings.issuer]);
@@ -35,7 +40,55 @@ pub(super) fn check(
     (wanted.validate_nbf, wanted.leeway) = (true, LEEWAY);
     let checked = decode::<Claims>(token, &key.key, &wanted);
     let claims = checked.map_err(|error| why(error.kind()))?.claims;
-    of_claims(&claims, settings, login, nonce)
+    of_claims(&claims, settings, login, nonce)?;
+    Ok(Checked(claims))
+}
+
+impl Checked {
+    /// Whether it leaves out what its issuer may say beside it: groups where those are asked for, and an address.
+    pub(super) fn leaves_out(&self, names: &ClaimNames) -> bool {
+        wanted(names).any(|name| self.lacks(name))
+    }
+
+    /// Puts in what the issuer says beside the token (OpenID Connect Core 1.0, 5.3) and the token leaves out.
+    ///
+    /// # Errors
+    /// That is of somebody else, or of nobody.
+    pub(super) fn complete(&mut self, beside: &Claims, names: &ClaimNames) -> Result<(), Rejected> {
+        let subject = |of: &Claims| of.get("sub").and_then(Value::as_str).map(str::to_owned);
+        if subject(beside).is_none() || subject(beside) != subject(&self.0) {
+            return Err(Rejected::Invalid("what is said beside it is of somebody else"));
+        }
+        for name in wanted(names).map(str::to_owned).collect::<Vec<_>>() {
+            let Some(said) = beside.get(&name).filter(|_| self.lacks(&name)) else { continue };
+            self.0.insert(name.clone(), said.clone());
+            // Whether an address is theirs is said where the address is.
+            if name == names.email {
+                self.0.remove(VERIFIED);
+                self.0.extend(beside.get(VERIFIED).map(|is| (VERIFIED.to_owned(), is.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whom it shows.
+    pub(super) fn shown(
+        &self,
+        (settings, login): (&IssuerSettings, &LoginSettings),
+        nonce: &str,
+    ) -> Result<Shown, Rejected> {
+        of_claims(&self.0, settings, login, nonce)
+    }
+
+    /// Whether it says nothing of this, and not either that it cannot.
+    fn lacks(&self, name: &str) -> bool {
+        let is_elsewhere = |one: &Value| one.get(name).is_some();
+        !self.0.contains_key(name) && !self.0.get(ELSEWHERE).is_some_and(is_elsewhere)
+    }
+}
+
+fn wanted(names: &ClaimNames) -> impl Iterator<Item = &str> {
+    names.groups.as_deref().into_iter().chain([names.email.as_str()])
 }
 
 /// The same of claims whose signature, time and audience hold.
@@ -99,6 +152,34 @@ mod tests {
         let Value::Object(mut claims) = claims else { panic!("no claims") };
         edit(&mut claims);
         of_claims(&claims, &settings, &login, "n")
+    }
+
+    fn beside(token: Value, said: Value) -> Result<Claims, Rejected> {
+        let names = ClaimNames { groups: Some("groups".to_owned()), ..ClaimNames::default() };
+        let object = |value: Value| value.as_object().unwrap().clone();
+        let mut checked = Checked(object(token));
+        checked.complete(&object(said), &names).map(|()| checked.0)
+    }
+
+    #[test]
+    fn what_is_said_beside_it_fills_what_it_leaves_out_and_is_of_the_same_person() {
+        let token = || json!({ "sub": "u-1" });
+        let said = json!({ "sub": "u-1", "groups": ["leads"], "email": "ada@example.com",
+            "email_verified": false, "nonce": "x", "iss": "https://evil.example" });
+        let whole = beside(token(), said.clone()).unwrap();
+        let filled = json!({ "sub": "u-1", "groups": ["leads"], "email": "ada@example.com",
+            "email_verified": false });
+        assert_eq!(Value::Object(whole), filled, "nothing else of it is taken");
+        let own =
+            json!({ "sub": "u-1", "groups": [], "email": "a@example.com", "email_verified": true });
+        assert_eq!(Value::Object(beside(own.clone(), said.clone()).unwrap()), own);
+        let elsewhere =
+            json!({ "sub": "u-1", "email": "a@b.c", "_claim_names": { "groups": "s" } });
+        assert_eq!(Value::Object(beside(elsewhere.clone(), said).unwrap()), elsewhere);
+        for other in [json!({ "sub": "u-2" }), json!({}), json!({ "sub": 7 })] {
+            assert!(beside(token(), other.clone()).is_err(), "{other}");
+        }
+        assert!(beside(json!({}), json!({})).is_err(), "nobody is not nobody");
     }
 
     /// The same name as with a bearer: page and client are one requester.

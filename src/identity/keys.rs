@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::token::Read;
-use super::{IssuerSettings, Rejected};
+use super::{Clock, IssuerSettings, Rejected};
 use crate::draft::Base;
 use crate::outbound::{Wire, auth};
 
@@ -22,6 +22,7 @@ pub(super) struct Keys {
     held: Mutex<Held>,
     /// One fetches, and those who wait take what it has found.
     fetching: tokio::sync::Mutex<()>,
+    clock: Clock,
 }
 
 /// What is held, and since when.
@@ -77,24 +78,23 @@ struct Published {
 }
 
 impl Keys {
-    pub(super) fn of(settings: &IssuerSettings) -> Self {
+    pub(super) fn of(settings: &IssuerSettings, clock: Clock) -> Self {
         let (issuer, jwks) = (settings.issuer.clone(), settings.jwks.clone());
-        Self { issuer, jwks, held: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
+        Self { issuer, jwks, held: Mutex::default(), fetching: tokio::sync::Mutex::new(()), clock }
     }
 
     /// The key that a token says it is signed with, and of which generation it is.
     pub(super) async fn find(&self, token: &Read, wire: &Wire) -> Result<(Key, u64), Rejected> {
-        let now = Instant::now();
-        if self.held().next(token, now) == Next::Fetch {
+        if self.held().next(token, (self.clock)()) == Next::Fetch {
             let _one = self.fetching.lock().await;
             // Whoever waited here may find that another has fetched meanwhile.
-            if self.held().next(token, Instant::now()) == Next::Fetch {
+            if self.held().next(token, (self.clock)()) == Next::Fetch {
                 let fetched = self.fetched(wire).await;
-                self.held().looked(fetched.ok(), Instant::now());
+                self.held().looked(fetched.ok(), (self.clock)());
             }
         }
         let held = self.held();
-        match held.next(token, Instant::now()) {
+        match held.next(token, (self.clock)()) {
             Next::Use(at) => {
                 let key = held.keys.get(at).cloned().ok_or(Rejected::Unavailable)?;
                 Ok((key, held.generation))
@@ -111,19 +111,19 @@ impl Keys {
     pub(super) async fn refresh(&self, wire: &Wire) -> Result<(), String> {
         let _one = self.fetching.lock().await;
         let keys = self.fetched(wire).await?;
-        self.held().take(keys, Instant::now());
+        self.held().take(keys, (self.clock)());
         Ok(())
     }
 
     /// Whether there are keys to check with.
     pub(super) fn are_held(&self) -> bool {
-        self.held().counts(Instant::now())
+        self.held().counts((self.clock)())
     }
 
     /// Which keys these are, while they may be used.
     pub(super) fn generation(&self) -> Option<u64> {
         let held = self.held();
-        held.counts(Instant::now()).then_some(held.generation)
+        held.counts((self.clock)()).then_some(held.generation)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::token::Read;
+use super::token::{Claims, Read};
 use super::{Identity, IssuerSettings, Rejected, id_token};
 use crate::draft::Base;
 use crate::outbound::{Wire, auth};
@@ -83,17 +84,28 @@ struct Discovered {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+    #[serde(default)]
+    userinfo_endpoint: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Tokens {
     id_token: String,
+    #[serde(default)]
+    access_token: Option<SecretString>,
 }
 
 /// How long what an issuer says of itself is taken to be so.
 const FRESH: Duration = Duration::from_secs(5 * 60);
 const PATIENCE: Duration = Duration::from_secs(10);
 const SCOPES: &str = "openid profile email";
+
+impl Once {
+    /// Whether a browser that brings this state back is the one whose log-in it is.
+    pub fn is_of(&self, state: &str) -> bool {
+        verify_slices_are_equal(self.state.as_bytes(), state.as_bytes()).is_ok()
+    }
+}
 
 impl LoginSettings {
     pub fn new(client_id: String) -> Self {
@@ -155,7 +167,7 @@ impl Identity {
         answered: &Answered,
     ) -> Result<LoggedIn, LoginError> {
         let (settings, login, provider) = self.of_login(name)?;
-        if verify_slices_are_equal(once.state.as_bytes(), answered.state.as_bytes()).is_err() {
+        if !once.is_of(&answered.state) {
             return Err(refused("it was begun in another browser, or too long ago"));
         }
         let provider = provider.get(settings, &self.wire).await?;
@@ -167,17 +179,42 @@ impl Identity {
         if is_foreign {
             return Err(refused("another identity provider answered"));
         }
-        let token = self.redeemed(login, &provider, back, once, answered).await?;
-        let read = Read::of_id_token(&token).map_err(of_token)?;
+        let tokens = self.redeemed(login, &provider, back, once, answered).await?;
+        let token = &tokens.id_token;
+        let read = Read::of_id_token(token).map_err(of_token)?;
         let keys = self.issuers.iter().find(|(known, _)| known.name == settings.name);
         let (_, keys) = keys.ok_or_else(|| refused("nobody logs in there"))?;
         let (key, _) = keys.find(&read, &self.wire).await.map_err(of_token)?;
-        let shown = id_token::check(&token, &read, &key, (settings, login), &once.nonce);
+        let checked = id_token::check(token, &read, &key, (settings, login), &once.nonce);
+        let mut checked = checked.map_err(of_token)?;
+        if checked.leaves_out(&settings.claims)
+            && let (Some(at), Some(token)) = (&provider.userinfo_endpoint, &tokens.access_token)
+        {
+            let beside = self.said_beside(at, token).await?;
+            checked.complete(&beside, &settings.claims).map_err(of_token)?;
+        }
+        let shown = checked.shown((settings, login), &once.nonce);
         let id_token::Shown { requester, authenticated_at } = shown.map_err(of_token)?;
         Ok(LoggedIn { requester, authenticated_at })
     }
 
-    /// The ID token that a code is good for.
+    /// What the issuer says of whoever has logged in, beside their ID token. Where it says that it does, and cannot
+    /// be asked, nobody is let in as if they were in no group.
+    async fn said_beside(&self, at: &str, token: &SecretString) -> Result<Claims, LoginError> {
+        let at = endpoint(at)?;
+        let asked = auth::userinfo(&at, token, &self.wire);
+        let body = tokio::time::timeout(PATIENCE, asked).await;
+        let body = body.map_err(|_| unavailable("its answer took too long"))?;
+        let body = body.map_err(|error| {
+            let why = error.failure().message;
+            tracing::info!(target: "grantor", why, "a log-in fails");
+            unavailable("the identity provider does not say which groups you are in")
+        })?;
+        serde_json::from_slice(&body)
+            .map_err(|_| refused("what the identity provider says of you cannot be read"))
+    }
+
+    /// The tokens that a code is good for.
     async fn redeemed(
         &self,
         login: &LoginSettings,
@@ -185,7 +222,7 @@ impl Identity {
         back: &str,
         once: &Once,
         answered: &Answered,
-    ) -> Result<String, LoginError> {
+    ) -> Result<Tokens, LoginError> {
         let fields = [
             ("grant_type", "authorization_code"),
             ("code", answered.code.as_str()),
@@ -213,9 +250,8 @@ impl Identity {
             }
         })?;
         // The error would quote the document, which holds tokens.
-        let tokens: Tokens = serde_json::from_slice(&body)
-            .map_err(|_| refused("the identity provider gave no ID token: is the scope openid?"))?;
-        Ok(tokens.id_token)
+        serde_json::from_slice(&body)
+            .map_err(|_| refused("the identity provider gave no ID token: is the scope openid?"))
     }
 
     fn of_login(

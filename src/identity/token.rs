@@ -44,7 +44,9 @@ const LONGEST_SUBJECT: usize = 255;
 /// How Auth0 ends the subject of a program.
 const PROGRAMS: &str = "@clients";
 /// Where an issuer says that a claim is to be asked for, and that groups are too many for a token.
-const ELSEWHERE: &str = "_claim_names";
+pub(super) const ELSEWHERE: &str = "_claim_names";
+/// Whether an address is theirs.
+pub(super) const VERIFIED: &str = "email_verified";
 const OVERAGE: &str = "hasgroups";
 const MOST_GROUPS: usize = 500;
 const LONGEST_GROUP: usize = 255;
@@ -172,7 +174,7 @@ pub(super) fn caller(
         return Err(Rejected::Invalid("whom it names cannot be shown"));
     }
     let kind = if is_service { CallerKind::Service } else { CallerKind::Person };
-    let is_unverified = claims.get("email_verified") == Some(&Value::Bool(false));
+    let is_unverified = claims.get(VERIFIED) == Some(&Value::Bool(false));
     let email = said(&names.email).filter(|_| !is_unverified);
     let groups = names.groups.as_ref().map(|name| groups(claims, name, issuer));
     let groups = groups.unwrap_or_default();
@@ -188,7 +190,8 @@ fn is_in_its_own_name(claims: &Claims, client: Option<&str>) -> bool {
 }
 
 /// The groups that a claim lists. One that an issuer leaves out says that there are none; one that it says is
-/// elsewhere says nothing, and neither does one that cannot be read whole.
+/// elsewhere says nothing, and neither does one that cannot be read whole. A text by itself is the one group that it
+/// names, as some issuers write a list of one; whether one with blanks or commas in it names several nobody knows.
 fn groups(claims: &Claims, name: &str, issuer: &str) -> Groups {
     let is_elsewhere = |one: &Value| one.get(name).is_some();
     if claims.get(ELSEWHERE).is_some_and(is_elsewhere)
@@ -197,6 +200,12 @@ fn groups(claims: &Claims, name: &str, issuer: &str) -> Groups {
         return Groups::Untold;
     }
     let Some(said) = claims.get(name) else { return Groups::default() };
+    if said
+        .as_str()
+        .is_some_and(|text| text.contains(|c: char| c.is_whitespace() || ",;".contains(c)))
+    {
+        return Groups::Untold;
+    }
     let all = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
     let read = |one: &Value| {
         let name = one.as_str().filter(|name| !name.is_empty() && name.len() <= LONGEST_GROUP)?;
@@ -222,6 +231,35 @@ fn words<'c>(claims: &'c Claims, roles: Option<&'c str>) -> impl Iterator<Item =
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn groups_are_a_list_or_one_text_and_nothing_is_known_of_what_may_be_several() {
+        let told = |names: &[&str]| {
+            let names = names.iter().map(|name| format!("https://id.example.com#{name}"));
+            Groups::Told(names.collect())
+        };
+        let too_many: Vec<_> = (0..=MOST_GROUPS).map(|number| number.to_string()).collect();
+        for (claims, wanted) in [
+            (json!({}), told(&[])),
+            (json!({ "groups": [] }), told(&[])),
+            (json!({ "groups": ["crew", "Domain Users"] }), told(&["crew", "Domain Users"])),
+            (json!({ "groups": "crew" }), told(&["crew"])),
+            (json!({ "groups": "/staff/crew" }), told(&["/staff/crew"])),
+            (json!({ "groups": "crew, contractors" }), Groups::Untold),
+            (json!({ "groups": "crew contractors" }), Groups::Untold),
+            (json!({ "groups": "crew;contractors" }), Groups::Untold),
+            (json!({ "groups": "" }), Groups::Untold),
+            (json!({ "groups": null }), Groups::Untold),
+            (json!({ "groups": { "crew": true } }), Groups::Untold),
+            (json!({ "groups": ["crew", 7] }), Groups::Untold),
+            (json!({ "groups": too_many }), Groups::Untold),
+            (json!({ "groups": ["crew"], "hasgroups": true }), Groups::Untold),
+            (json!({ "_claim_names": { "groups": "src1" } }), Groups::Untold),
+        ] {
+            let claims = claims.as_object().unwrap();
+            assert_eq!(groups(claims, "groups", "https://id.example.com"), wanted, "{claims:?}");
+        }
+    }
 
     fn of(claims: Value, names: &ClaimNames) -> Result<Caller, Rejected> {
         let Value::Object(claims) = claims else { panic!("{claims}") };

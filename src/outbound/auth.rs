@@ -22,7 +22,7 @@ use serde_json::Value;
 pub use basic::Basic;
 pub use bearer::Bearer;
 pub use client_credentials::{ClientCredentials, TokenEndpoint};
-pub use code::{Client, redeem};
+pub use code::{Client, redeem, userinfo};
 pub use jwt_assertion::JwtAssertion;
 pub use token::Fetched;
 pub use user_action::{Steps, UserAction};

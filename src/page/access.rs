@@ -26,6 +26,13 @@ impl Page {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         let mut content = Html::default();
+        if let Err(failure) = self.desk.may_look_at_access(who) {
+            html!(content; "<p class=\"alert\" role=\"alert\">You cannot look at what access there is: " (failure.message) ".</p>\n");
+            if let Some(hint) = failure.hint {
+                html!(content; "<p>" (hint) "</p>\n");
+            }
+            return Ok(self.framed(visit, StatusCode::OK, "Access", content));
+        }
         html!(content; "<form class=\"filters\" method=\"get\" action=\"" (self.place.path("access")) "\">\n");
         let mut arguments = Map::new();
         for (name, label, hint) in FIELDS {

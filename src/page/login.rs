@@ -1,10 +1,13 @@
 //! Logging in and out.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 use jiff::Timestamp;
 
 use super::form::cookie;
 use super::html::{Html, html};
+use super::rates::LOGINS;
 use super::reply::Reply;
 use super::seal::Begun;
 use super::sessions::LASTS;
@@ -14,6 +17,8 @@ use crate::text;
 
 /// Where an issuer sends a browser back to.
 pub(super) const BACK: &str = "back";
+/// Whose log-ins are counted: everybody's together.
+const ALL: &str = "";
 /// What a browser keeps of a log-in that it has begun, in seconds.
 const BEGUN: i64 = 15 * 60;
 
@@ -77,6 +82,16 @@ impl Page {
         let issuer = visit.query.get("iss").map(str::to_owned);
         let answered = Answered { code: said("code"), state: said("state"), issuer };
         let (once, back) = (self.seals.once(&begun), self.place.url(BACK));
+        // An issuer is asked about each that was begun once, however often a browser comes back with it.
+        if once.is_of(&answered.state) {
+            if let Err(wait) = self.rates.take(ALL, LOGINS, Instant::now()) {
+                return self.too_often(visit, wait);
+            }
+            if !self.sessions.first_time(&begun, now) {
+                let why = "it was tried already".to_owned();
+                return self.forgetting(self.no_login(visit, &LoginError::Refused(why)));
+            }
+        }
         match self.identity.logged_in(&begun.issuer, &back, &once, &answered).await {
             Ok(found) => {
                 if let Some(session) = &visit.session {

@@ -2,7 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use hyper::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
 use hyper::{Response, StatusCode};
 
 /// What a browser is answered.
@@ -12,6 +12,8 @@ pub(super) struct Reply {
     body: String,
     location: Option<String>,
     cookies: Vec<String>,
+    /// In how many seconds somebody may try again.
+    again: Option<u64>,
 }
 
 /// Nothing runs, nothing is loaded but the style of our own, forms go to us, and nobody frames it.
@@ -32,7 +34,7 @@ const ALWAYS: [(&str, &str); 7] = [
 impl Reply {
     pub(super) fn page(status: StatusCode, body: String) -> Self {
         let kind = "text/html; charset=utf-8";
-        Self { status, kind, body, location: None, cookies: Vec::new() }
+        Self { status, kind, body, location: None, cookies: Vec::new(), again: None }
     }
 
     pub(super) fn style(body: &'static str) -> Self {
@@ -50,6 +52,11 @@ impl Reply {
         self
     }
 
+    /// Of what was too much: when somebody may try again, in seconds.
+    pub(super) fn later(self, seconds: u64) -> Self {
+        Self { again: Some(seconds), ..self }
+    }
+
     pub(super) fn finish(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(Bytes::from(self.body)));
         *response.status_mut() = self.status;
@@ -58,6 +65,9 @@ impl Reply {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         headers.insert("content-type", HeaderValue::from_static(self.kind));
+        if let Some(seconds) = self.again {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         let values = self.cookies.into_iter().map(|cookie| (SET_COOKIE, cookie));
         for (name, value) in values.chain(self.location.map(|to| (LOCATION, to))) {
             // Both are made of what was checked to be plain.

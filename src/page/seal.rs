@@ -68,6 +68,11 @@ impl Begun {
         Self { secret: random::id(), until: now + LOGIN, issuer, to }
     }
 
+    /// The secret of it, and when it is too late for it.
+    pub(super) fn mark(&self) -> (&str, i64) {
+        (&self.secret, self.until)
+    }
+
     /// As a cookie keeps it.
     pub(super) fn kept(&self) -> String {
         let Self { secret, until, issuer, to } = self;

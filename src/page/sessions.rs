@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::seal::Begun;
 use crate::random;
 use crate::requester::Requester;
 
@@ -18,7 +19,11 @@ pub(super) struct Session {
 }
 
 #[derive(Default)]
-pub(super) struct Sessions(Mutex<HashMap<String, Arc<Session>>>);
+pub(super) struct Sessions {
+    all: Mutex<HashMap<String, Arc<Session>>>,
+    /// Log-ins that a browser has come back from, and until when it could once more.
+    tried: Mutex<HashMap<String, i64>>,
+}
 
 /// How long one lasts, in seconds: what an issuer says of somebody, such as their groups, is no older.
 pub(super) const LASTS: i64 = 60 * 60;
@@ -61,8 +66,16 @@ impl Sessions {
         self.all().remove(id);
     }
 
+    /// Whether a browser comes back from this log-in for the first time.
+    pub(super) fn first_time(&self, begun: &Begun, now: i64) -> bool {
+        let (secret, until) = begun.mark();
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.retain(|_, until| now <= *until);
+        tried.insert(secret.to_owned(), until).is_none()
+    }
+
     fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,9 +30,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
-use rmcp::ServerHandler;
+use rmcp::model::{ClientJsonRpcMessage, ErrorCode, JsonRpcMessage, RequestId};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ErrorData, ServerHandler};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -50,8 +52,8 @@ use metrics::Metrics;
 use opening::Opening;
 use places::Place;
 use scope::Needs;
-pub(super) use sessions::client;
 use sessions::{Session, Sessions};
+pub(super) use sessions::{client, shows_links};
 
 type Body = BoxBody<Bytes, Infallible>;
 /// What answers a message that was let through.
@@ -90,6 +92,10 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long a caller who asks too much waits to be told so, and how many at once.
 const PAUSE: Duration = Duration::from_millis(100);
 const REFUSALS: usize = 128;
+/// What an error is called that a status says: to whoever may not do this, and of a session that there is not. The
+/// protocol names none for either, and its SDKs say these.
+const FORBIDDEN: ErrorCode = ErrorCode(-32000);
+const NO_SESSION: ErrorCode = ErrorCode(-32001);
 /// How soon somebody may try again where nothing is known of when it will do, in seconds.
 const SOON: u64 = 5;
 
@@ -225,7 +231,13 @@ impl Site {
         }
         let origin = match self.front.admits(&request) {
             Ok(origin) => origin,
-            Err(trouble) => return self.metrics.counted(plain(StatusCode::FORBIDDEN, trouble)),
+            Err(trouble) => {
+                let is_message = path == self.front.path();
+                return self.metrics.counted(match is_message {
+                    true => refusal(StatusCode::FORBIDDEN, (FORBIDDEN, trouble, None), None),
+                    false => plain(StatusCode::FORBIDDEN, trouble),
+                });
+            }
         };
         if let Some(page) = &self.page
             && page.place().below(&path).is_some()
@@ -308,7 +320,7 @@ impl Site {
         };
         place.know();
         if !Needs::Read.are_met(bearer.rights) {
-            return self.challenge.insufficient(Needs::Read, &bearer.scopes);
+            return self.challenge.insufficient(Needs::Read, &bearer.scopes, None);
         }
         if request.method() != Method::POST {
             let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "POST is all there is\n");
@@ -372,7 +384,7 @@ impl Site {
         };
         let needs = scope::needs(&message);
         if !needs.are_met(bearer.rights) {
-            return self.challenge.insufficient(needs, &bearer.scopes);
+            return self.challenge.insufficient(needs, &bearer.scopes, id(&message));
         }
         let (requester, ledger) = (bearer.requester, self.desk.ledger());
         let entered = self.sessions.enter(&mut parts.headers, &message, &requester, ledger).await;
@@ -380,7 +392,8 @@ impl Site {
             Ok(Some(session)) => drop(parts.extensions.insert(session)),
             Ok(None) => {}
             Err(sessions::NotThere) => {
-                return plain(StatusCode::NOT_FOUND, "there is no such session\n");
+                let why = (NO_SESSION, "there is no such session", None);
+                return refusal(StatusCode::NOT_FOUND, why, id(&message));
             }
         }
         // What was judged is what is served: rmcp reads what was read here, written anew.
@@ -407,10 +420,7 @@ impl Site {
     }
 
     /// The message that a body holds, or what is answered where it holds none.
-    async fn read(
-        &self,
-        body: Incoming,
-    ) -> Result<Box<rmcp::model::ClientJsonRpcMessage>, Box<Response<Body>>> {
+    async fn read(&self, body: Incoming) -> Result<Box<ClientJsonRpcMessage>, Box<Response<Body>>> {
         let most = self.limits.most();
         let read = http_body_util::Limited::new(body, most.body_limit).collect();
         let refused = |status, why: &'static str| Err(Box::new(plain(status, why)));
@@ -425,16 +435,33 @@ impl Site {
         };
         match understand(&body) {
             Line::Message(message) => Ok(message),
-            Line::Wrong { id, error } => Err(Box::new(wrong(id, error))),
+            Line::Wrong { id, error } => Err(Box::new(wrong(StatusCode::BAD_REQUEST, id, error))),
             Line::Nothing => refused(StatusCode::BAD_REQUEST, "a message is missing\n"),
         }
     }
 }
 
+/// The id of a message that is to be answered.
+fn id(message: &ClientJsonRpcMessage) -> Option<RequestId> {
+    match message {
+        JsonRpcMessage::Request(request) => Some(request.id.clone()),
+        _ => None,
+    }
+}
+
+/// A refusal in the protocol's own form: to a message that was read, under its id.
+fn refusal(
+    status: StatusCode,
+    (code, why, more): (ErrorCode, &'static str, Option<Value>),
+    id: Option<RequestId>,
+) -> Response<Body> {
+    wrong(status, id, ErrorData::new(code, why, more))
+}
+
 /// An error in the protocol's own form.
-fn wrong(id: Option<rmcp::model::RequestId>, error: rmcp::ErrorData) -> Response<Body> {
+fn wrong(status: StatusCode, id: Option<RequestId>, error: ErrorData) -> Response<Body> {
     let said = rmcp::model::ServerJsonRpcMessage::error(error, id);
-    json(StatusCode::BAD_REQUEST, serde_json::to_vec(&said).unwrap_or_default())
+    json(status, serde_json::to_vec(&said).unwrap_or_default())
 }
 
 fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {

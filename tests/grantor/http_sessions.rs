@@ -73,6 +73,8 @@ async fn a_session_opens_wherever_the_key_is_and_to_nobody_else() {
     ] {
         let came = within(team, token, id, &list()).await;
         assert_eq!(came.status, 404, "{what}: {came:?}");
+        let said = parsed(&came.body);
+        assert_eq!((&said["id"], &said["error"]["code"]), (&json!(1), &json!(-32001)), "{what}");
     }
     for method in ["DELETE", "GET"] {
         let bearer = format!("Bearer {ada}");
@@ -158,6 +160,13 @@ async fn an_issuer_may_call_scopes_otherwise_and_give_programs_roles() {
         if changes == 403 {
             assert!(came.head.contains("error=\"insufficient_scope\""), "{more}: {came:?}");
             assert!(came.head.contains("scope=\"api://app/grantor.read"), "{more}: {came:?}");
+            // Who may look is read, and answered under the message's own id.
+            let said = parsed(&came.body);
+            let id = if reads == 200 { json!(1) } else { Value::Null };
+            assert_eq!((&said["id"], &said["jsonrpc"]), (&id, &json!("2.0")), "{more}: {said:#}");
+            assert_eq!(said["error"]["data"]["error"], "insufficient_scope", "{more}: {said:#}");
+            let scopes = said["error"]["data"]["scope"].as_str().unwrap();
+            assert!(came.head.contains(&format!("scope=\"{scopes}\"")), "{more}: {said:#}");
         }
     }
 }

@@ -33,6 +33,41 @@ async fn called(team: &Team, token: &str, able: Value, back: Value) -> Value {
     parsed(&came.body)["result"].clone()
 }
 
+/// A client of the older protocol that has begun a session, for the calls of one person.
+struct Older<'t> {
+    team: &'t Team,
+    token: &'t str,
+    session: Option<String>,
+    version: &'static str,
+}
+
+impl<'t> Older<'t> {
+    async fn begin(team: &'t Team, token: &'t str, version: &'static str, able: Value) -> Self {
+        let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": version, "capabilities": { "elicitation": able },
+            "clientInfo": { "name": "test", "version": "7" } } });
+        let begun = team.post(token, &hello).await;
+        let named = |line: &str| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("mcp-session-id").then(|| value.to_owned())
+        };
+        let session = begun.raw_head.lines().find_map(named);
+        assert!(session.is_some(), "{begun:?}");
+        Self { team, token, session, version }
+    }
+
+    async fn asks(&self, who: &str) -> Value {
+        let params = json!({ "name": "set_project_acl", "arguments": on_finance(who) });
+        let call = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params });
+        let session = self.session.as_deref().map(|id| ("mcp-session-id", id));
+        let headers: Vec<_> =
+            session.into_iter().chain([("mcp-protocol-version", self.version)]).collect();
+        let came = self.team.post_with(self.token, &headers, &call.to_string()).await;
+        assert_eq!(came.status, 200, "{came:?}");
+        parsed(&came.body)
+    }
+}
+
 fn hint(body: &Value) -> &str {
     body["hint"].as_str().unwrap_or_else(|| panic!("{body:#}"))
 }
@@ -106,6 +141,75 @@ async fn the_link_is_in_the_text_whatever_a_client_can() {
     let legacy = team.call(&ada, "set_project_acl", on_finance("hiro.tanaka@example.com")).await;
     let link = format!("{INBOX}/{}", legacy["receipt"].as_str().unwrap());
     assert!(hint(&legacy).contains(&link), "{legacy:#}");
+}
+
+/// Nothing is kept of it: what the client can do stands in its session, and that it was told, in the request.
+#[tokio::test]
+async fn an_older_client_that_opens_addresses_is_led_there_once_by_an_error() {
+    let (world, key) = (World::asking().await, Key::new("a"));
+    let issuer = Issuer::start(&key).await;
+    let team = Team::start(&world, &issuer, LOGIN).await.ready().await;
+    let ada = issuer.token(&key, "ada", BOTH);
+    let client = Older::begin(&team, &ada, "2025-11-25", json!({ "url": {}, "form": {} })).await;
+    let led = client.asks(SAM).await;
+    assert_eq!(led["error"]["code"], -32042, "{led:#}");
+    let elicitations = &led["error"]["data"]["elicitations"];
+    let asked = &elicitations[0];
+    assert_eq!(elicitations.as_array().map(Vec::len), Some(1), "{led:#}");
+    assert_eq!(asked["mode"], "url", "{led:#}");
+    let url = asked["url"].as_str().unwrap();
+    let receipt = url.strip_prefix(&format!("{INBOX}/")).unwrap_or_else(|| panic!("{url}"));
+    assert_eq!(asked["elicitationId"], receipt, "{led:#}");
+    let all = led["error"].to_string();
+    assert!(!all.contains("Sam") && !all.contains("Finance"), "it names nobody: {all}");
+    let text = led["error"]["message"].as_str().unwrap();
+    assert!(text.contains(url) && text.contains(receipt), "who shows the text alone: {text}");
+    let waits = world.ledger();
+    let events: Vec<_> = waits.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["asked"], "nothing was sent, and nothing else is kept");
+
+    // The client calls again, whether its person went there or not.
+    let again = client.asks(SAM).await;
+    let body = &again["result"]["structuredContent"];
+    assert_eq!(
+        (&body["outcome"], &body["receipt"]),
+        (&json!("awaiting_consent"), &json!(receipt)),
+        "{again:#}"
+    );
+    assert!(hint(body).contains(url), "{again:#}");
+    assert_eq!(world.ledger().len(), waits.len());
+}
+
+/// Each of these would not know what to do with the error, and has the link in the answer's text.
+#[tokio::test]
+async fn no_other_client_of_the_older_protocols_is_led_by_an_error() {
+    let (world, key) = (World::asking().await, Key::new("a"));
+    let issuer = Issuer::start(&key).await;
+    let team = Team::start(&world, &issuer, LOGIN).await.ready().await;
+    let ada = issuer.token(&key, "ada", BOTH);
+    let both = || json!({ "url": {}, "form": {} });
+    let of = |version, able| Older::begin(&team, &ada, version, able);
+    let forms = of("2025-11-25", json!({ "form": {} })).await;
+    let empty = of("2025-11-25", json!({})).await;
+    let older = of("2025-06-18", both()).await;
+    let unsealed = Older { session: None, ..of("2025-11-25", both()).await };
+    for (what, client, who) in [
+        ("which shows forms", forms, "hiro.tanaka@example.com"),
+        ("which says nothing", empty, "priya.raman@example.com"),
+        ("of an older protocol", older, "lena.novak@example.com"),
+        ("without its session", unsealed, "jonas.weber@example.com"),
+    ] {
+        let answer = client.asks(who).await;
+        let body = &answer["result"]["structuredContent"];
+        assert_eq!(body["outcome"], "awaiting_consent", "{what}: {answer:#}");
+        let link = format!("{INBOX}/{}", body["receipt"].as_str().unwrap());
+        assert!(hint(body).contains(&link), "{what}: {body:#}");
+    }
+    let without = Team::start(&world, &issuer, "").await.ready().await;
+    let client = Older::begin(&without, &ada, "2025-11-25", both()).await;
+    let answer = client.asks("grace.okafor@example.com").await;
+    let body = &answer["result"]["structuredContent"];
+    assert_eq!(body["outcome"], "awaiting_consent", "there is no page to lead to: {answer:#}");
 }
 
 /// Without a log-in there is no page, and nobody is sent to one.

@@ -28,6 +28,11 @@ struct Public {
     is_down: bool,
     /// How often somebody has fetched the keys.
     fetched: usize,
+    /// The ID token and the claims of whoever logs in next with a browser, where people log in there.
+    next: Option<(String, Value)>,
+    /// How often somebody has asked for the claims, and for tokens.
+    claims_asked: usize,
+    tokens_asked: usize,
 }
 
 pub struct Key {
@@ -86,6 +91,19 @@ impl Key {
     }
 }
 
+impl Public {
+    fn discovery(&self) -> Value {
+        let at = |path: &str| format!("{}/{path}", self.url);
+        let mut document = json!({ "issuer": self.url, "jwks_uri": at("keys") });
+        if self.next.is_some() {
+            document["authorization_endpoint"] = at("authorize").into();
+            document["token_endpoint"] = at("token").into();
+            document["userinfo_endpoint"] = at("userinfo").into();
+        }
+        document
+    }
+}
+
 impl Issuer {
     /// With this key, published.
     pub async fn start(key: &Key) -> Self {
@@ -97,12 +115,19 @@ impl Issuer {
                 return Then::Answer(reply(503, "{}"));
             }
             let document = match path {
-                "/.well-known/openid-configuration" => {
-                    json!({ "issuer": public.url, "jwks_uri": format!("{}/keys", public.url) })
-                }
+                "/.well-known/openid-configuration" => public.discovery(),
                 "/keys" => {
                     public.fetched += 1;
                     json!({ "keys": public.keys })
+                }
+                "/token" => {
+                    public.tokens_asked += 1;
+                    let next = public.next.as_ref().map(|(token, _)| token.clone());
+                    json!({ "token_type": "Bearer", "access_token": "opaque", "id_token": next })
+                }
+                "/userinfo" => {
+                    public.claims_asked += 1;
+                    public.next.as_ref().map(|(_, claims)| claims.clone()).unwrap_or_default()
                 }
                 _ => return Then::Answer(reply(404, "{}")),
             };
@@ -120,6 +145,21 @@ impl Issuer {
 
     pub fn go_down(&self, is_down: bool) {
         self.public.lock().unwrap().is_down = is_down;
+    }
+
+    /// Has people log in there with a browser: whoever does next has this ID token, and these claims beside it.
+    pub fn logs_in(&self, token: String, claims: Value) {
+        self.public.lock().unwrap().next = Some((token, claims));
+    }
+
+    /// How often somebody has asked for claims beside an ID token.
+    pub fn claims_asked(&self) -> usize {
+        self.public.lock().unwrap().claims_asked
+    }
+
+    /// How often somebody has asked for tokens.
+    pub fn tokens_asked(&self) -> usize {
+        self.public.lock().unwrap().tokens_asked
     }
 
     pub fn fetched(&self) -> usize {

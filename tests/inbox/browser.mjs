@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { logins } from './logins.mjs';
+import { shown, sign, signed } from './picture.mjs';
 import { ask, call, start } from './team.mjs';
 
 const option = (name) => {
@@ -15,7 +16,8 @@ const option = (name) => {
     return at < 0 ? null : process.argv[at + 1];
 };
 const pictures = option('--pictures');
-const readme = option('--readme');
+const readme = process.argv.includes('--readme');
+const check = process.argv.includes('--check');
 let [passed, failed] = [0, 0];
 
 const browser = await chromium.launch({
@@ -23,7 +25,7 @@ const browser = await chromium.launch({
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync'],
 });
-const team = await start();
+const team = readme ? null : await start();
 
 async function step(name, run) {
     try {
@@ -34,6 +36,22 @@ async function step(name, run) {
         failed += 1;
         console.log(`FAIL  ${name}: ${error.stack}`);
     }
+}
+
+/// The page that README.md shows, drawn anew, or compared with what it shows.
+async function pictured() {
+    const own = await start();
+    const receipt = await ask(own, 'alex', 'grant_asset_role', { userKey: 'user@example.com', roleKey: 'Developer',
+        assetKeys: ['Orders'], expires_in: 'PT8H', reason: 'OPS-7: she is on call tonight' });
+    const page = await logIn('marta', `${own.page}/${receipt}`);
+    await page.setViewportSize({ width: 900, height: 600 });
+    const hash = await shown(page);
+    if (readme && !check) {
+        await page.screenshot({ path: process.env.PICTURE, fullPage: true });
+        sign(process.env.PICTURE, hash);
+    }
+    await own.stop();
+    assert.equal(signed(process.env.PICTURE), hash, 'tests/inbox/run --readme draws it anew');
 }
 
 /// A browser of somebody's own, in which no page may run a script.
@@ -64,6 +82,13 @@ const asks = (who, grantee, more = {}) => ask(team, who, 'set_project_acl', fina
 /// A grant that reaches far: whoever agrees to it types who gets it.
 const asksMuch = (who, permission) => ask(team, who, 'assign_permission',
     { permissionId: permission, identityId: SAM, reason: 'the quarter’s end' });
+
+if (readme) {
+    await step('the picture of README.md shows the page as it is', pictured);
+    await browser.close();
+    console.log(`${passed} passed, ${failed} failed`);
+    process.exit(failed ? 1 : 0);
+}
 
 const marta = await logIn('marta');
 const tomas = await logIn('tomas');
@@ -287,6 +312,61 @@ await step('another page cannot send it: the browser keeps the cookie from it', 
     assert.equal(await state(marta), 'waiting');
 });
 
+await step('a page at another port of the host, which has the cookie and a seal that counts, is told from its own by its origin',
+    async () => {
+        const receipt = await asks('alex', SAM, { permission_list: ['R', 'X'], reason: 'another port' });
+        await marta.goto(at(receipt));
+        const form = await fields(marta);
+        const near = await marta.context().newPage();
+        const { port } = new URL(team.page);
+        const neighbour = `http://127.0.0.1:${Number(port) === 65535 ? 65534 : Number(port) + 1}/`;
+        const inputs = Object.entries(form).map(([name, value]) => `<input name="${name}" value="${value}">`).join('');
+        await near.route(neighbour, (route) => route.fulfill({
+            contentType: 'text/html', body: `<form method="post" action="${at(receipt)}">${inputs}<button>Win a prize</button></form>`,
+        }));
+        await near.goto(neighbour);
+        const sent = near.waitForRequest((request) => request.method() === 'POST');
+        await near.getByRole('button').click();
+        const headers = await (await sent).allHeaders();
+        assert.ok(headers.cookie?.includes(`grantor-${port}=`), `the browser sends the cookie: ${JSON.stringify(headers)}`);
+        assert.equal(headers.origin, new URL(neighbour).origin);
+        await shows(near, 'This was not sent from a page of this server. Nothing was decided.');
+        await near.close();
+        await marta.reload();
+        assert.equal(await state(marta), 'waiting');
+        assert.equal((await post(marta, at(receipt), form)).status, 303, 'nothing else was wrong with it');
+    });
+
+await step('whoever goes back after a decision finds it decided', async () => {
+    const receipt = await asks('alex', 'hiro.tanaka@example.com', { permission_list: ['R', 'W', 'X'] });
+    await marta.goto(at(receipt));
+    await marta.getByLabel('Why not').fill('not now');
+    await marta.getByRole('button', { name: 'Deny' }).click();
+    assert.equal(await state(marta), 'denied');
+    await marta.goBack();
+    const approve = marta.getByRole('button', { name: 'Approve' });
+    // A browser that shows what it had sends a form that is too late.
+    if (await approve.count()) {
+        await approve.click();
+        await shows(marta, 'Not recorded');
+    }
+    assert.equal(await state(marta), 'denied');
+});
+
+await step('a form of before a new log-in in another tab is not taken, and says why', async () => {
+    const receipt = await asks('alex', 'priya.raman@example.com', { permission_list: ['R', 'W', 'X'] });
+    const browsing = await context();
+    const page = await logIn('marta', at(receipt), browsing);
+    const tab = await browsing.newPage();
+    await tab.goto(`${team.page}/login?issuer=sandbox&anew=1`);
+    await tab.getByRole('link', { name: /^marta/ }).click();
+    await tab.getByRole('button', { name: 'Log out' }).waitFor();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await shows(page, 'you have logged in anew since. Nothing was decided.');
+    await page.goto(at(receipt));
+    assert.equal(await state(page), 'waiting');
+});
+
 await step('it is not shown in a frame of another page', async () => {
     const frame = await marta.context().newPage();
     await frame.route('http://evil.example/', (route) => route.fulfill({
@@ -467,15 +547,7 @@ await step('on a slow line a page is small and whole', async () => {
 
 await logins({ browser, step });
 
-if (readme) {
-    const own = await start();
-    const receipt = await ask(own, 'alex', 'grant_asset_role', { userKey: SAM, roleKey: 'Developer',
-        assetKeys: ['Orders'], expires_in: 'PT8H', reason: 'OPS-7: she is on call tonight' });
-    const page = await logIn('marta', `${own.page}/${receipt}`);
-    await page.setViewportSize({ width: 900, height: 600 });
-    await page.screenshot({ path: readme, fullPage: true });
-    await own.stop();
-}
+await step('the picture of README.md shows the page as it is', pictured);
 
 await browser.close();
 await team.stop();

@@ -13,7 +13,7 @@ use crate::cli::table::{Layout, Row};
 use crate::cli::wrapped::{self, width};
 use crate::cli::{Ran, complete, status, time};
 use crate::failure::Failure;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Told};
 use crate::text;
 
 #[derive(clap::Args)]
@@ -82,7 +82,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -
     if !as_json && !last.is_empty() {
         paint::lines(&show.layout.heads(HEADS, "WHAT"))?;
     }
-    show.all(&last)?;
+    show.all(ledger, &last).await?;
     if arguments.follow {
         let mut end = None;
         loop {
@@ -95,7 +95,7 @@ pub(super) async fn run(ledger: &Ledger, arguments: &Arguments, as_json: bool) -
             end = now;
             let (all, new) = read(ledger, &wanted, seen, usize::MAX).await?;
             seen = all;
-            show.all(&new)?;
+            show.all(ledger, &new).await?;
         }
     }
     let troubles = ledger.watched().await;
@@ -193,6 +193,8 @@ fn names(value: &Value, person: &str) -> bool {
 const HEADS: [&str; 3] = ["WHEN", "EVENT", "RECEIPT"];
 /// As wide as the longest event and a receipt are.
 const WIDTHS: [usize; 2] = [8, 29];
+/// Lines that go on about a change which an earlier one has told.
+const FOLLOWING: [&str; 5] = ["close", "found", "extended", "overdue", "over"];
 /// As long as what most lines say.
 const USUAL: usize = 80;
 
@@ -214,18 +216,20 @@ impl Show {
         Self { as_json, has_receipts, zone, layout }
     }
 
-    fn all(&self, lines: &VecDeque<String>) -> std::io::Result<()> {
+    async fn all(&self, ledger: &Ledger, lines: &VecDeque<String>) -> std::io::Result<()> {
         for line in lines {
-            match self.as_json {
-                true => paint::json(line)?,
-                false => paint::lines(&self.shown(line))?,
+            if self.as_json {
+                paint::json(line)?;
+                continue;
             }
+            let about = about(ledger, line).await;
+            paint::lines(&self.shown(line, about.as_deref()))?;
         }
         Ok(())
     }
 
     /// A line for a person: when, what, and how it went.
-    fn shown(&self, line: &str) -> String {
+    fn shown(&self, line: &str, about: Option<&str>) -> String {
         let Ok(line) = serde_json::from_str::<Value>(line) else {
             return format!("  {}\n", with(BAD, "a line that cannot be read"));
         };
@@ -239,7 +243,7 @@ impl Show {
             ("close" | "found", _) => WAITS,
             _ => DIM,
         };
-        let what = text::clean(&describe(&line, &event, self.has_receipts));
+        let what = text::clean(&describe(&line, &event, (about, self.has_receipts)));
         self.layout.row(&Row {
             cells: [time, with(style, &event), receipt],
             text: what,
@@ -248,8 +252,22 @@ impl Show {
     }
 }
 
-/// What a line says, in words.
-fn describe(line: &Value, event: &str, has_receipts: bool) -> String {
+/// The change that a line goes on about, in words, where it does not say so itself.
+async fn about(ledger: &Ledger, line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    if !FOLLOWING.contains(&string(&line, "event")?) {
+        return None;
+    }
+    let entry = ledger.entry(string(&line, "receipt")?).await.ok()??;
+    match entry.told {
+        Told::Change(record, _) => Some(record.summary.clone()),
+        Told::Asked(_) | Told::Refused(_) => None,
+    }
+}
+
+/// What a line says, in words; `about` is the change that it goes on about.
+fn describe(line: &Value, event: &str, (about, has_receipts): (Option<&str>, bool)) -> String {
+    let about = about.unwrap_or_default();
     let part = |name: &str| string(line, name).unwrap_or_default();
     let joined = |parts: &[&str]| {
         parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ")
@@ -260,9 +278,10 @@ fn describe(line: &Value, event: &str, has_receipts: bool) -> String {
             format!("{}, at the end of {of}", part("summary"))
         }
         "open" => format!("{}, asked by {}", part("summary"), part("requester")),
-        "close" => joined(&[part("outcome"), part("note")]),
+        "close" => joined(&[part("outcome"), about, part("note")]),
         "found" => {
-            joined(&[&format!("{} (found by {})", part("outcome"), part("by")), part("note")])
+            let found = format!("{} (found by {})", part("outcome"), part("by"));
+            joined(&[&found, about, part("note")])
         }
         "refused" => joined(&[part("summary"), part("note")]),
         "asked" => {
@@ -274,10 +293,11 @@ fn describe(line: &Value, event: &str, has_receipts: bool) -> String {
             joined(&[&answer, part("reason")])
         }
         "extended" => match string(line, "expires_at") {
-            Some(end) => format!("ends {}", seconds(end)),
-            None => "no longer ends".to_owned(),
+            Some(end) => joined(&[about, &format!("ends {}", seconds(end))]),
+            None => joined(&[about, "no longer ends"]),
         },
-        "overdue" => part("why").to_owned(),
+        "overdue" => joined(&[about, part("why")]),
+        "over" => joined(&[about, part("note")]),
         "spent" => "the approval is taken".to_owned(),
         _ => part("note").to_owned(),
     }

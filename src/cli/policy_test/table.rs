@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Table;
 use toml::de::DeTable;
 
 use crate::catalogue::Supposed;
+use crate::cli::somebody::Somebody;
 use crate::config;
 use crate::guard::{Declared, Right};
-use crate::requester::{Caller, CallerKind, Groups, Requester};
+use crate::requester::Requester;
 use crate::text;
 use crate::tools::{Effect, TOOLS, meant};
 
@@ -79,43 +79,6 @@ impl Decisions {
         let mut reading = Reading { shown: shown.to_string(), mistakes: Vec::new() };
         let decisions = reading.whole(path, &text, &tables);
         if reading.mistakes.is_empty() { Ok(decisions) } else { Err(reading.mistakes) }
-    }
-}
-
-/// Who a case is about.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Somebody {
-    name: String,
-    kind: Option<CallerKind>,
-    groups: Vec<String>,
-    email: Option<String>,
-    client: Option<String>,
-}
-
-impl Somebody {
-    fn requester(self) -> Result<Requester, &'static str> {
-        if text::is_blank(&self.name) {
-            return Err("must be a name, or a table with one");
-        }
-        let is_plain = self.kind.is_none()
-            && self.groups.is_empty()
-            && self.email.is_none()
-            && self.client.is_none();
-        match self.name.split_once('#').filter(|(issuer, _)| issuer.contains("://")) {
-            None if is_plain => Ok(Requester::named(self.name)),
-            None => Err(
-                "has a name that is no caller's, ISSUER#SUBJECT: nothing else is said of others",
-            ),
-            Some((issuer, subject)) => Ok(Requester::calling(Caller {
-                issuer: issuer.to_owned(),
-                subject: subject.to_owned(),
-                kind: self.kind.unwrap_or(CallerKind::Person),
-                email: self.email,
-                client: self.client,
-                groups: Groups::Told(self.groups),
-            })),
-        }
     }
 }
 
@@ -246,7 +209,7 @@ impl Reading {
         said: Option<&toml::Value>,
     ) -> Option<Requester> {
         let said = match json(said?) {
-            Value::String(name) => Somebody { name, ..Somebody::default() },
+            Value::String(name) => Somebody::named(name),
             said => match serde_path_to_error::deserialize(said) {
                 Ok(said) => said,
                 Err(error) => {

@@ -19,6 +19,12 @@ pub struct Judged {
     /// The change in words.
     pub summary: String,
     pub policy: VerdictRecord,
+    /// What whoever is judged is told, where no rule says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// Whose yeses it takes, where a person is asked and not any one is enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes: Option<String>,
     /// Who asks, and the action that it is judged as.
     pub principal: String,
     pub action: String,
@@ -113,6 +119,8 @@ impl Guard {
         Judged {
             summary,
             policy: VerdictRecord { verdict, rules: deciding.to_vec() },
+            says: None,
+            takes: ruling.takes(),
             principal,
             action: actions.join(", "),
             facts,

@@ -7,7 +7,7 @@
 use super::explain::Judged;
 use super::facts::Subject;
 use super::ruling::Ruling;
-use super::{Circumstances, Guard, address, apart, gains};
+use super::{Circumstances, Demand, Guard, VerdictRecord, address, apart, gains};
 use crate::access::Named;
 use crate::failure::Failure;
 use crate::intent::Intent;
@@ -69,6 +69,7 @@ impl Guard {
     }
 
     /// What a policy's author is told of a right: the verdict, and each rule's part in it that names the right.
+    /// Where no rule does, it is what is built in.
     pub fn explain_right(
         &self,
         right: Right,
@@ -76,10 +77,42 @@ impl Guard {
         at: &Circumstances<'_>,
     ) -> Judged {
         let gain = self.gives_to(asked.intent, at.requester, |_| false);
-        let ruling = self.ruling_on(right, asked, at, gain);
+        let ruling = match self.rules_on(right) {
+            true => self.ruling_on(right, asked, at, gain),
+            false => built_in(right, asked, at.requester),
+        };
         let case = self.case(Subject::Right(right, asked, None), at);
         let mut judged = self.judged(asked.intent.summary.clone(), &ruling, &[case], Vec::new());
         judged.rules.retain(|rule| self.in_force().is_on(&rule.id, right));
+        judged.says = match ruling {
+            Ruling::Deny { message, hint, .. } => Some(format!("{message}: {hint}")),
+            _ if !self.rules_on(right) => Some(format!("no rule names {}", right.action())),
+            _ => None,
+        };
+        judged
+    }
+
+    /// The same of a yes: it has to be one of those that the change takes, too.
+    pub fn explain_yes(&self, asked: AskedFor<'_>, at: &Circumstances<'_>) -> Judged {
+        let mut judged = self.explain_right(Right::Approve, asked, at);
+        let change = self.ruling(asked.intent, &Circumstances { requester: asked.by, ..*at });
+        judged.takes = change.takes();
+        match change {
+            Ruling::Ask { rules, demands, .. } => {
+                let is_wanted = |demand: &Demand| {
+                    demand.of.as_ref().is_none_or(|group| self.is_of(group, at.requester))
+                };
+                let is_theirs = demands.is_empty() || demands.iter().any(is_wanted);
+                if judged.policy.verdict == "allow" && !is_theirs {
+                    judged.policy = VerdictRecord { verdict: "deny", rules };
+                    judged.says = Some("their yes would not be one of those it takes".to_owned());
+                }
+            }
+            Ruling::Allow(_) => judged.says = Some("nobody is asked for it".to_owned()),
+            Ruling::Deny { message, .. } => {
+                judged.says = Some(format!("nobody is asked for it: {message}"));
+            }
+        }
         judged
     }
 
@@ -188,6 +221,18 @@ impl Guard {
         }
         all.iter().all(Option::is_some).then_some(false)
     }
+}
+
+/// What is so where no rule names a right: whoever is at the machine has it, and a caller sees what is their own.
+fn built_in(right: Right, asked: AskedFor<'_>, who: &Requester) -> Ruling {
+    let message = match right {
+        _ if who.caller().is_none() => return Ruling::Allow(Vec::new()),
+        Right::See if asked.by.name() == who.name() => return Ruling::Allow(Vec::new()),
+        Right::See => "no rule names see, and a caller sees what is their own",
+        Right::Approve => "no rule names approve, and nobody approves over HTTP then",
+    };
+    let hint = format!("an administrator writes a permit for `{}`", right.action());
+    Ruling::Deny { rules: Vec::new(), message: message.to_owned(), hint }
 }
 
 /// What is said where no rule lets somebody have a right.

@@ -24,6 +24,13 @@ impl Ruling {
         }
     }
 
+    /// Whose yeses it takes, where a person is asked and not any one is enough.
+    pub(super) fn takes(&self) -> Option<String> {
+        let Self::Ask { demands, .. } = self else { return None };
+        let words: Vec<_> = demands.iter().map(Demand::words).collect();
+        (!words.is_empty()).then(|| words.join(", and of "))
+    }
+
     /// No rule speaks for it, and none against it.
     pub(super) fn is_unspoken(&self) -> bool {
         matches!(self, Self::Deny { rules, .. } if rules.is_empty())

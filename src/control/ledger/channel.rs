@@ -56,6 +56,19 @@ impl Channel {
         }
     }
 
+    /// Where somebody was who answered by it, after their name; nothing where that is nobody's answer.
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Self::Elicitation => Some("in a client"),
+            Self::Terminal => Some("at a terminal"),
+            Self::Signature => Some("with a signature"),
+            Self::Page => Some("on the page"),
+            Self::Command => Some("with `grantor requests deny`"),
+            Self::Other(word) => Some(word),
+            Self::AskedAnew => None,
+        }
+    }
+
     /// Whether an answer may be recorded that comes by it. Where approvers are named, nobody's yes counts
     /// without their signature; anybody may say no.
     pub fn admits(&self, decision: Decision, are_approvers_named: bool) -> bool {
@@ -178,6 +191,7 @@ mod tests {
                 assert_eq!(admits, [true; 2], "{word}: anybody may say no");
             }
             assert_eq!(channel.is_a_persons(), is_a_persons, "{word}");
+            assert_eq!(channel.place().is_some(), channel != Channel::AskedAnew, "{word}");
             assert_eq!(channel.carried_out_by(), by, "{word}");
             let said = channel.approves_later("gr-1").unwrap_or_default();
             assert!(said.contains(later) && said.is_empty() == later.is_empty(), "{word}: {said}");

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::intent::Term;
 use crate::json::is_same_set;
 use crate::requester::{Caller, Requester};
+use crate::text;
 
 /// What a person is asked.
 #[derive(Clone, Debug)]
@@ -411,17 +412,32 @@ impl Request {
         Requester::known(&self.requester, self.content.caller.as_ref())
     }
 
-    /// How it stands, after "the request".
+    /// How it stands and who decided that, after "the request".
     pub fn words(&self) -> String {
         let words = self.state.words();
-        match &self.followed_by {
-            Some(next) => format!("{words}: {next} asks for the same in its place"),
-            None => words.to_owned(),
+        match (&self.followed_by, self.decided_by()) {
+            (Some(next), _) => format!("{words}: {next} asks for the same in its place"),
+            (None, Some(by)) => format!("{words} (by {by})"),
+            (None, None) => words.to_owned(),
         }
+    }
+
+    /// Who decided how it stands, and where they did.
+    fn decided_by(&self) -> Option<String> {
+        let answered = self.answered.as_ref()?;
+        let is_theirs = match self.state {
+            State::Approved | State::Spent => answered.decision == Decision::Approved,
+            State::Denied => answered.decision == Decision::Denied,
+            State::Withdrawn => answered.decision == Decision::Withdrawn,
+            _ => false,
+        };
+        let place = answered.how.place().filter(|_| is_theirs)?;
+        Some(format!("{}, {place}", text::quoted(&answered.by)))
     }
 
     fn not_so(&self) -> Failure {
         let hint = match self.state {
+            State::Approved => "it is about to be carried out: check_change says how it ends",
             State::Spent => "check_change says how it ended; undo_change takes back what was done",
             _ => "ask for the change again",
         };

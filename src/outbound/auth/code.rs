@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use secrecy::SecretString;
 
-use super::{AuthError, Signed, exchange};
+use super::{AuthError, Signed, carried, exchange};
 use crate::draft::Base;
 use crate::outbound::{Frozen, Wire};
 use crate::secret::{Secret, expose};
@@ -55,5 +55,16 @@ pub async fn redeem(
         // It may have been renewed where it is kept.
         secret.forget().await;
     }
+    answer.map(|reply| reply.body)
+}
+
+/// What an issuer says of whoever this token is of (OpenID Connect Core 1.0, 5.3).
+///
+/// # Errors
+/// It cannot be had whole, or is no.
+pub async fn userinfo(at: &Base, token: &SecretString, wire: &Wire) -> Result<Vec<u8>, AuthError> {
+    let token = carried("the token endpoint", token)?;
+    let request = Signed::bare(Frozen::document(at)).header("authorization", "Bearer ", &token);
+    let answer = exchange("the userinfo endpoint", request.hiding(&token), wire).await;
     answer.map(|reply| reply.body)
 }

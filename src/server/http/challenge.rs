@@ -3,11 +3,12 @@
 
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
+use rmcp::model::RequestId;
 use serde_json::json;
 
 use super::front::Front;
 use super::scope::Needs;
-use super::{Body, json as answer};
+use super::{Body, FORBIDDEN, json as answer, refusal};
 use crate::identity::{IssuerSettings, ScopeNames};
 
 pub(super) struct Challenge {
@@ -78,10 +79,20 @@ impl Challenge {
         self.challenged(StatusCode::UNAUTHORIZED, self.first.as_deref(), error)
     }
 
-    /// To somebody whose token is not for what they ask.
-    pub(super) fn insufficient(&self, needs: Needs, names: &ScopeNames) -> Response<Body> {
-        let why = Some(("insufficient_scope", "the token does not allow this"));
-        self.challenged(StatusCode::FORBIDDEN, Some(&needs.scopes(names).join(" ")), why)
+    /// To somebody whose token is not for what they ask; `id` is their message's, where that was read.
+    pub(super) fn insufficient(
+        &self,
+        needs: Needs,
+        names: &ScopeNames,
+        id: Option<RequestId>,
+    ) -> Response<Body> {
+        const ERROR: &str = "insufficient_scope";
+        const WHY: &str = "the token does not allow this";
+        let scopes = needs.scopes(names).join(" ");
+        let answer = self.challenged(StatusCode::FORBIDDEN, Some(&scopes), Some((ERROR, WHY)));
+        let told = json!({ "error": ERROR, "scope": scopes });
+        let said = refusal(StatusCode::FORBIDDEN, (FORBIDDEN, WHY, Some(told)), id);
+        Response::from_parts(answer.into_parts().0, said.into_body())
     }
 
     fn challenged(

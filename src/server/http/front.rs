@@ -77,8 +77,8 @@ impl Front {
         &self,
         request: &Request<B>,
     ) -> Result<Option<HeaderValue>, &'static str> {
-        const HOSTS: &str = "this server has another name\n";
-        const PAGES: &str = "this page may not call this server\n";
+        const HOSTS: &str = "this server has another name";
+        const PAGES: &str = "this page may not call this server";
         let headers = request.headers();
         let mut named = headers.get_all(HOST).iter();
         let host = match (named.next(), named.next()) {

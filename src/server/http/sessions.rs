@@ -169,6 +169,14 @@ pub(in crate::server) fn client(
     said.map(|client| text::short(&client, LONGEST_KEPT).into_owned())
 }
 
+/// Whether the client that calls said as its session began that it leads its person to addresses, in a protocol that
+/// has a way to ask for that.
+pub(in crate::server) fn shows_links(context: &RequestContext<RoleServer>) -> bool {
+    session(context).is_some_and(|session| {
+        session.shows_links && session.version == ProtocolVersion::V_2025_11_25.as_str()
+    })
+}
+
 /// What the client said of itself that calls, where it did so as its session began.
 fn session(context: &RequestContext<RoleServer>) -> Option<&Session> {
     context.extensions.get::<hyper::http::request::Parts>()?.extensions.get::<Session>()

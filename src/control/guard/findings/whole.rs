@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use cedar_policy_core::ast::{ActionConstraint, PrincipalOrResourceConstraint};
+use cedar_policy_core::ast::{
+    ActionConstraint, BinaryOp, Expr, ExprKind, PrincipalOrResourceConstraint,
+};
 use serde_json::Value;
 
-use super::tree::{Span, Written, head, start};
+use super::tree::{Span, Written, extent, head, joined, path, start, string};
 use super::{Finding, at, line_at};
 use crate::guard::Right;
 use crate::guard::facts::SCHEMA;
@@ -34,6 +36,7 @@ pub(super) fn find(text: &str, rules: &[Written<'_>]) -> Vec<Finding> {
         found.extend(surprises(text, rule));
         found.extend(covered(text, rule, rules));
         found.extend(one_yes(text, rule));
+        found.extend(services_alone(text, rule));
     }
     found.extend(unguarded(text, rules));
     found
@@ -244,6 +247,31 @@ fn one_yes(text: &str, rule: &Written<'_>) -> Option<Finding> {
         at(text, rule, "one_yes", span, message, new)
             .hint("@approvals(\"2\") beside it takes the yes of two different people"),
     )
+}
+
+/// A permit for `approve` that is of services alone, whose yes never counts.
+fn services_alone(text: &str, rule: &Written<'_>) -> Option<Finding> {
+    if rule.forbids || !about(rule).contains(Right::Approve.action()) {
+        return None;
+    }
+    let condition = rule.policy.non_scope_constraints()?;
+    let part = joined(condition).into_iter().find(|part| is_of_services(part))?;
+    let message =
+        "lets nobody approve: it is of services alone, and no service's yes counts".to_owned();
+    Some(
+        at(text, rule, "service_approves", extent(text, part), message, None)
+            .hint("people approve: name their group or team, or principal.kind == \"person\""),
+    )
+}
+
+fn is_of_services(part: &Expr) -> bool {
+    let ExprKind::BinaryApp { op: BinaryOp::Eq, arg1, arg2 } = part.expr_kind() else {
+        return false;
+    };
+    let is = |field: &Expr, word: &Expr| {
+        path(field).is_some_and(|path| path == "principal.kind") && string(word) == Some("service")
+    };
+    is(arg1, arg2) || is(arg2, arg1)
 }
 
 const SEVERAL: [&str; 13] = [
