@@ -11,6 +11,7 @@
 //! no approval, and nothing that is answered is read.
 
 mod delivery;
+mod home;
 mod message;
 mod outbox;
 mod settings;
@@ -84,7 +85,7 @@ impl Notifier {
         let made = tokio::task::spawn_blocking(move || crate::owner_only::directory(&dir)).await;
         made.map_err(std::io::Error::other)
             .and_then(|made| made)
-            .map_err(|error| outbox::unwritable(&self.dir, &error))?;
+            .map_err(|error| home::unwritable(&self.dir, &error))?;
         let _lock = loop {
             match ledger.locks().try_take(LockOn::Notices).await? {
                 Some(lock) => break lock,

@@ -1,12 +1,12 @@
 //! What waits for one endpoint, and how far its lines were read: a file that is replaced at once.
 
 use std::collections::VecDeque;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::home::Home;
 use super::settings::Endpoint;
 use super::signature::Key;
 use crate::failure::{Failure, Kind};
@@ -16,7 +16,7 @@ use crate::ledger::{Bookmark, Happening, Ledger, Noted, NotedPage};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Outbox {
     #[serde(skip)]
-    path: PathBuf,
+    home: Home,
     /// How far the lines were read.
     read: Bookmark,
     /// Until when time was looked at.
@@ -84,44 +84,20 @@ pub struct Backlog {
     pub failed: u64,
 }
 
-const FOLDER: &str = "notices";
 /// How long a line with a time may be under way to its file: what lapses is looked at that much later.
 const SETTLED: SignedDuration = SignedDuration::from_secs(2);
 /// How often what nothing came of is written down.
 const SELDOM: SignedDuration = SignedDuration::from_hours(1);
 
-pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let said = crate::owner_only::describe(path, error).to_string();
-    Failure::new(Kind::Unavailable, format!("what was told cannot be kept: {said}"))
-}
-
-fn path(dir: &Path, endpoint: &Endpoint) -> PathBuf {
-    dir.join(FOLDER).join(format!("{}.json", endpoint.name))
-}
-
-async fn blocking<T: Send + 'static>(
-    path: &Path,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(io::Error::other).and_then(|done| done).map_err(|error| unwritable(path, &error))
-}
-
-/// The file as it is, if there is one.
-async fn load(path: &Path) -> Result<Option<Outbox>, Failure> {
-    let of = path.to_owned();
-    let bytes = blocking(path, move || match crate::owner_only::read(&of) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read.map(Some),
-    });
-    let Some(bytes) = bytes.await? else { return Ok(None) };
+/// What is kept of it, if anything is.
+async fn load(mut home: Home) -> Result<Option<Outbox>, Failure> {
+    let Some(bytes) = home.read().await? else { return Ok(None) };
     match serde_json::from_slice::<Outbox>(&bytes) {
-        Ok(outbox) => Ok(Some(Outbox { path: path.to_owned(), ..outbox })),
-        Err(error) => Err(Failure::new(
-            Kind::Unavailable,
-            format!("{} cannot be read: {error}", path.display()),
-        )
-        .hint("delete it: the endpoint is then told what comes from now on")),
+        Ok(outbox) => Ok(Some(Outbox { home, ..outbox })),
+        Err(error) => {
+            Err(Failure::new(Kind::Unavailable, format!("{home} cannot be read: {error}"))
+                .hint("delete it: the endpoint is then told what comes from now on"))
+        }
     }
 }
 
@@ -136,12 +112,12 @@ impl Outbox {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<Self, Failure> {
-        let path = path(dir, endpoint);
-        if let Some(outbox) = load(&path).await? {
+        let home = Home::of(dir, &endpoint.name, ledger);
+        if let Some(outbox) = load(home.clone()).await? {
             return Ok(outbox);
         }
-        let outbox = Self {
-            path,
+        let mut outbox = Self {
+            home,
             read: ledger.end().await?,
             looked: now,
             head: Some(day(now)),
@@ -159,17 +135,11 @@ impl Outbox {
 
     /// # Errors
     /// It cannot be written.
-    pub(super) async fn save(&self) -> Result<(), Failure> {
-        let bytes = serde_json::to_vec(self)
-            .map_err(|error| unwritable(&self.path, &io::Error::other(error)))?;
-        let path = self.path.clone();
-        blocking(&self.path, move || {
-            if let Some(folder) = path.parent() {
-                crate::owner_only::directory(folder)?;
-            }
-            crate::owner_only::replace(&path, &bytes)
-        })
-        .await
+    pub(super) async fn save(&mut self) -> Result<(), Failure> {
+        let text = serde_json::to_string(self).map_err(|error| {
+            Failure::new(Kind::Unavailable, format!("{} cannot be kept: {error}", self.home))
+        })?;
+        self.home.write(text).await
     }
 
     /// Takes in what has happened since, where nothing waits; whether something does then. What time brings comes
@@ -269,7 +239,7 @@ pub(super) async fn standing(
 ) -> Result<Standing, Failure> {
     let (url, keys) = (endpoint.address().await, endpoint.keys().await);
     let set_up = url.as_ref().err().or(keys.as_ref().err()).cloned();
-    let known = load(&path(dir, endpoint)).await?;
+    let known = load(Home::of(dir, &endpoint.name, ledger)).await?;
     let failing = known.as_ref().and_then(|outbox| outbox.failing.clone());
     let fingerprint = url.as_ref().ok().map(|url| endpoint.fingerprint(url));
     let gone = known.as_ref().and_then(|outbox| outbox.gone.clone());
@@ -299,7 +269,7 @@ pub(super) async fn backlog(
     ledger: &Ledger,
     now: Timestamp,
 ) -> Result<Option<Backlog>, Failure> {
-    match load(&path(dir, endpoint)).await? {
+    match load(Home::of(dir, &endpoint.name, ledger)).await? {
         Some(outbox) => outbox.backlog(endpoint, ledger, now).await.map(Some),
         None => Ok(None),
     }

@@ -27,7 +27,9 @@ pub(crate) enum Key {
 pub(crate) fn key(text: &str) -> Result<Key, &'static str> {
     let text = text.trim();
     if text.starts_with(PUBLIC) {
-        return Err("is a public key, which checks signatures and makes none: whsk_ is before a private one");
+        return Err(
+            "is a public key, which checks signatures and makes none: whsk_ is before a private one",
+        );
     }
     if let Some(text) = text.strip_prefix(PRIVATE) {
         return private(text);
@@ -93,7 +95,8 @@ mod tests {
     const SECONDS: i64 = 1_614_265_330;
 
     fn signed(texts: &[&str]) -> String {
-        let keys: Vec<_> = texts.iter().map(|text| key(text).unwrap_or_else(|e| panic!("{e}"))).collect();
+        let keys: Vec<_> =
+            texts.iter().map(|text| key(text).unwrap_or_else(|e| panic!("{e}"))).collect();
         sign(&keys, ID, SECONDS, BODY)
     }
 
@@ -146,7 +149,10 @@ mod tests {
         ] {
             let why = key(text).err().unwrap_or_else(|| panic!("{text} is one"));
             let named = ["signing secret", "private key", "public key"];
-            assert!(named.iter().any(|one| why.contains(one)) && !why.contains("hunter2"), "{text}");
+            assert!(
+                named.iter().any(|one| why.contains(one)) && !why.contains("hunter2"),
+                "{text}"
+            );
         }
     }
 
@@ -158,6 +164,8 @@ mod tests {
         let bytes = BASE64_STANDARD.decode(public.strip_prefix("whpk_").unwrap()).unwrap();
         let both = format!("whsk_{}", BASE64_STANDARD.encode([seed, bytes].concat()));
         assert_eq!(signed(&[&both]), signed(&[&alone]));
-        assert!(key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_ok_and(|key| key.public().is_none()));
+        assert!(
+            key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_ok_and(|key| key.public().is_none())
+        );
     }
 }

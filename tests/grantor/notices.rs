@@ -667,8 +667,7 @@ async fn an_end_that_is_moved_near_is_told_at_once() {
     let (world, receiver) = (World::unguarded().await, Receiver::start().await);
     let ledger = Ledger::new(&world.path("state"), None);
     let desk = Desk::of(ledger);
-    let notifier =
-        Notifier::new(vec![endpoint(&receiver.url)], &world.path("state")).by(clock);
+    let notifier = Notifier::new(vec![endpoint(&receiver.url)], &world.path("state")).by(clock);
     notifier.begin(&desk.ledger).await.unwrap();
     let grant = json!({ "project_or_space_path": "/Harbor/Integrations", "grant_type": "USER",
         "grantee": "user@example.com", "permission_list": ["R"], "expires_in": "PT48H" });

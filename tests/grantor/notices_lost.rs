@@ -148,7 +148,8 @@ const HOST: &str = "hooks.example.com";
 async fn behind(proxy: &ConnectProxy, more: &str) -> World {
     let world = World::asking().await;
     let (config, pem) = (world.path("config.toml"), world.path("authority.pem"));
-    let text = format!("[notify.hook]\nurl = \"https://{HOST}/hook\"\nsecret = \"{KEY}\"\n{more}\n");
+    let text =
+        format!("[notify.hook]\nurl = \"https://{HOST}/hook\"\nsecret = \"{KEY}\"\n{more}\n");
     std::fs::write(&config, text).unwrap();
     std::fs::write(&pem, &proxy.pem).unwrap();
     // Vendors are on this machine, where no proxy finds them; what is told goes through it all the same.
@@ -172,9 +173,13 @@ async fn through_a_proxy_the_host_that_the_configuration_names_is_asked_for_and_
         assert_eq!(said(&told), [pair("asked", &receipt)]);
         assert!(told[0].is_signed_by(KEY));
         assert_eq!(*proxy.asked.lock().unwrap(), [format!("CONNECT {HOST}:443 HTTP/1.1")]);
-        let notifier = Notifier::new(vec![notices::endpoint("https://x.example/")], &world.path("state"));
+        let notifier =
+            Notifier::new(vec![notices::endpoint("https://x.example/")], &world.path("state"));
         let backlogs = notifier.backlogs(&desk.ledger).await;
-        assert_eq!((backlogs[0].1.waits, backlogs[0].1.failed), (left, u64::try_from(left).unwrap()));
+        assert_eq!(
+            (backlogs[0].1.waits, backlogs[0].1.failed),
+            (left, u64::try_from(left).unwrap())
+        );
     }
 }
 
@@ -258,7 +263,8 @@ async fn what_a_notice_costs_does_not_grow_with_a_million_lines() {
     let (mut written, mut costs) = (0, Vec::new());
     for lines in [FEW, MANY] {
         while written < lines {
-            let content = json!({ "summary": "Sam Rivera: Developer on Orders", "number": written });
+            let content =
+                json!({ "summary": "Sam Rivera: Developer on Orders", "number": written });
             desk.ledger.refuse_plainly(content, &somebody).await;
             written += 1;
         }

@@ -1,7 +1,7 @@
 //! Keys of an issuer that cannot be reached, by a clock that goes on.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use grantor::identity::{ClaimNames, Identity, IssuerSettings, Rejected, ScopeNames};

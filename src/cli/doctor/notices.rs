@@ -53,6 +53,7 @@ fn told(standing: &Standing) -> (Level, String) {
         parts.push("it said that it is gone: change its section to have it told again".to_owned());
     }
     parts.extend(keys.iter().map(|key| format!("its signatures are checked with {key}")));
-    let level = if trouble.is_some() || *is_gone || given_up > 0 { Level::Look } else { Level::Note };
+    let level =
+        if trouble.is_some() || *is_gone || given_up > 0 { Level::Look } else { Level::Note };
     (level, parts.join("; "))
 }

@@ -482,7 +482,11 @@ mod tests {
             if let Some(near) = near {
                 let expected = (Happening::DueSoon, to.map(at), Some(3), None);
                 assert_eq!((near.what, near.until, near.line, near.how), expected, "{shown}");
-                assert_eq!(told.moved_near(ahead, to.map(at).unwrap()), None, "it has ended: {shown}");
+                assert_eq!(
+                    told.moved_near(ahead, to.map(at).unwrap()),
+                    None,
+                    "it has ended: {shown}"
+                );
             }
             let soon = Noted::due_soon(&Record::of(&lines).unwrap(), ahead, at(moved));
             assert_eq!(soon.map(|soon| soon.time), by_time.map(at), "{shown}");

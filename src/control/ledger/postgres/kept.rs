@@ -32,6 +32,12 @@ const TAKE: &str = "DELETE FROM grantor.kept WHERE chain = $1 AND kind = $2 AND 
     RETURNING value, until > clock_timestamp()";
 const SWEEP: &str = "DELETE FROM grantor.kept WHERE chain = $1 AND until <= clock_timestamp()";
 
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kept({})", self.0.chain)
+    }
+}
+
 impl Kept {
     pub(in crate::control::ledger) fn of(database: Arc<Postgres>) -> Self {
         Self(database)
