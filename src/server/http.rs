@@ -264,7 +264,8 @@ impl Site {
         self.metrics.text(&self.limits) + &metrics::notices(&backlogs, jiff::Timestamp::now())
     }
 
-    /// Whether it can serve: tokens can be checked, and the ledger be read.
+    /// Whether it can serve: tokens can be checked, and the ledger be read. How safe a line is there is said,
+    /// and keeps nobody from serving.
     async fn ready(&self) -> Response<Body> {
         let trouble = if self.shutdown.asked.is_cancelled() {
             "it is ending\n"
@@ -273,7 +274,12 @@ impl Site {
         } else if self.desk.ledger().requests().await.is_err() {
             "the ledger cannot be read\n"
         } else {
-            return plain(StatusCode::OK, "ok\n");
+            let warning = match self.desk.ledger().durability().await {
+                Ok(Some(durability)) => durability.warning(),
+                Ok(None) | Err(_) => None,
+            };
+            let said = warning.map_or_else(String::new, |warning| format!("{warning}\n"));
+            return plain(StatusCode::OK, format!("ok\n{said}"));
         };
         plain(StatusCode::SERVICE_UNAVAILABLE, trouble)
     }

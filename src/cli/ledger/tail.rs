@@ -299,6 +299,7 @@ fn describe(line: &Value, event: &str, (about, has_receipts): (Option<&str>, boo
         "overdue" => joined(&[about, part("why")]),
         "over" => joined(&[about, part("note")]),
         "spent" => "the approval is taken".to_owned(),
+        "moved" => format!("it goes on in {}", part("to")),
         _ => part("note").to_owned(),
     }
 }

@@ -201,7 +201,9 @@ impl Files {
         let by = by.clone();
         let hand_over =
             move |journal: &Journal, keys: &Keys| journal.hand_over(keys, (&to, &by), take);
-        self.look(hand_over).await
+        let (journal, keys) = (self.journal.clone(), self.known_keys().await?);
+        let handed = self.blocking(move || hand_over(&journal, &keys), "is not taken over").await;
+        handed.map_err(|failure| failure.or_hint("it is as it was, and goes on here"))
     }
 
     /// Makes anew what lines are found by.

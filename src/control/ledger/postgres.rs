@@ -13,6 +13,7 @@
 //! another one, is noticed by whoever has seen more of it.
 
 mod appending;
+mod compared;
 mod database;
 mod import;
 mod kept;

@@ -328,7 +328,10 @@ impl Shelf {
         noted: Option<Head>,
         take: impl FnMut(&str, bool) -> io::Result<()> + Send + 'static,
     ) -> Result<Audit, Failure> {
-        self.current().await?.audit(noted, take).await
+        match self {
+            Self::Files(files) => files.audit(noted, take).await,
+            Self::Postgres(database) => Box::pin(database.audit(noted, take)).await,
+        }
     }
 
     /// Gives every line, the oldest first, as long as `take` wants more. It takes no key.
