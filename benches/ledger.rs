@@ -9,15 +9,17 @@
     reason = "a benchmark prints, and fails loudly where it cannot run"
 )]
 
+#[path = "common/changes.rs"]
+mod changes;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use grantor::access::Outcome;
-use grantor::catalogue::Supposed;
-use grantor::guard::{Circumstances, Guard, Permitted, Verdict};
-use grantor::ledger::{Closing, Ledger};
+use changes::POLICY;
+use grantor::guard::Guard;
+use grantor::ledger::Ledger;
 use grantor::requester::Requester;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -71,10 +73,6 @@ fn main() {
     });
 }
 
-const POLICY: &str = r#"
-@id("all") permit (principal, action, resource);
-"#;
-
 /// What one line costs, without waiting for the disk.
 async fn appending(dir: &Path) {
     let ledger = Ledger::new(&dir.join("appended"), None);
@@ -95,43 +93,13 @@ async fn grow(state: &Path, guard: &Guard, lines: usize) -> (String, usize) {
     let ledger = Ledger::new(state, None);
     let (requester, mut middle, mut written) = (Requester::named("bench"), String::new(), 0);
     for number in 0..lines / 2 {
-        let permitted = permitted(guard, number, number < DUE);
-        let opened = ledger.open(permitted, None, &requester).await.unwrap();
-        let after = opened.intent().after.clone();
-        let closing = Closing {
-            outcome: Outcome::Confirmed,
-            status: Some(201),
-            request_id: None,
-            after: &after,
-            note: None,
-            held: None,
-            unseen: false,
-        };
-        ledger.close(opened.receipt(), &closing, &requester).await.unwrap();
+        let receipt = changes::done(&ledger, guard, &requester, number, number < DUE).await;
         written += 2;
         if number == lines / 4 {
-            opened.receipt().clone_into(&mut middle);
+            middle = receipt;
         }
     }
     (middle, written)
-}
-
-fn permitted(guard: &Guard, number: usize, is_due: bool) -> Box<Permitted> {
-    let supposed = json!({
-        "grantee": { "id": format!("user-{number}"), "name": "Sam Rivera", "kind": "user" },
-        "role": { "id": "developer", "name": "Developer" },
-        "resource": { "id": format!("asset-{}", number % 100), "name": "Orders", "kind": "asset" },
-        "reason": "OPS-7: joins the team",
-    });
-    let now = Timestamp::now();
-    let supposed: Supposed = serde_json::from_value(supposed).unwrap();
-    let mut intent = supposed.intent("grant_asset_role", now).unwrap();
-    intent.expires_at = is_due.then(|| now - SignedDuration::from_secs(1));
-    let at = Circumstances { requester: &Requester::named("alice"), changes_this_hour: 0, now };
-    match guard.judge(intent, &at) {
-        Verdict::Allow(permitted) => permitted,
-        other => unreachable!("{other:?}"),
-    }
 }
 
 async fn once<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(

@@ -24,6 +24,9 @@ const LONGEST_NAME: usize = 32;
 /// What a sandbox does is in a chain of its own.
 const SANDBOX: &str = "-sandbox";
 
+/// The process environment.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Where the ledger is kept, where that is a database.
 #[derive(Default)]
 pub(super) struct Store {
@@ -90,11 +93,11 @@ impl Store {
     pub(super) fn of(
         file: &File,
         floor: &File,
-        env: &dyn Fn(&str) -> Option<String>,
+        env: Environment<'_>,
         is_sandbox: bool,
     ) -> Result<Self, String> {
         let has_floor = floor.has_section(SECTION);
-        let nobody: &dyn Fn(&str) -> Option<String> = &|_| None;
+        let nobody: Environment<'_> = &|_| None;
         let (file, direct) = if has_floor { (floor, nobody) } else { (file, env) };
         let section = file.section(SECTION);
         let chain = direct("GRANTOR_STORE_CHAIN")
@@ -118,7 +121,7 @@ fn secret(
     key: &str,
     section: Option<&Table>,
     file: &File,
-    (direct, env): (&dyn Fn(&str) -> Option<String>, &dyn Fn(&str) -> Option<String>),
+    (direct, env): (Environment<'_>, Environment<'_>),
 ) -> Result<Option<Secret>, String> {
     let name = format!("GRANTOR_STORE_{}", key.to_uppercase());
     let of_file = super::paths::of_environment(&format!("{name}_FILE"), direct)?;

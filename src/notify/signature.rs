@@ -16,7 +16,7 @@ const SEED: usize = 32;
 
 /// What notices are signed with.
 pub(crate) enum Key {
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
     Private(Box<Ed25519KeyPair>),
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn key(text: &str) -> Result<Key, &'static str> {
     let bytes = BASE64_STANDARD.decode(text);
     let bytes = bytes.map_err(|_| "is no signing secret: whsec_ with base64 behind it is one")?;
     match bytes.len() {
-        SHORTEST..=LONGEST => Ok(Key::Shared(hmac::Key::new(hmac::HMAC_SHA256, &bytes))),
+        SHORTEST..=LONGEST => Ok(Key::Shared(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))),
         _ => Err(
             "is no signing secret: it holds 24 to 64 bytes, and `openssl rand -base64 32` makes one",
         ),

@@ -208,7 +208,7 @@ impl Files {
 
     /// Makes anew what lines are found by.
     pub(super) async fn reindex(&self) -> Result<(), Failure> {
-        self.look(|journal, keys| journal.reindex(keys)).await
+        self.look(Journal::reindex).await
     }
 
     /// What the lines of this process are marked with.

@@ -45,9 +45,11 @@ impl Postgres {
                 }
             }
         }
-        found.extend(copied.into_iter().map(|(seq, hash)| {
-            differing(seq, "is not in the database any more", hash)
-        }));
+        found.extend(
+            copied
+                .into_iter()
+                .map(|(seq, hash)| differing(seq, "is not in the database any more", hash)),
+        );
         found.truncate(MOST);
         Ok(found)
     }
