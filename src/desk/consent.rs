@@ -15,6 +15,7 @@ use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
 use super::rights::Counts;
 use super::task::ChangeContext;
+use super::waits::{Pending, Waits};
 use super::zone::Zone;
 use super::{Call, Desk, OriginalCall, unagreed};
 use crate::access::Access;
@@ -76,22 +77,6 @@ pub enum PersonReply {
 pub struct ClientAnswer {
     pub state: String,
     pub reply: PersonReply,
-}
-
-/// A question on its way to a person between two calls.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pending {
-    pub question: ConsentQuestion,
-    pub state: String,
-}
-
-/// How a question waits that nobody has answered.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Waits {
-    /// What the client is to ask a person before it calls again.
-    pub(super) pending: Option<Pending>,
-    /// Whether it is this call that asks: no earlier one has.
-    pub(super) is_new: bool,
 }
 
 /// What a person is to be asked.

@@ -103,7 +103,7 @@ impl Desk {
     fn sought(&self, asked: &CheckChange, tenant: Option<&str>) -> Result<Sought, Failure> {
         let cursor: Option<Cursor> = asked.cursor.as_ref().map(Token::read).transpose()?;
         // Times that count from now count from when the list began.
-        let begun = cursor.as_ref().map_or_else(Timestamp::now, |cursor| cursor.now);
+        let begun = cursor.as_ref().map_or_else(crate::clock::now, |cursor| cursor.now);
         let time = |name: &str, moment: Option<Moment>| {
             let time = moment.map(|moment| moment.at(begun)).transpose();
             time.map_err(|trouble| Failure::invalid(trouble).of(name))

@@ -26,7 +26,7 @@ const PURE: [&str; 7] = [
     "text.rs",
 ];
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 17] = [
     Rule {
         name: "only the MCP face names rmcp",
         within: &[],
@@ -61,6 +61,27 @@ const RULES: [Rule; 15] = [
         breaks: ("control/ledger/shelf.rs", "use rusqlite::Connection;"),
     },
     Rule {
+        name: "only the ledger in a database names it",
+        within: &[],
+        except: &["control/ledger/postgres.rs", "control/ledger/postgres/"],
+        forbids: &["tokio_postgres"],
+        allows: &[],
+        breaks: ("control/ledger/shelf.rs", "use tokio_postgres::Client;"),
+    },
+    Rule {
+        name: "what is agreed to and what is due go by the ledger's clock",
+        within: &["desk", "control", "notify"],
+        // Where that clock is read, and a folder's name.
+        except: &[
+            "control/ledger/postgres/migrate.rs",
+            "control/ledger/postgres/leases.rs",
+            "control/ledger/files/aside.rs",
+        ],
+        forbids: &["Timestamp::now"],
+        allows: &[],
+        breaks: ("desk/maintenance.rs", "    let due = self.ledger.due(Timestamp::now()).await?;"),
+    },
+    Rule {
         name: "what lines mean knows nothing of where they are kept",
         within: &[
             "control/ledger/chain.rs",
@@ -78,7 +99,15 @@ const RULES: [Rule; 15] = [
             "control/ledger/unless.rs",
         ],
         except: &[],
-        forbids: &["files::", "shelf", "std::fs", "async ", ".await", "timestamp::now"],
+        forbids: &[
+            "files::",
+            "shelf",
+            "std::fs",
+            "async ",
+            ".await",
+            "timestamp::now",
+            "clock::now",
+        ],
         allows: &[],
         breaks: ("control/ledger/trail.rs", "use super::files::Files;"),
     },
@@ -94,7 +123,14 @@ const RULES: [Rule; 15] = [
         name: "what decides reads and writes nothing outside itself",
         within: &PURE,
         except: &[],
-        forbids: &["std::fs", "std::net", "std::process", "std::io", "Timestamp::now"],
+        forbids: &[
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::io",
+            "Timestamp::now",
+            "clock::now",
+        ],
         allows: &[],
         breaks: ("draft.rs", "use std::fs::File;"),
     },

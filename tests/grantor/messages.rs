@@ -329,7 +329,8 @@ fn every_message_is_in_its_file() {
 }
 
 /// What other programs and protocols call something of theirs, and a field of every list.
-const NAMES_OF_OTHERS: [&str; 22] = [
+const NAMES_OF_OTHERS: [&str; 23] = [
+    "whsk_",
     // Of the configuration of a ledger in a database, and of PostgreSQL's own.
     "owner_url",
     "grantor_app",
