@@ -77,7 +77,7 @@ impl Page {
                 }
                 let mine = self.listed(who, sought).await?;
                 let none = "You have asked for nothing.";
-                self.table(&mut content, &mine.changes, none, now);
+                self.table(&mut content, &mine.changes, none, now).await;
                 self.notes(&mut content, &mine);
                 self.more(&mut content, visit, &mine);
                 "Your requests"
@@ -88,7 +88,7 @@ impl Page {
                 };
                 let all = self.all(who, json!({ "since": DECIDED }), is_decided).await?;
                 html!(content; "<p>What people decided in the last 30 days.</p>\n");
-                self.whole(&mut content, &all, "Nothing was decided.", now);
+                self.whole(&mut content, &all, "Nothing was decided.", now).await;
                 "Decided"
             }
             "due" => {
@@ -100,7 +100,8 @@ impl Page {
                     rows.next_cursor = rows.next_cursor.or(found.next_cursor);
                 }
                 html!(content; "<p>Access whose time is over and that still stands. What is overdue takes a person.</p>\n");
-                self.whole(&mut content, &rows, "Nothing is due, and nothing is overdue.", now);
+                self.whole(&mut content, &rows, "Nothing is due, and nothing is overdue.", now)
+                    .await;
                 "Due and overdue"
             }
             _ => {
@@ -108,7 +109,7 @@ impl Page {
                 self.filters(&mut content, visit);
                 match listed {
                     Ok(listed) => {
-                        self.table(&mut content, &listed.changes, "Nothing is found.", now);
+                        self.table(&mut content, &listed.changes, "Nothing is found.", now).await;
                         self.notes(&mut content, &listed);
                         self.more(&mut content, visit, &listed);
                     }
@@ -178,10 +179,10 @@ impl Page {
     }
 
     /// A list that is all there is, or says that it is not.
-    fn whole(&self, content: &mut Html, listed: &Listed, none: &str, now: Timestamp) {
+    async fn whole(&self, content: &mut Html, listed: &Listed, none: &str, now: Timestamp) {
         let is_cut = listed.next_cursor.is_some();
         let none = if is_cut { "Nothing is found among the newest." } else { none };
-        self.table(content, &listed.changes, none, now);
+        self.table(content, &listed.changes, none, now).await;
         if is_cut {
             html!(content; "<p class=\"why\">There are more than are looked through here: History finds the rest.</p>\n");
         }
@@ -213,7 +214,7 @@ impl Page {
         html!(content; "<p><button>Show</button></p>\n</form>\n");
     }
 
-    fn table(&self, content: &mut Html, rows: &[HistoryRow], none: &str, now: Timestamp) {
+    async fn table(&self, content: &mut Html, rows: &[HistoryRow], none: &str, now: Timestamp) {
         if rows.is_empty() {
             html!(content; "<p>" (none) "</p>\n");
             return;
@@ -222,18 +223,19 @@ impl Page {
             <th scope=\"col\">What</th><th scope=\"col\">State</th><th scope=\"col\">Asked by</th><th scope=\"col\">When</th>\
             <th scope=\"col\">Answered</th><th scope=\"col\">Ends</th></tr></thead>\n<tbody>\n");
         for row in rows {
-            self.row(content, row, now);
+            let came = self.desk.came_of_set(&row.receipt).await.ok().flatten();
+            self.row(content, row, came, now);
         }
         html!(content; "</tbody>\n</table>\n</div>\n");
     }
 
-    fn row(&self, content: &mut Html, row: &HistoryRow, now: Timestamp) {
+    fn row(&self, content: &mut Html, row: &HistoryRow, came: Option<&str>, now: Timestamp) {
         let below = crate::text::encode_segment(&row.receipt);
         html!(content; "<tr><th scope=\"row\"><a href=\"" (self.place.path(&below)) "\">" [quoted(&row.summary)] "</a>");
         if let Some(of) = &row.of_vendor {
             html!(content; " <span class=\"dim\">" (of.tenant.as_deref().unwrap_or(&of.vendor)) "</span>");
         }
-        html!(content; "</th><td data-label=\"State\">" [Self::badge(&row.state)] "</td><td data-label=\"Asked by\"><bdi>"
+        html!(content; "</th><td data-label=\"State\">" [Self::badge(came.unwrap_or(&row.state))] "</td><td data-label=\"Asked by\"><bdi>"
             (self.called(&row.requester)) "</bdi></td><td data-label=\"When\">" [Self::told_time(&row.at, now)] "</td><td data-label=\"Answered\">");
         let marks = &row.marks;
         match (&marks.approved_by, &marks.denied_by) {

@@ -294,19 +294,23 @@ impl Site {
         if self.shutdown.asked.is_cancelled() {
             return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
         }
-        let visitor = page.visitor(request.headers());
-        if visitor.is_some() {
+        let Ok(visitor) = page.visitor(&request).await else {
+            let why = "it cannot be told now who you are\n";
+            return later(StatusCode::SERVICE_UNAVAILABLE, SOON, why);
+        };
+        if visitor.name().is_some() {
             place.know();
         }
         // A person's page is not kept busy by their assistant, nor anybody's by strangers, who send nothing here.
-        let slot = visitor.map(|who| self.limits.admit(&format!("{who} in a browser"))).transpose();
+        let admit = |who: &str| self.limits.admit(&format!("{who} in a browser"));
+        let slot = visitor.name().map(admit).transpose();
         let Ok(slot) = slot else {
             let why = "too much is asked at once\n";
             return later(StatusCode::TOO_MANY_REQUESTS, SOON, why);
         };
         // A task of its own: what is decided is done, though the browser goes, and a panic in it is an answer.
         let page = page.clone();
-        match tokio::spawn(async move { page.answer(request).await }).await {
+        match tokio::spawn(async move { page.answer(request, visitor).await }).await {
             Ok(answer) => answer.map(|body| match slot {
                 Some(slot) => limits::Held::new(body.boxed(), slot).boxed(),
                 None => body.boxed(),
