@@ -118,7 +118,7 @@ impl Page {
         let mut piece = Html::default();
         match state {
             "done" | "approved" => html!(piece; "<span class=\"badge good\">"),
-            "denied" | "refused" | "overdue" | "failed" | "partly done" => {
+            "denied" | "refused" | "overdue" | "failed" | "partly done" | "mismatch" => {
                 html!(piece; "<span class=\"badge bad\">")
             }
             "withdrawn" | "lapsed" => html!(piece; "<span class=\"badge gone\">"),

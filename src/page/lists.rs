@@ -1,5 +1,8 @@
 //! The lists: what waits for somebody, and what was asked for, decided and done.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -14,6 +17,8 @@ use crate::ledger::{Channel, Content, Request, Standing};
 use crate::requester::Requester;
 use crate::vendors::VENDORS;
 
+/// Where something stands that has ended.
+const DONE: &str = "done";
 /// As many of a list as are shown at once.
 const MOST: usize = 50;
 /// How far back what was decided is shown.
@@ -222,9 +227,14 @@ impl Page {
         html!(content; "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The list\">\n<table class=\"rows\">\n<thead><tr>\
             <th scope=\"col\">What</th><th scope=\"col\">State</th><th scope=\"col\">Asked by</th><th scope=\"col\">When</th>\
             <th scope=\"col\">Answered</th><th scope=\"col\">Ends</th></tr></thead>\n<tbody>\n");
+        let mut sets = BTreeMap::new();
         for row in rows {
-            let came = self.desk.came_of_set(&row.receipt).await.ok().flatten();
-            self.row(content, row, came, now);
+            let set = row.of.as_deref().unwrap_or_default();
+            if !set.is_empty() && !sets.contains_key(set) {
+                // What cannot be told now is not told; the set's own page says why.
+                sets.insert(set, self.desk.came_of_set(set).await.ok().flatten());
+            }
+            self.row(content, row, sets.get(set).copied().flatten(), now);
         }
         html!(content; "</tbody>\n</table>\n</div>\n");
     }
@@ -235,7 +245,10 @@ impl Page {
         if let Some(of) = &row.of_vendor {
             html!(content; " <span class=\"dim\">" (of.tenant.as_deref().unwrap_or(&of.vendor)) "</span>");
         }
-        html!(content; "</th><td data-label=\"State\">" [Self::badge(came.unwrap_or(&row.state))] "</td><td data-label=\"Asked by\"><bdi>"
+        if let (Some(set), Some(came)) = (&row.of, came.filter(|came| *came != DONE)) {
+            html!(content; "<br><span class=\"dim\">part of " [self.link(set)] "</span> " [Self::badge(came)]);
+        }
+        html!(content; "</th><td data-label=\"State\">" [Self::badge(&how(row))] "</td><td data-label=\"Asked by\"><bdi>"
             (self.called(&row.requester)) "</bdi></td><td data-label=\"When\">" [Self::told_time(&row.at, now)] "</td><td data-label=\"Answered\">");
         let marks = &row.marks;
         match (&marks.approved_by, &marks.denied_by) {
@@ -275,6 +288,14 @@ impl Page {
         let query = query.append_pair("cursor", cursor).finish();
         let to = format!("{}?{query}", self.place.path(&visit.below));
         html!(content; "<p><a href=\"" (to) "\">Older ones</a></p>\n");
+    }
+}
+
+/// Where something stands; of what is over and did not end as it was asked for, how it ended.
+fn how(row: &HistoryRow) -> Cow<'_, str> {
+    match row.state == DONE && row.outcome.is_error() {
+        true => row.outcome.as_str().replace('_', " ").into(),
+        false => row.state.as_str().into(),
     }
 }
 
