@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Pending;
 use super::aside::Aside;
 use super::body::{Body, Changed, Checked, Item, LeftOut, Looked, Of, Problem, Unasked};
-use super::consent::Waits;
+use super::linked::Waits;
 use super::listed::Listed;
 use super::round::Stop;
 use super::several::{self as set, after_what_is_left, several};

@@ -46,17 +46,17 @@ impl Desk {
         match request.state {
             State::Waiting => Ok(request),
             State::Approved => {
-                Err(Failure::refused(format!("request {receipt} {}", request.words()))
+                Err(Failure::refused(format!("request {receipt} {}", request.words_to_the_late()))
                     .hint("a running server carries it out, or `grantor requests run`"))
             }
             State::Spent => {
                 let check =
                     format!("`grantor call check_change '{}'`", json!({ "receipt": receipt }));
-                Err(Failure::refused(format!("request {receipt} {}", request.words()))
+                Err(Failure::refused(format!("request {receipt} {}", request.words_to_the_late()))
                     .hint(format!("{check} says how it ended")))
             }
             _ => {
-                let words = request.words();
+                let words = request.words_to_the_late();
                 Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
             }
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::aside::{self, Aside};
-use super::consent::Waits;
+use super::linked::Waits;
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;

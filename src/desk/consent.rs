@@ -11,6 +11,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::content;
+use super::linked::Waits;
 use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
 use super::rights::Counts;
@@ -85,15 +86,6 @@ pub struct Pending {
     pub state: String,
 }
 
-/// How a question waits that nobody has answered.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Waits {
-    /// What the client is to ask a person before it calls again.
-    pub(super) pending: Option<Pending>,
-    /// Whether it is this call that asks: no earlier one has.
-    pub(super) is_new: bool,
-}
-
 /// What a person is to be asked.
 pub(super) struct Sought<'a> {
     pub(super) context: &'a ChangeContext,
@@ -157,7 +149,7 @@ impl Desk {
         };
         match self.ledger.request(receipt).await? {
             Some(request) if request.state == state => Ok(request),
-            Some(request) => Err(refused(&request.words())),
+            Some(request) => Err(refused(&request.words_to_the_late())),
             None => Err(refused("is not in the ledger")),
         }
     }

@@ -119,7 +119,7 @@ impl Page {
         match state {
             "done" | "approved" => html!(piece; "<span class=\"badge good\">"),
             "denied" | "refused" | "overdue" | "failed" | "partly done" | "mismatch" => {
-                html!(piece; "<span class=\"badge bad\">")
+                html!(piece; "<span class=\"badge bad\">");
             }
             "withdrawn" | "lapsed" => html!(piece; "<span class=\"badge gone\">"),
             _ => html!(piece; "<span class=\"badge wait\">"),
