@@ -60,7 +60,6 @@ mod undo;
 mod undo_precondition;
 mod upon;
 mod visible;
-mod waits;
 mod writing;
 mod zone;
 
@@ -76,7 +75,7 @@ pub use body::{
     Body, ChangeLeft, Changed, Checked, Item, LeftOut, Looked, Marks, Of, Problem, Row, RowRole,
     Unasked,
 };
-pub use consent::{ClientAnswer, Consult, Person, PersonReply};
+pub use consent::{ClientAnswer, Consult, Pending, Person, PersonReply};
 pub use listed::{HistoryRow, Listed};
 pub use maintenance::{Ending, MaintenanceReport};
 pub use question::ConsentQuestion;
@@ -84,7 +83,6 @@ pub use question_cells::Cells;
 pub use review::{AccessRow, ReviewPage, Unread};
 pub use rights::{Counts, takes};
 pub use sending::Sending;
-pub use waits::Pending;
 pub use writing::Shown;
 
 use crate::approvers::Approvers;

@@ -5,7 +5,8 @@
 //! the question.
 //!
 //! - `place` is its addresses; `reply` what every answer says of itself; `html` the one way from text to markup.
-//! - `login` and `sessions` say who sits before the browser; `seal` what a browser holds for us and brings back;
+//! - `login` and `sessions` say who sits before the browser, and `together` where that is known: in this process, or in
+//!   what replicas `shared` have; `seal` what a browser holds for us and brings back;
 //!   `rates` how often either is tried.
 //! - `frame`, `lists`, `request` and `access` are what is shown; `decide` takes a decision.
 
@@ -22,11 +23,13 @@ mod reply;
 mod request;
 mod seal;
 mod sessions;
+mod shared;
+mod together;
 mod viewers;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Bytes};
@@ -36,12 +39,14 @@ use tokio_util::task::TaskTracker;
 use crate::desk::Desk;
 use crate::failure::{Failure, Kind};
 use crate::identity::Identity;
-use form::{Fields, cookie};
+use form::Fields;
 pub use place::PageUrls;
 use rates::{FORMS, Rates};
 use reply::Reply;
 use seal::Seals;
 use sessions::{Session, Sessions};
+use together::Together;
+pub use together::Visitor;
 use viewers::Viewers;
 
 /// What the page is made of.
@@ -53,6 +58,7 @@ pub struct Page {
     sessions: Sessions,
     viewers: Viewers,
     rates: Rates,
+    together: Together,
     /// What goes on after its answer: the process waits for it at its end.
     works: TaskTracker,
 }
@@ -71,6 +77,7 @@ struct Visit {
 /// The largest form that is read, and how long reading it may take.
 const LARGEST: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
+const STYLE_AT: &str = "style.css";
 const STYLE: &str = include_str!("page/style.css");
 
 impl Page {
@@ -81,26 +88,16 @@ impl Page {
         place: PageUrls,
         works: TaskTracker,
     ) -> Self {
-        let (sessions, viewers, rates) = Default::default();
-        Self { desk, identity, place, seals: Seals::new(), sessions, viewers, rates, works }
+        let (seals, sessions, viewers, rates, together) = Default::default();
+        Self { desk, identity, place, seals, sessions, viewers, rates, together, works }
     }
 
     pub fn place(&self) -> &PageUrls {
         &self.place
     }
 
-    /// Who sits before a browser, where they have logged in.
-    pub fn visitor(&self, headers: &HeaderMap) -> Option<String> {
-        self.session(headers).map(|session| session.who.name().to_owned())
-    }
-
-    fn session(&self, headers: &HeaderMap) -> Option<Arc<Session>> {
-        let id = cookie(headers, self.place.session_cookie())?;
-        self.sessions.find(&id, crate::clock::now().as_second())
-    }
-
-    /// The answer to one request, whatever it is.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    /// The answer to one request of a visitor, whatever it is.
+    pub async fn answer<B>(&self, request: Request<B>, visitor: Visitor) -> Response<Full<Bytes>>
     where
         B: Body<Data: Send, Error: Display + Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
     {
@@ -108,7 +105,7 @@ impl Page {
         let below = self.place.below(parts.uri.path()).unwrap_or_default().to_owned();
         let query = parts.uri.query().unwrap_or_default();
         let visit = Visit {
-            session: self.session(&parts.headers),
+            session: visitor.session(),
             query: Fields::of(query.as_bytes()),
             asked: parts.uri.path_and_query().map(|asked| asked.as_str().to_owned()),
             method: parts.method,
@@ -128,7 +125,7 @@ impl Page {
 
     /// Shows something. Nothing that is decided or logged out hangs on it, however often it is asked for.
     async fn show(&self, visit: &Visit) -> Reply {
-        if visit.below == "style.css" {
+        if visit.below == STYLE_AT {
             return Reply::style(STYLE);
         }
         if !self.place.is_asked(&visit.headers) {
@@ -183,11 +180,13 @@ impl Page {
         let seal = fields.get("seal").unwrap_or_default();
         match visit.below.as_str() {
             "logout" if self.seals.is_of_form(seal, &session.id, "", "logout") => {
-                self.log_out(visit)
+                self.log_out(visit).await
             }
             receipt if is_receipt(receipt) => {
-                if let Err(wait) = self.rates.take(session.who.name(), FORMS, Instant::now()) {
-                    return self.too_often(visit, wait);
+                match self.admit(session.who.name(), FORMS).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(wait)) => return self.too_often(visit, wait),
+                    Err(failure) => return self.failed(visit, &failure),
                 }
                 let digest = fields.get("digest").unwrap_or_default();
                 if self.seals.is_of_form(seal, &session.id, receipt, digest) {

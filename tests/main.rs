@@ -45,6 +45,16 @@ mod browser;
 #[path = "grantor/page.rs"]
 mod page;
 
+/// A database of a test's own, for replicas.
+#[cfg(unix)]
+#[path = "grantor/database.rs"]
+mod database;
+
+/// The page of several replicas.
+#[cfg(unix)]
+#[path = "grantor/page_replicas.rs"]
+mod page_replicas;
+
 /// Keys of an issuer that is gone, by a clock that goes on.
 #[path = "grantor/stale.rs"]
 mod stale;

@@ -55,7 +55,7 @@ enum Command {
     grantor policy explain grant_asset_role --offline \\\n      \
     resource.name=Orders privileged='manages users' expires_in=PT8H\n  \
     grantor policy explain grant_asset_role --offline resource.name=Orders \\\n      \
-    --requester https://id.example.com#ada --approver https://id.example.com#bo\n\n\
+    --requester https://id.example.com#ada \\\n      --approver https://id.example.com#bo\n\n\
     Offline a change may have: grantee, role and resource, each {id, name, kind, email}; permissions, \
     tenant (its host), tenant_name, organization, scope, privileged (why), own, width, set_size, called, \
     rows [{grantee, role, permissions, privileged, own, loses}], holds [{role, resource}], holds_all, history {extends, \

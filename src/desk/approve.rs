@@ -46,17 +46,17 @@ impl Desk {
         match request.state {
             State::Waiting => Ok(request),
             State::Approved => {
-                Err(Failure::refused(format!("request {receipt} {}", request.words()))
+                Err(Failure::refused(format!("request {receipt} {}", request.words_to_the_late()))
                     .hint("a running server carries it out, or `grantor requests run`"))
             }
             State::Spent => {
                 let check =
                     format!("`grantor call check_change '{}'`", json!({ "receipt": receipt }));
-                Err(Failure::refused(format!("request {receipt} {}", request.words()))
+                Err(Failure::refused(format!("request {receipt} {}", request.words_to_the_late()))
                     .hint(format!("{check} says how it ended")))
             }
             _ => {
-                let words = request.words();
+                let words = request.words_to_the_late();
                 Err(Failure::refused(format!("request {receipt} {words}")).hint(hint))
             }
         }
@@ -136,8 +136,12 @@ impl Desk {
             return Ok(Carried::Elsewhere(why));
         }
         begun();
-        // A server that is at it already has it in hand, and is waited for.
-        let _claim = self.claimed().await?;
+        // A server that is at it already has it in hand, and is waited for; where several machines share the
+        // ledger, one that stands still would keep all others waiting, and a yes is taken once however it is.
+        let _claim = match self.ledger.kept_by_all() {
+            None => self.claimed().await?,
+            Some(_) => None,
+        };
         let now = self.ledger.request(receipt).await?;
         let answer = match now.filter(|request| request.state == State::Approved) {
             Some(request) => Box::pin(self.run_request(&request, by)).await,

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::aside::{self, Aside};
+use super::linked::Waits;
 use super::prepare;
 use super::step_result::StepResult;
 use super::taking::InHand;
 use super::task::{ChangeContext, ChangeRequest, Expanded, Reads, Task};
 use super::undo::stays;
 use super::undo_precondition::UndoPrecondition;
-use super::waits::Waits;
 use super::{Answer, Call, Desk, OriginalCall, consent};
 use crate::catalogue;
 use crate::failure::Failure;

@@ -11,11 +11,11 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::content;
+use super::linked::Waits;
 use super::prepare::{Next, Prepared};
 use super::question::ConsentQuestion;
 use super::rights::Counts;
 use super::task::ChangeContext;
-use super::waits::{Pending, Waits};
 use super::zone::Zone;
 use super::{Call, Desk, OriginalCall, unagreed};
 use crate::access::Access;
@@ -77,6 +77,13 @@ pub enum PersonReply {
 pub struct ClientAnswer {
     pub state: String,
     pub reply: PersonReply,
+}
+
+/// A question on its way to a person between two calls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    pub question: ConsentQuestion,
+    pub state: String,
 }
 
 /// What a person is to be asked.
@@ -142,7 +149,7 @@ impl Desk {
         };
         match self.ledger.request(receipt).await? {
             Some(request) if request.state == state => Ok(request),
-            Some(request) => Err(refused(&request.words())),
+            Some(request) => Err(refused(&request.words_to_the_late())),
             None => Err(refused("is not in the ledger")),
         }
     }

@@ -4,13 +4,22 @@
 use serde_json::{Map, Value};
 
 use super::body::{Body, Changed};
-use super::{Answer, Call, Desk, Person};
+use super::{Answer, Call, Desk, Pending, Person};
 use crate::access::Outcome;
 use crate::catalogue::{self, Found};
 use crate::guard::Right;
 use crate::json::is_same_set;
 use crate::ledger::{Request, State};
 use crate::requester::Requester;
+
+/// How a question waits that nobody has answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Waits {
+    /// What the client is to ask a person before it calls again.
+    pub(super) pending: Option<Pending>,
+    /// Whether it is this call that asks: no earlier one has.
+    pub(super) is_new: bool,
+}
 
 impl Answer {
     /// The receipt of the request that a person has to approve, where the call waits for that.

@@ -170,6 +170,35 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// What became of a set whose yes was taken, as far as is recorded, in a word; none of what is no such set.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn came_of_set(&self, receipt: &str) -> Result<Option<&'static str>, Failure> {
+        let request = self.ledger.request(receipt).await?;
+        let is_taken = |one: &Request| {
+            one.content.is_set() && one.state == State::Spent && one.concluded.is_none()
+        };
+        let Some(request) = request.filter(is_taken) else { return Ok(None) };
+        let items = self.items(&request).await?;
+        Ok(in_a_word(&items.iter().map(Record::outcome).collect::<Vec<_>>()))
+    }
+}
+
+/// What became of the changes of a set that were sent; an outcome that is not known yet is none. Pure.
+fn in_a_word(outcomes: &[Option<Outcome>]) -> Option<&'static str> {
+    let known: Option<Vec<Outcome>> = outcomes.iter().copied().collect();
+    let Some(known) = known else { return Some("open") };
+    let failed = known.iter().filter(|outcome| outcome.is_error()).count();
+    match (known.len(), failed) {
+        (0, _) => None,
+        (_, 0) => Some("done"),
+        (all, failed) if all == failed => Some("failed"),
+        _ => Some("partly done"),
+    }
+}
+
 /// The move of an end that was not made, as a call for it.
 fn end_left(receipt: &str, intent: &Value) -> ChangeLeft {
     let own = |name: &str| intent.get(name).filter(|end| !end.is_null()).cloned();
@@ -335,6 +364,20 @@ pub(super) fn several(done: usize, items: &[StepResult], worst: Option<&StepResu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_of_a_set_is_a_word() {
+        use Outcome::*;
+        for (outcomes, word) in [
+            (&[][..], None),
+            (&[Some(Confirmed), Some(AlreadyPresent)], Some("done")),
+            (&[Some(Confirmed), None], Some("open")),
+            (&[Some(Confirmed), Some(Rejected)], Some("partly done")),
+            (&[Some(Rejected), Some(Unavailable)], Some("failed")),
+        ] {
+            assert_eq!(in_a_word(outcomes), word, "{outcomes:?}");
+        }
+    }
 
     #[test]
     fn the_worst_of_several_is_the_word_and_each_is_counted() {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::html::{Html, html};
 use super::reply::Reply;
 use super::sessions::Session;
-use super::{Page, Visit};
+use super::{Page, STYLE_AT, Visit};
 
 /// The lists, by their address below the page's own.
 const LISTS: [(&str, &str); 6] = [
@@ -28,7 +28,7 @@ impl Page {
         content: Html,
     ) -> Reply {
         let mut page = Html::default();
-        let style = self.place.path("style.css");
+        let style = self.place.path(STYLE_AT);
         html!(page;
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -55,6 +55,9 @@ impl Page {
         html!(page;
             "</header>\n<main id=\"content\">\n<h1>" (title) "</h1>\n" [content] "</main>\n"
         );
+        if let Some(said) = self.said_of_the_store(visit) {
+            html!(page; "<aside aria-label=\"About this server\"><p class=\"alert\">" (said) "</p></aside>\n");
+        }
         if self.desk.config().sandbox {
             html!(page; "<footer><p>A sandbox: the vendors are fakes, and nothing real changes.</p></footer>\n");
         }
@@ -115,7 +118,9 @@ impl Page {
         let mut piece = Html::default();
         match state {
             "done" | "approved" => html!(piece; "<span class=\"badge good\">"),
-            "denied" | "refused" | "overdue" => html!(piece; "<span class=\"badge bad\">"),
+            "denied" | "refused" | "overdue" | "failed" | "partly done" | "mismatch" => {
+                html!(piece; "<span class=\"badge bad\">");
+            }
             "withdrawn" | "lapsed" => html!(piece; "<span class=\"badge gone\">"),
             _ => html!(piece; "<span class=\"badge wait\">"),
         }

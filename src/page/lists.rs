@@ -1,5 +1,8 @@
 //! The lists: what waits for somebody, and what was asked for, decided and done.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -14,6 +17,8 @@ use crate::ledger::{Channel, Content, Request, Standing};
 use crate::requester::Requester;
 use crate::vendors::VENDORS;
 
+/// Where something stands that has ended.
+const DONE: &str = "done";
 /// As many of a list as are shown at once.
 const MOST: usize = 50;
 /// How far back what was decided is shown.
@@ -77,7 +82,7 @@ impl Page {
                 }
                 let mine = self.listed(who, sought).await?;
                 let none = "You have asked for nothing.";
-                self.table(&mut content, &mine.changes, none, now);
+                self.table(&mut content, &mine.changes, none, now).await;
                 self.notes(&mut content, &mine);
                 self.more(&mut content, visit, &mine);
                 "Your requests"
@@ -88,7 +93,7 @@ impl Page {
                 };
                 let all = self.all(who, json!({ "since": DECIDED }), is_decided).await?;
                 html!(content; "<p>What people decided in the last 30 days.</p>\n");
-                self.whole(&mut content, &all, "Nothing was decided.", now);
+                self.whole(&mut content, &all, "Nothing was decided.", now).await;
                 "Decided"
             }
             "due" => {
@@ -100,7 +105,8 @@ impl Page {
                     rows.next_cursor = rows.next_cursor.or(found.next_cursor);
                 }
                 html!(content; "<p>Access whose time is over and that still stands. What is overdue takes a person.</p>\n");
-                self.whole(&mut content, &rows, "Nothing is due, and nothing is overdue.", now);
+                self.whole(&mut content, &rows, "Nothing is due, and nothing is overdue.", now)
+                    .await;
                 "Due and overdue"
             }
             _ => {
@@ -108,7 +114,7 @@ impl Page {
                 self.filters(&mut content, visit);
                 match listed {
                     Ok(listed) => {
-                        self.table(&mut content, &listed.changes, "Nothing is found.", now);
+                        self.table(&mut content, &listed.changes, "Nothing is found.", now).await;
                         self.notes(&mut content, &listed);
                         self.more(&mut content, visit, &listed);
                     }
@@ -178,10 +184,10 @@ impl Page {
     }
 
     /// A list that is all there is, or says that it is not.
-    fn whole(&self, content: &mut Html, listed: &Listed, none: &str, now: Timestamp) {
+    async fn whole(&self, content: &mut Html, listed: &Listed, none: &str, now: Timestamp) {
         let is_cut = listed.next_cursor.is_some();
         let none = if is_cut { "Nothing is found among the newest." } else { none };
-        self.table(content, &listed.changes, none, now);
+        self.table(content, &listed.changes, none, now).await;
         if is_cut {
             html!(content; "<p class=\"why\">There are more than are looked through here: History finds the rest.</p>\n");
         }
@@ -213,7 +219,7 @@ impl Page {
         html!(content; "<p><button>Show</button></p>\n</form>\n");
     }
 
-    fn table(&self, content: &mut Html, rows: &[HistoryRow], none: &str, now: Timestamp) {
+    async fn table(&self, content: &mut Html, rows: &[HistoryRow], none: &str, now: Timestamp) {
         if rows.is_empty() {
             html!(content; "<p>" (none) "</p>\n");
             return;
@@ -221,19 +227,28 @@ impl Page {
         html!(content; "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The list\">\n<table class=\"rows\">\n<thead><tr>\
             <th scope=\"col\">What</th><th scope=\"col\">State</th><th scope=\"col\">Asked by</th><th scope=\"col\">When</th>\
             <th scope=\"col\">Answered</th><th scope=\"col\">Ends</th></tr></thead>\n<tbody>\n");
+        let mut sets = BTreeMap::new();
         for row in rows {
-            self.row(content, row, now);
+            let set = row.of.as_deref().unwrap_or_default();
+            if !set.is_empty() && !sets.contains_key(set) {
+                // What cannot be told now is not told; the set's own page says why.
+                sets.insert(set, self.desk.came_of_set(set).await.ok().flatten());
+            }
+            self.row(content, row, sets.get(set).copied().flatten(), now);
         }
         html!(content; "</tbody>\n</table>\n</div>\n");
     }
 
-    fn row(&self, content: &mut Html, row: &HistoryRow, now: Timestamp) {
+    fn row(&self, content: &mut Html, row: &HistoryRow, came: Option<&str>, now: Timestamp) {
         let below = crate::text::encode_segment(&row.receipt);
         html!(content; "<tr><th scope=\"row\"><a href=\"" (self.place.path(&below)) "\">" [quoted(&row.summary)] "</a>");
         if let Some(of) = &row.of_vendor {
             html!(content; " <span class=\"dim\">" (of.tenant.as_deref().unwrap_or(&of.vendor)) "</span>");
         }
-        html!(content; "</th><td data-label=\"State\">" [Self::badge(&row.state)] "</td><td data-label=\"Asked by\"><bdi>"
+        if let (Some(set), Some(came)) = (&row.of, came.filter(|came| *came != DONE)) {
+            html!(content; "<br><span class=\"dim\">part of " [self.link(set)] "</span> " [Self::badge(came)]);
+        }
+        html!(content; "</th><td data-label=\"State\">" [Self::badge(&how(row))] "</td><td data-label=\"Asked by\"><bdi>"
             (self.called(&row.requester)) "</bdi></td><td data-label=\"When\">" [Self::told_time(&row.at, now)] "</td><td data-label=\"Answered\">");
         let marks = &row.marks;
         match (&marks.approved_by, &marks.denied_by) {
@@ -273,6 +288,14 @@ impl Page {
         let query = query.append_pair("cursor", cursor).finish();
         let to = format!("{}?{query}", self.place.path(&visit.below));
         html!(content; "<p><a href=\"" (to) "\">Older ones</a></p>\n");
+    }
+}
+
+/// Where something stands; of what is over and did not end as it was asked for, how it ended.
+fn how(row: &HistoryRow) -> Cow<'_, str> {
+    match row.state == DONE && row.outcome.is_error() {
+        true => row.outcome.as_str().replace('_', " ").into(),
+        false => row.state.as_str().into(),
     }
 }
 

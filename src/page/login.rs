@@ -1,9 +1,6 @@
 //! Logging in and out.
 
-use std::time::Instant;
-
 use hyper::StatusCode;
-use jiff::Timestamp;
 
 use super::form::cookie;
 use super::html::{Html, html};
@@ -12,6 +9,7 @@ use super::reply::Reply;
 use super::seal::Begun;
 use super::sessions::LASTS;
 use super::{Page, Visit};
+use crate::clock;
 use crate::identity::{Answered, LoginError};
 use crate::text;
 
@@ -52,7 +50,7 @@ impl Page {
     pub(super) async fn begin_login(&self, visit: &Visit) -> Reply {
         let name = visit.query.get("issuer").unwrap_or_default();
         let to = self.place.led_back(visit.query.get("to"));
-        let begun = Begun::now(name, &to, Timestamp::now().as_second());
+        let begun = Begun::now(name, &to, clock::now().as_second());
         let anew = visit.query.get("anew").is_some();
         let back = self.place.url(BACK);
         match self.identity.login_at(name, &back, &self.seals.once(&begun), anew).await {
@@ -67,7 +65,7 @@ impl Page {
     /// A browser comes back from its issuer. Whoever it shows has a session of a new name from then on; one
     /// that the browser brought is ended, whosever it was.
     pub(super) async fn end_login(&self, visit: &Visit) -> Reply {
-        let now = Timestamp::now().as_second();
+        let now = clock::now().as_second();
         let kept = cookie(&visit.headers, &self.place.login_cookie());
         let begun = kept.and_then(|kept| Begun::of_kept(&kept, now));
         let Some(begun) = begun else {
@@ -84,20 +82,27 @@ impl Page {
         let (once, back) = (self.seals.once(&begun), self.place.url(BACK));
         // An issuer is asked about each that was begun once, however often a browser comes back with it.
         if once.is_of(&answered.state) {
-            if let Err(wait) = self.rates.take(ALL, LOGINS, Instant::now()) {
-                return self.too_often(visit, wait);
+            match self.admit(ALL, LOGINS).await {
+                Ok(Ok(())) => {}
+                Ok(Err(wait)) => return self.too_often(visit, wait),
+                Err(failure) => return self.failed(visit, &failure),
             }
-            if !self.sessions.first_time(&begun, now) {
-                let why = "it was tried already".to_owned();
-                return self.forgetting(self.no_login(visit, &LoginError::Refused(why)));
+            match self.comes_back_first(&begun, now).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let why = "it was tried already".to_owned();
+                    return self.forgetting(self.no_login(visit, &LoginError::Refused(why)));
+                }
+                Err(failure) => return self.failed(visit, &failure),
             }
         }
         match self.identity.logged_in(&begun.issuer, &back, &once, &answered).await {
             Ok(found) => {
-                if let Some(session) = &visit.session {
-                    self.sessions.end(&session.id);
-                }
-                let session = self.sessions.begin(found.requester, found.authenticated_at, now);
+                let begun_anew = self.begin_session(visit.session.as_deref(), found, now).await;
+                let session = match begun_anew {
+                    Ok(session) => session,
+                    Err(failure) => return self.failed(visit, &failure),
+                };
                 let kept = self.place.set(self.place.session_cookie(), &session.id, LASTS);
                 let to = self.place.led_back(Some(&begun.to));
                 self.forgetting(Reply::lead(to).with(kept))
@@ -107,9 +112,11 @@ impl Page {
     }
 
     /// Ends a session.
-    pub(super) fn log_out(&self, visit: &Visit) -> Reply {
-        if let Some(session) = &visit.session {
-            self.sessions.end(&session.id);
+    pub(super) async fn log_out(&self, visit: &Visit) -> Reply {
+        if let Some(session) = &visit.session
+            && let Err(failure) = self.end_session(session).await
+        {
+            return self.failed(visit, &failure);
         }
         let gone = self.place.set(self.place.session_cookie(), "", 0);
         let visit = Visit { session: None, ..visit.again("") };

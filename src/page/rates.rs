@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is left to each of what they may do.
 #[derive(Default)]
@@ -41,11 +41,20 @@ impl Rates {
         let left = all.entry(who.to_owned()).or_insert(Left { now: rate.burst, at: now, rate });
         (left.now, left.at) = (left.at_time(now), now);
         if left.now < 1.0 {
-            let wait = std::time::Duration::from_secs_f64((1.0 - left.now) / rate.each_second);
+            let wait = Duration::from_secs_f64((1.0 - left.now) / rate.each_second);
             return Err(wait.as_secs() + 1);
         }
         left.now -= 1.0;
         Ok(())
+    }
+}
+
+impl Rate {
+    /// As many as may come in so many seconds.
+    pub(super) fn most_in(self, seconds: i64) -> u64 {
+        let all = self.burst
+            + self.each_second * Duration::from_secs(seconds.unsigned_abs()).as_secs_f64();
+        Duration::from_secs_f64(all).as_secs()
     }
 }
 
@@ -58,8 +67,6 @@ impl Left {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -20,11 +20,6 @@ fn address(entry: &PastEntry) -> Option<&str> {
     request.content.caller.as_ref()?.email.as_deref()
 }
 
-/// Whether its yes was taken, and something was sent on it.
-fn is_carried_out(request: &Request) -> bool {
-    request.state == State::Spent && request.concluded.is_none()
-}
-
 /// What became of what somebody has just sent.
 pub(super) struct Notice {
     pub(super) status: StatusCode,
@@ -62,7 +57,8 @@ impl Page {
             }
             None => StatusCode::OK,
         };
-        self.head(&mut content, &entry, now);
+        let came = self.desk.came_of_set(receipt).await?;
+        self.head(&mut content, &entry, came, now);
         let own = match &entry.told {
             Told::Change(record, request) => {
                 self.of_change(&mut content, record, now);
@@ -90,14 +86,9 @@ impl Page {
     }
 
     /// What is so of all of them: where it stands, who asked, and when.
-    fn head(&self, content: &mut Html, entry: &PastEntry, now: Timestamp) {
-        let standing = match &entry.told {
-            // How each of its changes ended stands below.
-            Told::Asked(request) if request.content.is_set() && is_carried_out(request) => {
-                "carried out"
-            }
-            _ => entry.standing(now).as_str(),
-        };
+    fn head(&self, content: &mut Html, entry: &PastEntry, came: Option<&str>, now: Timestamp) {
+        // How each change of a set ended stands below.
+        let standing = came.unwrap_or_else(|| entry.standing(now).as_str());
         let name = self.called(entry.requester());
         let asked_by = match address(entry) {
             Some(address) => format!("{address} ({name})"),
@@ -137,7 +128,8 @@ impl Page {
         html!(content; "<section class=\"question\" aria-labelledby=\"question\">\n\
             <h2 id=\"question\">What is asked</h2>\n" [asked(&question.text)] "</section>\n");
         if request.state.is_live() {
-            self.actions(content, visit, (session, now), request, &question);
+            let others = self.others_looking(visit, session, request).await;
+            self.actions(content, &others, (session, now), request, &question);
         }
     }
 
@@ -214,7 +206,7 @@ impl Page {
     fn actions(
         &self,
         content: &mut Html,
-        visit: &Visit,
+        others: &[String],
         (session, now): (&Session, Timestamp),
         request: &Request,
         question: &ConsentQuestion,
@@ -230,7 +222,7 @@ impl Page {
                 html!(content; "<p class=\"alert\">Whether it gives access to yourself is not known here: an account of yours, or a group that \
                     you are in. If it does, leave it to somebody else.</p>\n");
             }
-            self.looked_at(content, visit, session, receipt, now);
+            self.looked_at(content, others);
             self.approving(content, &form, (session, now), receipt, question);
         }
         if let Some(why) = may.as_ref().err().filter(|_| waits) {
@@ -256,19 +248,22 @@ impl Page {
         }
     }
 
-    fn looked_at(
+    /// The others who could decide as well and look at it now; whoever only has it fetched ahead does not look.
+    async fn others_looking(
         &self,
-        content: &mut Html,
         visit: &Visit,
         session: &Session,
-        receipt: &str,
-        now: Timestamp,
-    ) {
+        request: &Request,
+    ) -> Vec<String> {
         let is_looking = visit.method == Method::GET && !visit.headers.contains_key("sec-purpose");
-        if !is_looking {
-            return;
+        let may = self.desk.may_approve(request, &session.who, &Channel::Page).is_ok();
+        match is_looking && may && request.state == State::Waiting {
+            true => self.looking(session, &request.receipt).await,
+            false => Vec::new(),
         }
-        let others = self.viewers.with(receipt, session.who.name(), now.as_second());
+    }
+
+    fn looked_at(&self, content: &mut Html, others: &[String]) {
         if !others.is_empty() {
             let others: Vec<_> = others.iter().map(|name| self.called(name)).collect();
             html!(content; "<p class=\"looking\">Being looked at by <strong><bdi>" (others.join(", ")) "</bdi></strong> as well.</p>\n");

@@ -1,12 +1,16 @@
-//! Seals of this process: what a browser holds for it and brings back is its own, and unchanged.
+//! Seals: what a browser holds for us and brings back is our own, and unchanged. They are this process's, or those of
+//! all replicas that share a ledger.
+
+use std::sync::OnceLock;
 
 use aws_lc_rs::hmac;
 
 use crate::identity::Once;
 use crate::{random, text};
 
-/// Seals that are good for as long as this process runs.
-pub(super) struct Seals(hmac::Key);
+/// Seals that are good for as long as this process runs, or where replicas share a key, as long as that is the same.
+#[derive(Default)]
+pub(super) struct Seals(OnceLock<hmac::Key>);
 
 /// A log-in that a browser has begun: it holds this, and nobody else does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,19 +28,17 @@ pub(super) struct Begun {
 const LOGIN: i64 = 15 * 60;
 
 impl Seals {
-    pub(super) fn new() -> Self {
-        let secret = [random::id(), random::id()].concat();
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+    /// Seals by a key that others have as well, before the first one is made.
+    pub(super) fn share(&self, key: &hmac::Key) {
+        let _ = self.0.set(key.clone());
     }
 
     fn over(&self, parts: &[&str]) -> String {
-        let mut context = hmac::Context::with_key(&self.0);
-        for part in parts {
-            // Each with its length before it: no two lists of parts are one text.
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        text::hex(context.sign().as_ref())
+        let own = || {
+            let secret = [random::id(), random::id()].concat();
+            hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())
+        };
+        over(self.0.get_or_init(own), parts)
     }
 
     /// The seal of a form about a request, for one session and the question that it shows.
@@ -107,7 +109,18 @@ fn unhexed(text: &str) -> Option<String> {
     String::from_utf8(bytes?).ok()
 }
 
-fn same(one: &str, other: &str) -> bool {
+/// A seal over parts, in hexadecimal.
+pub(super) fn over(key: &hmac::Key, parts: &[&str]) -> String {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        // Each with its length before it: no two lists of parts are one text.
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    text::hex(context.sign().as_ref())
+}
+
+pub(super) fn same(one: &str, other: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 
@@ -117,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_form_is_of_one_session_one_request_and_one_question() {
-        let (seals, other) = (Seals::new(), Seals::new());
+        let (seals, other) = (Seals::default(), Seals::default());
         let seal = seals.of_form("s", "gr-1", "d");
         for (seals, session, receipt, digest, is) in [
             (&seals, "s", "gr-1", "d", true),
@@ -135,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_log_in_is_bound_to_all_that_its_browser_keeps() {
-        let seals = Seals::new();
+        let seals = Seals::default();
         let begun = Begun::now("company", "/inbox/gr-1?a=ü", 100);
         assert_eq!(Begun::of_kept(&begun.kept(), 100 + LOGIN), Some(begun.clone()));
         assert_eq!(Begun::of_kept(&begun.kept(), 101 + LOGIN), None, "too late");

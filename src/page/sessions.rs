@@ -1,12 +1,12 @@
-//! Who has logged in, in this process: a browser holds the name of its session, and all else stays here. A session
-//! that is ended is gone, and so are all of them when the process ends.
+//! Who has logged in: a browser holds the name of its session, and all else stays here. A session that is ended is
+//! gone. In memory they are this process's and end with it; replicas that share a ledger share them too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::seal::Begun;
 use crate::random;
-use crate::requester::Requester;
+use crate::requester::{Caller, Requester};
 
 /// Somebody who has logged in with one browser.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub(super) struct Session {
     begun: i64,
 }
 
+/// Those of this process, where no other has the same ledger.
 #[derive(Default)]
 pub(super) struct Sessions {
     all: Mutex<HashMap<String, Arc<Session>>>,
@@ -32,7 +33,7 @@ const FRESH: i64 = 5 * 60;
 /// How far an issuer's clock may be ahead, in seconds.
 const AHEAD: i64 = 30;
 /// As many of one person at a time; the oldest goes.
-const MOST_OF_ONE: usize = 10;
+pub(super) const MOST_OF_ONE: usize = 10;
 const MOST: usize = 10_000;
 
 impl Sessions {
@@ -43,8 +44,7 @@ impl Sessions {
         authenticated_at: Option<i64>,
         now: i64,
     ) -> Arc<Session> {
-        let session = Session { id: random::id(), who, authenticated_at, begun: now };
-        let session = Arc::new(session);
+        let session = Arc::new(Session::new(random::id(), who, authenticated_at, now));
         let mut all = self.all();
         all.retain(|_, one| one.is_good(now));
         let of_one = |one: &&Arc<Session>| one.who.name() == session.who.name();
@@ -87,7 +87,21 @@ fn drop_oldest(all: &mut HashMap<String, Arc<Session>>, among: impl Fn(&Session)
 }
 
 impl Session {
-    fn is_good(&self, now: i64) -> bool {
+    pub(super) fn new(
+        id: String,
+        who: Requester,
+        authenticated_at: Option<i64>,
+        begun: i64,
+    ) -> Self {
+        Self { id, who, authenticated_at, begun }
+    }
+
+    /// Whom an issuer calls them, and what else there is to keep; nobody else has logged in.
+    pub(super) fn told(&self) -> Option<(Caller, Option<i64>, i64)> {
+        Some((self.who.caller()?.clone(), self.authenticated_at, self.begun))
+    }
+
+    pub(super) fn is_good(&self, now: i64) -> bool {
         now < self.begun + LASTS
     }
 

@@ -1,5 +1,5 @@
 //! Who looks at a request just now, so that two people do not work on one without knowing. In memory, of this
-//! process alone; it decides nothing.
+//! process alone, where no other has the same ledger; it decides nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Viewers(Mutex<HashMap<String, Vec<(String, i64)>>>);
 
 /// How long somebody is taken to look at what they were shown, in seconds.
-const LOOKS: i64 = 2 * 60;
+pub(super) const LOOKS: i64 = 2 * 60;
 /// More requests than are looked at at a time.
 const MOST: usize = 1_000;
 

@@ -7,6 +7,7 @@
 //!
 //! What comes before `bearer` costs next to nothing, and nobody's body is read who may not call.
 
+mod answers;
 mod challenge;
 mod front;
 mod limits;
@@ -30,11 +31,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
-use rmcp::model::{ClientJsonRpcMessage, ErrorCode, JsonRpcMessage, RequestId};
+use rmcp::ServerHandler;
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{ErrorData, ServerHandler};
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,7 @@ use super::{Face, Handler, Served, Signals};
 use crate::desk::Desk;
 use crate::identity::{Bearer, Identity, Rejected};
 use crate::page::{self, Page};
+use answers::{FORBIDDEN, NO_SESSION, later, plain, refusal, wrong};
 use challenge::Challenge;
 use front::Front;
 pub(super) use limits::slot;
@@ -92,10 +93,6 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long a caller who asks too much waits to be told so, and how many at once.
 const PAUSE: Duration = Duration::from_millis(100);
 const REFUSALS: usize = 128;
-/// What an error is called that a status says: to whoever may not do this, and of a session that there is not. The
-/// protocol names none for either, and its SDKs say these.
-const FORBIDDEN: ErrorCode = ErrorCode(-32000);
-const NO_SESSION: ErrorCode = ErrorCode(-32001);
 /// How soon somebody may try again where nothing is known of when it will do, in seconds.
 const SOON: u64 = 5;
 
@@ -294,19 +291,23 @@ impl Site {
         if self.shutdown.asked.is_cancelled() {
             return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
         }
-        let visitor = page.visitor(request.headers());
-        if visitor.is_some() {
+        let Ok(visitor) = page.visitor(&request).await else {
+            let why = "it cannot be told now who you are\n";
+            return later(StatusCode::SERVICE_UNAVAILABLE, SOON, why);
+        };
+        if visitor.name().is_some() {
             place.know();
         }
         // A person's page is not kept busy by their assistant, nor anybody's by strangers, who send nothing here.
-        let slot = visitor.map(|who| self.limits.admit(&format!("{who} in a browser"))).transpose();
+        let admit = |who: &str| self.limits.admit(&format!("{who} in a browser"));
+        let slot = visitor.name().map(admit).transpose();
         let Ok(slot) = slot else {
             let why = "too much is asked at once\n";
             return later(StatusCode::TOO_MANY_REQUESTS, SOON, why);
         };
         // A task of its own: what is decided is done, though the browser goes, and a panic in it is an answer.
         let page = page.clone();
-        match tokio::spawn(async move { page.answer(request).await }).await {
+        match tokio::spawn(async move { page.answer(request, visitor).await }).await {
             Ok(answer) => answer.map(|body| match slot {
                 Some(slot) => limits::Held::new(body.boxed(), slot).boxed(),
                 None => body.boxed(),
@@ -453,44 +454,4 @@ fn id(message: &ClientJsonRpcMessage) -> Option<RequestId> {
         JsonRpcMessage::Request(request) => Some(request.id.clone()),
         _ => None,
     }
-}
-
-/// A refusal in the protocol's own form: to a message that was read, under its id.
-fn refusal(
-    status: StatusCode,
-    (code, why, more): (ErrorCode, &'static str, Option<Value>),
-    id: Option<RequestId>,
-) -> Response<Body> {
-    wrong(status, id, ErrorData::new(code, why, more))
-}
-
-/// An error in the protocol's own form.
-fn wrong(status: StatusCode, id: Option<RequestId>, error: ErrorData) -> Response<Body> {
-    let said = rmcp::model::ServerJsonRpcMessage::error(error, id);
-    json(status, serde_json::to_vec(&said).unwrap_or_default())
-}
-
-fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
-    typed(status, "application/json", body)
-}
-
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
-    typed(status, "text/plain; charset=utf-8", body)
-}
-
-fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Full::new(body.into()).boxed());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    for (name, value) in [("content-type", kind), ("cache-control", "no-store")] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// A refusal that says when to try again, in seconds.
-fn later(status: StatusCode, wait: u64, body: &'static str) -> Response<Body> {
-    let mut response = plain(status, body);
-    response.headers_mut().insert(RETRY_AFTER, wait.into());
-    response
 }

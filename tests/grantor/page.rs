@@ -10,7 +10,7 @@ use super::harness::World;
 use super::issuer::{BOTH, Issuer, Key, Team};
 
 /// All is asked about, and one of a group approves.
-const RULES: &str = r#"
+pub const RULES: &str = r#"
 @id("look") permit (principal, action in Action::"look", resource);
 @id("expire") permit (principal, action == Action::"expire", resource);
 @id("ask") @ask permit (principal, action in [Action::"grant", Action::"revoke"], resource);
@@ -222,4 +222,54 @@ async fn whoever_may_not_look_is_told_so_where_they_would() {
     let page = ada.get("/inbox/access").await;
     assert!(page.body.contains("name=\"principal\""), "{}", page.body);
     assert!(office.world.sandbox.journal().is_empty(), "no vendor is asked");
+}
+
+/// What came of a set is not one word of the ledger's: the worst of its parts is said where it is listed.
+#[tokio::test]
+async fn a_set_that_failed_says_so_where_it_is_listed() {
+    let office = Office::new(RULES).await;
+    let team = office.opens().await;
+    let mut bo = office.browser(&team, "bo", &["approvers"]).await;
+    let mut ada = office.browser(&team, "ada", &[]).await;
+    let token = office.issuer.token(&office.key, "ada", BOTH);
+    const WHOM: [[&str; 2]; 3] = [
+        ["hiro.tanaka@example.com", "priya.raman@example.com"],
+        ["hiro.tanaka@example.com", "priya.raman@example.com"],
+        ["lena.novak@example.com", "grace.okafor@example.com"],
+    ];
+    for (faults, word) in [(0, "done"), (1, "partly done"), (2, "failed")] {
+        let place =
+            ["/Harbor/Finance", "/Harbor/Integrations", "/Harbor/Integrations/Orders"][faults];
+        let change = |who: &str| {
+            json!({ "tool": "set_project_acl", "arguments": {
+            "project_or_space_path": place, "grant_type": "USER", "grantee": who, "permission_list": ["R"] } })
+        };
+        let changes = [change(WHOM[faults][0]), change(WHOM[faults][1])];
+        let asked =
+            team.call(&token, "apply_changes", json!({ "changes": changes, "reason": "OPS-7" }));
+        let asked = asked.await;
+        let receipt = asked["receipt"].as_str().unwrap_or_else(|| panic!("{asked:#}")).to_owned();
+        for _ in 0..faults {
+            let refused = super::harness::status(403);
+            office.world.inject("snaplogic", "POST", "", refused);
+        }
+        let mut form = bo.form(&receipt, "approve").await;
+        form.push(("typed".to_owned(), "2".to_owned()));
+        let approved = bo.post(&format!("/inbox/{receipt}"), &form).await;
+        assert_eq!(approved.status, 303, "{approved:?}");
+        for list in ["mine", "decided", "history"] {
+            let browser = if list == "mine" { &mut ada } else { &mut bo };
+            let page = browser.get(&format!("/inbox/{list}")).await.body;
+            let rows: Vec<_> =
+                page.split("<tr>").filter(|row| row.contains(&format!("{receipt}."))).collect();
+            assert_eq!(rows.len(), 2, "{list}: {page}");
+            for row in rows {
+                let says = row.contains(&format!(">{word}</span>"));
+                assert!(says, "{list}: {word} is not in {row}");
+                assert_eq!(row.contains("part of"), word != "done", "{list}: {row}");
+            }
+        }
+        let own = bo.get(&format!("/inbox/{receipt}")).await.body;
+        assert!(own.contains(&format!(">{word}</span>")), "{word} is not in {own}");
+    }
 }

@@ -412,13 +412,20 @@ impl Request {
         Requester::known(&self.requester, self.content.caller.as_ref())
     }
 
-    /// How it stands and who decided that, after "the request".
+    /// How it stands, after "the request".
     pub fn words(&self) -> String {
         let words = self.state.words();
-        match (&self.followed_by, self.decided_by()) {
-            (Some(next), _) => format!("{words}: {next} asks for the same in its place"),
-            (None, Some(by)) => format!("{words} (by {by})"),
-            (None, None) => words.to_owned(),
+        match &self.followed_by {
+            Some(next) => format!("{words}: {next} asks for the same in its place"),
+            None => words.to_owned(),
+        }
+    }
+
+    /// The same, and who decided it, for whoever comes too late to.
+    pub fn words_to_the_late(&self) -> String {
+        match self.decided_by().filter(|_| self.followed_by.is_none()) {
+            Some(by) => format!("{} (by {by})", self.state.words()),
+            None => self.words(),
         }
     }
 
@@ -441,7 +448,8 @@ impl Request {
             State::Spent => "check_change says how it ended; undo_change takes back what was done",
             _ => "ask for the change again",
         };
-        Failure::refused(format!("request {} {}", self.receipt, self.words())).hint(hint)
+        let words = self.words_to_the_late();
+        Failure::refused(format!("request {} {words}", self.receipt)).hint(hint)
     }
 }
 

@@ -6,9 +6,10 @@ use hyper::{Response, StatusCode};
 use rmcp::model::RequestId;
 use serde_json::json;
 
+use super::Body;
+use super::answers::{FORBIDDEN, json as answer, refusal};
 use super::front::Front;
 use super::scope::Needs;
-use super::{Body, FORBIDDEN, json as answer, refusal};
 use crate::identity::{IssuerSettings, ScopeNames};
 
 pub(super) struct Challenge {

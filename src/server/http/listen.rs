@@ -16,9 +16,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answers::later;
 use super::limits::Held;
 use super::places::{Place, Places};
-use super::{HttpOptions, SOON, Site, later, tls};
+use super::{HttpOptions, SOON, Site, tls};
 
 /// How much of a request may come before its body.
 const LONGEST_HEAD: usize = 64 * 1024;
