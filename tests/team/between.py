@@ -25,7 +25,7 @@ class Wire:
 
     def arm(self, after, what):
         """At the next COMMIT after `after`: `swallow` its answer, `drop` both sides after it went through, `withhold`
-        it, or call a function before it goes through."""
+        it, `hold` it while both sides stay connected; or a function is called, and gives one of these, or nothing where it goes through."""
         self.sprung.clear()
         self.armed = (after, what)
 
@@ -125,10 +125,14 @@ class Pair:
             return True
         self.wire.armed, self.seen = None, b""
         if callable(what):
-            what()
+            what = what()
         if what == "withhold":
             self.wire.sprung.set()
             return False
+        if what == "hold":
+            self.is_deaf = True
+            self.wire.sprung.set()
+            return True
         if what == "swallow":
             self.is_deaf = True
         self.server.sendall(bytes_)

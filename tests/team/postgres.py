@@ -156,12 +156,17 @@ class Server:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def freeze(self):
-        for pid in family(self.pid()):
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def wake(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
         for pid in family(self.pid()):
-            os.kill(pid, signal.SIGCONT)
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
 
     def promote(self):
         self.sql("SELECT pg_promote(true, 30)")

@@ -70,7 +70,8 @@ def _run(one, folder, bench):
     except Exception as error:  # noqa: BLE001 Whatever a row meets, the others go on.
         verdict = "fail"
         told.says(f"{type(error).__name__}: {error}")
-        told.trace = traceback.format_exc()
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if "/tests/team/" in frame.filename]
+        told.where = ", ".join(f"{frame.name}:{frame.lineno}" for frame in own)
     finally:
         ended.set()
         try:
@@ -96,5 +97,5 @@ def run_rows(rows, folder, bench, side_by_side):
             for text in told.happened:
                 print(f"      then: {text}")
             if verdict == "fail":
-                print("      " + getattr(told, "trace", "").replace("\n", "\n      "), flush=True)
+                print("      at:   " + getattr(told, "where", ""), flush=True)
     return counts
