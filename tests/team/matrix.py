@@ -468,7 +468,9 @@ def lossy_failover(told):
     second.promote()
     scene.move_to(second)
     told.state = f"{len(scene.lines())} of 4 acknowledged lines; {len(scene.writes())} writes"
-    said = until("a look says so", lambda: (lambda one: one.get("message"))(scene[0].call("check_change", {"receipt": lost[0]})))
+    until("it follows the new primary", lambda: "seen it" in scene[0].get("/readyz")[1] or "seen it" in json.dumps(
+        scene[0].call("check_change", {"receipt": lost[0]})))
+    said = why(scene[0].call("check_change", {"receipt": lost[0]}))
     refused = scene[0].call("set_project_acl", scene.change())
     told.check(refused["outcome"] != "awaiting_consent", f"it goes on as if nothing was: {refused}")
     told.check("back" in json.dumps(refused) or "seen it" in json.dumps(refused), str(refused))
@@ -499,6 +501,43 @@ def standby_gone(told):
         scene.browser(1).decides(receipt, "approve")
     told.says(f"with it back: {scene.settled(receipt)}")
     scene.judge(writes=1)
+
+
+@row("the wait for a standby is cancelled: a commit with a WARNING is no yes", "failover", quick=True, seconds=180)
+def cancelled(told):
+    cluster = told.keep(Cluster())
+    second = cluster.standby()
+    scene = Scene(told, cluster=cluster)
+    receipt = scene.ask(scene.change())
+    browser = scene.browser(0)
+    stop, cancels = threading.Event(), []
+    # The yes is recorded while the standby is there; what comes after it waits, and somebody cancels that.
+    scene.wires[0].arm(line("spent"), second.kill)
+
+    def cancel():
+        while not stop.is_set():
+            gone = cluster.primary.sql("SELECT count(*) FROM (SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                                       " WHERE wait_event = 'SyncRep') AS all_of")
+            cancels.append(int(gone))
+            time.sleep(0.1)
+
+    canceller = threading.Thread(target=cancel, daemon=True)
+    canceller.start()
+    swallow_errors(lambda: browser.decides(receipt, "approve"))
+    told.check(scene.wires[0].sprung.wait(20), "nothing was spent")
+    time.sleep(8)
+    stop.set()
+    canceller.join()
+    told.check(sum(cancels) > 0, "nothing was cancelled")
+    told.equal(len(scene.writes()), 0, "writes after a commit that no standby has")
+    told.state = f"{scene.left()}, on the primary alone; {sum(cancels)} waits were cancelled"
+    second.start()
+    until("the standby is back", lambda: cluster.primary.sql(
+        "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
+    until("both are ready", lambda: all(scene[n].get("/readyz")[0] == 200 for n in (0, 1)))
+    time.sleep(8)
+    told.says(f"with the standby back: {scene.events(receipt)}")
+    scene.judge(writes=0 if "open" not in scene.events(receipt) else 1)
 
 
 @row("the old primary is cut off with one replica, and the standby promoted", "failover", seconds=180)

@@ -83,6 +83,14 @@ def family(pid):
     return all_of
 
 
+def is_alive(pid):
+    """Whether it still does something: who is dead and not yet taken in has no command line."""
+    try:
+        return bool(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 class Server:
     """One server; `of` is whose standby it is."""
 
@@ -151,8 +159,7 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        until("the server is gone", lambda: not any(os.path.exists(f"/proc/{pid}/cmdline")
-              and pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in all_of))
+        until("the server is gone", lambda: not any(map(is_alive, all_of)))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def freeze(self):
