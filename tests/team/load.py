@@ -2,18 +2,16 @@
 
 import http.client
 import itertools
-import json
 import os
 import pathlib
 import random
 import subprocess
 import threading
 import time
-import urllib.parse
 
 from matrix import LONG, Scene, swallow_errors, why
-from postgres import Cluster, Unavailable, run, until
-from replicas import ALL, ROOT, Browser, Handler, PEOPLE, PLACES, Seer, faults, serve, told as counted
+from postgres import Cluster, Unavailable, until
+from replicas import ALL, ROOT, Browser, Handler, PEOPLE, PLACES, Seer, serve
 from rows import row
 
 LETTERS = (["R"], ["R", "W"], ["R", "X"])
@@ -222,11 +220,7 @@ class Balancer:
 
             do_POST = do_DELETE = do_OPTIONS = do_HEAD = do_PUT = do_GET
 
-        import http.server
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", team.port), Front)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server, _ = serve(Front, team.port)
 
     def close(self):
         self.server.shutdown()

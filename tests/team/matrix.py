@@ -277,6 +277,43 @@ def frozen(told):
     scene.judge(writes=2)
 
 
+@row("a turn is lost while the vendor is read: nothing is opened with what was read", "frozen", quick=True)
+def lost_turn(told):
+    scene = Scene(told)
+    change = scene.change()
+    other = {**change, "permission_list": ["R"]}
+    receipt, theirs = scene.ask(change), []
+    lock, held = threading.Lock(), []
+
+    def taken_away(path):
+        """The last look before `open`: as long as it takes, the turn goes to somebody who changes the same access."""
+        if not path.endswith(change["project_or_space_path"]) or "spent" not in scene.events(receipt):
+            return
+        with lock:
+            if held:
+                return
+            held.append(scene.primary.sql(
+                "UPDATE grantor.lease SET until = clock_timestamp() - interval '1 second'"
+                f" WHERE chain = '{scene.chain}' AND name NOT IN ('maintenance', 'notices', 'tending')"
+                " AND until > clock_timestamp() RETURNING name"))
+        answer = scene[1].call("set_project_acl", other)
+        theirs.append(answer)
+        if answer["outcome"] == "awaiting_consent":
+            scene.browser(1).decides(answer["receipt"], "approve")
+
+    browser = scene.browser(0)
+    scene.vendors.on_read = taken_away
+    swallow_errors(lambda: browser.decides(receipt, "approve"))
+    until("the first one has come to its end", lambda: {"close", "concluded"} & set(scene.events(receipt)), 60)
+    scene.vendors.on_read = None
+    told.check(held and held[0], f"no turn was taken away: {held}")
+    told.state = scene.left()
+    told.says(f"the turn was {held[0].splitlines()}; the other one: {theirs[0]['outcome']}, {scene.events(theirs[0].get('receipt'))}")
+    told.says(f"the first one: {scene.events(receipt)}")
+    told.check("open" not in scene.events(receipt), "it opened a change with what it had read before")
+    scene.judge(writes=1)
+
+
 def why(answer):
     """What an answer says where it is none that one hopes for."""
     body = {name: value for name, value in answer.items() if name in ("outcome", "status", "message", "hint", "kind")}

@@ -59,10 +59,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(status, json.dumps(value).encode(), content_type="application/json")
 
 
-def serve(handler):
+class Quiet(http.server.ThreadingHTTPServer):
+    """Says nothing of callers that are killed in the middle of a word."""
+
+    daemon_threads, request_queue_size = True, 128
+
+    def handle_error(self, *_):
+        pass
+
+
+def serve(handler, port=0):
     """A server on a thread of its own, and its URL."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = Quiet(("127.0.0.1", port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}"
 
@@ -175,6 +183,8 @@ class Vendors:
         self.log, self.lock, self.pairs = [], threading.Lock(), itertools.product(PLACES, PEOPLE)
         # By place and person: who is asked what can be seen, and what is done before a write and after it.
         self.watched = {}
+        # Called with what was read, before whoever asked has it.
+        self.on_read = None
         vendors = self
 
         class Watcher(Handler):
@@ -220,6 +230,8 @@ class Vendors:
         answer = link.getresponse()
         content = answer.read()
         link.close()
+        if not is_write and self.on_read:
+            self.on_read(request.path)
         if entry:
             entry["status"] = answer.status
             if after:

@@ -49,4 +49,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    # A row that was given up may still hang on something.
+    os._exit(status)
