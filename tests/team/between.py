@@ -18,6 +18,8 @@ class Wire:
         self.delay = 0.0
         # What is done once, at the COMMIT that follows these bytes on one connection.
         self.armed = None
+        # Bytes at which something is called once, before they go through.
+        self.before = None
         self.sprung = threading.Event()
         self.open = set()
         self.lock = threading.Lock()
@@ -112,6 +114,9 @@ class Pair:
 
     def _from_client(self, bytes_):
         """Sends it on, unless something was to happen at it."""
+        if self.wire.before and self.wire.before[0] in bytes_:
+            (_, what), self.wire.before = self.wire.before, None
+            what()
         armed = self.wire.armed
         if not armed:
             self.server.sendall(bytes_)
