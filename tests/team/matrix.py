@@ -782,6 +782,26 @@ def notices_down(told):
     scene.judge(writes=0)
 
 
+@row("a vendor asks to wait: no replica knocks meanwhile", "vendor", quick=True)
+def busy(told):
+    scene = Scene(told)
+    # Nothing is asked and nothing sent: only what is there is read.
+    looks = [{**scene.vendors.fresh(), "dry_run": True} for _ in range(2)]
+    scene.vendors.busy = time.time() + 12
+    first, heard = scene[0].begin("set_project_acl", looks[0])
+    until("one has knocked", lambda: scene.vendors.knocked or heard)
+    told.check(scene.vendors.knocked, "nobody has knocked" + (f": {why(heard[0])}" if heard else ""))
+    time.sleep(1)
+    knocks = len(scene.vendors.knocked)
+    second, also = scene[1].begin("set_project_acl", looks[1])
+    time.sleep(8)
+    told.state = f"{knocks} knocks of the one that was told, and {len(scene.vendors.knocked) - knocks} later of both"
+    first.join(80)
+    second.join(80)
+    told.says(f"then both have their answer: {heard[0].get('outcome')}, {also[0].get('outcome')}")
+    told.equal(len(scene.vendors.knocked) - knocks, 0, "knocks after one replica was told to wait")
+
+
 @row("a newer version writes to the chain: this one may look, and adds nothing", "versions", quick=True)
 def versions(told):
     scene = Scene(told)

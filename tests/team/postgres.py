@@ -216,9 +216,7 @@ class Cluster:
 
     def __init__(self, room=None, wal_segment=16, tls=None):
         """`room` is the size of a file system of its own, in MiB."""
-        memory = pathlib.Path("/dev/shm")
-        base = memory if memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30 else None
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="grantor-pg-", dir=base))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-"))
         self.folder.chmod(0o711)
         os.chown(self.folder, UID, GID)
         self.mounted = False

@@ -185,6 +185,8 @@ class Vendors:
         self.watched = {}
         # Called with what was read, before whoever asked has it.
         self.on_read = None
+        # Until when everybody is told to wait, and who came meanwhile.
+        self.busy, self.knocked = 0.0, []
         vendors = self
 
         class Watcher(Handler):
@@ -212,6 +214,12 @@ class Vendors:
             return [entry for entry in self.log if entry["pair"] in wanted]
 
     def pass_on(self, request):
+        left = self.busy - time.time()
+        if left > 0:
+            self.knocked.append(time.time())
+            request.body()
+            request.answer(429, retry_after=str(int(left) + 1))
+            return
         body, is_write = request.body(), request.command != "GET"
         entry, after = None, None
         if is_write:

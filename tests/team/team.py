@@ -8,6 +8,7 @@ import sys
 import bench  # noqa: F401 Its rows.
 import load  # noqa: F401
 import matrix
+import stay
 import told  # noqa: F401
 from rows import ROWS, run_rows
 
@@ -17,6 +18,7 @@ def arguments():
     parser.add_argument("--matrix", action="store_true", help="every row; without it, those of the short run")
     parser.add_argument("--only", default="", help="rows whose name or kind has this in it")
     parser.add_argument("--list", action="store_true", help="what rows there are")
+    parser.add_argument("--stay", action="store_true", help="no rows: replicas, balancer and standby for people to look at")
     parser.add_argument("--side-by-side", type=int, default=4, help="how many rows at a time")
     parser.add_argument("--replicas", type=int, default=8)
     parser.add_argument("--changes", type=int, default=0, help="changes of each replica; 1000 with --matrix")
@@ -40,6 +42,8 @@ def main():
         return 0
     given.shared = matrix.Shared(given)
     try:
+        if given.stay:
+            return stay.stay(pathlib.Path(os.environ["WORK"]) / "stay", given)
         counts = run_rows(rows, pathlib.Path(os.environ["WORK"]), given, given.side_by_side)
     finally:
         given.shared.close()
