@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import { createPublicKey, verify } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -21,6 +22,8 @@ const { GRANTOR, ROOT, WORK, PATH } = process.env;
 const { Webhook } = createRequire(join(folder, "here.js"))("standardwebhooks");
 const OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+// Signs beside them, for whoever checks by the public key alone; the library has `v1` only.
+const PRIVATE = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc=";
 const OTHER = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const state = join(WORK, "state");
 const got = [];
@@ -66,7 +69,7 @@ function triedAgain() {
 
 mkdirSync(state, { mode: 0o700 });
 const url = `http://127.0.0.1:${receiver.address().port}/hook`;
-const lines = ["[notify.hook]", `url = "${url}"`, `secrets = ["${NEW}", "${OLD}"]`, "allow_private = true"];
+const lines = ["[notify.hook]", `url = "${url}"`, `secrets = ["${NEW}", "${PRIVATE}", "${OLD}"]`, "allow_private = true"];
 writeFileSync(join(WORK, "config.toml"), lines.join("\n"), { mode: 0o600 });
 const served = spawn(GRANTOR, ["sandbox", "--state-dir", join(WORK, "vendors")], { stdio: ["ignore", "pipe", "inherit"] });
 process.once("SIGTERM", () => served.kill() && process.exit(143));
@@ -87,6 +90,20 @@ try {
   await step("the library takes each signature, by either secret", () => {
     for (const { body, headers } of got) {
       for (const secret of [OLD, NEW]) assert.deepEqual(new Webhook(secret).verify(body, headers), JSON.parse(body));
+    }
+  });
+  await step("whoever has the public key that `doctor` tells checks v1a by it, with node's own cryptography", async () => {
+    const [, said] = /checked with whpk_(\S+)/.exec(await run(at, "doctor"));
+    // An Ed25519 key as certificates have it, before its 32 bytes.
+    const der = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), Buffer.from(said, "base64")]);
+    const key = createPublicKey({ key: der, format: "der", type: "spki" });
+    for (const { body, headers } of got) {
+      const signed = (text) => Buffer.from(`${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${text}`);
+      const own = headers["webhook-signature"].split(" ").filter((one) => one.startsWith("v1a,"));
+      assert.equal(own.length, 1);
+      const signature = Buffer.from(own[0].slice(4), "base64");
+      assert.ok(verify(null, signed(body), key, signature));
+      assert.ok(!verify(null, signed(`${body} `), key, signature));
     }
   });
   await step("it takes no other secret and no other body", () => {

@@ -23,6 +23,8 @@ grantor = os.environ["GRANTOR"]
 root = pathlib.Path(os.environ["ROOT"])
 work = pathlib.Path(os.environ["WORK"])
 OLD, NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+# Signs beside them, for whoever checks by the public key alone; the library has `v1` only.
+PRIVATE = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc="
 OTHER = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 got = []
 
@@ -74,7 +76,7 @@ config = work / "config.toml"
 config.touch(mode=0o600)
 config.write_text(
     f'[notify.hook]\nurl = "http://127.0.0.1:{receiver.server_port}/hook"\n'
-    f'secrets = ["{NEW}", "{OLD}"]\nallow_private = true\ndetail = "summary"\n'
+    f'secrets = ["{NEW}", "{PRIVATE}", "{OLD}"]\nallow_private = true\ndetail = "summary"\n'
 )
 with subprocess.Popen([grantor, "sandbox", "--state-dir", str(work / "vendors")], stdout=subprocess.PIPE, text=True) as served:
     try:
@@ -92,6 +94,8 @@ with subprocess.Popen([grantor, "sandbox", "--state-dir", str(work / "vendors")]
             assert got[0][1]["webhook-id"] == got[1][1]["webhook-id"]
         with step("the library takes each signature, by either secret"):
             for body, headers in got:
+                versions = [one.split(",")[0] for one in headers["webhook-signature"].split(" ")]
+                assert versions == ["v1", "v1a", "v1"], versions
                 for secret in (OLD, NEW):
                     assert Webhook(secret).verify(body, headers) == json.loads(body)
         with step("it takes no other secret and no other body"):

@@ -18,6 +18,8 @@ class Wire:
         self.delay = 0.0
         # What is done once, at the COMMIT that follows these bytes on one connection.
         self.armed = None
+        # Bytes at which something is called once, before they go through.
+        self.before = None
         self.sprung = threading.Event()
         self.open = set()
         self.lock = threading.Lock()
@@ -25,7 +27,7 @@ class Wire:
 
     def arm(self, after, what):
         """At the next COMMIT after `after`: `swallow` its answer, `drop` both sides after it went through, `withhold`
-        it, or call a function before it goes through."""
+        it, `hold` it while both sides stay connected; or a function is called, and gives one of these, or nothing where it goes through."""
         self.sprung.clear()
         self.armed = (after, what)
 
@@ -112,6 +114,9 @@ class Pair:
 
     def _from_client(self, bytes_):
         """Sends it on, unless something was to happen at it."""
+        if self.wire.before and self.wire.before[0] in bytes_:
+            (_, what), self.wire.before = self.wire.before, None
+            what()
         armed = self.wire.armed
         if not armed:
             self.server.sendall(bytes_)
@@ -125,10 +130,14 @@ class Pair:
             return True
         self.wire.armed, self.seen = None, b""
         if callable(what):
-            what()
+            what = what()
         if what == "withhold":
             self.wire.sprung.set()
             return False
+        if what == "hold":
+            self.is_deaf = True
+            self.wire.sprung.set()
+            return True
         if what == "swallow":
             self.is_deaf = True
         self.server.sendall(bytes_)

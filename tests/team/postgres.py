@@ -83,6 +83,14 @@ def family(pid):
     return all_of
 
 
+def is_alive(pid):
+    """Whether it still does something: who is dead and not yet taken in has no command line."""
+    try:
+        return bool(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 class Server:
     """One server; `of` is whose standby it is."""
 
@@ -151,17 +159,21 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        until("the server is gone", lambda: not any(os.path.exists(f"/proc/{pid}/cmdline")
-              and pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in all_of))
+        until("the server is gone", lambda: not any(map(is_alive, all_of)))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def freeze(self):
-        for pid in family(self.pid()):
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def wake(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
         for pid in family(self.pid()):
-            os.kill(pid, signal.SIGCONT)
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
 
     def promote(self):
         self.sql("SELECT pg_promote(true, 30)")
@@ -204,9 +216,7 @@ class Cluster:
 
     def __init__(self, room=None, wal_segment=16, tls=None):
         """`room` is the size of a file system of its own, in MiB."""
-        memory = pathlib.Path("/dev/shm")
-        base = memory if memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30 else None
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="grantor-pg-", dir=base))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-"))
         self.folder.chmod(0o711)
         os.chown(self.folder, UID, GID)
         self.mounted = False

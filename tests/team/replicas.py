@@ -21,10 +21,9 @@ import urllib.parse
 from postgres import run, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LEDGER_KEY = base64.b64encode(bytes(range(32))).decode()
-PEOPLE = ["user", "alex.kim", "priya.nair", "marta.lindqvist", "tomas.novak", "jonas.weber", "grace.okafor"]
-PLACES = ["/Harbor/Finance", "/Harbor/Integrations", "/Harbor/Finance/Billing", "/Harbor/Finance/Reports",
-          "/Harbor/Integrations/Orders", "/Harbor/Integrations/Customer Portal", "/Harbor/apim"]
+LEDGER_KEY = bytes(range(32)).hex()
+PEOPLE = ["user", "a.kim", "tomas.ferreira", "jonas.weber", "grace.okafor", "hiro.tanaka", "marta.lindqvist"]
+PLACES = ["/Harbor/Finance", "/Harbor/Integrations"]
 ALL = '@id("all") permit (principal, action, resource);\n'
 ASKING = (
     '@id("look") permit (principal, action in Action::"look", resource);\n'
@@ -60,10 +59,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(status, json.dumps(value).encode(), content_type="application/json")
 
 
-def serve(handler):
+class Quiet(http.server.ThreadingHTTPServer):
+    """Says nothing of callers that are killed in the middle of a word."""
+
+    daemon_threads, request_queue_size = True, 128
+
+    def handle_error(self, *_):
+        pass
+
+
+def serve(handler, port=0):
     """A server on a thread of its own, and its URL."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = Quiet(("127.0.0.1", port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}"
 
@@ -150,11 +157,23 @@ class Issuer:
         request.json(200, {"token_type": "Bearer", "access_token": "opaque", "id_token": self.jwt({}, claims)})
 
 
+def pair_of_change(change):
+    return change["project_or_space_path"], change["grantee"]
+
+
+def pair_of_write(path, body):
+    """What a write is about: the place, and whom."""
+    url = urllib.parse.urlsplit(path)
+    place = urllib.parse.unquote(url.path).removeprefix("/api/1/rest/public/assetapi/acl")
+    said = json.loads(body) if body else dict(urllib.parse.parse_qsl(url.query))
+    return place, said.get("grantee")
+
+
 class Vendors:
     """The sandbox's fakes, and before one of them who sees what leaves."""
 
-    def __init__(self, grantor, folder):
-        self.folder = pathlib.Path(folder) / "vendors"
+    def __init__(self, grantor, folder, tenant=None):
+        self.folder, self.tenant = pathlib.Path(folder) / "vendors", tenant
         words = [grantor, "sandbox", "--json", "--state-dir", self.folder]
         self.out = open(pathlib.Path(folder) / "vendors.json", "w+", encoding="utf-8")
         self.process = subprocess.Popen([str(word) for word in words], stdout=self.out, stderr=subprocess.DEVNULL,
@@ -162,8 +181,12 @@ class Vendors:
         self.environment = until("the fake vendors answer", self._said, 120)
         self.to = urllib.parse.urlsplit(self.environment["SNAPLOGIC_URL"])
         self.log, self.lock, self.pairs = [], threading.Lock(), itertools.product(PLACES, PEOPLE)
-        # Called with what is about to be done, and with what was done: they may kill, freeze or wait.
-        self.before, self.after, self.seen = None, None, lambda: None
+        # By place and person: who is asked what can be seen, and what is done before a write and after it.
+        self.watched = {}
+        # Called with what was read, before whoever asked has it.
+        self.on_read = None
+        # Until when everybody is told to wait, and who came meanwhile.
+        self.busy, self.knocked = 0.0, []
         vendors = self
 
         class Watcher(Handler):
@@ -180,27 +203,47 @@ class Vendors:
         text = self.out.read()
         return json.loads(text) if text.rstrip().endswith("}") else None
 
+    def watch(self, change, seer, before=None, after=None):
+        """Whatever is written about this is seen by that, and may kill, freeze or wait; a look is none."""
+        self.watched[pair_of_change(change)] = (seer, before, after)
+
+    def writes(self, *changes):
+        """What left about these, the oldest first."""
+        wanted = {pair_of_change(change) for change in changes}
+        with self.lock:
+            return [entry for entry in self.log if entry["pair"] in wanted]
+
     def pass_on(self, request):
+        left = self.busy - time.time()
+        if left > 0:
+            self.knocked.append(time.time())
+            request.body()
+            request.answer(429, retry_after=str(int(left) + 1))
+            return
         body, is_write = request.body(), request.command != "GET"
-        entry = None
+        entry, after = None, None
         if is_write:
+            pair = pair_of_write(request.path, body.decode())
+            seer, before, after = self.watched.get(pair, (None, None, None))
             entry = {"method": request.command, "path": request.path, "body": body.decode(), "at": time.time(),
                      # The last line that everybody could see as this came.
-                     "seen": self.seen(), "status": None}
+                     "seen": seer() if seer else None, "status": None, "pair": pair, "tenant": self.tenant}
             with self.lock:
                 self.log.append(entry)
-            if self.before:
-                self.before(entry)
+            if before:
+                before(entry)
         link = http.client.HTTPConnection(self.to.hostname, self.to.port, timeout=60)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
         link.request(request.command, request.path, body, headers)
         answer = link.getresponse()
         content = answer.read()
         link.close()
+        if not is_write and self.on_read:
+            self.on_read(request.path)
         if entry:
             entry["status"] = answer.status
-            if self.after:
-                self.after(entry)
+            if after:
+                after(entry)
         try:
             request.send_response(answer.status)
             for name, value in answer.getheaders():
@@ -215,7 +258,8 @@ class Vendors:
 
     def fresh(self):
         """A change that nothing else here is about."""
-        place, who = next(self.pairs)
+        with self.lock:
+            place, who = next(self.pairs)
         return {"project_or_space_path": place, "grant_type": "USER", "grantee": f"{who}@example.com",
                 "permission_list": ["R", "W"], "reason": "OPS-7"}
 
@@ -471,9 +515,23 @@ def lines_of(server, chain):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def key_of(method, path, body):
-    body = json.loads(body) if isinstance(body, str) and body else body
-    return json.dumps([method, urllib.parse.unquote(urllib.parse.urlsplit(path).path), body or None], sort_keys=True)
+def key_of_write(write):
+    url = urllib.parse.urlsplit(write["path"])
+    query = dict(urllib.parse.parse_qsl(url.query))
+    return as_key(write["tenant"], write["method"], url.path, json.loads(write["body"]) if write["body"] else query)
+
+
+def key_of_line(line):
+    asked = line.get("request") or {}
+    url = urllib.parse.urlsplit(asked.get("path") or "")
+    query = dict(asked.get("query") or urllib.parse.parse_qsl(url.query))
+    return as_key(line.get("tenant_name"), asked.get("method"), url.path, asked.get("body") or query)
+
+
+def as_key(tenant, method, path, said):
+    """What a request does, however it is written."""
+    said = {name: value for name, value in said.items() if name in ("grantee", "permission_list")}
+    return json.dumps([tenant, method, urllib.parse.unquote(path), said], sort_keys=True)
 
 
 def faults(lines, log, is_shared=True):
@@ -485,15 +543,10 @@ def faults(lines, log, is_shared=True):
     found, opened = [], {}
     for line in lines:
         if line["event"] == "open":
-            asked = line.get("request") or {}
-            key = key_of(asked.get("method"), asked.get("path") or "", asked.get("body"))
-            if asked.get("query"):
-                key = "query"
-            opened.setdefault(key, []).append(line)
+            opened.setdefault(key_of_line(line), []).append(line)
     sent = {}
     for write in log:
-        key = key_of(write["method"], write["path"], write["body"])
-        sent.setdefault(key, []).append(write)
+        sent.setdefault(key_of_write(write), []).append(write)
     for key, writes in sent.items():
         known = opened.get(key, [])
         for number, write in enumerate(sorted(writes, key=lambda one: one["at"]), 1):

@@ -1,9 +1,9 @@
 """Rows of the table, and how they are run: each in a folder of its own, bounded in time, several side by side."""
 
-import concurrent.futures
 import contextlib
 import pathlib
-import signal
+import queue
+import sys
 import threading
 import time
 import traceback
@@ -53,14 +53,9 @@ class Told:
         self.check(got == expected, f"{what}: {got!r}, and not {expected!r}")
 
 
-class TooLong(Exception):
-    pass
-
-
 def _run(one, folder, bench):
     told, started = Told(pathlib.Path(folder), bench), time.monotonic()
     told.folder.mkdir(parents=True, exist_ok=True)
-    ended = threading.Event()
     try:
         one.work(told)
         verdict = "pass"
@@ -70,9 +65,9 @@ def _run(one, folder, bench):
     except Exception as error:  # noqa: BLE001 Whatever a row meets, the others go on.
         verdict = "fail"
         told.says(f"{type(error).__name__}: {error}")
-        told.trace = traceback.format_exc()
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if "/tests/team/" in frame.filename]
+        told.where = ", ".join(f"{frame.name}:{frame.lineno}" for frame in own)
     finally:
-        ended.set()
         try:
             told.stack.close()
         except Exception as error:  # noqa: BLE001
@@ -83,18 +78,40 @@ def _run(one, folder, bench):
 
 def run_rows(rows, folder, bench, side_by_side):
     """Runs them, prints a line for each as it ends, and gives how many passed, failed and were skipped."""
-    counts = {"pass": 0, "fail": 0, "skip": 0}
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TooLong("the whole takes too long")))
-    with concurrent.futures.ThreadPoolExecutor(side_by_side) as pool:
-        waiting = {pool.submit(_run, one, f"{folder}/{number}", bench): one for number, one in enumerate(rows)}
-        for done in concurrent.futures.as_completed(waiting):
-            one, verdict, told, took = done.result()
-            counts[verdict] += 1
-            print(f"{verdict:4}  {one.kind:9} {one.name}  ({took:.1f} s)", flush=True)
-            if told.state:
-                print(f"      left: {told.state}")
-            for text in told.happened:
-                print(f"      then: {text}")
-            if verdict == "fail":
-                print("      " + getattr(told, "trace", "").replace("\n", "\n      "), flush=True)
+    counts, waiting, running = {"pass": 0, "fail": 0, "skip": 0}, list(enumerate(rows)), {}
+    ended = queue.Queue()
+
+    def work(number, one):
+        ended.put((number, *_run(one, f"{folder}/{number}", bench)))
+
+    while waiting or running:
+        while waiting and len(running) < side_by_side:
+            number, one = waiting.pop(0)
+            running[number] = (one, time.monotonic())
+            threading.Thread(target=work, args=(number, one), daemon=True).start()
+        for number, (one, started) in list(running.items()):
+            if time.monotonic() - started > one.seconds:
+                # Nobody waits for it any more; what it started ends with the whole.
+                del running[number]
+                told = Told(folder, bench)
+                told.says(f"it has not come to its end within {one.seconds} s")
+                show(one, "fail", told, one.seconds, counts)
+        try:
+            number, one, verdict, told, took = ended.get(timeout=1)
+        except queue.Empty:
+            continue
+        if running.pop(number, None):
+            show(one, verdict, told, took, counts)
     return counts
+
+
+def show(one, verdict, told, took, counts):
+    counts[verdict] += 1
+    print(f"{verdict:4}  {one.kind:9} {one.name}  ({took:.1f} s)")
+    if told.state:
+        print(f"      left: {told.state}")
+    for text in told.happened:
+        print(f"      then: {text}")
+    if verdict == "fail":
+        print("      at:   " + getattr(told, "where", ""))
+    sys.stdout.flush()
