@@ -173,7 +173,18 @@ impl Postgres {
     pub(super) async fn set_aside(&self) -> Result<SetAside, Failure> {
         // Where the database does not answer, what is known here is all there is.
         self.since(&Link::start()).await?;
-        self.files.set_aside().await
+        let mut aside = self.files.set_aside().await?;
+        let current = self.current().await?;
+        let mut lost = Vec::new();
+        for due in std::mem::take(&mut aside.due) {
+            // What the database has still ends by itself.
+            let receipt = due.get("receipt").and_then(serde_json::Value::as_str);
+            if current.record(receipt.unwrap_or_default()).await?.is_none() {
+                lost.push(due);
+            }
+        }
+        aside.due = lost;
+        Ok(aside)
     }
 
     /// Whether lines can be written: as one is, and taken back.

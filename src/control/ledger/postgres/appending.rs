@@ -13,11 +13,12 @@
 //! what the database kept before it is then kept as well.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
-use super::database::{Connection, Trouble, within};
+use super::database::{Connection, Trouble, within, within_time};
 use super::{LINES, NOT_SENT, Postgres, SINCE, lines, number};
 use crate::control::ledger::chain::{self, FORMAT, Link};
 use crate::control::ledger::entry::Entry;
@@ -33,6 +34,8 @@ const LINE: &str = "INSERT INTO grantor.line (chain, seq, body) VALUES ($1, $2, 
 const FORWARD: &str = "UPDATE grantor.chain SET seq = $2, hash = $3 WHERE name = $1";
 const THERE: &str = "SELECT body FROM grantor.line WHERE chain = $1 AND seq = $2";
 const TOUCH: &str = "UPDATE grantor.chain SET hash = hash WHERE name = $1";
+/// How long others may have the chain, whose transactions end after three seconds of standing still.
+const FOR_THE_CHAIN: Duration = Duration::from_secs(10);
 /// How many times others may be so far ahead that a transaction is begun anew.
 const TRIES: usize = 20;
 
@@ -52,6 +55,8 @@ enum Added {
     Objection(Objection),
     /// Others have written so much that the copy has to catch up first.
     Behind,
+    /// The connection was gone before anything was asked of it.
+    Gone(Trouble),
 }
 
 impl Postgres {
@@ -80,6 +85,7 @@ impl Postgres {
         for _ in 0..TRIES {
             let mut writing = self.writing.lock().await;
             let open = writing.take().filter(|open| !open.client.is_closed());
+            let is_used = open.is_some();
             let connection = match open {
                 Some(open) => open,
                 None => self.database.connect().await?,
@@ -94,11 +100,14 @@ impl Postgres {
                     *writing = Some(connection);
                     return Ok(Err(objection));
                 }
-                Ok(Added::Behind) => drop(connection),
+                Ok(Added::Gone(_)) if is_used => {}
+                Ok(Added::Gone(trouble)) => return Err(trouble.into()),
+                Ok(Added::Behind) => {
+                    drop((connection, writing));
+                    self.current().await?;
+                }
                 Err(failure) => return Err(failure),
             }
-            drop(writing);
-            self.current().await?;
         }
         Err(Trouble::own("others write faster than this machine can follow").into())
     }
@@ -110,7 +119,10 @@ impl Postgres {
         unless: &Arc<Option<Unless>>,
     ) -> Result<Added, Failure> {
         let copied = self.files.last_copied().await?;
-        let locked = self.locked(connection, &copied).await?;
+        let locked = match self.locked(connection, &copied).await {
+            Err(trouble) if !trouble.is_refusal => return Ok(Added::Gone(trouble)),
+            locked => locked?,
+        };
         if locked.rows.len() >= LINES {
             return Ok(Added::Behind);
         }
@@ -138,7 +150,7 @@ impl Postgres {
     }
 
     /// Begins, locks the chain's row and reads what came since the copy: one round trip.
-    async fn locked(&self, connection: &Connection, copied: &Link) -> Result<Locked, Failure> {
+    async fn locked(&self, connection: &Connection, copied: &Link) -> Result<Locked, Trouble> {
         let client = &connection.client;
         let (chain, start) = (&self.chain, Link::start());
         let (from, most) = (number(copied.seq).max(1), number(LINES as u64));
@@ -163,14 +175,14 @@ impl Postgres {
             let all = futures_util::try_join!(begun, chain_there, head, leases, since)?;
             Ok::<_, Trouble>((all.2, all.3, all.4))
         };
-        let (head, leases, since) = within(parts).await?;
-        let row = head.first().ok_or_else(|| Trouble::own("has no such chain"))?;
+        let (head, leases, since) = within_time(FOR_THE_CHAIN, parts).await?;
+        let row = head.first().ok_or_else(|| Trouble::refusal("has no such chain"))?;
         let (seq, hash, writer_min): (i64, String, i32) =
             (get(row, 0)?, get(row, 1)?, get(row, 2)?);
         if writer_min > format {
             let said = "a newer version of this program writes to this ledger, and one of this version \
                         may not any more";
-            return Err(Trouble::own(said).into());
+            return Err(Trouble::refusal(said));
         }
         let turn = |row| Ok::<_, Trouble>((get(row, 0)?, get(row, 1)?));
         let turns = leases.iter().map(turn).collect::<Result<_, _>>()?;

@@ -2,5 +2,5 @@
 -- too long; and one whose program stands still gives the chain free.
 BEGIN;
 SET LOCAL synchronous_commit = 'on';
-SET LOCAL lock_timeout = '4s';
-SET LOCAL idle_in_transaction_session_timeout = '5s';
+SET LOCAL lock_timeout = '8s';
+SET LOCAL idle_in_transaction_session_timeout = '3s';

@@ -22,6 +22,8 @@ use crate::secret::{Secret, expose};
 /// How long an answer may take. A commit that waits longer is no yes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const NAME: &str = "grantor";
+/// What the codes of an end from the other side begin with: a shutdown, a session that is over.
+const ENDING: &str = "57P";
 const ROOT_CERTIFICATE: &str = "sslrootcert";
 
 /// Where the database is, and the connection that lookers share.
@@ -162,10 +164,16 @@ impl Trouble {
         Self { said: said.into(), is_refusal: false }
     }
 
+    pub(super) fn refusal(said: impl Into<String>) -> Self {
+        Self { said: said.into(), is_refusal: true }
+    }
+
     fn of(error: &Error) -> Self {
         if let Some(told) = error.as_db_error() {
-            let said = format!("{} ({})", told.message(), told.code().code());
-            return Self { said, is_refusal: true };
+            let code = told.code().code();
+            let said = format!("{} ({code})", told.message());
+            // It ends the connection with that, and takes new ones perhaps.
+            return Self { said, is_refusal: !code.starts_with(ENDING) };
         }
         let mut said = error.to_string();
         let mut source = std::error::Error::source(error);
@@ -193,9 +201,17 @@ impl From<Error> for Trouble {
 pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, Trouble>>,
 ) -> Result<T, Trouble> {
-    let done = tokio::time::timeout(PATIENCE, work).await;
+    within_time(PATIENCE, work).await
+}
+
+/// The same, unless it takes longer than that.
+pub(super) async fn within_time<T>(
+    time: Duration,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let done = tokio::time::timeout(time, work).await;
     done.unwrap_or_else(|_| {
-        Err(Trouble::own(format!("no answer within {} seconds", PATIENCE.as_secs())))
+        Err(Trouble::own(format!("no answer within {} seconds", time.as_secs())))
     })
 }
 

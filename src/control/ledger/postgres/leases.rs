@@ -40,7 +40,7 @@ const TAKE: &str = "INSERT INTO grantor.lease (chain, name, token, holder, until
     until = clock_timestamp() + interval '120 seconds' \
     WHERE lease.until <= clock_timestamp() OR lease.holder = $3 RETURNING token";
 const RENEW: &str = "UPDATE grantor.lease SET until = clock_timestamp() + interval '120 seconds' \
-    WHERE chain = $1 AND holder = $2 AND until > clock_timestamp()";
+    WHERE chain = $1 AND holder = $2 AND name = ANY ($3) AND until > clock_timestamp()";
 const GIVE_BACK: &str = "UPDATE grantor.lease SET until = clock_timestamp() \
     WHERE chain = $1 AND name = $2 AND token = $3";
 /// Whose that are held for longer than a call takes; nobody takes one while this is looked at.
@@ -148,7 +148,11 @@ impl Leases {
             follow(row.try_get(0)?, begun);
         }
         let of = [(&self.chain as _, Type::TEXT), (&self.holder as _, Type::TEXT)];
-        self.database.ask(RENEW, &of).await?;
+        let names: Vec<_> = self.held().keys().map(|on| on.name()).collect();
+        if !names.is_empty() {
+            let of = [&of[..], &[(&names as _, Type::TEXT_ARRAY)]].concat();
+            self.database.ask(RENEW, &of).await?;
+        }
         if self.is_shown.load(Ordering::Acquire) {
             self.database.ask(SHOW, &of).await?;
         }
