@@ -1,12 +1,10 @@
 """The bench itself, with psql alone: kills, promotions, cuts and full disks do what the other rows rely on."""
 
 import os
-import socket
 import subprocess
-import threading
 
 from between import Wire
-from postgres import BIN, Cluster, PASSWORDS, Pooler, certificate, run, until
+from postgres import Cluster, PASSWORDS, Pooler, certificate, run, until
 from rows import row
 
 TABLE = "CREATE TABLE kept (n int PRIMARY KEY)"

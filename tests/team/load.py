@@ -171,6 +171,62 @@ def kills(told):
     told.equal(len(opened), len(set(opened)), "opens that rest on a yes, against yeses")
 
 
+@row("failover to a synchronous standby under load, twice", "load", seconds=900)
+def failover_under_load(told):
+    cluster = told.keep(Cluster())
+    second = cluster.standby()
+    scene = Crowd(told, policy=ALL, replicas=4, cluster=cluster)
+    stop, heard, confirmed = threading.Event(), {}, {}
+
+    def work(number):
+        change, letters = scene.own(number), itertools.cycle(LETTERS)
+        while not stop.is_set():
+            answer = scene[number].call("set_project_acl", {**change, "permission_list": next(letters)}, timeout=40)
+            heard[answer["outcome"]] = heard.get(answer["outcome"], 0) + 1
+            if answer["outcome"] == "confirmed":
+                confirmed[answer["receipt"]] = answer.get("warnings")
+            else:
+                time.sleep(0.2)
+
+    def fail_over():
+        try:
+            first, standby = cluster.primary, second
+            for number in ("third", None):
+                time.sleep(8)
+                first.kill()
+                standby.promote()
+                if number is None:
+                    # There is none left to wait for.
+                    standby.wait_for_standby("")
+                else:
+                    standby.wait_for_standby("")
+                    cluster.primary = standby
+                    following = cluster.standby(number)
+                scene.move_to(standby)
+                scene.seer.server = standby
+                scene.seer.close()
+                first, standby = standby, (following if number else None)
+            time.sleep(8)
+        finally:
+            stop.set()
+
+    side_by_side([fail_over, *[lambda number=number: work(number) for number in range(4)]])
+    for one in scene.team.replicas:
+        until(f"{one.name} is ready", lambda one=one: one.get("/readyz")[0] == 200)
+    lines = scene.lines()
+    opened = {one["receipt"] for one in lines if one["event"] == "open"}
+    closed = {one["receipt"]: (one["event"], one["outcome"]) for one in lines if one["event"] in ("close", "found")}
+    told.state = scene.left()
+    told.says(f"callers heard {heard}")
+    told.check(set(confirmed) <= opened, f"acknowledged, and gone: {set(confirmed) - opened}")
+    # Where the database was away as it ended, its caller was told so, and somebody has looked since.
+    for receipt, warnings in confirmed.items():
+        if closed.get(receipt) != ("close", "confirmed"):
+            told.says(f"confirmed to its caller, and {closed.get(receipt)} in the ledger; told {warnings}")
+            told.check("ledger" in str(warnings), f"its caller was not told: {warnings}")
+    scene.judge()
+
+
 def ends(scene, patience):
     """How many changes that were for a time came about, how many ends, and which of them have none once it is due."""
 

@@ -1,15 +1,14 @@
 """Where notices go: a name that changes between look-ups, and addresses that are never reached."""
 
 import http.server
+import json
 import os
-import pathlib
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 
-from postgres import Unavailable, run, until
+from postgres import Unavailable, run
 from replicas import LEDGER_KEY
 from rows import row
 
@@ -118,7 +117,7 @@ def rebinding(told):
         return run(told.bench.grantor, *words, env=env, check=False)
 
     def asked():
-        grantor("call", "set_project_acl", __import__("json").dumps(vendors.fresh()))
+        grantor("call", "set_project_acl", json.dumps(vendors.fresh()))
 
     names = told.keep(Names([PUBLIC, "127.0.0.1"]))
     grantor("expire")
