@@ -33,15 +33,19 @@ mod tools;
 mod undo;
 mod wrapped;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::ArgValueCandidates;
 
-use crate::config::Flags;
+use crate::config::{Flags, POLICY};
+use crate::guard::Guard;
 use crate::invocation::{self, Options};
+use crate::settings;
 use crate::vendors::VENDORS;
 
 /// Grants access on request, and keeps the people who own that access in control.
@@ -71,7 +75,7 @@ README.";
 /// The heading of what every command takes.
 const GLOBAL: &str = "Options of every command";
 
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 struct Global {
     /// Use the five embedded fake vendors instead of real ones
     #[arg(long, global = true, help_heading = GLOBAL, display_order = 101)]
@@ -159,6 +163,30 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+impl Cli {
+    /// What the process was started with.
+    fn read() -> Result<Self, clap::Error> {
+        let words: Vec<_> = settings::arguments().collect();
+        Self::usual(&words).map_or_else(|| Self::try_parse_from(words), Ok)
+    }
+
+    /// What most clients start: a server with no option. To make all commands and options only to find none of them
+    /// takes as long as the rest of a start.
+    fn usual(words: &[OsString]) -> Option<Self> {
+        let command = match words {
+            [_] => None,
+            [_, only] if only == "serve" => Some(Command::Serve(serve::Arguments::default())),
+            _ => return None,
+        };
+        Some(Self { global: Global::default(), command })
+    }
+
+    /// Whether those who call are others than whoever started it.
+    fn is_for_others(&self) -> bool {
+        matches!(&self.command, Some(Command::Serve(serve)) if !serve.is_over_stdio())
+    }
+}
+
 impl Command {
     /// What it prints is a protocol, a story or a script.
     fn has_no_data(&self) -> bool {
@@ -203,7 +231,7 @@ const NOT_HERE: &str = "this system is none that Grantor can keep its word on: r
 pub fn main() -> ExitCode {
     crate::observe::hush_panics();
     complete::answer();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(told) => return usage(&told),
     };
@@ -211,8 +239,14 @@ pub fn main() -> ExitCode {
         paint::complain(NOT_HERE);
         return ExitCode::FAILURE;
     }
+    if cli.global.policy.is_some() || settings::environment(POLICY).is_some() {
+        Guard::expect_rules();
+    }
     // The road is long, and rules are judged at its end: Cedar says no where little of the stack is left.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = workers(&cli) {
+        runtime.worker_threads(workers);
+    }
     let runtime = runtime.thread_stack_size(STACK).enable_all().build();
     let run = match runtime {
         Ok(runtime) => {
@@ -229,6 +263,17 @@ pub fn main() -> ExitCode {
         paint::complain(&error.to_string());
         ExitCode::FAILURE
     })
+}
+
+/// How many threads work beside the one that starts, which works as well where there is one client: each is there
+/// before the first answer. Over HTTP that one only waits, and there are as many as the machine has cores.
+fn workers(cli: &Cli) -> Option<usize> {
+    const MOST: usize = 4;
+    if cli.is_for_others() {
+        return None;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Some(cores.saturating_sub(1).clamp(1, MOST))
 }
 
 /// What the command line itself comes to: help or a version to stdout, or what is wrong with it.
@@ -251,11 +296,16 @@ fn usage(told: &clap::Error) -> ExitCode {
 
 type Ran = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 
+/// Puts a future in a place of its own, and makes it in a frame of its own: no command takes room, which costs a start
+/// time, for the largest of them.
+#[inline(never)]
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}
+
 async fn run(cli: Cli) -> Ran {
-    let is_for_others =
-        matches!(&cli.command, Some(Command::Serve(serve)) if !serve.is_over_stdio());
     // Who calls over a network can run no command here, and is told nothing of this machine's folders.
-    if !is_for_others {
+    if !cli.is_for_others() {
         cli.global.keep();
     }
     if cli.global.as_json && cli.command.as_ref().is_none_or(Command::has_no_data) {
@@ -263,21 +313,54 @@ async fn run(cli: Cli) -> Ran {
         return Ok(ExitCode::from(2));
     }
     match cli.command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
-        Command::Serve(arguments) => serve::run(&cli.global, arguments).await,
-        Command::Demo => demo::run().await,
-        Command::Call(arguments) => call::run(&cli.global, arguments).await,
-        Command::Tools(arguments) => tools::run(&cli.global, &arguments).await,
-        Command::Doctor => doctor::run(&cli.global).await,
-        Command::Install(arguments) => install::run(&cli.global, &arguments).await,
-        Command::Undo(arguments) => undo::run(&cli.global, arguments).await,
-        Command::Requests(arguments) => requests::run(&cli.global, arguments).await,
-        Command::Expire => expire::run(&cli.global).await,
-        Command::Reconcile => reconcile::run(&cli.global).await,
-        Command::Sandbox(arguments) => sandbox::run(&cli.global, &arguments).await,
-        Command::Ledger(arguments) => ledger::run(&cli.global, arguments).await,
-        Command::Policy(arguments) => policy::run(&cli.global, arguments).await,
-        Command::Changes(arguments) => changes::run(&cli.global, arguments).await,
-        Command::Access(arguments) => access::run(&cli.global, arguments).await,
+        Command::Serve(arguments) => boxed(|| serve::run(&cli.global, arguments)).await,
+        Command::Demo => boxed(|| demo::run()).await,
+        Command::Call(arguments) => boxed(|| call::run(&cli.global, arguments)).await,
+        Command::Tools(arguments) => boxed(|| tools::run(&cli.global, &arguments)).await,
+        Command::Doctor => boxed(|| doctor::run(&cli.global)).await,
+        Command::Install(arguments) => boxed(|| install::run(&cli.global, &arguments)).await,
+        Command::Undo(arguments) => boxed(|| undo::run(&cli.global, arguments)).await,
+        Command::Requests(arguments) => boxed(|| requests::run(&cli.global, arguments)).await,
+        Command::Expire => boxed(|| expire::run(&cli.global)).await,
+        Command::Reconcile => boxed(|| reconcile::run(&cli.global)).await,
+        Command::Sandbox(arguments) => boxed(|| sandbox::run(&cli.global, &arguments)).await,
+        Command::Ledger(arguments) => boxed(|| ledger::run(&cli.global, arguments)).await,
+        Command::Policy(arguments) => boxed(|| policy::run(&cli.global, arguments)).await,
+        Command::Changes(arguments) => boxed(|| changes::run(&cli.global, arguments)).await,
+        Command::Access(arguments) => boxed(|| access::run(&cli.global, arguments)).await,
         Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is known without the whole command line is what the whole command line says.
+    #[test]
+    fn a_server_with_no_option_is_the_same_however_it_is_read() {
+        for words in [&["grantor"][..], &["grantor", "serve"]] {
+            let usual = Cli::usual(&words.iter().map(OsString::from).collect::<Vec<_>>()).unwrap();
+            let parsed = Cli::try_parse_from(words).unwrap();
+            assert_eq!(usual.global, parsed.global, "{words:?}");
+            let served = |cli: Cli| match cli.command {
+                None => None,
+                Some(Command::Serve(arguments)) => Some(arguments),
+                Some(_) => panic!("{words:?} is another command"),
+            };
+            assert_eq!(served(usual), served(parsed), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_read_as_a_whole() {
+        for words in [
+            &["grantor", "doctor"][..],
+            &["grantor", "serve", "--read-only"],
+            &["grantor", "--help"],
+        ] {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            assert!(Cli::usual(&words).is_none(), "{words:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::notify::Endpoint;
 use crate::observe::Format;
 use crate::outbound::Pace;
 use crate::requester::Requester;
-use crate::secret::{Secret, holds};
+use crate::secret::{Secret, Sought, holds};
 use crate::settings::{Need, Settings, Variable};
 use crate::vendors::{Tenant, VENDORS, Vendor};
 pub use declared::{declared_by, zone_of};
@@ -125,6 +125,9 @@ const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
 /// The file of those whose signature approves.
 const APPROVERS: &str = "GRANTOR_APPROVERS";
 
+/// The file of the rules in force.
+pub const POLICY: &str = "GRANTOR_POLICY";
+
 const VENDOR_NAMES: &str = "GRANTOR_VENDORS";
 const LOG_FORMAT: &str = "GRANTOR_LOG_FORMAT";
 const CONSENT_WAIT: &str = "GRANTOR_CONSENT_WAIT";
@@ -206,7 +209,7 @@ fn policy_of(
         floor::check(&path)?;
         return Ok(Some(path));
     }
-    match named(sources, sources.flags.policy.as_deref(), "GRANTOR_POLICY")? {
+    match named(sources, sources.flags.policy.as_deref(), POLICY)? {
         Some(path) => Ok(Some(path)),
         None => file.path("policy", env),
     }
@@ -420,7 +423,8 @@ pub fn misplacement(name: &str, secret: &str) -> String {
 
 /// The settings that would show a secret of any vendor's.
 fn misplaced(settings: &[&Settings]) -> Vec<String> {
-    let secrets: Vec<_> = settings.iter().flat_map(|settings| settings.secrets()).collect();
+    let secrets = settings.iter().flat_map(|settings| settings.secrets());
+    let secrets: Vec<_> = secrets.map(|(name, secret)| (name, Sought::whole(secret))).collect();
     let texts = settings.iter().flat_map(|settings| settings.texts());
     let told = |(name, text): (String, &str)| {
         let (secret, _) = secrets.iter().find(|(_, secret)| holds(text, secret))?;

@@ -219,9 +219,10 @@ impl Desk {
         &self.config
     }
 
-    /// What is to be known of the rules in force.
-    pub fn policy_warnings(&self) -> Vec<String> {
-        self.guard.warnings()
+    /// Finds what is to be known of the rules in force, when and where that is asked for: it takes a while.
+    pub fn policy_warnings(&self) -> impl FnOnce() -> Vec<String> + Send + use<> {
+        let guard = self.guard.clone();
+        move || guard.warnings()
     }
 
     /// In whose name this process does what nobody called for.

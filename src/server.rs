@@ -30,7 +30,7 @@ use rmcp::service::{RequestContext, RunningService, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use serde_json::json;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::catalogue;
@@ -85,11 +85,12 @@ enum Face {
 /// How serving a client ended.
 type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Serves one client over stdin and stdout until it goes, then finishes what is in flight.
+/// Serves one client over stdin and stdout until it goes, then finishes what is in flight. What `greeting` guards can
+/// begin once the client has been greeted, or will not be.
 ///
 /// # Errors
 /// The client never spoke MCP, or stdout broke before the first answer.
-pub async fn serve_stdio(desk: Desk) -> Served {
+pub async fn serve_stdio(desk: Desk, greeting: DropGuard) -> Served {
     let shutdown = Shutdown::new();
     let (signals, asked) = (Signals::listen()?, shutdown.asked.clone());
     tokio::spawn(async move {
@@ -101,7 +102,9 @@ pub async fn serve_stdio(desk: Desk) -> Served {
     let (stdio, streams) = Stdio::start(reader, writer, unheard.clone(), &shutdown);
     let handler = Handler::new(desk, Face::Stdio(unheard), shutdown.clone());
     let calls = handler.calls.clone();
-    let served = match handler.serve(stdio).await {
+    let greeted = handler.serve(stdio).await;
+    drop(greeting);
+    let served = match greeted {
         Ok(service) => finished(service, &shutdown.input_ended).await,
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),

@@ -7,6 +7,7 @@
 
 mod looks;
 mod near;
+mod skeleton;
 
 use std::borrow::Cow;
 
@@ -15,10 +16,10 @@ pub use looks::{folded, look_alike, plain_part, same_name, slips, with_address};
 pub use near::{finds, near, parts};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
+pub use skeleton::skeleton;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
-use unicode_security::skeleton;
 
 /// The longest text that is shown whole; what follows is cut, and the cut is visible.
 pub const LONGEST: usize = 2_000;

@@ -21,6 +21,10 @@ mod proxy;
 #[path = "grantor/golden.rs"]
 mod golden;
 
+/// What the program's table of look-alikes is made of.
+#[path = "grantor/skeleton.rs"]
+mod skeleton;
+
 /// One process for several who ask.
 #[path = "grantor/requester.rs"]
 mod requester;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use super::setup::{self, Setup};
-use super::{Global, Ran, paint};
+use super::{Global, Ran, boxed, paint};
 use crate::config::{Config, Http};
 use crate::desk::Desk;
 use crate::guard::Guard;
@@ -26,7 +27,7 @@ const EXAMPLES_ISSUER: &str = "https://id.example.com/realms/company";
 /// As whom a sandbox's page is known to its issuer.
 const CLIENT: &str = "grantor-sandbox-inbox";
 
-#[derive(Args, Default)]
+#[derive(Args, Debug, Default, PartialEq)]
 pub(super) struct Arguments {
     /// Serve over HTTP there, to callers with tokens of the issuers that the configuration names
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
@@ -55,8 +56,8 @@ impl Arguments {
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Ran {
     match arguments.http {
-        Some(address) => over_http(global, address, arguments).await,
-        None => over_stdio(global).await,
+        Some(address) => boxed(|| over_http(global, address, arguments)).await,
+        None => boxed(|| over_stdio(global)).await,
     }
 }
 
@@ -65,14 +66,17 @@ async fn over_stdio(global: &Global) -> Ran {
     setup.warn();
     let Setup { config, sandbox: _sandbox } = setup;
     let desk = Desk::new(config)?;
-    setup::warn_of_policy(&desk);
+    let busy = CancellationToken::new();
+    let told = setup::warn_of_policy_after(&desk, busy.clone());
     if std::io::stdin().is_terminal() {
         paint::note(
             "serving MCP on stdin and stdout, as a client starts it; Ctrl-D ends it, and \
              `grantor --help` says what else there is",
         );
     }
-    serve_stdio(desk).await?;
+    let served = serve_stdio(desk, busy.drop_guard()).await;
+    told.await?;
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
 use super::{Global, paint};
 use crate::config::{self, Config, Flags, Sources};
 use crate::desk::Desk;
@@ -66,8 +69,22 @@ impl Setup {
 
 /// Says on stderr what is to be known of the rules in force.
 pub(super) fn warn_of_policy(desk: &Desk) {
-    for warning in desk.policy_warnings() {
-        complain(desk.config().log_format, &format!("policy: {warning}"));
+    say_of_policy(desk.config().log_format, &desk.policy_warnings()());
+}
+
+/// The same once nobody waits: the rules are in force, and what is to be known of them takes as long to find as
+/// they took to read.
+pub(super) fn warn_of_policy_after(desk: &Desk, busy: CancellationToken) -> JoinHandle<()> {
+    let (find, format) = (desk.policy_warnings(), desk.config().log_format);
+    tokio::spawn(async move {
+        busy.cancelled().await;
+        let _ = tokio::task::spawn_blocking(move || say_of_policy(format, &find())).await;
+    })
+}
+
+fn say_of_policy(format: Format, warnings: &[String]) {
+    for warning in warnings {
+        complain(format, &format!("policy: {warning}"));
     }
 }
 

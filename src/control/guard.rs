@@ -57,7 +57,7 @@ mod values;
 mod words;
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
@@ -75,7 +75,7 @@ use crate::failure::Failure;
 use crate::intent::{Cause, Intent, JudgedPart};
 use crate::requester::Requester;
 use crate::text;
-use facts::{Case, Subject};
+use facts::{Case, Language, Subject};
 use rules::Rules;
 use ruling::Ruling;
 
@@ -84,7 +84,8 @@ use ruling::Ruling;
 pub struct Guard {
     read_only: bool,
     rules: InForce,
-    hash: Arc<str>,
+    /// Made when it is first asked for.
+    hash: Arc<OnceLock<String>>,
     /// None where it was not asked what is declared.
     declared: Option<Arc<Declared>>,
     witness: Option<Arc<Witness>>,
@@ -152,8 +153,7 @@ static NOTHING_DECLARED: LazyLock<Declared> = LazyLock::new(Declared::default);
 impl Guard {
     /// The built-in rules.
     pub fn built_in(read_only: bool) -> Self {
-        let hash = hash(BUILT_IN).into();
-        Self { read_only, rules: InForce::BuiltIn, hash, declared: None, witness: None }
+        Self::of(InForce::BuiltIn, read_only)
     }
 
     /// Rules from their text; `file` is what errors call it.
@@ -163,25 +163,41 @@ impl Guard {
     pub fn compile(file: &str, text: &str, read_only: bool) -> Result<Self, PolicyError> {
         let rules = Rules::compile(text)
             .map_err(|troubles| PolicyError { file: file.to_owned(), troubles })?;
-        let (rules, hash) = (InForce::Given(Arc::new(rules)), hash(text).into());
-        Ok(Self { read_only, rules, hash, declared: None, witness: None })
+        Ok(Self::of(InForce::Given(Arc::new(rules)), read_only))
+    }
+
+    fn of(rules: InForce, read_only: bool) -> Self {
+        Self { read_only, rules, hash: Arc::default(), declared: None, witness: None }
+    }
+
+    /// Gets ready to compile rules, which takes longer than all else at a start, while others go on with theirs: what
+    /// Cedar makes when it is first needed, and the language that the rules are in.
+    pub fn expect_rules() {
+        drop(std::thread::Builder::new().spawn(cedar_policy::Authorizer::new));
+        drop(std::thread::Builder::new().spawn(Language::get));
     }
 
     /// The same rules, where this is declared for them to speak of.
     #[must_use]
     pub fn declaring(self, declared: Declared) -> Self {
-        let hash = match declared.is_empty() {
-            true => self.hash,
-            false => hash_of(&[&self.hash, &declared.canonical()]).into(),
-        };
-        Self { hash, declared: Some(Arc::new(declared)), ..self }
+        Self { hash: Arc::default(), declared: Some(Arc::new(declared)), ..self }
     }
 
     /// SHA-256, in hexadecimal, of the rules' text, of the schema they are read by and of what is declared
     /// beside them: what a person agreed to under other rules can be told by it. Whether the server is read-only is no part of
     /// it, nor is what the file is called.
     pub fn hash(&self) -> &str {
-        &self.hash
+        self.hash.get_or_init(|| {
+            let rules = match &self.rules {
+                InForce::BuiltIn => BUILT_IN,
+                InForce::Given(rules) => &rules.text,
+            };
+            let of_rules = hash(rules);
+            match self.declared.as_deref().filter(|declared| !declared.is_empty()) {
+                Some(declared) => hash_of(&[&of_rules, &declared.canonical()]),
+                None => of_rules,
+            }
+        })
     }
 
     /// Has every judgement told to `witness`.

@@ -58,14 +58,15 @@ pub(crate) fn hide(text: &str, secrets: &[SecretString]) -> String {
     Secrets::of(&sought, SHORTEST).redact(text)
 }
 
-/// Whether a setting would show all of this secret. Of a user's name a password may be made.
-pub(crate) fn holds(text: &str, secret: &SecretString) -> bool {
+/// Whether a setting would show all of this secret, which is sought as a whole. Of a user's name a password may be made.
+pub(crate) fn holds(text: &str, sought: &Sought) -> bool {
+    let secret = sought.secret();
     if is(text, secret) || has_part(text, secret.expose_secret()) {
         return true;
     }
     // No encoding has less than a byte for a character.
     let characters = secret.expose_secret().chars().filter(|c| c.is_alphanumeric()).count();
-    text.len() >= characters && Secrets::of(&[Sought::whole(secret)], SHORTEST).are_in(text)
+    text.len() >= characters && Secrets::of(std::slice::from_ref(sought), SHORTEST).are_in(text)
 }
 
 /// Whether a text has some of a key or a token in it: nobody makes up a name of that.
@@ -107,7 +108,7 @@ impl Sought {
     }
 
     /// One of which no piece is looked for.
-    fn whole(secret: &SecretString) -> Self {
+    pub(crate) fn whole(secret: &SecretString) -> Self {
         Self::by(secret, Runs::whole)
     }
 
@@ -467,7 +468,7 @@ mod tests {
             ("administrator", "administrator2024", false),
             ("svc-administrator2024-x", "administrator2024", true),
         ] {
-            assert_eq!(holds(setting, &secret.into()), is_held, "{setting}");
+            assert_eq!(holds(setting, &Sought::whole(&secret.into())), is_held, "{setting}");
         }
     }
 

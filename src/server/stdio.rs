@@ -59,6 +59,8 @@ struct Outgoing {
 const MOST_UNHEARD: usize = 1_000;
 /// The longest line that is read; a longer one is answered and passed over.
 const LONGEST_LINE: usize = 1024 * 1024;
+/// How much is read at once.
+const CHUNK: usize = 16 * 1024;
 /// How long what was asked for may take after the end of input, or after the process was asked to
 /// end: clients that ask by a pipe are answered, and none waits long for the process to end.
 const GRACE: Duration = Duration::from_secs(3);
@@ -232,7 +234,7 @@ async fn answer_lines(
     gate: &Arc<Gate>,
     outbox: &mpsc::Sender<Outgoing>,
 ) {
-    let mut reader = BufReader::with_capacity(64 * 1024, reader);
+    let mut reader = BufReader::with_capacity(CHUNK, reader);
     let (mut line, mut whole) = (Vec::new(), true);
     while let Ok(chunk) = reader.fill_buf().await {
         let ended = chunk.is_empty();

@@ -1,8 +1,8 @@
 //! Names that are the same, and names that only look so.
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_security::skeleton;
 
+use super::skeleton::skeleton;
 use super::{folded_for_rules, strip};
 
 /// Whether both are one name: however it is composed, and however wide its blanks are.

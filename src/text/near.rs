@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use unicode_security::skeleton;
-
+use super::skeleton::skeleton;
 use super::{contains, folded, slips};
 
 /// Letters that are written with others where a keyboard has none of them, and that no decomposition

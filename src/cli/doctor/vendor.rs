@@ -47,7 +47,10 @@ impl<'a> Shown<'a> {
 
     /// A setting without any secret, and what is wrong with it where that was not said yet.
     fn setting(&self, name: &str, text: &str) -> (String, Option<String>) {
-        let misplaced = self.named.iter().find(|(_, secret)| secret::holds(text, secret));
+        let misplaced = self
+            .named
+            .iter()
+            .find(|(_, secret)| secret::holds(text, &secret::Sought::whole(secret)));
         let misplaced = misplaced.map(|(secret, _)| config::misplacement(name, secret));
         (secret::hide(text, &self.all), misplaced.filter(|one| !self.said.contains(one)))
     }

@@ -51,7 +51,13 @@ pub(super) fn named(
 }
 
 fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMistake> {
-    let id = policy.annotation("id").map(str::to_owned);
+    // All at once: Cedar parses the name of each that it is asked for.
+    let noted: Vec<_> = policy.annotations().collect();
+    let text = |wanted: &str| {
+        let found = noted.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, text)| (*text).to_owned())
+    };
+    let id = text("id");
     let trouble = |text: String| Err(PolicyMistake::at(line, id.clone(), text));
     let Some(id) = id.clone().filter(|id| !id.is_empty()) else {
         return trouble("it has no @id; give it one, which answers and ledger name".to_owned());
@@ -69,11 +75,10 @@ fn rule(policy: &Policy, line: usize, earlier: &[Rule]) -> Result<Rule, PolicyMi
         return trouble(format!("line {} has a rule of that @id; rename one of them", other.line));
     }
     let known = |name: &&str| ANNOTATIONS.contains(name);
-    if let Some(other) = policy.annotations().map(|(name, _)| name).find(|name| !known(name)) {
+    if let Some(other) = noted.iter().map(|(name, _)| *name).find(|name| !known(name)) {
         let known = ANNOTATIONS.map(|name| format!("@{name}")).join(", ");
         return trouble(format!("there is no @{other}; there are {known}"));
     }
-    let text = |name| policy.annotation(name).map(str::to_owned);
     let effect = match policy.effect() {
         cedar_policy::Effect::Permit => RuleKind::Permit,
         cedar_policy::Effect::Forbid => RuleKind::Forbid,

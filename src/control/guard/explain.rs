@@ -92,7 +92,7 @@ impl Guard {
         rows: Vec<Judged>,
     ) -> Judged {
         let (verdict, deciding) = ruling.verdict();
-        let language = &self.in_force().language;
+        let language = self.in_force().language;
         let ask = |case: &Case<'_>| language.ask(*case, &|_| true);
         let asked: Vec<_> = cases.iter().map(ask).collect();
         let explain = |rule: &Rule| {

@@ -1,6 +1,7 @@
 //! What a policy is told of a change: the words of `policies/grantor.cedarschema`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
@@ -77,13 +78,24 @@ const LOWERING: &str = "lower_access";
 /// More accesses in one call than a person takes in at a glance.
 const MANY: usize = 10;
 
+/// Read once, whatever rules there are: it is the program's own.
+static LANGUAGE: LazyLock<Result<Language, String>> = LazyLock::new(Language::read);
+
 impl Language {
-    pub(super) fn new() -> Result<Self, String> {
-        let schema = Schema::from_json_str(SCHEMA).map_err(|error| error.to_string())?;
+    /// # Errors
+    /// It cannot be read; a test reads it.
+    pub(super) fn get() -> Result<&'static Self, String> {
+        LANGUAGE.as_ref().map_err(Clone::clone)
+    }
+
+    fn read() -> Result<Self, String> {
         let kind = |name: &str| name.parse::<EntityTypeName>().map_err(|error| error.to_string());
+        // Has the grammar of names made before the schema waits for what another thread makes.
+        let action = kind("Action")?;
+        let schema = Schema::from_json_str(SCHEMA).map_err(|error| error.to_string())?;
         Ok(Self {
             actions: schema.action_entities().map_err(|error| error.to_string())?,
-            action: kind("Action")?,
+            action,
             requester: kind("Requester")?,
             team: kind(TEAM)?,
             group: kind(GROUP)?,

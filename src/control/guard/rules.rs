@@ -20,7 +20,7 @@ use crate::control::permit::Demand;
 
 /// A policy that was checked.
 pub(super) struct Rules {
-    pub(super) language: Language,
+    pub(super) language: &'static Language,
     pub(super) text: String,
     set: PolicySet,
     see: OnceLock<OnRight>,
@@ -66,9 +66,9 @@ impl Rules {
     }
 
     fn checked(text: &str) -> Result<Self, Vec<PolicyMistake>> {
-        let language = Language::new().map_err(|text| vec![PolicyMistake::whole(text)])?;
         let written: PolicySet = text.parse().map_err(|errors| unparsed(text, &errors))?;
         let (listed, policies) = named(text, &written)?;
+        let language = Language::get().map_err(|text| vec![PolicyMistake::whole(text)])?;
         let set = PolicySet::from_policies(policies)
             .map_err(|error| vec![PolicyMistake::whole(error.to_string())])?;
         check(text, &listed, &set, &language.schema)?;

@@ -139,14 +139,15 @@ async fn exchange(
     let patience = site.limits.most().idle_timeout;
     let service = service_fn(move |request| {
         let (site, place) = (site.clone(), place.clone());
-        async move {
+        // A connection that asks nothing keeps no room for an answer.
+        Box::pin(async move {
             let Some(busy) = place.busy() else {
                 let why = "too many are connected\n";
                 return Ok::<_, Infallible>(later(StatusCode::SERVICE_UNAVAILABLE, SOON, why));
             };
             let answer = site.answer(request, &place).await;
             Ok(answer.map(|body| Held::busy(body, busy).boxed()))
-        }
+        })
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LONGEST_HEAD);
