@@ -22,8 +22,7 @@ mod proxy;
 mod golden;
 
 /// What the program's table of look-alikes is made of.
-#[path = "grantor/skeleton.rs"]
-mod skeleton;
+
 
 /// One process for several who ask.
 #[path = "grantor/requester.rs"]

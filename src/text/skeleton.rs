@@ -1,13 +1,12 @@
 //! What a text looks like: its skeleton, as Unicode's security mechanisms (UTS 39) define it.
 //!
 //! The table is a text, a line a character: the character, and what stands in its place, which is nothing for one
-//! that cannot be seen. The crate that has it too keeps it as pointers, and each pointer costs every start of the
-//! program; a test makes the table of that crate's.
+//! that cannot be seen. `build.rs` makes it.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 /// In the order of the characters that its lines begin with.
-const TABLE: &str = include_str!("skeleton/table.txt");
+const TABLE: &str = include_str!(concat!(env!("OUT_DIR"), "/looks.txt"));
 
 /// Two texts that may be taken for each other have the same one.
 pub fn skeleton(text: &str) -> impl Iterator<Item = char> + '_ {
