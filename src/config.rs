@@ -10,6 +10,7 @@ mod floor;
 mod gather;
 mod http;
 mod notify;
+mod own;
 mod paths;
 mod people;
 mod policy;
@@ -29,7 +30,7 @@ use crate::observe::Format;
 use crate::outbound::Pace;
 use crate::requester::Requester;
 use crate::secret::{Secret, Sought, holds};
-use crate::settings::{Need, Settings, Variable};
+use crate::settings::Settings;
 use crate::vendors::{Tenant, VENDORS, Vendor};
 pub use declared::{declared_by, zone_of};
 use file::File;
@@ -119,9 +120,6 @@ pub struct Sources<'a> {
 #[error("{0}")]
 pub struct ConfigError(String);
 
-/// What the ledger is sealed with.
-const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
-
 /// The file of those whose signature approves.
 const APPROVERS: &str = "GRANTOR_APPROVERS";
 
@@ -129,19 +127,6 @@ const APPROVERS: &str = "GRANTOR_APPROVERS";
 pub const POLICY: &str = "GRANTOR_POLICY";
 
 const VENDOR_NAMES: &str = "GRANTOR_VENDORS";
-const LOG_FORMAT: &str = "GRANTOR_LOG_FORMAT";
-const CONSENT_WAIT: &str = "GRANTOR_CONSENT_WAIT";
-/// What is asked for longer than this is better asked at a terminal.
-const LONGEST_WAIT: u64 = 3600;
-
-/// Grantor's own settings that may come from a file or a command.
-const OWN: &[Variable] = &[Variable {
-    name: LEDGER_KEY,
-    secret: true,
-    need: Need::Optional,
-    help: "at least 32 bytes of text or base64",
-}];
-
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.
 pub const FLOOR: &str = "/etc/grantor/config.toml";
 
@@ -237,41 +222,6 @@ fn approvers_of(
     path.map(load).transpose().map_err(|trouble| ConfigError(format!("{APPROVERS}: {trouble}")))
 }
 
-/// Grantor's own secrets. What the floor takes one from, nobody else may have written.
-fn own(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Settings, ConfigError> {
-    if !floor.has("ledger_key") {
-        return Ok(gather::own(OWN, sources.environment, file));
-    }
-    let own = gather::own(OWN, &|_| None, floor);
-    own.files().try_for_each(floor::check)?;
-    Ok(own)
-}
-
-/// How long a question waits while a call is open, in seconds.
-fn consent_wait(
-    env: &dyn Fn(&str) -> Option<String>,
-    file: &File,
-) -> Result<Option<u64>, ConfigError> {
-    let wait = match (env(CONSENT_WAIT), file.own("consent_wait")) {
-        (Some(text), _) => text.trim().parse().ok(),
-        (None, Some(value)) => value.as_integer().and_then(|wait| u64::try_from(wait).ok()),
-        (None, None) => return Ok(None),
-    };
-    wait.filter(|wait| (1..=LONGEST_WAIT).contains(wait)).map(Some).ok_or_else(|| {
-        ConfigError(format!("{CONSENT_WAIT} must be a number of seconds from 1 to {LONGEST_WAIT}"))
-    })
-}
-
-fn log_format(env: &dyn Fn(&str) -> Option<String>, file: &File) -> Result<Format, ConfigError> {
-    let name = match (env(LOG_FORMAT), file.own("log_format")) {
-        (Some(name), _) => name.trim().to_owned(),
-        (None, Some(value)) => value.as_str().unwrap_or_default().to_owned(),
-        (None, None) => return Ok(Format::default()),
-    };
-    Format::named(&name)
-        .ok_or_else(|| ConfigError(format!("{LOG_FORMAT} is human or json, not {name:?}")))
-}
-
 impl Config {
     /// # Errors
     /// A file that cannot be read or does not parse, an unknown key, section or vendor, or
@@ -287,7 +237,7 @@ impl Config {
             || file.flag("read_only")?
             || floor.flag("read_only")?;
         let dir = state_dir_of(sources, &file, &floor)?;
-        let own = own(sources, &file, &floor)?;
+        let own = own::own(sources, &file, &floor)?;
         let state_dir = if sources.sandbox.is_some() { dir.join("sandbox") } else { dir };
         let state = crate::owner_only::warnings(&state_dir);
         let (declared, odd) = declared::declared(&file, &floor)?;
@@ -306,9 +256,9 @@ impl Config {
             store: store.shared,
             store_owner: store.owner,
             approvers: approvers_of(sources, &file, &floor)?,
-            consent_wait: consent_wait(env, &file)?,
+            consent_wait: own::consent_wait(env, &file)?,
             log: env("GRANTOR_LOG").or_else(|| file.text("log").map(str::to_owned)),
-            log_format: log_format(env, &file)?,
+            log_format: own::log_format(env, &file)?,
             sandbox: sources.sandbox.is_some(),
             warnings: [file.warnings(), floor.idle(), own.warnings(), state, odd].concat(),
             people: NamedPeople::default(),
