@@ -314,7 +314,7 @@ async fn run(cli: Cli) -> Ran {
     }
     match cli.command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
         Command::Serve(arguments) => boxed(|| serve::run(&cli.global, arguments)).await,
-        Command::Demo => boxed(|| demo::run()).await,
+        Command::Demo => boxed(demo::run).await,
         Command::Call(arguments) => boxed(|| call::run(&cli.global, arguments)).await,
         Command::Tools(arguments) => boxed(|| tools::run(&cli.global, &arguments)).await,
         Command::Doctor => boxed(|| doctor::run(&cli.global)).await,

@@ -36,6 +36,7 @@ use file::File;
 pub use http::{Http, Limits as HttpLimits};
 use paths::{expanded, of_environment};
 pub use people::NamedPeople;
+pub use policy::POLICY;
 
 /// What a process is set up to do.
 pub struct Config {
@@ -124,9 +125,6 @@ const LEDGER_KEY: &str = "GRANTOR_LEDGER_KEY";
 
 /// The file of those whose signature approves.
 const APPROVERS: &str = "GRANTOR_APPROVERS";
-
-/// The file of the rules in force.
-pub const POLICY: &str = "GRANTOR_POLICY";
 
 const VENDOR_NAMES: &str = "GRANTOR_VENDORS";
 const LOG_FORMAT: &str = "GRANTOR_LOG_FORMAT";
