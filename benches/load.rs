@@ -84,13 +84,14 @@ fn over_http(url: &str, wanted: impl Fn(&str) -> bool) {
         println!("{:<34} {ratio:>8.2} of stdio's", "");
         assert!(least.is_none_or(|least| ratio >= least), "{what}: {ratio}");
     }
-    for (name, bear) in [
-        ("http idle", http::idle as fn(&http::Served, &http::Issuer, &str)),
-        ("http slow", http::slow),
-        ("http flood", http::flood),
+    for (name, limits, bear) in [
+        ("http idle", "", http::idle as fn(&http::Served, &http::Issuer, &str)),
+        // It is about connections: whoever is served meanwhile must not come to an end of what they may ask.
+        ("http slow", open, http::slow),
+        ("http flood", "", http::flood),
     ] {
         if wanted(name) {
-            let (server, _state) = served("");
+            let (server, _state) = served(limits);
             bear(&server, &issuer, &message(&look));
         }
     }

@@ -37,6 +37,7 @@ use file::File;
 pub use http::{Http, Limits as HttpLimits};
 use paths::{expanded, of_environment};
 pub use people::NamedPeople;
+pub use policy::POLICY;
 
 /// What a process is set up to do.
 pub struct Config {
@@ -122,9 +123,6 @@ pub struct ConfigError(String);
 
 /// The file of those whose signature approves.
 const APPROVERS: &str = "GRANTOR_APPROVERS";
-
-/// The file of the rules in force.
-pub const POLICY: &str = "GRANTOR_POLICY";
 
 const VENDOR_NAMES: &str = "GRANTOR_VENDORS";
 /// The file of a machine's administrator, a bound that flags and environment cannot loosen.

@@ -5,6 +5,9 @@ use std::path::Path;
 use super::Config;
 use crate::guard::{Guard, PolicyError};
 
+/// The variable that names it.
+pub const POLICY: &str = "GRANTOR_POLICY";
+
 impl Config {
     /// The rules in force, and what is declared for them to speak of.
     ///

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cedar_policy::SchemaFragment;
 use grantor::catalogue::Supposed;
@@ -9,7 +10,7 @@ use grantor::tools::{Effect, TOOLS};
 use serde_json::{Value, json};
 
 use super::golden;
-use super::harness::{Ran, World, example, parsed};
+use super::harness::{PATIENCE, Ran, World, example, parsed};
 use super::writes::GRANTS;
 
 /// A Saturday, in working hours if it were none.
@@ -1058,6 +1059,34 @@ fn a_rule_of_a_thousand_conditions_is_judged() {
         text.replace("action, resource) when", "action in Action::\"grant\", resource) when");
     let policy = judge(&compile(&text), GRANT, &json!({}));
     assert_eq!((policy.verdict, policy.rules), ("deny", vec!["many".to_owned()]));
+}
+
+/// What is to be known of rules is said once the client has been greeted, while it is served; and before the end
+/// where it leaves without a greeting.
+#[tokio::test]
+async fn a_server_says_what_is_to_be_known_of_its_rules_and_nobody_waits_for_it() {
+    const SAID: &str = "policy: line 1: freeze names no action";
+    let rules = r#"@id("freeze") forbid (principal == Requester::"ada", action, resource);
+@id("all") permit (principal, action, resource);
+"#;
+    for is_greeted in [true, false] {
+        let world = World::new().await;
+        let path = world.path("mine.cedar");
+        std::fs::write(&path, rules).unwrap();
+        let world = world.set("GRANTOR_POLICY", path.to_str().unwrap());
+        let mut server = world.serve_raw_logged();
+        if is_greeted {
+            server.hello("2025-11-25").await;
+            let said = async {
+                while !world.stderr().contains(SAID) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, said).await.expect("it is said while it serves");
+        }
+        assert_eq!(server.finish().await.0, 0);
+        assert_eq!(world.stderr().matches(SAID).count(), 1, "{}", world.stderr());
+    }
 }
 
 /// A question that a rule puts about looking is nobody's: looks pass, and the rule is named as the
