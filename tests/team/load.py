@@ -69,7 +69,7 @@ def side_by_side(works):
         raise errors[0]
 
 
-@row("eight replicas, each with its changes, on one chain", "load", quick=True, seconds=1800)
+@row("eight replicas, each with its changes, on one chain", "load", quick=True, seconds=3600)
 def eight(told):
     bench = told.bench
     scene = Crowd(told, policy=ALL, replicas=bench.replicas)
