@@ -733,7 +733,7 @@ mod tests {
                 all.retain(|one| one.vendor.name == "dfns");
                 gather::of_tenant(&all[0], &sources, &file, &none)
             };
-            let own = gather::own(OWN, &home, &file);
+            let own = gather::own(own::OWN, &home, &file);
             let read = [&token, &own].map(|settings| settings.files().next().unwrap().to_owned());
             let [token, key] = read;
             [loaded.state_dir, loaded.policy.unwrap(), token, key]

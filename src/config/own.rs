@@ -13,7 +13,7 @@ const CONSENT_WAIT: &str = "GRANTOR_CONSENT_WAIT";
 const LONGEST_WAIT: u64 = 3600;
 
 /// Grantor's own settings that may come from a file or a command.
-const OWN: &[Variable] = &[Variable {
+pub(super) const OWN: &[Variable] = &[Variable {
     name: LEDGER_KEY,
     secret: true,
     need: Need::Optional,
