@@ -7,6 +7,7 @@ use std::path::Path;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::skeleton;
 
+#[expect(clippy::disallowed_methods, reason = "this is how cargo says where to write")]
 fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let folder = std::env::var("OUT_DIR").map_err(std::io::Error::other)?;

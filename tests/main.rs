@@ -21,9 +21,6 @@ mod proxy;
 #[path = "grantor/golden.rs"]
 mod golden;
 
-/// What the program's table of look-alikes is made of.
-
-
 /// One process for several who ask.
 #[path = "grantor/requester.rs"]
 mod requester;

@@ -21,7 +21,11 @@ pub(super) const OWN: &[Variable] = &[Variable {
 }];
 
 /// Grantor's own secrets. What the floor takes one from, nobody else may have written.
-pub(super) fn own(sources: &Sources<'_>, file: &File, floor: &File) -> Result<Settings, ConfigError> {
+pub(super) fn own(
+    sources: &Sources<'_>,
+    file: &File,
+    floor: &File,
+) -> Result<Settings, ConfigError> {
     if !floor.has("ledger_key") {
         return Ok(gather::own(OWN, sources.environment, file));
     }
@@ -45,7 +49,10 @@ pub(super) fn consent_wait(
     })
 }
 
-pub(super) fn log_format(env: &dyn Fn(&str) -> Option<String>, file: &File) -> Result<Format, ConfigError> {
+pub(super) fn log_format(
+    env: &dyn Fn(&str) -> Option<String>,
+    file: &File,
+) -> Result<Format, ConfigError> {
     let name = match (env(LOG_FORMAT), file.own("log_format")) {
         (Some(name), _) => name.trim().to_owned(),
         (None, Some(value)) => value.as_str().unwrap_or_default().to_owned(),
