@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use grantor::guard::Guard;
 use grantor::ledger::{Ledger, SharedStore, migrate};
 use grantor::requester::Requester;
-use grantor::secret::{Origin, Secret};
+use grantor::secret::{SecretSource, Secret};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
@@ -64,11 +64,11 @@ async fn parted() {
 }
 
 fn secret(url: &str) -> Secret {
-    Secret::new(VARIABLE, Origin::Inline(url.into()))
+    Secret::new(VARIABLE, SecretSource::Inline(url.into()))
 }
 
 fn ledger(dir: &Path, url: &str, chain: &str) -> Ledger {
-    let key = Secret::new("key", Origin::Inline(KEY.into()));
+    let key = Secret::new("key", SecretSource::Inline(KEY.into()));
     let store = SharedStore { url: secret(url), chain: chain.to_owned() };
     Ledger::kept(dir, Some(key), Some(store))
 }
@@ -140,7 +140,7 @@ async fn grown(url: &str, lines: usize) {
     let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     let (dir, chain) = (dir.unwrap(), fresh("grown"));
     let guard = Guard::compile("bench", POLICY, false).unwrap();
-    let key = || Some(Secret::new("key", Origin::Inline(KEY.into())));
+    let key = || Some(Secret::new("key", SecretSource::Inline(KEY.into())));
     let (files, requester) = (dir.path().join("files"), Requester::named("bench"));
     let mut receipt = String::new();
     {

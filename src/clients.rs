@@ -29,7 +29,7 @@ pub struct Client {
     pub format: Format,
     pub shape: Shape,
     /// Where its user's file is; without one an entry is pasted.
-    pub user: Option<Place>,
+    pub user: Option<ConfigFolder>,
     /// Its file inside a project, where it reads one.
     pub project: Option<&'static str>,
     /// What a person does so that an entry counts.
@@ -62,7 +62,7 @@ pub struct Shape {
 /// A file on each platform: from `~/`, from the folder of configurations (`$CONFIG/`), or from that of
 /// applications (`$APPS/`).
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct ConfigFolder {
     pub linux: &'static str,
     pub macos: &'static str,
     pub windows: &'static str,

@@ -21,12 +21,12 @@ pub(crate) use runs::is_secret;
 pub struct Secret {
     /// The variable that names it, for messages.
     name: String,
-    origin: Origin,
+    origin: SecretSource,
     value: RwLock<Option<SecretString>>,
 }
 
 /// Where the value is.
-pub enum Origin {
+pub enum SecretSource {
     Inline(SecretString),
     File(PathBuf),
     Command(Vec<String>),
@@ -41,7 +41,7 @@ pub struct SecretError {
 }
 
 impl Secret {
-    pub fn new(name: impl Into<String>, origin: Origin) -> Self {
+    pub fn new(name: impl Into<String>, origin: SecretSource) -> Self {
         Self { name: name.into(), origin, value: RwLock::new(None) }
     }
 
@@ -79,8 +79,8 @@ impl Secret {
     pub async fn known(&self) -> Option<SecretString> {
         match (&self.origin, self.value.read().await.as_ref()) {
             (_, Some(value)) => return Some(value.clone()),
-            (Origin::Command(_), None) => return None,
-            (Origin::Inline(_) | Origin::File(_), None) => {}
+            (SecretSource::Command(_), None) => return None,
+            (SecretSource::Inline(_) | SecretSource::File(_), None) => {}
         }
         self.read().await.ok()
     }
@@ -92,15 +92,15 @@ impl Secret {
 
     async fn fetch(&self) -> Result<SecretString, SecretError> {
         let (bytes, of) = match &self.origin {
-            Origin::Inline(value) => return Ok(value.clone()),
-            Origin::File(path) => {
+            SecretSource::Inline(value) => return Ok(value.clone()),
+            SecretSource::File(path) => {
                 let of = path.display().to_string();
                 let path = path.clone();
                 let read = tokio::task::spawn_blocking(move || given::read(&path)).await;
                 let bytes = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
                 (bytes.map_err(|error| self.error(format!("{of}: {error}")))?, of)
             }
-            Origin::Command(line) => self.run(line).await?,
+            SecretSource::Command(line) => self.run(line).await?,
         };
         let bytes = Zeroizing::new(bytes);
         let text = given::text(&bytes).map_err(|trouble| self.error(format!("{of}: {trouble}")))?;
@@ -159,7 +159,7 @@ mod tests {
     async fn a_file_is_read_again_after_it_is_forgotten() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "first\n").unwrap();
-        let secret = Secret::new("X_FILE", Origin::File(file.path().into()));
+        let secret = Secret::new("X_FILE", SecretSource::File(file.path().into()));
         assert_eq!(expose(&secret.read().await.unwrap()), "first");
         std::fs::write(file.path(), "second").unwrap();
         assert_eq!(expose(&secret.read().await.unwrap()), "first");
@@ -170,13 +170,13 @@ mod tests {
     #[tokio::test]
     async fn a_failing_command_says_so_without_its_output() {
         let line = ["sh", "-c", "echo hunter2; exit 3"].map(str::to_owned).to_vec();
-        let error = Secret::new("X", Origin::Command(line)).read().await.unwrap_err().to_string();
+        let error = Secret::new("X", SecretSource::Command(line)).read().await.unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]
     fn debug_prints_the_name_alone() {
-        let secret = Secret::new("DFNS_AUTH_TOKEN", Origin::Inline("hunter2".into()));
+        let secret = Secret::new("DFNS_AUTH_TOKEN", SecretSource::Inline("hunter2".into()));
         assert_eq!(format!("{secret:?}"), "Secret(DFNS_AUTH_TOKEN)");
     }
 }

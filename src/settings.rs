@@ -8,7 +8,7 @@ use toml::Table;
 
 use crate::draft::Base;
 use crate::given;
-use crate::secret::{Origin, Secret, expose, readable_by_others};
+use crate::secret::{SecretSource, Secret, expose, readable_by_others};
 
 /// One setting of a vendor.
 #[derive(Debug)]
@@ -182,9 +182,9 @@ impl Settings {
     /// It is missing, set twice, or refers to a variable that is not set.
     pub fn secret(&self, name: &str) -> Result<Secret, String> {
         let origin = match self.found.get(name) {
-            Some(Found::Inline(value)) => Origin::Inline(value.clone()),
-            Some(Found::File(path)) => Origin::File(path.clone()),
-            Some(Found::Command(line)) => Origin::Command(line.clone()),
+            Some(Found::Inline(value)) => SecretSource::Inline(value.clone()),
+            Some(Found::File(path)) => SecretSource::File(path.clone()),
+            Some(Found::Command(line)) => SecretSource::Command(line.clone()),
             Some(Found::Unset(other)) => {
                 let name = self.called(name);
                 return Err(format!("{name} refers to {other}, which is not set"));

@@ -87,7 +87,7 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
         }
         false => client.user_file(&settings::environment)?,
     };
-    let place = Place { global, client, file, is_project: arguments.project };
+    let place = Destination { global, client, file, is_project: arguments.project };
     if arguments.check {
         return check::run(&place).await;
     }
@@ -115,7 +115,7 @@ pub(super) async fn run(global: &Global, arguments: &Arguments) -> Ran {
 }
 
 /// The file that a command is about.
-pub(super) struct Place<'a> {
+pub(super) struct Destination<'a> {
     global: &'a Global,
     client: &'static Client,
     /// None where an entry is pasted.
@@ -123,7 +123,7 @@ pub(super) struct Place<'a> {
     is_project: bool,
 }
 
-impl Place<'_> {
+impl Destination<'_> {
     /// Its file, or why it has none that could be looked at.
     fn listing(&self) -> Result<Listing, Box<dyn std::error::Error + Send + Sync>> {
         let title = self.client.title;
@@ -135,11 +135,11 @@ impl Place<'_> {
 }
 
 fn install(
-    place: &Place<'_>,
+    place: &Destination<'_>,
     listing: &Listing,
     entry: &Entry,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let Place { client, .. } = place;
+    let Destination { client, .. } = place;
     let title = client.title;
     let replaced = listing.with(entry)?.map(|text| listing.replace(&text)).transpose()?;
     let word = match &replaced {
@@ -192,9 +192,9 @@ fn backup(replaced: Option<&Replaced>) -> Option<String> {
     replaced?.backup.as_ref().map(|path| path.display().to_string())
 }
 
-fn remove(place: &Place<'_>, name: &str) -> Ran {
+fn remove(place: &Destination<'_>, name: &str) -> Ran {
     let listing = place.listing()?;
-    let Place { client, global, .. } = place;
+    let Destination { client, global, .. } = place;
     let replaced = listing.without(name)?.map(|text| listing.replace(&text)).transpose()?;
     let title = client.title;
     let file = text::clean(&listing.path().display().to_string());
@@ -218,8 +218,8 @@ fn remove(place: &Place<'_>, name: &str) -> Ran {
 }
 
 /// What to paste, alone on stdout; where to, on stderr.
-fn print(place: &Place<'_>, entry: &Entry) -> std::io::Result<()> {
-    let Place { client, file, global, .. } = place;
+fn print(place: &Destination<'_>, entry: &Entry) -> std::io::Result<()> {
+    let Destination { client, file, global, .. } = place;
     let pasted = client.pasted(entry);
     if global.as_json {
         let file = file.as_ref().map(|file| file.display().to_string());

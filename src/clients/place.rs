@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Place;
+use super::ConfigFolder;
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -31,7 +31,7 @@ impl Platform {
     }
 }
 
-impl Place {
+impl ConfigFolder {
     /// The file; the other name of it where that one alone is there.
     pub(super) fn path(&self, env: Environment<'_>) -> Option<PathBuf> {
         let path = self.on(Platform::here(), env)?;

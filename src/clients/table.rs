@@ -1,14 +1,14 @@
 //! Every client there is. What is said of macOS and Windows is from the clients' own pages.
 
-use super::{Client, Format, Place, Shape};
+use super::{Client, Format, ConfigFolder, Shape};
 
 /// A command and its arguments, and nothing else.
 const PLAIN: Shape = Shape { also: &[], is_one_list: false, asks: false };
 const TYPED: Shape = Shape { also: &[("type", "\"stdio\"")], ..PLAIN };
 
 /// A place that is written in one way on every platform.
-const fn everywhere(path: &'static str) -> Place {
-    Place { linux: path, macos: path, windows: path, moved: None, or: None }
+const fn everywhere(path: &'static str) -> ConfigFolder {
+    ConfigFolder { linux: path, macos: path, windows: path, moved: None, or: None }
 }
 
 pub static CLIENTS: [Client; 16] = [
@@ -19,7 +19,7 @@ pub static CLIENTS: [Client; 16] = [
         key: "mcpServers",
         format: Format::Json,
         shape: TYPED,
-        user: Some(Place {
+        user: Some(ConfigFolder {
             moved: Some(("CLAUDE_CONFIG_DIR", ".claude.json")),
             ..everywhere("~/.claude.json")
         }),
@@ -66,7 +66,7 @@ pub static CLIENTS: [Client; 16] = [
         key: "mcp_servers",
         format: Format::Toml,
         shape: PLAIN,
-        user: Some(Place {
+        user: Some(ConfigFolder {
             moved: Some(("CODEX_HOME", "config.toml")),
             ..everywhere("~/.codex/config.toml")
         }),
@@ -95,7 +95,7 @@ pub static CLIENTS: [Client; 16] = [
             is_one_list: true,
             asks: false,
         },
-        user: Some(Place {
+        user: Some(ConfigFolder {
             or: Some("opencode.jsonc"),
             ..everywhere("$CONFIG/opencode/opencode.json")
         }),
@@ -120,7 +120,7 @@ pub static CLIENTS: [Client; 16] = [
         key: "context_servers",
         format: Format::Jsonc,
         shape: Shape { also: &[("source", "\"custom\"")], ..PLAIN },
-        user: Some(Place {
+        user: Some(ConfigFolder {
             linux: "$CONFIG/zed/settings.json",
             macos: "~/.config/zed/settings.json",
             windows: "$APPS/Zed/settings.json",

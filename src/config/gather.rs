@@ -9,7 +9,7 @@ use super::file::{File, key_of};
 use super::paths::of_environment;
 use super::tenants::Declared;
 use crate::given;
-use crate::secret::{Origin, Secret, is_secret};
+use crate::secret::{SecretSource, Secret, is_secret};
 use crate::settings::{self, Found, Settings, Variable};
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -114,9 +114,9 @@ pub(super) fn secret(
     file: &File,
 ) -> Result<Secret, String> {
     let origin = match hidden(called, value, env, file) {
-        Some(Found::Inline(value)) => Origin::Inline(value),
-        Some(Found::File(path)) => Origin::File(path),
-        Some(Found::Command(line)) => Origin::Command(line),
+        Some(Found::Inline(value)) => SecretSource::Inline(value),
+        Some(Found::File(path)) => SecretSource::File(path),
+        Some(Found::Command(line)) => SecretSource::Command(line),
         Some(Found::Unset(other)) => {
             return Err(format!("{called} refers to {other}, which is not set"));
         }

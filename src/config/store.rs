@@ -9,7 +9,7 @@ use super::http::Wrong;
 use super::own::LEDGER_KEY;
 use super::{Config, ConfigError};
 use crate::ledger::{Ledger, SharedStore};
-use crate::secret::{Origin, Secret};
+use crate::secret::{SecretSource, Secret};
 use crate::settings::Settings;
 
 /// The section that all of it is in.
@@ -128,8 +128,8 @@ fn secret(
     let of_file = super::paths::of_environment(&format!("{name}_FILE"), direct)?;
     match (direct(&name), of_file) {
         (Some(_), Some(_)) => Err(format!("{name} and {name}_FILE are both set: unset one")),
-        (Some(text), None) => Ok(Some(Secret::new(name, Origin::Inline(text.into())))),
-        (None, Some(path)) => Ok(Some(Secret::new(name, Origin::File(path)))),
+        (Some(text), None) => Ok(Some(Secret::new(name, SecretSource::Inline(text.into())))),
+        (None, Some(path)) => Ok(Some(Secret::new(name, SecretSource::File(path)))),
         (None, None) => section
             .and_then(|table| table.get(key))
             .map(|value| gather::secret(&format!("{key} in [{SECTION}]"), value, env, file))

@@ -134,7 +134,7 @@ impl Desk {
             return Err(Failure::refused(format!("{MISTYPED}; the request {receipt} stays open"))
                 .hint("call again without requestState: the person is asked once more"));
         }
-        match self.settle(&request, &told.reply, Channel::Elicitation, requester).await? {
+        match self.record_answer(&request, &told.reply, Channel::Elicitation, requester).await? {
             ConsentOutcome::Approved(request) => Ok(request),
             ConsentOutcome::Refused(failure) => Err(failure),
             ConsentOutcome::Waiting(..) => Err(Failure::refused("the person did not answer")
@@ -200,7 +200,7 @@ impl Desk {
                     // An earlier call asked for it too, and it waits for somebody's answer.
                     return Ok(ConsentOutcome::Waiting(request, waits));
                 }
-                self.settle(&request, &reply, consult.means(), &call.requester).await
+                self.record_answer(&request, &reply, consult.means(), &call.requester).await
             }
             Person::Between(_) => {
                 let state = self.sealed(&receipt, &call.requester).await?;
@@ -238,7 +238,7 @@ impl Desk {
     }
 
     /// Records what a person said.
-    async fn settle(
+    async fn record_answer(
         &self,
         request: &Request,
         reply: &PersonReply,

@@ -281,12 +281,12 @@ fn conclude(
         let note = Some(NOT_YET.to_owned());
         return WriteConclusion { outcome: Outcome::Unconfirmed, note, unseen: true };
     }
-    let (outcome, note) = settled(said, found.map(|(finding, _)| finding), reached);
+    let (outcome, note) = outcome_of(said, found.map(|(finding, _)| finding), reached);
     WriteConclusion { outcome, note, unseen: false }
 }
 
 /// The outcome where what shows is no older than the write, or nobody said yes to it.
-fn settled(
+fn outcome_of(
     said: &Said,
     found: Result<Verification, Failure>,
     reached: Outcome,

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::guard::Right;
 use crate::ledger::told_to;
 use crate::ledger::{
-    Past, PastEntry, PastPage, Place, Position, Refusal, Request, Standing, State, Told, Who,
+    Past, PastEntry, PastPage, TenantPlace, Position, Refusal, Request, Standing, State, Told, Who,
 };
 use crate::requester::Requester;
 use crate::text::{self, Word};
@@ -132,15 +132,15 @@ impl Desk {
     }
 
     /// A tenant by its name: as it is configured, or else as lines name one.
-    fn place(&self, name: &str) -> Place {
+    fn place(&self, name: &str) -> TenantPlace {
         let is = |tenant: &&Tenant| tenant.id.word() == name;
         match self.config.tenants.iter().find(is) {
-            Some(Tenant { id, .. }) => Place {
+            Some(Tenant { id, .. }) => TenantPlace {
                 vendor: Some(id.vendor.to_owned()),
                 place: Some(id.place.clone()),
                 names: id.names(),
             },
-            None => Place::called(name),
+            None => TenantPlace::called(name),
         }
     }
 

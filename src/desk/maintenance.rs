@@ -96,14 +96,14 @@ impl Desk {
     pub async fn reconcile(&self) -> Result<Vec<MaintenanceReport>, Failure> {
         let mut reports = Vec::new();
         for record in self.ledger.orphans(crate::clock::now()).await? {
-            let ending = self.settle_orphan(&record).await;
+            let ending = self.reconcile_orphan(&record).await;
             let ending = ending.unwrap_or_else(|failure| Ending::Left(failure.message));
             reports.push(MaintenanceReport::new(&record, ending));
         }
         Ok(reports)
     }
 
-    async fn settle_orphan(&self, record: &Record) -> Result<Ending, Failure> {
+    async fn reconcile_orphan(&self, record: &Record) -> Result<Ending, Failure> {
         let mut found = self.status_of(record).await?;
         if found.early {
             return Ok(Ending::Left(found.note));

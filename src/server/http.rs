@@ -51,7 +51,7 @@ pub(super) use limits::slot;
 use limits::{Limits, Slot};
 use metrics::Metrics;
 use opening::Opening;
-use places::Place;
+use places::ConnectionSlot;
 use scope::Needs;
 use sessions::{Session, Sessions};
 pub(super) use sessions::{client, shows_links};
@@ -215,7 +215,7 @@ impl Site {
     }
 
     /// The answer to one request, whatever it is.
-    async fn answer(&self, request: Request<Incoming>, place: &Place) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, place: &ConnectionSlot) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let health = match path.as_str() {
             "/livez" => Some(plain(StatusCode::OK, "ok\n")),
@@ -286,7 +286,7 @@ impl Site {
         &self,
         page: &Arc<Page>,
         request: Request<Incoming>,
-        place: &Place,
+        place: &ConnectionSlot,
     ) -> Response<Body> {
         if self.shutdown.asked.is_cancelled() {
             return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
@@ -317,7 +317,7 @@ impl Site {
     }
 
     /// A request to the MCP endpoint: who calls, whether it is too much, and then what they ask for.
-    async fn enter(&self, request: Request<Incoming>, place: &Place) -> Response<Body> {
+    async fn enter(&self, request: Request<Incoming>, place: &ConnectionSlot) -> Response<Body> {
         if self.shutdown.asked.is_cancelled() {
             return later(StatusCode::SERVICE_UNAVAILABLE, SOON, "this server is ending\n");
         }

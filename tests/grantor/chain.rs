@@ -156,7 +156,7 @@ async fn a_forged_line_is_not_acted_on() {
 }
 
 fn secret(value: &str) -> grantor::secret::Secret {
-    grantor::secret::Secret::new("KEY", grantor::secret::Origin::Inline(value.into()))
+    grantor::secret::Secret::new("KEY", grantor::secret::SecretSource::Inline(value.into()))
 }
 
 /// A line that is changed after it was found is not believed when it is read.

@@ -181,7 +181,7 @@ impl Scene {
     }
 
     fn ledger(&self) -> Ledger {
-        let origin = grantor::secret::Origin::Inline(KEY.into());
+        let origin = grantor::secret::SecretSource::Inline(KEY.into());
         let key = grantor::secret::Secret::new("KEY", origin);
         Ledger::new(&self.world.path("state"), Some(key))
     }

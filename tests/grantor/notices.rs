@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use grantor::ledger::{Answered, Asking, Channel, Content, Decision, Happening, Ledger, LockOn};
 use grantor::notify::{Detail, Endpoint, Kind, Notifier};
 use grantor::requester::Requester;
-use grantor::secret::{Origin, Secret};
+use grantor::secret::{SecretSource, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -210,7 +210,7 @@ fn somebody() -> Requester {
 }
 
 fn inline(text: &str) -> Secret {
-    Secret::new("a setting", Origin::Inline(text.into()))
+    Secret::new("a setting", SecretSource::Inline(text.into()))
 }
 
 pub fn endpoint(url: &str) -> Endpoint {
@@ -464,7 +464,7 @@ async fn two_secrets_sign_while_one_takes_the_others_place() {
     let (desk, receiver) = (Desk::new(), Receiver::start().await);
     let file = desk.path().join("secret");
     std::fs::write(&file, KEY).unwrap();
-    let of_file = || Secret::new("secret", Origin::File(file.clone()));
+    let of_file = || Secret::new("secret", SecretSource::File(file.clone()));
     let both = Endpoint { secrets: vec![inline(OTHER), of_file()], ..endpoint(&receiver.url) };
     let notifier = notifier(&desk, both);
     notifier.begin(&desk.ledger).await.unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
-use super::{Place, typed};
+use super::{Destination, typed};
 use crate::cli::paint::{self, BAD, DIM, GOOD, WAITS, with};
 use crate::cli::{Cli, Command as Subcommand, Ran, status};
 use crate::clients::Started;
@@ -50,7 +50,7 @@ struct Hello {
     tools: usize,
 }
 
-pub(super) async fn run(place: &Place<'_>) -> Ran {
+pub(super) async fn run(place: &Destination<'_>) -> Ran {
     let listing = place.listing()?;
     let servers = listing.servers()?;
     let own: Vec<_> = servers.into_iter().filter(|(_, started)| started.is_grantor()).collect();
@@ -85,8 +85,8 @@ pub(super) async fn run(place: &Place<'_>) -> Ran {
 }
 
 /// What to do once it was looked at.
-fn next(place: &Place<'_>, all: &[Seen]) -> String {
-    let Place { client, .. } = place;
+fn next(place: &Destination<'_>, all: &[Seen]) -> String {
+    let Destination { client, .. } = place;
     let told = match all.iter().find(|seen| seen.ended.is_err()) {
         None if all.iter().any(|seen| seen.ended.as_ref().is_ok_and(|hello| hello.tools == 0)) => {
             "put a vendor's settings into the configuration file: without one no tool is served; `grantor \
@@ -105,7 +105,7 @@ fn next(place: &Place<'_>, all: &[Seen]) -> String {
 }
 
 /// Why an entry is printed and not started. A file that others write could have anything started.
-fn why_not(place: &Place<'_>, is_own: bool, started: &Started, program: &Path) -> Option<String> {
+fn why_not(place: &Destination<'_>, is_own: bool, started: &Started, program: &Path) -> Option<String> {
     if place.is_project {
         return Some("a project's file may be anybody's".to_owned());
     }

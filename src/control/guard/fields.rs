@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     pub name: &'static str,
-    pub from: Origin,
+    pub from: FactSource,
 }
 
 /// Whose word a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum FactSource {
     /// The tool that is called, and what it does.
     Tool,
     /// The arguments that the assistant gives, its own words among them: good for denying.
@@ -39,7 +39,7 @@ pub struct Fact {
     pub value: Value,
 }
 
-use Origin::{Assistant, Client, Clock, Declared, Issuer, Ledger, Tool, Vendor};
+use FactSource::{Assistant, Client, Clock, Declared, Issuer, Ledger, Tool, Vendor};
 
 /// All of them, in the order of the schema.
 pub const FIELDS: [Field; 68] = [
@@ -113,11 +113,11 @@ pub const FIELDS: [Field; 68] = [
     of("context.here.weekday", Clock),
 ];
 
-const fn of(name: &'static str, from: Origin) -> Field {
+const fn of(name: &'static str, from: FactSource) -> Field {
     Field { name, from }
 }
 
-impl Origin {
+impl FactSource {
     /// Whose word it is, for people.
     pub fn words(self) -> &'static str {
         match self {

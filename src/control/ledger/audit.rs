@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::chain::{self, Keys, Link, Place};
+use super::chain::{self, Keys, Link, LinePosition};
 use super::follow::{Follow, Seen};
 use super::{Trouble, meaning};
 
@@ -114,7 +114,7 @@ impl Audit {
     }
 
     /// What a line that holds its seal says.
-    fn read(&mut self, line: &str, place: &Place, noted: Option<&Head>) {
+    fn read(&mut self, line: &str, place: &LinePosition, noted: Option<&Head>) {
         match meaning::understood(line) {
             Ok(line) => {
                 let accepted = meaning::accepts(&line);

@@ -39,7 +39,7 @@ pub(super) enum Kept {
 
 /// What a line says of its place, whoever wrote it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Place {
+pub(super) struct LinePosition {
     pub seq: u64,
     pub prev: String,
     /// Which key sealed it.
@@ -146,7 +146,7 @@ impl Keys {
 
     /// Whether one of these keys sealed the line, given without its end.
     pub(super) fn check(&self, line: &str) -> Result<(), Unsealed> {
-        let place = Place::of(line).ok_or(Unsealed::Unreadable)?;
+        let place = LinePosition::of(line).ok_or(Unsealed::Unreadable)?;
         let (sealed, seal) = line.rsplit_once(SEAL).ok_or(Unsealed::Unreadable)?;
         let seal = seal.strip_suffix("\"}").ok_or(Unsealed::Unreadable)?;
         let key = self.0.iter().find(|key| key.id == place.key);
@@ -175,11 +175,11 @@ impl Link {
 
     /// Of a line, given without its end; none if it is not one of a ledger.
     pub(super) fn of(line: &str) -> Option<Self> {
-        Place::of(line).map(|place| place.link(line))
+        LinePosition::of(line).map(|place| place.link(line))
     }
 }
 
-impl Place {
+impl LinePosition {
     /// What a line says of its place; none where it says none that there can be.
     pub(super) fn of(line: &str) -> Option<Self> {
         let place: Self = serde_json::from_str(line).ok()?;
@@ -272,7 +272,7 @@ mod tests {
         let first = keys.line(json!({ "event": "a" }), &Link::start(), &Link::start()).unwrap();
         let link = Link::of(first.trim_end()).unwrap();
         let second = keys.line(json!({ "event": "b" }), &link, &Link::start()).unwrap();
-        let place = Place::of(second.trim_end()).unwrap();
+        let place = LinePosition::of(second.trim_end()).unwrap();
         assert!(place.follows(&link) && !place.follows(&Link::start()));
     }
 
@@ -285,24 +285,24 @@ mod tests {
         };
         let start = Link::start();
         let first = line(&start, &start);
-        let own = Place::of(&first).unwrap().own_link(&first, &start);
+        let own = LinePosition::of(&first).unwrap().own_link(&first, &start);
         let between = Link::of(&first).unwrap();
-        let second = Place::of(&line(&between, &own)).unwrap();
+        let second = LinePosition::of(&line(&between, &own)).unwrap();
         assert!(second.continues(&own) && !second.continues(&start));
         // The same place, after another line.
         let other = Link { hash: "0".repeat(64), ..own };
         assert!(!second.continues(&other));
         let old = r#"{"receipt":"gr-a","seq":7,"prev":"","key":""}"#;
-        assert!(Place::of(old).unwrap().continues(&other), "the first release said nothing of it");
+        assert!(LinePosition::of(old).unwrap().continues(&other), "the first release said nothing of it");
         let half = r#"{"receipt":"gr-a","format":2,"seq":7,"prev":"","key":""}"#;
-        assert!(!Place::of(half).unwrap().continues(&start), "a line of today says it");
+        assert!(!LinePosition::of(half).unwrap().continues(&start), "a line of today says it");
     }
 
     #[test]
     fn a_place_that_cannot_be_is_none() {
         for seq in ["0", "18446744073709551615", "9223372036854775807", "-1", "\"1\""] {
             let line = format!(r#"{{"seq":{seq},"prev":"","key":""}}"#);
-            assert!(Place::of(&line).is_none(), "{seq}");
+            assert!(LinePosition::of(&line).is_none(), "{seq}");
         }
     }
 }

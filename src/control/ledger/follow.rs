@@ -1,6 +1,6 @@
 //! Lines one after the other, and whether each holds.
 
-use super::chain::{Keys, Link, Place, Unsealed};
+use super::chain::{Keys, Link, LinePosition, Unsealed};
 
 /// Follows the chain from line to line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub(super) enum Seen {
     /// No whole entry: a writer died over it.
     Unreadable,
     /// Not the ledger's own, and the place that it says it has.
-    Unsealed(Option<Place>, Unsealed),
+    Unsealed(Option<LinePosition>, Unsealed),
     /// One of the ledger's own; whether it comes right after the one before it.
-    Sealed(Place, Result<(), Gap>),
+    Sealed(LinePosition, Result<(), Gap>),
 }
 
 /// How a line does not follow the one before it.
@@ -41,7 +41,7 @@ impl Follow {
 
     /// Looks at the next line, given without its end.
     pub(super) fn take(&mut self, line: &str, keys: &Keys) -> Seen {
-        let Some(place) = Place::of(line) else {
+        let Some(place) = LinePosition::of(line) else {
             // Whoever dies over a line leaves a part of it.
             let is_whole = serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok();
             return if is_whole { Seen::Unsealed(None, Unsealed::PutIn) } else { Seen::Unreadable };

@@ -19,7 +19,7 @@ pub struct Past {
     /// Of these vendors alone; of all where none is named.
     pub vendors: Vec<String>,
     /// At these tenants alone; at all where none is named.
-    pub tenants: Vec<Place>,
+    pub tenants: Vec<TenantPlace>,
     pub standing: Option<Standing>,
     /// Asked or sent from then on.
     pub since: Option<Timestamp>,
@@ -34,7 +34,7 @@ pub struct Past {
 
 /// A tenant as lines name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TenantPlace {
     /// Its vendor; any where that is not known here.
     pub vendor: Option<String>,
     /// Its base URL; any where that is not known here.
@@ -358,7 +358,7 @@ impl Entry {
     }
 }
 
-impl Place {
+impl TenantPlace {
     /// A tenant of which nothing but its name is known here. One without a name is called as its vendor.
     pub fn called(name: &str) -> Self {
         Self { vendor: None, place: None, names: vec![Some(name.to_owned())] }
@@ -482,7 +482,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_known_by_its_name_wherever_it_is_configured() {
-        let configured = |names: &[Option<&str>]| Place {
+        let configured = |names: &[Option<&str>]| TenantPlace {
             vendor: Some("dfns".to_owned()),
             place: Some("https://one".to_owned()),
             names: names.iter().map(|name| name.map(str::to_owned)).collect(),
@@ -495,10 +495,10 @@ mod tests {
             (configured(&[Some("a"), None]), "dfns", one, None, true),
             (configured(&[Some("a")]), "dfns", Some("https://two"), Some("a"), false),
             (configured(&[Some("a")]), "dfns", None, Some("a"), true),
-            (Place::called("a"), "dfns", one, Some("a"), true),
-            (Place::called("a"), "dfns", one, None, false),
-            (Place::called("dfns"), "dfns", one, None, true),
-            (Place::called("dfns"), "redox", one, None, false),
+            (TenantPlace::called("a"), "dfns", one, Some("a"), true),
+            (TenantPlace::called("a"), "dfns", one, None, false),
+            (TenantPlace::called("dfns"), "dfns", one, None, true),
+            (TenantPlace::called("dfns"), "redox", one, None, false),
         ] {
             assert_eq!(place.is(vendor, at, name), is, "{place:?} {vendor} {at:?} {name:?}");
         }

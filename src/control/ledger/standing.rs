@@ -82,12 +82,12 @@ pub(super) fn of_change(record: &Record, now: Timestamp) -> Standing {
     match end.outcome {
         _ if end.unseen => Standing::Open,
         Outcome::Unknown | Outcome::Unconfirmed | Outcome::PendingVendorApproval => Standing::Open,
-        outcome => settled(outcome),
+        outcome => standing_of(outcome),
     }
 }
 
 /// Where something stands whose end is known.
-fn settled(outcome: Outcome) -> Standing {
+fn standing_of(outcome: Outcome) -> Standing {
     match outcome {
         Outcome::Refused | Outcome::Rejected | Outcome::Unavailable | Outcome::Invalid => {
             Standing::Refused
@@ -110,7 +110,7 @@ pub(super) fn of_request(request: &Request) -> Standing {
         State::Unasked | State::Lapsed | State::Broken => Standing::Lapsed,
         State::Spent => match &request.concluded {
             Some(concluded) if concluded.followed_by.is_some() => Standing::Withdrawn,
-            Some(concluded) => settled(concluded.outcome),
+            Some(concluded) => standing_of(concluded.outcome),
             // A yes that was taken is gone, whatever came of it.
             None => Standing::Lapsed,
         },

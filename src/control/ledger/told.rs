@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::chain::{Link, Place};
+use super::chain::{Link, LinePosition};
 use super::meaning::understood;
 
 /// The lines of a receipt, and what is wrong with them.
@@ -17,7 +17,7 @@ pub(super) struct Told {
 
 impl Told {
     /// Takes the next line, which holds its seal.
-    pub(super) fn take(&mut self, place: &Place, line: &str) {
+    pub(super) fn take(&mut self, place: &LinePosition, line: &str) {
         if !place.continues(&self.last) {
             self.spoil("a line of it is missing, or there twice");
         }
@@ -46,7 +46,7 @@ mod tests {
         let line = |event: &str, own: &Link| {
             let line = keys.line(json!({ "event": event, "receipt": "gr-1" }), own, own).unwrap();
             let line = line.trim_end().to_owned();
-            let own = Place::of(&line).unwrap().own_link(&line, own);
+            let own = LinePosition::of(&line).unwrap().own_link(&line, own);
             (line, own)
         };
         let (first, one) = line("spent", &Link::start());
@@ -61,7 +61,7 @@ mod tests {
             ("the second is not known", vec![&first, &later], 1, Some("does not know")),
         ] {
             let mut told = Told::default();
-            lines.iter().for_each(|line| told.take(&Place::of(line).unwrap(), line));
+            lines.iter().for_each(|line| told.take(&LinePosition::of(line).unwrap(), line));
             assert_eq!(told.lines.len(), kept, "{what}");
             let damage = told.damage.unwrap_or_default();
             assert!(damage.contains(says.unwrap_or_default()), "{what}: {damage}");

@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::control::ledger::State;
-    use crate::control::ledger::chain::Place;
+    use crate::control::ledger::chain::LinePosition;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -176,7 +176,7 @@ mod tests {
             let known = own.entry(receipt.to_owned()).or_insert_with(Link::start);
             let line = keys().line(said(event, receipt), &last, known).unwrap();
             let line = line.trim_end().to_owned();
-            *known = Place::of(&line).unwrap().own_link(&line, known);
+            *known = LinePosition::of(&line).unwrap().own_link(&line, known);
             last = Link::of(&line).unwrap();
             line
         };

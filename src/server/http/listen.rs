@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::answers::later;
 use super::limits::Held;
-use super::places::{Place, Places};
+use super::places::{ConnectionSlot, Places};
 use super::{HttpOptions, SOON, Site, tls};
 
 /// How much of a request may come before its body.
@@ -114,7 +114,7 @@ async fn connection(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     site: Arc<Site>,
-    place: &Arc<Place>,
+    place: &Arc<ConnectionSlot>,
     closing: CancellationToken,
 ) {
     // Without it answers are only slower.
@@ -133,7 +133,7 @@ async fn connection(
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     site: Arc<Site>,
-    place: &Arc<Place>,
+    place: &Arc<ConnectionSlot>,
     closing: CancellationToken,
 ) {
     let patience = site.limits.most().idle_timeout;

@@ -24,7 +24,7 @@ struct State {
 type Rank = (bool, u64);
 
 /// One connection's place, until it is dropped.
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     places: Arc<Places>,
     own: Mutex<Own>,
     /// Cancelled when another has it.
@@ -40,7 +40,7 @@ struct Own {
 }
 
 /// That a request is being answered on a connection.
-pub(super) struct Busy(Arc<Place>);
+pub(super) struct Busy(Arc<ConnectionSlot>);
 
 impl Places {
     pub(super) fn new(most: usize) -> Arc<Self> {
@@ -48,7 +48,7 @@ impl Places {
     }
 
     /// A place for a connection that has just come, if anybody can make room.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Arc<Place>> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<Arc<ConnectionSlot>> {
         let mut state = self.state();
         if state.taken >= self.most {
             let (_, longest) = state.idle.pop_first()?;
@@ -59,7 +59,7 @@ impl Places {
         let idle = Some(state.wait(false, &given_up));
         drop(state);
         let own = Mutex::new(Own { idle, ..Own::default() });
-        Some(Arc::new(Place { places: self.clone(), own, given_up }))
+        Some(Arc::new(ConnectionSlot { places: self.clone(), own, given_up }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,7 +76,7 @@ impl State {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Says that a request has come; nothing where the place is another's already.
     pub(super) fn busy(self: &Arc<Self>) -> Option<Busy> {
         let mut own = self.own();
@@ -107,7 +107,7 @@ impl Drop for Busy {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let idle = self.own().idle.take();
         let mut state = self.places.state();

@@ -22,7 +22,7 @@ use super::head;
 use super::index::Index;
 use super::presence::Presence;
 use super::segment::{self, CURRENT, FULL, Segment};
-use crate::control::ledger::chain::{Kept, Keys, Link, Place};
+use crate::control::ledger::chain::{Kept, Keys, Link, LinePosition};
 use crate::control::ledger::entry::Entry;
 use crate::control::ledger::meaning::BROKEN;
 use crate::control::ledger::trouble::Trouble;
@@ -189,14 +189,14 @@ impl Journal {
         }
         if entry.event == "close" {
             held.own.remove(&entry.receipt);
-        } else if let Some(place) = Place::of(line) {
+        } else if let Some(place) = LinePosition::of(line) {
             held.own.insert(entry.receipt.clone(), place.own_link(line, &own));
         }
         held.last = Some((length + text.len() as u64, link.clone()));
         if entry.gives() {
             // Nobody takes the yes before it is known to be kept.
             if let Err(error) = file.sync_data() {
-                let own = Place::of(line).map_or(own.clone(), |place| place.own_link(line, &own));
+                let own = LinePosition::of(line).map_or(own.clone(), |place| place.own_link(line, &own));
                 held.last = None;
                 let back = self.take_back(keys, &mut file, &entry, [&link, &own]);
                 return back.and(Err(error));

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::control::ledger::chain::Place;
+use crate::control::ledger::chain::LinePosition;
 
 pub(super) const CURRENT: &str = "lines.jsonl";
 const FORMER: &str = "ledger.jsonl";
@@ -171,7 +171,7 @@ pub(super) fn is_renamed(name: &str) -> bool {
 pub(super) fn first_number(file: &mut File) -> io::Result<Option<u64>> {
     let mut first = None;
     each_line(BufReader::new(file), |_, line| {
-        first = Place::of(line).map(|place| place.seq);
+        first = LinePosition::of(line).map(|place| place.seq);
         Ok(first.is_none())
     })?;
     Ok(first)

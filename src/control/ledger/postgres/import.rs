@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 
 use super::database::{Trouble, within};
 use super::{Postgres, number};
-use crate::control::ledger::chain::{FORMAT, Link, Place};
+use crate::control::ledger::chain::{FORMAT, Link, LinePosition};
 use crate::failure::Failure;
 
 /// How many lines leave at a time.
@@ -59,7 +59,7 @@ impl Postgres {
         for some in lines.chunks(LINES) {
             let chain = &self.chain;
             let added = some.iter().map(|line| async move {
-                let seq = Place::of(line).map_or(0, |place| number(place.seq));
+                let seq = LinePosition::of(line).map_or(0, |place| number(place.seq));
                 let line =
                     [(chain as _, Type::TEXT), (&seq as _, Type::INT8), (line as _, Type::TEXT)];
                 client.query_typed(LINE, &line).await

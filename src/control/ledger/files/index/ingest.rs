@@ -24,7 +24,7 @@ pub(super) struct Batch {
 
 /// A line that holds its seal, and where it is.
 pub(super) struct Line {
-    place: crate::control::ledger::chain::Place,
+    place: crate::control::ledger::chain::LinePosition,
     segment: u64,
     offset: u64,
     text: String,
@@ -239,7 +239,7 @@ fn keep_change(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     keep.execute(values).map_err(trouble)?;
     keep_moved(change, record)?;
     keep_extended(change, record)?;
-    settle(change, record)
+    index_end(change, record)
 }
 
 /// Keeps what came and went with a change.
@@ -274,7 +274,7 @@ fn keep_extended(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
 }
 
 /// Works out anew which changes are taken back: this one, and those that it takes back.
-fn settle(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
+fn index_end(change: &Transaction<'_>, record: &Record) -> io::Result<()> {
     let settle = "UPDATE change SET taken =
             EXISTS (SELECT 1 FROM change AS taker
                 WHERE taker.undoes = change.receipt AND taker.takes)

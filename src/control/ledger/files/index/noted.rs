@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ingest::NOWHERE;
 use super::{Index, Position, at, is_there, position};
-use crate::control::ledger::chain::{self, Keys, Link, Place};
+use crate::control::ledger::chain::{self, Keys, Link, LinePosition};
 use crate::control::ledger::files::segment::{self, Segment};
 use crate::control::ledger::noted::{Bookmark, Noted, NotedPage, event, may_be_noted};
 
@@ -97,7 +97,7 @@ fn lines_after(
         let base = next.offset;
         let read = segment::each_line(BufReader::new(file), |at, line| {
             lines.push(None);
-            if let Some(place) = Place::of(line).filter(|_| keys.check(line).is_ok()) {
+            if let Some(place) = LinePosition::of(line).filter(|_| keys.check(line).is_ok()) {
                 (next.start, next.seq, next.hash) = (base + at, place.seq, chain::hash(line));
                 let is_one = serde_json::from_str::<Value>(line)
                     .is_ok_and(|line| event(&line).is_some_and(may_be_noted));

@@ -6,7 +6,7 @@ use std::io;
 use rusqlite::Connection;
 
 use super::{Index, trouble};
-use crate::control::ledger::chain::{Keys, Place};
+use crate::control::ledger::chain::{Keys, LinePosition};
 use crate::control::ledger::files::segment::{self, Segment};
 use crate::control::ledger::told::Told;
 
@@ -53,7 +53,7 @@ pub(super) fn told(
             }
         };
         let line = segment::read_at(file, offset, length)?;
-        match Place::of(&line).filter(|_| keys.check(&line).is_ok()) {
+        match LinePosition::of(&line).filter(|_| keys.check(&line).is_ok()) {
             None => told.spoil("a line of it was changed"),
             Some(place) if place.receipt.as_deref() != Some(receipt) => {
                 fits = false;

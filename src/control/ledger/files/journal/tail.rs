@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use super::{Held, Journal};
 use crate::control::ledger::Trouble;
-use crate::control::ledger::chain::{self, Kept, Keys, Link, Place};
+use crate::control::ledger::chain::{self, Kept, Keys, Link, LinePosition};
 use crate::control::ledger::files::head;
 use crate::control::ledger::files::segment::{self, Segment};
 
@@ -114,7 +114,7 @@ struct LastLines<'a> {
 impl LastLines<'_> {
     /// Takes the line before those taken; whether another is needed.
     fn take(&mut self, file: &str, line: &str) -> bool {
-        let Some(place) = Place::of(line) else { return true };
+        let Some(place) = LinePosition::of(line) else { return true };
         if let Err(why) = self.keys.check(line) {
             if self.last.is_none() {
                 let hash = chain::hash(line);
