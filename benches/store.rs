@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use grantor::guard::Guard;
 use grantor::ledger::{Ledger, SharedStore, migrate};
 use grantor::requester::Requester;
-use grantor::secret::{SecretSource, Secret};
+use grantor::secret::{Secret, SecretSource};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 

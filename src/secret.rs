@@ -170,7 +170,8 @@ mod tests {
     #[tokio::test]
     async fn a_failing_command_says_so_without_its_output() {
         let line = ["sh", "-c", "echo hunter2; exit 3"].map(str::to_owned).to_vec();
-        let error = Secret::new("X", SecretSource::Command(line)).read().await.unwrap_err().to_string();
+        let error =
+            Secret::new("X", SecretSource::Command(line)).read().await.unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
     }
 

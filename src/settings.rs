@@ -8,7 +8,7 @@ use toml::Table;
 
 use crate::draft::Base;
 use crate::given;
-use crate::secret::{SecretSource, Secret, expose, readable_by_others};
+use crate::secret::{Secret, SecretSource, expose, readable_by_others};
 
 /// One setting of a vendor.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Every client there is. What is said of macOS and Windows is from the clients' own pages.
 
-use super::{Client, Format, ConfigFolder, Shape};
+use super::{Client, ConfigFolder, Format, Shape};
 
 /// A command and its arguments, and nothing else.
 const PLAIN: Shape = Shape { also: &[], is_one_list: false, asks: false };

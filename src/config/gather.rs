@@ -9,7 +9,7 @@ use super::file::{File, key_of};
 use super::paths::of_environment;
 use super::tenants::Declared;
 use crate::given;
-use crate::secret::{SecretSource, Secret, is_secret};
+use crate::secret::{Secret, SecretSource, is_secret};
 use crate::settings::{self, Found, Settings, Variable};
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;

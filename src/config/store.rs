@@ -9,7 +9,7 @@ use super::http::Wrong;
 use super::own::LEDGER_KEY;
 use super::{Config, ConfigError};
 use crate::ledger::{Ledger, SharedStore};
-use crate::secret::{SecretSource, Secret};
+use crate::secret::{Secret, SecretSource};
 use crate::settings::Settings;
 
 /// The section that all of it is in.

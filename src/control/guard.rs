@@ -64,7 +64,7 @@ use jiff::Timestamp;
 
 pub use declared::{Accounts, Declared, Label, UNLABELLED};
 pub use explain::{Explained, Judged};
-pub use fields::{FIELDS, Fact, Field, FactSource};
+pub use fields::{FIELDS, Fact, FactSource, Field};
 pub use findings::{Finding, Severity};
 pub use rights::{AskedFor, Right};
 pub use rules::{Rule, RuleKind};

@@ -70,7 +70,7 @@ pub use consent::State;
 pub use files::{MOVED, SetAside};
 pub use locks::{Lock, LockOn, Locks};
 pub use noted::{Bookmark, Happening, Noted, NotedPage};
-pub use past::{Entry as PastEntry, Past, PastPage, TenantPlace, Position, Refusal, Told, Who};
+pub use past::{Entry as PastEntry, Past, PastPage, Position, Refusal, TenantPlace, Told, Who};
 pub use postgres::{Durability, Kept, SharedStore, migrate, parted};
 pub use record::{End, MovedEnd, Record};
 pub use request::{Answered, AskedAt, Asking, Content, Decision, Request, UnsentConsent};

@@ -75,11 +75,11 @@ impl Desk {
         let holds = holds(intent.tool);
         let places = places(&record, holds);
         if holds != crate::tools::Holds::Many {
-            let lefts = self.lefts(&record, &places, until).await?;
-            let is_own = |row: &Access| lefts.iter().any(|(place, _)| place.has(row));
+            let remainders = self.remainders(&record, &places, until).await?;
+            let is_own = |row: &Access| remainders.iter().any(|(place, _)| place.has(row));
             let mut left: Vec<_> =
                 intent.after.iter().filter(|row| !is_own(row)).cloned().collect();
-            left.extend(lefts.iter().filter_map(|(_, left)| left.row()));
+            left.extend(remainders.iter().filter_map(|(_, left)| left.row()));
             record.before = left;
         }
         let inverse = inverse(&record).map_err(|why| kept_not(&why))?;

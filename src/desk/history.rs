@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::guard::Right;
 use crate::ledger::told_to;
 use crate::ledger::{
-    Past, PastEntry, PastPage, TenantPlace, Position, Refusal, Request, Standing, State, Told, Who,
+    Past, PastEntry, PastPage, Position, Refusal, Request, Standing, State, TenantPlace, Told, Who,
 };
 use crate::requester::Requester;
 use crate::text::{self, Word};

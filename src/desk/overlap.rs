@@ -33,7 +33,7 @@ pub(super) struct Back {
 
 /// What taking a change back leaves in a place.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Left<V> {
+pub(super) enum Remainder<V> {
     /// This, until then; and that must stand there now.
     To { value: Option<V>, until: Option<Timestamp>, found: Option<V> },
     /// What stands there: a later timed change, which has an end of its own.
@@ -61,11 +61,11 @@ struct Layers<V> {
 
 /// What taking back `receipt` leaves at that time, from what changed the place in their order.
 /// The first of them is the first that bears on it.
-pub(super) fn left<V: Clone + PartialEq>(
+pub(super) fn remaining<V: Clone + PartialEq>(
     history: &[Moved<V>],
     receipt: &str,
     now: Timestamp,
-) -> Left<V> {
+) -> Remainder<V> {
     let base = history.first().and_then(|first| first.before.clone());
     let mut layers = Layers { base: base.clone(), layers: Vec::new() };
     let (mut found, mut earlier) = (base, HashMap::new());
@@ -84,9 +84,9 @@ pub(super) fn left<V: Clone + PartialEq>(
             // It only took something back: then that is there again.
             Some(before) => {
                 let (value, until) = before.counts(before.layers.len(), now);
-                Left::To { value, until, found }
+                Remainder::To { value, until, found }
             }
-            None => Left::Done,
+            None => Remainder::Done,
         };
     };
     let (value, until) = layers.counts(place, now);
@@ -94,9 +94,9 @@ pub(super) fn left<V: Clone + PartialEq>(
     // One whose end found nothing to do covers nothing any more.
     let mut above = above.iter().filter(|layer| !layer.over);
     match (above.clone().find(|layer| layer.until.is_none()), above.next_back()) {
-        (Some(lasting), _) => Left::Changed { by: lasting.receipt.clone(), value, found },
-        (None, Some(Layer { receipt: Some(by), .. })) => Left::Covered(by.clone()),
-        (None, _) => Left::To { value, until, found },
+        (Some(lasting), _) => Remainder::Changed { by: lasting.receipt.clone(), value, found },
+        (None, Some(Layer { receipt: Some(by), .. })) => Remainder::Covered(by.clone()),
+        (None, _) => Remainder::To { value, until, found },
     }
 }
 
@@ -184,16 +184,16 @@ mod tests {
             self.change(receipt, Some(value), Some(until), None);
         }
 
-        fn back(&mut self, of: &str, is_end: bool, now: i64) -> Left<&'static str> {
+        fn back(&mut self, of: &str, is_end: bool, now: i64) -> Remainder<&'static str> {
             self.now = now;
-            let left = left(&self.history, of, at(now));
+            let left = remaining(&self.history, of, at(now));
             match &left {
-                Left::To { value, until, found } if *found == self.value => {
+                Remainder::To { value, until, found } if *found == self.value => {
                     let back = Back { of: of.to_owned(), is_end, done: true };
                     let until = until.filter(|_| !is_end).map(Timestamp::as_second);
                     self.change(&format!("-{of}"), *value, until, Some(back));
                 }
-                Left::Covered(_) if is_end => {
+                Remainder::Covered(_) if is_end => {
                     let own = self.history.iter_mut().find(|moved| moved.receipt == of);
                     own.unwrap().over = true;
                 }
@@ -242,8 +242,8 @@ mod tests {
         let mut world = World::new(Some("base"));
         world.grant("one", "one", 100);
         world.grant("two", "two", 100);
-        assert!(matches!(world.back("two", true, 150), Left::To { value: Some("base"), .. }));
-        assert_eq!(world.back("one", true, 150), Left::Done);
+        assert!(matches!(world.back("two", true, 150), Remainder::To { value: Some("base"), .. }));
+        assert_eq!(world.back("one", true, 150), Remainder::Done);
         assert_eq!(world.value, Some("base"));
     }
 
@@ -254,12 +254,13 @@ mod tests {
         world.grant("one", "value", 300);
         world.grant("two", "other", 100);
         world.grant("three", "value", 200);
-        assert_eq!(world.back("two", true, 100), Left::Covered("three".to_owned()));
-        let left = left(&world.history, "three", at(200));
-        let same = Left::To { value: Some("value"), until: Some(at(300)), found: Some("value") };
+        assert_eq!(world.back("two", true, 100), Remainder::Covered("three".to_owned()));
+        let left = remaining(&world.history, "three", at(200));
+        let same =
+            Remainder::To { value: Some("value"), until: Some(at(300)), found: Some("value") };
         assert_eq!(left, same);
         world.history[2].over = true;
-        assert!(matches!(world.back("one", true, 300), Left::To { .. }));
+        assert!(matches!(world.back("one", true, 300), Remainder::To { .. }));
         assert_eq!(world.value, Some("base"));
     }
 
@@ -269,15 +270,18 @@ mod tests {
         world.grant("one", "one", 100);
         world.value = Some("others'");
         world.grant("two", "two", 200);
-        let by_others = Left::Changed { by: None, value: None, found: Some("two") };
+        let by_others = Remainder::Changed { by: None, value: None, found: Some("two") };
         assert_eq!(world.back("one", true, 100), by_others);
-        assert!(matches!(world.back("two", true, 200), Left::To { value: Some("others'"), .. }));
+        assert!(matches!(
+            world.back("two", true, 200),
+            Remainder::To { value: Some("others'"), .. }
+        ));
         // What stands now is not what Grantor left: the reader of the vendor compares.
         let mut world = World::new(None);
         world.grant("one", "one", 100);
         world.value = Some("others'");
         let left = world.back("one", true, 100);
-        assert_eq!(left, Left::To { value: None, until: None, found: Some("one") });
+        assert_eq!(left, Remainder::To { value: None, until: None, found: Some("one") });
         assert_eq!(world.value, Some("others'"));
     }
 
@@ -287,7 +291,7 @@ mod tests {
         world.grant("one", "one", 100);
         world.change("lasting", Some("lasting"), None, None);
         world.grant("two", "two", 200);
-        let Left::Changed { by, .. } = world.back("one", true, 100) else { panic!() };
+        let Remainder::Changed { by, .. } = world.back("one", true, 100) else { panic!() };
         assert_eq!(by.as_deref(), Some("lasting"));
         world.back("two", true, 200);
         assert_eq!(world.value, Some("lasting"));
@@ -300,13 +304,17 @@ mod tests {
             let mut world = World::new(None);
             world.grant("one", "one", 100);
             world.change("removal", None, None, None);
-            let Left::To { value, until, .. } = world.back("removal", false, now) else { panic!() };
+            let Remainder::To { value, until, .. } = world.back("removal", false, now) else {
+                panic!()
+            };
             assert_eq!((value, until), wanted, "a removal at {now}");
             let mut world = World::new(None);
             world.grant("one", "one", 100);
             world.back("one", false, 20);
             assert_eq!(world.value, None);
-            let Left::To { value, until, .. } = world.back("-one", false, now) else { panic!() };
+            let Remainder::To { value, until, .. } = world.back("-one", false, now) else {
+                panic!()
+            };
             assert_eq!((value, until), wanted, "an undo at {now}");
         }
         // What was given back for a time goes again, once.
@@ -315,7 +323,7 @@ mod tests {
         world.change("removal", None, None, None);
         world.back("removal", false, 50);
         assert_eq!(world.value, Some("one"));
-        assert_eq!(world.back("one", true, 100), Left::Covered("-removal".to_owned()));
+        assert_eq!(world.back("one", true, 100), Remainder::Covered("-removal".to_owned()));
         world.back("-removal", true, 100);
         assert_eq!(world.value, Some("base"));
     }
@@ -325,10 +333,10 @@ mod tests {
         let mut world = World::new(None);
         world.grant("one", "one", 100);
         world.grant("two", "two", 200);
-        assert_eq!(world.back("one", false, 50), Left::Covered("two".to_owned()));
+        assert_eq!(world.back("one", false, 50), Remainder::Covered("two".to_owned()));
         world.back("two", false, 50);
         assert_eq!(world.value, Some("one"));
-        assert_eq!(world.back("one", true, 100), Left::Covered("-two".to_owned()));
+        assert_eq!(world.back("one", true, 100), Remainder::Covered("-two".to_owned()));
         world.back("-two", true, 100);
         assert_eq!(world.value, None);
         let mut world = World::new(None);

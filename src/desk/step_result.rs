@@ -180,7 +180,7 @@ impl StepResult {
             self.outcome,
             Outcome::AlreadyAbsent | Outcome::Confirmed | Outcome::Unconfirmed
         ) {
-            self.remains = step.left(after);
+            self.remains = step.remaining(after);
         }
         if self.outcome.is_nothing() {
             // What is said of a change that does not stand would be taken for its end.

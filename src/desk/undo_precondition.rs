@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Desk;
-use super::overlap::{Back, Left, Moved, left};
+use super::overlap::{Back, Moved, Remainder, remaining};
 use crate::access::{Access, Named};
 use crate::failure::Failure;
 use crate::ledger::Record;
@@ -52,7 +52,7 @@ pub(super) struct AccessPlace {
 #[derive(Clone, Debug)]
 pub(super) struct Stands(Access);
 
-pub(super) type Lefts = Vec<(AccessPlace, Left<Stands>)>;
+pub(super) type Remainders = Vec<(AccessPlace, Remainder<Stands>)>;
 
 impl PartialEq for Stands {
     fn eq(&self, other: &Self) -> bool {
@@ -166,26 +166,27 @@ impl Desk {
             return Ok(Outlook::Open(Box::new(undoing)));
         }
         let now = crate::clock::now();
-        let lefts = self.lefts(&undoing.record, &places(&undoing.record, holds), now).await?;
+        let remainders =
+            self.remainders(&undoing.record, &places(&undoing.record, holds), now).await?;
         if !is_end {
-            if nothing_is_left(&undoing.record, &lefts) {
+            if nothing_is_left(&undoing.record, &remainders) {
                 let receipt = &undoing.record.receipt;
                 return Ok(Outlook::Closed(format!(
                     "what {receipt} took away was to end, and its time is over: nothing of it is \
                      left to give back"
                 )));
             }
-            undoing.until = lefts.iter().filter_map(|(_, left)| left.comes_back()).min();
+            undoing.until = remainders.iter().filter_map(|(_, left)| left.comes_back()).min();
         }
         if holds == Holds::Many {
             return Ok(Outlook::Open(Box::new(undoing)));
         }
-        let covered = lefts.iter().find_map(|(_, left)| match left {
-            Left::Covered(by) => Some(by.clone()),
+        let covered = remainders.iter().find_map(|(_, left)| match left {
+            Remainder::Covered(by) => Some(by.clone()),
             _ => None,
         });
-        let mut own = lefts;
-        own.retain(|(_, left)| !matches!(left, Left::Covered(_) | Left::Done));
+        let mut own = remainders;
+        own.retain(|(_, left)| !matches!(left, Remainder::Covered(_) | Remainder::Done));
         match covered {
             Some(by) if !is_end => undoing.since = Since::Somebody(Some(by)),
             Some(by) if own.is_empty() => {
@@ -202,7 +203,11 @@ impl Desk {
     }
 
     /// Puts into the record what is to be left in its own places, and others' rows as they are.
-    async fn bring_up(&self, undoing: &mut UndoPrecondition, own: &Lefts) -> Result<(), Failure> {
+    async fn bring_up(
+        &self,
+        undoing: &mut UndoPrecondition,
+        own: &Remainders,
+    ) -> Result<(), Failure> {
         let UndoPrecondition { record, earlier, since, .. } = undoing;
         let is_own = |row: &Access| own.iter().any(|(place, _)| place.has(row));
         if let Some(Run::Change { rebase, .. }) = run_of(&record.tool) {
@@ -221,14 +226,14 @@ impl Desk {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for (_, left) in own {
             let (value, found) = match left {
-                Left::To { value, found, .. } => (value, found),
-                Left::Changed { by, value, found } => {
+                Remainder::To { value, found, .. } => (value, found),
+                Remainder::Changed { by, value, found } => {
                     if *since == Since::Nobody {
                         *since = Since::Somebody(by.clone());
                     }
                     (value, found)
                 }
-                Left::Covered(_) | Left::Done => continue,
+                Remainder::Covered(_) | Remainder::Done => continue,
             };
             before.extend(value.clone().map(|row| row.0));
             after.extend(found.clone().map(|row| row.0));
@@ -243,16 +248,16 @@ impl Desk {
     }
 
     /// What taking a change back leaves in each place at that time.
-    pub(super) async fn lefts(
+    pub(super) async fn remainders(
         &self,
         record: &Record,
         places: &[AccessPlace],
         now: Timestamp,
-    ) -> Result<Lefts, Failure> {
+    ) -> Result<Remainders, Failure> {
         let history = self.history(record, places).await?;
         let one = |place: &AccessPlace| {
             let moved: Vec<_> = history.iter().filter_map(|record| place.moved(record)).collect();
-            (place.clone(), left(&moved, &record.receipt, now))
+            (place.clone(), remaining(&moved, &record.receipt, now))
         };
         Ok(places.iter().map(one).collect())
     }
@@ -321,19 +326,19 @@ impl Desk {
 }
 
 /// Whether what a change took away would have ended by now, all of it.
-fn nothing_is_left(record: &Record, lefts: &Lefts) -> bool {
-    let took = |(place, left): &(AccessPlace, Left<Stands>)| match left {
-        Left::To { value, found, .. } => {
+fn nothing_is_left(record: &Record, remainders: &Remainders) -> bool {
+    let took = |(place, left): &(AccessPlace, Remainder<Stands>)| match left {
+        Remainder::To { value, found, .. } => {
             let before = place.holds(&record.before);
             (value == found, value == found && before.is_some() && before != *value)
         }
         _ => (false, false),
     };
-    let took: Vec<_> = lefts.iter().map(took).collect();
+    let took: Vec<_> = remainders.iter().map(took).collect();
     took.iter().all(|(same, _)| *same) && took.iter().any(|(_, gone)| *gone)
 }
 
-impl Left<Stands> {
+impl Remainder<Stands> {
     /// Until when this lasts, where it comes back.
     fn comes_back(&self) -> Option<Timestamp> {
         match self {

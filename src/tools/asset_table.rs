@@ -145,7 +145,7 @@ impl AssetTable {
                 ));
             }
         }
-        warnings.extend(self.left(after));
+        warnings.extend(self.remaining(after));
         let gone = |row: &&Access| !after.iter().any(|kept| is_same(kept, row));
         let username = self.username.as_deref();
         let is_own = |row: &Access| username.is_some_and(|name| is_called(&row.principal, name));
@@ -302,7 +302,7 @@ impl Step for AssetTable {
 
     /// Whoever loses their entry may be in a group that keeps one. Who is in which group the bridge
     /// does not show, but for the one that everybody is in.
-    fn left(&self, rows: &[Access]) -> Vec<String> {
+    fn remaining(&self, rows: &[Access]) -> Vec<String> {
         let stays = |one: &&Named| {
             rows.iter().any(|row| row.principal.id == one.id && row.principal.kind == one.kind)
         };
@@ -829,7 +829,7 @@ mod tests {
         ] {
             let losing = losing.iter().map(|(kind, id)| principal(kind, id).named()).collect();
             let table = AssetTable { losing, ..table(true, &["user ada View"]) };
-            assert_eq!(table.left(&standing(&table, 7, rows).rows), left, "{rows:?}");
+            assert_eq!(table.remaining(&standing(&table, 7, rows).rows), left, "{rows:?}");
         }
     }
 

@@ -116,7 +116,7 @@ impl PermissionAssignment {
     }
 
     /// What stays with whoever loses the assignment, and how it can be taken.
-    fn left(&self) -> Vec<String> {
+    fn remaining(&self) -> Vec<String> {
         let (principal, role) = (self.wanted.principal.label(), self.wanted.role.label());
         let left = self.through.groups.iter().map(|group| {
             let group = group.label();
@@ -171,7 +171,7 @@ impl PermissionAssignment {
     /// The one that is listed now is revoked: another may have taken its place since a person
     /// was asked.
     fn plan_revoking(&self, now: &Snapshot) -> Result<Plan, Failure> {
-        let mut warnings: Vec<_> = now.notes.iter().cloned().chain(self.left()).collect();
+        let mut warnings: Vec<_> = now.notes.iter().cloned().chain(self.remaining()).collect();
         if leaves(now) {
             return Ok(Plan::Already { outcome: Outcome::PendingVendorApproval, warnings });
         }
@@ -287,7 +287,7 @@ impl Step for PermissionAssignment {
         self.own.is
     }
 
-    fn left(&self, _: &[Access]) -> Vec<String> {
+    fn remaining(&self, _: &[Access]) -> Vec<String> {
         let groups = self.through.groups.iter();
         let left = groups.map(|group| format!("Access is left through the group {}", group.said()));
         let unseen = self.through.unseen.iter();
@@ -584,7 +584,7 @@ mod tests {
             ),
         ] {
             let step = PermissionAssignment { through, ..revoking(None) };
-            assert_eq!(Step::left(&step, &[]), left);
+            assert_eq!(Step::remaining(&step, &[]), left);
             // With nothing of their own to take away, it is told all the same.
             assert_eq!(warned(&step, &listed(&step, &[])).len(), left.len());
         }

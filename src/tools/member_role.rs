@@ -259,7 +259,7 @@ impl Step for MemberRole {
     }
 
     /// Whoever manages an organization's environments reaches each of them.
-    fn left(&self, _: &[Access]) -> Vec<String> {
+    fn remaining(&self, _: &[Access]) -> Vec<String> {
         let manages = |role: &&Listed| role.rank().privilege().is_some();
         let left = |role: &Listed| {
             let (principal, role) = (self.wanted.principal.label(), role.named().label());
@@ -322,7 +322,7 @@ impl Step for MemberRole {
         if own.map(|row| row.role.id.as_str()) == self.role.as_ref().map(|role| role.id.as_str()) {
             return Ok(Plan::Already {
                 outcome: self.already_outcome(),
-                warnings: self.left(&now.rows),
+                warnings: self.remaining(&now.rows),
             });
         }
         if let Some(own) = own {
@@ -346,7 +346,7 @@ impl Step for MemberRole {
             put(&mut body, "role", json!({ "id": role.id, "name": role.name }));
         }
         put(&mut body, "user", self.user_body());
-        let warnings = self.left(&now.rows).into_iter().chain(self.warnings(own)).collect();
+        let warnings = self.remaining(&now.rows).into_iter().chain(self.warnings(own)).collect();
         Ok(Plan::Send { draft: draft.body(body), after: self.meant(now), warnings })
     }
 
@@ -627,10 +627,10 @@ mod tests {
             [(None, 0), (Some("member"), 0), (Some("admin"), 1), (Some("owner"), 1)]
         {
             let step = environment(None).beside(beside.map(listed));
-            assert_eq!(step.left(&[]).len(), left, "{beside:?}");
+            assert_eq!(step.remaining(&[]).len(), left, "{beside:?}");
             assert_eq!(warned(&step, &standing(&step, &[])).len(), left, "{beside:?}");
             let set = environment(Some("engineer")).beside(beside.map(listed));
-            assert_eq!(set.left(&[]), Vec::<String>::new());
+            assert_eq!(set.remaining(&[]), Vec::<String>::new());
         }
     }
 

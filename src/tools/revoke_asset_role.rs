@@ -120,7 +120,7 @@ impl Step for Revoking {
 
     /// What still reaches the asset once this role is gone: a role for the organization, or another
     /// one on the asset.
-    fn left(&self, rows: &[Access]) -> Vec<String> {
+    fn remaining(&self, rows: &[Access]) -> Vec<String> {
         let left = |row: &Access| {
             let (who, role) = (row.principal.label(), row.role.label());
             let through = match row.scope.as_ref() {
@@ -143,7 +143,7 @@ impl Step for Revoking {
     }
 
     fn plan(&self, now: &Snapshot) -> Result<Plan, Failure> {
-        let mut warnings = self.left(&now.rows);
+        let mut warnings = self.remaining(&now.rows);
         if !now.rows.iter().any(|row| self.0.is_wanted(row)) {
             return Ok(Plan::Already { outcome: Outcome::AlreadyAbsent, warnings });
         }

@@ -193,7 +193,7 @@ impl SpaceEntry {
     }
 
     fn warnings(&self, now: &Snapshot) -> Vec<String> {
-        let mut warnings = self.left(&now.rows);
+        let mut warnings = self.remaining(&now.rows);
         if self.narrowed {
             // It is never sent, so that nobody would see that it says something else.
             warnings.push(format!(
@@ -320,7 +320,7 @@ impl Step for SpaceEntry {
 
     /// What the groups on the list leave to whoever loses their own entry; and where that is not
     /// seen.
-    fn left(&self, rows: &[Access]) -> Vec<String> {
+    fn remaining(&self, rows: &[Access]) -> Vec<String> {
         if self.entry.is_some() || self.grant_type == GrantType::Group {
             return Vec::new();
         }
@@ -689,11 +689,11 @@ mod tests {
             (&["USER svc@example.com R"], known(&[], &[]), &[own_view]),
         ] {
             let step = SpaceEntry { through: Mutex::new(known), ..remove() };
-            assert_eq!(step.left(&listed(&step, acl).rows), told, "{acl:?}");
+            assert_eq!(step.remaining(&listed(&step, acl).rows), told, "{acl:?}");
         }
         // Whoever is given something, and a group, loses nothing that could be left.
         for step in [set("R"), step(GrantType::Group, "devs", None)] {
-            assert_eq!(step.left(&listed(&step, &acl).rows), Vec::<String>::new());
+            assert_eq!(step.remaining(&listed(&step, &acl).rows), Vec::<String>::new());
         }
     }
 

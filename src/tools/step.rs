@@ -134,7 +134,7 @@ pub trait Step: Send + Sync {
 
     /// What access stays through something else where this change takes some away, in sentences;
     /// `rows` are those there are then.
-    fn left(&self, _rows: &[Access]) -> Vec<String> {
+    fn remaining(&self, _rows: &[Access]) -> Vec<String> {
         Vec::new()
     }
 

@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use grantor::ledger::{Answered, Asking, Channel, Content, Decision, Happening, Ledger, LockOn};
 use grantor::notify::{Detail, Endpoint, Kind, Notifier};
 use grantor::requester::Requester;
-use grantor::secret::{SecretSource, Secret};
+use grantor::secret::{Secret, SecretSource};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;

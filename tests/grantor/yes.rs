@@ -34,7 +34,8 @@ async fn request_because(world: &World, grant: &Grant, reason: &str) -> String {
 }
 
 fn ledger(world: &World) -> Ledger {
-    let key = grantor::secret::Secret::new("KEY", grantor::secret::SecretSource::Inline(KEY.into()));
+    let key =
+        grantor::secret::Secret::new("KEY", grantor::secret::SecretSource::Inline(KEY.into()));
     Ledger::new(&world.path("state"), Some(key))
 }
 

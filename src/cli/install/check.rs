@@ -105,7 +105,12 @@ fn next(place: &Destination<'_>, all: &[Seen]) -> String {
 }
 
 /// Why an entry is printed and not started. A file that others write could have anything started.
-fn why_not(place: &Destination<'_>, is_own: bool, started: &Started, program: &Path) -> Option<String> {
+fn why_not(
+    place: &Destination<'_>,
+    is_own: bool,
+    started: &Started,
+    program: &Path,
+) -> Option<String> {
     if place.is_project {
         return Some("a project's file may be anybody's".to_owned());
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::chain::{self, Keys, Link, LinePosition};
+use super::chain::{self, Keys, LinePosition, Link};
 use super::follow::{Follow, Seen};
 use super::{Trouble, meaning};
 

@@ -293,7 +293,10 @@ mod tests {
         let other = Link { hash: "0".repeat(64), ..own };
         assert!(!second.continues(&other));
         let old = r#"{"receipt":"gr-a","seq":7,"prev":"","key":""}"#;
-        assert!(LinePosition::of(old).unwrap().continues(&other), "the first release said nothing of it");
+        assert!(
+            LinePosition::of(old).unwrap().continues(&other),
+            "the first release said nothing of it"
+        );
         let half = r#"{"receipt":"gr-a","format":2,"seq":7,"prev":"","key":""}"#;
         assert!(!LinePosition::of(half).unwrap().continues(&start), "a line of today says it");
     }

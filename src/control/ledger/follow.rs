@@ -1,6 +1,6 @@
 //! Lines one after the other, and whether each holds.
 
-use super::chain::{Keys, Link, LinePosition, Unsealed};
+use super::chain::{Keys, LinePosition, Link, Unsealed};
 
 /// Follows the chain from line to line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::chain::{Link, LinePosition};
+use super::chain::{LinePosition, Link};
 use super::meaning::understood;
 
 /// The lines of a receipt, and what is wrong with them.

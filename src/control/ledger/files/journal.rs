@@ -22,7 +22,7 @@ use super::head;
 use super::index::Index;
 use super::presence::Presence;
 use super::segment::{self, CURRENT, FULL, Segment};
-use crate::control::ledger::chain::{Kept, Keys, Link, LinePosition};
+use crate::control::ledger::chain::{Kept, Keys, LinePosition, Link};
 use crate::control::ledger::entry::Entry;
 use crate::control::ledger::meaning::BROKEN;
 use crate::control::ledger::trouble::Trouble;
@@ -196,7 +196,8 @@ impl Journal {
         if entry.gives() {
             // Nobody takes the yes before it is known to be kept.
             if let Err(error) = file.sync_data() {
-                let own = LinePosition::of(line).map_or(own.clone(), |place| place.own_link(line, &own));
+                let own =
+                    LinePosition::of(line).map_or(own.clone(), |place| place.own_link(line, &own));
                 held.last = None;
                 let back = self.take_back(keys, &mut file, &entry, [&link, &own]);
                 return back.and(Err(error));

@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 
 use super::database::{Trouble, within};
 use super::{Postgres, number};
-use crate::control::ledger::chain::{FORMAT, Link, LinePosition};
+use crate::control::ledger::chain::{FORMAT, LinePosition, Link};
 use crate::failure::Failure;
 
 /// How many lines leave at a time.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ingest::NOWHERE;
 use super::{Index, Position, at, is_there, position};
-use crate::control::ledger::chain::{self, Keys, Link, LinePosition};
+use crate::control::ledger::chain::{self, Keys, LinePosition, Link};
 use crate::control::ledger::files::segment::{self, Segment};
 use crate::control::ledger::noted::{Bookmark, Noted, NotedPage, event, may_be_noted};
 

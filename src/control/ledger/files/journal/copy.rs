@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use jiff::Timestamp;
 
 use super::Journal;
-use crate::control::ledger::chain::{Keys, Link, LinePosition};
+use crate::control::ledger::chain::{Keys, LinePosition, Link};
 use crate::control::ledger::entry::Entry;
 use crate::control::ledger::files::{head, segment};
 use crate::control::ledger::unless::{Objection, Unless};
@@ -35,7 +35,8 @@ impl Journal {
         let _lock = self.lock()?;
         let mut last = self.last_copied()?;
         for line in lines {
-            let place = LinePosition::of(line).ok_or_else(|| broken("a line of it says no place"))?;
+            let place =
+                LinePosition::of(line).ok_or_else(|| broken("a line of it says no place"))?;
             if place.seq <= last.seq {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use super::{Held, Journal};
 use crate::control::ledger::Trouble;
-use crate::control::ledger::chain::{self, Kept, Keys, Link, LinePosition};
+use crate::control::ledger::chain::{self, Kept, Keys, LinePosition, Link};
 use crate::control::ledger::files::head;
 use crate::control::ledger::files::segment::{self, Segment};
 
