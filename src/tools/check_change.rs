@@ -20,7 +20,7 @@ pub struct CheckChange {
     pub receipt: Option<Name>,
     /// Whose access: id, e-mail or exact name.
     pub principal: Option<Name>,
-    /// Who asked, as rows name them; what follows the # is enough.
+    /// Who asked, as rows say; what follows # is enough.
     pub requester: Option<Name>,
     /// Only this one.
     pub vendor: Option<Which>,
