@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use crate::approvers::Approvers;
-use crate::given;
 use crate::guard::Declared;
+use crate::input;
 use crate::ledger::SharedStore;
 use crate::notify::Endpoint;
 use crate::observe::Format;
@@ -226,7 +226,7 @@ impl Config {
     /// approvers that cannot be told; never a vendor that lacks something.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigError> {
         let env: &dyn Fn(&str) -> Option<String> =
-            &|name| (sources.environment)(name).and_then(|text| given::filled(&text));
+            &|name| (sources.environment)(name).and_then(|text| input::filled(&text));
         let sources = &Sources { environment: env, ..*sources };
         let file = File::find(sources)?;
         let floor = File::floor(sources.floor)?;
@@ -406,7 +406,7 @@ fn of_variable(text: &str) -> Result<Vec<String>, ConfigError> {
     };
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
     let names: Vec<_> = names.map(str::to_owned).collect();
-    if let Some(trouble) = given::unfit(text) {
+    if let Some(trouble) = input::unfit(text) {
         return Err(wrong(trouble));
     }
     match names.iter().find(|name| crate::vendors::named(name).is_none()) {

@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::given;
+use crate::input;
 
 /// Makes a directory and those above it, 0700 where they are new.
 pub(crate) fn directory(path: &Path) -> io::Result<()> {
@@ -39,12 +39,12 @@ pub(crate) fn look(path: &Path) -> io::Result<File> {
 
 /// All of it.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    given::rest(&mut look(path)?)
+    input::rest(&mut look(path)?)
 }
 
 /// Of the many files of a state directory, one that is no file is named.
 fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    given::open_with(options, path).map_err(|error| match error.kind() {
+    input::open_with(options, path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         }

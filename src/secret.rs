@@ -14,7 +14,7 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::RwLock;
 
-use crate::given;
+use crate::input;
 pub(crate) use echo::{Sought, hide, holds, redact, scrub};
 pub(crate) use runs::is_secret;
 
@@ -71,7 +71,7 @@ impl Secret {
     /// As [`Self::read`], and what is read is no token.
     pub async fn token(&self) -> Result<SecretString, SecretError> {
         let value = self.read().await?;
-        let token = given::token(expose(&value)).map(SecretString::from);
+        let token = input::token(expose(&value)).map(SecretString::from);
         token.map_err(|trouble| self.error(format!("it {trouble}")))
     }
 
@@ -96,19 +96,19 @@ impl Secret {
             SecretSource::File(path) => {
                 let of = path.display().to_string();
                 let path = path.clone();
-                let read = tokio::task::spawn_blocking(move || given::read(&path)).await;
+                let read = tokio::task::spawn_blocking(move || input::read(&path)).await;
                 let bytes = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
                 (bytes.map_err(|error| self.error(format!("{of}: {error}")))?, of)
             }
             SecretSource::Command(line) => self.run(line).await?,
         };
         let bytes = Zeroizing::new(bytes);
-        let text = given::text(&bytes).map_err(|trouble| self.error(format!("{of}: {trouble}")))?;
-        let text = given::setting(text);
+        let text = input::text(&bytes).map_err(|trouble| self.error(format!("{of}: {trouble}")))?;
+        let text = input::setting(text);
         if text.trim().is_empty() {
             return Err(self.error(format!("{of}: it is empty")));
         }
-        match given::unfit(text) {
+        match input::unfit(text) {
             Some(trouble) => Err(self.error(format!("what {of} holds {trouble}"))),
             None => Ok(SecretString::from(text)),
         }

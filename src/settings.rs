@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use toml::Table;
 
 use crate::draft::Base;
-use crate::given;
+use crate::input;
 use crate::secret::{Secret, SecretSource, expose, readable_by_others};
 
 /// One setting of a vendor.
@@ -31,7 +31,7 @@ pub enum Need {
 /// What is no text is given as far as it can be read: nothing that is set counts as unset.
 #[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var_os(name).and_then(|value| given::filled(&value.to_string_lossy()))
+    std::env::var_os(name).and_then(|value| input::filled(&value.to_string_lossy()))
 }
 
 /// The words that this process was started with, its own name first.
@@ -168,7 +168,7 @@ impl Settings {
     pub fn url(&self, name: &str) -> Result<Base, String> {
         let text = self.text(name)?;
         let told = |trouble: &str| format!("{} {trouble}", self.called(name));
-        given::odd_url(&text).map_or(Ok(()), |trouble| Err(told(trouble)))?;
+        input::odd_url(&text).map_or(Ok(()), |trouble| Err(told(trouble)))?;
         Base::parse(&text).map_err(told)
     }
 
@@ -247,7 +247,7 @@ impl Settings {
 
     pub(crate) fn warnings(&self) -> Vec<String> {
         let odd =
-            |name: &str, text: &str| Some(format!("{} {}", self.called(name), given::odd(text)?));
+            |name: &str, text: &str| Some(format!("{} {}", self.called(name), input::odd(text)?));
         let warning = |(name, found): (&&str, &Found)| match found {
             Found::File(path) if readable_by_others(path) => {
                 let (shown, mend) = (path.display(), crate::owner_only::mend("600", path));

@@ -10,7 +10,7 @@ use super::tools::{help as tools_help, unknown};
 use super::{Cli, Global, Ran, complete, paint, pairs, person, setup::Setup, status};
 use crate::access::Outcome;
 use crate::desk::{Answer, Body, Call, Desk};
-use crate::{given, json, tools};
+use crate::{input, json, tools};
 
 #[derive(clap::Args)]
 #[command(
@@ -164,7 +164,7 @@ pub(super) fn object(json: Option<&str>) -> Result<Map<String, Value>, String> {
     }
     let such =
         "give one such as '{\"query\": \"Developer\"}', in single quotes, or - to read stdin";
-    let text = given::text(&bytes).map_err(|trouble| format!("the arguments: {trouble}"))?;
+    let text = input::text(&bytes).map_err(|trouble| format!("the arguments: {trouble}"))?;
     match json::read(text.as_bytes()) {
         Ok((_, doubled)) if !doubled.is_empty() => {
             let doubled = doubled.join(", ");

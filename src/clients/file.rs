@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::{given, random};
+use crate::{input, random};
 
 /// What is behind the name of a file that was replaced.
 const BACKUP: &str = ".before-grantor";
@@ -44,9 +44,9 @@ impl Kept {
             }
             Err(error) => return Err(error),
         };
-        let bytes = given::read(&real)?;
+        let bytes = input::read(&real)?;
         let is_marked = bytes.starts_with(MARK.as_bytes());
-        Ok(Self { text: Some(given::whole(&bytes)?), is_marked, path: real })
+        Ok(Self { text: Some(input::whole(&bytes)?), is_marked, path: real })
     }
 
     pub(super) fn is_there(&self) -> bool {
@@ -127,8 +127,8 @@ impl Kept {
     /// # Errors
     /// The file is another by now: its client wrote it.
     fn unmoved(&self) -> io::Result<()> {
-        let now = match given::read(&self.path) {
-            Ok(bytes) => Some(given::whole(&bytes)?),
+        let now = match input::read(&self.path) {
+            Ok(bytes) => Some(input::whole(&bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };

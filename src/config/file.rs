@@ -75,8 +75,8 @@ impl File {
     /// `advice` is what to do about a file that cannot be read.
     fn read(path: &Path, advice: &str) -> Result<Self, ConfigError> {
         let shown = path.display();
-        let text = crate::given::read(path)
-            .and_then(|bytes| crate::given::source(&bytes))
+        let text = crate::input::read(path)
+            .and_then(|bytes| crate::input::source(&bytes))
             .map_err(|error| ConfigError(format!("{shown}: {error}; {advice}")))?;
         let at = |line: usize, text: &str| ConfigError(format!("{shown}, line {line}: {text}"));
         // Only the message of a syntax error: the line it quotes may hold a secret.
@@ -128,7 +128,7 @@ impl File {
     ) -> Result<Option<PathBuf>, ConfigError> {
         let Some(path) = self.text(key) else { return Ok(None) };
         let trouble = |text| ConfigError(format!("{}: {key}: {text}", self.path.display()));
-        if let Some(odd) = crate::given::odd_path(path) {
+        if let Some(odd) = crate::input::odd_path(path) {
             return Err(ConfigError(format!("{}: {key} {odd}", self.path.display())));
         }
         self.below(Path::new(path), env).map(Some).map_err(trouble)

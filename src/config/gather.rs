@@ -8,7 +8,7 @@ use super::Sources;
 use super::file::{File, key_of};
 use super::paths::of_environment;
 use super::tenants::Declared;
-use crate::given;
+use crate::input;
 use crate::secret::{Secret, SecretSource, is_secret};
 use crate::settings::{self, Found, Settings, Variable};
 
@@ -77,7 +77,7 @@ fn look(
 ) -> Option<Found> {
     let direct = env(variable.name);
     if !variable.secret {
-        let text = direct.or_else(|| given::filled(written?.as_str()?))?;
+        let text = direct.or_else(|| input::filled(written?.as_str()?))?;
         if let Some(what) = is_secret(&text) {
             let told = "which belongs in the setting for it: it is neither shown nor sent";
             return Some(Found::Wrong(format!("{called} holds {what}, {told}")));
@@ -97,7 +97,7 @@ fn look(
 
 /// A text that may be what was meant, as what it is.
 fn fit(called: &str, text: String, found: impl FnOnce(String) -> Found) -> Found {
-    match given::unfit(&text) {
+    match input::unfit(&text) {
         Some(trouble) => Found::Wrong(format!("{called} {trouble}")),
         None => found(text),
     }
@@ -136,14 +136,14 @@ fn hidden(
 ) -> Option<Found> {
     let inline = |text| fit(called, text, |text| Found::Inline(text.into()));
     if let Some(text) = value.as_str() {
-        return given::filled(text).map(inline);
+        return input::filled(text).map(inline);
     }
     if let Some(name) = value.get("env").and_then(Value::as_str) {
         return Some(env(name).map_or_else(|| Found::Unset(name.to_owned()), inline));
     }
     if let Some(path) = value.get("file").and_then(Value::as_str) {
         let wrong = |trouble| Found::Wrong(format!("{called}: {trouble}"));
-        if let Some(trouble) = given::odd_path(path) {
+        if let Some(trouble) = input::odd_path(path) {
             return Some(wrong(format!("its file {trouble}")));
         }
         return Some(file.below(Path::new(path), env).map_or_else(wrong, Found::File));

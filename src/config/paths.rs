@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::given;
+use crate::input;
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -30,7 +30,7 @@ pub(super) fn expanded(path: &Path, env: Environment<'_>) -> Result<PathBuf, Str
 fn names_a_variable(path: &Path) -> bool {
     path.iter().filter_map(|part| part.to_str()).any(|part| {
         let percent = part.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
-        part.contains("${") || part.strip_prefix('$').or(percent).is_some_and(given::is_variable)
+        part.contains("${") || part.strip_prefix('$').or(percent).is_some_and(input::is_variable)
     })
 }
 
@@ -41,7 +41,7 @@ fn names_a_variable(path: &Path) -> bool {
 /// It is neither absolute nor begins with `~/`.
 pub(super) fn of_environment(name: &str, env: Environment<'_>) -> Result<Option<PathBuf>, String> {
     let Some(text) = env(name) else { return Ok(None) };
-    if let Some(trouble) = given::odd_path(&text) {
+    if let Some(trouble) = input::odd_path(&text) {
         return Err(format!("{name} {trouble}"));
     }
     let path = expanded(Path::new(&text), env).map_err(|trouble| format!("{name}: {trouble}"))?;

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::file::File;
 use super::tenants::Declared;
 use super::{ConfigError, Sources};
-use crate::given;
+use crate::input;
 use crate::secret::is_secret;
 use crate::text;
 use crate::vendors::People;
@@ -100,7 +100,7 @@ fn check_person(address: &str, value: &Value) -> Result<(), (Option<String>, Str
 
 /// Why a text is no address, in words that follow its name.
 fn odd_address(text: &str) -> Option<&'static str> {
-    if let Some(trouble) = given::unfit(text) {
+    if let Some(trouble) = input::unfit(text) {
         return Some(trouble);
     }
     let is_odd = |c: char| c.is_whitespace() || "<>()[],;:\\\"“”".contains(c);
@@ -116,7 +116,7 @@ fn odd_address(text: &str) -> Option<&'static str> {
 }
 
 fn odd_account(text: &str) -> Option<String> {
-    if let Some(trouble) = given::unfit(text) {
+    if let Some(trouble) = input::unfit(text) {
         return Some(trouble.to_owned());
     }
     if let Some(what) = is_secret(text) {

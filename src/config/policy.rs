@@ -27,7 +27,7 @@ impl Guard {
     pub fn load(policy: Option<&Path>, read_only: bool) -> Result<Self, PolicyError> {
         let Some(path) = policy else { return Ok(Self::built_in(read_only)) };
         let name = path.display().to_string();
-        let read = crate::given::read(path).and_then(|bytes| crate::given::source(&bytes));
+        let read = crate::input::read(path).and_then(|bytes| crate::input::source(&bytes));
         let text = read.map_err(|error| {
             let told = format!(
                 "{error}; give another --policy (or GRANTOR_POLICY), or leave it out for the \

@@ -65,7 +65,7 @@ impl Approvers {
     /// The file cannot be read, others may write it, or a line of it is no approver.
     pub fn load(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let mut file = crate::given::open(path)
+        let mut file = crate::input::open(path)
             .map_err(|error| format!("{shown}: {error}; name a file that can be read: {FORM}"))?;
         if crate::owner_only::writable_by_others(&file) {
             return Err(format!(
@@ -73,7 +73,7 @@ impl Approvers {
                  chmod go-w '{shown}'"
             ));
         }
-        let read = crate::given::rest(&mut file).and_then(|bytes| crate::given::source(&bytes));
+        let read = crate::input::rest(&mut file).and_then(|bytes| crate::input::source(&bytes));
         let text = read.map_err(|error| format!("{shown}: {error}"))?;
         Self::parse(&text).map_err(|trouble| format!("{shown}{trouble}"))
     }

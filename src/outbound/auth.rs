@@ -29,7 +29,7 @@ pub use user_action::{Steps, UserAction};
 
 use crate::draft::Base;
 use crate::failure::{Failure, Kind};
-use crate::given;
+use crate::input;
 use crate::observe::Leg;
 use crate::outbound::{Attempt, Frozen, Reply, Wire};
 use crate::secret::{Secret, SecretError};
@@ -198,7 +198,7 @@ impl Trial {
     }
 
     async fn of_text(secret: &Secret, read: Result<SecretString, SecretError>) -> Self {
-        let odd = read.as_ref().ok().and_then(|text| given::odd(crate::secret::expose(text)));
+        let odd = read.as_ref().ok().and_then(|text| input::odd(crate::secret::expose(text)));
         let found = read.map(|_| "can be read").map_err(AuthError::from);
         Self { odd, ..Self::of(secret, found).await }
     }
@@ -258,7 +258,7 @@ async fn exchange(what: &str, request: Signed, wire: &Wire) -> Result<Reply, Aut
 
 /// A token that a service has made, as a header carries it.
 fn carried(what: &str, token: &SecretString) -> Result<SecretString, AuthError> {
-    let token = given::token(crate::secret::expose(token)).map(SecretString::from);
+    let token = input::token(crate::secret::expose(token)).map(SecretString::from);
     token.map_err(|trouble| AuthError::Garbled(format!("the token of {what} {trouble}")))
 }
 

@@ -10,7 +10,7 @@ use hyper::Uri;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::given;
+use crate::input;
 
 /// The proxies, each as either name has it; the client takes the first that is set.
 const PROXIES: [[&str; 2]; 3] =
@@ -73,10 +73,10 @@ fn proxies(env: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
 /// Whether this is a proxy that the client speaks to.
 fn proxy(value: &str) -> Result<(), &'static str> {
     const FORM: &str = "is no proxy's URL, such as http://proxy.example.com:3128";
-    if let Some(trouble) = given::unfit(value) {
+    if let Some(trouble) = input::unfit(value) {
         return Err(trouble);
     }
-    if given::is_quoted(value.trim()) {
+    if input::is_quoted(value.trim()) {
         return Err("is in quotes: take them off, some tools keep those of an env file");
     }
     if value.trim() != value {
@@ -100,7 +100,7 @@ fn proxy(value: &str) -> Result<(), &'static str> {
 
 /// Whether each of these can be a host that is reached without a proxy.
 fn exceptions(value: &str) -> Result<(), &'static str> {
-    if let Some(trouble) = given::unfit(value) {
+    if let Some(trouble) = input::unfit(value) {
         return Err(trouble);
     }
     if value.contains(['"', '\'', '“', '”']) {
@@ -127,10 +127,10 @@ fn authorities(env: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
     let wrong = |name: &str, value: &str| {
         if value.trim().is_empty() {
             Some("is set and empty")
-        } else if given::is_quoted(value.trim()) {
+        } else if input::is_quoted(value.trim()) {
             Some("is in quotes: take them off, some tools keep those of an env file")
         } else {
-            given::unfit(value)
+            input::unfit(value)
         }
         .map(|trouble| format!("{name} {trouble}; {USUAL}"))
     };
@@ -154,7 +154,7 @@ fn bundle(path: &Path) -> Result<(), String> {
     if path.is_dir() {
         return Err(format!("it is a folder, which {FOLDERS} takes"));
     }
-    let bytes = given::read(path).map_err(|error| error.to_string())?;
+    let bytes = input::read(path).map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     let begun =
         text.matches("BEGIN CERTIFICATE-").count() + text.matches("BEGIN TRUSTED CERT").count();

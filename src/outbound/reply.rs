@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
-use crate::given;
+use crate::input;
 use crate::secret::{Sought, redact};
 use crate::text;
 
@@ -77,7 +77,7 @@ impl Reply {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let mut document = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut document).map_err(|error| {
-            if let Err(trouble) = given::text(&self.body) {
+            if let Err(trouble) = input::text(&self.body) {
                 return Failure::garbled(format!("the vendor's answer cannot be read: {trouble}"));
             }
             let place = error.path().to_string();
@@ -140,7 +140,7 @@ impl Reply {
 
     /// An answer that nobody was asked for: to try out what is made of one.
     pub fn made(status: u16, body: Vec<u8>) -> Self {
-        Self { status, body: given::unmarked(&body).to_vec(), ..Self::default() }
+        Self { status, body: input::unmarked(&body).to_vec(), ..Self::default() }
     }
 }
 

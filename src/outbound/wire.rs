@@ -290,7 +290,7 @@ async fn receive(mut response: reqwest::Response, hidden: Hidden) -> Attempt {
     let earlier = secrets.len().saturating_sub(own);
     let from = if is_proof && (200..300).contains(&status) { earlier } else { 0 };
     let kept = secrets.get(from..).unwrap_or_default();
-    let body = scrub(crate::given::unmarked(&body).to_vec(), kept);
+    let body = scrub(crate::input::unmarked(&body).to_vec(), kept);
     Attempt::Reply(Reply { status, body, retry_after, request_id, ahead, secrets })
 }
 

@@ -14,7 +14,7 @@ use secrecy::zeroize::Zeroizing;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::stream::{self, Stream};
-use crate::given::pem;
+use crate::input::pem;
 use crate::text;
 
 /// The runs of one secret: eight bytes each, with how many bits have to be there up to their end.

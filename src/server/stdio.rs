@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use super::gate::{Gate, HEAVIEST, Slot, VALUE, ending};
 use super::line::recover_id;
 use super::shutdown::Shutdown;
-use crate::{given, json};
+use crate::{input, json};
 
 /// The transport of one client.
 pub(super) struct Stdio {
@@ -325,12 +325,12 @@ fn weight(line: &[u8]) -> usize {
 
 /// Sorts a line into a message, something to be answered, or nothing. Pure.
 pub(super) fn understand(line: &[u8]) -> Line {
-    let line = given::unmarked(line);
+    let line = input::unmarked(line);
     if line.iter().all(u8::is_ascii_whitespace) {
         return Line::Nothing;
     }
     let Ok((mut value, doubled)) = json::read(line) else {
-        let why = given::text(line).err().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        let why = input::text(line).err().map(|trouble| format!(": {trouble}")).unwrap_or_default();
         return wrong(
             ErrorCode::PARSE_ERROR,
             format!("this line is not JSON{why}"),

@@ -17,7 +17,7 @@ use crate::cli::table::{self, Row};
 use crate::cli::{Ran, paint};
 use crate::desk::{AccessRow, Desk};
 use crate::ledger::Record;
-use crate::{given, text};
+use crate::{input, text};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -92,7 +92,7 @@ fn not_compared(old: &Report, new: &Report) -> BTreeSet<String> {
 
 fn read(file: &Path) -> Result<Report, Box<dyn std::error::Error + Send + Sync>> {
     let wrong = |why: String| format!("{}: {why}", file.display());
-    let bytes = given::read(file).map_err(|error| {
+    let bytes = input::read(file).map_err(|error| {
         wrong(format!("{error}; `grantor access export --format json -o FILE` makes one"))
     })?;
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| {

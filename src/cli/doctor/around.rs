@@ -267,7 +267,7 @@ fn calling(folder: &Path, ending: &str) -> Vec<PathBuf> {
         |path: &PathBuf| ending.is_empty() || path.extension().is_some_and(|one| one == ending);
     let files = entries.map(|entry| entry.path()).filter(fits).filter(|path| path.is_file());
     let mut files: Vec<_> =
-        files.filter(|path| crate::given::file(path).is_ok_and(|text| calls(&text))).collect();
+        files.filter(|path| crate::input::file(path).is_ok_and(|text| calls(&text))).collect();
     files.sort();
     files
 }
@@ -275,7 +275,7 @@ fn calling(folder: &Path, ending: &str) -> Vec<PathBuf> {
 /// A line of cron's that calls it.
 async fn crontab() -> Option<String> {
     let table = Path::new("/etc/crontab");
-    if crate::given::file(table).is_ok_and(|text| calls(&text)) {
+    if crate::input::file(table).is_ok_and(|text| calls(&text)) {
         return Some(table.display().to_string());
     }
     if let Some(file) = calling(Path::new("/etc/cron.d"), "").first() {

@@ -70,7 +70,7 @@ const VERDICTS: [&str; 3] = ["allow", "ask", "deny"];
 impl Decisions {
     pub(super) fn read(path: &Path) -> Result<Self, Mistakes> {
         let shown = path.display();
-        let text = crate::given::read(path).and_then(|bytes| crate::given::source(&bytes));
+        let text = crate::input::read(path).and_then(|bytes| crate::input::source(&bytes));
         let text = text.map_err(|error| vec![format!("{shown}: {error}")])?;
         let tables: Table = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_at(&text, span.start));

@@ -117,7 +117,7 @@ fn sealed(approvers: Option<&Approvers>, key: Option<&Path>) -> Result<Option<St
     match (approvers, key) {
         (None, None) => Ok(None),
         (Some(_), Some(path)) => {
-            let pem = crate::given::file(path);
+            let pem = crate::input::file(path);
             pem.map(Some).map_err(|error| format!("{}: {error}", path.display()))
         }
         (Some(_), None) => Err("only an approver's signature approves here: give --key FILE; \

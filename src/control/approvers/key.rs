@@ -67,7 +67,7 @@ impl ApproverKey {
     /// # Errors
     /// It is something else, or the passphrase is another.
     pub fn open(pem: &str, passphrase: &SecretString) -> Result<Self, KeyError> {
-        let file = crate::given::pem::sealed_key(pem).ok_or(KeyError::Form)?;
+        let file = crate::input::pem::sealed_key(pem).ok_or(KeyError::Form)?;
         let file = EncryptedPrivateKeyInfoOwned::from_der(&file).map_err(|_| KeyError::Form)?;
         let EncryptionScheme::Pbes2(scheme) = &file.encryption_algorithm else {
             return Err(KeyError::Scheme);

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
 use secrecy::SecretString;
 
 use super::AuthError;
-use crate::given::pem;
+use crate::input::pem;
 use crate::secret::expose;
 
 pub(super) enum PrivateKey {

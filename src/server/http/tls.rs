@@ -15,7 +15,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 /// One of them cannot be read or used, in words that name the file.
 pub(super) fn acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor, String> {
     let read = |path: &Path| {
-        crate::given::read(path).map_err(|error| format!("{}: {error}", path.display()))
+        crate::input::read(path).map_err(|error| format!("{}: {error}", path.display()))
     };
     let named =
         |path: &Path, what: &str| format!("{}: it holds no {what} in PEM form", path.display());

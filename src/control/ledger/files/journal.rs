@@ -91,7 +91,7 @@ impl Journal {
             Err(error) if is_unwritable(&error) && path.is_file() => None,
             lock => Some(lock?),
         };
-        let kept = crate::owner_only::read(&path).and_then(|bytes| crate::given::whole(&bytes));
+        let kept = crate::owner_only::read(&path).and_then(|bytes| crate::input::whole(&bytes));
         let is_absent = match &kept {
             Err(error) => error.kind() == io::ErrorKind::NotFound,
             // Whoever was to write it died, or had no room.

@@ -273,7 +273,7 @@ impl Address {
             Some(path) => {
                 let shown = path.display();
                 let bytes =
-                    crate::given::read(path).map_err(|error| format!("{shown}: {error}"))?;
+                    crate::input::read(path).map_err(|error| format!("{shown}: {error}"))?;
                 CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect()
             }
             None => rustls_native_certs::load_native_certs().certs,
