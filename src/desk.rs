@@ -36,6 +36,7 @@ mod maintenance;
 mod moving_end;
 mod notices;
 mod overlap;
+mod pacing;
 mod past_grants;
 mod prepare;
 mod question;
@@ -181,6 +182,7 @@ impl Desk {
     pub fn with(mut config: Config, guard: Guard) -> Self {
         let names: Vec<_> = config.tenants.iter().map(|tenant| tenant.id.names()).collect();
         let ledger = config.ledger().knowing(names);
+        pacing::share(&mut config, &ledger);
         let notifier = Notifier::new(std::mem::take(&mut config.notify), &config.state_dir);
         let approvers = config.approvers.take();
         let (wire, names, roles) = (Wire::default(), Cache::lasting(NAMES), Cache::lasting(ROLES));

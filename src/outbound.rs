@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 pub use courier::Courier;
 pub use frozen::Frozen;
 pub use network::network;
-pub use pace::Pace;
+pub use pace::{KeptByAll, Pace};
 pub use progress::{Listener, telling};
 pub use reply::{Attempt, Reply, refusal};
 pub use urgency::{Line, Rank, Spot, Urgency, urgent};
@@ -213,7 +213,7 @@ async fn persist(
         };
         made += 1;
         if let Some(wait) = tried.pause() {
-            account.pace.pause(wait);
+            account.pace.pause(wait).await;
         }
         let jitter = crate::random::unit();
         let tries = Tries { write, made, refused_before, left: deadline.left(), jitter };

@@ -470,7 +470,7 @@ fn in_words_of(request: &Request, context: &ChangeContext, prepared: &[Prepared<
     ConsentQuestion::about(context, prepared, &zone).text
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     crate::text::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }
 

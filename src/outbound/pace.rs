@@ -1,8 +1,10 @@
 //! How fast a vendor is asked: under the rate it documents, and a few requests at a time.
 //!
-//! Shared by all calls of a process. What other programs of the same organization send is not
-//! known here: their share shows as 429, which the retry rule obeys; and where the vendor says for
-//! how long, every call waits.
+//! Shared by all calls of a process, and by all replicas where there are several ([`shared`]). What
+//! other programs of the same organization send is not known here: their share shows as 429, which the
+//! retry rule obeys; and where the vendor says for how long, every call waits.
+
+mod shared;
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -11,6 +13,9 @@ use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+pub use shared::KeptByAll;
+use shared::Shared;
 
 use super::Deadline;
 use super::progress::tell;
@@ -21,6 +26,10 @@ use super::urgency::{Line, Urgency};
 pub struct Pace {
     /// None where no rate is documented.
     limiter: Option<DefaultDirectRateLimiter>,
+    /// The most requests in a window, for those who share it.
+    documented: Option<(u32, Duration)>,
+    /// None where no other process is known to ask the vendor as well.
+    shared: Option<Shared>,
     /// Who waits for a turn: the most urgent has the next one.
     line: Line,
     /// How many requests are under way.
@@ -52,14 +61,27 @@ impl Pace {
     /// over it, so that no window holds more, wherever it begins.
     pub fn of(most: u32, window: Duration) -> Self {
         let window = hastened(window);
-        Self { limiter: quota(most, window).map(RateLimiter::direct), ..Self::default() }
+        let limiter = quota(most, window).map(RateLimiter::direct);
+        Self { limiter, documented: Some((most, window)), ..Self::default() }
+    }
+
+    /// Keeps rate and pauses together with all who keep the account's there.
+    pub fn share(&mut self, kept: Box<dyn KeptByAll>) {
+        self.shared = Some(Shared::new(kept, self.documented));
     }
 
     /// Sends nobody's requests for this long: a vendor that has told one call to wait means all.
-    pub(super) fn pause(&self, wait: Duration) {
-        let until = Instant::now() + wait.min(LONGEST_PAUSE);
+    pub(super) async fn pause(&self, wait: Duration) {
+        let wait = wait.min(LONGEST_PAUSE);
+        self.pause_here(wait);
+        if let Some(shared) = &self.shared {
+            Box::pin(shared.pause(wait)).await;
+        }
+    }
+
+    fn pause_here(&self, wait: Duration) {
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        *paused = (*paused).max(Some(until));
+        *paused = (*paused).max(Some(Instant::now() + wait));
     }
 
     /// Waits for a turn of `requests` requests.
@@ -73,12 +95,15 @@ impl Pace {
         deadline: Deadline,
     ) -> Result<PaceSlot<'_>, Duration> {
         let spot = self.line.stand();
-        let mut told = false;
+        let (mut told, mut is_counted) = (false, false);
         loop {
-            let early = match spot.is_first().then(|| self.begin(requests, spot.urgency())) {
-                Some(Ok(place)) => return Ok(place),
-                Some(Err(NotYet::Early(wait))) => Some(wait),
-                Some(Err(NotYet::Full)) | None => None,
+            let early = match spot.is_first() {
+                false => None,
+                true => match self.begin(requests, spot.urgency(), &mut is_counted).await {
+                    Ok(place) => return Ok(place),
+                    Err(NotYet::Early(wait)) => Some(wait),
+                    Err(NotYet::Full) => None,
+                },
             };
             let left = deadline.left();
             if left.is_zero() || early.is_some_and(|wait| wait >= left) {
@@ -94,26 +119,44 @@ impl Pace {
         }
     }
 
-    /// Begins a request of whoever is first.
-    fn begin(&self, requests: NonZeroU32, urgency: Urgency) -> Result<PaceSlot<'_>, NotYet> {
+    /// Begins a request of whoever is first. It is counted here once, however often the others are asked.
+    async fn begin(
+        &self,
+        requests: NonZeroU32,
+        urgency: Urgency,
+        is_counted: &mut bool,
+    ) -> Result<PaceSlot<'_>, NotYet> {
         let most = AT_ONCE + KEPT_FREE * urgency as usize;
-        if self.under_way.load(SeqCst) >= most {
+        let free = most.saturating_sub(self.under_way.load(SeqCst));
+        if free == 0 {
             return Err(NotYet::Full);
         }
-        if let Some(wait) = self.early(requests) {
+        if let Some(wait) = self.paused() {
             return Err(NotYet::Early(wait));
+        }
+        if !*is_counted && let Some(wait) = self.early(requests) {
+            return Err(NotYet::Early(wait));
+        }
+        *is_counted = true;
+        if let Some(shared) = &self.shared {
+            let waiting = self.line.length().min(free);
+            if let Some(wait) = Box::pin(shared.early(requests.get(), waiting)).await {
+                return Err(NotYet::Early(wait));
+            }
         }
         self.under_way.fetch_add(1, SeqCst);
         Ok(PaceSlot(self))
     }
 
-    /// By how much it is too early for `requests` requests; where it is not, they are counted.
-    fn early(&self, requests: NonZeroU32) -> Option<Duration> {
+    /// For how much longer the vendor wants no requests.
+    fn paused(&self) -> Option<Duration> {
         let paused = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         let left = paused.map(|until| until.saturating_duration_since(Instant::now()));
-        if let Some(left) = left.filter(|left| !left.is_zero()) {
-            return Some(left);
-        }
+        left.filter(|left| !left.is_zero())
+    }
+
+    /// By how much it is too early for `requests` requests; where it is not, they are counted.
+    fn early(&self, requests: NonZeroU32) -> Option<Duration> {
         // More than a burst never fits: then the vendor's own limit is the one that counts.
         let early = self.limiter.as_ref()?.check_n(requests).ok()?.err()?;
         Some(early.wait_time_from(DefaultClock::default().now()))
@@ -141,8 +184,14 @@ fn hastened(window: Duration) -> Duration {
     window
 }
 
+/// How many requests may go at once, and how many more are spread over the window.
+fn parts(most: u32) -> (u32, u32) {
+    let burst = most / 5 * 3;
+    (burst, most - burst)
+}
+
 fn quota(most: u32, window: Duration) -> Option<Quota> {
-    let (burst, spread) = (most / 5 * 3, most - most / 5 * 3);
+    let (burst, spread) = parts(most);
     let quota = (spread > 0).then(|| Quota::with_period(window / spread)).flatten()?;
     Some(quota.allow_burst(NonZeroU32::new(burst)?))
 }
@@ -233,13 +282,13 @@ mod tests {
     #[tokio::test]
     async fn a_pause_is_everybodys_and_never_for_good() {
         let pace = Pace::default();
-        pace.pause(Duration::from_hours(24));
-        pace.pause(Duration::ZERO);
+        pace.pause(Duration::from_hours(24)).await;
+        pace.pause(Duration::ZERO).await;
         assert_eq!(turns(&pace, 3).await, 0, "a shorter one does not end it");
-        let left = pace.early(NonZeroU32::MIN).unwrap();
+        let left = pace.paused().unwrap();
         assert!(left <= LONGEST_PAUSE, "{left:?}");
         let other = Pace::default();
-        other.pause(Duration::from_millis(30));
+        other.pause(Duration::from_millis(30)).await;
         let later = Deadline::after(Duration::from_secs(20));
         assert!(other.turn(NonZeroU32::MIN, "vendor", later).await.is_ok(), "it ends");
     }

@@ -100,6 +100,11 @@ impl Line {
         }
     }
 
+    /// How many wait.
+    pub fn length(&self) -> usize {
+        self.waiting().len()
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Waiter>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -781,7 +781,7 @@ def notices_down(told):
     scene.judge(writes=0)
 
 
-@row("a vendor asks to wait: no replica knocks meanwhile", "vendor")
+@row("a vendor asks to wait: no replica knocks meanwhile", "vendor", quick=True)
 def busy(told):
     scene = Scene(told)
     # Nothing is asked and nothing sent: only what is there is read.
