@@ -6,11 +6,12 @@ import pathlib
 import shutil
 import threading
 import time
+import urllib.parse
 
 from between import Wire
 from postgres import Cluster, Pooler, Unavailable, certificate, run, until
-from replicas import (ALL, ASKING, LEDGER_KEY, Browser, Handler, Replica, Seer, Team, Vendors, faults, lines_of, serve,
-                      told as counted)
+from replicas import (ALL, ASKING, LEDGER_KEY, Browser, Handler, Replica, Seer, Team, Vendors, faults, forwarded,
+                      lines_of, returned, serve, told as counted)
 from rows import row
 
 # Longer than a lease lasts, and than whoever is gone is taken to live.
@@ -799,6 +800,51 @@ def busy(told):
     second.join(80)
     told.says(f"then both have their answer: {heard[0].get('outcome')}, {also[0].get('outcome')}")
     told.equal(len(scene.vendors.knocked) - knocks, 0, "knocks after one replica was told to wait")
+
+
+@row("a vendor documents a rate: replicas have it together", "vendor", seconds=200)
+def rated(told):
+    scene = Scene(told, replicas=0)
+    came = paced(told, scene.vendors)
+    replicas = [scene.replica() for _ in range(2)]
+    answers = []
+
+    def look(number):
+        for time_ in range(40):
+            query = {"vendor": "outsystems", "query": f"nobody-{number}-{time_}"}
+            answers.append(replicas[number].call("find_principals", query))
+
+    threads = [threading.Thread(target=look, args=(number,), daemon=True) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(150)
+    wrong = [answer for answer in answers if answer.get("rows") != [] or answer.get("problems")]
+    told.check(not wrong and len(answers) == 80, f"{len(answers)} answers: {why(wrong[0]) if wrong else ''}")
+    # Of 100 a minute 60 may come at once, and another every one and a half seconds.
+    least, took = (len(came) - 60) * 1.5 - 2, came[-1] - came[0]
+    told.says(f"{len(came)} requests of both came within {took:.0f} s, and not before {least:.0f} s")
+    told.check(took >= least, "each had the whole rate for itself")
+
+
+def paced(told, vendors):
+    """Stands before the vendor whose rate is lowest: when what counts there came."""
+    to, came = urllib.parse.urlsplit(vendors.environment["OUTSYSTEMS_PORTAL_URL"]), []
+
+    class Gate(Handler):
+        def do_GET(self):
+            if self.path.startswith("/api/"):
+                came.append(time.monotonic())
+            answer, content = forwarded(self, self.body(), to)
+            # Where tokens are had is told by a whole address.
+            returned(self, answer, content.replace(to.netloc.encode(), urllib.parse.urlsplit(url).netloc.encode()))
+
+        do_POST = do_GET
+
+    server, url = serve(Gate)
+    told.stack.callback(server.shutdown)
+    vendors.environment["OUTSYSTEMS_PORTAL_URL"] = url
+    return came
 
 
 @row("a newer version writes to the chain: this one may look, and adds nothing", "versions", quick=True)

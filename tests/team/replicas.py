@@ -169,6 +169,32 @@ def pair_of_write(path, body):
     return place, said.get("grantee")
 
 
+def forwarded(request, body, to):
+    """What whoever is at that URL answers to it."""
+    link = http.client.HTTPConnection(to.hostname, to.port, timeout=60)
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
+    link.request(request.command, request.path, body, headers)
+    answer = link.getresponse()
+    content = answer.read()
+    link.close()
+    return answer, content
+
+
+def returned(request, answer, content):
+    """Gives an answer on to whoever asked."""
+    try:
+        request.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                request.send_header(name, value)
+        request.send_header("content-length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+    except OSError:
+        # Whoever asked is gone.
+        request.close_connection = True
+
+
 class Vendors:
     """The sandbox's fakes, and before one of them who sees what leaves."""
 
@@ -232,29 +258,14 @@ class Vendors:
                 self.log.append(entry)
             if before:
                 before(entry)
-        link = http.client.HTTPConnection(self.to.hostname, self.to.port, timeout=60)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
-        link.request(request.command, request.path, body, headers)
-        answer = link.getresponse()
-        content = answer.read()
-        link.close()
+        answer, content = forwarded(request, body, self.to)
         if not is_write and self.on_read:
             self.on_read(request.path)
         if entry:
             entry["status"] = answer.status
             if after:
                 after(entry)
-        try:
-            request.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                    request.send_header(name, value)
-            request.send_header("content-length", str(len(content)))
-            request.end_headers()
-            request.wfile.write(content)
-        except OSError:
-            # Whoever asked is gone.
-            request.close_connection = True
+        returned(request, answer, content)
 
     def fresh(self):
         """A change that nothing else here is about."""
