@@ -1,29 +1,32 @@
 //! What time it is where the ledger is kept: whoever shares a ledger counts by one clock.
 //!
 //! What a person agreed to holds for a time, and access ends at one. Where the ledger is in a database, that
-//! clock counts, however wrong this machine's own is; elsewhere it is this machine's.
+//! clock counts, however wrong this machine's own is or becomes; elsewhere it is this machine's.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// By how many milliseconds the other clock is ahead of this machine's.
-static AHEAD: AtomicI64 = AtomicI64::new(0);
+/// What the other clock said, and when that was by one that nobody sets.
+static OTHER: RwLock<Option<(Timestamp, Instant)>> = RwLock::new(None);
 
 /// The time by the clock that counts.
 pub fn now() -> Timestamp {
-    let own = Timestamp::now();
-    let ahead = SignedDuration::from_millis(AHEAD.load(Ordering::Relaxed));
-    own.saturating_add(ahead).unwrap_or(own)
+    let known = *OTHER.read().unwrap_or_else(PoisonError::into_inner);
+    let other = known.and_then(|(then, at)| {
+        let since = SignedDuration::try_from(at.elapsed()).ok()?;
+        then.checked_add(since).ok()
+    });
+    other.unwrap_or_else(Timestamp::now)
 }
 
-/// Goes by another clock, which was at `other` when this machine's was at `own`.
-pub(crate) fn follow(other: Timestamp, own: Timestamp) {
-    let ahead = other.duration_since(own).as_millis();
-    AHEAD.store(i64::try_from(ahead).unwrap_or_default(), Ordering::Relaxed);
+/// Goes by another clock, which said this at that moment.
+pub(crate) fn follow(said: Timestamp, at: Instant) {
+    *OTHER.write().unwrap_or_else(PoisonError::into_inner) = Some((said, at));
 }
 
 /// How far this machine's clock is behind the one that counts.
 pub fn behind() -> SignedDuration {
-    SignedDuration::from_millis(AHEAD.load(Ordering::Relaxed))
+    now().duration_since(Timestamp::now())
 }

@@ -50,6 +50,11 @@ impl Checked {
         wanted(names).any(|name| self.lacks(name))
     }
 
+    /// Whether groups are among that.
+    pub(super) fn leaves_out_groups(&self, names: &ClaimNames) -> bool {
+        names.groups.as_deref().is_some_and(|name| self.lacks(name))
+    }
+
     /// Puts in what the issuer says beside the token (OpenID Connect Core 1.0, 5.3) and the token leaves out.
     ///
     /// # Errors

@@ -190,8 +190,12 @@ impl Identity {
         if checked.leaves_out(&settings.claims)
             && let (Some(at), Some(token)) = (&provider.userinfo_endpoint, &tokens.access_token)
         {
-            let beside = self.said_beside(at, token).await?;
-            checked.complete(&beside, &settings.claims).map_err(of_token)?;
+            match self.said_beside(at, token).await {
+                Ok(beside) => checked.complete(&beside, &settings.claims).map_err(of_token)?,
+                // Without an address somebody is who they are, and without groups perhaps another.
+                Err(_) if !checked.leaves_out_groups(&settings.claims) => {}
+                Err(error) => return Err(error),
+            }
         }
         let shown = checked.shown((settings, login), &once.nonce);
         let id_token::Shown { requester, authenticated_at } = shown.map_err(of_token)?;

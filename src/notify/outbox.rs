@@ -96,7 +96,7 @@ async fn load(mut home: Home) -> Result<Option<Outbox>, Failure> {
         Ok(outbox) => Ok(Some(Outbox { home, ..outbox })),
         Err(error) => {
             Err(Failure::new(Kind::Unavailable, format!("{home} cannot be read: {error}"))
-                .hint("delete it: the endpoint is then told what comes from now on"))
+                .hint(super::home::DELETE))
         }
     }
 }
@@ -112,7 +112,7 @@ impl Outbox {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<Self, Failure> {
-        let home = Home::of(dir, &endpoint.name, ledger);
+        let home = Home::of(dir, &endpoint.name, ledger).await?;
         if let Some(outbox) = load(home.clone()).await? {
             return Ok(outbox);
         }
@@ -239,7 +239,7 @@ pub(super) async fn standing(
 ) -> Result<Standing, Failure> {
     let (url, keys) = (endpoint.address().await, endpoint.keys().await);
     let set_up = url.as_ref().err().or(keys.as_ref().err()).cloned();
-    let known = load(Home::of(dir, &endpoint.name, ledger)).await?;
+    let known = load(Home::of(dir, &endpoint.name, ledger).await?).await?;
     let failing = known.as_ref().and_then(|outbox| outbox.failing.clone());
     let fingerprint = url.as_ref().ok().map(|url| endpoint.fingerprint(url));
     let gone = known.as_ref().and_then(|outbox| outbox.gone.clone());
@@ -269,7 +269,7 @@ pub(super) async fn backlog(
     ledger: &Ledger,
     now: Timestamp,
 ) -> Result<Option<Backlog>, Failure> {
-    match load(Home::of(dir, &endpoint.name, ledger)).await? {
+    match load(Home::of(dir, &endpoint.name, ledger).await?).await? {
         Some(outbox) => outbox.backlog(endpoint, ledger, now).await.map(Some),
         None => Ok(None),
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use jiff::Timestamp;
 
 use super::form::Fields;
 use super::reply::Reply;
@@ -56,7 +55,7 @@ impl Page {
     ) -> Result<(), Failure> {
         let request = self.desk.request_for(receipt, &session.who).await?;
         let question = ConsentQuestion::of(&request);
-        if question.typed.is_some() && !session.is_fresh(Timestamp::now().as_second()) {
+        if question.typed.is_some() && !session.is_fresh(crate::clock::now().as_second()) {
             return Err(Failure::refused("it takes a log-in of the last five minutes")
                 .hint("log in once more, and read the question again"));
         }

@@ -187,8 +187,12 @@ mod tests {
 
     #[test]
     fn whoever_decides_is_told_where_a_decision_can_be_lost() {
-        let found =
-            |is_kept, waits_for_standby| Durability { is_kept, waits_for_standby, standbys: 0 };
+        let found = |is_kept, waits_for_standby| Durability {
+            is_kept,
+            may_change: false,
+            waits_for_standby,
+            standbys: 0,
+        };
         assert_eq!(told(found(true, true)), None);
         assert_eq!(told(found(true, false)), Some(ALONE));
         assert_eq!(told(found(false, true)), Some(NOT_KEPT));

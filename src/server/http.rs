@@ -270,6 +270,9 @@ impl Site {
             "the keys of an issuer are not held\n"
         } else if self.desk.ledger().requests().await.is_err() {
             "the ledger cannot be read\n"
+        } else if let Err(failure) = self.desk.ledger().is_fit().await {
+            tracing::warn!(target: "grantor", %failure, "no line can be added to the ledger");
+            "no line can be added to the ledger\n"
         } else {
             let warning = match self.desk.ledger().durability().await {
                 Ok(Some(durability)) => durability.warning(),

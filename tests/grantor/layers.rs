@@ -71,12 +71,8 @@ const RULES: [Rule; 17] = [
     Rule {
         name: "what is agreed to and what is due go by the ledger's clock",
         within: &["desk", "control", "notify"],
-        // Where that clock is read, and a folder's name.
-        except: &[
-            "control/ledger/postgres/migrate.rs",
-            "control/ledger/postgres/leases.rs",
-            "control/ledger/files/aside.rs",
-        ],
+        // A folder's name.
+        except: &["control/ledger/files/aside.rs"],
         forbids: &["Timestamp::now"],
         allows: &[],
         breaks: ("desk/maintenance.rs", "    let due = self.ledger.due(Timestamp::now()).await?;"),

@@ -242,11 +242,15 @@ async fn a_server_says_as_it_starts_what_its_rules_do_not_mean() {
         let world = world(&rules, "").await;
         let server = world.serve().await;
         assert!(!server.tools().await.is_empty(), "{rules}");
+        // What is to be known of rules is said once the client was greeted, and before the end.
+        server.stop().await;
         let said = world.stderr();
         assert!(said.contains(says), "{says}: {rules}{said}");
     }
     let world = world(SOUND, "").await;
-    world.serve().await.tools().await;
+    let server = world.serve().await;
+    server.tools().await;
+    server.stop().await;
     assert_eq!(world.stderr(), "", "nothing is said of what is sound");
 }
 

@@ -14,7 +14,11 @@ use serde_json::Value;
 use crate::text::hex;
 
 /// The keys of a ledger: the first one seals, the others still open what they sealed.
-pub(super) struct Keys(Vec<Key>);
+pub(super) struct Keys {
+    all: Vec<Key>,
+    /// The chain of a database whose lines they seal: one that was copied from another holds no seal here.
+    chain: Option<String>,
+}
 
 struct Key {
     id: String,
@@ -47,6 +51,9 @@ pub(super) struct LinePosition {
     /// The first release wrote none.
     #[serde(default = "first_format")]
     pub format: u64,
+    /// The chain of a database that it was written to.
+    #[serde(default)]
+    pub chain: Option<String>,
     #[serde(default)]
     pub receipt: Option<String>,
     /// Its number among the lines of its receipt, from 1.
@@ -98,21 +105,26 @@ impl Keys {
             let id = hex(mac(&key, KEY_ID, b"").as_ref()).chars().take(8).collect();
             Key { id, key }
         };
-        Ok(Self(keys.iter().map(key).collect()))
+        Ok(Self { all: keys.iter().map(key).collect(), chain: None })
     }
 
     /// Those of a ledger that nobody has written to.
     pub(super) fn none() -> Self {
-        Self(Vec::new())
+        Self { all: Vec::new(), chain: None }
+    }
+
+    /// The same for the lines of this chain alone, and for those that say none: they were taken over.
+    pub(super) fn of_chain(self, chain: Option<String>) -> Self {
+        Self { chain, ..self }
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// What tells these keys from others.
     pub(super) fn ids(&self) -> String {
-        self.0.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(" ")
+        self.all.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(" ")
     }
 
     /// A seal for something other than a line.
@@ -123,12 +135,15 @@ impl Keys {
     /// The seal for the same thing under each of the keys.
     pub(super) fn seals(&self, purpose: &str, bytes: &[u8]) -> Vec<[u8; 32]> {
         let seal = |key: &Key| mac(&key.key, purpose, bytes).as_ref().try_into().ok();
-        self.0.iter().filter_map(seal).collect()
+        self.all.iter().filter_map(seal).collect()
     }
 
     /// A line after `last`, with its end; `own` is the last line of its receipt.
     pub(super) fn line(&self, mut content: Value, last: &Link, own: &Link) -> io::Result<String> {
         let key = self.sealing()?;
+        if let Some(chain) = &self.chain {
+            crate::json::put(&mut content, "chain", chain.as_str());
+        }
         crate::json::put(&mut content, "format", FORMAT);
         crate::json::put(&mut content, "receipt_seq", own.seq + 1);
         crate::json::put(&mut content, "receipt_prev", own.hash.as_str());
@@ -147,9 +162,12 @@ impl Keys {
     /// Whether one of these keys sealed the line, given without its end.
     pub(super) fn check(&self, line: &str) -> Result<(), Unsealed> {
         let place = LinePosition::of(line).ok_or(Unsealed::Unreadable)?;
+        if place.chain.is_some() && place.chain != self.chain {
+            return Err(Unsealed::PutIn);
+        }
         let (sealed, seal) = line.rsplit_once(SEAL).ok_or(Unsealed::Unreadable)?;
         let seal = seal.strip_suffix("\"}").ok_or(Unsealed::Unreadable)?;
-        let key = self.0.iter().find(|key| key.id == place.key);
+        let key = self.all.iter().find(|key| key.id == place.key);
         let key = key.ok_or(Unsealed::UnknownKey(place.key))?;
         let made = hex(mac(&key.key, LINE, sealed.as_bytes()).as_ref());
         let same = constant_time::verify_slices_are_equal(made.as_bytes(), seal.as_bytes());
@@ -157,7 +175,7 @@ impl Keys {
     }
 
     fn sealing(&self) -> io::Result<&Key> {
-        self.0.first().ok_or_else(|| io::Error::other("there is no key"))
+        self.all.first().ok_or_else(|| io::Error::other("there is no key"))
     }
 }
 
@@ -257,6 +275,24 @@ mod tests {
         let line = line.trim_end();
         assert_eq!(keys(&format!("{TWO}\n{ONE}\n")).check(line), Ok(()));
         assert!(matches!(keys(TWO).check(line), Err(Unsealed::UnknownKey(_))));
+    }
+
+    #[test]
+    fn a_line_of_another_chain_is_put_in_and_one_of_files_is_taken_over() {
+        let of = |chain: Option<&str>| keys(ONE).of_chain(chain.map(str::to_owned));
+        let line = |chain: Option<&str>| {
+            let line = of(chain).line(json!({}), &Link::start(), &Link::start()).unwrap();
+            line.trim_end().to_owned()
+        };
+        for (written, read, holds) in [
+            (None, None, true),
+            (None, Some("a"), true),
+            (Some("a"), Some("a"), true),
+            (Some("a"), Some("b"), false),
+            (Some("a"), None, false),
+        ] {
+            assert_eq!(of(read).check(&line(written)).is_ok(), holds, "{written:?} {read:?}");
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct Files {
     /// Where the keys are kept, if not beside the lines.
     key: Option<Secret>,
     keys: OnceCell<Arc<Keys>>,
+    /// The chain of a database that they are the copy of.
+    chain: Option<String>,
 }
 
 const READ: &str = "cannot be read";
@@ -63,7 +65,12 @@ const NOT_SENT: &str =
 impl Files {
     pub(super) fn new(dir: &Path, key: Option<Secret>) -> Self {
         let journal = Arc::new(Journal::new(dir));
-        Self { journal, locks: Locks::beside(dir), key, keys: OnceCell::new() }
+        Self { journal, locks: Locks::beside(dir), key, keys: OnceCell::new(), chain: None }
+    }
+
+    /// The copy of a chain.
+    pub(super) fn copy_of(chain: &str, dir: &Path, key: Option<Secret>) -> Self {
+        Self { chain: Some(chain.to_owned()), ..Self::new(dir, key) }
     }
 
     pub(super) fn know(&self, names: Names) {
@@ -204,6 +211,24 @@ impl Files {
         let (journal, keys) = (self.journal.clone(), self.known_keys().await?);
         let handed = self.blocking(move || hand_over(&journal, &keys), "is not taken over").await;
         handed.map_err(|failure| failure.or_hint("it is as it was, and goes on here"))
+    }
+
+    /// That the last line does not hold its seal under the key that is given.
+    pub(super) async fn unsealed_end(&self) -> Result<Option<Trouble>, Failure> {
+        let look = |journal: &Journal, keys: &Keys| Ok(journal.goes_on_under(keys).err());
+        let found = self.look(look).await?;
+        let trouble = |error: io::Error| Trouble {
+            place: String::new(),
+            what: error.to_string(),
+            hash: String::new(),
+        };
+        Ok(found.map(trouble))
+    }
+
+    /// What is to be known of lines here where they are to be looked for in a database that has none.
+    pub(super) async fn forgotten(&self) -> Result<Option<Trouble>, Failure> {
+        let journal = self.journal.clone();
+        self.blocking(move || journal.forgotten(), READ).await
     }
 
     /// Makes anew what lines are found by.
@@ -392,6 +417,7 @@ impl Files {
             };
             let text = secret.read().await.map_err(|error| wrong(error.to_string()))?;
             let keys = Keys::parse(crate::secret::expose(&text));
+            let keys = keys.map(|keys| keys.of_chain(self.chain.clone()));
             keys.map(Arc::new).map_err(|error| wrong(format!("{}: {error}", secret.name())))
         });
         keys.await.cloned()

@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -34,6 +35,7 @@ use super::Record;
 use super::chain::{self, Link};
 use super::files::{Files, SetAside};
 use super::locks::LockOn;
+use super::trouble::Trouble as LedgerTrouble;
 use crate::control::permit::InFlight;
 use crate::control::requester::Requester;
 use crate::failure::{Failure, Kind};
@@ -50,6 +52,10 @@ pub(super) struct Postgres {
     chain: String,
     database: Arc<Database>,
     files: Files,
+    /// A ledger of this machine alone, which may have been there before.
+    former: Files,
+    /// The copy was made anew once: what is wrong with it then is wrong with the database.
+    is_anew: AtomicBool,
     leases: Arc<Leases>,
     /// One line of this process is under way at a time.
     writing: tokio::sync::Mutex<Option<Connection>>,
@@ -66,6 +72,11 @@ pub struct SharedStore {
 const LINES: usize = 1000;
 const SINCE: &str =
     "SELECT seq, body FROM grantor.line WHERE chain = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
+const END: &str = "SELECT seq, hash FROM grantor.chain WHERE name = $1";
+const COPIED: &str = "the state directory has to be writable, and the database's owner to see to its lines; \
+                      docs/replicas.md says what each loss means";
+/// How often the end is looked at while others write.
+const TRIES: usize = 5;
 const NOT_SENT: &str = "nothing was sent; `grantor doctor` tries the database";
 const WENT_BACK: &str = "the database was set back, or another one stands in its place: nothing is \
                          changed until somebody has looked; `grantor ledger accept` puts what this \
@@ -76,12 +87,15 @@ impl Postgres {
     pub(super) fn new(dir: &Path, store: SharedStore, key: Option<Secret>) -> Self {
         let SharedStore { url, chain } = store;
         let database = Arc::new(Database::new(url));
-        let files = Files::new(&dir.join(format!("copy-of-{chain}")), key);
+        let files = Files::copy_of(&chain, &dir.join(format!("copy-of-{chain}")), key);
+        let former = Files::new(dir, None);
         let leases = Leases::new(database.clone(), &chain, files.process());
         Self {
             chain,
             database,
             files,
+            former,
+            is_anew: AtomicBool::new(false),
             leases: Arc::new(leases),
             writing: tokio::sync::Mutex::default(),
         }
@@ -125,7 +139,10 @@ impl Postgres {
             }
         }
         let new: Vec<_> = rows.map(|(_, body)| body).collect();
-        if new.is_empty() { Ok(()) } else { self.files.copy(new).await }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.files.copy(new).await.map_err(|failure| failure.or_hint(COPIED))
     }
 
     /// One statement on the connection that lookers share; asked again where the connection was gone.
@@ -169,6 +186,51 @@ impl Postgres {
         from.hand_over(to, by, take).await
     }
 
+    /// What cannot be acted on. A copy that is damaged is made anew first: what was wrong with it alone is none of
+    /// the ledger's.
+    pub(super) async fn troubles(&self) -> Result<Vec<LedgerTrouble>, Failure> {
+        let mut troubles = self.current().await?.troubles().await?;
+        if !troubles.is_empty() && !self.is_anew.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the copy of the ledger's lines is damaged, and is made anew");
+            self.files.set_aside().await?;
+            troubles = self.current().await?.troubles().await?;
+        }
+        troubles.extend(self.unfit().await?);
+        Ok(troubles)
+    }
+
+    /// Why no line can be added, as the chain's row and its last line show it.
+    pub(super) async fn unfit(&self) -> Result<Option<LedgerTrouble>, Failure> {
+        for _ in 0..TRIES {
+            let said = self.end_of_chain().await?;
+            let last = self.current().await?.last_copied().await?;
+            if last.seq == 0 && said.seq == 0 {
+                return self.former.forgotten().await;
+            }
+            if last == said {
+                return self.files.unsealed_end().await;
+            }
+            // Others may have written between the two.
+            if said == self.end_of_chain().await?
+                && last == self.current().await?.last_copied().await?
+            {
+                return Ok(Some(wrong_end(&said, &last)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the chain's row says that it ends.
+    async fn end_of_chain(&self) -> Result<Link, Failure> {
+        let rows = self.asked(END, &[(&self.chain as _, Type::TEXT)]).await?;
+        let Some(row) = rows.first() else { return Ok(Link::start()) };
+        let read = || -> Result<Link, tokio_postgres::Error> {
+            let seq: i64 = row.try_get(0)?;
+            Ok(Link { seq: u64::try_from(seq).unwrap_or_default(), hash: row.try_get(1)? })
+        };
+        read().map_err(|error| self.unread(&error.into()))
+    }
+
     /// Puts this machine's copy aside; from then on it is that of the database as it is.
     pub(super) async fn set_aside(&self) -> Result<SetAside, Failure> {
         // Where the database does not answer, what is known here is all there is.
@@ -199,6 +261,8 @@ impl Postgres {
                 "SELECT current_setting('synchronous_standby_names') <> '' AS named,
                     current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'
                         AS kept,
+                    has_table_privilege('grantor.line', 'UPDATE')
+                        OR has_table_privilege('grantor.line', 'DELETE') AS may_change,
                     (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))
                         AS standbys",
                 &[],
@@ -208,6 +272,7 @@ impl Postgres {
         let read = || -> Result<Durability, tokio_postgres::Error> {
             Ok(Durability {
                 is_kept: row.try_get("kept")?,
+                may_change: row.try_get("may_change")?,
                 waits_for_standby: row.try_get("named")?,
                 standbys: row.try_get("standbys")?,
             })
@@ -230,6 +295,8 @@ impl Postgres {
 pub struct Durability {
     /// The database waits for its disk.
     pub is_kept: bool,
+    /// The role of this program could change lines, and not only add them.
+    pub may_change: bool,
     /// A commit waits for another machine to have it too.
     pub waits_for_standby: bool,
     /// How many such machines are there; what is there may not be told to everybody.
@@ -244,6 +311,10 @@ impl Durability {
                 "the database does not wait for its disk (fsync or full_page_writes is off): what it \
                  says is recorded can be gone after a crash; switch them on",
             ),
+            Self { may_change: true, .. } => Some(
+                "the role that logs in may change lines of the ledger: log in as a member of grantor_app, which \
+                 may add lines and no more",
+            ),
             Self { waits_for_standby: false, .. } => Some(
                 "no standby is waited for (synchronous_standby_names is empty): where the database's \
                  machine is lost, the newest lines are, and with them what was granted; name a \
@@ -252,6 +323,23 @@ impl Durability {
             _ => None,
         }
     }
+}
+
+/// That the chain's row is not what its last line is, as something that can be accepted.
+fn wrong_end(said: &Link, last: &Link) -> LedgerTrouble {
+    let what = format!(
+        "says that the chain ends at line {} ({}), and its last line is number {} ({}): somebody changed one of the \
+         two by hand",
+        said.seq,
+        short(&said.hash),
+        last.seq,
+        short(&last.hash)
+    );
+    LedgerTrouble::of_file("the database's row of the chain", &what)
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..8).unwrap_or(hash)
 }
 
 fn lines(rows: &[Row]) -> Result<Vec<(i64, String)>, Trouble> {

@@ -315,7 +315,10 @@ impl Shelf {
     /// # Errors
     /// It cannot be read, or no line is sealed under the key that is given.
     pub(super) async fn troubles(&self) -> Result<Vec<Trouble>, Failure> {
-        self.current().await?.troubles().await
+        match self {
+            Self::Files(files) => files.troubles().await,
+            Self::Postgres(database) => Box::pin(database.troubles()).await,
+        }
     }
 
     /// Reads every line and checks what holds them together; gives each, the oldest first, and whether it
@@ -401,6 +404,17 @@ impl Shelf {
         match self {
             Self::Files(files) => files.place(),
             Self::Postgres(database) => database.place().await,
+        }
+    }
+
+    /// Why no line can be added, where that shows without trying.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) async fn unfit(&self) -> Result<Option<Trouble>, Failure> {
+        match self {
+            Self::Files(_) => Ok(None),
+            Self::Postgres(database) => Box::pin(database.unfit()).await,
         }
     }
 

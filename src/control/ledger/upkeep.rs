@@ -14,7 +14,7 @@ use super::{
     Audit, Durability, Head, Kept, Ledger, SetAside, SharedStore, Trouble, meaning, new_receipt,
 };
 use crate::control::requester::Requester;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 
 impl Ledger {
@@ -130,6 +130,19 @@ impl Ledger {
     /// Where lines are added, for a person.
     pub async fn place(&self) -> String {
         self.shelf.place().await
+    }
+
+    /// Whether this process can add lines, as far as that shows without trying: where several share the ledger,
+    /// one that cannot should not be asked.
+    ///
+    /// # Errors
+    /// It cannot, in words that say what to mend.
+    pub async fn is_fit(&self) -> Result<(), Failure> {
+        self.shelf.try_key().await?;
+        match self.shelf.unfit().await? {
+            None => Ok(()),
+            Some(trouble) => Err(Failure::new(Kind::Unavailable, trouble.to_string())),
+        }
     }
 
     /// Where replicas share what is no line. None where the ledger is one machine's: each of its processes has

@@ -22,8 +22,9 @@ use super::database::{Connection, Trouble, within, within_time};
 use super::{LINES, NOT_SENT, Postgres, SINCE, lines, number};
 use crate::control::ledger::chain::{self, FORMAT, Link};
 use crate::control::ledger::entry::Entry;
+use crate::control::ledger::meaning::ACCEPTED;
 use crate::control::ledger::unless::{Objection, Unless};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 const BEGIN: &str = include_str!("begin.sql");
 const CHAIN: &str = "INSERT INTO grantor.chain (name, seq, hash, writer_min) VALUES ($1, 0, $2, $3) \
@@ -33,11 +34,16 @@ const HEAD: &str = "SELECT seq, hash, writer_min, clock_timestamp() FROM grantor
 const LINE: &str = "INSERT INTO grantor.line (chain, seq, body) VALUES ($1, $2, $3)";
 const FORWARD: &str = "UPDATE grantor.chain SET seq = $2, hash = $3 WHERE name = $1";
 const THERE: &str = "SELECT body FROM grantor.line WHERE chain = $1 AND seq = $2";
-const TOUCH: &str = "UPDATE grantor.chain SET hash = hash WHERE name = $1";
+pub(super) const TOUCH: &str = "UPDATE grantor.chain SET hash = hash WHERE name = $1";
 /// How long others may have the chain, whose transactions end after three seconds of standing still.
 const FOR_THE_CHAIN: Duration = Duration::from_secs(10);
 /// How many times others may be so far ahead that a transaction is begun anew.
 const TRIES: usize = 20;
+const WAY_ON: &str = "nothing was sent; `grantor ledger verify` says more, and `grantor ledger accept` sets it right";
+/// The code of a row that is there already.
+const THERE_ALREADY: &str = "(23505)";
+const BY_HAND: &str = "there are lines behind the end of the chain, which somebody wrote into the table by hand: its \
+    owner takes them out";
 
 /// Where the chain ends, as long as its row is locked.
 struct Locked {
@@ -128,24 +134,29 @@ impl Postgres {
         }
         self.take_in(&copied, locked.rows).await?;
         let last = self.files.last_copied().await?;
-        if last != locked.head {
-            let said = format!(
-                "says that its chain ends at line {}, and its last line is number {}",
-                locked.head.seq, last.seq
+        // Who accepts the ledger as it is goes on behind the last line that there is.
+        if last != locked.head && entry.event != ACCEPTED {
+            let said = super::wrong_end(&locked.head, &last).to_string();
+            return Err(self.unread(&Trouble::own(said)).hint(WAY_ON));
+        }
+        if last.seq == 0
+            && let Some(forgotten) = self.former.forgotten().await?
+        {
+            return Err(
+                Failure::new(Kind::Unavailable, forgotten.to_string()).hint("nothing was sent")
             );
-            return Err(self.unread(&Trouble::own(said)).hint(super::WENT_BACK));
         }
         if entry.event == "open" && !self.leases.are_held(&locked.turns) {
             let said = "this process was away for so long that another one may be changing the same \
                         access";
-            return Err(Failure::new(crate::failure::Kind::Unavailable, said)
-                .hint("nothing was sent; ask again"));
+            return Err(Failure::new(Kind::Unavailable, said).hint("nothing was sent; ask again"));
         }
-        let line = match self.files.composed(entry, unless, (last, locked.now)).await? {
+        let composed = self.files.composed(entry, unless, (last.clone(), locked.now)).await?;
+        let line = match composed {
             Ok(line) => line,
             Err(objection) => return Ok(Added::Objection(objection)),
         };
-        self.committed(connection, &locked.head, &line).await?;
+        self.committed(connection, &last, &line).await?;
         Ok(Added::Yes)
     }
 
@@ -221,6 +232,9 @@ impl Postgres {
         tracing::warn!(said, "a line is looked for that may not be recorded");
         match self.is_there(seq, line).await {
             Ok(true) => Ok(()),
+            Ok(false) if trouble.said.contains(THERE_ALREADY) => {
+                Err(self.unread(&trouble).hint(BY_HAND))
+            }
             Ok(false) => Err(self.unread(&trouble)),
             Err(again) => {
                 let said = format!("{said}; and when the line was looked for: {}", again.said);

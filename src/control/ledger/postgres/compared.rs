@@ -22,6 +22,9 @@ impl Postgres {
         take: impl FnMut(&str, bool) -> std::io::Result<()> + Send + 'static,
     ) -> Result<Audit, Failure> {
         let mut audit = self.current().await?.audit(noted, take).await?;
+        if let Some(trouble) = self.unfit().await? {
+            audit.beside(trouble);
+        }
         self.different().await?.into_iter().for_each(|trouble| audit.beside(trouble));
         Ok(audit)
     }

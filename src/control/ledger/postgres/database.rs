@@ -3,13 +3,14 @@
 
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::Severity;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection as Driver, Error, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -21,15 +22,20 @@ use crate::secret::{Secret, expose};
 
 /// How long an answer may take. A commit that waits longer is no yes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long a try that failed speaks for others.
+const AT_ONCE: Duration = Duration::from_secs(1);
 const NAME: &str = "grantor";
 /// What the codes of an end from the other side begin with: a shutdown, a session that is over.
 const ENDING: &str = "57P";
-const ROOT_CERTIFICATE: &str = "sslrootcert";
+const ROOT_CERTIFICATE: &str = "sslrootcert=";
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// Where the database is, and the connection that lookers share.
 pub(super) struct Database {
     url: Secret,
     shared: tokio::sync::Mutex<Option<Arc<Connection>>>,
+    /// Why the last try to connect came to nothing, and when.
+    failed: Mutex<Option<(Instant, String)>>,
 }
 
 /// A connection; whatever is under way on it ends when it is dropped.
@@ -55,7 +61,7 @@ struct Address {
 
 impl Database {
     pub(super) fn new(url: Secret) -> Self {
-        Self { url, shared: tokio::sync::Mutex::default() }
+        Self { url, shared: tokio::sync::Mutex::default(), failed: Mutex::default() }
     }
 
     /// The connection for single statements, which may be used by several at the same time.
@@ -77,8 +83,27 @@ impl Database {
         }
     }
 
-    /// A connection of one's own.
+    /// A connection of one's own. Those who ask just after one could not be made are told so at once: each would
+    /// wait as long again, one after the other.
     pub(super) async fn connect(&self) -> Result<Connection, Trouble> {
+        if let Some((when, said)) = &*self.failed()
+            && when.elapsed() < AT_ONCE
+        {
+            return Err(Trouble::own(said.clone()));
+        }
+        let connected = self.tried().await;
+        *self.failed() = match &connected {
+            Ok(_) => None,
+            Err(trouble) => Some((Instant::now(), trouble.said.clone())),
+        };
+        connected
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn tried(&self) -> Result<Connection, Trouble> {
         let url = self.url.read().await.map_err(|error| Trouble::own(error.to_string()))?;
         let connected = async {
             let address = Address::parse(expose(&url))
@@ -142,7 +167,8 @@ impl Connection {
         let task = tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|cx| driver.poll_message(cx)).await {
                 if let AsyncMessage::Notice(notice) = message
-                    && notice.severity() == "WARNING"
+                    // The word for it is in the database's language.
+                    && notice.parsed_severity() == Some(Severity::Warning)
                 {
                     let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
                     heard.push(notice.message().to_owned());
@@ -188,6 +214,7 @@ impl Trouble {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         Self::new(Kind::Unavailable, format!("the ledger's database: {}", trouble.said))
+            .hint("see to the database, and to its address in GRANTOR_STORE_URL or url in [store]")
     }
 }
 
@@ -219,26 +246,13 @@ impl Address {
     fn parse(url: &str) -> Result<Self, String> {
         let wrong = "it is no address of a PostgreSQL database, as \
                      postgres://USER:PASSWORD@HOST/DATABASE";
-        let mut url = url::Url::parse(url.trim()).map_err(|_| wrong.to_owned())?;
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
+        let url = url.trim();
+        if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
             return Err(wrong.to_owned());
         }
-        let own = |key: &str| key == ROOT_CERTIFICATE;
-        let roots = url.query_pairs().find(|(key, _)| own(key)).map(|(_, path)| path.into_owned());
-        let others: Vec<_> = url
-            .query_pairs()
-            .filter(|(key, _)| !own(key))
-            .map(|(key, value)| (key.into_owned(), value.into_owned()))
-            .collect();
-        url.set_query(None);
-        if !others.is_empty() {
-            url.query_pairs_mut().extend_pairs(others);
-        }
-        // What does not parse may hold the password: nothing of it is repeated.
-        let mut config: Config = url.as_str().parse().map_err(|error: Error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            cause.map_or_else(|| wrong.to_owned(), |cause| format!("{wrong}: {cause}"))
-        })?;
+        let (url, roots) = without_roots(url);
+        // What does not parse may hold the password, and so may what the parser says of it.
+        let mut config: Config = url.parse().map_err(|_: Error| wrong.to_owned())?;
         // An old primary or a standby would show what was.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config.connect_timeout(PATIENCE).application_name(NAME);
@@ -246,7 +260,8 @@ impl Address {
         if config.get_hosts().is_empty() {
             return Err(format!("{wrong}: it names no host"));
         }
-        let is_local = config.get_hosts().iter().all(is_local);
+        let is_local = config.get_hosts().iter().all(is_local)
+            && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
         if !is_local && config.get_ssl_mode() == SslMode::Disable {
             return Err("it leaves this machine without TLS: leave sslmode=disable out".to_owned());
         }
@@ -310,6 +325,20 @@ impl Address {
     }
 }
 
+/// An address without the file of authorities, which is ours to read, and that file.
+fn without_roots(url: &str) -> (String, Option<String>) {
+    let Some((base, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let own = |part: &&str| part.starts_with(ROOT_CERTIFICATE);
+    let roots = query.split('&').find(own).and_then(|part| part.strip_prefix(ROOT_CERTIFICATE));
+    let roots = roots.map(|path| percent_encoding::percent_decode_str(path).decode_utf8_lossy());
+    let others: Vec<_> = query.split('&').filter(|part| !own(part)).collect();
+    let url = match others.is_empty() {
+        true => base.to_owned(),
+        false => format!("{base}?{}", others.join("&")),
+    };
+    (url, roots.map(std::borrow::Cow::into_owned))
+}
+
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
@@ -333,10 +362,25 @@ mod tests {
             ("postgres://a:b@db.example.com/c", SslMode::Require),
             ("postgres://a:b@db.example.com/c?sslmode=prefer", SslMode::Require),
             ("postgresql://a@localhost,db.example.com/c", SslMode::Require),
+            ("postgres://a:/b=@127.0.0.1:5433,127.0.0.1:5434/c", SslMode::Prefer),
+            ("postgres://a@127.0.0.1/c?options=-c%20statement_timeout%3D5000", SslMode::Prefer),
+            ("postgres://a@localhost/c?hostaddr=127.0.0.1", SslMode::Prefer),
+            ("postgres://a@localhost/c?hostaddr=192.0.2.2", SslMode::Require),
+            ("postgres://a@localhost/c?sslrootcert=%2Fca.pem&sslmode=prefer", SslMode::Require),
         ] {
             let address = Address::parse(url).unwrap_or_else(|trouble| panic!("{url}: {trouble}"));
             assert_eq!(address.config.get_ssl_mode(), mode, "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_given_to_the_database_is_what_was_given() {
+        let address =
+            Address::parse("postgres://a:/b=@127.0.0.1:5433/c?sslrootcert=/ca.pem").unwrap();
+        assert_eq!(address.config.get_user(), Some("a"));
+        assert_eq!(address.config.get_password(), Some(&b"/b="[..]));
+        assert_eq!(address.roots.as_deref(), Some(std::path::Path::new("/ca.pem")));
+        assert_eq!(address.place(), "PostgreSQL at 127.0.0.1:5433, database c");
     }
 
     #[test]
@@ -346,6 +390,8 @@ mod tests {
             "mysql://a:sesame@db/c",
             "postgres://a:sesame@db.example.com/c?sslmode=disable",
             "postgres://a:sesame@localhost/c?sslmode=maybe",
+            "postgres://a:12?sesame=word@127.0.0.1/c",
+            "postgres://a:sesame@localhost/c?hostaddr=192.0.2.2&sslmode=disable",
             "postgres:///c",
             "host=db password=sesame",
         ] {

@@ -4,7 +4,7 @@ use futures_util::future::try_join_all;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::database::{Trouble, within};
+use super::database::{Connection, Trouble, within};
 use super::{Postgres, number};
 use crate::control::ledger::chain::{FORMAT, LinePosition, Link};
 use crate::failure::Failure;
@@ -49,7 +49,7 @@ impl Postgres {
         if !is_empty.await? {
             // Whoever took it over died before the file could say so.
             return match self.ends_at(client, &last).await? {
-                true => Ok(last),
+                true => acknowledged(&connection).map(|()| last),
                 false => {
                     let said = "has lines already: a ledger is taken over by an empty chain alone";
                     Err(Trouble::own(said).into())
@@ -67,21 +67,26 @@ impl Postgres {
             within(async { Ok(try_join_all(added).await?) }).await?;
         }
         within(async { Ok(client.batch_execute("COMMIT").await?) }).await?;
-        match connection.warnings().pop() {
-            None => Ok(last),
-            Some(warning) => Err(Trouble::own(warning).into()),
-        }
+        acknowledged(&connection).map(|()| last)
     }
 
     async fn ends_at(&self, client: &Client, last: &Link) -> Result<bool, Trouble> {
         within(async {
             client.batch_execute("ROLLBACK").await?;
+            client.batch_execute(include_str!("begin.sql")).await?;
             let chain = [(&self.chain as _, Type::TEXT)];
+            client.query_typed(super::appending::TOUCH, &chain).await?;
             let rows = client.query_typed(END, &chain).await?;
+            client.batch_execute("COMMIT").await?;
             let Some(row) = rows.first() else { return Ok(false) };
             let (seq, hash): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
             Ok(seq == number(last.seq) && hash == last.hash)
         })
         .await
     }
+}
+
+/// Whether the commit was acknowledged by all who should have what was committed.
+fn acknowledged(connection: &Connection) -> Result<(), Failure> {
+    connection.warnings().pop().map_or(Ok(()), |warning| Err(Trouble::own(warning).into()))
 }

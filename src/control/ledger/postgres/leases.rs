@@ -4,9 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use super::database::{Database, Trouble};
@@ -34,11 +33,13 @@ pub(in crate::control::ledger) struct Lease {
 
 /// How often leases are renewed: several times before they are over.
 const RENEWED: Duration = Duration::from_secs(20);
+// One that is further off than any is given was written by somebody else.
 const TAKE: &str = "INSERT INTO grantor.lease (chain, name, token, holder, until) \
     VALUES ($1, $2, 1, $3, clock_timestamp() + interval '120 seconds') \
     ON CONFLICT (chain, name) DO UPDATE SET token = lease.token + 1, holder = $3, \
     until = clock_timestamp() + interval '120 seconds' \
-    WHERE lease.until <= clock_timestamp() OR lease.holder = $3 RETURNING token";
+    WHERE lease.until <= clock_timestamp() OR lease.holder = $3 \
+    OR lease.until > clock_timestamp() + interval '10 minutes' RETURNING token";
 const RENEW: &str = "UPDATE grantor.lease SET until = clock_timestamp() + interval '120 seconds' \
     WHERE chain = $1 AND holder = $2 AND name = ANY ($3) AND until > clock_timestamp()";
 const GIVE_BACK: &str = "UPDATE grantor.lease SET until = clock_timestamp() \
@@ -142,7 +143,7 @@ impl Leases {
     }
 
     async fn renew(&self) -> Result<(), Trouble> {
-        let begun = Timestamp::now();
+        let begun = Instant::now();
         let clock = self.database.ask("SELECT clock_timestamp()", &[]).await?;
         if let Some(row) = clock.first() {
             follow(row.try_get(0)?, begun);

@@ -1,5 +1,7 @@
 //! The tables, made by the owner of the schema.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use super::database::{Connection, Database, Trouble, within};
@@ -11,12 +13,12 @@ const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i32 = 1;
 const SET: &str = "DELETE FROM grantor.version; INSERT INTO grantor.version (version) VALUES (1)";
 const KNOWN: &str = "SELECT version, clock_timestamp() FROM grantor.version";
+const NOT_PERMITTED: &str = "(42501)";
 const NO_TABLE: [&str; 2] = ["(42P01)", "(3F000)"];
 
 /// Goes by the database's clock, which was read between `begun` and now.
-pub(super) fn follow(clock: Timestamp, begun: Timestamp) {
-    let half = Timestamp::now().duration_since(begun) / 2;
-    crate::clock::follow(clock, begun.saturating_add(half).unwrap_or(begun));
+pub(super) fn follow(clock: Timestamp, begun: Instant) {
+    crate::clock::follow(clock, begun + begun.elapsed() / 2);
 }
 
 /// Makes the tables, or brings them up to date; as often as anybody likes.
@@ -30,13 +32,22 @@ pub async fn migrate(owner: Secret) -> Result<(), Failure> {
         let all = format!("BEGIN; {SCHEMA}; {SET}; COMMIT");
         Ok::<_, Trouble>(client.batch_execute(&all).await?)
     };
-    Ok(within(made).await?)
+    within(made).await.map_err(|trouble| {
+        let is_not_owner = trouble.said.contains(NOT_PERMITTED);
+        let failure = Failure::from(trouble);
+        match is_not_owner {
+            true => failure.hint(
+                "the owner of the tables makes them: name it as owner_url in [store], or in GRANTOR_STORE_OWNER_URL",
+            ),
+            false => failure,
+        }
+    })
 }
 
 impl Connection {
     /// Whether the tables are as this program needs them.
     pub(super) async fn is_fit(&self) -> Result<(), Trouble> {
-        let begun = Timestamp::now();
+        let begun = Instant::now();
         let rows = within(async { Ok(self.client.query_typed(KNOWN, &[]).await?) });
         let rows = rows.await.map_err(|trouble| {
             if NO_TABLE.iter().any(|code| trouble.said.contains(code)) {

@@ -9,6 +9,7 @@ use super::Journal;
 use crate::control::ledger::chain::{Keys, LinePosition, Link};
 use crate::control::ledger::entry::Entry;
 use crate::control::ledger::files::{head, segment};
+use crate::control::ledger::meaning::ACCEPTED;
 use crate::control::ledger::unless::{Objection, Unless};
 
 impl Journal {
@@ -71,9 +72,31 @@ impl Journal {
         {
             return Ok(Err(objection));
         }
+        if entry.event != ACCEPTED {
+            self.goes_on_under(keys)?;
+        }
         let own = self.own(&mut held, keys, entry, u64::MAX)?;
         let line = keys.line(self.content_at(entry, now), last, &own)?;
         Ok(Ok(line.trim_end().to_owned()))
+    }
+
+    /// # Errors
+    /// The last line does not hold its seal: nothing is built on it.
+    pub(in crate::control::ledger) fn goes_on_under(&self, keys: &Keys) -> io::Result<()> {
+        let segments = segment::segments(&self.dir)?;
+        let Some(last) = segments.last() else { return Ok(()) };
+        let mut holds = true;
+        segment::each_line_back(&mut last.open()?, |line| {
+            holds = keys.check(line).is_ok();
+            false
+        })?;
+        if holds {
+            return Ok(());
+        }
+        Err(io::Error::other(
+            "its last line is not sealed under the key that is given: give the key that all others have, as \
+             GRANTOR_LEDGER_KEY; where somebody changed the line, `grantor ledger verify` names it",
+        ))
     }
 
     /// What the lines of this process are marked with.
@@ -83,5 +106,8 @@ impl Journal {
 }
 
 fn broken(what: &str) -> io::Error {
-    io::Error::other(format!("the database's lines do not follow one another: {what}"))
+    io::Error::other(format!(
+        "the database's lines do not follow one another ({what}): somebody wrote or removed lines there by hand; \
+         a machine that has run longer has them in its copy"
+    ))
 }

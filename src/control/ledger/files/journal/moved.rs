@@ -17,6 +17,11 @@ use crate::control::requester::Requester;
 const ENDED: &str = "this ledger was moved into a database and takes nothing more: set GRANTOR_STORE_URL, or \
                      url in [store], as it was for `grantor ledger import`";
 
+const NOT_IMPORTED: &str = "has lines, and the database's chain has none: what is due in them would be forgotten; \
+    run `grantor ledger import`, or set another GRANTOR_STATE_DIR";
+const ELSEWHERE: &str = "was moved into a database, and this chain has no line: see that GRANTOR_STORE_URL and \
+    GRANTOR_STORE_CHAIN are as they were for `grantor ledger import`, or set another GRANTOR_STATE_DIR";
+
 impl Journal {
     /// Gives every line to whoever takes them over, and then ends. Nobody adds a line meanwhile.
     ///
@@ -88,6 +93,16 @@ impl Journal {
     /// It has ended.
     pub(super) fn goes_on(&self) -> io::Result<()> {
         if self.is_ended()? { Err(io::Error::other(ENDED)) } else { Ok(()) }
+    }
+
+    /// What is to be known of lines here where they are to be looked for in a database that has none.
+    pub(in crate::control::ledger) fn forgotten(&self) -> io::Result<Option<Trouble>> {
+        if segment::segments(&self.dir)?.is_empty() {
+            return Ok(None);
+        }
+        let what = if self.is_ended()? { ELSEWHERE } else { NOT_IMPORTED };
+        let (place, hash) = (self.path().display().to_string(), String::new());
+        Ok(Some(Trouble { place, what: what.to_owned(), hash }))
     }
 
     /// What is to be known of a ledger that has ended.
