@@ -31,6 +31,7 @@
 
 mod audit;
 mod chain;
+mod changes;
 mod channel;
 pub mod consent;
 mod entry;

@@ -16,7 +16,7 @@ pub(super) enum Home {
     /// A file that is replaced at once.
     File(PathBuf),
     /// Where replicas share it, under a seal, and what was read there last: whoever was overtaken writes nothing.
-    Shared { kept: Kept, name: String, key: hmac::Key, known: Option<String> },
+    Shared { kept: Kept, name: String, key: Box<hmac::Key>, known: Option<String> },
 }
 
 const FOLDER: &str = "notices";
@@ -35,7 +35,7 @@ impl Home {
             return Ok(Self::File(dir.join(FOLDER).join(format!("{name}.json"))));
         };
         let secret = ledger.seal(PURPOSE, name.as_bytes()).await?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let key = Box::new(hmac::Key::new(hmac::HMAC_SHA256, &secret));
         Ok(Self::Shared { kept, name: name.to_owned(), key, known: None })
     }
 
