@@ -111,8 +111,7 @@ impl Postgres {
             let last = self.files.last_copied().await?;
             let rows = self.since(&last).await?;
             let is_all = rows.len() < LINES;
-            self.take_in(&last, rows).await?;
-            if is_all {
+            if self.take_in(&last, rows).await? && is_all {
                 return Ok(&self.files);
             }
         }
@@ -126,23 +125,30 @@ impl Postgres {
         lines(&rows).map_err(|trouble| self.unread(&trouble))
     }
 
-    /// Adds lines to the copy; the first is the last one that the copy has, where it has one.
-    async fn take_in(&self, last: &Link, rows: Vec<(i64, String)>) -> Result<(), Failure> {
+    /// Adds lines to the copy; the first is the last one that the copy has, where it has one. Not where the copy's
+    /// own end was damaged: then it begins anew.
+    async fn take_in(&self, last: &Link, rows: Vec<(i64, String)>) -> Result<bool, Failure> {
         let mut rows = rows.into_iter();
         if last.seq > 0 {
             let is_same = |(seq, body): &(i64, String)| {
                 *seq == number(last.seq) && chain::hash(body) == last.hash
             };
             if !rows.next().is_some_and(|row| is_same(&row)) {
+                if self.files.unsealed_end().await?.is_some() {
+                    tracing::warn!("the end of this machine's copy is damaged: it is made anew");
+                    self.files.set_aside().await?;
+                    return Ok(false);
+                }
                 let said = format!("has no line {} as this machine has seen it", last.seq);
                 return Err(self.unread(&Trouble::own(said)).hint(WENT_BACK));
             }
         }
         let new: Vec<_> = rows.map(|(_, body)| body).collect();
         if new.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        self.files.copy(new).await.map_err(|failure| failure.or_hint(COPIED))
+        let copied = self.files.copy(new).await;
+        copied.map(|()| true).map_err(|failure| failure.or_hint(COPIED))
     }
 
     /// One statement on the connection that lookers share; asked again where the connection was gone.

@@ -132,7 +132,9 @@ impl Postgres {
         if locked.rows.len() >= LINES {
             return Ok(Added::Behind);
         }
-        self.take_in(&copied, locked.rows).await?;
+        if !self.take_in(&copied, locked.rows).await? {
+            return Ok(Added::Behind);
+        }
         let last = self.files.last_copied().await?;
         // Who accepts the ledger as it is goes on behind the last line that there is.
         if last != locked.head && entry.event != ACCEPTED {
