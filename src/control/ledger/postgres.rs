@@ -54,8 +54,8 @@ pub(super) struct Postgres {
     files: Files,
     /// A ledger of this machine alone, which may have been there before.
     former: Files,
-    /// The copy was made anew once: what is wrong with it then is wrong with the database.
-    is_anew: AtomicBool,
+    /// The copy was held against the database: what is wrong with it then is wrong with both.
+    is_compared: AtomicBool,
     leases: Arc<Leases>,
     /// One line of this process is under way at a time.
     writing: tokio::sync::Mutex<Option<Connection>>,
@@ -95,7 +95,7 @@ impl Postgres {
             database,
             files,
             former,
-            is_anew: AtomicBool::new(false),
+            is_compared: AtomicBool::new(false),
             leases: Arc::new(leases),
             writing: tokio::sync::Mutex::default(),
         }
@@ -192,11 +192,12 @@ impl Postgres {
         from.hand_over(to, by, take).await
     }
 
-    /// What cannot be acted on. A copy that is damaged is made anew first: what was wrong with it alone is none of
-    /// the ledger's.
+    /// What cannot be acted on. A copy that is damaged, and not as the database is, is made anew first: what was
+    /// wrong with it alone is none of the ledger's.
     pub(super) async fn troubles(&self) -> Result<Vec<LedgerTrouble>, Failure> {
         let mut troubles = self.current().await?.troubles().await?;
-        if !troubles.is_empty() && !self.is_anew.swap(true, Ordering::Relaxed) {
+        let is_first = !troubles.is_empty() && !self.is_compared.swap(true, Ordering::Relaxed);
+        if is_first && !self.different().await?.is_empty() {
             tracing::warn!("the copy of the ledger's lines is damaged, and is made anew");
             self.files.set_aside().await?;
             troubles = self.current().await?.troubles().await?;

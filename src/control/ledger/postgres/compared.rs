@@ -29,7 +29,7 @@ impl Postgres {
         Ok(audit)
     }
 
-    async fn different(&self) -> Result<Vec<Trouble>, Failure> {
+    pub(super) async fn different(&self) -> Result<Vec<Trouble>, Failure> {
         let mut copied = self.hashes().await?;
         let Some((&last, _)) = copied.last_key_value() else { return Ok(Vec::new()) };
         let (mut found, mut next) = (Vec::new(), 1);
