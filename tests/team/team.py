@@ -9,6 +9,7 @@ import bench  # noqa: F401 Its rows.
 import load  # noqa: F401
 import matrix
 import stay
+import tampered  # noqa: F401
 import told  # noqa: F401
 from rows import ROWS, run_rows
 
