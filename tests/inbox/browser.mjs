@@ -545,6 +545,23 @@ await step('on a slow line a page is small and whole', async () => {
     assert.ok(all < 100_000, `${all} bytes`);
 });
 
+await step('on a slow line somebody finds a request, approves it, and sees what came of it', async () => {
+    const receipt = await asks('alex', 'hiro.tanaka@example.com', { permission_list: ['R', 'W'] });
+    const page = await (await context({ storageState: await marta.context().storageState() })).newPage();
+    const line = await page.context().newCDPSession(page);
+    // About what a telephone has where it barely has one: 20 kbit a second, and a second and a half to begin.
+    const rate = 20_000 / 8;
+    const slow = { offline: false, latency: 1_500, downloadThroughput: rate, uploadThroughput: rate };
+    await line.send('Network.emulateNetworkConditions', slow);
+    const began = Date.now();
+    await page.goto(team.page);
+    await page.locator(`a[href$="${receipt}"]`).click();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    assert.equal(await state(page), 'done');
+    // A line that is not slowed down would show nothing.
+    assert.ok(Date.now() - began > 4_500, `${Date.now() - began} ms`);
+});
+
 await logins({ browser, step });
 
 await step('the picture of README.md shows the page as it is', pictured);

@@ -327,7 +327,8 @@ impl Address {
 
 /// An address without the file of authorities, which is ours to read, and that file.
 fn without_roots(url: &str) -> (String, Option<String>) {
-    let Some((base, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    // A password may have one, too.
+    let Some((base, query)) = url.rsplit_once('?') else { return (url.to_owned(), None) };
     let own = |part: &&str| part.starts_with(ROOT_CERTIFICATE);
     let roots = query.split('&').find(own).and_then(|part| part.strip_prefix(ROOT_CERTIFICATE));
     let roots = roots.map(|path| percent_encoding::percent_decode_str(path).decode_utf8_lossy());
@@ -365,6 +366,7 @@ mod tests {
             ("postgres://a:/b=@127.0.0.1:5433,127.0.0.1:5434/c", SslMode::Prefer),
             ("postgres://a@127.0.0.1/c?options=-c%20statement_timeout%3D5000", SslMode::Prefer),
             ("postgres://a@localhost/c?hostaddr=127.0.0.1", SslMode::Prefer),
+            ("postgres://a:12?b=c@127.0.0.1/c", SslMode::Prefer),
             ("postgres://a@localhost/c?hostaddr=192.0.2.2", SslMode::Require),
             ("postgres://a@localhost/c?sslrootcert=%2Fca.pem&sslmode=prefer", SslMode::Require),
         ] {
@@ -381,6 +383,10 @@ mod tests {
         assert_eq!(address.config.get_password(), Some(&b"/b="[..]));
         assert_eq!(address.roots.as_deref(), Some(std::path::Path::new("/ca.pem")));
         assert_eq!(address.place(), "PostgreSQL at 127.0.0.1:5433, database c");
+        let address =
+            Address::parse("postgres://a:12?b=c@127.0.0.1/c?sslrootcert=/ca.pem").unwrap();
+        assert_eq!(address.config.get_password(), Some(&b"12?b=c"[..]));
+        assert_eq!(address.roots.as_deref(), Some(std::path::Path::new("/ca.pem")));
     }
 
     #[test]
@@ -390,7 +396,6 @@ mod tests {
             "mysql://a:sesame@db/c",
             "postgres://a:sesame@db.example.com/c?sslmode=disable",
             "postgres://a:sesame@localhost/c?sslmode=maybe",
-            "postgres://a:12?sesame=word@127.0.0.1/c",
             "postgres://a:sesame@localhost/c?hostaddr=192.0.2.2&sslmode=disable",
             "postgres:///c",
             "host=db password=sesame",
