@@ -231,11 +231,7 @@ impl Postgres {
     async fn end_of_chain(&self) -> Result<Link, Failure> {
         let rows = self.asked(END, &[(&self.chain as _, Type::TEXT)]).await?;
         let Some(row) = rows.first() else { return Ok(Link::start()) };
-        let read = || -> Result<Link, tokio_postgres::Error> {
-            let seq: i64 = row.try_get(0)?;
-            Ok(Link { seq: u64::try_from(seq).unwrap_or_default(), hash: row.try_get(1)? })
-        };
-        read().map_err(|error| self.unread(&error.into()))
+        link(row).map_err(|trouble| self.unread(&trouble))
     }
 
     /// Puts this machine's copy aside; from then on it is that of the database as it is.
@@ -254,11 +250,6 @@ impl Postgres {
         }
         aside.due = lost;
         Ok(aside)
-    }
-
-    /// Whether lines can be written: as one is, and taken back.
-    pub(super) async fn try_writing(&self) -> Result<(), Failure> {
-        self.rehearse().await
     }
 
     /// What there is to know of how safe a line is that was committed.
@@ -347,6 +338,12 @@ fn wrong_end(said: &Link, last: &Link) -> LedgerTrouble {
 
 fn short(hash: &str) -> &str {
     hash.get(..8).unwrap_or(hash)
+}
+
+/// The number and the hash that a row of the chain begins with.
+fn link(row: &Row) -> Result<Link, Trouble> {
+    let seq: i64 = row.try_get(0)?;
+    Ok(Link { seq: u64::try_from(seq).unwrap_or_default(), hash: row.try_get(1)? })
 }
 
 fn lines(rows: &[Row]) -> Result<Vec<(i64, String)>, Trouble> {

@@ -19,19 +19,19 @@ use jiff::Timestamp;
 use tokio_postgres::types::Type;
 
 use super::database::{Connection, Trouble, within, within_time};
-use super::{LINES, NOT_SENT, Postgres, SINCE, lines, number};
+use super::{LINES, NOT_SENT, Postgres, SINCE, lines, link, number};
 use crate::control::ledger::chain::{self, FORMAT, Link};
 use crate::control::ledger::entry::Entry;
 use crate::control::ledger::meaning::ACCEPTED;
 use crate::control::ledger::unless::{Objection, Unless};
 use crate::failure::{Failure, Kind};
 
-const BEGIN: &str = include_str!("begin.sql");
+pub(super) const BEGIN: &str = include_str!("begin.sql");
 const CHAIN: &str = "INSERT INTO grantor.chain (name, seq, hash, writer_min) VALUES ($1, 0, $2, $3) \
                      ON CONFLICT DO NOTHING";
 const HEAD: &str = "SELECT seq, hash, writer_min, clock_timestamp() FROM grantor.chain \
                     WHERE name = $1 FOR UPDATE";
-const LINE: &str = "INSERT INTO grantor.line (chain, seq, body) VALUES ($1, $2, $3)";
+pub(super) const LINE: &str = "INSERT INTO grantor.line (chain, seq, body) VALUES ($1, $2, $3)";
 const FORWARD: &str = "UPDATE grantor.chain SET seq = $2, hash = $3 WHERE name = $1";
 const THERE: &str = "SELECT body FROM grantor.line WHERE chain = $1 AND seq = $2";
 pub(super) const TOUCH: &str = "UPDATE grantor.chain SET hash = hash WHERE name = $1";
@@ -190,8 +190,7 @@ impl Postgres {
         };
         let (head, leases, since) = within_time(FOR_THE_CHAIN, parts).await?;
         let row = head.first().ok_or_else(|| Trouble::refusal("has no such chain"))?;
-        let (seq, hash, writer_min): (i64, String, i32) =
-            (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+        let (head, writer_min): (Link, i32) = (link(row)?, get(row, 2)?);
         if writer_min > format {
             let said = "a newer version of this program writes to this ledger, and one of this version \
                         may not any more";
@@ -199,7 +198,6 @@ impl Postgres {
         }
         let turn = |row| Ok::<_, Trouble>((get(row, 0)?, get(row, 1)?));
         let turns = leases.iter().map(turn).collect::<Result<_, _>>()?;
-        let head = Link { seq: u64::try_from(seq).unwrap_or_default(), hash };
         Ok(Locked { head, now: get(row, 3)?, rows: lines(&since)?, turns })
     }
 
@@ -267,8 +265,8 @@ impl Postgres {
         Ok(body.as_deref() == Some(line))
     }
 
-    /// Locks the chain as for a line, and writes none.
-    pub(super) async fn rehearse(&self) -> Result<(), Failure> {
+    /// Whether lines can be written: locks the chain as for one, and writes none.
+    pub(in crate::control::ledger) async fn try_writing(&self) -> Result<(), Failure> {
         let connection = self.database.connect().await?;
         let copied = self.current().await?.last_copied().await?;
         self.locked(&connection, &copied).await?;

@@ -4,8 +4,9 @@ use futures_util::future::try_join_all;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::appending::{BEGIN, LINE, TOUCH};
 use super::database::{Connection, Trouble, within};
-use super::{Postgres, number};
+use super::{END, Postgres, link, number};
 use crate::control::ledger::chain::{FORMAT, LinePosition, Link};
 use crate::failure::Failure;
 
@@ -13,8 +14,6 @@ use crate::failure::Failure;
 const LINES: usize = 500;
 const CHAIN: &str = "INSERT INTO grantor.chain (name, seq, hash, writer_min) VALUES ($1, $2, $3, $4) \
                      ON CONFLICT (name) DO UPDATE SET seq = $2, hash = $3 WHERE chain.seq = 0";
-const LINE: &str = "INSERT INTO grantor.line (chain, seq, body) VALUES ($1, $2, $3)";
-const END: &str = "SELECT seq, hash FROM grantor.chain WHERE name = $1";
 
 impl Postgres {
     /// Takes lines over, in one transaction: all of them, or none.
@@ -30,7 +29,7 @@ impl Postgres {
         let connection = self.database.connect().await?;
         let client = &connection.client;
         let is_empty = within(async {
-            client.batch_execute(include_str!("begin.sql")).await?;
+            client.batch_execute(BEGIN).await?;
             let format = i32::try_from(FORMAT).unwrap_or(i32::MAX);
             let seq = number(last.seq);
             let chain = [
@@ -73,14 +72,13 @@ impl Postgres {
     async fn ends_at(&self, client: &Client, last: &Link) -> Result<bool, Trouble> {
         within(async {
             client.batch_execute("ROLLBACK").await?;
-            client.batch_execute(include_str!("begin.sql")).await?;
+            client.batch_execute(BEGIN).await?;
             let chain = [(&self.chain as _, Type::TEXT)];
-            client.query_typed(super::appending::TOUCH, &chain).await?;
+            client.query_typed(TOUCH, &chain).await?;
             let rows = client.query_typed(END, &chain).await?;
             client.batch_execute("COMMIT").await?;
             let Some(row) = rows.first() else { return Ok(false) };
-            let (seq, hash): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(seq == number(last.seq) && hash == last.hash)
+            Ok(link(row)? == *last)
         })
         .await
     }
